@@ -1,0 +1,141 @@
+"""Engine containers as Docker shows them, and the names and labels they carry (DESIGN section 8)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+ContainerId = NewType("ContainerId", str)
+ImageId = NewType("ImageId", str)
+
+OWNER_LABEL = "com.galaxy.owner"
+KIND_LABEL = "com.galaxy.kind"
+GAME_ID_LABEL = "com.galaxy.game_id"
+IMAGE_REF_LABEL = "com.galaxy.engine_image_ref"
+STARTED_AT_LABEL = "com.galaxy.started_at_ms"
+OPERATION_LABEL = "com.galaxy.op_id"
+OWNER = "rtmanager"
+KIND = "game-engine"
+ENGINE_PORT = 8080
+
+
+class ContainerStatus(StrEnum):
+    """Docker's container states."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    EXITED = "exited"
+    DEAD = "dead"
+    REMOVING = "removing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineContainer:
+    """A container as Docker's list shows it. Labels are kept whole; the fence is read from them."""
+
+    id: ContainerId
+    name: str
+    status: ContainerStatus
+    labels: Mapping[str, str]
+    image_id: ImageId
+    created_at: datetime
+
+    @property
+    def game_id(self) -> str | None:
+        """The game id label, unchecked: a stranger may have written it."""
+        return self.labels.get(GAME_ID_LABEL)
+
+    @property
+    def fence(self) -> int | None:
+        """The id of the operation that created the container; None when the label is no number."""
+        text = self.labels.get(OPERATION_LABEL, "")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    @property
+    def image_ref(self) -> str | None:
+        """The image reference that the container was started from."""
+        return self.labels.get(IMAGE_REF_LABEL)
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether the container carries our owner and kind labels."""
+        return self.labels.get(OWNER_LABEL) == OWNER and self.labels.get(KIND_LABEL) == KIND
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the engine's process is there: running, or paused by someone."""
+        return self.status in {
+            ContainerStatus.RUNNING,
+            ContainerStatus.PAUSED,
+            ContainerStatus.RESTARTING,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerDetails(EngineContainer):
+    """A container as Docker's inspect shows it: the list's view and its run state.
+
+    `address` is the container's IP on the configured network, None while it has none; never store
+    it, Docker recycles addresses. `exit_code` means something only when the container is not running.
+    """
+
+    exit_code: int
+    oom_killed: bool
+    error: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    restart_count: int
+    health: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineImage:
+    """An image on the host: its id, its labels, and the user that its engine runs as."""
+
+    id: ImageId
+    labels: Mapping[str, str]
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceLimits:
+    """What one engine may use: cores, bytes of memory, processes."""
+
+    cpu_quota: float
+    memory_bytes: int
+    pids_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """Everything Docker needs to create one engine container (DESIGN section 8)."""
+
+    name: str
+    hostname: str
+    image: ImageId
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    network: str
+    state_path: str
+    mount_path: str
+    limits: ResourceLimits
+    read_only_root: bool
+
+
+def container_name(game_id: str) -> str:
+    """Return the name, hostname and DNS label of a game's engine container."""
+    return f"galaxy-game-{game_id}"
+
+
+def parked_name(game_id: str, fence: int) -> str:
+    """Return the name under which operation `fence` keeps the predecessor until it is decided."""
+    return f"{container_name(game_id)}.parked-{fence}"
+
+
+def engine_endpoint(game_id: str) -> str:
+    """Return the stable URL under which callers in the network reach the engine."""
+    return f"http://{container_name(game_id)}:{ENGINE_PORT}"

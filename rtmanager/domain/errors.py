@@ -1,0 +1,112 @@
+"""One class per stable error code of the contract; HTTP knows nothing of them, nor they of HTTP."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The stable error codes of the contract (components/schemas/ErrorCode)."""
+
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    INTERNAL_ERROR = "internal_error"
+    IMAGE_PULL_FAILED = "image_pull_failed"
+    IMAGE_REF_NOT_SEMVER = "image_ref_not_semver"
+    SEMVER_PATCH_ONLY = "semver_patch_only"
+    CONTAINER_START_FAILED = "container_start_failed"
+    START_CONFIG_INVALID = "start_config_invalid"
+    DOCKER_UNAVAILABLE = "docker_unavailable"
+    REPLAY_NO_OP = "replay_no_op"
+
+
+class RuntimeManagerError(Exception):
+    """internal error"""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
+
+    def __init__(self, message: str | None = None) -> None:
+        """Carry `message`, or the class docstring when there is nothing more specific to say."""
+        super().__init__(message or type(self).__doc__)
+
+    @property
+    def message(self) -> str:
+        """What went wrong and what to do, written for the caller."""
+        return str(self)
+
+
+class InternalError(RuntimeManagerError):
+    """internal server error"""
+
+
+class InvalidRequest(RuntimeManagerError):
+    """request is invalid"""
+
+    code = ErrorCode.INVALID_REQUEST
+
+
+class NotFound(RuntimeManagerError):
+    """runtime record not found"""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class Conflict(RuntimeManagerError):
+    """operation not allowed in current status"""
+
+    code = ErrorCode.CONFLICT
+
+
+class ServiceUnavailable(RuntimeManagerError):
+    """service is unavailable"""
+
+    code = ErrorCode.SERVICE_UNAVAILABLE
+
+
+class DockerUnavailable(RuntimeManagerError):
+    """the Docker engine cannot be reached or did not answer in time"""
+
+    code = ErrorCode.DOCKER_UNAVAILABLE
+
+
+class ImagePullFailed(RuntimeManagerError):
+    """the image could not be pulled"""
+
+    code = ErrorCode.IMAGE_PULL_FAILED
+
+
+class ImageRefNotSemver(RuntimeManagerError):
+    """the tag of the image reference is not a semantic version"""
+
+    code = ErrorCode.IMAGE_REF_NOT_SEMVER
+
+
+class SemverPatchOnly(RuntimeManagerError):
+    """only patch levels within the same major and minor version are allowed"""
+
+    code = ErrorCode.SEMVER_PATCH_ONLY
+
+
+class StartConfigInvalid(RuntimeManagerError):
+    """the engine container cannot be created from this configuration"""
+
+    code = ErrorCode.START_CONFIG_INVALID
+
+
+class ContainerStartFailed(RuntimeManagerError):
+    """the engine container did not start"""
+
+    code = ErrorCode.CONTAINER_START_FAILED
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        exit_code: int | None = None,
+        log_tail: tuple[str, ...] = (),
+    ) -> None:
+        """Keep the exit code and the last log lines, for the operation's detail."""
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.log_tail = log_tail

@@ -1,0 +1,96 @@
+"""Docker image references and the patch-only rule of the contract."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from semantic_version import Version
+
+from rtmanager.domain.errors import ImageRefNotSemver, SemverPatchOnly, StartConfigInvalid
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_REFERENCE = re.compile(
+    rf"(?P<name>(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[a-f0-9]{64}))?"
+)
+_IMAGE_ID = re.compile(r"[a-f0-9]{64}")
+_NAME_LIMIT = 255
+_DEFAULT_HOST = "docker.io"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """A parsed Docker image reference.
+
+    The grammar is that of Docker's distribution reference: `[host[:port]/]path[:tag][@digest]`.
+    """
+
+    text: str
+    name: str
+    tag: str | None
+    digest: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse `text`; raise StartConfigInvalid when Docker would not take it."""
+        match = _REFERENCE.fullmatch(text)
+        if match is None or len(match["name"]) > _NAME_LIMIT or _IMAGE_ID.fullmatch(text):
+            raise StartConfigInvalid(
+                f"image_ref {_shown(text)} is not a Docker image reference; "
+                "expected [host[:port]/]path[:tag][@sha256:digest], the path in lower case"
+            )
+        return cls(text, match["name"], match["tag"], match["digest"])
+
+    @property
+    def normalized(self) -> str:
+        """The one spelling that all references to the same image share."""
+        host, slash, path = self.name.partition("/")
+        if not slash or not (host == "localhost" or set(".:") & set(host) or host != host.lower()):
+            host, path = _DEFAULT_HOST, self.name
+        if host in {_DEFAULT_HOST, "index.docker.io"}:
+            host, path = _DEFAULT_HOST, path if "/" in path else f"library/{path}"
+        if self.digest:
+            return f"{host}/{path}@{self.digest}"
+        return f"{host}/{path}:{self.tag or 'latest'}"
+
+    def same_image_as(self, other: "ImageRef") -> bool:
+        """Tell whether both references name the same image, however they are spelled."""
+        return self.normalized == other.normalized
+
+
+def check_patch(current: str, wanted: str) -> None:
+    """Raise unless `wanted` is a patch level of the same major and minor line as `current`.
+
+    Lower patch levels are allowed: that is how one goes back. Raises ImageRefNotSemver when either
+    tag is no strict semantic version (a leading `v` is fine), SemverPatchOnly when the line differs.
+    """
+    was, will = _version_of(current), _version_of(wanted)
+    if (was.major, was.minor) != (will.major, will.minor):
+        raise SemverPatchOnly(
+            f"cannot patch from {was} to {will}: only patch levels of "
+            f"{was.major}.{was.minor} are allowed"
+        )
+
+
+def _version_of(text: str) -> Version:
+    try:
+        tag = ImageRef.parse(text).tag
+    except StartConfigInvalid as error:
+        raise ImageRefNotSemver(error.message) from error
+    if tag is None:
+        raise ImageRefNotSemver(f"image_ref {_shown(text)} has no tag; a semantic version is needed")
+    try:
+        return Version(tag.removeprefix("v"))
+    except ValueError as error:
+        raise ImageRefNotSemver(
+            f"tag {tag!r} of image_ref {_shown(text)} is not a semantic version such as 1.4.7"
+        ) from error
+
+
+def _shown(text: str) -> str:
+    """Quote a caller's text for a message, bounded and printable."""
+    quoted = ascii(text[:80])
+    return f"{quoted}…" if len(text) > 80 else quoted  # noqa: PLR2004 - the bound just above

@@ -1,0 +1,99 @@
+"""The write side of the durable store: the two transactions of the operation protocol."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.operation import Fence, Operation, OperationRequest, Outcome, Step
+from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.runtime import RuntimeRecord
+
+
+class Verdict(Enum):
+    """What the domain rule says of a request that it does not refuse."""
+
+    PROCEED = "proceed"
+    REPLAY = "replay"
+
+
+Rule = Callable[[RuntimeRecord | None], Verdict]
+"""Decides on a request from the record; refuses by raising a RuntimeManagerError."""
+
+
+class OperationStillOpen(ServiceUnavailable):
+    """an earlier operation on this game is still open and must be settled first"""
+
+
+class OperationSuperseded(ServiceUnavailable):
+    """the operation was settled by another process after its lease was lost"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An operation that was let through or replayed, and the record that the rule saw."""
+
+    operation: Operation
+    record: RuntimeRecord | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationResult:
+    """What the outcome transaction writes. `record` None leaves the record as it is.
+
+    The latest of `events` becomes the game's health snapshot.
+    """
+
+    operation_id: Fence
+    game_id: GameId
+    outcome: Outcome
+    finished_at: datetime
+    record: RuntimeRecord | None = None
+    container_id: ContainerId | None = None
+    error_code: ErrorCode | None = None
+    error_message: str | None = None
+    steps: tuple[Step, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    events: Sequence[HealthEvent] = ()
+    messages: Sequence[OutboxMessage] = ()
+
+
+class OperationJournal(Protocol):
+    """The operation log and what is written together with it. Every method may raise
+    ServiceUnavailable; the transaction may then have happened or not.
+    """
+
+    async def begin(self, request: OperationRequest, rule: Rule, *, at: datetime) -> Begun:
+        """Read the record, apply the rule and insert the operation row, in one transaction.
+
+        PROCEED inserts an open row, REPLAY one that is finished (success, `replay_no_op`). When
+        the rule raises a RuntimeManagerError the row is inserted finished (failure, with its code
+        and message) and the error is raised on. Raises OperationStillOpen, writing nothing, when
+        the rule says PROCEED and the game has an open operation.
+        """
+
+    async def finish(self, result: OperationResult) -> None:
+        """Write the outcome, the record, the health snapshot and the messages, in one transaction.
+
+        Raises OperationSuperseded, writing nothing, when the operation is no longer open or the
+        record already has a fence at least as high. Repeating a finish after a lost reply
+        therefore raises OperationSuperseded and changes nothing.
+        """
+
+    async def open_operation(self, game_id: GameId) -> Operation | None:
+        """Return the game's open operation; there is at most one."""
+
+    async def open_operations(self) -> Sequence[Operation]:
+        """Return every open operation, oldest first."""
+
+    async def get(self, operation_id: Fence) -> Operation | None:
+        """Return one operation."""
+
+    async def history(self, game_id: GameId, *, limit: int) -> Sequence[Operation]:
+        """Return the game's last operations, newest first."""

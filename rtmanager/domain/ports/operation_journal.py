@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
+from rtmanager.domain.errors import ErrorCode, RuntimeManagerError, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Fence, Operation, OperationRequest, Outcome, Step
@@ -74,8 +74,17 @@ class OperationJournal(Protocol):
 
         PROCEED inserts an open row, REPLAY one that is finished (success, `replay_no_op`). When
         the rule raises a RuntimeManagerError the row is inserted finished (failure, with its code
-        and message) and the error is raised on. Raises OperationStillOpen, writing nothing, when
-        the rule says PROCEED and the game has an open operation.
+        and message) and the error is raised on. Raises OperationStillOpen, writing nothing and
+        without asking the rule, when the game has an open operation: what the record says then is
+        not settled.
+        """
+
+    async def refuse(
+        self, request: OperationRequest, error: RuntimeManagerError, *, at: datetime
+    ) -> None:
+        """Insert a finished row (failure) for a request that was refused before it could begin.
+
+        Needs no lease and does not mind an open operation: the row never was open itself.
         """
 
     async def finish(self, result: OperationResult) -> None:

@@ -1,0 +1,1 @@
+"""A whole development environment on a machine that has nothing: engine, databases, demo images."""

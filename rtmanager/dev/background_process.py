@@ -1,0 +1,98 @@
+"""Servers that run beside us: started in a session of their own, found again by a pid file."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtmanager.dev.errors import SetUpError
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class BackgroundProcess:
+    """A server process, told from later owners of its pid by the moment it started."""
+
+    pid: int
+    started_at: str
+    pid_file: Path
+
+    @classmethod
+    def start(cls, argv: Sequence[str], *, pid_file: Path, log_file: Path) -> "BackgroundProcess":
+        """Start the command; its output goes to the log file."""
+        with log_file.open("ab") as log:
+            # Its own session: the terminal's Ctrl-C must not stop it before its clients are done.
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd="/",
+            )
+        _children[child.pid] = child
+        process = cls(child.pid, _start_time(child.pid) or "", pid_file)
+        pid_file.write_text(f"{process.pid} {process.started_at}\n")
+        return process
+
+    @classmethod
+    def find(cls, pid_file: Path) -> "BackgroundProcess | None":
+        """Return the process of the pid file if that very process still runs."""
+        if not pid_file.is_file():
+            return None
+        pid, _, started_at = pid_file.read_text().strip().partition(" ")
+        process = cls(int(pid), started_at, pid_file)
+        return process if process.is_running() else None
+
+    def is_running(self) -> bool:
+        """Tell whether this very process is alive."""
+        if child := _children.get(self.pid):
+            child.poll()  # takes the exit status, else a dead child stays visible as a zombie
+        return bool(self.started_at) and _start_time(self.pid) == self.started_at
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float, log_file: Path) -> None:
+        """Wait for the server to be ready; if it is not, stop it and raise SetUpError."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.is_running():
+                self._raise("stopped while starting", log_file)
+            if time.monotonic() > deadline:
+                self.stop(seconds=5)
+                self._raise(f"was not ready within {seconds:g} seconds", log_file)
+            time.sleep(POLL_SECONDS)
+
+    def stop(self, *, seconds: float) -> None:
+        """Ask the process to end, and kill it when it does not end in time."""
+        for request, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+            if self.is_running():
+                os.kill(self.pid, request)
+                self._wait_for_end(patience)
+        self.pid_file.unlink(missing_ok=True)
+
+    def _wait_for_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+    def _raise(self, what: str, log_file: Path) -> None:
+        last_lines = log_file.read_text(errors="replace").strip().splitlines()[-3:]
+        message = f"{self.pid_file.stem} {what} (log: {log_file}): {' | '.join(last_lines)}"
+        raise SetUpError(message)
+
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def _start_time(pid: int) -> str | None:
+    """Return the kernel's start time of a living process, None for a dead one."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the command in parentheses and may hold anything, blanks included.
+    state, *rest = stat.rpartition(")")[2].split()
+    return None if state == "Z" else rest[18]

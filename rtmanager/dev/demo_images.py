@@ -1,0 +1,109 @@
+"""Small engine images for trying things out, built without any registry."""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import docker
+from docker.errors import ImageNotFound
+
+from rtmanager.dev import debian_packages
+from rtmanager.dev.demo_variants import REPOSITORY, VARIANTS, Variant
+
+CONTENT_LABEL = "com.galaxy.demo.content"
+SCRIPTS = Path(__file__).parent / "demo_engine"
+# Names for the non-root image; numbers alone need no entry.
+USERS = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
+GROUPS = "root:x:0:\nengine:x:4243:\n"
+
+
+def ensure_demo_images(docker_host: str, echo: Callable[[str], None]) -> list[str]:
+    """Build the demo images that are missing or outdated, and return the names of all."""
+    with closing(docker.APIClient(base_url=docker_host)) as client:
+        missing = list(_outdated(client))
+        if missing:
+            echo(f"Building {len(missing)} demo engine images ...")
+            files = _file_system(busybox(echo))
+            for variant in missing:
+                _build(client, variant, files)
+    return [f"{REPOSITORY}:{variant.tag}" for variant in VARIANTS]
+
+
+def busybox(echo: Callable[[str], None]) -> Path:
+    """Return a busybox without shared libraries, from Debian's busybox-static."""
+    found = shutil.which("busybox")
+    if found is None or not _is_static(Path(found)):
+        debian_packages.install(["busybox-static"], echo)
+        found = shutil.which("busybox") or "/bin/busybox"
+    return Path(found)
+
+
+def _is_static(program: Path) -> bool:
+    """Tell whether a program names no loader: then it runs in an image that holds nothing else."""
+    return b"/ld-linux" not in program.read_bytes() and b"/ld-musl" not in program.read_bytes()
+
+
+def _outdated(client: docker.APIClient) -> Iterator[Variant]:
+    for variant in VARIANTS:
+        try:
+            image = client.inspect_image(  # type: ignore[no-untyped-call]
+                f"{REPOSITORY}:{variant.tag}"
+            )
+        except ImageNotFound:
+            yield variant
+            continue
+        if (image["Config"]["Labels"] or {}).get(CONTENT_LABEL) != _content(variant):
+            yield variant
+
+
+def _content(variant: Variant) -> str:
+    digest = hashlib.sha256("\n".join(variant.instructions()).encode())
+    for script in sorted(SCRIPTS.iterdir()):
+        digest.update(script.name.encode() + script.read_bytes())
+    return digest.hexdigest()
+
+
+def _build(client: docker.APIClient, variant: Variant, files: bytes) -> None:
+    # An import makes the image in one call; equal file systems share their one layer.
+    client.import_image_from_data(
+        files,
+        repository=REPOSITORY,
+        tag=variant.tag,
+        changes=[*variant.instructions(), f"LABEL {CONTENT_LABEL}={_content(variant)}"],
+    )
+
+
+def _file_system(busybox: Path) -> bytes:
+    """Return a tar archive of everything in an image; equal content gives equal bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        _add(archive, "bin/busybox", busybox.read_bytes(), 0o755)
+        for applet in _applets(busybox):
+            _add_link(archive, f"bin/{applet}", "busybox")
+        for script in sorted(SCRIPTS.iterdir()):
+            _add(archive, f"engine/{script.name}", script.read_bytes(), 0o755)
+        _add(archive, "etc/passwd", USERS.encode(), 0o644)
+        _add(archive, "etc/group", GROUPS.encode(), 0o644)
+    return buffer.getvalue()
+
+
+def _applets(busybox: Path) -> list[str]:
+    answer = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    return [applet for applet in answer.stdout.split() if applet != "busybox"]
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _add_link(archive: tarfile.TarFile, name: str, target: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    archive.addfile(entry)

@@ -1,4 +1,4 @@
-"""Engine containers as Docker shows them, and the names and labels they carry (DESIGN section 8)."""
+"""Engine containers as Docker shows them, and the names and labels that they carry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class ContainerDetails(EngineContainer):
     """A container as Docker's inspect shows it: the list's view and its run state.
 
     `address` is the container's IP on the configured network, None while it has none; never store
-    it, Docker recycles addresses. `exit_code` means something only when the container is not running.
+    it, Docker recycles addresses. `exit_code` means something only while nothing runs.
     """
 
     exit_code: int

@@ -64,8 +64,8 @@ class ImageRef:
 def check_patch(current: str, wanted: str) -> None:
     """Raise unless `wanted` is a patch level of the same major and minor line as `current`.
 
-    Lower patch levels are allowed: that is how one goes back. Raises ImageRefNotSemver when either
-    tag is no strict semantic version (a leading `v` is fine), SemverPatchOnly when the line differs.
+    Lower patch levels are allowed: that is how one goes back. A leading `v` is fine. Raises
+    ImageRefNotSemver when either tag is no strict version, SemverPatchOnly when the line differs.
     """
     was, will = _version_of(current), _version_of(wanted)
     if (was.major, was.minor) != (will.major, will.minor):
@@ -81,7 +81,7 @@ def _version_of(text: str) -> Version:
     except StartConfigInvalid as error:
         raise ImageRefNotSemver(error.message) from error
     if tag is None:
-        raise ImageRefNotSemver(f"image_ref {_shown(text)} has no tag; a semantic version is needed")
+        raise ImageRefNotSemver(f"image_ref {_shown(text)} has no tag; it needs a semantic version")
     try:
         return Version(tag.removeprefix("v"))
     except ValueError as error:

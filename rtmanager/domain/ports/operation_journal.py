@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Protocol
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.errors import ErrorCode, RuntimeManagerError, ServiceUnavailable
+from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Fence, Operation, OperationRequest, Outcome, Step
@@ -15,15 +14,20 @@ from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.runtime import RuntimeRecord
 
 
-class Verdict(Enum):
-    """What the domain rule says of a request that it does not refuse."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is decided of a request before any effect. `outcome` None lets it through."""
 
-    PROCEED = "proceed"
-    REPLAY = "replay"
+    outcome: Outcome | None = None
+    error_code: ErrorCode | None = None
+    error_message: str | None = None
+    messages: Sequence[OutboxMessage] = ()
 
 
-Rule = Callable[[RuntimeRecord | None], Verdict]
-"""Decides on a request from the record; refuses by raising a RuntimeManagerError."""
+PROCEED = Verdict()
+
+Decision = Callable[[RuntimeRecord | None], Verdict]
+"""Decides on a request from the record, without side effects."""
 
 
 class OperationStillOpen(ServiceUnavailable):
@@ -36,11 +40,10 @@ class OperationSuperseded(ServiceUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An operation that was let through or replayed, and the record that the rule saw."""
+    """The operation row as inserted, open or finished, and the record that the decision saw."""
 
     operation: Operation
     record: RuntimeRecord | None
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +72,17 @@ class OperationJournal(Protocol):
     ServiceUnavailable; the transaction may then have happened or not.
     """
 
-    async def begin(self, request: OperationRequest, rule: Rule, *, at: datetime) -> Begun:
-        """Read the record, apply the rule and insert the operation row, in one transaction.
+    async def begin(self, request: OperationRequest, decide: Decision, *, at: datetime) -> Begun:
+        """Read the record, decide, insert the operation row and the verdict's messages.
 
-        PROCEED inserts an open row, REPLAY one that is finished (success, `replay_no_op`). When
-        the rule raises a RuntimeManagerError the row is inserted finished (failure, with its code
-        and message) and the error is raised on. Raises OperationStillOpen, writing nothing and
-        without asking the rule, when the game has an open operation: what the record says then is
-        not settled.
+        All in one transaction, the record locked. A verdict with an outcome (replay, refusal) makes
+        a row that is finished at once, PROCEED an open one. Whatever `decide` raises leaves nothing
+        written. Raises OperationStillOpen, writing nothing and without asking `decide`, when the
+        game has an open operation: what the record says is not settled then.
         """
 
-    async def refuse(
-        self, request: OperationRequest, error: RuntimeManagerError, *, at: datetime
-    ) -> None:
-        """Insert a finished row (failure) for a request that was refused before it could begin.
+    async def refuse(self, request: OperationRequest, verdict: Verdict, *, at: datetime) -> None:
+        """Insert a finished row and its messages for a request that could not even begin.
 
         Needs no lease and does not mind an open operation: the row never was open itself.
         """

@@ -15,6 +15,7 @@ from rtmanager.setting_forms import Address, Form, FormError, Seconds
 __all__ = ["PREFIX", "Address", "ConfigError", "Fault", "Seconds", "Settings", "ShownSetting"]
 
 PREFIX = "RTMANAGER_"
+TRACES_EXPORTERS = ("none", "otlp", "console")
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Settings(BaseModel):
         given = {
             name: ours[_variable(name)] for name in cls.model_fields if _variable(name) in ours
         }
-        faults = [*_unknown(ours), *_half_an_owner(given)]
+        faults = [*_unknown(ours), *_half_an_owner(given), *_unknown_exporter(environment)]
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -219,3 +220,11 @@ def _half_an_owner(given: Mapping[str, str]) -> Iterator[Fault]:
     missing = [name for name in pair if name not in given]
     if len(missing) == 1:
         yield Fault(_variable(missing[0]), "is not set, but its counterpart is", "both or neither")
+
+
+def _unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:
+    """Find exporters of traces that are not built in; OpenTelemetry reads its other variables."""
+    chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
+    if not {name.strip() for name in chosen} <= {"", *TRACES_EXPORTERS}:
+        accepted = f"{', '.join(TRACES_EXPORTERS)}, several separated by commas"
+        yield Fault("OTEL_TRACES_EXPORTER", "names no known exporter", accepted)

@@ -1,0 +1,202 @@
+"""The command line: one function per command.
+
+Commands import what they need when they run, so that the quick ones stay quick.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from rtmanager import __version__
+from rtmanager.config import Address, ConfigError, Settings, ShownSetting
+
+app = typer.Typer(
+    name="rtmanager",
+    help="The Galaxy Runtime Manager: runs every game as one Docker container.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Tracebacks for the eye show local variables, and those hold passwords.
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands it over by position
+    if wanted:
+        typer.echo(f"rtmanager {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before any command."""
+
+
+@app.command()
+def serve() -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Everything is set by RTMANAGER_* variables: `rtmanager check-config` shows them all. A second
+    signal ends the process at once.
+    """
+    settings = _settings(os.environ)
+    with _start_up_faults_in_plain_words():
+        from rtmanager.serve import run  # noqa: PLC0415 - see the module's docstring
+
+        run(settings)
+
+
+@app.command()
+def dev(
+    data_dir: Annotated[
+        Path, typer.Option(help="Where Postgres, Redis and the games keep their data.")
+    ] = Path(".rtmanager"),
+) -> None:
+    """Prepare everything the service needs on this machine, and run the service in it.
+
+    Uses or starts a Docker engine, starts Postgres and Redis, makes the network and builds demo
+    images. RTMANAGER_* variables that are set win over what is prepared.
+    """
+    from rtmanager.dev.environment import prepare  # noqa: PLC0415 - see the module's docstring
+    from rtmanager.dev.errors import SetUpError  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        environment = prepare(data_dir, typer.echo)
+    except SetUpError as error:
+        _refuse(str(error))
+    try:
+        _serve_announced({**environment.environ, **_set_variables()})
+    finally:
+        environment.stop()
+
+
+def _serve_announced(environment: Mapping[str, str]) -> None:
+    settings = _settings(environment)
+    with _start_up_faults_in_plain_words():
+        from rtmanager.http_app import SWAGGER_UI_PATH  # noqa: PLC0415 - see the module's docstring
+        from rtmanager.serve import run  # noqa: PLC0415 - see the module's docstring
+
+        url = _local_url(settings.internal_http_addr)
+        run(settings, lambda: typer.echo(_welcome(url, SWAGGER_UI_PATH)))
+
+
+def _local_url(address: Address) -> str:
+    """Return the URL under which a browser on this machine finds a listening address."""
+    return f"http://{Address(address.host or '127.0.0.1', address.port)}"
+
+
+def _welcome(url: str, swagger_ui_path: str) -> str:
+    return f"""
+The Runtime Manager is ready. Ctrl-C stops it.
+
+  service     {url}
+  Swagger UI  {url}{swagger_ui_path}
+
+Start a first game:
+
+  curl -X POST {url}/api/v1/internal/runtimes/my-first-game/start \\
+    -H 'Content-Type: application/json' -d '{{"image_ref": "galaxy/game:1.4.7"}}'
+"""
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database schema up to date.
+
+    `serve` does so by itself when it starts; this command is for doing it beforehand. Two
+    processes that migrate at once do not harm each other.
+    """
+    settings = _settings(os.environ)
+    with _start_up_faults_in_plain_words():
+        from rtmanager import bootstrap  # noqa: PLC0415 - see the module's docstring
+
+        before, after = asyncio.run(bootstrap.migrate(settings))
+    if before == after:
+        typer.echo(f"The schema is up to date: {after}.")
+    else:
+        typer.echo(f"The schema went from {before or 'nothing'} to {after}.")
+
+
+@app.command()
+def check_config(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Show every setting, its value and where it comes from; secrets are masked.
+
+    Exits with 1 when a setting is wrong, and then names every fault.
+    """
+    try:
+        settings = Settings.from_environment(os.environ)
+    except ConfigError as error:
+        if as_json:
+            _print_json({"settings": [], "faults": [asdict(fault) for fault in error.faults]})
+        _refuse(_in_plain_words(error))
+    shown = list(settings.shown())
+    if as_json:
+        _print_json({"settings": [asdict(setting) for setting in shown], "faults": []})
+    else:
+        _print_table(shown)
+
+
+def _set_variables() -> dict[str, str]:
+    """Return the variables that are set; an empty one counts as not set."""
+    return {name: value for name, value in os.environ.items() if value.strip()}
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.from_environment(environment)
+    except ConfigError as error:
+        _refuse(_in_plain_words(error))
+
+
+@contextmanager
+def _start_up_faults_in_plain_words() -> Iterator[None]:
+    from rtmanager.bootstrap import StartupError  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        yield
+    except StartupError as error:
+        _refuse(str(error))
+
+
+def _in_plain_words(error: ConfigError) -> str:
+    if len(error.faults) == 1:
+        return str(error.faults[0])
+    faults = "\n".join(f"  {fault}" for fault in error.faults)
+    return f"{len(error.faults)} settings are wrong:\n{faults}"
+
+
+def _refuse(reason: str) -> NoReturn:
+    typer.echo(f"rtmanager: {reason}", err=True)
+    raise typer.Exit(1)
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2))
+
+
+def _print_table(settings: list[ShownSetting]) -> None:
+    width = max(len(setting.variable) for setting in settings)
+    for setting in settings:
+        typer.echo(f"{setting.variable:<{width}}  {setting.source:<11}  {setting.value or '-'}")

@@ -1,0 +1,74 @@
+"""Run the service: everything opened in order, requests answered, everything closed again."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+
+import structlog
+from uvicorn.loops.auto import auto_loop_factory
+
+from rtmanager import __version__, bootstrap
+from rtmanager.bootstrap import StartupError
+from rtmanager.config import Address, Settings
+from rtmanager.http_app import create_app
+from rtmanager.http_server import HttpServer, bind, http_server, stopped_by_signals
+from rtmanager.telemetry.logs import configure_logs
+from rtmanager.telemetry.traces import exported_traces
+
+__all__ = ["StartupError", "run", "serve"]
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal ends it, or raise `StartupError` in plain words."""
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(serve(settings, announce))
+
+
+async def serve(settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
+    """Open the service, answer requests until a signal comes, finish what runs and close it.
+
+    `announce` is called once requests are accepted.
+    """
+    configure_logs(settings.log_level, settings.log_format)
+    # OTEL_* variables belong to OpenTelemetry, which reads the environment by itself.
+    with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
+
+        def on_started() -> None:
+            log.info("serving", address=_name(listener), version=__version__)
+            announce()
+
+        service = bootstrap.assemble(settings)
+        server = http_server(create_app(service), settings.shutdown_timeout, on_started)
+        with stopped_by_signals(server):
+            async with service.open():
+                await _answer_requests(server, listener)
+    log.info("stopped")
+
+
+def _bound(address: Address) -> socket.socket:
+    """Take the address before anything else, so that a second service never gets any further."""
+    try:
+        return bind(address)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {address}: {error.strerror or error}; "
+            "end what holds this address or set another RTMANAGER_INTERNAL_HTTP_ADDR"
+        ) from error
+
+
+async def _answer_requests(server: HttpServer, listener: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    except SystemExit as error:
+        # uvicorn's way of saying that the application's lifespan failed; it logged the reason.
+        raise StartupError(
+            "the HTTP application did not start; the log lines above name the reason"
+        ) from error
+
+
+def _name(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return str(Address(host, port))

@@ -1,0 +1,82 @@
+"""Log lines of one shape, whoever writes them: the service, the server or a library.
+
+Bind what every line of a request or job should carry with `structlog.contextvars`:
+`game_id`, `operation`, `source`, `request_id`.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from opentelemetry import trace
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor
+
+_ONE_LINE_PER_REQUEST = ("httpx", "httpcore", "urllib3", "docker")
+"""Libraries that log each request of ours; thousands of probes would drown everything else."""
+
+
+def configure_logs(level: str, form: str, stream: TextIO = sys.stderr) -> None:
+    """Send the log lines of the whole process to a stream, as `json` or for the `console`."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_formatter(form))
+    logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    logging.captureWarnings(capture=True)
+    for name in _ONE_LINE_PER_REQUEST:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+def _formatter(form: str) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _drop_colours],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *(_as_json() if form == "json" else _for_the_eye()),
+        ],
+    )
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _add_trace,
+    ]
+
+
+def _as_json() -> list[Processor]:
+    # Local variables stay out of tracebacks in both forms: they hold DSNs and passwords.
+    transformer = ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(transformer),
+        structlog.processors.JSONRenderer(),
+    ]
+
+
+def _for_the_eye() -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Name the trace that a line belongs to, so that one leads to the other."""
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+        event["span_id"] = trace.format_span_id(context.span_id)
+    return event
+
+
+def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second copy of its message, meant for terminals."""
+    event.pop("color_message", None)
+    return event

@@ -17,6 +17,7 @@ Seconds = NewType("Seconds", float)
 """A length of time in seconds."""
 
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+_LONGEST = 8_760 * _MILLISECONDS["h"]
 _BYTES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LEAST_MEMORY = 6 << 20
 _HIGHEST_PORT = 65_535
@@ -74,12 +75,14 @@ def duration(*, zero_allowed: bool = False) -> Form:
     def parse(text: str) -> Seconds:
         if text == "0":
             milliseconds = Decimal(0)
-        elif match := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text):
+        elif match := re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text):
             milliseconds = Decimal(match[1]) * _MILLISECONDS[match[2]]
         else:
             raise FormError("is not a duration")
         if not milliseconds and not zero_allowed:
             raise FormError("must be more than 0")
+        if milliseconds > _LONGEST:
+            raise FormError("is longer than a year")
         return Seconds(float(milliseconds / 1_000))
 
     return Form(accepted, parse, render_duration)

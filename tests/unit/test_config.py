@@ -1,0 +1,301 @@
+import os
+from pathlib import Path
+from traceback import format_exception
+
+import pytest
+from pydantic import ValidationError
+
+from rtmanager.config import Address, ConfigError, Settings
+
+REQUIRED = {
+    "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://rtm:hunter2@db:5432/galaxy",
+    "RTMANAGER_REDIS_MASTER_ADDR": "redis:6379",
+    "RTMANAGER_GAME_STATE_ROOT": "/srv/galaxy",
+}
+
+DEFAULTS = {
+    "internal_http_addr": Address("", 8096),
+    "shutdown_timeout": 30,
+    "log_level": "info",
+    "log_format": "json",
+    "postgres_pool_size": 10,
+    "redis_password": None,
+    "redis_start_jobs_stream": "runtime:start_jobs",
+    "redis_stop_jobs_stream": "runtime:stop_jobs",
+    "redis_job_results_stream": "runtime:job_results",
+    "redis_health_events_stream": "runtime:health_events",
+    "redis_notification_intents_stream": "notification:intents",
+    "redis_dead_jobs_stream": "runtime:dead_jobs",
+    "docker_host": "unix:///var/run/docker.sock",
+    "docker_network": "galaxy-net",
+    "docker_config_file": None,
+    "docker_timeout": 10,
+    "docker_start_concurrency": os.cpu_count(),
+    "image_pull_policy": "if_missing",
+    "pull_stall_timeout": 60,
+    "default_cpu_quota": 1.0,
+    "default_memory": 512 * 1024 * 1024,
+    "default_pids_limit": 512,
+    "read_only_root_filesystem": False,
+    "container_stop_timeout_seconds": 30,
+    "container_retention_days": 30,
+    "game_state_dir_mode": 0o750,
+    "game_state_owner_uid": None,
+    "game_state_owner_gid": None,
+    "engine_state_mount_path": Path("/var/lib/galaxy-game"),
+    "engine_state_env_name": "GAME_STATE_PATH",
+    "start_gate_timeout": 5,
+    "patch_gate_timeout": 30,
+    "game_lease_ttl_seconds": 60,
+    "game_lease_wait": 5,
+    "probe_interval": 15,
+    "probe_timeout": 2,
+    "probe_failures_threshold": 3,
+    "inspect_interval": 30,
+    "reconcile_interval": 60,
+    "cleanup_interval": 3600,
+}
+
+WRONG = {
+    "RTMANAGER_INTERNAL_HTTP_ADDR": ["8096", ":65536", ":", "http://:80", "a b:1", "::1:80"],
+    "RTMANAGER_SHUTDOWN_TIMEOUT": [
+        "30",
+        "-1s",
+        "1d",
+        "1m30s",
+        "s",
+        "1e3s",
+        "nan",
+        "٣s",
+        "5 s",
+        "8761h",
+    ],
+    "RTMANAGER_LOG_LEVEL": ["loud"],
+    "RTMANAGER_LOG_FORMAT": ["xml"],
+    "RTMANAGER_POSTGRES_PRIMARY_DSN": ["db", "mysql://a@b/c", "postgres://[", "host=a bad=b"],
+    "RTMANAGER_POSTGRES_POOL_SIZE": ["0", "ten", "1.5", "-1", "9" * 30],
+    "RTMANAGER_REDIS_MASTER_ADDR": ["redis", ":6379", "redis://redis:6379", "redis:0", "a:b:1"],
+    "RTMANAGER_REDIS_DEAD_JOBS_STREAM": ["two words"],
+    "RTMANAGER_DOCKER_HOST": ["/var/run/docker.sock", "unix://x", "ssh://a@b", "tcp://host"],
+    "RTMANAGER_DOCKER_NETWORK": ["-net", "bridge", "host", "none", "a/b"],
+    "RTMANAGER_DOCKER_CONFIG_FILE": ["config.json"],
+    "RTMANAGER_DOCKER_TIMEOUT": ["0", "0s", "0.0ms"],
+    "RTMANAGER_IMAGE_PULL_POLICY": ["sometimes"],
+    "RTMANAGER_DEFAULT_CPU_QUOTA": ["0", "0.001", "one", "inf", "-1"],
+    "RTMANAGER_DEFAULT_MEMORY": ["5m", "0", "512x", "1.5g", "-1"],
+    "RTMANAGER_READ_ONLY_ROOT_FILESYSTEM": ["maybe"],
+    "RTMANAGER_GAME_STATE_ROOT": ["games", "/", "/srv/../etc", "/srv/\x00"],
+    "RTMANAGER_GAME_STATE_DIR_MODE": ["0850", "rwx", "50", "0077", "77777"],
+    "RTMANAGER_ENGINE_STATE_ENV_NAME": ["A-B", "1A", "A=B"],
+}
+
+
+def faults_of(**variables: str) -> dict[str, str]:
+    """Return the faults of an otherwise valid environment, by variable."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment(REQUIRED | variables)
+    return {fault.variable: str(fault) for fault in caught.value.faults}
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
+def test_a_setting_that_is_not_set_has_its_documented_default(name: str, value: object) -> None:
+    """A setting that is not set has the default that the design gives it."""
+    settings = Settings.from_environment(REQUIRED)
+
+    assert getattr(settings, name) == value
+
+
+def test_every_setting_has_a_default_or_is_required() -> None:
+    """No setting goes unlisted in these tests."""
+    required = {name.removeprefix("RTMANAGER_").lower() for name in REQUIRED}
+
+    assert set(Settings.model_fields) == set(DEFAULTS) | required
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_required_setting_that_is_missing_is_a_fault(name: str) -> None:
+    """A required setting that is missing is named together with what it accepts."""
+    faults = faults_of(**{name: ""})
+
+    assert list(faults) == [name]
+    assert "required but not set; accepted: " in faults[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_a_value_in_the_wrong_form_is_a_fault(name: str, value: str) -> None:
+    """A value that is not in its accepted form is a fault of exactly that variable."""
+    faults = faults_of(**{name: value})
+
+    assert list(faults) == [name]
+    assert "; accepted: " in faults[name]
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    """Missing, malformed, half-set and unknown variables are reported together."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment(
+            {
+                "RTMANAGER_REDIS_MASTER_ADDR": "redis",
+                "RTMANAGER_PROBE_INTERVAL": "often",
+                "RTMANAGER_GAME_STATE_OWNER_UID": "1000",
+                "RTMANAGER_PROBE_INTERVALL": "15s",
+                "OTEL_TRACES_EXPORTER": "jaeger",
+            }
+        )
+
+    assert {fault.variable for fault in caught.value.faults} == {
+        "RTMANAGER_POSTGRES_PRIMARY_DSN",
+        "RTMANAGER_REDIS_MASTER_ADDR",
+        "RTMANAGER_GAME_STATE_ROOT",
+        "RTMANAGER_PROBE_INTERVAL",
+        "RTMANAGER_GAME_STATE_OWNER_GID",
+        "RTMANAGER_PROBE_INTERVALL",
+        "OTEL_TRACES_EXPORTER",
+    }
+
+
+def test_an_unknown_variable_is_a_fault_that_suggests_the_closest_name() -> None:
+    """A variable with our prefix that means nothing is most likely a typing error."""
+    faults = faults_of(RTMANAGER_DOCKER_NETWROK="galaxy-net")
+
+    assert faults == {
+        "RTMANAGER_DOCKER_NETWROK": (
+            "RTMANAGER_DOCKER_NETWROK is not a setting; accepted: RTMANAGER_DOCKER_NETWORK"
+        )
+    }
+
+
+def test_a_lower_case_variable_is_not_a_setting() -> None:
+    """Variables are upper case, so that no two of them can set the same thing."""
+    faults = faults_of(RTMANAGER_log_level="debug")
+
+    assert list(faults) == ["RTMANAGER_log_level"]
+
+
+@pytest.mark.parametrize("given", ["UID", "GID"])
+def test_an_owner_without_its_group_or_the_reverse_is_a_fault(given: str) -> None:
+    """The owner of state directories is set with its group or not at all."""
+    missing = {"UID": "GID", "GID": "UID"}[given]
+
+    faults = faults_of(**{f"RTMANAGER_GAME_STATE_OWNER_{given}": "1000"})
+
+    assert list(faults) == [f"RTMANAGER_GAME_STATE_OWNER_{missing}"]
+
+
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"redis_password"}))
+def test_no_fault_repeats_the_value_that_was_set(name: str) -> None:
+    """A fault never repeats a value, for it may be a secret in the wrong variable."""
+    wrong_for_every_form = "pass word://hunter2@"
+
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment(REQUIRED | {f"RTMANAGER_{name.upper()}": wrong_for_every_form})
+
+    assert "hunter2" not in "".join(format_exception(caught.value)) + repr(caught.value.faults)
+
+
+def test_variables_of_others_are_none_of_our_business() -> None:
+    """Variables without our prefix are neither read nor judged."""
+    assert Settings.from_environment(REQUIRED | {"PATH": "/bin"}) == Settings.from_environment(
+        REQUIRED
+    )
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    """An empty variable means the default, as compose files write it."""
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_LOG_LEVEL": " "})
+
+    assert settings.log_level == "info"
+    assert "log_level" not in settings.model_fields_set
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("INTERNAL_HTTP_ADDR", "[::1]:80", Address("::1", 80)),
+        ("INTERNAL_HTTP_ADDR", "127.0.0.1:0", Address("127.0.0.1", 0)),
+        ("REDIS_MASTER_ADDR", "redis-1.local:6380", Address("redis-1.local", 6380)),
+        ("DOCKER_HOST", "tcp://10.0.0.1:2375", "tcp://10.0.0.1:2375"),
+        ("DEFAULT_MEMORY", "1GB", 1 << 30),
+        ("DEFAULT_MEMORY", "6291456", 6 << 20),
+        ("DEFAULT_CPU_QUOTA", "0.25", 0.25),
+        ("GAME_STATE_DIR_MODE", "2770", 0o2770),
+        ("GAME_STATE_DIR_MODE", "700", 0o700),
+        ("PATCH_GATE_TIMEOUT", "0", 0),
+        ("CONTAINER_STOP_TIMEOUT_SECONDS", "0", 0),
+        ("READ_ONLY_ROOT_FILESYSTEM", "TRUE", True),
+        ("IMAGE_PULL_POLICY", "Always", "always"),
+        ("DOCKER_CONFIG_FILE", "/root/.docker/config.json", Path("/root/.docker/config.json")),
+    ],
+)
+def test_a_value_is_read_in_its_form(variable: str, text: str, value: object) -> None:
+    """A value in an accepted form becomes a value of the program."""
+    settings = Settings.from_environment(REQUIRED | {f"RTMANAGER_{variable}": text})
+
+    assert getattr(settings, variable.lower()) == value
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgres://rtm:hunter2@db/galaxy?search_path=rtmanager&sslmode=disable",
+        "postgresql://rtm@db/galaxy?password=hunter2",
+        "postgresql://rtm:hunter2@db1:5432,db2:5432/galaxy",
+        "host=db dbname=galaxy user=rtm password=hunter2",
+        "host=db dbname=galaxy user=rtm password='hunter2 or more'",
+    ],
+)
+def test_a_dsn_is_shown_without_its_password(dsn: str) -> None:
+    """Whatever the DSN's form, its password is masked and its host is not."""
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_POSTGRES_PRIMARY_DSN": dsn})
+    shown = {setting.variable: setting.value for setting in settings.shown()}
+
+    assert settings.postgres_primary_dsn.get_secret_value() == dsn
+    assert "hunter2" not in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
+    assert "password=********" in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
+    assert "host=db" in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
+
+
+def test_no_secret_appears_in_any_text_form_of_the_settings() -> None:
+    """Neither repr, str, dump nor what is shown contains a secret."""
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_REDIS_PASSWORD": "hunter2"})
+    dumps = [settings.model_dump(), settings.model_dump_json(), list(settings.shown())]
+
+    assert "hunter2" not in f"{settings!r} {settings} {dumps}"
+
+
+def test_what_is_shown_can_be_set_again() -> None:
+    """Every shown value but the masked ones is written as the environment takes it."""
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_GAME_LEASE_WAIT": "1500ms"})
+    shown = {setting.variable: setting.value for setting in settings.shown()}
+
+    again = Settings.from_environment(
+        shown | {"RTMANAGER_POSTGRES_PRIMARY_DSN": settings.postgres_primary_dsn.get_secret_value()}
+    )
+
+    assert again == settings
+
+
+def test_what_is_shown_names_its_source() -> None:
+    """Each shown setting says whether the environment or the default decided."""
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_LOG_LEVEL": "info"})
+    sources = {setting.variable: setting.source for setting in settings.shown()}
+
+    assert sources["RTMANAGER_LOG_LEVEL"] == "environment"
+    assert sources["RTMANAGER_LOG_FORMAT"] == "default"
+
+
+def test_every_setting_is_described() -> None:
+    """Each setting has a sentence that explains it."""
+    settings = Settings.from_environment(REQUIRED)
+
+    assert all(setting.description.endswith(".") for setting in settings.shown())
+
+
+def test_settings_cannot_be_changed() -> None:
+    """Settings are frozen once built."""
+    settings = Settings.from_environment(REQUIRED)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.log_level = "debug"

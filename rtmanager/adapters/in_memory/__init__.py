@@ -1,0 +1,1 @@
+"""A working double for every port, deterministic, for tests and the simulation."""

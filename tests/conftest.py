@@ -1,0 +1,37 @@
+"""Fixtures for every test: the real services, started when the first test asks for them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.services.docker import demo_images, docker_host, docker_network
+from tests.services.postgres import database_dsn, new_database, postgres, postgres_dsn
+from tests.services.redis import _shared_redis_addr, new_redis, redis_addr
+from tests.services.registry import registry, secured_registry
+from tests.services.session import say, session_dir
+
+__all__ = [
+    "_shared_redis_addr",
+    "database_dsn",
+    "demo_images",
+    "docker_host",
+    "docker_network",
+    "new_database",
+    "new_redis",
+    "postgres",
+    "postgres_dsn",
+    "redis_addr",
+    "registry",
+    "say",
+    "secured_registry",
+    "session_dir",
+    "state_root",
+]
+
+
+@pytest.fixture
+def state_root(tmp_path: Path) -> Path:
+    """Return an empty directory for the games' state."""
+    root = tmp_path / "games"
+    root.mkdir()
+    return root

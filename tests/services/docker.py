@@ -1,0 +1,44 @@
+"""The Docker engine, a network of this session's own, and the demo images."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import docker
+import pytest
+
+from rtmanager.dev.demo_images import ensure_demo_images
+from rtmanager.dev.docker_engine import ensure_engine
+from rtmanager.dev.docker_network import ensure_network, remove_network
+from tests.services.session import Say
+
+
+@pytest.fixture(scope="session")
+def docker_host(session_dir: Path, say: Say) -> Iterator[str]:
+    """Return the address of a Docker engine, started for this session if there was none."""
+    engine = ensure_engine(session_dir, say)
+    yield engine.host
+    engine.stop()
+
+
+@pytest.fixture(scope="session")
+def docker_network(docker_host: str) -> Iterator[str]:
+    """Return the name of a network; at the end it goes with every container on it."""
+    name = f"galaxy-test-{secrets.token_hex(4)}"
+    ensure_network(docker_host, name)
+    yield name
+    _remove_containers(docker_host, name)
+    remove_network(docker_host, name)
+
+
+@pytest.fixture(scope="session")
+def demo_images(docker_host: str, say: Say) -> list[str]:
+    """Return the references of all demo images; they exist."""
+    return ensure_demo_images(docker_host, say)
+
+
+def _remove_containers(docker_host: str, network: str) -> None:
+    with closing(docker.APIClient(base_url=docker_host)) as client:
+        for container in client.containers(all=True, filters={"network": network}):
+            client.remove_container(container["Id"], force=True, v=True)

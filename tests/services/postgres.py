@@ -1,0 +1,63 @@
+"""A private Postgres server, and a fresh database for each test that asks."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
+from tests.services.session import Say
+
+TEMPLATE = "migrated"
+
+
+@pytest.fixture(scope="session")
+def postgres(session_dir: Path, say: Say) -> Iterator[EmbeddedPostgres]:
+    """Return a Postgres server of this session's own."""
+    server = start_postgres(session_dir / "postgres", say, durable=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(postgres: EmbeddedPostgres) -> str:
+    """Return the connection string of the server's empty default database."""
+    return postgres.dsn()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: EmbeddedPostgres) -> Callable[[], str]:
+    """Return a function that makes a migrated database and returns its connection string."""
+    from rtmanager.adapters.postgres.migrate import migrate  # noqa: PLC0415
+
+    _execute(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    asyncio.run(migrate(postgres.dsn(TEMPLATE)))
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"test_{next(numbers)}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        _execute(postgres, statement.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+        return postgres.dsn(name)
+
+    return make
+
+
+@pytest.fixture
+def database_dsn(postgres: EmbeddedPostgres, new_database: Callable[[], str]) -> Iterator[str]:
+    """Return the connection string of a migrated database for this test alone."""
+    dsn = new_database()
+    yield dsn
+    name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+    # A test may end with connections open, of a process it killed for instance.
+    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+    _execute(postgres, statement.format(sql.Identifier(str(name))))
+
+
+def _execute(postgres: EmbeddedPostgres, statement: sql.Composed) -> None:
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute(statement)

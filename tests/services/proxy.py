@@ -1,0 +1,181 @@
+"""A proxy before a real service, to take the service away and bring it back."""
+
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+Address = tuple[str, int] | Path
+
+
+class Proxy:
+    """Forwards connections to a service until told otherwise.
+
+    Listens on a loopback port, or on a unix socket when given a path. Every switch works at once
+    and from any thread: pass_on, refuse, hang, cut and lose_reply_to.
+    """
+
+    def __init__(self, target: Address, listen_on: Path | None = None) -> None:
+        self.lost_replies = 0
+        self._target = target
+        self._listen_on: Address = listen_on or ("127.0.0.1", 0)
+        self._listener: socket.socket | None = None
+        self._links: set[_Link] = set()
+        self._lock = threading.Lock()
+        self._flowing = threading.Event()
+        self._pattern: bytes | None = None
+
+    def __enter__(self) -> Self:
+        """Start to forward."""
+        self.pass_on()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening and drop every connection."""
+        self.refuse()
+
+    @property
+    def port(self) -> int:
+        """Return the loopback port it listens on; the same one after each refusal."""
+        if isinstance(self._listen_on, Path):
+            raise TypeError("this proxy listens on a unix socket")
+        return self._listen_on[1]
+
+    @property
+    def address(self) -> str:
+        """Return host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    def pass_on(self) -> None:
+        """Forward everything, also what was held back by hang."""
+        self._flowing.set()
+        if self._listener is None:
+            self._listen()
+
+    def refuse(self) -> None:
+        """Drop every connection and refuse new ones, as a stopped service does."""
+        if self._listener is not None:
+            # Closing alone would leave the thread in accept, and with it the open port.
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        self._flowing.set()
+        self.cut()
+
+    def hang(self) -> None:
+        """Accept connections and let nothing through, as a frozen service does."""
+        self._flowing.clear()
+        if self._listener is None:
+            self._listen()
+
+    def cut(self) -> None:
+        """Drop every open connection; new ones are welcome."""
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            link.drop()
+
+    def lose_reply_to(self, pattern: bytes) -> None:
+        """Let the next request that holds these bytes happen, and drop its connection unanswered.
+
+        The bytes must arrive in one piece, as a short request line or statement does.
+        """
+        with self._lock:
+            self._pattern = pattern
+
+    def _listen(self) -> None:
+        family = _family(self._listen_on)
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if isinstance(self._listen_on, Path):
+            self._listen_on.unlink(missing_ok=True)
+        listener.bind(_plain(self._listen_on))
+        listener.listen(128)
+        if not isinstance(self._listen_on, Path):
+            self._listen_on = listener.getsockname()
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # raised by accept once the listener is shut down
+            while True:
+                client, _ = listener.accept()
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        server = socket.socket(_family(self._target))
+        try:
+            server.connect(_plain(self._target))
+        except OSError:
+            client.close()
+            server.close()
+            return
+        link = _Link(client, server)
+        with self._lock:
+            self._links.add(link)
+        backwards = threading.Thread(target=self._pump_replies, args=(link,), daemon=True)
+        backwards.start()
+        self._pump_requests(link)
+        backwards.join()
+        with self._lock:
+            self._links.discard(link)
+        link.close()
+
+    def _pump_requests(self, link: "_Link") -> None:
+        with suppress(OSError):
+            while data := link.client.recv(65536):
+                self._flowing.wait()
+                link.is_doomed = link.is_doomed or self._takes(data)
+                link.server.sendall(data)
+            link.server.shutdown(socket.SHUT_WR)  # half-closed: the reply may still be coming
+
+    def _pump_replies(self, link: "_Link") -> None:
+        with suppress(OSError):
+            while data := link.server.recv(65536):
+                self._flowing.wait()
+                if link.is_doomed:
+                    self.lost_replies += 1
+                    break
+                link.client.sendall(data)
+        link.drop()
+
+    def _takes(self, data: bytes) -> bool:
+        with self._lock:
+            if self._pattern is None or self._pattern not in data:
+                return False
+            self._pattern = None
+            return True
+
+
+class _Link:
+    """One client's connection and ours to the service."""
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self.client, self.server = client, server
+        self.is_doomed = False
+
+    def drop(self) -> None:
+        """Wake both pumps, which end by it; they may be reading from these sockets."""
+        for end in (self.client, self.server):
+            with suppress(OSError):  # it is gone already
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the sockets back, once no pump reads from them."""
+        self.client.close()
+        self.server.close()
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
+
+
+def _plain(address: Address) -> str | tuple[str, int]:
+    return str(address) if isinstance(address, Path) else address

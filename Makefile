@@ -1,0 +1,56 @@
+# Every task makes its own set-up first; `make` alone lists them.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.SILENT:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The virtual environment as it was made from the lock; touched last, so that an interrupted one is made anew.
+READY := $(VENV)/.made-from-lock
+ARGS ?=
+EXAMPLES ?= 200
+
+.PHONY: help
+help: ## list the tasks
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(READY) ## run the service on 127.0.0.1:8096 with everything it needs; Ctrl-C stops it
+	exec $(BIN)/rtmanager dev
+
+.PHONY: test
+test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
+	exec $(BIN)/pytest $(ARGS)
+
+.PHONY: unit
+unit: $(READY) ## run the unit tests alone, in seconds
+	exec $(BIN)/pytest tests/unit $(ARGS)
+
+.PHONY: contract
+contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operation)
+	RTMANAGER_TEST_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract $(ARGS)
+
+.PHONY: check
+check: $(READY) ## lint, formatting, types and layers
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo --no-timing
+
+.PHONY: fmt
+fmt: $(READY) ## format the code and mend what can be mended
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format --quiet .
+
+.PHONY: lock
+lock: $(READY) ## choose the newest versions of all dependencies and lock them
+	dev/lock_requirements.sh $(BIN)/uv
+
+.PHONY: clean
+clean: ## remove the virtual environment and caches; data in .rtmanager stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): requirements/dev.txt pyproject.toml dev/make_venv.sh
+	dev/make_venv.sh $(PYTHON) $(VENV)
+	touch $@

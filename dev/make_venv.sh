@@ -1,0 +1,28 @@
+#!/bin/sh
+# Makes the virtual environment from the lock: make_venv.sh PYTHON DIRECTORY
+set -eu
+python=$1
+venv=$2
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "$python is missing or older than 3.11: install Python 3.11, or name one with PYTHON=..." >&2
+    exit 1
+}
+
+# Debian ships the module that puts pip into a virtual environment in a package of its own.
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "$python cannot make virtual environments: install python3-venv" >&2
+        exit 1
+    fi
+    echo "Installing python3-venv (apt-get) ..."
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update
+    apt-get -qq install --yes --no-install-recommends python3-venv >/dev/null
+fi
+
+echo "Making the virtual environment $venv (half a minute) ..."
+[ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+"$venv/bin/pip" install --quiet --require-hashes --requirement requirements/dev.txt
+"$venv/bin/pip" install --quiet --no-deps --no-build-isolation --editable .

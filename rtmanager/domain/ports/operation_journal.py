@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
+from rtmanager.domain.errors import Conflict, ErrorCode, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Fence, Operation, OperationRequest, Outcome, Step
@@ -38,6 +38,10 @@ class OperationSuperseded(ServiceUnavailable):
     """the operation was settled by another process after its lease was lost"""
 
 
+class JobAlreadyRecorded(Conflict):
+    """this job was recorded before; the operation log holds what came of it"""
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The operation row as inserted, open or finished, and the record that the decision saw."""
@@ -66,6 +70,12 @@ class OperationResult:
     events: Sequence[HealthEvent] = ()
     messages: Sequence[OutboxMessage] = ()
 
+    @property
+    def latest_event(self) -> HealthEvent | None:
+        """The event that becomes the health snapshot: of two at one moment, the one told last."""
+        newest_first = reversed(self.events)
+        return max(newest_first, key=lambda event: event.occurred_at, default=None)
+
 
 class OperationJournal(Protocol):
     """The operation log and what is written together with it. Every method may raise
@@ -78,13 +88,16 @@ class OperationJournal(Protocol):
         All in one transaction, the record locked. A verdict with an outcome (replay, refusal) makes
         a row that is finished at once, PROCEED an open one. Whatever `decide` raises leaves nothing
         written. Raises OperationStillOpen, writing nothing and without asking `decide`, when the
-        game has an open operation: what the record says is not settled then.
+        game has an open operation: what the record says is not settled then. Raises
+        JobAlreadyRecorded, writing nothing, when the source is the lobby's stream and its reference
+        is in the log already.
         """
 
     async def refuse(self, request: OperationRequest, verdict: Verdict, *, at: datetime) -> None:
         """Insert a finished row and its messages for a request that could not even begin.
 
-        Needs no lease and does not mind an open operation: the row never was open itself.
+        Needs no lease and does not mind an open operation: the row never was open itself. Raises
+        JobAlreadyRecorded as `begin` does.
         """
 
     async def finish(self, result: OperationResult) -> None:

@@ -1,0 +1,132 @@
+"""Game leases in memory, with the life cycle of the Redis ones and the time of any clock."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from rtmanager.adapters.in_memory.gate import Gate, open_gate
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.game_lease import LeaseBusy, LeaseLost
+
+POLL_SECONDS = 0.05
+
+
+@dataclass(eq=False)
+class Grant:
+    """A lease as the lease store keeps it. While it is renewed it does not expire."""
+
+    expires_at: float | None = None
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether it has expired."""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+Grants = dict[GameId, Grant]
+
+
+@dataclass(frozen=True)
+class InMemoryGameLease:
+    """A lease that is held."""
+
+    game_id: GameId
+    grant: Grant
+    grants: Grants
+    clock: Clock
+
+    def check(self) -> None:
+        """Raise LeaseLost when the lease expired, whether or not another has it by now."""
+        ours = self.grants.get(self.game_id) is self.grant
+        if not ours or self.grant.is_over(self.clock.monotonic()):
+            raise LeaseLost
+
+
+@dataclass
+class InMemoryGameLeases:
+    """The leases of one process. Several processes of one simulation share `grants`.
+
+    The background renewal is modelled, not run: a held lease lives on until `stall` (the holder's
+    renewals no longer arrive; it expires a TTL later), `expire` (gone now) or `abandon` (the whole
+    process was killed). Gates: `lease.acquire`, `lease.release`, `lease.ping`.
+    """
+
+    clock: Clock
+    ttl: float = 60.0
+    gate: Gate = open_gate
+    grants: Grants = field(default_factory=dict)
+    _queues: dict[GameId, deque[object]] = field(default_factory=dict, init=False)
+    _held: Grants = field(default_factory=dict, init=False)
+
+    @asynccontextmanager
+    async def hold(self, game_id: GameId, *, wait: float) -> AsyncIterator[InMemoryGameLease]:
+        """Hold the game's lease for the block."""
+        ticket, queue = object(), self._queues.setdefault(game_id, deque())
+        queue.append(ticket)
+        try:
+            grant = await self._acquire(game_id, ticket, wait)
+            try:
+                yield InMemoryGameLease(game_id, grant, self.grants, self.clock)
+            finally:
+                await self._release(game_id, grant)
+        finally:
+            queue.remove(ticket)
+            if not queue:
+                self._queues.pop(game_id, None)
+
+    async def ping(self) -> None:
+        """Answer, unless the gate does not let it."""
+        await self.gate("lease.ping")
+        await self.gate("lease.ping:done")
+
+    def stall(self, game_id: GameId) -> None:
+        """Let no further renewal of this process's lease arrive: it expires a TTL from now."""
+        if grant := self._held.get(game_id):
+            grant.expires_at = self.clock.monotonic() + self.ttl
+
+    def expire(self, game_id: GameId) -> None:
+        """Take the lease from whoever holds it, at once."""
+        self.grants.pop(game_id, None)
+
+    def abandon(self) -> None:
+        """Stop renewing everything, as a process that is killed."""
+        for game_id in self._held:
+            self.stall(game_id)
+
+    async def _acquire(self, game_id: GameId, ticket: object, wait: float) -> Grant:
+        deadline = self.clock.monotonic() + wait
+        while True:
+            # Only the first of this process asks the store; the holder stays first until it leaves.
+            grant = await self._try(game_id) if self._queues[game_id][0] is ticket else None
+            if grant:
+                return grant
+            left = deadline - self.clock.monotonic()
+            if left <= 0:
+                raise LeaseBusy
+            await self.clock.sleep(min(POLL_SECONDS, left))
+
+    async def _try(self, game_id: GameId) -> Grant | None:
+        await self.gate("lease.acquire")
+        holder = self.grants.get(game_id)
+        if holder and not holder.is_over(self.clock.monotonic()):
+            return None
+        grant = self.grants[game_id] = self._held[game_id] = Grant()
+        try:
+            await self.gate("lease.acquire:done")
+        except BaseException:
+            await self._release(game_id, grant)
+            raise
+        return grant
+
+    async def _release(self, game_id: GameId, grant: Grant) -> None:
+        # Nobody renews it any more: what cannot be released expires.
+        self.stall(game_id)
+        self._held.pop(game_id, None)
+        try:
+            await self.gate("lease.release")
+            if self.grants.get(game_id) is grant:
+                del self.grants[game_id]
+            await self.gate("lease.release:done")
+        except Exception:  # noqa: BLE001, S110 - leaving never raises, whatever the store does
+            pass

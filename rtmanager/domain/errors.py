@@ -22,80 +22,84 @@ class ErrorCode(StrEnum):
 
 
 class RuntimeManagerError(Exception):
-    """internal error"""
+    """internal error."""
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
 
     def __init__(self, message: str | None = None) -> None:
-        """Carry `message`, or the class docstring when there is nothing more specific to say."""
-        super().__init__(message or type(self).__doc__)
+        """Carry `message`, or what the class docstring says when there is nothing more to say."""
+        super().__init__(message or (type(self).__doc__ or "").rstrip("."))
 
     @property
     def message(self) -> str:
         """What went wrong and what to do, written for the caller."""
         return str(self)
 
+    def extend(self, sentence: str) -> None:
+        """Add to the message what else the caller should know."""
+        self.args = (f"{self.message}; {sentence}",)
+
 
 class InternalError(RuntimeManagerError):
-    """internal server error"""
+    """internal server error."""
 
 
 class InvalidRequest(RuntimeManagerError):
-    """request is invalid"""
+    """request is invalid."""
 
     code = ErrorCode.INVALID_REQUEST
 
 
 class NotFound(RuntimeManagerError):
-    """runtime record not found"""
+    """runtime record not found."""
 
     code = ErrorCode.NOT_FOUND
 
 
 class Conflict(RuntimeManagerError):
-    """operation not allowed in current status"""
+    """operation not allowed in current status."""
 
     code = ErrorCode.CONFLICT
 
 
 class ServiceUnavailable(RuntimeManagerError):
-    """service is unavailable"""
+    """service is unavailable."""
 
     code = ErrorCode.SERVICE_UNAVAILABLE
 
 
 class DockerUnavailable(RuntimeManagerError):
-    """the Docker engine cannot be reached or did not answer in time"""
+    """the Docker engine cannot be reached or did not answer in time."""
 
     code = ErrorCode.DOCKER_UNAVAILABLE
 
 
 class ImagePullFailed(RuntimeManagerError):
-    """the image could not be pulled"""
+    """the image could not be pulled."""
 
     code = ErrorCode.IMAGE_PULL_FAILED
 
 
 class ImageRefNotSemver(RuntimeManagerError):
-    """the tag of the image reference is not a semantic version"""
+    """the tag of the image reference is not a semantic version."""
 
     code = ErrorCode.IMAGE_REF_NOT_SEMVER
 
 
 class SemverPatchOnly(RuntimeManagerError):
-    """only patch levels within the same major and minor version are allowed"""
+    """only patch levels within the same major and minor version are allowed."""
 
     code = ErrorCode.SEMVER_PATCH_ONLY
 
 
 class StartConfigInvalid(RuntimeManagerError):
-    """the engine container cannot be created from this configuration"""
+    """the engine container cannot be created from this configuration."""
 
     code = ErrorCode.START_CONFIG_INVALID
 
 
 class ContainerStartFailed(RuntimeManagerError):
-    """the engine container did not start"""
+    """the engine container did not start."""
 
     code = ErrorCode.CONTAINER_START_FAILED
 

@@ -128,7 +128,7 @@ class InMemoryContainerEngine:
             if not container.is_running:
                 self._start(container)
 
-    async def stop(self, container_id: ContainerId, *, timeout: int) -> None:  # noqa: ARG002, ASYNC109 - the port's; nothing takes time here
+    async def stop(self, container_id: ContainerId, *, grace: int) -> None:  # noqa: ARG002 - the port's; nothing takes time here
         """Stop the container."""
         async with self._call("stop"):
             self._existing(container_id).stop(self.docker.clock.now())

@@ -31,15 +31,15 @@ __all__ = [
 
 
 class EngineRefused(RuntimeManagerError):
-    """the Docker engine refused the call"""
+    """the Docker engine refused the call."""
 
 
 class ContainerGone(EngineRefused):
-    """the container does not exist"""
+    """the container does not exist."""
 
 
 class ContainerNameInUse(EngineRefused):
-    """the container name is in use"""
+    """the container name is in use."""
 
 
 class ContainerEngine(Protocol):
@@ -104,8 +104,8 @@ class ContainerEngine(Protocol):
         Raises ContainerStartFailed when the engine could not start it, ContainerGone.
         """
 
-    async def stop(self, container_id: ContainerId, *, timeout: int) -> None:
-        """Stop the container, killing it after `timeout` seconds; no-op when it is not running.
+    async def stop(self, container_id: ContainerId, *, grace: int) -> None:
+        """Stop the container, killing it after `grace` seconds; no-op when it is not running.
 
         Raises ContainerGone.
         """

@@ -8,11 +8,11 @@ from rtmanager.domain.game_id import GameId
 
 
 class LeaseBusy(Conflict):
-    """another operation on this game is running; try again when it has finished"""
+    """another operation on this game is running; try again when it has finished."""
 
 
 class LeaseLost(ServiceUnavailable):
-    """the lease on this game was lost while the operation ran; its outcome will be settled"""
+    """the lease on this game was lost while the operation ran; its outcome will be settled."""
 
 
 class GameLease(Protocol):

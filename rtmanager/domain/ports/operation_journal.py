@@ -31,15 +31,15 @@ Decision = Callable[[RuntimeRecord | None], Verdict]
 
 
 class OperationStillOpen(ServiceUnavailable):
-    """an earlier operation on this game is still open and must be settled first"""
+    """an earlier operation on this game is still open and must be settled first."""
 
 
 class OperationSuperseded(ServiceUnavailable):
-    """the operation was settled by another process after its lease was lost"""
+    """the operation was settled by another process after its lease was lost."""
 
 
 class JobAlreadyRecorded(Conflict):
-    """this job was recorded before; the operation log holds what came of it"""
+    """this job was recorded before; the operation log holds what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,9 @@ class OperationResult:
 
 
 class OperationJournal(Protocol):
-    """The operation log and what is written together with it. Every method may raise
-    ServiceUnavailable; the transaction may then have happened or not.
+    """The operation log and what is written together with it.
+
+    Every method may raise ServiceUnavailable; the transaction may then have happened or not.
     """
 
     async def begin(self, request: OperationRequest, decide: Decision, *, at: datetime) -> Begun:

@@ -1,0 +1,66 @@
+"""Tell whether everything the service needs is there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, ServiceUnavailable
+from rtmanager.domain.ports.container_engine import ContainerEngine
+from rtmanager.domain.ports.game_lease import GameLeases
+from rtmanager.domain.ports.runtime_records import RuntimeRecords
+
+CHECK_LIMIT = 2.0
+
+Check = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReadiness:
+    """Asks Postgres, Redis, Docker and the network, side by side, each for at most two seconds."""
+
+    records: RuntimeRecords
+    leases: GameLeases
+    engine: ContainerEngine
+    docker_network: str
+
+    async def run(self) -> None:
+        """Return when all answer; raise naming each that does not.
+
+        DockerUnavailable when it is Docker alone, else ServiceUnavailable.
+        """
+        checks = self._checks()
+        found = await asyncio.gather(*(_fault(check) for check in checks.values()))
+        faults = {name: fault for name, fault in zip(checks, found, strict=True) if fault}
+        if not faults:
+            return
+        message = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        raise (
+            DockerUnavailable(message) if set(faults) == {"docker"} else ServiceUnavailable(message)
+        )
+
+    def _checks(self) -> Mapping[str, Check]:
+        return {
+            "postgres": self.records.ping,
+            "redis": self.leases.ping,
+            "docker": self.engine.ping,
+            "network": self._network,
+        }
+
+    async def _network(self) -> None:
+        try:
+            exists = await self.engine.network_exists()
+        except DockerUnavailable:
+            return  # the check of Docker itself says so
+        if not exists:
+            raise ServiceUnavailable(f"the Docker network {self.docker_network} does not exist")
+
+
+async def _fault(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_LIMIT):
+            await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_LIMIT:g} s"
+    except RuntimeManagerError as error:
+        return error.message
+    return None

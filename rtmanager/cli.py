@@ -95,13 +95,13 @@ def _serve_announced(environment: Mapping[str, str]) -> None:
         from rtmanager.http_app import SWAGGER_UI_PATH  # noqa: PLC0415 - see the module's docstring
         from rtmanager.serve import run  # noqa: PLC0415 - see the module's docstring
 
-        url = _local_url(settings.internal_http_addr)
-        run(settings, lambda: typer.echo(_welcome(url, SWAGGER_UI_PATH)))
+        run(settings, lambda address: typer.echo(_welcome(_local_url(address), SWAGGER_UI_PATH)))
 
 
 def _local_url(address: Address) -> str:
     """Return the URL under which a browser on this machine finds a listening address."""
-    return f"http://{Address(address.host or '127.0.0.1', address.port)}"
+    every_interface = address.host in {"", "::", "0.0.0.0"}  # noqa: S104 - recognised, not bound
+    return f"http://{Address('127.0.0.1', address.port) if every_interface else address}"
 
 
 def _welcome(url: str, swagger_ui_path: str) -> str:

@@ -21,27 +21,31 @@ __all__ = ["StartupError", "run", "serve"]
 log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
+Announce = Callable[[Address], None]
+"""Called with the address once requests are accepted."""
+
+
+def _log_address(address: Address) -> None:
+    log.info("serving", address=str(address), version=__version__)
+
+
+def run(settings: Settings, announce: Announce = _log_address) -> None:
     """Serve until a signal ends it, or raise `StartupError` in plain words."""
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(serve(settings, announce))
 
 
-async def serve(settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
-    """Open the service, answer requests until a signal comes, finish what runs and close it.
-
-    `announce` is called once requests are accepted.
-    """
+async def serve(settings: Settings, announce: Announce = _log_address) -> None:
+    """Open the service, answer requests until a signal comes, finish what runs and close it."""
     configure_logs(settings.log_level, settings.log_format)
     # OTEL_* variables belong to OpenTelemetry, which reads the environment by itself.
     with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
-
-        def on_started() -> None:
-            log.info("serving", address=_name(listener), version=__version__)
-            announce()
-
         service = bootstrap.assemble(settings)
-        server = http_server(create_app(service), settings.shutdown_timeout, on_started)
+        server = http_server(
+            create_app(service),
+            settings.shutdown_timeout,
+            on_started=lambda: announce(_address_of(listener)),
+        )
         with stopped_by_signals(server):
             async with service.open():
                 await _answer_requests(server, listener)
@@ -69,6 +73,6 @@ async def _answer_requests(server: HttpServer, listener: socket.socket) -> None:
         ) from error
 
 
-def _name(listener: socket.socket) -> str:
+def _address_of(listener: socket.socket) -> Address:
     host, port = listener.getsockname()[:2]
-    return str(Address(host, port))
+    return Address(host, port)

@@ -1,0 +1,176 @@
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import structlog
+from opentelemetry import trace
+
+from rtmanager.telemetry.logs import configure_logs
+
+CONTEXT = trace.SpanContext(trace_id=1, span_id=2, is_remote=False)
+
+
+@pytest.fixture(autouse=True)
+def _process_wide_logging() -> Iterator[None]:
+    """Put the logging of the process back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []  # the handlers of pytest, which configuring would close
+    yield
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    root.handlers, root.level = handlers, level
+
+
+def lines_of(stream: StringIO) -> list[dict[str, Any]]:
+    """Read back JSON log lines."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_json_line_has_its_event_level_logger_time_and_fields() -> None:
+    """Each line is one JSON object that says what, how severe, where from and when."""
+    stream = StringIO()
+    configure_logs("info", "json", stream)
+
+    structlog.get_logger("rtmanager.test").info("operation_finished", duration_ms=12)
+
+    (line,) = lines_of(stream)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "operation_finished",
+        "level": "info",
+        "logger": "rtmanager.test",
+        "duration_ms": 12,
+    }
+
+
+def test_lines_of_libraries_have_the_same_form() -> None:
+    """A line that a library writes through the standard library looks like one of ours."""
+    stream = StringIO()
+    configure_logs("info", "json", stream)
+
+    logging.getLogger("uvicorn.error").info(
+        "Started server process [%d]", 7, extra={"color_message": "coloured", "kept": 1}
+    )
+
+    (line,) = lines_of(stream)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "Started server process [7]",
+        "level": "info",
+        "logger": "uvicorn.error",
+        "kept": 1,
+    }
+
+
+def test_bound_context_is_on_every_line() -> None:
+    """What is bound for a request is on our lines and on those of libraries."""
+    stream = StringIO()
+    configure_logs("info", "json", stream)
+
+    with structlog.contextvars.bound_contextvars(game_id="g1", operation="start"):
+        structlog.get_logger("a").info("ours")
+        logging.getLogger("b").info("theirs")
+
+    assert [(line["game_id"], line["operation"]) for line in lines_of(stream)] == [
+        ("g1", "start"),
+        ("g1", "start"),
+    ]
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    """The level holds for us and for libraries."""
+    stream = StringIO()
+    configure_logs("warning", "json", stream)
+
+    structlog.get_logger("a").info("ours")
+    logging.getLogger("b").info("theirs")
+    structlog.get_logger("a").warning("written")
+
+    assert [line["event"] for line in lines_of(stream)] == ["written"]
+
+
+def test_http_clients_do_not_log_each_of_their_requests() -> None:
+    """A client's line per request is dropped; what it warns of is not."""
+    stream = StringIO()
+    configure_logs("debug", "json", stream)
+
+    logging.getLogger("httpx").info("HTTP Request: GET ...")
+    logging.getLogger("httpx").warning("written")
+
+    assert [line["event"] for line in lines_of(stream)] == ["written"]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_exception_is_logged_without_local_variables(form: str) -> None:
+    """A traceback shows where and what, never the values at hand, which may be secrets."""
+    stream = StringIO()
+    configure_logs("info", form, stream)
+
+    def fail() -> None:
+        password = f"hunter{2}"
+        raise ValueError(len(password))
+
+    try:
+        fail()
+    except ValueError:
+        structlog.get_logger("a").exception("failed")
+
+    assert "ValueError" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_an_exception_in_json_is_structured() -> None:
+    """Type, message and frames of an exception are fields, not one text."""
+    stream = StringIO()
+    configure_logs("info", "json", stream)
+
+    logging.getLogger("b").error("failed", exc_info=ValueError("why"))
+
+    (line,) = lines_of(stream)
+    assert line["exception"][0]["exc_type"] == "ValueError"
+    assert line["exception"][0]["exc_value"] == "why"
+
+
+def test_a_line_names_the_trace_it_belongs_to() -> None:
+    """Inside a span a line carries the ids that lead to its trace."""
+    stream = StringIO()
+    configure_logs("info", "json", stream)
+
+    with trace.use_span(trace.NonRecordingSpan(CONTEXT)):
+        structlog.get_logger("a").info("inside")
+
+    (line,) = lines_of(stream)
+    assert line["trace_id"] == "1".zfill(32)
+    assert line["span_id"] == "2".zfill(16)
+
+
+def test_warnings_become_log_lines() -> None:
+    """A warning of the interpreter is a log line, not loose text on stderr."""
+    stream = StringIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        configure_logs("info", "json", stream)
+        warnings.warn("old ways", DeprecationWarning, stacklevel=1)
+        logging.captureWarnings(capture=False)
+
+    (line,) = lines_of(stream)
+    assert line["logger"] == "py.warnings"
+    assert "old ways" in line["event"]
+
+
+def test_the_console_form_is_for_the_eye() -> None:
+    """The console form is one line of plain text with its fields."""
+    stream = StringIO()
+    configure_logs("info", "console", stream)
+
+    structlog.get_logger("a").info("serving", port=8096)
+
+    assert "serving" in stream.getvalue()
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(stream.getvalue())

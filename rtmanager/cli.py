@@ -6,6 +6,7 @@ Commands import what they need when they run, so that the quick ones stay quick.
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -79,6 +80,8 @@ def dev(
     from rtmanager.dev.environment import prepare  # noqa: PLC0415 - see the module's docstring
     from rtmanager.dev.errors import SetUpError  # noqa: PLC0415 - see the module's docstring
 
+    # Until the server watches the signals, SIGTERM unwinds as Ctrl-C does: what was started stops.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         environment = prepare(data_dir, typer.echo)
     except SetUpError as error:

@@ -20,32 +20,33 @@ __all__ = ["StartupError", "run", "serve"]
 
 log = structlog.get_logger(__name__)
 
-
 Announce = Callable[[Address], None]
 """Called with the address once requests are accepted."""
 
 
-def _log_address(address: Address) -> None:
-    log.info("serving", address=str(address), version=__version__)
+def _say_nothing(_address: Address) -> None:
+    """Leave it at the log line."""
 
 
-def run(settings: Settings, announce: Announce = _log_address) -> None:
+def run(settings: Settings, announce: Announce = _say_nothing) -> None:
     """Serve until a signal ends it, or raise `StartupError` in plain words."""
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(serve(settings, announce))
 
 
-async def serve(settings: Settings, announce: Announce = _log_address) -> None:
+async def serve(settings: Settings, announce: Announce = _say_nothing) -> None:
     """Open the service, answer requests until a signal comes, finish what runs and close it."""
     configure_logs(settings.log_level, settings.log_format)
     # OTEL_* variables belong to OpenTelemetry, which reads the environment by itself.
     with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
+
+        def on_started() -> None:
+            address = _address_of(listener)
+            log.info("serving", address=str(address), version=__version__)
+            announce(address)
+
         service = bootstrap.assemble(settings)
-        server = http_server(
-            create_app(service),
-            settings.shutdown_timeout,
-            on_started=lambda: announce(_address_of(listener)),
-        )
+        server = http_server(create_app(service), settings.shutdown_timeout, on_started)
         with stopped_by_signals(server):
             async with service.open():
                 await _answer_requests(server, listener)

@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -81,6 +82,13 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> Prepared:
     if FAULT == "set-up":
         raise SetUpError("Docker is missing; install it")
     echo(f"preparing {data_dir}")
+    sys.stdout.flush()
+    try:
+        if FAULT == "slow set-up":
+            signal.pause()
+    except KeyboardInterrupt:
+        say("preparation undone")
+        raise
     return Prepared()
 
 

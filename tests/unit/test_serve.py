@@ -163,3 +163,14 @@ def test_dev_that_cannot_prepare_says_why_in_one_line() -> None:
     code, _, stderr = outcome("dev", STAGE_FAULT="set-up")
 
     assert (code, stderr) == (1, "rtmanager: Docker is missing; install it\n")
+
+
+def test_sigterm_while_dev_prepares_undoes_the_preparation() -> None:
+    """A signal in the middle of the preparation leaves nothing running."""
+    with staged("dev", STAGE_FAULT="slow set-up") as process:
+        line_with("preparing", process.stdout)
+        process.send_signal(signal.SIGTERM)
+        stdout = process.communicate(timeout=30)[0]
+
+    assert stdout == "preparation undone\n"
+    assert process.returncode != 0

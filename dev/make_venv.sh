@@ -24,5 +24,5 @@ fi
 echo "Making the virtual environment $venv (half a minute) ..."
 [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$venv/bin/pip" install --quiet --require-hashes --requirement requirements/dev.txt
-"$venv/bin/pip" install --quiet --no-deps --no-build-isolation --editable .
+"$venv/bin/pip" install -qq --require-hashes --requirement requirements/dev.txt
+"$venv/bin/pip" install -qq --no-deps --no-build-isolation --editable .

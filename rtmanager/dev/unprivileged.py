@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +52,18 @@ def reachable_place(programs: Path, files: Path, echo: Callable[[str], None]) ->
     A checkout below /root is closed to everyone else: programs are copied, files kept elsewhere.
     """
     files.mkdir(parents=True, exist_ok=True)
-    refuge = FALLBACK_ROOT / hashlib.sha256(str(files).encode()).hexdigest()[:12]
     if not _can_reach(files):
-        files = refuge / "files"
+        files = _refuge("files", files)
         files.mkdir(parents=True, exist_ok=True)
         echo(f"User {USER} cannot reach this directory: the database is kept in {files}.")
     if not _can_reach(programs):
-        programs = _copy_programs(programs, refuge / "programs")
+        programs = _copy(programs)
     return Place(programs, files)
+
+
+def _refuge(kind: str, origin: Path, version: str = "") -> Path:
+    digest = hashlib.sha256(f"{origin} {version}".encode()).hexdigest()
+    return FALLBACK_ROOT / f"{kind}-{digest[:12]}"
 
 
 def _can_reach(directory: Path) -> bool:
@@ -69,13 +74,17 @@ def _can_reach(directory: Path) -> bool:
     return probe.returncode == 0
 
 
-def _copy_programs(source: Path, target: Path) -> Path:
+def _copy(programs: Path) -> Path:
+    # An upgrade writes the folder anew, which its time of change shows.
+    target = _refuge("programs", programs, str(programs.stat().st_mtime_ns))
     if not target.is_dir():
-        partial = target.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial, symlinks=True)
+        FALLBACK_ROOT.mkdir(parents=True, exist_ok=True)
+        # Renamed when whole: a copy that was interrupted is never taken for one.
+        partial = Path(tempfile.mkdtemp(dir=FALLBACK_ROOT)) / "programs"
+        shutil.copytree(programs, partial, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", str(partial)], check=True)
-        partial.rename(target)  # a copy that was interrupted is never taken for a whole one
+        partial.rename(target)
+        partial.parent.rmdir()
     return target
 
 

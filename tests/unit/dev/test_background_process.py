@@ -1,0 +1,105 @@
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rtmanager.dev.background_process import BackgroundProcess
+from rtmanager.dev.errors import SetUpError
+
+
+def _start(tmp_path: Path, script: str) -> BackgroundProcess:
+    return BackgroundProcess.start(
+        ["sh", "-c", script], pid_file=tmp_path / "server.pid", log_file=tmp_path / "log"
+    )
+
+
+def test_a_running_process_is_found_again_by_its_pid_file(tmp_path: Path) -> None:
+    """A later run takes over what an earlier one left running."""
+    process = _start(tmp_path, "exec sleep 60")
+
+    found = BackgroundProcess.find(tmp_path / "server.pid")
+    process.stop(seconds=5)
+
+    assert found == process
+
+
+def test_a_foreign_process_with_the_same_pid_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """Pids are recycled: only pid and start time together name a process."""
+    pid_file = tmp_path / "server.pid"
+    pid_file.write_text(f"{os.getpid()} 1\n")
+
+    assert BackgroundProcess.find(pid_file) is None
+
+
+def test_stop_ends_the_process_and_forgets_it(tmp_path: Path) -> None:
+    """After a stop neither the process nor its pid file is left."""
+    process = _start(tmp_path, "exec sleep 60")
+
+    process.stop(seconds=5)
+
+    assert not process.is_running()
+    assert not (tmp_path / "server.pid").exists()
+
+
+def test_stop_of_a_stopped_process_does_nothing(tmp_path: Path) -> None:
+    """Stopping twice is harmless, though the pid may belong to someone else by then."""
+    process = _start(tmp_path, "exec sleep 60")
+    process.stop(seconds=5)
+
+    process.stop(seconds=5)
+
+    assert not process.is_running()
+
+
+def test_a_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
+    """Stop ends within its time, whatever the process does about SIGTERM."""
+    process = _start(tmp_path, "trap '' TERM; echo armed; while :; do sleep 1; done")
+    log = tmp_path / "log"
+    process.wait_until(lambda: "armed" in log.read_text(), seconds=5, log_file=log)
+
+    process.stop(seconds=0.1)
+
+    assert not process.is_running()
+
+
+def test_the_terminals_interrupt_does_not_reach_the_process(tmp_path: Path) -> None:
+    """Ctrl-C goes to a whole process group: a server must not be in ours."""
+    process = _start(tmp_path, "exec sleep 60")
+
+    group = os.getpgid(process.pid)
+    process.stop(seconds=5)
+
+    assert group == process.pid
+    assert group != os.getpgid(0)
+
+
+def test_a_server_that_dies_while_starting_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    """The error says what the server said."""
+    process = _start(tmp_path, "echo port in use; exit 1")
+
+    with pytest.raises(SetUpError, match=r"server stopped while starting .* port in use"):
+        process.wait_until(lambda: False, seconds=10, log_file=tmp_path / "log")
+
+
+def test_a_server_that_never_gets_ready_is_stopped(tmp_path: Path) -> None:
+    """A server that was given up is not left behind."""
+    process = _start(tmp_path, "exec sleep 60")
+
+    with pytest.raises(SetUpError, match="not ready within"):
+        process.wait_until(lambda: False, seconds=0.05, log_file=tmp_path / "log")
+    assert not process.is_running()
+
+
+def test_a_process_of_another_parent_is_stopped_too(tmp_path: Path) -> None:
+    """A process left by an earlier run is no child of ours, and ends all the same."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as foreign:
+        started_at = Path(f"/proc/{foreign.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        (tmp_path / "server.pid").write_text(f"{foreign.pid} {started_at}\n")
+        found = BackgroundProcess.find(tmp_path / "server.pid")
+        assert found is not None
+
+        found.stop(seconds=5)
+
+    assert foreign.returncode == -signal.SIGTERM

@@ -1,0 +1,29 @@
+import socket
+from pathlib import Path
+
+from rtmanager.dev.free_port import free_port, remembered_port
+
+
+def test_the_port_is_the_same_next_time(tmp_path: Path) -> None:
+    """Addresses that were copied somewhere stay true after a restart."""
+    first = remembered_port(tmp_path / "port")
+
+    assert remembered_port(tmp_path / "port") == first
+
+
+def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path) -> None:
+    """A remembered port is no claim on it."""
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        taken = foreign.getsockname()[1]
+        (tmp_path / "port").write_text(f"{taken}\n")
+
+        port = remembered_port(tmp_path / "port")
+
+    assert port != taken
+    assert (tmp_path / "port").read_text() == f"{port}\n"
+
+
+def test_a_free_port_can_be_listened_on() -> None:
+    """Nobody listens on a free port."""
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        assert server.getsockname()[1] > 0

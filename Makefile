@@ -29,7 +29,7 @@ unit: $(READY) ## run the unit tests alone, in seconds
 
 .PHONY: contract
 contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operation)
-	RTMANAGER_TEST_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract $(ARGS)
+	CONTRACT_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract $(ARGS)
 
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers

@@ -4,12 +4,12 @@
 set -eu
 uv=$1
 
-lock() {
-    target=$1
-    shift
-    "$uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-emit-find-links --no-header pyproject.toml "$@" -o "$target"
+compile() {
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-header --no-annotate "$@"
 }
 
-lock requirements/dev.txt --extra embedded --group dev
-lock requirements/runtime.txt --constraint requirements/dev.txt
+compile --upgrade pyproject.toml --extra embedded --group dev --output-file requirements/dev.txt
+# One version of everything: what the tests ran with is what is installed.
+compile --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
+compile --constraints requirements/dev.txt --group build --output-file requirements/build.txt

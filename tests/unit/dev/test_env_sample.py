@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from rtmanager.config import PREFIX, Settings
+
+SAMPLE = Path(__file__).parents[3] / "dev" / "env.sample"
+
+
+def _assignments(text: str) -> dict[str, str]:
+    pairs = (line.partition("=")[::2] for line in text.splitlines() if line.startswith(PREFIX))
+    return dict(pairs)
+
+
+def test_the_sample_is_a_valid_environment() -> None:
+    """Who copies the sample gets a service that accepts it."""
+    settings = Settings.from_environment(_assignments(SAMPLE.read_text()))
+
+    assert settings.redis_master_addr.port == 6379
+
+
+def test_the_sample_names_every_setting() -> None:
+    """A setting that is not in the sample is not found."""
+    assert set(_everything()) == {PREFIX + field.upper() for field in Settings.model_fields}
+
+
+def test_the_sample_shows_the_defaults() -> None:
+    """Taking the comment signs away changes nothing."""
+    defaults = Settings.from_environment(_assignments(SAMPLE.read_text()))
+
+    spelled_out = Settings.from_environment(_everything())
+
+    depends_on_the_machine = {"docker_start_concurrency"}
+    assert spelled_out.model_dump(exclude=depends_on_the_machine) == defaults.model_dump(
+        exclude=depends_on_the_machine
+    )
+
+
+def _everything() -> dict[str, str]:
+    return _assignments(SAMPLE.read_text().replace(f"# {PREFIX}", PREFIX))

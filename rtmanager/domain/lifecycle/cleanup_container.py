@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rtmanager.domain.errors import Conflict, InternalError, NotFound
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol
+from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.ruling import Sighting
 from rtmanager.domain.operation import OperationKind, OperationRequest, Origin
@@ -28,7 +28,7 @@ class CleanupContainer:
         request = OperationRequest(
             game_id=game_id, kind=OperationKind.CLEANUP_CONTAINER, origin=origin
         )
-        return await self.protocol.run(request, is_replayed_cleanup, self._clean_up)
+        return await self.protocol.run(Plan(request, is_replayed_cleanup, self._clean_up))
 
     async def _clean_up(self, run: OperationRun) -> RuntimeRecord:
         if run.record is None:

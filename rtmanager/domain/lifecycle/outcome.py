@@ -8,7 +8,7 @@ from rtmanager.domain.ports.operation_journal import OperationResult
 from rtmanager.domain.runtime import RuntimeRecord
 
 
-def success(run: OperationRun, record: RuntimeRecord) -> OperationResult:
+def success(run: OperationRun, record: RuntimeRecord | None) -> OperationResult:
     """Return the result of an operation that did what it was asked for."""
     return _result(run, Ending(outcome=Outcome.SUCCESS, record=record, at=run.clock.now()))
 

@@ -8,7 +8,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.image_ref import ImageRef, check_patch
 from rtmanager.domain.lifecycle.health_gate import Gate
 from rtmanager.domain.lifecycle.obtain_image import ObtainImage
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol
+from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.replace_container import ReplaceContainer
 from rtmanager.domain.lifecycle.ruling import Sighting
@@ -55,7 +55,7 @@ class PatchRuntime:
             gate = await self._gate_for(run)
             return await self.replace.run(run, image_ref, image, gate)
 
-        return await self.protocol.run(request, rule, effect, look=True)
+        return await self.protocol.run(Plan(request, rule, effect, look=True))
 
     async def _gate_for(self, run: OperationRun) -> Gate:
         """Choose the gate by how the engine is before the patch."""

@@ -6,7 +6,7 @@ from rtmanager.domain.errors import Conflict, ContainerStartFailed, NotFound, St
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.lifecycle.health_gate import Gate
 from rtmanager.domain.lifecycle.obtain_image import ObtainImage
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol
+from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.replace_container import ReplaceContainer
 from rtmanager.domain.lifecycle.ruling import Sighting
@@ -30,7 +30,7 @@ class RestartRuntime:
         ImagePullFailed, ContainerStartFailed, DockerUnavailable, ServiceUnavailable.
         """
         request = OperationRequest(game_id=game_id, kind=OperationKind.RESTART, origin=origin)
-        return await self.protocol.run(request, check_restart, self._restart)
+        return await self.protocol.run(Plan(request, check_restart, self._restart))
 
     async def _restart(self, run: OperationRun) -> RuntimeRecord:
         image_ref = (run.record and run.record.current_image_ref) or ""

@@ -7,7 +7,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.lifecycle.health_gate import Gate
 from rtmanager.domain.lifecycle.obtain_image import ObtainImage
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol
+from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.replace_container import ReplaceContainer
 from rtmanager.domain.lifecycle.ruling import Sighting
@@ -43,7 +43,7 @@ class StartRuntime:
             image = await self.images.by_reference(run, image_ref)
             return await self.replace.run(run, image_ref, image, self.gate)
 
-        return await self.protocol.run(request, rule, effect, look=True)
+        return await self.protocol.run(Plan(request, rule, effect, look=True))
 
 
 def is_replayed_start(record: RuntimeRecord | None, wanted: ImageRef, sighting: Sighting) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rtmanager.domain.errors import InternalError, NotFound
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.lifecycle.container_actions import ContainerActions
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol
+from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.ruling import Sighting
 from rtmanager.domain.observation import as_observed
@@ -30,7 +30,7 @@ class StopRuntime:
         request = OperationRequest(
             game_id=game_id, kind=OperationKind.STOP, origin=origin, reason=reason
         )
-        return await self.protocol.run(request, is_replayed_stop, self._stop)
+        return await self.protocol.run(Plan(request, is_replayed_stop, self._stop))
 
     async def _stop(self, run: OperationRun) -> RuntimeRecord:
         if run.record is None or run.container_id is None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from rtmanager.domain.lifecycle.carry_out import CarryOut
 from rtmanager.domain.lifecycle.check_readiness import CheckReadiness
 from rtmanager.domain.lifecycle.cleanup_container import CleanupContainer
 from rtmanager.domain.lifecycle.container_actions import ContainerActions
@@ -104,7 +105,6 @@ def _protocol(
         records=ports.records,
         journal=ports.journal,
         engine=ports.engine,
-        recovery=recovery,
         settlement=SettleOperation(
             records=ports.records,
             journal=ports.journal,
@@ -113,6 +113,7 @@ def _protocol(
             recovery=recovery,
             clock=ports.clock,
         ),
+        carry_out=CarryOut(ports.journal, ports.engine, recovery),
         clock=ports.clock,
         in_flight=InFlight(),
         lease_wait=policy.lease_wait,

@@ -1,0 +1,1 @@
+"""The durable store: Postgres through psycopg 3 and plain SQL."""

@@ -1,0 +1,39 @@
+"""Postgres's errors in the words of the ports; the only place that translates them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.errors import UniqueViolation
+
+from rtmanager.domain.errors import RuntimeManagerError, ServiceUnavailable
+from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, OperationStillOpen
+
+_MEANING: dict[str | None, type[RuntimeManagerError]] = {
+    "operation_log_one_open_per_game": OperationStillOpen,
+    "operation_log_one_row_per_job": JobAlreadyRecorded,
+}
+
+
+class MigrationFailed(RuntimeManagerError):
+    """the database schema could not be brought up to date"""  # noqa: D400 - it is the message
+
+
+@contextmanager
+def postgres_errors() -> Iterator[None]:
+    """Translate what the world does to us; a fault of our own SQL stays what it is."""
+    try:
+        yield
+    except UniqueViolation as error:
+        meaning = _MEANING.get(error.diag.constraint_name)
+        if meaning is None:
+            raise
+        raise meaning from error
+    # A connection that was cut between two statements is reported as an interface error.
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise ServiceUnavailable(f"Postgres is not available: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what the driver said, in one line; libpq never puts a password into it."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

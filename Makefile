@@ -36,7 +36,7 @@ check: $(READY) ## lint, formatting, types and layers
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/lint-imports --no-logo --no-timing
+	$(BIN)/lint-imports --no-logo
 
 .PHONY: fmt
 fmt: $(READY) ## format the code and mend what can be mended

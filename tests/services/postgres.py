@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from rtmanager.adapters.postgres.migrate import migrate
 from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from tests.services.session import Say
 
@@ -32,8 +33,6 @@ def postgres_dsn(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture(scope="session")
 def new_database(postgres: EmbeddedPostgres) -> Callable[[], str]:
     """Return a function that makes a migrated database and returns its connection string."""
-    from rtmanager.adapters.postgres.migrate import migrate  # noqa: PLC0415
-
     _execute(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     asyncio.run(migrate(postgres.dsn(TEMPLATE)))
     numbers = itertools.count(1)

@@ -151,7 +151,8 @@ def test_dev_prints_urls_and_a_first_command(tmp_path: Path) -> None:
 
 def test_dev_lets_variables_that_are_set_win() -> None:
     """What the user sets explicitly wins over what was prepared."""
-    prepared = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
+    conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
+    prepared = {f"STAGE_PREPARED_{name}": value for name, value in conflicting.items()}
 
     _, _, stderr = outcome("dev", **prepared, RTMANAGER_LOG_FORMAT="xml")
 

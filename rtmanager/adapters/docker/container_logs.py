@@ -1,0 +1,56 @@
+"""The last lines of a container's output, bounded and safe to print."""
+
+from collections.abc import Iterator
+from typing import Any
+
+BYTES = 16 * 1024
+_HEADER = 8
+_CHUNK = 64 * 1024
+
+
+def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
+    """Return up to `lines` last lines, up to 16 KiB of them.
+
+    The SDK's own method collects the whole answer, which a single long line makes huge, and takes
+    the timeout off the socket when it streams.
+    """
+    if lines < 1:
+        return ()
+    url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/logs"
+    wanted = {"stdout": 1, "stderr": 1, "tail": lines}
+    with api.get(url, params=wanted, stream=True, timeout=api.timeout) as response:
+        api._raise_for_status(response)  # noqa: SLF001 - the SDK's reading of an error answer
+        tail = _last_bytes(_payloads(response.iter_content(_CHUNK)))
+    text = tail.decode(errors="replace").removesuffix("\n")
+    return tuple(_safe(line) for line in text.split("\n")[-lines:]) if text else ()
+
+
+def _payloads(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Take the stream apart: each piece of output comes behind its stream's number and length."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) >= _HEADER:
+            end = _HEADER + int.from_bytes(buffer[4:_HEADER])
+            if len(buffer) < end:
+                break
+            yield bytes(buffer[_HEADER:end])
+            del buffer[:end]
+
+
+def _last_bytes(payloads: Iterator[bytes]) -> bytes:
+    tail = b""
+    for payload in payloads:
+        tail = (tail + payload)[-BYTES:]
+    return tail
+
+
+def _safe(line: str) -> str:
+    """Show control characters, which could rewrite the reader's terminal, as escapes."""
+    return "".join(_printable(character) for character in line.rstrip("\r"))
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character == "\t":
+        return character
+    return character.encode("unicode_escape").decode()

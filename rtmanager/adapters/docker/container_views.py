@@ -1,0 +1,91 @@
+"""Docker's JSON of containers and images as domain values."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rtmanager.domain.container import (
+    ContainerDetails,
+    ContainerId,
+    ContainerStatus,
+    EngineContainer,
+    EngineImage,
+    ImageId,
+)
+
+
+def listed(entry: Mapping[str, Any]) -> EngineContainer:
+    """Read an entry of the container list."""
+    return EngineContainer(
+        id=ContainerId(entry["Id"]),
+        name=_own_name(entry["Names"] or ()),
+        status=ContainerStatus(entry["State"]),
+        labels=entry["Labels"] or {},
+        image_id=ImageId(entry["ImageID"]),
+        created_at=datetime.fromtimestamp(entry["Created"], UTC),
+    )
+
+
+def network_of(entry: Mapping[str, Any]) -> str:
+    """Return the network that a listed container was created for."""
+    return str(entry["HostConfig"].get("NetworkMode", ""))
+
+
+def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
+    """Read the answer of a container inspection."""
+    state = answer["State"]
+    view = named(answer)
+    return ContainerDetails(
+        id=view.id,
+        name=view.name,
+        status=view.status,
+        labels=view.labels,
+        image_id=view.image_id,
+        created_at=view.created_at,
+        exit_code=state["ExitCode"],
+        oom_killed=state["OOMKilled"],
+        error=state["Error"],
+        started_at=parse_time(state["StartedAt"]),
+        # Docker keeps the end of the life before while the container runs.
+        finished_at=None if view.is_running else parse_time(state["FinishedAt"]),
+        restart_count=answer["RestartCount"],
+        health=(state.get("Health") or {}).get("Status"),
+        address=_address(answer, network),
+    )
+
+
+def named(answer: Mapping[str, Any]) -> EngineContainer:
+    """Read from an inspection what the list would show."""
+    return EngineContainer(
+        id=ContainerId(answer["Id"]),
+        name=answer["Name"].removeprefix("/"),
+        status=ContainerStatus(answer["State"]["Status"]),
+        labels=answer["Config"]["Labels"] or {},
+        image_id=ImageId(answer["Image"]),
+        created_at=parse_time(answer["Created"]) or datetime.fromtimestamp(0, UTC),
+    )
+
+
+def image(answer: Mapping[str, Any]) -> EngineImage:
+    """Read the answer of an image inspection."""
+    config = answer.get("Config") or {}
+    return EngineImage(
+        id=ImageId(answer["Id"]), labels=config.get("Labels") or {}, user=config.get("User") or ""
+    )
+
+
+def parse_time(text: str) -> datetime | None:
+    """Read a time as Docker writes it, nanoseconds cut off; None for the year 1, Go's zero time."""
+    if not text or text.startswith("0001-"):
+        return None
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _own_name(names: tuple[str, ...]) -> str:
+    """Return the container's name; legacy links add names with a second slash."""
+    return next((name[1:] for name in names if "/" not in name[1:]), "")
+
+
+def _address(answer: Mapping[str, Any], network: str) -> str | None:
+    networks = answer["NetworkSettings"]["Networks"] or {}
+    return (networks.get(network) or {}).get("IPAddress") or None

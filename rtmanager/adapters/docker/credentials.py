@@ -1,0 +1,47 @@
+"""Registry credentials from a Docker config file, as `docker login` writes it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docker.auth import AuthConfig, resolve_repository_name
+from docker.errors import DockerException
+from docker.utils.config import find_config_file
+
+from rtmanager.domain.ports.container_engine import ImagePullFailed
+
+
+class RegistryCredentials:
+    """Finds what to show to a registry.
+
+    The file is read for each pull, so that a change counts at once and no secret stays in memory.
+    """
+
+    def __init__(self, config_file: str | None = None) -> None:
+        """Read `config_file`, or without one the user's own Docker config file if there is one."""
+        self._config_file = config_file
+
+    def for_image(self, name: str) -> dict[str, Any]:
+        """Return the credentials for the registry of this image name; empty when there are none.
+
+        Blocks: reads a file, and may run a credential helper that the file names.
+        """
+        found: Any = self._config_file or find_config_file(None)
+        if found is None:
+            return {}
+        path = Path(found)
+        try:
+            return self._lookup(path, name)
+        except (OSError, ValueError, DockerException) as error:
+            # No cause attached: a parser's message may quote the file.
+            reason = f"registry credentials in {path} cannot be read: {type(error).__name__}"
+        raise ImagePullFailed(reason)
+
+    @staticmethod
+    def _lookup(path: Path, name: str) -> dict[str, Any]:
+        content = json.loads(path.read_text())
+        if not content:  # the SDK would look for another file
+            return {}
+        auth: Any = AuthConfig.load_config(None, content)
+        registry, _ = resolve_repository_name(name)
+        return dict(auth.resolve_authconfig(registry) or {})

@@ -1,0 +1,111 @@
+"""Every error of the Docker SDK, and of what lies below it, in the domain's words.
+
+Note the SDK's family tree: an APIError is a requests exception and an OSError too.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
+from requests.exceptions import RequestException, Timeout
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as Urllib3Timeout
+
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.ports.container_engine import (
+    ContainerGone,
+    ContainerNameInUse,
+    ContainerStartFailed,
+    DockerUnavailable,
+    EngineRefused,
+    ImagePullFailed,
+    StartConfigInvalid,
+)
+
+SDK_ERRORS = (DockerException, RequestException, HTTPError, OSError, StreamParseError)
+
+Refusal = Callable[[APIError], RuntimeManagerError]
+"""Turns the engine's answer to one kind of call into the port's error."""
+
+
+class ImageGone(EngineRefused):
+    """The image is not on the host."""
+
+
+class RemovalInProgress(EngineRefused):
+    """The container is being removed already."""
+
+
+class EngineSilent(DockerUnavailable):
+    """The Docker engine did not answer in time."""
+
+
+class ApiVersionRefused(DockerUnavailable):
+    """The Docker engine no longer speaks the API version agreed on."""
+
+
+def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerError:
+    """Return the domain's error for whatever the SDK raised."""
+    if isinstance(error, APIError):
+        return _version_refusal(error) or refused(error)
+    if isinstance(error, DockerException):
+        return EngineRefused(str(error))
+    root = _root(error)
+    if any(isinstance(one, Timeout | Urllib3Timeout | TimeoutError) for one in (error, root)):
+        return EngineSilent(f"the Docker engine at {host} did not answer in time")
+    words = str(root) or type(root).__name__
+    return DockerUnavailable(f"the Docker engine at {host} cannot be reached: {words}")
+
+
+def refused(error: APIError) -> RuntimeManagerError:
+    """Return the error of an ordinary call that the engine refused."""
+    words = _words(error)
+    if isinstance(error, ImageNotFound):
+        return ImageGone(words)
+    if isinstance(error, NotFound):
+        return ContainerGone(words)
+    if error.status_code == HTTPStatus.CONFLICT and "already in use" in words:
+        return ContainerNameInUse(words)
+    if error.status_code == HTTPStatus.CONFLICT and "already in progress" in words:
+        return RemovalInProgress(words)
+    return EngineRefused(words)
+
+
+def create_refused(error: APIError) -> RuntimeManagerError:
+    """Return the error of a create: what the engine does not accept is our configuration."""
+    if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+        return StartConfigInvalid(_words(error))
+    return refused(error)
+
+
+def start_refused(error: APIError) -> RuntimeManagerError:
+    """Return the error of a start; a missing network is a 404 as a missing container is."""
+    words = _words(error)
+    if isinstance(error, NotFound) and "No such container" in words:
+        return ContainerGone(words)
+    return ContainerStartFailed(words)
+
+
+def pull_refused(error: APIError) -> RuntimeManagerError:
+    """Return the error of a pull that failed before its stream began."""
+    return ImagePullFailed(_words(error))
+
+
+def _version_refusal(error: APIError) -> RuntimeManagerError | None:
+    """Recognise an engine that was replaced by one of another generation."""
+    words = _words(error)
+    if error.status_code == HTTPStatus.BAD_REQUEST and words.startswith("client version"):
+        return ApiVersionRefused(words)
+    return None
+
+
+def _words(error: APIError) -> str:
+    """Return the engine's own words."""
+    return str(error.explanation or error)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the innermost error, which says what happened; requests and urllib3 only wrap it."""
+    wrapped = [getattr(error, "reason", None), *reversed(error.args)]
+    inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
+    return error if inner is None else _root(inner)

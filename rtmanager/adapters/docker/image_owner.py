@@ -1,0 +1,91 @@
+"""Who an image's engine runs as, by the image's own files."""
+
+import io
+import secrets
+import tarfile
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from docker.errors import NotFound
+
+from rtmanager.adapters.docker import errors
+from rtmanager.adapters.docker.client import DockerClient, Lane
+from rtmanager.adapters.image_user import numeric_owner, owner_from_files
+from rtmanager.domain.container import KIND_LABEL, OWNER, OWNER_LABEL, EngineImage, ImageId
+
+KIND = "image-inspection"
+_LABELS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
+_ARCHIVE_LIMIT = 1 << 20
+_LEFTOVER_SECONDS = 300
+
+
+class ImageOwners:
+    """Finds the numeric user and group of images, and remembers them: an image never changes."""
+
+    def __init__(self, client: DockerClient) -> None:
+        self._client = client
+        self._known: dict[ImageId, tuple[int, int]] = {}
+
+    async def owner(self, image: EngineImage) -> tuple[int, int]:
+        """Return the user and group that the image's engine runs as."""
+        owner = self._known.get(image.id) or numeric_owner(image.user)
+        if owner is None:
+            passwd, group = await self._client.call(
+                lambda api: _user_files(api, image.id),
+                lane=Lane.CHANGE,
+                refused=errors.create_refused,
+            )
+            owner = owner_from_files(image.user, passwd, group)
+        self._known[image.id] = owner
+        return owner
+
+
+def _user_files(api: Any, image: ImageId) -> tuple[str, str]:
+    """Read both files from a container of the image that is never started.
+
+    All in one thread, so that no cancellation comes between the container and its removal.
+    """
+    _remove_leftovers(api)
+    short = image.removeprefix("sha256:")[:12]
+    container = api.create_container(
+        image,
+        command=["never-started"],  # an image without a command of its own could not be created
+        name=f"galaxy-inspect-{short}-{secrets.token_hex(4)}",
+        labels=_LABELS,
+        host_config=api.create_host_config(network_mode="none"),
+        use_config_proxy=False,
+    )["Id"]
+    try:
+        return _text_file(api, container, "/etc/passwd"), _text_file(api, container, "/etc/group")
+    finally:
+        api.remove_container(container, force=True, v=True)
+
+
+def _remove_leftovers(api: Any) -> None:
+    """Remove what a process that was killed in the middle of this has left."""
+    labels = [f"{name}={value}" for name, value in _LABELS.items()]
+    for entry in api.containers(all=True, filters={"label": labels}):
+        if entry["Created"] < time.time() - _LEFTOVER_SECONDS:
+            api.remove_container(entry["Id"], force=True, v=True)
+
+
+def _text_file(api: Any, container: str, path: str) -> str:
+    """Return a file of the container; empty when it has none or it is no plain file."""
+    try:
+        chunks, _ = api.get_archive(container, path)
+    except NotFound:
+        return ""
+    with tarfile.open(fileobj=io.BytesIO(_bounded(chunks))) as archive:
+        member = archive.next()
+        content = archive.extractfile(member) if member and member.isfile() else None
+        return content.read().decode(errors="replace") if content else ""
+
+
+def _bounded(chunks: Iterable[bytes]) -> bytes:
+    archive = bytearray()
+    for chunk in chunks:
+        archive += chunk
+        if len(archive) > _ARCHIVE_LIMIT:
+            break
+    return bytes(archive[:_ARCHIVE_LIMIT])

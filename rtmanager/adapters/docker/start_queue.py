@@ -1,0 +1,39 @@
+"""Starts are CPU-bound on the host: they are queued here, not in the engine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from rtmanager.domain.ports.container_engine import DockerUnavailable
+
+
+class StartQueue:
+    """Lets a few starts through at a time, in the order of their arrival.
+
+    The time in the queue does not count against a start's deadline. So that an engine that went
+    away does not hold a long queue for one deadline after the other, those who were queued when a
+    start was not answered share one look at whether the engine is still there.
+    """
+
+    def __init__(self, places: int, ping: Callable[[], Awaitable[None]]) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._ping = ping
+        self._unanswered = 0
+        self._look: asyncio.Future[None] | None = None
+
+    async def run(self, start: Callable[[], Awaitable[None]]) -> None:
+        """Wait for a place, then start."""
+        unanswered = self._unanswered
+        async with self._places:
+            if self._unanswered != unanswered:
+                await self._check_engine()
+            try:
+                await start()
+            except DockerUnavailable:
+                self._unanswered += 1
+                self._look = None
+                raise
+
+    async def _check_engine(self) -> None:
+        if self._look is None:
+            self._look = asyncio.ensure_future(self._ping())
+        await asyncio.shield(self._look)

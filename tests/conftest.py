@@ -1,5 +1,6 @@
 """Fixtures for every test: the real services, started when the first test asks for them."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ __all__ = [
     "session_dir",
     "state_root",
 ]
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end the run as Ctrl-C does, so that no service is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from rtmanager.dev import debian_packages
 from rtmanager.dev.background_process import BackgroundProcess
@@ -52,11 +52,22 @@ def ensure_engine(directory: Path, echo: Callable[[str], None]) -> DockerEngine:
 def why_unreachable(host: str) -> str | None:
     """Return why no engine answers at the address, None if one does."""
     try:
+        _connect(host)
         with closing(docker.APIClient(base_url=host, timeout=5)) as client:
             client.ping()
-    except (DockerException, RequestException) as fault:
+    except (OSError, DockerException) as fault:
         return str(fault)
     return None
+
+
+def _connect(host: str) -> None:
+    """Connect to a unix socket and hang up; other addresses pass.
+
+    The client library forgets to close a socket that it could not connect.
+    """
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(host.removeprefix("unix://"))
 
 
 def _advice() -> str:

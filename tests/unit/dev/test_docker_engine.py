@@ -5,8 +5,9 @@ import pytest
 
 from rtmanager.dev import debian_packages, docker_engine
 from rtmanager.dev.background_process import BackgroundProcess
-from rtmanager.dev.docker_engine import DEFAULT_HOST, DockerEngine, ensure_engine
+from rtmanager.dev.docker_engine import DEFAULT_HOST, DockerEngine, ensure_engine, why_unreachable
 from rtmanager.dev.errors import SetUpError
+from rtmanager.dev.free_port import free_port
 
 
 class Machine:
@@ -131,3 +132,19 @@ def test_an_address_that_was_asked_for_is_not_replaced_by_another(
     with pytest.raises(SetUpError, match=r"DOCKER_HOST is tcp://127.0.0.1:1"):
         ensure_engine(tmp_path, _ignore)
     assert machine.actions == []
+
+
+def test_a_missing_socket_is_an_engine_out_of_reach(tmp_path: Path) -> None:
+    """The reason is told, and no socket is left open by the attempt."""
+    reason = why_unreachable(f"unix://{tmp_path}/docker.sock")
+
+    assert reason is not None
+    assert "No such file" in reason
+
+
+def test_a_refused_connection_is_an_engine_out_of_reach() -> None:
+    """An engine elsewhere that is down is out of reach as well."""
+    reason = why_unreachable(f"tcp://127.0.0.1:{free_port()}")
+
+    assert reason is not None
+    assert "refused" in reason

@@ -130,12 +130,12 @@ class DockerContainerEngine:
             )
         )
 
-    async def stop(self, container_id: ContainerId, *, timeout: int) -> None:  # noqa: ASYNC109 - the engine's grace period, not ours
-        """Stop the container, killing it after `timeout` seconds."""
+    async def stop(self, container_id: ContainerId, *, grace: int) -> None:
+        """Stop the container, killing it after `grace` seconds."""
         await self._client.call(
-            lambda api: api.stop(container_id, timeout=timeout),
+            lambda api: api.stop(container_id, timeout=grace),
             lane=Lane.STOP,
-            deadline=timeout + self._client.timeout,
+            deadline=grace + self._client.timeout,
         )
 
     async def rename(self, container_id: ContainerId, name: str) -> None:

@@ -132,11 +132,12 @@ def migrate() -> None:
     with _start_up_faults_in_plain_words():
         from rtmanager import bootstrap  # noqa: PLC0415 - see the module's docstring
 
-        before, after = asyncio.run(bootstrap.migrate(settings))
-    if before == after:
-        typer.echo(f"The schema is up to date: {after}.")
+        report = asyncio.run(bootstrap.migrate(settings))
+    if report.from_version == report.to_version:
+        typer.echo(f"Schema {report.schema} is up to date: version {report.to_version}.")
     else:
-        typer.echo(f"The schema went from {before or 'nothing'} to {after}.")
+        versions = f"version {report.from_version} to {report.to_version}"
+        typer.echo(f"Schema {report.schema} went from {versions}.")
 
 
 @app.command()

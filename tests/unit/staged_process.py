@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import rtmanager
@@ -57,10 +57,10 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def migrate(_settings: Any) -> tuple[str, str]:
-    """Pretend to migrate from and to what STAGE_MIGRATED says."""
+async def migrate(_settings: Any) -> Any:
+    """Pretend to migrate from and to the versions that STAGE_MIGRATED says."""
     before, after = os.environ["STAGE_MIGRATED"].split(",")
-    return before, after
+    return SimpleNamespace(schema="rtm", from_version=int(before), to_version=int(after))
 
 
 class Prepared:

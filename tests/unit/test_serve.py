@@ -122,9 +122,8 @@ def test_an_application_that_does_not_start_ends_the_process() -> None:
 @pytest.mark.parametrize(
     ("migrated", "line"),
     [
-        (",0002", "The schema went from nothing to 0002.\n"),
-        ("0001,0002", "The schema went from 0001 to 0002.\n"),
-        ("0002,0002", "The schema is up to date: 0002.\n"),
+        ("0,2", "Schema rtm went from version 0 to 2.\n"),
+        ("2,2", "Schema rtm is up to date: version 2.\n"),
     ],
 )
 def test_migrate_says_from_which_version_to_which(migrated: str, line: str) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.engine import DockerContainerEngine
-from rtmanager.adapters.engine_http.probe import HttpEngineProbe
+from rtmanager.adapters.engine_http.engine_probe import HttpEngineProbe
 from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
 from rtmanager.adapters.postgres.migrate import MigrationReport
 from rtmanager.adapters.postgres.migrate import migrate as migrate_schema

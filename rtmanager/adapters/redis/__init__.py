@@ -1,0 +1,1 @@
+"""Redis, or anything that speaks its protocol, through redis-py's asyncio client."""

@@ -1,0 +1,137 @@
+"""Game leases in Redis: one key with a random token, renewed while it is held."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.game_queues import GameQueues
+from rtmanager.adapters.redis.lease_key import LeaseKey, lease_key
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.game_lease import LeaseBusy, LeaseLost
+
+SHORTEST_PAUSE = 0.01
+LONGEST_PAUSE = 0.1
+
+_logger = logging.getLogger(__name__)
+
+
+class RedisGameLease:
+    """A lease that is held; its owner keeps `renew_for_ever` running."""
+
+    def __init__(self, key: LeaseKey, *, taken_at: float) -> None:
+        self._key = key
+        self._surely_until = taken_at + key.ttl
+        self._is_lost = False
+
+    def check(self) -> None:
+        """Raise LeaseLost unless the last renewal that arrived was sent less than a TTL ago."""
+        if self._is_lost or time.monotonic() >= self._surely_until:
+            raise LeaseLost
+
+    async def renew_for_ever(self) -> None:
+        """Renew at a third of the TTL, more often after a failure, until another has the lease."""
+        while not self._is_lost:
+            in_time = time.monotonic() < self._surely_until - self._key.ttl / 2
+            await asyncio.sleep(self._key.ttl / (3 if in_time else 12))
+            await self._renew()
+
+    async def _renew(self) -> None:
+        # Counted from before it was sent: the server's clock starts at some moment after.
+        sent_at = time.monotonic()
+        try:
+            if await self._key.renew():
+                self._surely_until = sent_at + self._key.ttl
+            else:
+                self._is_lost = True
+                _logger.warning("lease lost: %s expired or is another's", self._key.name)
+        except ServiceUnavailable as error:
+            _logger.warning("lease not renewed, trying again: %s", error)
+
+
+class RedisGameLeases:
+    """Grants leases to this process against all others on the same Redis."""
+
+    def __init__(self, client: RedisClient, *, ttl: float = 60.0) -> None:
+        self._client = client
+        self._ttl = ttl
+        self._queues = GameQueues()
+        self._releases: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def hold(self, game_id: GameId, *, wait: float) -> AsyncIterator[RedisGameLease]:
+        """Hold the game's lease for the block."""
+        deadline = time.monotonic() + wait
+        # Only the first caller of this process asks Redis, which knows no order of arrival.
+        async with self._queues.turn(game_id, wait=wait):
+            key = LeaseKey(self._client, lease_key(game_id), self._ttl)
+            lease = RedisGameLease(key, taken_at=await self._take(key, deadline))
+            renewal = asyncio.create_task(lease.renew_for_ever(), name=f"renew {key.name}")
+            try:
+                yield lease
+            finally:
+                await _undisturbed(_end(renewal, key))
+
+    async def ping(self) -> None:
+        """Raise ServiceUnavailable when Redis does not answer."""
+        await self._client.ping()
+
+    async def close(self) -> None:
+        """Wait for releases that are still under way; each has a time limit."""
+        await asyncio.gather(*self._releases)
+
+    async def _take(self, key: LeaseKey, deadline: float) -> float:
+        """Return the moment at which the key surely was not yet ours, once it is."""
+        pause = SHORTEST_PAUSE
+        while True:
+            sent_at = time.monotonic()
+            if await self._try(key):
+                return sent_at
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise LeaseBusy
+            await asyncio.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _try(self, key: LeaseKey) -> bool:
+        try:
+            return await key.take()
+        except BaseException:
+            # No answer does not mean no lease. Who waits for ours is not made to wait for this too.
+            self._release_aside(key)
+            raise
+
+    def _release_aside(self, key: LeaseKey) -> None:
+        release = asyncio.create_task(_release(key), name=f"release {key.name}")
+        self._releases.add(release)
+        release.add_done_callback(self._releases.discard)
+
+
+async def _end(renewal: asyncio.Task[None], key: LeaseKey) -> None:
+    renewal.cancel()
+    await asyncio.wait([renewal])
+    await _release(key)
+
+
+async def _release(key: LeaseKey) -> None:
+    try:
+        await key.release()
+    except Exception as error:  # noqa: BLE001 - leaving never raises; the key expires by itself
+        _logger.warning("lease not released, it expires in %g s at most: %s", key.ttl, error)
+
+
+async def _undisturbed(work: Coroutine[object, object, None]) -> None:
+    """Finish the work, and only then be cancelled if that was asked meanwhile."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled

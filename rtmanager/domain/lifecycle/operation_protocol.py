@@ -115,7 +115,7 @@ class OperationProtocol:
             return Sighting()
         try:
             seen = await self.engine.inspect(record.current_container_id)
-        except DockerUnavailable as trouble:
+        except (DockerUnavailable, EngineRefused) as trouble:
             return Sighting(trouble=trouble)
         return Sighting(running=seen is not None and seen.is_running)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from rtmanager.domain.announcements import Ending, announcements
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, RuntimeManagerError
 from rtmanager.domain.operation import OperationRequest, Outcome
+from rtmanager.domain.ports.container_engine import EngineRefused
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import PROCEED, Verdict
 from rtmanager.domain.runtime import RuntimeRecord
@@ -17,10 +18,10 @@ class Sighting:
     """A look at the record's engine, which may have failed: running, not running or unknown."""
 
     running: bool = False
-    trouble: DockerUnavailable | None = None
+    trouble: DockerUnavailable | EngineRefused | None = None
 
     def shows_running(self) -> bool:
-        """Tell whether the engine runs; raise DockerUnavailable when that is unknown."""
+        """Tell whether the engine runs; raise the look's trouble when that is unknown."""
         if self.trouble is not None:
             raise self.trouble
         return self.running

@@ -1,0 +1,231 @@
+"""A small world for the use cases: a Docker host, a store, and the processes that share them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
+from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
+from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
+from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
+from rtmanager.adapters.in_memory.game_lease import Grants, InMemoryGameLeases
+from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
+from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.domain.container import ResourceLimits, container_name
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
+from rtmanager.domain.operation import Operation, OpSource, Origin, StopReason
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+
+GAME = GameId("g1")
+IMAGE = "galaxy/game:1.4.7"
+PATCHED = "galaxy/game:1.4.8"
+OTHER = "galaxy/game:1.5.0"
+BROKEN = "galaxy/game:1.4.9"
+LAST_WORDS = "no such state file"
+LEASE_TTL = 60.0
+
+POLICY = EnginePolicy(
+    docker_network=NETWORK,
+    mount_path="/var/lib/galaxy-game",
+    state_env_name="GAME_STATE_PATH",
+    default_limits=ResourceLimits(cpu_quota=1.0, memory_bytes=512 << 20, pids_limit=512),
+    read_only_root=False,
+    state_owner=None,
+    pull_policy=PullPolicy.IF_MISSING,
+    stop_timeout=30,
+    start_gate_timeout=5.0,
+    patch_gate_timeout=30.0,
+    lease_wait=5.0,
+)
+
+
+class Killed(BaseException):
+    """The process was killed: nothing of ours handles this."""
+
+
+Fault = Callable[[], Awaitable[None]]
+
+
+class Process:
+    """One manager process: its own use cases and leases, the world's Docker and store."""
+
+    def __init__(self, world: "World", policy: EnginePolicy) -> None:
+        self.world = world
+        self.calls: list[str] = []
+        self.dead = False
+        self._faults: dict[int, Fault] = {}
+        self._named_faults: dict[str, Fault] = {}
+        self.leases = InMemoryGameLeases(
+            world.clock, ttl=LEASE_TTL, gate=self._gate, grants=world.grants
+        )
+        store = replace(world.store, gate=self._gate)
+        engine = InMemoryContainerEngine(docker=world.docker, gate=self._gate)
+        self.cases = UseCases.assemble(
+            Ports(
+                records=store.records,
+                journal=store.journal,
+                leases=self.leases,
+                engine=engine,
+                probe=InMemoryEngineProbe(docker=world.docker, gate=self._gate),
+                directories=replace(world.directories, gate=self._gate),
+                clock=world.clock,
+            ),
+            policy,
+        )
+
+    async def start(self, image: str = IMAGE, game: GameId = GAME) -> RuntimeRecord:
+        """Start a game as the Game Master would."""
+        return await self.cases.start.run(game, image, self.world.origin())
+
+    async def stop(self, game: GameId = GAME) -> RuntimeRecord:
+        """Stop a game."""
+        return await self.cases.stop.run(game, StopReason.FINISHED, self.world.origin())
+
+    async def restart(self, game: GameId = GAME) -> RuntimeRecord:
+        """Restart a game."""
+        return await self.cases.restart.run(game, self.world.origin())
+
+    async def patch(self, image: str = PATCHED, game: GameId = GAME) -> RuntimeRecord:
+        """Patch a game."""
+        return await self.cases.patch.run(game, image, self.world.origin())
+
+    async def cleanup(self, game: GameId = GAME) -> RuntimeRecord:
+        """Clean a game's container up."""
+        return await self.cases.cleanup.run(game, self.world.origin())
+
+    def on(self, call: str, fault: BaseException | Fault, *, always: bool = False) -> None:
+        """Raise or run `fault` at the next call of this name, or at every one."""
+        once = _as_fault(fault)
+
+        async def strike() -> None:
+            if not always:
+                del self._named_faults[call]
+            await once()
+
+        self._named_faults[call] = strike
+
+    def at(self, index: int, fault: BaseException | Fault) -> None:
+        """Raise or run `fault` at the call of this index, counted from now."""
+        self._faults[len(self.calls) + index] = _as_fault(fault)
+
+    def kill_at(self, index: int) -> None:
+        """Kill the process at the call of this index, counted from now."""
+
+        async def kill() -> None:
+            self.dead = True
+            raise Killed
+
+        self.at(index, kill)
+
+    async def _gate(self, call: str) -> None:
+        if self.dead:
+            raise Killed
+        index = len(self.calls)
+        self.calls.append(call)
+        self.world.watch(call)
+        for fault in (self._faults.pop(index, None), self._named_faults.get(call)):
+            if fault is not None:
+                await fault()
+
+
+@dataclass(kw_only=True)
+class World:
+    """A Docker host with images, a store, leases, and the first process on them."""
+
+    policy: EnginePolicy = POLICY
+    clock: ManualClock = field(default_factory=ManualClock)
+    grants: Grants = field(default_factory=dict)
+    store: InMemoryStore = field(default_factory=InMemoryStore)
+    directories: InMemoryStateDirectories = field(default_factory=InMemoryStateDirectories)
+    source: OpSource = OpSource.GM_REST
+    doubled: list[str] = field(default_factory=list)
+    _requests: int = 0
+
+    def __post_init__(self) -> None:
+        self.docker = InMemoryDocker(clock=self.clock)
+        for reference in (IMAGE, PATCHED, OTHER):
+            self.docker.add_image(reference)
+        self.image(BROKEN, exits_after=0.1, exit_code=3, healthy_after=None, output=(LAST_WORDS,))
+        self.manager = self.process()
+
+    def process(self) -> Process:
+        """Return one more process on the same host, store and leases."""
+        return Process(self, self.policy)
+
+    def image(self, reference: str, **behaviour: object) -> None:
+        """Put an image that behaves like this on the host."""
+        self.docker.add_image(reference, behaviour=ImageBehaviour(**behaviour))  # type: ignore[arg-type]
+
+    def origin(self) -> Origin:
+        """Return the origin of one more request."""
+        self._requests += 1
+        return Origin(self.source, f"r{self._requests}")
+
+    @property
+    def record(self) -> RuntimeRecord | None:
+        """The game's record."""
+        return self.store.runtime_records.get(GAME)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operation log, oldest first."""
+        return list(self.store.operations.values())
+
+    @property
+    def last(self) -> Operation:
+        """The latest operation."""
+        return self.operations[-1]
+
+    @property
+    def containers(self) -> dict[str, MemoryContainer]:
+        """The host's containers by name."""
+        return {each.name: each for each in self.docker.containers.values()}
+
+    @property
+    def engine(self) -> MemoryContainer:
+        """The container that has the game's name."""
+        return self.containers[container_name(GAME)]
+
+    def watch(self, call: str) -> None:
+        """Note it when two engines of one game run at once."""
+        self.docker.settle()
+        running = [each for each in self.docker.containers.values() if each.is_running]
+        games = [each.listed().game_id for each in running if each.listed().is_ours]
+        if len(games) != len(set(games)):
+            self.doubled.append(call)
+
+    def after_the_lease(self) -> None:
+        """Let the lease of a dead process expire."""
+        self.clock.advance(LEASE_TTL)
+
+    def faults(self, *, parked_may_stay: bool = False) -> list[str]:
+        """Return whatever is wrong with the game: empty when record, log and Docker agree."""
+        found = [f"two engines ran at {call}" for call in self.doubled]
+        found += [f"{each.kind} {each.id} is open" for each in self.operations if not each.outcome]
+        found += [f"lease of {game} is held" for game in self.grants]
+        ours = [each for each in self.docker.containers.values() if each.listed().is_ours]
+        if parked_may_stay:
+            ours = [each for each in ours if ".parked-" not in each.name or each.is_running]
+        return found + _disagreements(self.record, ours)
+
+
+def _disagreements(record: RuntimeRecord | None, ours: list[MemoryContainer]) -> list[str]:
+    shown = sorted((each.id, each.name, each.is_running) for each in ours)
+    if record is None or record.status is RuntimeStatus.REMOVED:
+        expected = []
+    else:
+        runs = record.status is RuntimeStatus.RUNNING
+        expected = [(record.current_container_id, container_name(GAME), runs)]
+    return [] if shown == expected else [f"{record and record.status}: {expected}, not {shown}"]
+
+
+def _as_fault(fault: BaseException | Fault) -> Fault:
+    if not isinstance(fault, BaseException):
+        return fault
+
+    async def strike() -> None:
+        raise fault
+
+    return strike

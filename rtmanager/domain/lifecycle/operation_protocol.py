@@ -22,6 +22,9 @@ from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
+_Beginning = tuple[Begun, RuntimeManagerError | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What an operation is: the request, the rule that judges it, the effect that does it.
@@ -64,8 +67,10 @@ class OperationProtocol:
     async def run_under(self, lease: GameLease, plan: Plan) -> RuntimeRecord | None:
         """Carry the plan out under a lease that the caller holds; return the record, if any."""
         with operation_line(plan.request, self.clock) as line:
-            begun = await self._begin_settled(plan, lease)
+            begun, refusal = await self._begin_settled(plan, lease)
             learn(line, begun.operation)
+            if refusal is not None:
+                raise refusal
             if begun.operation.outcome is not None:
                 return begun.record
             run = OperationRun(
@@ -81,7 +86,7 @@ class OperationProtocol:
             with operation_line(plan.request, self.clock):
                 raise await self._refused(plan.request, busy) from None
 
-    async def _begin_settled(self, plan: Plan, lease: GameLease) -> Begun:
+    async def _begin_settled(self, plan: Plan, lease: GameLease) -> _Beginning:
         """Begin, after settling what an earlier process left open: no rule is asked before."""
         try:
             return await self._begin(plan)
@@ -99,14 +104,12 @@ class OperationProtocol:
             trouble.extend(f"operation {operation.id} on this game is still to be settled")
             raise await self._refused(request, trouble) from trouble
 
-    async def _begin(self, plan: Plan) -> Begun:
+    async def _begin(self, plan: Plan) -> _Beginning:
         record = await self.records.get(plan.request.game_id)
         sighting = await self._look(record) if plan.look else Sighting()
         ruling = Ruling(plan.request, plan.rule, record, sighting, self.clock.now())
         begun = await self.journal.begin(plan.request, ruling, at=ruling.at)
-        if ruling.refusal is not None:
-            raise ruling.refusal
-        return begun
+        return begun, ruling.refusal
 
     async def _look(self, record: RuntimeRecord | None) -> Sighting:
         if record is None or record.status is not RuntimeStatus.RUNNING:

@@ -21,7 +21,6 @@ from rtmanager.domain.ports.operation_journal import Begun, OperationJournal, Op
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
-
 _Beginning = tuple[Begun, RuntimeManagerError | None]
 
 

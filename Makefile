@@ -33,6 +33,7 @@ contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operati
 
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers
+	echo "Checking style, types and layers ..."
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy --no-error-summary

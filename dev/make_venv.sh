@@ -4,7 +4,7 @@ set -eu
 python=$1
 venv=$2
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
     echo "$python is missing or older than 3.11: install Python 3.11, or name one with PYTHON=..." >&2
     exit 1
 }

@@ -94,6 +94,11 @@ class MemoryContainer:
         """Tell whether the container's process is there."""
         return self.status is ContainerStatus.RUNNING
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The container's labels: those of its image, and what it was created with on top."""
+        return {**self.image.labels, **self.spec.labels}
+
     def run(self, now: datetime, address: str) -> None:
         """Start the process."""
         self.status, self.started_at, self.finished_at = ContainerStatus.RUNNING, now, None
@@ -132,7 +137,7 @@ class MemoryContainer:
             id=self.id,
             name=self.name,
             status=self.status,
-            labels=dict(self.spec.labels),
+            labels=self.labels,
             image_id=self.image.id,
             created_at=self.created_at,
         )
@@ -143,7 +148,7 @@ class MemoryContainer:
             id=self.id,
             name=self.name,
             status=self.status,
-            labels=dict(self.spec.labels),
+            labels=self.labels,
             image_id=self.image.id,
             created_at=self.created_at,
             exit_code=self.exit_code,

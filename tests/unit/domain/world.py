@@ -200,6 +200,14 @@ class World:
         """Let the lease of a dead process expire."""
         self.clock.advance(LEASE_TTL)
 
+    async def docker_leaves(self) -> None:
+        """Make Docker unreachable."""
+        self.docker.reachable = False
+
+    async def lease_expires(self) -> None:
+        """Take the game's lease from whoever holds it."""
+        self.grants.pop(GAME, None)
+
     def faults(self, *, parked_may_stay: bool = False) -> list[str]:
         """Return whatever is wrong with the game: empty when record, log and Docker agree."""
         found = [f"two engines ran at {call}" for call in self.doubled]

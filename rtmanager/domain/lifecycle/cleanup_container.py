@@ -28,7 +28,11 @@ class CleanupContainer:
         request = OperationRequest(
             game_id=game_id, kind=OperationKind.CLEANUP_CONTAINER, origin=origin
         )
-        return await self.protocol.run(Plan(request, is_replayed_cleanup, self._clean_up))
+        return await self.protocol.run(self.plan(request))
+
+    def plan(self, request: OperationRequest) -> Plan:
+        """Return how a cleanup is done, for whoever asks for it."""
+        return Plan(request, is_replayed_cleanup, self._clean_up)
 
     async def _clean_up(self, run: OperationRun) -> RuntimeRecord:
         if run.record is None:

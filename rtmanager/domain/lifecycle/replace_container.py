@@ -5,8 +5,10 @@ id under another name until the new container has passed its gate and the outcom
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from rtmanager.domain.container import (
+    ContainerDetails,
     ContainerId,
     ContainerSpec,
     ContainerStatus,
@@ -146,6 +148,21 @@ class ReplaceContainer:
                 occurred_at=at,
             )
         )
+        return self._running(run, container_id, image_ref, image_id, at)
+
+    def adopted(self, run: OperationRun, seen: ContainerDetails) -> RuntimeRecord:
+        """Return the record of a game whose container was found running."""
+        started_at = seen.started_at or run.clock.now()
+        return self._running(run, seen.id, seen.image_ref or "", seen.image_id, started_at)
+
+    def _running(
+        self,
+        run: OperationRun,
+        container_id: ContainerId,
+        image_ref: str,
+        image_id: ImageId,
+        started_at: datetime,
+    ) -> RuntimeRecord:
         return running_record(
             previous=run.record,
             game_id=run.operation.game_id,
@@ -154,8 +171,8 @@ class ReplaceContainer:
             image_id=image_id,
             state_path=self.directories.path(run.operation.game_id),
             docker_network=self.policy.docker_network,
-            started_at=at,
-            at=at,
+            started_at=started_at,
+            at=run.clock.now(),
             fence=run.fence,
         )
 

@@ -1,0 +1,77 @@
+"""Asking every running engine how it is."""
+
+from dataclasses import dataclass, field, replace
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
+from rtmanager.domain.ports.health_log import HealthLog, Watch
+from rtmanager.domain.supervision.running_engines import RunningEngines, WatchedEngine
+from rtmanager.domain.supervision.side_by_side import side_by_side
+
+ENGINES_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class ProbeEngines:
+    """Tells `probe_failed` once after `threshold` misses in a row, `probe_recovered` once after.
+
+    Misses in a row are counted here and lost with the process, which only delays the event; what
+    was told is durable, so nothing is told twice.
+    """
+
+    engines: RunningEngines
+    probe: EngineProbe
+    health: HealthLog
+    clock: Clock
+    threshold: int
+    misses: dict[ContainerId, int] = field(default_factory=dict)
+
+    async def run(self) -> str:
+        """Probe all engines side by side and say what has changed; empty when nothing has."""
+        watched = await self.engines.find(Watch.PROBE)
+        present = {each.container.id for each in watched}
+        self.misses = {key: count for key, count in self.misses.items() if key in present}
+        results = await side_by_side(watched, self._probe, at_once=ENGINES_AT_ONCE)
+        return "; ".join(filter(None, results.done))
+
+    async def _probe(self, watched: WatchedEngine) -> str:
+        address = watched.container.address
+        if address is None:
+            answer = ProbeAnswer(healthy=False, error="the container has no address")
+        else:
+            answer = await self.probe.check(address)
+        if answer.healthy:
+            return await self._answered(watched)
+        return await self._missed(watched, answer)
+
+    async def _answered(self, watched: WatchedEngine) -> str:
+        misses = self.misses.pop(watched.container.id, 0)
+        if not watched.baseline.failing:
+            return ""
+        prior = max(misses, watched.baseline.count)
+        event = self._event(watched, HealthEventType.PROBE_RECOVERED, {"prior_failures": prior})
+        told = await self.health.note(replace(watched.baseline, failing=False, count=0), event)
+        return f"{watched.game_id} answers again after {prior} misses" if told else ""
+
+    async def _missed(self, watched: WatchedEngine, answer: ProbeAnswer) -> str:
+        so_far = self.misses.get(watched.container.id, watched.baseline.count)
+        misses = self.misses[watched.container.id] = so_far + 1
+        if watched.baseline.failing or misses < self.threshold:
+            return ""
+        details = {"consecutive_failures": misses, "error": answer.error}
+        event = self._event(watched, HealthEventType.PROBE_FAILED, details)
+        told = await self.health.note(replace(watched.baseline, failing=True, count=misses), event)
+        return f"{watched.game_id} missed {misses} probes: {answer.error}" if told else ""
+
+    def _event(
+        self, watched: WatchedEngine, event_type: HealthEventType, details: dict[str, object]
+    ) -> HealthEvent:
+        return HealthEvent(
+            game_id=watched.game_id,
+            container_id=watched.container.id,
+            event_type=event_type,
+            details=details,
+            occurred_at=self.clock.now(),
+        )

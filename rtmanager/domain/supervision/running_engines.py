@@ -1,0 +1,59 @@
+"""The engines that run by record and by Docker, for the watchers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rtmanager.domain.container import ContainerId, EngineContainer
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.container_engine import ContainerEngine
+from rtmanager.domain.ports.health_log import Baseline, HealthLog, Watch
+from rtmanager.domain.ports.runtime_records import RuntimeRecords
+from rtmanager.domain.runtime import RuntimeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedEngine:
+    """A running engine and what its watcher has told of it so far."""
+
+    game_id: GameId
+    container: EngineContainer
+    baseline: Baseline
+
+    def __str__(self) -> str:
+        return self.game_id
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngines:
+    """Finds the engines to watch, with one call to Docker for all of them."""
+
+    records: RuntimeRecords
+    engine: ContainerEngine
+    health: HealthLog
+
+    async def find(self, watch: Watch) -> list[WatchedEngine]:
+        """Return the engines whose record is running in a container that Docker shows running.
+
+        What does not run is the reconciler's. Raises DockerUnavailable, ServiceUnavailable.
+        """
+        shown = {each.id: each for each in await self.engine.list_containers() if each.is_running}
+        baselines = await self.health.baselines(watch)
+        running = [
+            (record.game_id, shown[record.current_container_id])
+            for record in await self.records.list()
+            if record.status is RuntimeStatus.RUNNING and record.current_container_id in shown
+        ]
+        return [
+            WatchedEngine(game_id, each, _baseline(baselines, game_id, each.id, watch))
+            for game_id, each in running
+        ]
+
+
+def _baseline(
+    baselines: Mapping[GameId, Baseline], game_id: GameId, container_id: ContainerId, watch: Watch
+) -> Baseline:
+    """Return the container's baseline; another container's says nothing of this one."""
+    known = baselines.get(game_id)
+    if known is not None and known.container_id == container_id:
+        return known
+    return Baseline(game_id=game_id, container_id=container_id, watch=watch)

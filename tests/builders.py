@@ -81,7 +81,8 @@ def make_result(operation: Operation, **changes: Any) -> OperationResult:
 
 def make_step(**changes: Any) -> Step:
     """Return a step that went well."""
-    return Step(**({"name": "create container", "started_at": NOON, "duration_ms": 12.5} | changes))
+    facts: dict[str, Any] = {"name": "create container", "started_at": NOON, "duration_ms": 12.5}
+    return Step(**(facts | changes))
 
 
 def make_event(**changes: Any) -> HealthEvent:

@@ -17,16 +17,19 @@ CLOSE_SECONDS = 5.0
 
 
 class PostgresPool:
-    """Connections for the adapters. Open it before use, close it at the end; both may repeat."""
+    """Connections for the adapters. Open it before use, close it at the end; both may repeat.
 
-    def __init__(self, dsn: str, *, size: int = 10) -> None:
+    `patience` is how long a caller waits for a connection, when all are in use or none can be had.
+    """
+
+    def __init__(self, dsn: str, *, size: int = 10, patience: float = CHECKOUT_SECONDS) -> None:
         self._pool = AsyncConnectionPool(
             service_conninfo(dsn),
             min_size=1,
             max_size=size,
             open=False,
             check=_check,
-            timeout=CHECKOUT_SECONDS,
+            timeout=patience,
             # Given up soon and tried afresh by the next caller: with the default of five minutes
             # the pauses grow so long that a short outage lasts for minutes.
             reconnect_timeout=1.0,

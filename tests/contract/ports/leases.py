@@ -1,0 +1,156 @@
+"""The two kinds of leases that the port tests run on, with a hand on their store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from redis.asyncio import Redis
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.game_lease import Grant, InMemoryGameLeases
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.game_lease import RedisGameLeases
+from rtmanager.adapters.redis.lease_key import lease_key
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.game_lease import GameLeases
+from tests.services.proxy import Proxy
+
+TTL = 0.6
+
+
+class LeaseWorld(Protocol):
+    """The leases of two processes on one store, and its faults in our hands."""
+
+    here: GameLeases
+    there: GameLeases
+
+    async def steal(self, game_id: GameId) -> None:
+        """Give the lease to a stranger."""
+
+    async def is_stolen(self, game_id: GameId) -> bool:
+        """Tell whether the stranger still has it."""
+
+    async def is_free(self, game_id: GameId) -> bool:
+        """Tell whether nobody has it."""
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def go_away(self, game_id: GameId) -> None:
+        """Make the store unreachable for the first process, which may hold this game."""
+
+    def come_back(self) -> None:
+        """Make it reachable again."""
+
+    def lose_reply_to_acquire(self) -> None:
+        """Let the first process's next acquisition happen and drop the answer."""
+
+
+class MemoryLeases:
+    """The doubles of two processes."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self._memory = InMemoryGameLeases(self.clock, ttl=TTL, gate=self._gate)
+        self._stranger = Grant()
+        self._is_away = self._loses_reply = False
+        self.here: GameLeases = self._memory
+        self.there: GameLeases = InMemoryGameLeases(self.clock, ttl=TTL, grants=self._memory.grants)
+
+    async def _gate(self, point: str) -> None:
+        if self._is_away or (self._loses_reply and point == "lease.acquire:done"):
+            self._loses_reply = False
+            raise ServiceUnavailable
+
+    async def steal(self, game_id: GameId) -> None:
+        """Replace the grant."""
+        self._memory.grants[game_id] = self._stranger
+
+    async def is_stolen(self, game_id: GameId) -> bool:
+        """Look at the grant."""
+        return self._memory.grants.get(game_id) is self._stranger
+
+    async def is_free(self, game_id: GameId) -> bool:
+        """Look at the grants."""
+        return game_id not in self._memory.grants
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock."""
+        self.clock.advance(seconds)
+
+    def go_away(self, game_id: GameId) -> None:
+        """Close the gate, to renewals too."""
+        self._is_away = True
+        self._memory.stall(game_id)
+
+    def come_back(self) -> None:
+        """Open the gate."""
+        self._is_away = False
+
+    def lose_reply_to_acquire(self) -> None:
+        """Close the gate once, after the effect."""
+        self._loses_reply = True
+
+
+class RedisLeases:
+    """The leases of two processes, the first behind a proxy."""
+
+    def __init__(self, proxy: Proxy, host: str, port: int) -> None:
+        self._proxy = proxy
+        self._redis = Redis(host=host, port=port, protocol=2)
+        self._clients = RedisClient("127.0.0.1", proxy.port), RedisClient(host, port)
+        self._here, self._there = (RedisGameLeases(client, ttl=TTL) for client in self._clients)
+        self.here: GameLeases = self._here
+        self.there: GameLeases = self._there
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        for leases in (self._here, self._there):
+            await leases.close()
+        for client in self._clients:
+            await client.close()
+        await self._redis.aclose()
+
+    async def steal(self, game_id: GameId) -> None:
+        """Overwrite the key."""
+        await self._redis.set(lease_key(game_id), "a stranger's token")
+
+    async def is_stolen(self, game_id: GameId) -> bool:
+        """Look at the key."""
+        return bool(await self._redis.get(lease_key(game_id)) == b"a stranger's token")
+
+    async def is_free(self, game_id: GameId) -> bool:
+        """Look for the key."""
+        await self._here.close()
+        return not await self._redis.exists(lease_key(game_id))
+
+    async def pass_time(self, seconds: float) -> None:
+        """Wait: the time to live is the server's."""
+        await asyncio.sleep(seconds)
+
+    def go_away(self, _game_id: GameId) -> None:
+        """Drop and refuse connections."""
+        self._proxy.refuse()
+
+    def come_back(self) -> None:
+        """Welcome connections."""
+        self._proxy.pass_on()
+
+    def lose_reply_to_acquire(self) -> None:
+        """Drop the answer to the next SET."""
+        self._proxy.lose_reply_to(b"SET")
+
+
+@asynccontextmanager
+async def open_leases(address: str | None) -> AsyncIterator[LeaseWorld]:
+    """Give the leases of this Redis server, or those in memory when there is none."""
+    if address is None:
+        yield MemoryLeases()
+        return
+    host, _, port = address.partition(":")
+    with Proxy((host, int(port))) as proxy:
+        world = RedisLeases(proxy, host, int(port))
+        yield world
+        await world.close()

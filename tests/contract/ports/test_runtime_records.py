@@ -1,0 +1,116 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.operation_journal import PROCEED
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from tests.builders import GAME, NOON, make_record, make_request, make_result
+from tests.contract.ports.stores import Store, open_store
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def dsn(request: pytest.FixtureRequest) -> str | None:
+    """Return the database of the store under test; None for the one in memory."""
+    return request.getfixturevalue("database_dsn") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def store(dsn: str | None) -> AsyncIterator[Store]:
+    """Return the store under test."""
+    async with open_store(dsn) as opened:
+        yield opened
+
+
+async def save(store: Store, **changes: object) -> RuntimeRecord:
+    """Write a record in the only way there is: as the outcome of an operation."""
+    request = make_request(game_id=changes.get("game_id", GAME))
+    begun = await store.journal.begin(request, lambda _: PROCEED, at=NOON)
+    record = make_record(**changes, fence=begun.operation.id)
+    await store.journal.finish(make_result(begun.operation, record=record))
+    return record
+
+
+async def test_record_of_a_game_never_started_is_none(store: Store) -> None:
+    """A game without a record is None, not an error."""
+    assert await store.records.get(GAME) is None
+
+
+@pytest.mark.parametrize("status", list(RuntimeStatus))
+async def test_record_comes_back_as_it_was_written(store: Store, status: RuntimeStatus) -> None:
+    """Every field of a record survives, to the microsecond."""
+    record = await save(store, status=status, stopped_at=NOON, removed_at=NOON)
+
+    assert await store.records.get(GAME) == record
+
+
+async def test_record_without_a_container_comes_back_as_it_was_written(store: Store) -> None:
+    """Every field that may be absent comes back absent."""
+    nothing = dict.fromkeys(
+        ("current_container_id", "current_image_ref", "image_id", "engine_endpoint", "started_at")
+    )
+    record = await save(store, status=RuntimeStatus.REMOVED, **nothing)
+
+    assert await store.records.get(GAME) == record
+
+
+async def test_list_is_empty_at_first(store: Store) -> None:
+    """No record, no row."""
+    assert list(await store.records.list()) == []
+
+
+async def test_list_is_ordered_by_code_point(store: Store) -> None:
+    """Upper case before lower case, whatever a locale would say."""
+    for game_id in ("b", "a-1", "B", "a_1", "A", "a.1", "10", "9"):
+        await save(store, game_id=GameId(game_id))
+
+    listed = [record.game_id for record in await store.records.list()]
+
+    assert listed == ["10", "9", "A", "B", "a-1", "a.1", "a_1", "b"]
+
+
+async def test_list_holds_records_of_every_status(store: Store) -> None:
+    """Removed games stay in the list."""
+    records = [
+        await save(store, game_id=GameId(status.value), status=status) for status in RuntimeStatus
+    ]
+
+    listed = await store.records.list()
+
+    assert list(listed) == sorted(records, key=lambda record: record.game_id)
+
+
+@pytest.mark.parametrize(
+    "game_id", ["\0", "a\0b", "\ud800", "../etc", "a/b", "\n", "🎲", "x" * 10_000, ""]
+)
+async def test_record_of_a_strange_id_is_none(store: Store, game_id: str) -> None:
+    """An id that no game can have is simply not found, whatever its bytes."""
+    await save(store)
+
+    assert await store.records.get(GameId(game_id)) is None
+
+
+async def test_ping_of_a_reachable_store_returns(store: Store) -> None:
+    """A store that answers raises nothing."""
+    await store.records.ping()
+
+
+@pytest.mark.parametrize("call", ["get", "list", "ping"])
+async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
+    """Whatever the driver says, the caller hears ServiceUnavailable."""
+    store.go_away()
+
+    with pytest.raises(ServiceUnavailable):
+        await getattr(store.records, call)(*([GAME] if call == "get" else []))
+
+
+async def test_store_that_came_back_answers_again(store: Store) -> None:
+    """An outage needs no restart of ours."""
+    record = await save(store)
+    store.go_away()
+    with pytest.raises(ServiceUnavailable):
+        await store.records.get(GAME)
+    store.come_back()
+
+    assert await store.records.get(GAME) == record

@@ -37,7 +37,9 @@ class CleanupContainer:
     async def _clean_up(self, run: OperationRun) -> RuntimeRecord:
         if run.record is None:
             raise InternalError
-        for container in await self.engine.containers_of(run.operation.game_id):
+        ours = await self.engine.containers_of(run.operation.game_id)
+        # The record's own container goes last: while another is left, a cleanup can be repeated.
+        for container in sorted(ours, key=lambda each: each.id == run.container_id):
             async with run.step("remove_container", touches=True) as note:
                 note.text = container.name
                 await self.engine.remove(container.id)

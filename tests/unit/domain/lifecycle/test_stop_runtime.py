@@ -1,0 +1,127 @@
+import pytest
+
+from rtmanager.domain.errors import DockerUnavailable, ErrorCode, NotFound
+from rtmanager.domain.operation import OperationKind, OpSource, Origin, Outcome, StopReason
+from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.faults import unavailable
+from tests.unit.domain.world import GAME, World
+
+
+async def test_stop_keeps_the_container_and_what_it_ran(running: World) -> None:
+    """A stopped game keeps its container, its image and its endpoint."""
+    before = running.record
+    running.clock.advance(60)
+
+    record = await running.manager.stop()
+
+    assert before is not None
+    assert record.status is RuntimeStatus.STOPPED
+    assert record.stopped_at == record.last_op_at == running.clock.now()
+    assert record.current_container_id == before.current_container_id
+    assert record.engine_endpoint == before.engine_endpoint
+    assert running.faults() == []
+
+
+async def test_stop_is_in_the_operation_log_with_its_reason(running: World) -> None:
+    """The row of a stop holds why, and how the engine ended."""
+    await running.manager.cases.stop.run(
+        GAME, StopReason.TIMEOUT, Origin(OpSource.ADMIN_REST, "abc")
+    )
+
+    row = running.last
+    assert (row.kind, row.outcome) == (OperationKind.STOP, Outcome.SUCCESS)
+    assert row.request.reason is StopReason.TIMEOUT
+    assert row.request.origin == Origin(OpSource.ADMIN_REST, "abc")
+    assert [step.note for step in row.steps] == ["exit code 143"]
+
+
+@pytest.mark.parametrize("cleaned_up", [False, True], ids=["stopped", "removed"])
+async def test_stop_of_a_game_that_does_not_run_is_a_replay(
+    stopped: World, *, cleaned_up: bool
+) -> None:
+    """Stopping what is stopped or removed changes nothing but the log, and asks no Docker."""
+    world = stopped
+    if cleaned_up:
+        await world.manager.cleanup()
+    before = world.record
+    world.manager.calls.clear()
+
+    assert await world.manager.stop() == before
+
+    assert (world.last.outcome, world.last.error_code) == (Outcome.SUCCESS, ErrorCode.REPLAY_NO_OP)
+    assert not [call for call in world.manager.calls if call.startswith("engine.")]
+
+
+async def test_stop_of_an_exited_engine_succeeds(running: World) -> None:
+    """When the engine had already exited the record becomes stopped."""
+    running.docker.crash(running.engine.id)
+
+    record = await running.manager.stop()
+
+    assert record.status is RuntimeStatus.STOPPED
+    assert running.last.error_code is None
+    assert running.faults() == []
+
+
+async def test_stop_of_a_vanished_engine_succeeds_as_removed(running: World) -> None:
+    """When the container is gone the record becomes removed, with nothing left to name."""
+    running.docker.vanish(running.engine.id)
+
+    record = await running.manager.stop()
+
+    assert record.status is RuntimeStatus.REMOVED
+    assert record.current_container_id is None
+    assert record.current_image_ref is None
+    assert record.engine_endpoint is None
+    assert running.last.outcome is Outcome.SUCCESS
+    assert running.faults() == []
+
+
+async def test_stop_of_a_game_never_started_is_not_found(world: World) -> None:
+    """There is nothing to stop, and the refusal is in the log."""
+    with pytest.raises(NotFound):
+        await world.manager.stop()
+
+    assert world.last.error_code is ErrorCode.NOT_FOUND
+    assert world.record is None
+
+
+async def test_stop_with_docker_away_stays_open_until_it_is_back(running: World) -> None:
+    """Unknown never changes a record: the operation is settled when Docker can be asked again."""
+    before = running.record
+    running.docker.reachable = False
+
+    with pytest.raises(DockerUnavailable, match="will be settled"):
+        await running.manager.stop()
+
+    assert running.record == before
+    assert running.last.outcome is None
+
+    running.docker.reachable = True
+    assert (await running.manager.stop()).status is RuntimeStatus.STOPPED
+    assert running.faults() == []
+
+
+async def test_trap_stop_hangs(running: World) -> None:
+    """A stop that hangs until its deadline is docker_unavailable; the record goes on as it is."""
+    before = running.record
+    running.manager.on("engine.stop", unavailable())
+
+    with pytest.raises(DockerUnavailable, match=r"galaxy/game:1\.4\.7 runs"):
+        await running.manager.stop()
+
+    assert running.record == before
+    assert running.last.error_code is ErrorCode.DOCKER_UNAVAILABLE
+    assert running.faults() == []
+
+
+async def test_lobby_stop_owes_one_job_result(running: World) -> None:
+    """A stop job ends in exactly one result."""
+    running.source, told = OpSource.LOBBY_STREAM, len(running.store.outbox)
+
+    await running.manager.stop()
+
+    (message,) = running.store.outbox[told:]
+    assert message.stream is OutboxStream.JOB_RESULTS
+    assert message.fields["op_kind"] == "stop"

@@ -97,7 +97,7 @@ class Service:
             )
 
     async def _drain(self) -> None:
-        cut = await self.use_cases.in_flight.drain(self.settings.shutdown_timeout)
+        cut = await self.use_cases.protocol.in_flight.drain(self.settings.shutdown_timeout)
         if cut:
             logger.warning("operations cut off at shutdown, settled at the next start: %d", cut)
 

@@ -56,8 +56,8 @@ class UseCases:
     cleanup: CleanupContainer
     read: ReadRuntimes
     readiness: CheckReadiness
-    settlement: SettleOperation
-    in_flight: InFlight
+    protocol: OperationProtocol
+    replace: ReplaceContainer
 
     @classmethod
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
@@ -91,8 +91,8 @@ class UseCases:
             readiness=CheckReadiness(
                 ports.records, ports.leases, ports.engine, policy.docker_network
             ),
-            settlement=protocol.settlement,
-            in_flight=protocol.in_flight,
+            protocol=protocol,
+            replace=replace,
         )
 
 

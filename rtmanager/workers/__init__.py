@@ -1,0 +1,1 @@
+"""Loops that call the cycles of supervision; they hold no decisions."""

@@ -1,0 +1,41 @@
+"""Calling a cycle again and again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.workers.worker_status import WorkerStatus
+
+Cycle = Callable[[], Awaitable[str]]
+"""Does one round of work and says in one sentence what it did; empty when there was nothing."""
+
+
+@dataclass(slots=True)
+class PeriodicWorker:
+    """Runs a cycle, pauses, and runs it again; a cycle that fails is tried again next time."""
+
+    name: str
+    cycle: Cycle
+    interval: float
+    clock: Clock
+    first_delay: float = 0.0
+    status: WorkerStatus = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = WorkerStatus(self.name)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        await self.clock.sleep(self.first_delay)
+        while True:
+            await self.once()
+            await self.clock.sleep(self.interval)
+
+    async def once(self) -> None:
+        """Run one cycle, whatever comes of it."""
+        try:
+            sentence = await self.cycle()
+        except Exception as error:  # noqa: BLE001 - a worker outlives every fault; status tells
+            self.status.failed(self.clock.now(), error)
+        else:
+            self.status.succeeded(self.clock.now(), sentence)

@@ -1,0 +1,22 @@
+"""The worker table: what runs in the leading replica, and how often."""
+
+from collections.abc import Sequence
+
+from rtmanager.config import Settings
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.supervision.cycles import Cycles
+from rtmanager.workers.periodic_worker import PeriodicWorker
+
+
+def schedule(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[PeriodicWorker]:
+    """Return every periodic worker: its name, its cycle, its interval, its first delay."""
+    table = [
+        ("probe", cycles.probe.run, settings.probe_interval, 0.0),
+        ("inspect", cycles.inspect.run, settings.inspect_interval, 0.0),
+        ("reconcile", cycles.reconcile_sentence, settings.reconcile_interval, 0.0),
+        ("retention", cycles.expire.run, settings.cleanup_interval, 0.0),
+    ]
+    return [
+        PeriodicWorker(name, cycle, interval, clock, first_delay)
+        for name, cycle, interval, first_delay in table
+    ]

@@ -1,0 +1,81 @@
+"""Running the workers in the replica that leads, and in no other."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.leadership import Leadership
+from rtmanager.workers.worker_status import WorkerStatus
+
+logger = logging.getLogger(__name__)
+
+CAMPAIGN_INTERVAL = 1.0
+CONFIRM_INTERVAL = 1.0
+
+Loop = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Campaigns for the leadership; while it leads, every worker runs.
+
+    Losing the leadership stops the workers at once: another replica may lead by then.
+    """
+
+    leadership: Leadership
+    workers: Sequence[tuple[str, Loop]]
+    clock: Clock
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("leadership"), init=False)
+    leads: bool = field(default=False, init=False)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Campaign and supervise in the background for the block; then stop and resign."""
+        task = asyncio.create_task(self.run(), name="supervisor")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.leadership.resign()
+
+    async def run(self) -> None:
+        """Campaign, lead, and campaign again, until cancelled."""
+        while True:
+            try:
+                if await self.leadership.campaign():
+                    await self._lead()
+                self.status.succeeded(self.clock.now())
+            except ServiceUnavailable as error:
+                self.status.failed(self.clock.now(), error)
+            await self.clock.sleep(CAMPAIGN_INTERVAL)
+
+    async def _lead(self) -> None:
+        logger.info("this replica leads")
+        self.leads = True
+        tasks = [asyncio.create_task(_named(run), name=name) for name, run in self.workers]
+        tasks.append(asyncio.create_task(self._while_confirmed(), name="leadership"))
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.leads = False
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        logger.warning("this replica no longer leads", extra={"ended": _names(ended)})
+
+    async def _while_confirmed(self) -> None:
+        while await self.leadership.confirm():
+            await self.clock.sleep(CONFIRM_INTERVAL)
+
+
+async def _named(run: Loop) -> None:
+    await run()
+
+
+def _names(tasks: set[asyncio.Task[None]]) -> list[str]:
+    return [task.get_name() for task in tasks]

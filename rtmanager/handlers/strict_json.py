@@ -1,0 +1,128 @@
+"""The body rules: one JSON object in UTF-8, without surprises, of a bounded size.
+
+Every refusal is an InvalidRequest whose message names the fault.
+"""
+
+import json
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any, Protocol
+
+from jsonschema import ValidationError
+
+from rtmanager.domain.errors import InvalidRequest
+from rtmanager.handlers.asgi import Receive, Scope, header_values
+from rtmanager.handlers.quoting import shown, shown_names
+
+MAX_BODY = 64 * 1024
+_SHOWN_FAULTS = 3
+_JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+class BodyTooLarge(InvalidRequest):
+    """the body is larger than 64 KiB."""
+
+
+class SchemaValidator(Protocol):
+    """A compiled JSON schema."""
+
+    def iter_errors(self, instance: Any) -> Iterator[ValidationError]:
+        """Yield what is wrong with `instance`."""
+
+
+async def read_object(scope: Scope, receive: Receive) -> dict[str, Any]:
+    """Read the request's body; raise BodyTooLarge as soon as it is, without keeping the rest."""
+    check_content_type(header_values(scope, b"content-type"))
+    return parse_object(await _read(scope, receive))
+
+
+def check_content_type(values: list[bytes]) -> None:
+    """Raise unless the one content type is application/json, with no charset but UTF-8."""
+    if len(values) != 1:
+        raise InvalidRequest(f"{len(values)} Content-Type headers, expected application/json")
+    text = values[0].decode("latin-1")
+    parsed = Message()
+    parsed["content-type"] = text
+    charset = parsed.get_content_charset("utf-8")
+    if parsed.get_content_type() != "application/json" or charset not in {"utf-8", "utf8"}:
+        raise InvalidRequest(f"the content type is {shown(text)}, expected application/json")
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that `raw` holds."""
+    try:
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"the body is not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidRequest(f"the body is not JSON at {place}: {error.msg}") from error
+    except RecursionError as error:
+        raise InvalidRequest("the body is nested too deeply") from error
+    except ValueError as error:  # Python's limit on digits
+        raise InvalidRequest("the body holds a number of too many digits") from error
+    if not isinstance(value, dict):
+        kind = _JSON_TYPES.get(type(value), "a number")
+        raise InvalidRequest(f"the body is {kind}, expected a JSON object")
+    return value
+
+
+def check_schema(validator: SchemaValidator, body: dict[str, Any]) -> None:
+    """Raise naming the first few faults unless the body is as the spec describes it."""
+    faults = list(dict.fromkeys(_fault(error) for error in validator.iter_errors(body)))
+    if faults:
+        raise InvalidRequest("; ".join(faults[:_SHOWN_FAULTS]))
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    _check_announced(header_values(scope, b"content-length"))
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise InvalidRequest("the caller went away before the body was complete")
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise BodyTooLarge
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _check_announced(values: list[bytes]) -> None:
+    """Raise when the body says itself that it is too large, before reading any of it."""
+    if any(value.isdigit() and int(value) > MAX_BODY for value in values):
+        raise BodyTooLarge
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object; JSON leaves open what a repeated key means, so it is refused."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InvalidRequest(f"the body has the key {shown(key)} twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise InvalidRequest(f"the body holds {name}, which is not JSON")
+
+
+def _fault(error: ValidationError) -> str:
+    place = ".".join(map(str, error.absolute_path)) or "the body"
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    match error.validator:
+        case "required":
+            missing = [name for name in rule if name not in error.instance]
+            return f"{place} lacks {shown_names(missing)}"
+        case "additionalProperties":
+            unknown = [name for name in error.instance if name not in schema["properties"]]
+            return f"{place} has an unknown key: {shown_names(unknown)}"
+        case "type":
+            return f"{place} must be of type {rule}"
+        case "enum":
+            return f"{place} must be one of {', '.join(rule)}"
+    return f"{place} does not satisfy {error.validator}"

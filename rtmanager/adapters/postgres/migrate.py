@@ -65,7 +65,7 @@ def _apply(backend: MigrationBackend) -> MigrationReport:
 def _ensure_schema(connection: psycopg.Connection, schema: str) -> None:
     # Asked first: IF NOT EXISTS alone demands the right to create even when it has nothing to do.
     if (
-        connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", [schema]).fetchone()
+        connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone()
         is None
     ):
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))

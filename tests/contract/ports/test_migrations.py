@@ -1,0 +1,264 @@
+import asyncio
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from rtmanager.adapters.postgres import migrate as migrate_module
+from rtmanager.adapters.postgres.errors import MigrationFailed
+from rtmanager.adapters.postgres.migrate import MIGRATIONS, MigrationReport, migrate
+from rtmanager.adapters.postgres.migration_backend import MigrationBackend
+from rtmanager.dev.embedded_postgres import EmbeddedPostgres
+from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
+from rtmanager.domain.health import HealthEventType
+from rtmanager.domain.operation import OperationKind, OpSource, Outcome, StopReason
+from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.runtime import RuntimeStatus
+
+NEWEST = max(int(path.name[:4]) for path in MIGRATIONS.glob("*.sql"))
+TABLES = {"runtime_records", "operation_log", "health_snapshots", "outbox"}
+_SCHEMA: LiteralString = """
+    SELECT 'column', table_name || '.' || column_name, data_type || ' ' || is_nullable
+    FROM information_schema.columns WHERE table_schema = 'rtmanager'
+    UNION ALL
+    SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'rtmanager'
+    UNION ALL
+    SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'rtmanager'::regnamespace
+    ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def empty_dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Return the connection string of an empty database."""
+    name = f"empty_{secrets.token_hex(4)}"
+    admin(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield postgres.dsn(name)
+    admin(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def admin(postgres: EmbeddedPostgres, statement: sql.Composed) -> None:
+    """Run one statement on the default database."""
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def ask(dsn: str, query: LiteralString, *parameters: object) -> list[Any]:
+    """Return the rows of a query."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        cursor = connection.execute(query, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_files_are_numbered_without_gaps() -> None:
+    """Four digits, a name that tells what it does, plain SQL."""
+    names = sorted(path.name for path in MIGRATIONS.iterdir())
+
+    assert all(re.fullmatch(r"\d{4}(_[a-z0-9]+)+\.sql", name) for name in names)
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+async def test_migrating_an_empty_database_makes_the_tables(empty_dsn: str) -> None:
+    """Schema, tables and the notes of migration are in one schema."""
+    report = await migrate(empty_dsn)
+
+    assert report == MigrationReport("rtmanager", 0, NEWEST)
+    tables = ask(empty_dsn, "SELECT tablename FROM pg_tables WHERE schemaname = 'rtmanager'")
+    assert {name for (name,) in tables if not name.startswith("_yoyo")} == TABLES
+    assert ask(empty_dsn, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "runtime_records_by_status_and_age",
+        "operation_log_history",
+        "operation_log_one_open_per_game",
+        "operation_log_one_row_per_job",
+        "outbox_unsent",
+    ],
+)
+async def test_every_promised_index_exists(database_dsn: str, index: str) -> None:
+    """Retention, history, open intents, job entries and unsent messages are found fast."""
+    found = ask(database_dsn, "SELECT 1 FROM pg_indexes WHERE indexname = %s", index)
+
+    assert len(found) == 1
+
+
+async def test_second_run_changes_nothing(empty_dsn: str) -> None:
+    """Migrating is safe at every start."""
+    await migrate(empty_dsn)
+    before = ask(empty_dsn, _SCHEMA)
+
+    report = await migrate(empty_dsn)
+
+    assert report == MigrationReport("rtmanager", NEWEST, NEWEST)
+    assert ask(empty_dsn, _SCHEMA) == before
+
+
+async def test_many_at_once_apply_each_migration_once(empty_dsn: str) -> None:
+    """Several processes may start together."""
+    reports = await asyncio.gather(*(migrate(empty_dsn) for _ in range(4)))
+
+    assert sorted(report.from_version for report in reports) == [0, NEWEST, NEWEST, NEWEST]
+    assert {report.to_version for report in reports} == {NEWEST}
+
+
+async def test_migration_killed_in_the_middle_is_recovered(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was half done is undone with the connection; the next run starts afresh."""
+    for path in MIGRATIONS.glob("*.sql"):
+        (tmp_path / path.name).write_text(path.read_text() + "\nSELECT pg_sleep(60);\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+        killer = threading.Thread(target=kill_the_sleeper, args=(empty_dsn,))
+        killer.start()
+        with pytest.raises(ServiceUnavailable, match="Postgres"):
+            await migrate(empty_dsn)
+        killer.join()
+    assert ask(empty_dsn, "SELECT to_regclass('rtmanager.outbox')") == [(None,)]
+
+    report = await migrate(empty_dsn)
+
+    assert report == MigrationReport("rtmanager", 0, NEWEST)
+
+
+def kill_the_sleeper(dsn: str) -> None:
+    """End the connection that sleeps, as soon as there is one."""
+    query: LiteralString = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE wait_event = 'PgSleep' AND datname = current_database()
+    """
+    while not ask(dsn, query):
+        pass
+
+
+async def test_faulty_migration_is_named_and_undone(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A migration is applied whole or not at all."""
+    (tmp_path / "0001_broken.sql").write_text("CREATE TABLE half (id int);\nSELECT nonsense;\n")
+    monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+
+    with pytest.raises(MigrationFailed, match="nonsense"):
+        await migrate(empty_dsn)
+
+    assert ask(empty_dsn, "SELECT to_regclass('rtmanager.half')") == [(None,)]
+
+
+async def test_migration_that_cannot_be_noted_is_undone(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two, it would be applied a second time."""
+
+    def die(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MigrationBackend, "mark_one", die)
+        with pytest.raises(ServiceUnavailable, match="killed"):
+            await migrate(empty_dsn)
+
+    report = await migrate(empty_dsn)
+
+    assert report == MigrationReport("rtmanager", 0, NEWEST)
+
+
+async def test_schema_of_the_dsn_is_used(empty_dsn: str) -> None:
+    """The search path says where the tables live."""
+    dsn = make_conninfo(empty_dsn, options="-csearch_path=elsewhere")
+
+    report = await migrate(dsn)
+
+    assert report.schema == "elsewhere"
+    assert ask(dsn, "SELECT to_regclass('elsewhere.outbox') IS NOT NULL") == [(True,)]
+
+
+async def test_schema_is_rtmanager_when_the_dsn_names_none(empty_dsn: str) -> None:
+    """The tables never end up in `public` by omission."""
+    report = await migrate(make_conninfo(empty_dsn, options=""))
+
+    assert report.schema == "rtmanager"
+
+
+async def test_missing_permission_is_explained(postgres: EmbeddedPostgres, empty_dsn: str) -> None:
+    """The message says what to grant."""
+    with guest(postgres) as name:
+        dsn = make_conninfo(empty_dsn, user=name, password="guest")
+
+        with pytest.raises(MigrationFailed, match="grant the user CREATE"):
+            await migrate(dsn)
+
+
+async def test_existing_schema_needs_no_right_to_create_schemas(
+    postgres: EmbeddedPostgres, empty_dsn: str
+) -> None:
+    """An administrator may make the schema and keep the right to make others."""
+    with guest(postgres) as name:
+        with psycopg.connect(empty_dsn, autocommit=True) as connection:
+            statement = sql.SQL("CREATE SCHEMA rtmanager AUTHORIZATION {}")
+            connection.execute(statement.format(sql.Identifier(name)))
+
+        report = await migrate(make_conninfo(empty_dsn, user=name, password="guest"))
+
+        assert report.to_version == NEWEST
+        with psycopg.connect(empty_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+
+
+class guest:  # noqa: N801 - reads as a context
+    """A user with no rights beyond connecting."""
+
+    def __init__(self, postgres: EmbeddedPostgres) -> None:
+        self._postgres, self._name = postgres, f"guest_{secrets.token_hex(4)}"
+
+    def __enter__(self) -> str:
+        statement = sql.SQL("CREATE USER {} PASSWORD 'guest'")
+        admin(self._postgres, statement.format(sql.Identifier(self._name)))
+        return self._name
+
+    def __exit__(self, *_: object) -> None:
+        admin(self._postgres, sql.SQL("DROP USER {}").format(sql.Identifier(self._name)))
+
+
+async def test_unreachable_postgres_is_unavailable(empty_dsn: str) -> None:
+    """The message names Postgres and keeps the password."""
+    password = str(conninfo_to_dict(empty_dsn)["password"])
+
+    with pytest.raises(ServiceUnavailable, match="Postgres") as raised:
+        await migrate(make_conninfo(empty_dsn, port=1))
+
+    assert password not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "values"),
+    [
+        ("runtime_records_status", RuntimeStatus),
+        ("operation_log_kind", OperationKind),
+        ("operation_log_source", OpSource),
+        ("operation_log_reason", StopReason),
+        ("operation_log_outcome", Outcome),
+        ("operation_log_error_code", ErrorCode),
+        ("health_snapshots_event_type", HealthEventType),
+        ("outbox_stream", OutboxStream),
+    ],
+)
+async def test_constraint_allows_exactly_the_values_of_the_enum(
+    database_dsn: str, constraint: str, values: type[StrEnum]
+) -> None:
+    """A new value of an enum needs a migration."""
+    query: LiteralString = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s"
+    ((definition,),) = ask(database_dsn, query, constraint)
+
+    assert set(re.findall(r"'([^']*)'::text", definition)) == {value.value for value in values}

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import docker
 from docker.errors import DockerException
+from docker.transport.unixconn import UnixHTTPAdapter
 
 from rtmanager.adapters.docker import errors
 from rtmanager.adapters.docker.api_version import LOWEST, agree
+from rtmanager.adapters.docker.unix_socket import UnixSocketAdapter
 from rtmanager.domain.ports.container_engine import DockerUnavailable, ImagePullFailed
 
 T = TypeVar("T")
@@ -152,6 +154,10 @@ class _Api(docker.APIClient):
         super().__init__(base_url=host, version=version, timeout=seconds, max_pool_size=connections)
         self.trust_env = False  # a proxy for web traffic is none for the engine
         self._stall = stall
+        given: Any = self.adapters.get("http+docker://")
+        if isinstance(given, UnixHTTPAdapter):
+            ours = UnixSocketAdapter(given.socket_path, timeout, connections)
+            self.mount("http+docker://", ours)
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a request; only a pull comes without a timeout, and the SDK leaves no choice."""

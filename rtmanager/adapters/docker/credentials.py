@@ -10,6 +10,9 @@ from docker.utils.config import find_config_file
 
 from rtmanager.domain.ports.container_engine import ImagePullFailed
 
+# The SDK takes the file's shape for granted, so a wrong one shows in its own ways.
+_UNREADABLE = (OSError, ValueError, TypeError, AttributeError, DockerException)
+
 
 class RegistryCredentials:
     """Finds what to show to a registry.
@@ -32,7 +35,7 @@ class RegistryCredentials:
         path = Path(found)
         try:
             return self._lookup(path, name)
-        except (OSError, ValueError, DockerException) as error:
+        except _UNREADABLE as error:
             # No cause attached: a parser's message may quote the file.
             reason = f"registry credentials in {path} cannot be read: {type(error).__name__}"
         raise ImagePullFailed(reason)

@@ -113,13 +113,14 @@ def _no_constant(name: str) -> None:
 def _fault(error: ValidationError) -> str:
     place = ".".join(map(str, error.absolute_path)) or "the body"
     rule: Any = error.validator_value
+    instance: Any = error.instance
     schema: Any = error.schema
     match error.validator:
         case "required":
-            missing = [name for name in rule if name not in error.instance]
+            missing = [name for name in rule if name not in instance]
             return f"{place} lacks {shown_names(missing)}"
         case "additionalProperties":
-            unknown = [name for name in error.instance if name not in schema["properties"]]
+            unknown = [name for name in instance if name not in schema["properties"]]
             return f"{place} has an unknown key: {shown_names(unknown)}"
         case "type":
             return f"{place} must be of type {rule}"

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rtmanager.domain.errors import DockerUnavailable, InternalError, RuntimeManagerError
+from rtmanager.domain.lifecycle.leftovers import remove_leftovers
 from rtmanager.domain.lifecycle.operation_line import facts
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.outcome import failure, success
@@ -36,7 +37,7 @@ class CarryOut:
         """
         result, error = await self._outcome(run, effect)
         await self.journal.finish(result)
-        await self._remove_leftovers(run)
+        await remove_leftovers(self.engine, run)
         if error is not None:
             raise error
         return result.record or run.record
@@ -67,12 +68,3 @@ class CarryOut:
             raise trouble from error
         error.extend(aftermath.sentence)
         return failure(run, error, aftermath.record)
-
-    async def _remove_leftovers(self, run: OperationRun) -> None:
-        """Remove what the committed outcome made superfluous; the reconciler gets what resists."""
-        for leftover in run.leftovers:
-            try:
-                await self.engine.remove(leftover)
-            except (DockerUnavailable, EngineRefused) as trouble:
-                extra = facts(run.operation.request) | {"container_id": leftover}
-                logger.warning("leftover not removed: %s", trouble.message, extra=extra)

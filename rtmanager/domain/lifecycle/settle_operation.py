@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rtmanager.domain.container import parked_name
 from rtmanager.domain.errors import InternalError
+from rtmanager.domain.lifecycle.leftovers import remove_leftovers
 from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.outcome import failure, success
 from rtmanager.domain.lifecycle.recovery import Recovery
@@ -45,8 +46,7 @@ class SettleOperation:
         achieved = await self._achieved(run)
         result = success(run, achieved) if achieved else await self._interrupted(run)
         await self.journal.finish(result)
-        for leftover in run.leftovers:
-            await self.engine.remove(leftover)
+        await remove_leftovers(self.engine, run)
         return result
 
     async def _interrupted(self, run: OperationRun) -> OperationResult:

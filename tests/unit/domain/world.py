@@ -1,5 +1,6 @@
 """A small world for the use cases: a Docker host, a store, and the processes that share them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
@@ -43,6 +44,22 @@ POLICY = EnginePolicy(
 
 class Killed(BaseException):
     """The process was killed: nothing of ours handles this."""
+
+
+class Hang:
+    """A call that hangs until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._go_on = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await self._go_on.wait()
+
+    def release(self) -> None:
+        """Let the call go on."""
+        self._go_on.set()
 
 
 Fault = Callable[[], Awaitable[None]]

@@ -1,0 +1,74 @@
+"""Start and stop jobs from the Game Lobby."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from rtmanager.domain.operation import StopReason
+
+
+class JobKind(StrEnum):
+    """What a job asks for; each kind has a stream of its own."""
+
+    START = "start"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class StartJob:
+    """A valid start job."""
+
+    game_id: str
+    image_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopJob:
+    """A valid stop job."""
+
+    game_id: str
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedJob:
+    """An entry that is no valid job: why, and its game id if that at least can be read."""
+
+    game_id: str | None
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """One stream entry: the stream's kind, the entry id that names the job, and what it says."""
+
+    kind: JobKind
+    entry_id: str
+    job: StartJob | StopJob | MalformedJob
+
+
+class JobStream(Protocol):
+    """Both job streams as one, read as a member of a consumer group.
+
+    Every method raises ServiceUnavailable when the stream store cannot be reached. A group that is
+    missing (a store that was flushed or replaced) is made again.
+    """
+
+    async def reclaim(self) -> Sequence[JobEntry]:
+        """Take over every entry that was delivered to anyone and not acknowledged, oldest first.
+
+        Only for the one replica that leads: entries that it already works on come again.
+        """
+
+    async def read(self, *, count: int, block: float) -> Sequence[JobEntry]:
+        """Return new entries of both streams, oldest first; waits up to `block` seconds for one."""
+
+    async def acknowledge(self, entry: JobEntry) -> None:
+        """Take the entry off the group's pending list; no-op when it is not on it."""
+
+    async def bury(self, entry: JobEntry, fault: str) -> None:
+        """Copy the entry with the fault to the dead-letter stream and acknowledge it.
+
+        Both in one atomic step, and only if it was not acknowledged before.
+        """

@@ -46,7 +46,7 @@ async def serve(settings: Settings, announce: Announce = _say_nothing) -> None:
             announce(address)
 
         service = bootstrap.assemble(settings)
-        server = http_server(create_app(service), settings.shutdown_timeout, on_started)
+        server = http_server(create_app(service.use_cases), settings.shutdown_timeout, on_started)
         with stopped_by_signals(server):
             async with service.open():
                 await _answer_requests(server, listener)

@@ -33,6 +33,8 @@ class StartupError(Exception):
 class Service:
     """A service that only says what is done to it."""
 
+    use_cases = None
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Open nothing, or fail as a missing neighbour makes it fail."""

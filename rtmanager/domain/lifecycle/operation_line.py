@@ -25,10 +25,14 @@ def facts(request: OperationRequest) -> Line:
 
 @contextmanager
 def operation_line(request: OperationRequest, clock: Clock) -> Iterator[Line]:
-    """Write one line when the block ends, however it ends; the block adds what it learns."""
+    """Write one line when the block ends, however it ends; the block adds what it learns.
+
+    A block that was cut off by shutdown or failed unexpectedly has no outcome.
+    """
     line, began = facts(request), clock.monotonic()
     try:
         yield line
+        line["outcome"] = Outcome.SUCCESS
     except RuntimeManagerError as error:
         line |= {"outcome": Outcome.FAILURE, "error_code": error.code, "error": error.message}
         raise
@@ -38,7 +42,7 @@ def operation_line(request: OperationRequest, clock: Clock) -> Iterator[Line]:
 
 
 def learn(line: Line, operation: Operation) -> None:
-    """Add what the intent transaction gave; an operation that goes on overwrites it."""
-    line |= {"operation_id": operation.id, "outcome": Outcome.SUCCESS}
+    """Add what the intent transaction gave."""
+    line["operation_id"] = operation.id
     if operation.error_code is not None:
         line["error_code"] = operation.error_code

@@ -346,6 +346,26 @@ async def test_every_operation_writes_one_log_line(
     assert facts["duration_ms"] == 0.0
 
 
+async def test_log_line_of_a_cut_operation_does_not_say_success(
+    running: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An operation that shutdown cut off has no outcome, and its line claims none."""
+    hang = Hang()
+    running.manager.on("engine.stop", hang)
+    stopping = asyncio.create_task(running.manager.stop())
+    await hang.reached.wait()
+
+    with caplog.at_level(logging.INFO, "rtmanager"):
+        assert await running.manager.cases.protocol.in_flight.drain(0) == 1
+    await asyncio.gather(stopping, return_exceptions=True)
+
+    (line,) = [each for each in caplog.records if each.message == "operation"]
+    assert vars(line).get("outcome") != "success"
+    assert running.last.outcome is None
+    await running.manager.stop()
+    assert running.faults() == []
+
+
 async def test_job_that_is_delivered_again_is_not_done_again(world: World) -> None:
     """The entry id of a job is unique in the operation log."""
     world.source = OpSource.LOBBY_STREAM

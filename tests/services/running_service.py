@@ -1,0 +1,150 @@
+"""The service as an operator runs it: a process of its own, on real servers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from rtmanager.dev.free_port import free_port
+
+RUNTIMES = "/api/v1/internal/runtimes"
+READY_WITHIN = 20.0
+STOPPED_WITHIN = 40.0
+_POLL_SECONDS = 0.02
+
+
+@dataclass
+class RunningService:
+    """One `rtmanager serve` process after another, always on the same address and settings."""
+
+    environment: Mapping[str, str]
+    log_file: Path
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The pid of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """Everything that the processes have logged."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RTMANAGER_", "OTEL_"))
+        }
+        address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{self.port}"}
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rtmanager", "serve"],
+                env={**inherited, **self.environment, **address},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._wait_until_healthy()
+
+    def stop(self) -> int:
+        """Ask the process to end with SIGTERM and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the process as kill -9 does: nothing is finished, released or closed."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop the process and start it again."""
+        self.stop()
+        self.start()
+
+    def client(self) -> httpx.Client:
+        """Return a client of the service."""
+        return httpx.Client(base_url=self.url, timeout=60)
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            return process.wait(STOPPED_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the service did not stop:\n{self.log}") from None
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._is_healthy():
+            ended = self._process is None or self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"the service did not start:\n{self.log}")
+            time.sleep(_POLL_SECONDS)
+
+    def _is_healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz").is_success
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def new_service(  # noqa: PLR0913, PLR0917 - one real server each
+    database_dsn: str,
+    redis_addr: str,
+    docker_host: str,
+    docker_network: str,
+    demo_images: list[str],
+    state_root: Path,
+    tmp_path: Path,
+) -> Iterator[Callable[..., RunningService]]:
+    """Return a function that starts a service on real servers; its keywords override settings."""
+    assert demo_images
+    settings = {
+        "postgres_primary_dsn": database_dsn,
+        "redis_master_addr": redis_addr,
+        "docker_host": docker_host,
+        "docker_network": docker_network,
+        "game_state_root": str(state_root),
+    }
+    with ExitStack() as running:
+
+        def start(**overrides: str) -> RunningService:
+            variables = {
+                f"RTMANAGER_{name.upper()}": value
+                for name, value in {**settings, **overrides}.items()
+            }
+            log_file = tmp_path / f"service-{free_port()}.log"
+            service = RunningService(variables, log_file)
+            running.callback(service.stop)
+            service.start()
+            return service
+
+        yield start
+
+
+@pytest.fixture
+def running_service(new_service: Callable[..., RunningService]) -> RunningService:
+    """Return a service with default settings."""
+    return new_service()

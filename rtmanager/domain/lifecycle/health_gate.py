@@ -45,13 +45,16 @@ class HealthGate:
     async def watch(self, container_id: ContainerId, gate: Gate) -> Passed:
         """Return when the container has passed; raise ContainerStartFailed when it has failed."""
         began = self.clock.monotonic()
-        passed = await self._first_answer(container_id, gate, began)
-        while passed.answered_at is not None and gate.stays_up:
-            await self.clock.sleep(gate.stays_up)
-            if _is_healthy(await self._look(container_id)):
-                break
+        while True:
             passed = await self._first_answer(container_id, gate, began)
-        return passed
+            if passed.answered_at is None or not gate.stays_up:
+                return passed
+            await self.clock.sleep(gate.stays_up)
+            answer = await self._look(container_id)
+            if _is_healthy(answer):
+                return passed
+            if self.clock.monotonic() >= began + gate.timeout:
+                return await self._time_is_up(container_id, gate, answer)
 
     async def _first_answer(self, container_id: ContainerId, gate: Gate, began: float) -> Passed:
         deadline, pause = began + gate.timeout, FIRST_PAUSE

@@ -1,0 +1,66 @@
+import pytest
+
+from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
+from rtmanager.domain.lifecycle import check_readiness
+from tests.unit.domain.faults import unavailable
+from tests.unit.domain.world import Hang, World
+
+
+async def test_ready_when_everything_answers(world: World) -> None:
+    """Nothing is raised when all four are there."""
+    await world.manager.cases.readiness.run()
+
+    assert {"records.ping:done", "lease.ping:done", "engine.ping:done"} <= set(world.manager.calls)
+
+
+@pytest.mark.parametrize(("call", "name"), [("records.ping", "postgres"), ("lease.ping", "redis")])
+async def test_store_that_is_away_is_named(world: World, call: str, name: str) -> None:
+    """A store that does not answer is service_unavailable, by its name."""
+    world.manager.on(call, ServiceUnavailable("connection refused"))
+
+    with pytest.raises(ServiceUnavailable, match=f"^{name}: connection refused$"):
+        await world.manager.cases.readiness.run()
+
+
+async def test_docker_alone_away_is_docker_unavailable(world: World) -> None:
+    """Docker has a code of its own, and is not reported as a missing network too."""
+    world.docker.reachable = False
+
+    with pytest.raises(DockerUnavailable, match=r"^docker: ") as error:
+        await world.manager.cases.readiness.run()
+
+    assert error.value.code is ErrorCode.DOCKER_UNAVAILABLE
+    assert "network" not in str(error.value)
+
+
+async def test_missing_network_is_named(world: World) -> None:
+    """Without the engines' network nothing can be started."""
+    world.docker.networks.clear()
+
+    with pytest.raises(ServiceUnavailable, match=r"^network: .*galaxy-net does not exist"):
+        await world.manager.cases.readiness.run()
+
+
+async def test_every_fault_is_named_at_once(world: World) -> None:
+    """Two faults are one answer that names both."""
+    world.manager.on("records.ping", ServiceUnavailable("gone"))
+    world.manager.on("engine.ping", unavailable())
+
+    with pytest.raises(ServiceUnavailable, match=r"^postgres: gone; docker: no answer"):
+        await world.manager.cases.readiness.run()
+
+
+async def test_check_that_hangs_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that does not answer within the limit is named; the others were asked meanwhile."""
+    monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
+    world.manager.on("lease.ping", Hang())
+
+    with pytest.raises(ServiceUnavailable, match=r"^redis: no answer within 0\.01 s$"):
+        await world.manager.cases.readiness.run()
+
+    assert "engine.ping:done" in world.manager.calls
+
+
+def test_each_check_has_two_seconds() -> None:
+    """The limit is two seconds."""
+    assert check_readiness.CHECK_LIMIT == 2.0

@@ -86,9 +86,10 @@ class InMemoryDocker:
         labels: Mapping[str, str] | None = None,
         network: str = NETWORK,
         running: bool = False,
+        behaviour: ImageBehaviour | None = None,
     ) -> MemoryContainer:
         """Create a container that someone else made, with whatever labels they gave it."""
-        image = MemoryImage.build(f"foreign/{name}", {}, "")
+        image = MemoryImage.build(f"foreign/{name}", {}, "", behaviour)
         spec = ContainerSpec(
             name=name,
             hostname=name,

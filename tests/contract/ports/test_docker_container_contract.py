@@ -1,0 +1,182 @@
+"""The container contract (DESIGN section 8) as `docker inspect` shows it on a real engine."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtmanager.domain.container import ContainerId
+from tests.contract.ports.docker_fixtures import RealWorld, created, running, spec_of
+
+
+async def _shown(world: RealWorld, **changes: Any) -> dict[str, Any]:
+    container_id = await running(world, **changes)
+    answer: dict[str, Any] = world.api.inspect_container(container_id)
+    return answer
+
+
+def _kernel_status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t") for line in lines)
+
+
+async def test_name_hostname_and_labels_are_as_asked(real_docker: RealWorld) -> None:
+    """The container carries what the spec says, and the name is its hostname."""
+    spec = await spec_of(real_docker)
+    answer = real_docker.api.inspect_container(await real_docker.engine.create(spec))
+
+    assert answer["Name"] == f"/{spec.name}"
+    assert answer["Config"]["Hostname"] == spec.hostname
+    assert spec.labels.items() <= answer["Config"]["Labels"].items()
+    assert answer["Image"] == spec.image
+
+
+async def test_the_environment_holds_ours_and_the_image_s_only(
+    real_docker: RealWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No proxy of the manager's own Docker config file gets into an engine."""
+    proxies = '{"proxies": {"default": {"httpProxy": "http://proxy.invalid:3128"}}}'
+    (tmp_path / "config.json").write_text(proxies)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+    environment = (await _shown(real_docker))["Config"]["Env"]
+
+    assert sorted(environment) == [
+        "ENGINE_VERSION=1.4.7",
+        "GAME_STATE_PATH=/var/lib/galaxy-game",
+        "PATH=/bin",
+    ]
+
+
+async def test_the_state_directory_is_bound(real_docker: RealWorld) -> None:
+    """The one mount is a writable bind of the state directory, propagating nothing."""
+    (mount,) = (await _shown(real_docker))["Mounts"]
+
+    assert mount["Type"] == "bind"
+    assert (mount["Source"], mount["Destination"]) == (
+        real_docker.state_path,
+        "/var/lib/galaxy-game",
+    )
+    assert (mount["RW"], mount["Propagation"]) == (True, "rprivate")
+
+
+async def test_the_network_is_the_only_way_in(real_docker: RealWorld) -> None:
+    """The container is on the configured network alone and publishes no port."""
+    answer = await _shown(real_docker)
+
+    assert list(answer["NetworkSettings"]["Networks"]) == [real_docker.network]
+    assert answer["HostConfig"]["NetworkMode"] == real_docker.network
+    assert not answer["HostConfig"]["PortBindings"]
+    assert not answer["HostConfig"]["PublishAllPorts"]
+    assert not any(answer["NetworkSettings"]["Ports"].values())
+
+
+async def test_the_container_is_hardened(real_docker: RealWorld) -> None:
+    """No privileges, none to be had, an init process, and no restart behind our back."""
+    host = (await _shown(real_docker))["HostConfig"]
+
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert (host["CapDrop"], host["CapAdd"], host["Privileged"]) == (["ALL"], None, False)
+    assert host["Init"] is True
+    assert host["RestartPolicy"]["Name"] == "no"
+    assert host["AutoRemove"] is False
+
+
+async def test_the_process_really_has_no_privileges(real_docker: RealWorld) -> None:
+    """The kernel agrees: no capability in any set, and none to be gained."""
+    pid = (await _shown(real_docker))["State"]["Pid"]
+    status = _kernel_status(pid)
+
+    assert {status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapBnd")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+
+
+async def test_the_limits_are_as_asked(real_docker: RealWorld) -> None:
+    """Cores, memory and processes are bounded, and there is no swap on top of the memory."""
+    host = (await _shown(real_docker))["HostConfig"]
+
+    assert host["NanoCpus"] == 1_000_000_000
+    assert host["Memory"] == host["MemorySwap"] == 64 << 20
+    assert host["PidsLimit"] == 64
+
+
+async def test_trap_unbounded_log_fills_disk(real_docker: RealWorld) -> None:
+    """An engine's log is bounded: three files of ten megabytes."""
+    log = (await _shown(real_docker))["HostConfig"]["LogConfig"]
+
+    assert log == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_the_root_file_system_may_be_read_only(
+    real_docker: RealWorld, *, read_only: bool
+) -> None:
+    """The option is passed on, and an engine that writes to its mount only runs with it."""
+    answer = await _shown(real_docker, read_only_root=read_only)
+
+    assert answer["HostConfig"]["ReadonlyRootfs"] is read_only
+    assert answer["State"]["Running"]
+
+
+async def test_an_engine_out_of_memory_is_seen_as_such(real_docker: RealWorld) -> None:
+    """The kernel's kill is told apart from any other."""
+    container_id = await running(real_docker, "galaxy/game:1.4.90-eats-memory")
+    (Path(real_docker.state_path) / "eat-memory").touch()
+
+    async with asyncio.timeout(20):
+        code = (await asyncio.to_thread(real_docker.api.wait, container_id))["StatusCode"]
+    details = await real_docker.engine.inspect(container_id)
+
+    assert details is not None
+    assert (code, details.oom_killed) == (137, True)
+
+
+async def test_trap_stale_network_endpoint(real_docker: RealWorld) -> None:
+    """A container that was created for a network starts on the one that has the name now."""
+    name = f"{real_docker.network}-again"
+    real_docker.api.create_network(name, driver="bridge")
+    try:
+        container_id = await created(real_docker, network=name)
+        real_docker.api.remove_network(name)
+        new = real_docker.api.create_network(name, driver="bridge")["Id"]
+
+        await real_docker.engine.start(container_id)
+
+        answer = real_docker.api.inspect_container(container_id)
+        assert answer["NetworkSettings"]["Networks"][name]["NetworkID"] == new
+    finally:
+        real_docker.vanish(ContainerId(container_id))
+        real_docker.api.remove_network(name)
+
+
+async def test_image_inspection_leaves_no_container(real_docker: RealWorld) -> None:
+    """The container whose files are read is removed, whether the user was found or not."""
+    image = await real_docker.engine.image("galaxy/game:1.4.90-user-by-name")
+    assert image is not None
+    await real_docker.engine.image_owner(image)
+
+    kind = {"label": "com.galaxy.kind=image-inspection"}
+    mine = [
+        one
+        for one in real_docker.api.containers(all=True, filters=kind)
+        if one["ImageID"] == image.id
+    ]
+    assert mine == []
+
+
+async def test_long_output_is_bounded_and_made_safe(real_docker: RealWorld) -> None:
+    """No more than 16 KiB come back, whole lines counted, without control characters."""
+    reference = f"galaxy/test-{real_docker.network}:1.0.0"
+    noise = "printf '\\033[31mred\\377\\n'; seq 1 20000; printf 'last\\tline\\r\\n'"
+    real_docker.build(reference, f'CMD ["/bin/sh", "-c", "{noise}"]'.replace("\\", "\\\\"))
+    container_id = await running(real_docker, reference)
+    await asyncio.to_thread(real_docker.api.wait, container_id)
+
+    everything = await real_docker.engine.logs(container_id, lines=100_000)
+    first = await real_docker.engine.logs(container_id, lines=20_002)
+
+    assert sum(len(line) + 1 for line in everything) <= 16 * 1024
+    assert everything[-2:] == ("20000", "last\tline")
+    assert len(await real_docker.engine.logs(container_id, lines=5)) == 5
+    assert first[-1] == "last\tline"

@@ -1,0 +1,249 @@
+"""Pulling with a real Docker engine, from real registries and from one that misbehaves."""
+
+import asyncio
+import base64
+import json
+import shutil
+import time
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import ClassVar, Self
+
+import pytest
+
+from rtmanager.domain.container import EngineImage
+from rtmanager.domain.ports.container_engine import ImagePullFailed
+from tests.contract.ports.docker_fixtures import RealWorld
+from tests.services.registry import SecuredRegistry
+
+
+async def _pull(world: RealWorld, reference: str) -> EngineImage:
+    return await world.engine.pull(reference, progress=lambda _: None)
+
+
+def _config(path: Path, registry: SecuredRegistry, password: str) -> str:
+    token = base64.b64encode(f"{registry.user}:{password}".encode()).decode()
+    path.write_text(json.dumps({"auths": {registry.address: {"auth": token}}}))
+    return str(path)
+
+
+@pytest.fixture
+def private_reference(real_docker: RealWorld, secured_registry: SecuredRegistry) -> str:
+    """Return a reference that only the registry with a password has."""
+    login = {"username": secured_registry.user, "password": secured_registry.password}
+    return real_docker.publish(secured_registry.address, auth_config=login)
+
+
+async def test_pull_without_credentials_fails(
+    real_docker: RealWorld, private_reference: str, tmp_path: Path
+) -> None:
+    """The registry's refusal is the error's text."""
+    (tmp_path / "config.json").write_text("{}")
+    engine = real_docker.new_engine(
+        network=real_docker.network, docker_config_file=str(tmp_path / "config.json")
+    )
+
+    with pytest.raises(ImagePullFailed, match="no basic auth credentials"):
+        await engine.pull(private_reference, progress=lambda _: None)
+
+
+async def test_credentials_are_read_again_when_the_file_changes(
+    real_docker: RealWorld,
+    private_reference: str,
+    secured_registry: SecuredRegistry,
+    tmp_path: Path,
+) -> None:
+    """A wrong password fails and the right one, written later, works without a restart."""
+    path = tmp_path / "config.json"
+    file = _config(path, secured_registry, "wrong")
+    engine = real_docker.new_engine(network=real_docker.network, docker_config_file=file)
+    with pytest.raises(ImagePullFailed, match="unauthorized"):
+        await engine.pull(private_reference, progress=lambda _: None)
+
+    _config(path, secured_registry, secured_registry.password)
+
+    assert (await engine.pull(private_reference, progress=lambda _: None)).id
+
+
+@pytest.mark.parametrize("content", [None, "no json", '{"auths": {"host": {"auth": "!"}}}', "[1]"])
+async def test_an_unreadable_credentials_file_is_named_and_not_quoted(
+    real_docker: RealWorld, tmp_path: Path, content: str | None
+) -> None:
+    """The fault names the file; what is in it may be a secret."""
+    path = tmp_path / "credentials.json"
+    if content is not None:
+        path.write_text(content)
+    engine = real_docker.new_engine(network=real_docker.network, docker_config_file=str(path))
+
+    with pytest.raises(ImagePullFailed) as caught:
+        await engine.pull(f"{real_docker.registry}/galaxy/none:1", progress=lambda _: None)
+
+    assert str(path) in caught.value.message
+    assert caught.value.__cause__ is None
+    assert content is None or content not in caught.value.message
+
+
+async def test_trap_pull_error_inside_200(real_docker: RealWorld, session_dir: Path) -> None:
+    """An error inside a pull's good answer counts, even when the host has an older image."""
+    reference = real_docker.publish()
+    real_docker.build(reference)  # an older image carries the tag on the host
+    name = reference.split("/", 1)[1].rpartition(":")[0]
+    repository = session_dir / "registry/images/docker/registry/v2/repositories" / name
+    shutil.rmtree(repository / "_layers")
+    # The engine's answer is a good one: the SDK raises nothing and finds the older image.
+    stream = list(real_docker.api.pull(reference, stream=True, decode=True))
+    assert "errorDetail" in stream[-1]
+
+    with pytest.raises(ImagePullFailed):
+        await _pull(real_docker, reference)
+
+    assert await real_docker.engine.image(reference) is not None
+
+
+async def test_concurrent_pulls_share_one(real_docker: RealWorld) -> None:
+    """However a reference is spelled, the engine is asked once, and all hear of the progress."""
+    with _FakeRegistry() as registry:
+        engine = real_docker.new_engine(network=real_docker.network, pull_stall=2.0)
+        spellings = (f"{registry.host}/galaxy/game", f"{registry.host}/galaxy/game:latest")
+        results = await asyncio.gather(
+            *(engine.pull(one, progress=lambda _: None) for one in spellings * 3),
+            return_exceptions=True,
+        )
+
+        assert len({id(result) for result in results}) == 1
+        assert registry.pulls == 1
+
+
+async def test_a_caller_who_leaves_does_not_end_the_pull_of_others(real_docker: RealWorld) -> None:
+    """A cancelled caller leaves, the pull goes on."""
+    reference = real_docker.publish()
+    first = asyncio.create_task(_pull(real_docker, reference))
+    second = asyncio.create_task(_pull(real_docker, reference))
+    await asyncio.sleep(0)
+    first.cancel()
+
+    assert (await second).id
+    assert first.cancelled()
+
+
+async def test_trap_pull_stalls(real_docker: RealWorld) -> None:
+    """A pull that makes no progress is given up at the stall limit, and a later one can work."""
+    with _FakeRegistry() as registry:
+        engine = real_docker.new_engine(network=real_docker.network, pull_stall=1.5)
+        began = time.monotonic()
+
+        with pytest.raises(ImagePullFailed, match=r"no progress for 1\.5 s"):
+            await engine.pull(f"{registry.host}/galaxy/game:1.0.0", progress=lambda _: None)
+
+        assert time.monotonic() - began < 5.0
+    reference = real_docker.publish()
+    assert (await engine.pull(reference, progress=lambda _: None)).id
+
+
+async def test_a_stalled_pull_holds_nothing_else_up(real_docker: RealWorld) -> None:
+    """While pulls hang, lists and other pulls go on."""
+    reference = real_docker.publish()
+    with _FakeRegistry() as registry:
+        engine = real_docker.new_engine(network=real_docker.network, pull_stall=4.0)
+        stuck = [
+            asyncio.create_task(
+                engine.pull(f"{registry.host}/galaxy/game:1.0.{n}", progress=lambda _: None)
+            )
+            for n in range(3)
+        ]
+        async with asyncio.timeout(3):
+            await engine.list_containers()
+            await engine.pull(reference, progress=lambda _: None)
+
+        assert not any(task.done() for task in stuck)
+        await asyncio.gather(*stuck, return_exceptions=True)
+
+
+class _FakeRegistry:
+    """A registry that has every manifest and never finishes a blob."""
+
+    def __init__(self) -> None:
+        self.released = Event()
+        self._asked: list[str] = []
+        own = {"released": self.released, "asked": self._asked}
+        handler = type("Handler", (_StallingHandler,), own)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.host = f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def pulls(self) -> int:
+        """Return how many pulls there were: each asks once what a tag means."""
+        return len(self._asked)
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _StallingHandler(BaseHTTPRequestHandler):
+    released: ClassVar[Event]
+    asked: ClassVar[list[str]]
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        """Say which manifest a tag means."""
+        self.asked.append(self.path)
+        self._manifest()
+
+    def do_GET(self) -> None:
+        """Give the manifest, and a blob's head without its body."""
+        if "/blobs/" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.released.wait(30)
+            self.close_connection = True
+        elif "/manifests/" in self.path:
+            self._manifest()
+            self.wfile.write(_MANIFEST)
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _manifest(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", _MANIFEST_TYPE)
+        self.send_header("Docker-Content-Digest", _digest(_MANIFEST))
+        self.send_header("Content-Length", str(len(_MANIFEST)))
+        self.end_headers()
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{sha256(content).hexdigest()}"
+
+
+_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+_MANIFEST = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST_TYPE,
+        "config": {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "size": 1000,
+            "digest": _digest(b"config"),
+        },
+        "layers": [
+            {
+                "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+                "size": 1000,
+                "digest": _digest(b"layer"),
+            }
+        ],
+    }
+).encode()

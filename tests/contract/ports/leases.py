@@ -140,7 +140,8 @@ class RedisLeases:
 
     def lose_reply_to_acquire(self) -> None:
         """Drop the answer to the next SET."""
-        self._proxy.lose_reply_to(b"SET")
+        # With its length, for a new connection sends a SETINFO.
+        self._proxy.lose_reply_to(b"$3\r\nSET\r\n")
 
 
 @asynccontextmanager

@@ -65,17 +65,6 @@ async def test_pool_recovers_from_a_hang(pool: PostgresPool, proxy: Proxy) -> No
     await pool.ping()
 
 
-async def test_pool_recovers_at_once_from_a_longer_outage(pool: PostgresPool, proxy: Proxy) -> None:
-    """The pauses between attempts to connect do not grow with the outage."""
-    proxy.refuse()
-    for _ in range(2):
-        with pytest.raises(ServiceUnavailable):
-            await pool.ping()
-    proxy.pass_on()
-
-    await pool.ping()
-
-
 async def test_slow_statement_is_given_up(pool: PostgresPool) -> None:
     """The server itself ends what takes too long, so that it does not go on for nobody."""
     with pytest.raises(ServiceUnavailable, match="statement timeout"):

@@ -34,7 +34,11 @@ class ContainerStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
-    """A container as Docker's list shows it. Labels are kept whole; the fence is read from them."""
+    """A container as Docker's list shows it. Labels are kept whole; the fence is read from them.
+
+    `address` is the container's IP on the configured network, None while it does not run or has
+    none; never store it, Docker recycles addresses.
+    """
 
     id: ContainerId
     name: str
@@ -42,6 +46,7 @@ class EngineContainer:
     labels: Mapping[str, str]
     image_id: ImageId
     created_at: datetime
+    address: str | None
 
     @property
     def game_id(self) -> str | None:
@@ -78,8 +83,7 @@ class EngineContainer:
 class ContainerDetails(EngineContainer):
     """A container as Docker's inspect shows it: the list's view and its run state.
 
-    `address` is the container's IP on the configured network, None while it has none; never store
-    it, Docker recycles addresses. `exit_code` means something only while nothing runs.
+    `exit_code` means something only while nothing runs.
     """
 
     exit_code: int
@@ -89,7 +93,6 @@ class ContainerDetails(EngineContainer):
     finished_at: datetime | None
     restart_count: int
     health: str | None
-    address: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

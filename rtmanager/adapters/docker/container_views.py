@@ -14,8 +14,8 @@ from rtmanager.domain.container import (
 )
 
 
-def listed(entry: Mapping[str, Any]) -> EngineContainer:
-    """Read an entry of the container list."""
+def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
+    """Read an entry of the container list, with its address on the network."""
     return EngineContainer(
         id=ContainerId(entry["Id"]),
         name=_own_name(entry["Names"] or ()),
@@ -23,6 +23,7 @@ def listed(entry: Mapping[str, Any]) -> EngineContainer:
         labels=entry["Labels"] or {},
         image_id=ImageId(entry["ImageID"]),
         created_at=datetime.fromtimestamp(entry["Created"], UTC),
+        address=_address(entry, network),
     )
 
 
@@ -34,7 +35,7 @@ def network_of(entry: Mapping[str, Any]) -> str:
 def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
     """Read the answer of a container inspection."""
     state = answer["State"]
-    view = named(answer)
+    view = named(answer, network)
     return ContainerDetails(
         id=view.id,
         name=view.name,
@@ -42,6 +43,7 @@ def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
         labels=view.labels,
         image_id=view.image_id,
         created_at=view.created_at,
+        address=view.address,
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         error=state["Error"],
@@ -50,11 +52,10 @@ def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
         finished_at=None if view.is_running else parse_time(state["FinishedAt"]),
         restart_count=answer["RestartCount"],
         health=(state.get("Health") or {}).get("Status"),
-        address=_address(answer, network),
     )
 
 
-def named(answer: Mapping[str, Any]) -> EngineContainer:
+def named(answer: Mapping[str, Any], network: str) -> EngineContainer:
     """Read from an inspection what the list would show."""
     return EngineContainer(
         id=ContainerId(answer["Id"]),
@@ -63,6 +64,7 @@ def named(answer: Mapping[str, Any]) -> EngineContainer:
         labels=answer["Config"]["Labels"] or {},
         image_id=ImageId(answer["Image"]),
         created_at=parse_time(answer["Created"]) or datetime.fromtimestamp(0, UTC),
+        address=_address(answer, network),
     )
 
 
@@ -87,5 +89,6 @@ def _own_name(names: tuple[str, ...]) -> str:
 
 
 def _address(answer: Mapping[str, Any], network: str) -> str | None:
+    """Return the address by the network's name: its id changes when it is made anew."""
     networks = answer["NetworkSettings"]["Networks"] or {}
     return (networks.get(network) or {}).get("IPAddress") or None

@@ -77,7 +77,7 @@ class DockerContainerEngine:
             answer = await self._client.call(lambda api: api.inspect_container(name))
         except ContainerGone:
             return None
-        container = container_views.named(answer)
+        container = container_views.named(answer, self._network)
         return container if container.name == name else None
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
@@ -169,7 +169,7 @@ class DockerContainerEngine:
             lambda api: api.containers(all=True, filters={"label": list(labels)})
         )
         return [
-            container_views.listed(entry)
+            container_views.listed(entry, self._network)
             for entry in found
             if container_views.network_of(entry) == self._network
         ]

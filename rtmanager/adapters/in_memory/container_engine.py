@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
@@ -26,6 +27,8 @@ from rtmanager.domain.ports.container_engine import (
 )
 
 _LEAST_MEMORY = 6 << 20
+
+Seen = TypeVar("Seen", bound=EngineContainer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +68,13 @@ class InMemoryContainerEngine:
         """Return the container of this name, whoever owns it."""
         async with self._call("named"):
             holder = self._holder(name)
-            return holder.listed() if holder else None
+            return self._from_here(holder, holder.listed()) if holder else None
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
         """Return one container's details."""
         async with self._call("inspect"):
             container = self.docker.containers.get(container_id)
-            return container.details() if container else None
+            return self._from_here(container, container.details()) if container else None
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the last lines of what the container said."""
@@ -170,6 +173,10 @@ class InMemoryContainerEngine:
     def _holder(self, name: str) -> MemoryContainer | None:
         every = self.docker.containers.values()
         return next((one for one in every if one.name == name), None)
+
+    def _from_here(self, container: MemoryContainer, view: Seen) -> Seen:
+        """Leave the address out when it is none of our network."""
+        return view if container.spec.network == self.network else replace(view, address=None)
 
     def _existing(self, container_id: ContainerId) -> MemoryContainer:
         container = self.docker.containers.get(container_id)

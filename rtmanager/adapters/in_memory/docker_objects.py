@@ -140,6 +140,7 @@ class MemoryContainer:
             labels=self.labels,
             image_id=self.image.id,
             created_at=self.created_at,
+            address=self.address,
         )
 
     def details(self) -> ContainerDetails:
@@ -151,6 +152,7 @@ class MemoryContainer:
             labels=self.labels,
             image_id=self.image.id,
             created_at=self.created_at,
+            address=self.address,
             exit_code=self.exit_code,
             oom_killed=self.oom_killed,
             error=self.error,
@@ -158,7 +160,6 @@ class MemoryContainer:
             finished_at=self.finished_at,
             restart_count=self.restart_count,
             health=self.health,
-            address=self.address,
         )
 
     def _is_past(self, now: datetime, seconds: float | None) -> bool:

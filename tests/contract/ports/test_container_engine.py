@@ -75,6 +75,34 @@ async def test_list_shows_a_container_as_it_was_created(docker_world: DockerWorl
     assert (found.image_id, found.fence, found.is_ours) == (spec.image, 7, True)
 
 
+async def test_list_shows_the_address_of_what_runs(docker_world: DockerWorld) -> None:
+    """One call tells where every engine answers; what does not run is nowhere."""
+    made, runs = await created(docker_world), await running(docker_world)
+    ended = await running(docker_world)
+    await docker_world.engine.stop(ended, grace=5)
+
+    listed = {one.id: one.address for one in await docker_world.engine.list_containers()}
+
+    assert listed[runs] == (await inspected(docker_world, runs)).address
+    assert listed[runs]
+    assert (listed[made], listed[ended]) == (None, None)
+
+
+async def test_an_address_on_another_network_is_none_of_ours(docker_world: DockerWorld) -> None:
+    """An engine that cannot be reached over our network has no address."""
+    spec = await spec_of(docker_world)
+    container_id = await docker_world.engine.create(spec)
+    await docker_world.engine.start(container_id)
+    elsewhere = docker_world.new_engine(network="galaxy-elsewhere")
+
+    named = await elsewhere.named(spec.name)
+    found = await elsewhere.inspect(container_id)
+
+    assert named is not None
+    assert found is not None
+    assert (named.address, found.address) == (None, None)
+
+
 async def test_list_shows_every_state(docker_world: DockerWorld) -> None:
     """Created, running and exited containers are all listed."""
     made, runs = await created(docker_world), await running(docker_world)

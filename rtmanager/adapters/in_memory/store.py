@@ -7,7 +7,14 @@ from datetime import datetime
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
-from rtmanager.domain.operation import Fence, Operation, OperationRequest, OpSource
+from rtmanager.domain.operation import (
+    Fence,
+    Operation,
+    OperationKind,
+    OperationRequest,
+    OpSource,
+    Origin,
+)
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.operation_journal import (
     Begun,
@@ -170,6 +177,15 @@ class InMemoryOperationJournal:
 
     def _all_open(self) -> list[Operation]:
         return [each for each in self.store.operations.values() if each.outcome is None]
+
+    async def of_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
+        """Return the operation that a job became."""
+        await self.store.gate("store.of_job")
+        origin = Origin(OpSource.LOBBY_STREAM, entry_id)
+        jobs = (one for one in self.store.operations.values() if one.request.origin == origin)
+        operation = next((one for one in jobs if one.kind is kind), None)
+        await self.store.gate("store.of_job:done")
+        return operation
 
     async def get(self, operation_id: Fence) -> Operation | None:
         """Return one operation."""

@@ -11,7 +11,7 @@ from rtmanager.adapters.postgres.deadline import Connection
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.stored_values import stored_game_id
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import Fence, Operation, OperationRequest
+from rtmanager.domain.operation import Fence, Operation, OperationKind, OperationRequest
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.operation_journal import (
     Begun,
@@ -63,6 +63,10 @@ class PostgresOperationJournal:
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
         return await self._all(statements.OPEN_OPERATIONS)
+
+    async def of_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
+        """Return the operation that a job became."""
+        return await self._one(statements.OPERATION_OF_JOB, kind.value, entry_id)
 
     async def get(self, operation_id: Fence) -> Operation | None:
         """Return one operation."""

@@ -57,6 +57,11 @@ OPEN_OPERATIONS: LiteralString = (
 
 GET_OPERATION: LiteralString = f"SELECT {_OPERATION} FROM operation_log WHERE id = %s"
 
+OPERATION_OF_JOB: LiteralString = f"""
+    SELECT {_OPERATION} FROM operation_log
+    WHERE source = 'lobby_stream' AND kind = %s AND source_ref = %s
+"""
+
 HISTORY: LiteralString = (
     f"SELECT {_OPERATION} FROM operation_log WHERE game_id = %s ORDER BY id DESC LIMIT %s"
 )

@@ -9,7 +9,14 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import Conflict, ErrorCode, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
-from rtmanager.domain.operation import Fence, Operation, OperationRequest, Outcome, Step
+from rtmanager.domain.operation import (
+    Fence,
+    Operation,
+    OperationKind,
+    OperationRequest,
+    Outcome,
+    Step,
+)
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.runtime import RuntimeRecord
 
@@ -114,6 +121,9 @@ class OperationJournal(Protocol):
 
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
+
+    async def of_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
+        """Return the operation that a job of the lobby became; None when it is not recorded."""
 
     async def get(self, operation_id: Fence) -> Operation | None:
         """Return one operation."""

@@ -1,0 +1,35 @@
+"""Moving committed messages to the streams that others read."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
+
+BATCH = 500
+PRUNED_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class RelayOutbox:
+    """Sends each message exactly once, in order per game, whatever crashes in between."""
+
+    outbox: Outbox
+    publisher: MessagePublisher
+    clock: Clock
+    keep_sent: timedelta
+
+    async def run(self) -> int:
+        """Send one batch and return how many messages it had; zero when there were none."""
+        async with self.outbox.batch(limit=BATCH) as rows:
+            if rows:
+                await self.publisher.publish(rows)
+        return len(rows)
+
+    async def prune(self) -> str:
+        """Delete messages that were sent long ago and say how many."""
+        before = self.clock.now() - self.keep_sent
+        pruned = 0
+        while gone := await self.outbox.prune(sent_before=before, limit=PRUNED_AT_ONCE):
+            pruned += gone
+        return f"{pruned} sent messages pruned" if pruned else ""

@@ -1,0 +1,108 @@
+"""Taking jobs off the streams: many games at once, one game in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream
+from rtmanager.domain.supervision.handle_job import HandleJob
+from rtmanager.workers.worker_status import WorkerStatus
+
+BLOCK = 1.0
+BATCH = 100
+MOST_WAITING = 500
+SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+
+Queue = deque[JobEntry]
+
+
+@dataclass(slots=True)
+class JobConsumer:
+    """Runs in the leading replica only, so that a game's jobs keep their order.
+
+    It reads ahead a little and no further: what waits in the streams is safe. `ready` is asked
+    before every read and raises while something that jobs need is away. A job that cannot be
+    finished now is tried again, and the game's later jobs wait for it.
+    """
+
+    jobs: JobStream
+    handle: HandleJob
+    ready: Callable[[], Awaitable[None]]
+    clock: Clock
+    games_at_once: int
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("jobs"), init=False)
+    _queues: dict[str, Queue] = field(default_factory=dict, init=False)
+    _taken: set[tuple[JobKind, str]] = field(default_factory=set, init=False)
+    _room: asyncio.Condition = field(default_factory=asyncio.Condition, init=False)
+
+    async def run(self) -> None:
+        """Consume until cancelled."""
+        self._queues.clear()
+        self._taken.clear()
+        places = asyncio.Semaphore(self.games_at_once)
+        async with asyncio.TaskGroup() as games:
+
+            def begin(queue: Queue, game: str) -> None:
+                games.create_task(self._work(game, queue, places), name=f"jobs of {game}")
+
+            await self._consume_for_ever(begin)
+
+    async def _consume_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            try:
+                await self.ready()
+                self._take(await self.jobs.reclaim(), begin)
+                pause = SHORTEST_PAUSE
+                await self._read_for_ever(begin)
+            except Exception as error:  # noqa: BLE001 - what is away comes back; jobs wait
+                self.status.failed(self.clock.now(), error)
+            await self.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _read_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
+        while True:
+            async with self._room:
+                await self._room.wait_for(lambda: len(self._taken) < MOST_WAITING)
+            await self.ready()
+            self._take(await self.jobs.read(count=BATCH, block=BLOCK), begin)
+            self.status.succeeded(self.clock.now())
+
+    def _take(self, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]) -> None:
+        """Queue entries that are not queued yet; a game without work gets a worker."""
+        for entry in entries:
+            if (entry.kind, entry.entry_id) in self._taken:
+                continue
+            self._taken.add((entry.kind, entry.entry_id))
+            game = entry.job.game_id or ""
+            if game not in self._queues:
+                self._queues[game] = deque()
+                begin(self._queues[game], game)
+            self._queues[game].append(entry)
+
+    async def _work(self, game: str, queue: Queue, places: asyncio.Semaphore) -> None:
+        """Handle a game's entries one after the other until there are none."""
+        while queue:
+            async with places:
+                done = await self._try(queue[0])
+            if not done:
+                await self.clock.sleep(SHORTEST_PAUSE)
+                continue
+            await self._forget(queue.popleft())
+        del self._queues[game]
+
+    async def _try(self, entry: JobEntry) -> bool:
+        try:
+            await self.handle.run(entry)
+        except Exception as error:  # noqa: BLE001 - the entry is not acknowledged and tried again
+            self.status.failed(self.clock.now(), error)
+            return False
+        return True
+
+    async def _forget(self, entry: JobEntry) -> None:
+        self._taken.discard((entry.kind, entry.entry_id))
+        async with self._room:
+            self._room.notify_all()

@@ -1,0 +1,64 @@
+"""Relaying messages as soon as they are committed."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.outbox import Outbox
+from rtmanager.domain.supervision.relay_outbox import RelayOutbox
+from rtmanager.workers.worker_status import WorkerStatus
+
+LONGEST_NAP = 1.0
+SHORTEST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(slots=True)
+class OutboxRelay:
+    """Runs in every replica: sends what there is, then sleeps until woken or for a second."""
+
+    relay: RelayOutbox
+    outbox: Outbox
+    clock: Clock
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("relay"), init=False)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen_for_ever(), name="outbox wakeups")
+            tasks.create_task(self._relay_for_ever(), name="outbox relay")
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                async with self.outbox.wakeups() as wakeups:
+                    self._woken.set()
+                    async for _ in wakeups:
+                        self._woken.set()
+            except Exception as error:  # noqa: BLE001 - the relay goes on, at its slower beat
+                self.status.failed(self.clock.now(), error)
+            await self.clock.sleep(LONGEST_NAP)
+
+    async def _relay_for_ever(self) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            self._woken.clear()
+            try:
+                sent = await self.relay.run()
+            except Exception as error:  # noqa: BLE001 - messages stay unsent and come again
+                self.status.failed(self.clock.now(), error)
+                await self.clock.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            self.status.succeeded(self.clock.now())
+            pause = SHORTEST_PAUSE
+            if not sent:
+                await self._nap()
+
+    async def _nap(self) -> None:
+        try:
+            async with asyncio.timeout(LONGEST_NAP):
+                await self._woken.wait()
+        except TimeoutError:
+            return

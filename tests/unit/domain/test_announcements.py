@@ -1,0 +1,144 @@
+import json
+
+import pytest
+
+from rtmanager.domain.announcements import Ending, announcements
+from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.operation import OperationKind, Outcome
+from rtmanager.domain.outbox import OutboxStream
+from tests.builders import GAME, IMAGE, NOON, make_event, make_job, make_record, make_request
+
+FAILED = Ending(
+    outcome=Outcome.FAILURE,
+    error_code=ErrorCode.IMAGE_PULL_FAILED,
+    error_message="manifest unknown",
+    at=NOON,
+)
+INTENT_CODES = {
+    ErrorCode.IMAGE_PULL_FAILED,
+    ErrorCode.CONTAINER_START_FAILED,
+    ErrorCode.START_CONFIG_INVALID,
+}
+
+
+def failed(code: ErrorCode) -> Ending:
+    """Return a failure with this code."""
+    return Ending(outcome=Outcome.FAILURE, error_code=code, error_message="why", at=NOON)
+
+
+def test_rest_request_owes_no_job_result() -> None:
+    """Only who asked by a job is answered by a result."""
+    ending = Ending(outcome=Outcome.SUCCESS, record=make_record(), at=NOON)
+
+    assert announcements(make_request(), ending) == []
+
+
+def test_job_that_succeeded_names_container_and_endpoint() -> None:
+    """All fields are strings, and all are present."""
+    record = make_record()
+    ending = Ending(outcome=Outcome.SUCCESS, record=record, at=NOON)
+
+    (message,) = announcements(make_job("7-0"), ending)
+
+    assert (message.stream, message.game_id) == (OutboxStream.JOB_RESULTS, GAME)
+    assert message.fields == {
+        "job_id": "7-0",
+        "op_kind": "start",
+        "game_id": GAME,
+        "outcome": "success",
+        "container_id": record.current_container_id,
+        "engine_endpoint": record.engine_endpoint,
+        "error_code": "",
+        "error_message": "",
+    }
+
+
+def test_job_that_was_a_replay_is_a_success_with_its_code() -> None:
+    """A replay says replay_no_op, and names the container that runs."""
+    ending = Ending(
+        outcome=Outcome.SUCCESS,
+        error_code=ErrorCode.REPLAY_NO_OP,
+        record=make_record(),
+        at=NOON,
+    )
+
+    (message,) = announcements(make_job(), ending)
+
+    assert message.fields["outcome"] == "success"
+    assert message.fields["error_code"] == "replay_no_op"
+    assert message.fields["container_id"]
+
+
+def test_job_that_failed_names_no_container() -> None:
+    """A failed job names its error; what runs instead is not its result."""
+    ending = Ending(
+        outcome=Outcome.FAILURE,
+        error_code=ErrorCode.CONFLICT,
+        error_message="busy",
+        record=make_record(),
+        at=NOON,
+    )
+
+    (message,) = announcements(make_job(), ending)
+
+    assert message.fields["outcome"] == "failure"
+    assert message.fields["error_code"] == "conflict"
+    assert message.fields["error_message"] == "busy"
+    assert message.fields["container_id"] == ""
+    assert message.fields["engine_endpoint"] == ""
+
+
+def test_failed_start_owes_one_intent() -> None:
+    """The intent names game, image, error and moment, and a key that makes it one."""
+    (message,) = announcements(make_request(), FAILED)
+
+    at = str(int(NOON.timestamp() * 1000))
+    assert message.stream is OutboxStream.NOTIFICATION_INTENTS
+    assert message.fields == {
+        "type": "runtime.image_pull_failed",
+        "producer": "runtime_manager",
+        "game_id": GAME,
+        "image_ref": IMAGE,
+        "error_code": "image_pull_failed",
+        "error_message": "manifest unknown",
+        "attempted_at_ms": at,
+        "idempotency_key": f"{GAME}:image_pull_failed:{IMAGE}:{at}",
+    }
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_only_three_codes_are_notified(code: ErrorCode) -> None:
+    """Configuration, pull and start failures are told; a conflict or an outage is not."""
+    messages = announcements(make_request(), failed(code))
+
+    assert len(messages) == (1 if code in INTENT_CODES else 0)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in OperationKind if kind is not OperationKind.START]
+)
+def test_only_starts_are_notified(kind: OperationKind) -> None:
+    """A failed patch is answered to its caller, nobody else is told."""
+    assert announcements(make_request(kind=kind), FAILED) == []
+
+
+def test_events_come_before_the_result_and_the_result_before_the_intent() -> None:
+    """Others see what happened before they see how it was judged."""
+    messages = announcements(make_job(), FAILED, [make_event()])
+
+    assert [message.stream for message in messages] == [
+        OutboxStream.HEALTH_EVENTS,
+        OutboxStream.JOB_RESULTS,
+        OutboxStream.NOTIFICATION_INTENTS,
+    ]
+
+
+def test_health_event_is_rendered_as_strings() -> None:
+    """Details are JSON text, the moment is milliseconds."""
+    ending = Ending(outcome=Outcome.SUCCESS, at=NOON)
+
+    (message,) = announcements(make_request(), ending, [make_event()])
+
+    assert all(isinstance(value, str) for value in message.fields.values())
+    assert json.loads(message.fields["details"]) == {"image_ref": IMAGE}
+    assert message.fields["occurred_at_ms"] == str(int(NOON.timestamp() * 1000))

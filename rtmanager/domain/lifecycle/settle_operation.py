@@ -9,7 +9,7 @@ from rtmanager.domain.lifecycle.operation_run import OperationRun
 from rtmanager.domain.lifecycle.outcome import failure, success
 from rtmanager.domain.lifecycle.recovery import Recovery
 from rtmanager.domain.lifecycle.replace_container import ReplaceContainer
-from rtmanager.domain.observation import as_observed
+from rtmanager.domain.observation import as_observed, loss_event
 from rtmanager.domain.operation import Operation, OperationKind
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_engine import ContainerEngine
@@ -61,6 +61,8 @@ class SettleOperation:
                 return await self._started(run)
             case OperationKind.CLEANUP_CONTAINER:
                 return await self._cleaned_up(run)
+            case OperationKind.RECONCILE_ADOPT:
+                return None
             case _:
                 return await self._seen_stopped(run)
 
@@ -82,5 +84,9 @@ class SettleOperation:
         if run.record is None or run.container_id is None:
             return None
         seen = await self.engine.inspect(run.container_id)
-        record = as_observed(run.record, seen, fence=run.fence, at=self.clock.now())
+        at = self.clock.now()
+        event = loss_event(run.record, seen, at=at)
+        if event is not None and run.operation.kind is not OperationKind.STOP:
+            run.events.append(event)
+        record = as_observed(run.record, seen, fence=run.fence, at=at)
         return None if record is run.record else record

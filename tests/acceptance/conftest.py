@@ -1,0 +1,85 @@
+"""The stages of the acceptance tests: one shared by all, and new ones for those that break it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.acceptance.stage import Stage, new_game, remove_containers
+from tests.services.running_service import RunningService
+
+StageMaker = Callable[..., Stage]
+
+# No test waits for a grace period or a gate longer than it must.
+QUICK = {
+    "container_stop_timeout_seconds": "2",
+    "start_gate_timeout": "3s",
+    "patch_gate_timeout": "8s",
+    "game_lease_ttl_seconds": "1",
+    "docker_timeout": "10s",
+}
+
+
+@pytest.fixture(scope="session")
+def docker_api(docker_host: str) -> Iterator[Any]:
+    """Return a client of the Docker engine, for looking and for playing tricks."""
+    with closing(docker.APIClient(base_url=docker_host, version="1.41", max_pool_size=8)) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def settings(  # noqa: PLR0913, PLR0917 - one real server each
+    new_database: Callable[[], str],
+    new_redis: Callable[[], str],
+    docker_host: str,
+    docker_network: str,
+    demo_images: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """Return the settings of a service on servers that a module's tests share."""
+    assert demo_images
+    return QUICK | {
+        "postgres_primary_dsn": new_database(),
+        "redis_master_addr": new_redis(),
+        "docker_host": docker_host,
+        "docker_network": docker_network,
+        "game_state_root": str(tmp_path_factory.mktemp("games")),
+    }
+
+
+@pytest.fixture(scope="module")
+def new_stage(
+    settings: dict[str, str], docker_api: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StageMaker]:
+    """Return a function that starts a service; its keywords override settings."""
+    with ExitStack() as running:
+
+        def start(**overrides: str) -> Stage:
+            chosen = {**settings, **overrides}
+            variables = {f"RTMANAGER_{name.upper()}": value for name, value in chosen.items()}
+            log_file = tmp_path_factory.mktemp("service") / "log"
+            service = RunningService(variables, log_file)
+            running.callback(service.stop)
+            service.start()
+            network = chosen["docker_network"]
+            root = Path(chosen["game_state_root"])
+            return Stage(service, docker_api, settings["postgres_primary_dsn"], network, root)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def stage(new_stage: StageMaker) -> Stage:
+    """Return a running service that a module's tests share."""
+    return new_stage()
+
+
+@pytest.fixture
+def game(docker_api: Any) -> Iterator[str]:
+    """Return the id of a game of this test's own, whose containers go with the test."""
+    name = new_game()
+    yield name
+    remove_containers(docker_api, {"label": f"com.galaxy.game_id={name}"})

@@ -17,6 +17,7 @@ from rtmanager.domain.operation import (
     Step,
 )
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
+from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.ports.operation_journal import OperationResult, Verdict
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
@@ -95,6 +96,16 @@ def make_event(**changes: Any) -> HealthEvent:
         "occurred_at": NOON,
     }
     return HealthEvent(**(facts | changes))
+
+
+def make_baseline(**changes: Any) -> Baseline:
+    """Return what the probe has told of a game's engine: nothing bad."""
+    facts: dict[str, Any] = {
+        "game_id": GAME,
+        "container_id": ContainerId("c" * 64),
+        "watch": Watch.PROBE,
+    }
+    return Baseline(**(facts | changes))
 
 
 def make_message(**changes: Any) -> OutboxMessage:

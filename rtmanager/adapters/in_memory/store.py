@@ -16,6 +16,7 @@ from rtmanager.domain.operation import (
     Origin,
 )
 from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.ports.operation_journal import (
     Begun,
     Decision,
@@ -39,6 +40,7 @@ class InMemoryStore:
     runtime_records: dict[GameId, RuntimeRecord] = field(default_factory=dict)
     operations: dict[Fence, Operation] = field(default_factory=dict)
     health_snapshots: dict[GameId, HealthEvent] = field(default_factory=dict)
+    health_baselines: dict[tuple[GameId, Watch], Baseline] = field(default_factory=dict)
     outbox: list[OutboxMessage] = field(default_factory=list)
 
     @property

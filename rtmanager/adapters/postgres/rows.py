@@ -10,7 +10,7 @@ from rtmanager.adapters.postgres.stored_values import stored_game_id
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.operation import (
     Fence,
     Operation,
@@ -23,6 +23,7 @@ from rtmanager.domain.operation import (
     StopReason,
 )
 from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 Parameters = dict[str, object]
@@ -129,6 +130,41 @@ def health_parameters(event: HealthEvent) -> Parameters:
         "event_type": event.event_type.value,
         "details": Jsonb(event.details),
         "observed_at": event.occurred_at,
+    }
+
+
+def health_from(row: Sequence[Any]) -> HealthEvent:
+    """Read a health snapshot from its columns in the order of the table."""
+    game_id, container_id, event_type, details, observed_at = row
+    return HealthEvent(
+        game_id=game_id,
+        container_id=container_id,
+        event_type=HealthEventType(event_type),
+        details=details,
+        occurred_at=observed_at,
+    )
+
+
+def baseline_from(row: Sequence[Any]) -> Baseline:
+    """Read a watcher's baseline from its columns in the order of Baseline's fields."""
+    game_id, container_id, watch, failing, count = row
+    return Baseline(
+        game_id=game_id,
+        container_id=container_id,
+        watch=Watch(watch),
+        failing=failing,
+        count=count,
+    )
+
+
+def baseline_parameters(baseline: Baseline) -> Parameters:
+    """Return a baseline's columns by name."""
+    return {
+        "game_id": stored_game_id(baseline.game_id),
+        "container_id": baseline.container_id,
+        "watch": baseline.watch.value,
+        "failing": baseline.failing,
+        "count": baseline.count,
     }
 
 

@@ -105,6 +105,30 @@ SAVE_HEALTH: LiteralString = """
         observed_at = excluded.observed_at
 """
 
+GET_HEALTH: LiteralString = """
+    SELECT game_id, container_id, event_type, details, observed_at
+    FROM health_snapshots WHERE game_id = %s
+"""
+
+LIST_BASELINES: LiteralString = """
+    SELECT game_id, container_id, watch, failing, count FROM health_baselines WHERE watch = %s
+"""
+
+LOCK_RUNNING: LiteralString = """
+    SELECT 1 FROM runtime_records
+    WHERE game_id = %s AND current_container_id = %s AND status = 'running'
+    FOR UPDATE
+"""
+
+SAVE_BASELINE: LiteralString = """
+    INSERT INTO health_baselines (game_id, container_id, watch, failing, count)
+    VALUES (%(game_id)s, %(container_id)s, %(watch)s, %(failing)s, %(count)s)
+    ON CONFLICT (game_id, watch) DO UPDATE SET
+        container_id = excluded.container_id,
+        failing = excluded.failing,
+        count = excluded.count
+"""
+
 INSERT_MESSAGE: LiteralString = """
     INSERT INTO outbox (game_id, stream, fields) VALUES (%(game_id)s, %(stream)s, %(fields)s)
 """

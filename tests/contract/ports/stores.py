@@ -8,12 +8,15 @@ from typing import Any, LiteralString, Protocol
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
 from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from tests.services.proxy import Proxy
@@ -29,6 +32,10 @@ class Store(Protocol):
     @property
     def journal(self) -> OperationJournal:
         """The write side."""
+
+    @property
+    def health_log(self) -> HealthLog:
+        """Snapshots and baselines."""
 
     def outbox(self) -> list[tuple[str, dict[str, str]]]:
         """Return stream and fields of every message, oldest first."""
@@ -56,6 +63,7 @@ class MemoryStore:
         self._memory = InMemoryStore(gate=self._gate)
         self.records: RuntimeRecords = self._memory.records
         self.journal: OperationJournal = self._memory.journal
+        self.health_log: HealthLog = InMemoryHealthLog(self._memory)
         self._is_away = self._loses_reply = self._dies = False
 
     async def _gate(self, point: str) -> None:
@@ -101,6 +109,7 @@ class PostgresStore:
         self.pool = PostgresPool(make_conninfo(self.dsn, port=self.proxy.port), patience=0.5)
         self.records: RuntimeRecords = PostgresRuntimeRecords(self.pool)
         self.journal: OperationJournal = PostgresOperationJournal(self.pool)
+        self.health_log: HealthLog = PostgresHealthLog(self.pool)
 
     def outbox(self) -> list[tuple[str, dict[str, str]]]:
         """Return the rows of the table."""

@@ -21,10 +21,11 @@ from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.health import HealthEventType
 from rtmanager.domain.operation import OperationKind, OpSource, Outcome, StopReason
 from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.ports.health_log import Watch
 from rtmanager.domain.runtime import RuntimeStatus
 
 NEWEST = max(int(path.name[:4]) for path in MIGRATIONS.glob("*.sql"))
-TABLES = {"runtime_records", "operation_log", "health_snapshots", "outbox"}
+TABLES = {"runtime_records", "operation_log", "health_snapshots", "health_baselines", "outbox"}
 _SCHEMA: LiteralString = """
     SELECT 'column', table_name || '.' || column_name, data_type || ' ' || is_nullable
     FROM information_schema.columns WHERE table_schema = 'rtmanager'
@@ -251,6 +252,7 @@ async def test_unreachable_postgres_is_unavailable(empty_dsn: str) -> None:
         ("operation_log_outcome", Outcome),
         ("operation_log_error_code", ErrorCode),
         ("health_snapshots_event_type", HealthEventType),
+        ("health_baselines_watch", Watch),
         ("outbox_stream", OutboxStream),
     ],
 )

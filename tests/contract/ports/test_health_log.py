@@ -1,0 +1,265 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import psycopg
+import pytest
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.outbox import health_message
+from rtmanager.domain.ports.health_log import Watch
+from rtmanager.domain.ports.operation_journal import PROCEED
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.builders import (
+    GAME,
+    NOON,
+    make_baseline,
+    make_event,
+    make_record,
+    make_request,
+    make_result,
+)
+from tests.contract.ports.stores import PostgresStore, Store, open_store
+
+OTHER = GameId("go-3")
+FORMER = ContainerId("f" * 64)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def dsn(request: pytest.FixtureRequest) -> str | None:
+    """Return the database of the store under test; None for the one in memory."""
+    return request.getfixturevalue("database_dsn") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def store(dsn: str | None) -> AsyncIterator[Store]:
+    """Return the store under test."""
+    async with open_store(dsn) as opened:
+        yield opened
+
+
+async def record(store: Store, **changes: object) -> None:
+    """Write a record, of a running game unless told otherwise."""
+    request = make_request(game_id=changes.get("game_id", GAME))
+    begun = await store.journal.begin(request, lambda _: PROCEED, at=NOON)
+    saved = make_record(**changes, fence=begun.operation.id)
+    await store.journal.finish(make_result(begun.operation, record=saved))
+
+
+def bad_news(**changes: object) -> HealthEvent:
+    """Return the event that a probe tells."""
+    facts: dict[str, object] = {
+        "event_type": HealthEventType.PROBE_FAILED,
+        "details": {"consecutive_failures": 3, "error": "it said \u201cno\u201d"},
+    }
+    return make_event(**(facts | changes))
+
+
+async def test_there_is_nothing_at_first(store: Store) -> None:
+    """A game of which nothing was observed has no baseline and no snapshot."""
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
+    assert await store.health_log.latest(GAME) is None
+
+
+async def test_baseline_comes_back_as_it_was_noted(store: Store) -> None:
+    """Every field survives."""
+    await record(store)
+    baseline = make_baseline(failing=True, count=3)
+
+    assert await store.health_log.note(baseline)
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: baseline}
+
+
+async def test_baseline_alone_tells_nobody(store: Store) -> None:
+    """Without an event there is no snapshot and no message."""
+    await record(store)
+
+    await store.health_log.note(make_baseline())
+
+    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+
+
+async def test_later_baseline_replaces_the_earlier(store: Store) -> None:
+    """A watcher has one baseline per game, whatever the container."""
+    await record(store)
+    await store.health_log.note(make_baseline(failing=True, count=3))
+    await record(store, current_container_id=FORMER)
+    later = make_baseline(container_id=FORMER)
+
+    assert await store.health_log.note(later)
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: later}
+
+
+async def test_each_watcher_has_baselines_of_its_own(store: Store) -> None:
+    """What the probe knows says nothing of what inspect knows."""
+    await record(store)
+    probe, inspect = make_baseline(count=3), make_baseline(watch=Watch.INSPECT, count=1)
+    await store.health_log.note(probe)
+    await store.health_log.note(inspect)
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: probe}
+    assert dict(await store.health_log.baselines(Watch.INSPECT)) == {GAME: inspect}
+
+
+async def test_each_game_has_baselines_of_its_own(store: Store) -> None:
+    """One call returns those of all games."""
+    for game_id in (GAME, OTHER):
+        await record(store, game_id=game_id)
+        await store.health_log.note(make_baseline(game_id=game_id))
+
+    assert set(await store.health_log.baselines(Watch.PROBE)) == {GAME, OTHER}
+
+
+async def test_event_becomes_the_snapshot_and_a_message(store: Store) -> None:
+    """What is told is kept, and sent to those who listen."""
+    await record(store)
+    event = bad_news()
+
+    assert await store.health_log.note(make_baseline(failing=True), event)
+
+    assert await store.health_log.latest(GAME) == event
+    assert store.outbox() == [("health_events", health_message(event).fields)]
+
+
+async def test_snapshot_is_the_latest_event(store: Store) -> None:
+    """There is one snapshot per game; the messages keep all of them, in order."""
+    await record(store)
+    recovered = bad_news(event_type=HealthEventType.PROBE_RECOVERED, details={"prior_failures": 3})
+    await store.health_log.note(make_baseline(failing=True), bad_news())
+    await store.health_log.note(make_baseline(), recovered)
+
+    assert await store.health_log.latest(GAME) == recovered
+    told = [fields["event_type"] for _, fields in store.outbox()]
+    assert told == ["probe_failed", "probe_recovered"]
+
+
+async def test_snapshot_of_an_operation_is_read_too(store: Store) -> None:
+    """Operations and watchers write the same snapshot."""
+    begun = await store.journal.begin(make_request(), lambda _: PROCEED, at=NOON)
+    await store.journal.finish(make_result(begun.operation, events=[make_event()]))
+
+    assert await store.health_log.latest(GAME) == make_event()
+
+
+@pytest.mark.parametrize("status", [RuntimeStatus.STOPPED, RuntimeStatus.REMOVED])
+async def test_news_of_a_game_that_does_not_run_is_too_late(
+    store: Store, status: RuntimeStatus
+) -> None:
+    """An engine that was stopped meanwhile is not reported as failing."""
+    await record(store, status=status)
+
+    assert not await store.health_log.note(make_baseline(failing=True), bad_news())
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
+    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+
+
+async def test_news_of_a_former_container_is_too_late(store: Store) -> None:
+    """The container that replaced it has not failed."""
+    await record(store)
+    known = make_baseline()
+    await store.health_log.note(known)
+
+    assert not await store.health_log.note(make_baseline(container_id=FORMER), bad_news())
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: known}
+    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+
+
+async def test_news_of_a_game_without_a_record_is_too_late(store: Store) -> None:
+    """A game that was never started has no health."""
+    assert not await store.health_log.note(make_baseline(), bad_news())
+
+    assert await store.health_log.latest(GAME) is None
+
+
+async def test_strange_text_in_an_event_is_kept_readable(store: Store) -> None:
+    """What an engine answers to a probe comes from outside and must not fail the watcher."""
+    await record(store)
+    event = bad_news(details={"error": "a\0b \ud83d"})
+
+    assert await store.health_log.note(make_baseline(), event)
+
+    latest = await store.health_log.latest(GAME)
+    assert latest is not None
+    assert str(latest.details["error"]).startswith("a")
+
+
+@pytest.mark.parametrize("game_id", ["\0", "\ud800", "../etc", "\n", "🎲", "x" * 10_000, ""])
+async def test_health_of_a_strange_id_is_none(store: Store, game_id: str) -> None:
+    """An id that no game can have is simply not found, whatever its bytes."""
+    assert await store.health_log.latest(GameId(game_id)) is None
+
+
+async def test_note_whose_reply_was_lost_has_happened(store: Store) -> None:
+    """The caller hears ServiceUnavailable and finds what it told in the baseline."""
+    await record(store)
+    store.lose_reply_to_commit()
+
+    with pytest.raises(ServiceUnavailable):
+        await store.health_log.note(make_baseline(failing=True), bad_news())
+
+    assert (await store.health_log.baselines(Watch.PROBE))[GAME].failing
+    assert len(store.outbox()) == 1
+
+
+async def test_note_that_dies_before_its_end_writes_nothing(store: Store) -> None:
+    """Baseline, snapshot and message are written together or not at all."""
+    await record(store)
+    store.die_before_commit()
+
+    with pytest.raises(ServiceUnavailable):
+        await store.health_log.note(make_baseline(failing=True), bad_news())
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
+    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+
+
+@pytest.mark.parametrize("call", ["baselines", "note", "latest"])
+async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
+    """Every method says the same when the store is away."""
+    store.go_away()
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "baselines": lambda: store.health_log.baselines(Watch.PROBE),
+        "note": lambda: store.health_log.note(make_baseline()),
+        "latest": lambda: store.health_log.latest(GAME),
+    }
+
+    with pytest.raises(ServiceUnavailable):
+        await calls[call]()
+
+
+async def test_news_waits_for_the_operation_that_ends_the_container(database_dsn: str) -> None:
+    """The record is locked: what an operation commits meanwhile decides."""
+    async with open_store(database_dsn) as store:
+        assert isinstance(store, PostgresStore)
+        await record(store)
+        async with await psycopg.AsyncConnection.connect(database_dsn) as operation:
+            await operation.execute("UPDATE runtime_records SET status = 'stopped'")
+            note = asyncio.create_task(store.health_log.note(make_baseline(), bad_news()))
+            await until_waiting(database_dsn)
+            await operation.commit()
+
+            assert not await note
+
+        assert store.outbox() == []
+
+
+async def until_waiting(dsn: str) -> None:
+    """Wait until some session of the database waits for a lock."""
+    query = """
+        SELECT EXISTS (
+            SELECT FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database()
+        )
+    """
+    async with (
+        asyncio.timeout(10),
+        await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection,
+    ):
+        while await (await connection.execute(query)).fetchone() != (True,):  # noqa: ASYNC110 - Postgres tells nobody
+            await asyncio.sleep(0.01)

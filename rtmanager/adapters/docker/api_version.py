@@ -4,6 +4,7 @@ from typing import Any
 
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
+from rtmanager.adapters.docker.errors import no_engine
 from rtmanager.domain.ports.container_engine import DockerUnavailable
 
 LOWEST = "1.41"
@@ -35,7 +36,7 @@ def _offer(answer: Any, host: str) -> tuple[str, str]:
         lowest = str(answer.get("MinAPIVersion") or LOWEST)
         _key(theirs), _key(lowest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DockerUnavailable(f"what answers at {host} is not a Docker engine") from error
+        raise no_engine(host) from error
     return theirs, lowest
 
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 from docker.transport.unixconn import UnixHTTPAdapter
 
 from rtmanager.adapters.docker import errors
@@ -131,6 +131,8 @@ class DockerClient:
         asking = self._build(LOWEST)
         try:
             version = agree(asking.version(api_version=False), self.host)
+        except APIError as error:
+            raise errors.no_engine(self.host) from error
         finally:
             asking.close()
         return self._build(version)
@@ -164,3 +166,11 @@ class _Api(docker.APIClient):
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._stall
         return super().send(request, **kwargs)
+
+    def _raise_for_status(self, response: Any) -> None:
+        """Raise APIError for an error answer, whatever its body; the SDK trips over a strange one."""
+        try:
+            super()._raise_for_status(response)  # type: ignore[misc] - the stubs lack it
+        except (KeyError, TypeError) as error:
+            words = f"{response.status_code} {response.reason}"
+            raise APIError(words, response=response, explanation=words) from error

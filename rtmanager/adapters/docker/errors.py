@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
-from requests.exceptions import RequestException, Timeout
+from requests.exceptions import InvalidJSONError, RequestException, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
@@ -50,6 +50,8 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
         return _version_refusal(error) or refused(error)
     if isinstance(error, DockerException):
         return EngineRefused(str(error))
+    if isinstance(error, InvalidJSONError):
+        return no_engine(host)
     root = _root(error)
     if any(isinstance(one, Timeout | Urllib3Timeout | TimeoutError) for one in (error, root)):
         return EngineSilent(f"the Docker engine at {host} did not answer in time")
@@ -57,12 +59,17 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
     return DockerUnavailable(f"the Docker engine at {host} cannot be reached: {words}")
 
 
+def no_engine(host: str) -> DockerUnavailable:
+    """Return the error of something that answers, but not as Docker does."""
+    return DockerUnavailable(f"what answers at {host} is not a Docker engine")
+
+
 def refused(error: APIError) -> RuntimeManagerError:
     """Return the error of an ordinary call that the engine refused."""
     words = _words(error)
     if isinstance(error, ImageNotFound):
         return ImageGone(words)
-    if isinstance(error, NotFound):
+    if _says_gone(error):
         return ContainerGone(words)
     if error.status_code == HTTPStatus.CONFLICT and "already in use" in words:
         return ContainerNameInUse(words)
@@ -81,14 +88,20 @@ def create_refused(error: APIError) -> RuntimeManagerError:
 def start_refused(error: APIError) -> RuntimeManagerError:
     """Return the error of a start; a missing network is a 404 as a missing container is."""
     words = _words(error)
-    if isinstance(error, NotFound) and "No such container" in words:
-        return ContainerGone(words)
-    return ContainerStartFailed(words)
+    return ContainerGone(words) if _says_gone(error) else ContainerStartFailed(words)
 
 
 def pull_refused(error: APIError) -> RuntimeManagerError:
     """Return the error of a pull that failed before its stream began."""
     return ImagePullFailed(_words(error))
+
+
+def _says_gone(error: APIError) -> bool:
+    """Tell the engine's word that a container is gone from any other 404.
+
+    Something between us and the engine may answer 404 too, and must not make containers vanish.
+    """
+    return isinstance(error, NotFound) and "no such container" in _words(error).lower()
 
 
 def _version_refusal(error: APIError) -> RuntimeManagerError | None:

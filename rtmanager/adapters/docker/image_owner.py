@@ -5,9 +5,10 @@ import secrets
 import tarfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from rtmanager.adapters.docker import errors
 from rtmanager.adapters.docker.client import DockerClient, Lane
@@ -59,7 +60,7 @@ def _user_files(api: Any, image: ImageId) -> tuple[str, str]:
     try:
         return _text_file(api, container, "/etc/passwd"), _text_file(api, container, "/etc/group")
     finally:
-        api.remove_container(container, force=True, v=True)
+        _remove(api, container)
 
 
 def _remove_leftovers(api: Any) -> None:
@@ -67,7 +68,13 @@ def _remove_leftovers(api: Any) -> None:
     labels = [f"{name}={value}" for name, value in _LABELS.items()]
     for entry in api.containers(all=True, filters={"label": labels}):
         if entry["Created"] < time.time() - _LEFTOVER_SECONDS:
-            api.remove_container(entry["Id"], force=True, v=True)
+            _remove(api, entry["Id"])
+
+
+def _remove(api: Any, container: str) -> None:
+    # Gone already or being removed by another: the next look at leftovers would find it.
+    with suppress(APIError):
+        api.remove_container(container, force=True, v=True)
 
 
 def _text_file(api: Any, container: str, path: str) -> str:

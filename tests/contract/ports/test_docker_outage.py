@@ -14,7 +14,11 @@ import pytest
 
 from rtmanager.adapters.docker.engine import DockerContainerEngine
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.ports.container_engine import ContainerStartFailed, DockerUnavailable
+from rtmanager.domain.ports.container_engine import (
+    ContainerStartFailed,
+    DockerUnavailable,
+    EngineRefused,
+)
 from tests.contract.ports.docker_fixtures import (
     GOOD,
     RealWorld,
@@ -289,6 +293,34 @@ async def test_an_engine_replaced_by_an_older_one_is_agreed_with_again(
             await engine.ping()
 
         await engine.ping()
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, {}), (500, {}), (200, "text")])
+async def test_another_kind_of_server_is_unavailable(
+    real_docker: RealWorld, status: int, body: object
+) -> None:
+    """What is no Docker engine never tells us that a container is gone."""
+    with _fake_engine(lambda _: (status, body)) as host:
+        engine = real_docker.new_engine(network="n", host=host)
+
+        with pytest.raises(DockerUnavailable, match="is not a Docker engine"):
+            await engine.inspect(ContainerId("0" * 64))
+
+
+async def test_a_404_of_something_in_between_makes_no_container_vanish(
+    real_docker: RealWorld,
+) -> None:
+    """Only the engine's own words say that a container is gone."""
+
+    def answer(path: str) -> tuple[int, object]:
+        version = {"ApiVersion": "1.45", "MinAPIVersion": "1.24"}
+        return (200, version) if path == "/version" else (404, {"message": "page not found"})
+
+    with _fake_engine(answer) as host:
+        engine = real_docker.new_engine(network="n", host=host)
+
+        with pytest.raises(EngineRefused, match="page not found"):
+            await engine.inspect(ContainerId("0" * 64))
 
 
 async def test_what_is_no_docker_address_is_unavailable(real_docker: RealWorld) -> None:

@@ -1,0 +1,16 @@
+import pytest
+
+from rtmanager.adapters.docker.api_version import HIGHEST, agree
+
+
+@pytest.mark.parametrize(
+    ("theirs", "agreed"), [("1.41", "1.41"), ("1.44", "1.44"), ("1.99", HIGHEST), ("2.0", HIGHEST)]
+)
+def test_the_highest_common_version_is_taken(theirs: str, agreed: str) -> None:
+    """Versions are compared by their numbers."""
+    assert agree({"ApiVersion": theirs, "MinAPIVersion": "1.24"}, "host") == agreed
+
+
+def test_an_engine_without_a_lowest_version_is_fine() -> None:
+    """Podman's answer leaves it out."""
+    assert agree({"ApiVersion": "1.41"}, "host") == "1.41"

@@ -8,6 +8,7 @@ DEFAULT_SCHEMA = "rtmanager"
 CONNECT_SECONDS = 2  # the least that libpq knows
 STATEMENT_SECONDS = 4
 IDLE_IN_TRANSACTION_SECONDS = 10
+SILENT_LEADER_SECONDS = 8
 
 _SEARCH_PATH = re.compile(r"\bsearch_path\s*=")
 
@@ -19,6 +20,15 @@ def service_conninfo(dsn: str) -> str:
         f"-c statement_timeout={STATEMENT_SECONDS}s",
         # What a vanished client has locked is free again soon.
         f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
+    )
+
+
+def leadership_conninfo(dsn: str) -> str:
+    """Return the DSN for the claim to lead, which Postgres takes from a process that is silent."""
+    return _with_options(
+        dsn,
+        f"-c statement_timeout={STATEMENT_SECONDS}s",
+        f"-c idle_session_timeout={SILENT_LEADER_SECONDS}s",
     )
 
 

@@ -14,6 +14,8 @@ _OPERATION: LiteralString = """
     outcome, error_code, error_message, steps, details, started_at, finished_at
 """
 
+_LEADERSHIP: LiteralString = "hashtextextended('rtmanager.leader:' || current_schema(), 0)"
+
 GET_RECORD: LiteralString = f"SELECT {_RECORD} FROM runtime_records WHERE game_id = %s"
 
 LIST_RECORDS: LiteralString = f'SELECT {_RECORD} FROM runtime_records ORDER BY game_id COLLATE "C"'
@@ -132,3 +134,17 @@ SAVE_BASELINE: LiteralString = """
 INSERT_MESSAGE: LiteralString = """
     INSERT INTO outbox (game_id, stream, fields) VALUES (%(game_id)s, %(stream)s, %(fields)s)
 """
+
+TAKE_LEADERSHIP: LiteralString = f"SELECT pg_try_advisory_lock({_LEADERSHIP})"
+
+# Postgres shows a lock's key in halves.
+HOLD_LEADERSHIP: LiteralString = f"""
+    SELECT EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid = pg_backend_pid()
+            AND (classid::bigint << 32 | objid::bigint) = {_LEADERSHIP}
+    )
+"""
+
+# All, since a session that took its lock twice would have to leave it twice.
+LEAVE_LEADERSHIP: LiteralString = "SELECT pg_advisory_unlock_all()"

@@ -1,0 +1,124 @@
+"""Two processes that want to lead, in memory and on Postgres, and the first one's faults."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
+from rtmanager.adapters.postgres.leadership import PostgresLeadership
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.ports.leadership import Leadership
+from tests.services.proxy import Proxy
+
+
+class Contenders(Protocol):
+    """Two processes on one store."""
+
+    here: Leadership
+    there: Leadership
+
+    def go_away(self) -> None:
+        """Make the store unreachable for the first process."""
+
+    def come_back(self) -> None:
+        """Make it reachable again."""
+
+    def lose_reply_to_campaign(self) -> None:
+        """Let the first process's next campaign happen and drop the answer."""
+
+    async def end_session(self) -> None:
+        """Let the store end the session of whoever leads."""
+
+
+class MemoryContenders:
+    """The doubles of two processes."""
+
+    def __init__(self) -> None:
+        self._first = InMemoryLeadership(gate=self._gate)
+        self._is_away = self._loses_reply = False
+        self.here: Leadership = self._first
+        self.there: Leadership = InMemoryLeadership(self._first.claim)
+
+    async def _gate(self, point: str) -> None:
+        lost = self._loses_reply and point == "leadership.campaign:done"
+        if self._is_away or lost:
+            self._loses_reply = False
+            raise ServiceUnavailable
+
+    def go_away(self) -> None:
+        """Close the gate; the connection ends."""
+        self._is_away = True
+        self._first.abandon()
+
+    def come_back(self) -> None:
+        """Open the gate."""
+        self._is_away = False
+
+    def lose_reply_to_campaign(self) -> None:
+        """Close the gate once, after the effect."""
+        self._loses_reply = True
+
+    async def end_session(self) -> None:
+        """Take the claim away."""
+        self._first.abandon()
+
+
+class PostgresContenders:
+    """Two processes on one database, the first behind a proxy."""
+
+    def __init__(self, dsn: str, proxy: Proxy) -> None:
+        self._dsn, self.proxy = dsn, proxy
+        self.here: Leadership = PostgresLeadership(make_conninfo(dsn, port=proxy.port))
+        self.there: Leadership = PostgresLeadership(dsn)
+
+    def go_away(self) -> None:
+        """Drop and refuse connections."""
+        self.proxy.refuse()
+
+    def come_back(self) -> None:
+        """Welcome connections."""
+        self.proxy.pass_on()
+
+    def lose_reply_to_campaign(self) -> None:
+        """Drop the answer to the next attempt at the lock."""
+        self.proxy.lose_reply_to(b"pg_try_advisory_lock")
+
+    async def end_session(self) -> None:
+        """Terminate the session that holds the lock."""
+        query = """
+            SELECT pg_terminate_backend(lock.pid)
+            FROM pg_locks AS lock JOIN pg_database ON pg_database.oid = lock.database
+            WHERE locktype = 'advisory' AND datname = current_database()
+        """
+        async with await psycopg.AsyncConnection.connect(self._dsn) as connection:
+            ended = await (await connection.execute(query)).fetchall()
+        assert ended == [(True,)]
+
+    async def close(self) -> None:
+        """Give both connections back."""
+        for contender in (self.here, self.there):
+            await contender.resign()
+
+
+@asynccontextmanager
+async def open_contenders(dsn: str | None) -> AsyncIterator[Contenders]:
+    """Give two contenders on this database, or in memory when there is none."""
+    if dsn is None:
+        yield MemoryContenders()
+        return
+    address = conninfo_to_dict(dsn)
+    with Proxy((str(address["host"]), int(str(address["port"])))) as proxy:
+        contenders = PostgresContenders(dsn, proxy)
+        yield contenders
+        await contenders.close()
+
+
+async def leads_within(contender: Leadership, seconds: float) -> None:
+    """Campaign again and again; fail when it takes longer."""
+    async with asyncio.timeout(seconds):
+        while not await contender.campaign():  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.05)

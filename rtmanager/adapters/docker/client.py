@@ -168,9 +168,10 @@ class _Api(docker.APIClient):
         return super().send(request, **kwargs)
 
     def _raise_for_status(self, response: Any) -> None:
-        """Raise APIError for an error answer, whatever its body; the SDK trips over a strange one."""
+        """Raise APIError for an error answer, whatever its body; the SDK trips over some."""
+        sdk: Any = super()  # the stubs lack the method
         try:
-            super()._raise_for_status(response)  # type: ignore[misc] - the stubs lack it
+            sdk._raise_for_status(response)  # noqa: SLF001 - our own superclass
         except (KeyError, TypeError) as error:
             words = f"{response.status_code} {response.reason}"
             raise APIError(words, response=response, explanation=words) from error

@@ -1,21 +1,14 @@
-"""Two Docker worlds with one face: the double, and a real engine with the demo images."""
+"""Fixtures and steps for tests of container engines."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import docker
 import pytest
 
-from rtmanager.adapters.docker.client import DockerClient
-from rtmanager.adapters.docker.engine import DockerContainerEngine
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
-from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
-from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     IMAGE_REF_LABEL,
@@ -32,50 +25,14 @@ from rtmanager.domain.container import (
     ResourceLimits,
     container_name,
 )
-from rtmanager.domain.ports.container_engine import ContainerEngine
-
-GOOD = "galaxy/game:1.4.7"
-OTHER = "galaxy/game:1.4.8"
-EXITS = "galaxy/game:1.4.90-exits-at-once"
-DEAF = "galaxy/game:1.4.90-ignores-sigterm"
-BY_NUMBER = "galaxy/game:1.4.90-user-by-number"
-BY_NAME = "galaxy/game:1.4.90-user-by-name"
-NO_SUCH_USER = "galaxy/game:1.4.90-user-unknown"
-LIMITED = "galaxy/game:1.4.90-own-limits"
-EXITS_SAYING = "fatal: the turn data is unreadable"
-EXITS_WITH = 3
-PASSWD = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
-
-
-class DockerWorld(Protocol):
-    """An engine under test, and what tests do to the world behind its back."""
-
-    engine: ContainerEngine
-    network: str
-    state_path: str
-
-    def new_engine(self, *, network: str) -> ContainerEngine:
-        """Return an engine on the same host for another network."""
-
-    def kill(self, container_id: ContainerId) -> None:
-        """Let someone else kill the container."""
-
-    def vanish(self, container_id: ContainerId) -> None:
-        """Let someone else remove the container."""
-
-    def add_foreign(self, name: str, labels: Mapping[str, str], network: str) -> str:
-        """Let someone else create a container; return its id."""
-
-    def publish(self) -> str:
-        """Return a reference that the registry has and the host has not."""
-
-    def registry_fails(self) -> str:
-        """Return a reference whose registry does not answer."""
-
-
-def new_game_id() -> str:
-    """Return a game id that no other test uses."""
-    return f"test-{secrets.token_hex(6)}"
+from tests.contract.ports.docker_worlds import (
+    GOOD,
+    NO_SUCH_USER,
+    DockerWorld,
+    MemoryWorld,
+    RealWorld,
+    new_game_id,
+)
 
 
 async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerSpec:
@@ -137,144 +94,6 @@ async def exited(world: DockerWorld, container_id: ContainerId) -> ContainerDeta
 def missing_image() -> ImageId:
     """Return the id of an image that no host has."""
     return ImageId(f"sha256:{secrets.token_hex(32)}")
-
-
-@dataclass
-class MemoryWorld:
-    """The double's world."""
-
-    state_path: str
-    network: str = "galaxy-net"
-    docker: InMemoryDocker = field(default_factory=InMemoryDocker)
-
-    def __post_init__(self) -> None:
-        """Have the images that the demo set has."""
-        self.docker.path_exists = lambda path: Path(path).is_dir()
-        self.engine: ContainerEngine = self.new_engine(network=self.network)
-        for reference in (GOOD, OTHER):
-            self._add(reference, ImageBehaviour(output=("engine is ready, start 1",)))
-        said = ImageBehaviour(exits_after=0.0, exit_code=EXITS_WITH, output=(EXITS_SAYING,))
-        self._add(EXITS, said)
-        self._add(DEAF, ImageBehaviour(ignores_sigterm=True))
-        for reference, user in ((BY_NUMBER, "4242:4242"), (BY_NAME, "engine")):
-            self._add(reference, ImageBehaviour(passwd=PASSWD), user=user)
-        self._add(NO_SUCH_USER, ImageBehaviour(passwd=PASSWD), user="nobody-knows")
-        self.docker.add_image(LIMITED, labels={"com.galaxy.memory": "64m"})
-
-    def new_engine(self, *, network: str) -> ContainerEngine:
-        """Return an engine on the same host for another network."""
-        return InMemoryContainerEngine(docker=self.docker, network=network)
-
-    def kill(self, container_id: ContainerId) -> None:
-        """Let someone else kill the container."""
-        self.docker.kill(container_id)
-
-    def vanish(self, container_id: ContainerId) -> None:
-        """Let someone else remove the container."""
-        self.docker.vanish(container_id)
-
-    def add_foreign(self, name: str, labels: Mapping[str, str], network: str) -> str:
-        """Let someone else create a container."""
-        return self.docker.add_foreign(name, labels=labels, network=network).id
-
-    def publish(self) -> str:
-        """Return a reference that only the registry has."""
-        reference = f"registry.test/{new_game_id()}:1.0.0"
-        self.docker.add_image(reference, in_registry=True)
-        return reference
-
-    def registry_fails(self) -> str:
-        """Take the registry away."""
-        self.docker.registry_fault = "connect: connection refused"
-        return "registry.test/galaxy/game:1.0.0"
-
-    def _add(self, reference: str, behaviour: ImageBehaviour, user: str = "") -> None:
-        self.docker.add_image(reference, user=user, behaviour=behaviour)
-
-
-class RealWorld:
-    """A real engine; everything that a test made is removed after it."""
-
-    def __init__(self, host: str, network: str, registry: str, state_path: str) -> None:
-        self.host, self.network, self.registry = host, network, registry
-        self.state_path = state_path
-        self.api: Any = docker.APIClient(base_url=host, version="1.41")
-        self.engines: list[DockerContainerEngine] = []
-        self.foreign: list[str] = []
-        self.references: list[str] = []
-        self.engine: ContainerEngine = self.new_engine(network=network)
-
-    def new_engine(
-        self, *, network: str, host: str = "", timeout: float = 10.0, **more: Any
-    ) -> DockerContainerEngine:
-        """Return an engine on the same host, or behind another address."""
-        client = DockerClient(
-            host or self.host, timeout=timeout, pull_stall=more.pop("pull_stall", 30.0)
-        )
-        engine = DockerContainerEngine(client, network=network, start_concurrency=2, **more)
-        self.engines.append(engine)
-        return engine
-
-    def kill(self, container_id: ContainerId) -> None:
-        """Let someone else kill the container."""
-        self.api.kill(container_id)
-        self.api.wait(container_id)
-
-    def vanish(self, container_id: ContainerId) -> None:
-        """Let someone else remove the container."""
-        self.api.remove_container(container_id, force=True)
-
-    def add_foreign(self, name: str, labels: Mapping[str, str], network: str) -> str:
-        """Let someone else create a container."""
-        settings = self.api.create_host_config(network_mode=network)
-        made = self.api.create_container(GOOD, name=name, labels=labels, host_config=settings)
-        self.foreign.append(made["Id"])
-        return str(made["Id"])
-
-    def publish(self, registry: str = "", **login: Any) -> str:
-        """Push an image of its own to the registry and take it off the host."""
-        reference = f"{registry or self.registry}/galaxy/{new_game_id()}:1.0.0"
-        self.build(reference)
-        name, _, tag = reference.rpartition(":")
-        answer = self.api.push(name, tag, **login)
-        assert "errorDetail" not in answer, answer
-        self.api.remove_image(reference)
-        return reference
-
-    def build(self, reference: str, *instructions: str) -> str:
-        """Make an image like the good one, with an id of its own, on the host only."""
-        name, _, tag = reference.rpartition(":")
-        base = self.api.create_container(GOOD, ["none"])["Id"]
-        try:
-            mark = f"LABEL com.galaxy.test={secrets.token_hex(8)}"
-            changes = "\n".join((mark, *instructions))
-            made = self.api.commit(base, repository=name, tag=tag, changes=changes)
-        finally:
-            self.api.remove_container(base)
-        self.references.append(reference)
-        return str(made["Id"])
-
-    def registry_fails(self) -> str:
-        """Return a reference at a port where nothing listens."""
-        return "127.0.0.1:9/galaxy/game:1.0.0"
-
-    async def aclose(self) -> None:
-        """Remove what the test made."""
-        for engine in self.engines:
-            await engine.aclose()
-        with closing(self.api):
-            ours = self.api.containers(all=True, filters={"network": self.network}, quiet=True)
-            for container_id in {*self.foreign, *(one["Id"] for one in ours)}:
-                _ignoring_absence(lambda: self.api.remove_container(container_id, force=True))  # noqa: B023 - called at once
-            for reference in self.references:
-                _ignoring_absence(lambda: self.api.remove_image(reference, force=True))  # noqa: B023 - called at once
-
-
-def _ignoring_absence(remove: Any) -> None:
-    try:
-        remove()
-    except docker.errors.NotFound:
-        return
 
 
 @pytest.fixture

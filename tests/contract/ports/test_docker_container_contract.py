@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rtmanager.domain.container import ContainerId
-from tests.contract.ports.docker_fixtures import RealWorld, created, running, spec_of
+from tests.contract.ports.docker_fixtures import created, running, spec_of
+from tests.contract.ports.docker_worlds import RealWorld
 
 
 async def _shown(world: RealWorld, **changes: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 
 from rtmanager.domain.container import EngineImage
 from rtmanager.domain.ports.container_engine import ImagePullFailed
-from tests.contract.ports.docker_fixtures import RealWorld
+from tests.contract.ports.docker_worlds import RealWorld
 from tests.services.registry import SecuredRegistry
 
 

@@ -1,0 +1,124 @@
+"""What the container engine port promises of images, double and real."""
+
+import asyncio
+
+import pytest
+
+from rtmanager.domain.container import (
+    KIND,
+    KIND_LABEL,
+    OWNER,
+    OWNER_LABEL,
+    ContainerId,
+)
+from rtmanager.domain.ports.container_engine import (
+    ImagePullFailed,
+    StartConfigInvalid,
+)
+from tests.contract.ports.docker_fixtures import (
+    missing_image,
+)
+from tests.contract.ports.docker_worlds import (
+    BY_NAME,
+    BY_NUMBER,
+    GOOD,
+    LIMITED,
+    NO_SUCH_USER,
+    DockerWorld,
+)
+
+GONE = ContainerId("0" * 64)
+OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
+
+
+async def test_an_image_is_found_by_reference_and_by_id(docker_world: DockerWorld) -> None:
+    """Both lead to the same image."""
+    by_reference = await docker_world.engine.image(GOOD)
+    assert by_reference is not None
+
+    assert await docker_world.engine.image(by_reference.id) == by_reference
+
+
+async def test_an_image_is_found_by_any_spelling(docker_world: DockerWorld) -> None:
+    """Docker's default host may be written or not."""
+    plain = await docker_world.engine.image(GOOD)
+
+    assert plain is not None
+    assert await docker_world.engine.image(f"docker.io/{GOOD}") == plain
+
+
+async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> None:
+    """Limits and the state directory's owner are read from the image."""
+    limited = await docker_world.engine.image(LIMITED)
+    user = await docker_world.engine.image(BY_NAME)
+
+    assert limited is not None
+    assert user is not None
+    assert limited.labels["com.galaxy.memory"] == "64m"
+    assert (limited.user, user.user) == ("", "engine")
+
+
+async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:
+    """An image that is not on the host is an answer, not an error."""
+    assert await docker_world.engine.image("galaxy/game:0.0.0-missing") is None
+    assert await docker_world.engine.image(missing_image()) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "owner"), [(GOOD, (0, 0)), (BY_NUMBER, (4242, 4242)), (BY_NAME, (4243, 4243))]
+)
+async def test_the_owner_is_the_image_user(
+    docker_world: DockerWorld, reference: str, owner: tuple[int, int]
+) -> None:
+    """Root by default, numbers as they are, names by the image's own files."""
+    image = await docker_world.engine.image(reference)
+
+    assert image is not None
+    assert await docker_world.engine.image_owner(image) == owner
+
+
+async def test_an_unknown_user_is_a_configuration_fault(docker_world: DockerWorld) -> None:
+    """An image that names a user it does not have cannot be started."""
+    image = await docker_world.engine.image(NO_SUCH_USER)
+    assert image is not None
+
+    with pytest.raises(StartConfigInvalid, match="nobody-knows"):
+        await docker_world.engine.image_owner(image)
+
+
+async def test_pull_brings_the_image_to_the_host(docker_world: DockerWorld) -> None:
+    """What was pulled can be looked up by its reference."""
+    reference = docker_world.publish()
+    assert await docker_world.engine.image(reference) is None
+    lines: list[str] = []
+
+    pulled = await docker_world.engine.pull(reference, progress=lines.append)
+
+    assert await docker_world.engine.image(reference) == pulled
+    assert lines
+    assert reference in lines[0]
+
+
+async def test_concurrent_pulls_of_one_reference_all_succeed(docker_world: DockerWorld) -> None:
+    """Everyone who asks gets the image."""
+    reference = docker_world.publish()
+
+    pulled = await asyncio.gather(
+        *(docker_world.engine.pull(reference, progress=lambda _: None) for _ in range(5))
+    )
+
+    assert len({image.id for image in pulled}) == 1
+
+
+async def test_pull_of_a_missing_tag_fails(docker_world: DockerWorld) -> None:
+    """The registry's own words say that the tag is missing."""
+    reference = docker_world.publish().replace(":1.0.0", ":9.9.9")
+
+    with pytest.raises(ImagePullFailed, match="manifest unknown"):
+        await docker_world.engine.pull(reference, progress=lambda _: None)
+
+
+async def test_pull_from_a_registry_that_is_down_fails(docker_world: DockerWorld) -> None:
+    """A registry that refuses connections is a failed pull, not an unavailable engine."""
+    with pytest.raises(ImagePullFailed, match="connection refused"):
+        await docker_world.engine.pull(docker_world.registry_fails(), progress=lambda _: None)

@@ -13,8 +13,8 @@ from opentelemetry import trace
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
-_ONE_LINE_PER_REQUEST = ("httpx", "httpcore", "urllib3", "docker")
-"""Libraries that log each request of ours; thousands of probes would drown everything else."""
+_TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "yoyo")
+"""Libraries that log each request or step of ours; they would drown everything else."""
 
 
 def configure_logs(level: str, form: str, stream: TextIO = sys.stderr) -> None:
@@ -26,19 +26,19 @@ def configure_logs(level: str, form: str, stream: TextIO = sys.stderr) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(form))
+    handler.setFormatter(_formatter(form, colours=stream.isatty()))
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
     logging.captureWarnings(capture=True)
-    for name in _ONE_LINE_PER_REQUEST:
+    for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 
-def _formatter(form: str) -> logging.Formatter:
+def _formatter(form: str, *, colours: bool) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _drop_colours],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *(_as_json() if form == "json" else _for_the_eye()),
+            *(_as_json() if form == "json" else _for_the_eye(colours=colours)),
         ],
     )
 
@@ -63,8 +63,9 @@ def _as_json() -> list[Processor]:
     ]
 
 
-def _for_the_eye() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+def _for_the_eye(*, colours: bool) -> list[Processor]:
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
 
 
 def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:

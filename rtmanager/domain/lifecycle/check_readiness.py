@@ -26,11 +26,14 @@ class CheckReadiness:
     async def run(self) -> None:
         """Return when all answer; raise naming each that does not.
 
-        DockerUnavailable when it is Docker alone, else ServiceUnavailable.
+        DockerUnavailable when Docker is all that is missing, else ServiceUnavailable. The network
+        cannot be seen without Docker, so it does not count beside it.
         """
         checks = self._checks()
         found = await asyncio.gather(*(_fault(check) for check in checks.values()))
         faults = {name: fault for name, fault in zip(checks, found, strict=True) if fault}
+        if "docker" in faults:
+            faults.pop("network", None)  # only Docker could tell; its own fault says it all
         if not faults:
             return
         message = "; ".join(f"{name}: {fault}" for name, fault in faults.items())

@@ -27,6 +27,7 @@ class OperationRun:
 
     `record` is the record as the rule saw it. `touched` says that Docker may have been changed.
     `predecessor_ran` says whether the old engine ran when the operation met it, None when unknown.
+    `down_since` is when we took the old engine's endpoint away, by the monotonic clock.
     `leftovers` are containers to remove once the outcome is committed.
     """
 
@@ -40,6 +41,7 @@ class OperationRun:
     leftovers: list[ContainerId] = field(default_factory=list)
     touched: bool = False
     predecessor_ran: bool | None = None
+    down_since: float | None = None
 
     @property
     def fence(self) -> Fence:
@@ -50,6 +52,11 @@ class OperationRun:
     def container_id(self) -> ContainerId | None:
         """The container of the record, if there is one."""
         return self.record.current_container_id if self.record else None
+
+    def endpoint_is_back(self, at: float) -> None:
+        """Record how long the endpoint was down, if it was this operation that took it down."""
+        if self.down_since is not None:
+            self.details["downtime_ms"] = round((at - self.down_since) * 1000, 3)
 
     @asynccontextmanager
     async def step(self, name: str, *, touches: bool = False) -> AsyncIterator[StepNote]:

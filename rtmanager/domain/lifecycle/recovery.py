@@ -77,6 +77,7 @@ class Recovery:
                 await self.actions.start(seen.id)
         except (ContainerStartFailed, EngineRefused):
             return await self.engine.inspect(seen.id)  # the step tells why; the record the truth
+        run.endpoint_is_back(run.clock.monotonic())
         return await self.engine.inspect(seen.id)
 
     def _aftermath(self, run: OperationRun, seen: ContainerDetails | None) -> Aftermath:

@@ -56,7 +56,6 @@ class ReplaceContainer:
         """Replace the game's container and return its record once the new one passed its gate."""
         spec = await self._prepare(run, image_ref, image)
         predecessor = await self._clear_the_way(run)
-        down_since = run.clock.monotonic()
         if predecessor is None or not predecessor.is_running:
             await self._note_loss(run)
         if predecessor is not None:
@@ -65,8 +64,7 @@ class ReplaceContainer:
         passed = await self._start(run, container_id, gate)
         if predecessor is not None:
             run.leftovers.append(predecessor.id)
-            up_at = passed.answered_at or run.clock.monotonic()
-            run.details["downtime_ms"] = round((up_at - down_since) * 1000, 3)
+        run.endpoint_is_back(passed.answered_at or run.clock.monotonic())
         return self.started(run, container_id, image_ref, image.id)
 
     async def _prepare(
@@ -102,6 +100,7 @@ class ReplaceContainer:
     async def _park(self, run: OperationRun, predecessor: EngineContainer) -> None:
         run.predecessor_ran = predecessor.is_running
         if predecessor.is_running:
+            run.down_since = run.clock.monotonic()
             async with run.step("stop_predecessor", touches=True):
                 await self.actions.stop(predecessor.id, grace=self.policy.stop_timeout)
         async with run.step("park_predecessor", touches=True):

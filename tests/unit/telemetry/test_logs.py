@@ -174,3 +174,20 @@ def test_the_console_form_is_for_the_eye() -> None:
     assert "serving" in stream.getvalue()
     with pytest.raises(json.JSONDecodeError):
         json.loads(stream.getvalue())
+
+
+def test_colours_are_for_terminals_only() -> None:
+    """What is written to a file or a pipe has no escape codes."""
+    plain, coloured = StringIO(), _Terminal()
+
+    for stream in (plain, coloured):
+        configure_logs("info", "console", stream)
+        structlog.get_logger("a").info("serving", port=8096)
+
+    assert "\x1b[" not in plain.getvalue()
+    assert "\x1b[" in coloured.getvalue()
+
+
+class _Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True

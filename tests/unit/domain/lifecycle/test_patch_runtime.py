@@ -235,6 +235,16 @@ async def test_patch_records_how_long_the_endpoint_was_down(running: World) -> N
     assert running.last.details["downtime_ms"] == pytest.approx(3000, abs=300)
 
 
+async def test_failed_patch_records_how_long_the_endpoint_was_down(unhealthy_world: World) -> None:
+    """The old engine's endpoint was away for as long as the new one was given a chance."""
+    await unhealthy_world.manager.start()
+
+    with pytest.raises(ContainerStartFailed):
+        await unhealthy_world.manager.patch(SILENT)
+
+    assert unhealthy_world.last.details["downtime_ms"] == pytest.approx(30_000, abs=1_000)
+
+
 async def test_trap_rollback_checks_target_first(running: World) -> None:
     """The predecessor keeps its id, parked, until the outcome of the patch is committed."""
     old = running.engine.id

@@ -1,9 +1,12 @@
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from rtmanager.domain.announcements import Ending, announcements
 from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OperationKind, Outcome
 from rtmanager.domain.outbox import OutboxStream
 from tests.builders import GAME, IMAGE, NOON, make_event, make_job, make_record, make_request
@@ -94,6 +97,7 @@ def test_failed_start_owes_one_intent() -> None:
 
     at = str(int(NOON.timestamp() * 1000))
     assert message.stream is OutboxStream.NOTIFICATION_INTENTS
+    assert message.quiet_key
     assert message.fields == {
         "type": "runtime.image_pull_failed",
         "producer": "runtime_manager",
@@ -102,8 +106,45 @@ def test_failed_start_owes_one_intent() -> None:
         "error_code": "image_pull_failed",
         "error_message": "manifest unknown",
         "attempted_at_ms": at,
-        "idempotency_key": f"{GAME}:image_pull_failed:{IMAGE}:{at}",
+        "idempotency_key": f"{message.quiet_key}:{at}",
     }
+
+
+def test_failing_again_in_the_same_way_is_the_same_intent() -> None:
+    """Game, code and image make the sameness; for ten minutes one intent is enough."""
+    (first,) = announcements(make_request(), FAILED)
+    (again,) = announcements(make_job(), replace(FAILED, at=NOON.replace(minute=9)))[1:]
+
+    assert first.quiet_key == again.quiet_key
+    assert first.quiet_for == 600
+
+
+@pytest.mark.parametrize(
+    ("request_change", "ending_change"),
+    [
+        ({"game_id": GameId("go-3")}, {}),
+        ({"image_ref": "galaxy/game:1.4.8"}, {}),
+        ({}, {"error_code": ErrorCode.CONTAINER_START_FAILED}),
+    ],
+)
+def test_failing_in_another_way_is_another_intent(
+    request_change: dict[str, object], ending_change: dict[str, Any]
+) -> None:
+    """Another game, image or error is news."""
+    (first,) = announcements(make_request(), FAILED)
+    (other,) = announcements(make_request(**request_change), replace(FAILED, **ending_change))
+
+    assert first.quiet_key != other.quiet_key
+
+
+def test_text_from_outside_is_cut_and_readable() -> None:
+    """An endless log line or a NUL never makes a message that cannot be sent."""
+    ending = replace(FAILED, error_message="\0\ud83d" + "x" * 10_000)
+    (message,) = announcements(make_request(image_ref="y" * 60_000), ending)
+
+    assert message.fields["error_message"].startswith("\\x00\\ud83dxxx")
+    assert len(message.fields["error_message"]) == 2_000
+    assert len(message.fields["image_ref"]) == 2_000
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))

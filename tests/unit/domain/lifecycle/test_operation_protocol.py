@@ -1,10 +1,17 @@
 import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 
 from rtmanager.domain.container import container_name, parked_name
-from rtmanager.domain.errors import Conflict, DockerUnavailable, ErrorCode, ServiceUnavailable
+from rtmanager.domain.errors import (
+    Conflict,
+    DockerUnavailable,
+    ErrorCode,
+    RuntimeManagerError,
+    ServiceUnavailable,
+)
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OpSource, Outcome
 from rtmanager.domain.ports.container_engine import EngineRefused
@@ -95,6 +102,34 @@ async def test_create_whose_reply_was_lost_is_found(world: World) -> None:
 
     assert len(world.docker.containers) == 1
     assert world.last.outcome is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize("call", ["stop", "rename", "create", "start"])
+@pytest.mark.parametrize("fault", [unavailable, refusal])
+async def test_lost_reply_of_an_effect_is_no_failure(
+    running: World, call: str, fault: Callable[[], RuntimeManagerError]
+) -> None:
+    """What was done although the call failed is found done, and the operation goes on."""
+    running.manager.on(f"engine.{call}:done", fault())
+
+    await running.manager.restart()
+
+    assert running.last.outcome is Outcome.SUCCESS
+    assert running.faults() == []
+
+
+async def test_failed_replacement_does_not_start_what_did_not_run(running: World) -> None:
+    """An engine that had exited before the failed restart is not started by its undo."""
+    running.docker.crash(running.engine.id)
+    old = running.engine.id
+    starts = running.docker.starts.count(old)
+
+    await attempt(lambda process: process.patch(BROKEN), running.manager)
+
+    assert running.docker.starts.count(old) == starts
+    assert running.record is not None
+    assert running.record.status is RuntimeStatus.STOPPED
+    assert running.faults() == []
 
 
 async def test_trap_dead_container_blocks_name(world: World) -> None:

@@ -76,6 +76,16 @@ async def test_interrupted_patch_ends_with_one_engine_running(
     assert running.faults() == []
 
 
+async def test_interrupted_patch_that_had_done_nothing_is_a_failure(running: World) -> None:
+    """The old engine that still runs is not the one that the patch was to start."""
+    second = await killed_at(running, "engine.stop", Process.patch)
+
+    await attempt(Process.cleanup, second)
+
+    assert running.operations[1].error_code is ErrorCode.INTERNAL_ERROR
+    assert running.faults() == []
+
+
 async def test_interrupted_failing_patch_ends_with_the_old_engine_running(running: World) -> None:
     """Killed while it takes the broken engine away, the next request brings the old one back."""
     before = running.record

@@ -1,7 +1,7 @@
 """Game leases in memory, with the life cycle of the Redis ones and the time of any clock."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -48,8 +48,8 @@ class InMemoryGameLeases:
     """The leases of one process. Several processes of one simulation share `grants`.
 
     The background renewal is modelled, not run: a held lease lives on until `stall` (the holder's
-    renewals no longer arrive; it expires a TTL later), `expire` (gone now) or `abandon` (the whole
-    process was killed). Gates: `lease.acquire`, `lease.release`, `lease.ping`.
+    renewals no longer arrive; it expires a TTL later, unless they `resume`), `expire` (gone now) or
+    `abandon` (the whole process was killed). Gates: `lease.acquire`, `lease.release`, `lease.ping`.
     """
 
     clock: Clock
@@ -84,6 +84,17 @@ class InMemoryGameLeases:
         """Let no further renewal of this process's lease arrive: it expires a TTL from now."""
         if grant := self._held.get(game_id):
             grant.expires_at = self.clock.monotonic() + self.ttl
+
+    @property
+    def held(self) -> Sequence[GameId]:
+        """The games whose leases this process holds, or believes to hold."""
+        return list(self._held)
+
+    def resume(self) -> None:
+        """Let renewals arrive again: what has not expired by now lives on."""
+        for grant in self._held.values():
+            if not grant.is_over(self.clock.monotonic()):
+                grant.expires_at = None
 
     def expire(self, game_id: GameId) -> None:
         """Take the lease from whoever holds it, at once."""

@@ -1,0 +1,115 @@
+"""One process of the service: the real use cases and cycles on the shared, simulated world."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
+from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
+from rtmanager.adapters.in_memory.game_lease import InMemoryGameLeases
+from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
+from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy
+from tests.simulation.clocks import ProcessClock
+from tests.simulation.policy import GRACE, LEASE_TTL, POLICY
+
+if TYPE_CHECKING:
+    from tests.simulation.universe import Universe
+
+
+class Killed(BaseException):
+    """The process was killed: nothing of the service handles this, and no call gets through."""
+
+
+class Process:
+    """A replica. Killed, its tasks never do anything again; stalled, they wait until it wakes."""
+
+    def __init__(self, universe: "Universe", slot: int, generation: int) -> None:
+        self.universe = universe
+        self.name = f"p{slot}.{generation}"
+        self.slot = slot
+        self.is_awake = True
+        self.is_dead = False
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        self.clock = ProcessClock(self)
+        self.leases = InMemoryGameLeases(
+            self.clock, ttl=LEASE_TTL, gate=self.park, grants=universe.grants
+        )
+        self.cases, self.cycles = self._assemble()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run `work` as a task of this process."""
+        task: asyncio.Task[Any] = self.universe.loop.create_task(work)
+        self.tasks[task] = None
+        task.add_done_callback(self._forget)
+        return task
+
+    async def attempt(self, cycle: Coroutine[Any, Any, object]) -> None:
+        """Run a cycle as its worker does: what the service foresees is tried again next time."""
+        try:
+            await cycle
+        except RuntimeManagerError as error:
+            self.universe.scheduler.note(f"-> a cycle of {self.name} failed: {error}")
+
+    async def park(self, call: str, due: float = 0.0) -> None:
+        """Wait for the scheduler; a dead process gets nothing done any more."""
+        if self.is_dead:
+            raise Killed
+        await self.universe.scheduler.park(self, call, due)
+
+    def kill(self) -> None:
+        """End the process here and now; its leases expire a TTL later."""
+        self.is_dead = True
+        self.leases.abandon()
+        for parked in self.universe.scheduler.forget(self):
+            if not parked.wakeup.done():
+                parked.wakeup.set_exception(Killed())
+        self.universe.loop.run_ready()
+        for task in list(self.tasks):
+            task.cancel()
+        self.universe.loop.run_ready()
+
+    def stall(self) -> None:
+        """Stop running, as a suspended machine does: no renewals either."""
+        self.is_awake = False
+        self.stall_leases()
+
+    def wake(self) -> None:
+        """Go on where everything stood."""
+        self.is_awake = True
+        self.resume_leases()
+
+    def stall_leases(self) -> None:
+        """Let no renewal arrive: what is held expires a TTL from now."""
+        for game_id in self.leases.held:
+            self.leases.stall(game_id)
+
+    def resume_leases(self) -> None:
+        """Renew what has not expired, unless something else still keeps renewals from arriving."""
+        if self.is_awake and not self.universe.faults.redis_is_cut:
+            self.leases.resume()
+
+    def _assemble(self) -> tuple[UseCases, Cycles]:
+        universe = self.universe
+        store = replace(universe.store, gate=self.park)
+        ports = Ports(
+            records=store.records,
+            journal=store.journal,
+            leases=self.leases,
+            engine=InMemoryContainerEngine(docker=universe.docker, gate=self.park),
+            probe=InMemoryEngineProbe(docker=universe.docker, gate=self.park),
+            directories=replace(universe.directories, gate=self.park),
+            clock=self.clock,
+        )
+        cases = UseCases.assemble(ports, POLICY)
+        policy = SupervisionPolicy(probe_threshold=2, retention=timedelta(seconds=300), grace=GRACE)
+        return cases, Cycles.assemble(ports, InMemoryHealthLog(store), cases, policy)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.pop(task, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Killed):
+            self.universe.violation(f"a task of {self.name} ended with {error!r}")

@@ -30,7 +30,7 @@ class StopRuntime:
         request = OperationRequest(
             game_id=game_id, kind=OperationKind.STOP, origin=origin, reason=reason
         )
-        return await self.protocol.run(Plan(request, is_replayed_stop, self._stop))
+        return await self.protocol.run(Plan(request, is_replayed_stop, self._stop, look=True))
 
     async def _stop(self, run: OperationRun) -> RuntimeRecord:
         if run.record is None or run.container_id is None:
@@ -41,8 +41,12 @@ class StopRuntime:
         return as_observed(run.record, seen, fence=run.fence, at=run.clock.now())
 
 
-def is_replayed_stop(record: RuntimeRecord | None, _: Sighting) -> bool:
+def is_replayed_stop(record: RuntimeRecord | None, sighting: Sighting) -> bool:
     """Tell whether a stop has nothing to do; raise NotFound for a game never started."""
     if record is None:
         raise NotFound
-    return record.status is not RuntimeStatus.RUNNING
+    if record.status is not RuntimeStatus.RUNNING:
+        return True
+    # Without Docker refuse now: a stop once begun waits for the whole grace period and stays open.
+    sighting.shows_running()
+    return False

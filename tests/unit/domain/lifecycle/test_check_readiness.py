@@ -33,6 +33,18 @@ async def test_docker_alone_away_is_docker_unavailable(world: World) -> None:
     assert "network" not in str(error.value)
 
 
+async def test_docker_that_hangs_is_docker_unavailable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the network hangs with it, and is no second fault."""
+    monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
+    world.manager.on("engine.ping", Hang())
+    world.manager.on("engine.network_exists", Hang())
+
+    with pytest.raises(DockerUnavailable, match=r"^docker: no answer within 0\.01 s$"):
+        await world.manager.cases.readiness.run()
+
+
 async def test_missing_network_is_named(world: World) -> None:
     """Without the engines' network nothing can be started."""
     world.docker.networks.clear()

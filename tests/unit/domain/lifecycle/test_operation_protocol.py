@@ -252,7 +252,7 @@ async def test_trap_accepted_then_lost(scenario: Scenario) -> None:
 
 async def test_request_on_an_unsettled_game_is_refused_while_docker_is_away(running: World) -> None:
     """It has its own row, says what it waits for, and the open operation stays open."""
-    running.docker.reachable = False
+    running.manager.on("engine.stop", running.docker_leaves)
     await attempt(lambda process: process.stop(), running.manager)
 
     with pytest.raises(DockerUnavailable, match="still to be settled"):

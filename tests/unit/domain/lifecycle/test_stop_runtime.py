@@ -87,10 +87,23 @@ async def test_stop_of_a_game_never_started_is_not_found(world: World) -> None:
     assert world.record is None
 
 
-async def test_stop_with_docker_away_stays_open_until_it_is_back(running: World) -> None:
-    """Unknown never changes a record: the operation is settled when Docker can be asked again."""
+async def test_stop_with_docker_away_is_refused_before_it_begins(running: World) -> None:
+    """Nothing is waited for and nothing stays open when Docker cannot even be asked."""
     before = running.record
     running.docker.reachable = False
+
+    with pytest.raises(DockerUnavailable):
+        await running.manager.stop()
+
+    assert running.record == before
+    assert running.last.outcome is Outcome.FAILURE
+    assert "engine.stop" not in running.manager.calls
+
+
+async def test_stop_that_loses_docker_stays_open_until_it_is_back(running: World) -> None:
+    """Unknown never changes a record: the operation is settled when Docker can be asked again."""
+    before = running.record
+    running.manager.on("engine.stop", running.docker_leaves)
 
     with pytest.raises(DockerUnavailable, match="will be settled"):
         await running.manager.stop()

@@ -74,6 +74,14 @@ class DockerClient:
                 f"the Docker engine at {self.host} did not answer within {seconds:g} s"
             ) from error
 
+    def run(self, work: Work[T], *, refused: errors.Refusal = errors.refused) -> T:
+        """Do the work in the calling thread, without a deadline: a stream brings its own of both.
+
+        Raises DockerUnavailable when the connection is lost, or silent for longer than its socket
+        may be.
+        """
+        return self._do(work, refused, None)
+
     async def pull(self, work: Work[T]) -> T:
         """Do the work of a pull: it may last as long as something arrives within the stall limit.
 

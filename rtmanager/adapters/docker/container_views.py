@@ -1,10 +1,12 @@
 """Docker's JSON of containers and images as domain values."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from rtmanager.domain.container import (
+    GAME_ID_LABEL,
     ContainerDetails,
     ContainerId,
     ContainerStatus,
@@ -12,6 +14,10 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
+from rtmanager.domain.ports.container_engine import DockerUnavailable
+from rtmanager.domain.ports.container_events import ContainerEvent
+
+_NANO = 1_000_000_000
 
 
 def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
@@ -74,6 +80,24 @@ def image(answer: Mapping[str, Any]) -> EngineImage:
     return EngineImage(
         id=ImageId(answer["Id"]), labels=config.get("Labels") or {}, user=config.get("User") or ""
     )
+
+
+def event(line: bytes) -> ContainerEvent | None:
+    """Read a line of the event stream; None when no game is named.
+
+    Raises DockerUnavailable when the line makes no sense: the stream was torn.
+    """
+    try:
+        entry = json.loads(line)
+        game_id = entry["Actor"]["Attributes"].get(GAME_ID_LABEL)
+        if game_id is None:
+            return None
+        # Some actions carry more behind a colon: the command of an exec, a health status.
+        action = entry["Action"].partition(":")[0]
+        container_id = ContainerId(entry["Actor"]["ID"])
+        return ContainerEvent(game_id, container_id, action, entry["timeNano"] / _NANO)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DockerUnavailable("the Docker engine's stream of events is garbled") from error
 
 
 def parse_time(text: str) -> datetime | None:

@@ -124,33 +124,34 @@ class InMemoryContainerEngine:
             container = self._create(spec)
         return container.id
 
-    async def start(self, container_id: ContainerId) -> None:
+    async def start(self, container: str) -> None:
         """Start the container, if its image lets it and the network is there."""
         async with self._call("start"):
-            container = self._existing(container_id)
-            if not container.is_running:
-                self._start(container)
+            found = self._existing(container)
+            if not found.is_running:
+                self._start(found)
 
     async def stop(self, container_id: ContainerId, *, grace: int) -> None:  # noqa: ARG002 - the port's; nothing takes time here
         """Stop the container."""
         async with self._call("stop"):
             self._existing(container_id).stop(self.docker.clock.now())
 
-    async def rename(self, container_id: ContainerId, name: str) -> None:
+    async def rename(self, container: str, name: str) -> None:
         """Give the container another free name."""
         async with self._call("rename"):
-            container = self._existing(container_id)
+            renamed = self._existing(container)
             holder = self._holder(name)
             if holder:
                 raise ContainerNameInUse(
                     f'Conflict. The container name "/{name}" is already in use'
                 )
-            container.name = name
+            renamed.name = name
 
     async def remove(self, container_id: ContainerId) -> None:
         """Remove the container."""
         async with self._call("remove"):
-            self.docker.containers.pop(container_id, None)
+            if container_id in self.docker.containers:
+                self.docker.vanish(container_id)
 
     @asynccontextmanager
     async def _call(self, name: str) -> AsyncIterator[None]:
@@ -178,10 +179,10 @@ class InMemoryContainerEngine:
         """Leave the address out when it is none of our network."""
         return view if container.spec.network == self.network else replace(view, address=None)
 
-    def _existing(self, container_id: ContainerId) -> MemoryContainer:
-        container = self.docker.containers.get(container_id)
+    def _existing(self, id_or_name: str) -> MemoryContainer:
+        container = self.docker.containers.get(ContainerId(id_or_name)) or self._holder(id_or_name)
         if container is None:
-            raise ContainerGone(f"No such container: {container_id}")
+            raise ContainerGone(f"No such container: {id_or_name}")
         return container
 
     def _create(self, spec: ContainerSpec) -> MemoryContainer:

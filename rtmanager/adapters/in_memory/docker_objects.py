@@ -1,6 +1,6 @@
 """The images and containers of the in-memory Docker engine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -69,6 +69,10 @@ class MemoryImage:
         return EngineImage(id=self.id, labels=self.labels, user=self.user)
 
 
+Tell = Callable[["MemoryContainer", str, datetime], None]
+"""Is told what happened to a container, in Docker's word, and when."""
+
+
 @dataclass(kw_only=True)
 class MemoryContainer:
     """A container and its run state."""
@@ -88,6 +92,7 @@ class MemoryContainer:
     restart_count: int = 0
     health: str | None = None
     output: list[str] = field(default_factory=list)
+    tell: Tell = lambda *_: None
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +109,7 @@ class MemoryContainer:
         self.status, self.started_at, self.finished_at = ContainerStatus.RUNNING, now, None
         self.address, self.exit_code, self.oom_killed, self.error = address, 0, False, ""
         self.output.extend(self.image.behaviour.output)
+        self.tell(self, "start", now)
 
     def refuse(self, words: str) -> None:
         """Keep what Docker keeps of a start that it could not do."""
@@ -114,18 +120,28 @@ class MemoryContainer:
         if self.is_running:
             self.status, self.finished_at = ContainerStatus.EXITED, now
             self.exit_code, self.oom_killed, self.address = exit_code, oom, None
+            if oom:
+                self.tell(self, "oom", now)
+            self.tell(self, "die", now)
 
     def stop(self, now: datetime) -> None:
         """Ask the process to end, and kill it if it does not."""
         behaviour = self.image.behaviour
         self.exit(now, KILLED if behaviour.ignores_sigterm else behaviour.stop_exit_code)
 
+    @property
+    def exit_due(self) -> datetime | None:
+        """When the process will exit by itself, as its image behaves; None is never."""
+        seconds = self.image.behaviour.exits_after
+        if not self.is_running or seconds is None or self.started_at is None:
+            return None
+        return self.started_at + timedelta(seconds=seconds)
+
     def settle(self, now: datetime) -> None:
-        """Exit if the image's behaviour says that this is due by now."""
-        behaviour = self.image.behaviour
-        if self.is_running and self._is_past(now, behaviour.exits_after):
-            due = (self.started_at or now) + timedelta(seconds=behaviour.exits_after or 0.0)
-            self.exit(due, behaviour.exit_code)
+        """Exit if this is due by now."""
+        due = self.exit_due
+        if due is not None and due <= now:
+            self.exit(due, self.image.behaviour.exit_code)
 
     def is_healthy(self, now: datetime) -> bool:
         """Tell whether the engine answers `/healthz` by now."""

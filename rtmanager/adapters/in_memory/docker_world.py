@@ -1,7 +1,9 @@
 """A Docker engine that lives in memory: what the daemon knows, whoever talks to it."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 from rtmanager.adapters.in_memory.clock import ManualClock
@@ -15,8 +17,11 @@ from rtmanager.adapters.in_memory.docker_objects import (
 from rtmanager.domain.container import ContainerId, ContainerSpec, ResourceLimits
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.container_events import ContainerEvent
 
 NETWORK = "galaxy-net"
+KEPT_EVENTS = 256
+"""Docker forgets what happened before its last 256 events."""
 _LIMITS = ResourceLimits(cpu_quota=1.0, memory_bytes=512 << 20, pids_limit=512)
 
 
@@ -39,6 +44,8 @@ class InMemoryDocker:
     containers: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
     pulls: list[str] = field(default_factory=list)
     starts: list[ContainerId] = field(default_factory=list)
+    past_events: deque[ContainerEvent] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
+    listeners: list[Callable[[ContainerEvent], None]] = field(default_factory=list)
     _created: int = field(default=0, init=False)
 
     def add_image(
@@ -74,7 +81,12 @@ class InMemoryDocker:
         self._created += 1
         container_id = ContainerId(sha256(f"{self._created} {spec.name}".encode()).hexdigest())
         container = MemoryContainer(
-            id=container_id, name=spec.name, spec=spec, image=image, created_at=self.clock.now()
+            id=container_id,
+            name=spec.name,
+            spec=spec,
+            image=image,
+            created_at=self.clock.now(),
+            tell=self._tell,
         )
         self.containers[container_id] = container
         return container
@@ -115,30 +127,53 @@ class InMemoryDocker:
 
     def crash(self, container_id: ContainerId, *, exit_code: int = 1) -> None:
         """Let the container's process exit by itself."""
+        self.settle()
         self.containers[container_id].exit(self.clock.now(), exit_code)
 
     def oom(self, container_id: ContainerId) -> None:
         """Let the kernel kill the container for want of memory."""
+        self.settle()
         self.containers[container_id].exit(self.clock.now(), OOM_KILLED, oom=True)
 
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
+        self.settle()
         self.containers[container_id].exit(self.clock.now(), KILLED)
 
     def vanish(self, container_id: ContainerId) -> None:
-        """Let someone else remove the container, running or not."""
-        del self.containers[container_id]
+        """Remove the container, running or not."""
+        self.settle()
+        container, now = self.containers.pop(container_id), self.clock.now()
+        container.exit(now, KILLED)
+        self._tell(container, "destroy", now)
 
     def settle(self) -> None:
         """Bring every container up to the present: those due to exit by now have exited."""
-        for container in self.containers.values():
-            container.settle(self.clock.now())
+        now = self.clock.now()
+        due = [(at, one) for one in self.containers.values() if (at := one.exit_due) and at <= now]
+        for _, container in sorted(due, key=lambda pair: pair[0]):
+            container.settle(now)
+
+    @property
+    def next_exit(self) -> datetime | None:
+        """When the next container is due to exit by itself."""
+        return min((at for one in self.containers.values() if (at := one.exit_due)), default=None)
 
     def at_address(self, address: str) -> MemoryContainer | None:
         """Return the running container that has this address now."""
         self.settle()
         running = (one for one in self.containers.values() if one.is_running)
         return next((one for one in running if one.address == address), None)
+
+    def _tell(self, container: MemoryContainer, action: str, at: datetime) -> None:
+        """Tell all who listen, and those who will ask later, of a container of ours."""
+        shown = container.listed()
+        if not shown.is_ours or shown.game_id is None:
+            return
+        event = ContainerEvent(shown.game_id, shown.id, action, at.timestamp())
+        self.past_events.append(event)
+        for listener in tuple(self.listeners):
+            listener(event)
 
     def _free_address(self) -> str:
         used = {one.address for one in self.containers.values()}

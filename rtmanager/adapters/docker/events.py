@@ -1,0 +1,157 @@
+"""The event stream of a real Docker engine."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from threading import Lock, Thread
+from typing import Any, Self
+
+from docker.errors import APIError
+
+from rtmanager.adapters.docker import container_views, errors
+from rtmanager.adapters.docker.client import DockerClient
+from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
+from rtmanager.domain.ports.container_engine import DockerUnavailable
+from rtmanager.domain.ports.container_events import ContainerEvent
+
+_OURS = json.dumps(
+    {"type": ["container"], "label": [f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}"]}
+)
+_MICROSECOND = 1e-6
+
+
+class DockerContainerEvents:
+    """Events of containers with our labels, on whatever network: they are hints only.
+
+    A stream from which nothing came for `staleness` seconds is taken for dead; that of a host on
+    which nothing happens is, too.
+    """
+
+    def __init__(self, client: DockerClient, *, staleness: float = 60.0) -> None:
+        self._client = client
+        self._staleness = staleness
+
+    async def now(self) -> float:
+        """Return the engine's own time."""
+        answer = await self._client.call(lambda api: api.info())
+        moment = container_views.parse_time(answer["SystemTime"])
+        if moment is None:
+            raise DockerUnavailable("the Docker engine does not know the time")
+        return moment.timestamp()
+
+    @asynccontextmanager
+    async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
+        """Follow events, those of the past included, for the block."""
+        # The engine answers before it subscribes us; with a time, what lies between comes too.
+        start = await self.now() if since is None else since
+        stream = _EventStream(self._client, start, self._staleness)
+        try:
+            await stream.open()
+            yield stream
+        finally:
+            stream.close()
+
+
+class _EventStream:
+    """One subscription, read by a thread of its own, which ends when the stream is closed.
+
+    What arrives is handed over in order; the last item is the error that ended the stream.
+    """
+
+    def __init__(self, client: DockerClient, since: float, staleness: float) -> None:
+        self._client = client
+        self._since = since
+        self._staleness = staleness
+        self._loop = asyncio.get_running_loop()
+        self._arrived: asyncio.Queue[ContainerEvent | Exception | None] = asyncio.Queue()
+        self._lock = Lock()
+        self._socket: socket.socket | None = None
+        self._is_closed = False
+
+    async def open(self) -> None:
+        """Subscribe; return once the engine has accepted, which is told by None."""
+        Thread(target=self._run, name="docker-events", daemon=True).start()
+        try:
+            async with asyncio.timeout(self._client.timeout):
+                first = await self._arrived.get()
+        except TimeoutError as error:
+            raise DockerUnavailable(
+                f"the Docker engine accepted no listener within {self._client.timeout:g} s"
+            ) from error
+        if isinstance(first, Exception):
+            raise first
+
+    def close(self) -> None:
+        """Hang up: the thread reads the end of the stream and ends too."""
+        with self._lock:
+            self._is_closed = True
+            if self._socket is not None:
+                with suppress(OSError):  # the engine may have hung up first
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ContainerEvent:
+        item = await self._arrived.get()
+        if isinstance(item, ContainerEvent):
+            return item
+        self._arrived.put_nowait(item)  # the end stays the end
+        raise item or DockerUnavailable
+
+    def _run(self) -> None:
+        try:
+            self._client.run(self._follow, refused=_refused)
+            self._tell(DockerUnavailable("the Docker engine ended its stream of events"))
+        except errors.EngineSilent as error:
+            self._tell(self._silence(error))
+        except Exception as error:  # noqa: BLE001 - whoever reads the stream gets it
+            self._tell(error)
+
+    def _follow(self, api: Any) -> None:
+        with self._subscribe(api) as response:
+            api._raise_for_status(response)  # noqa: SLF001 - the SDK's reading of an error answer
+            if self._keeps(response.raw.connection):
+                self._tell(None)
+                for line in filter(None, response.iter_lines()):
+                    self._take(line)
+
+    def _subscribe(self, api: Any) -> Any:
+        """Ask for the events; the SDK's own method hides the connection, which we must hang up."""
+        # Docker shows nanoseconds, for which a float is too coarse: rather once more than never.
+        since = f"{self._since - _MICROSECOND:.6f}"
+        url = f"{api.base_url}/v{api.api_version}/events"
+        wanted = {"since": since, "filters": _OURS}
+        return api.get(url, params=wanted, stream=True, timeout=api.timeout)
+
+    def _keeps(self, connection: Any) -> bool:
+        """Keep the socket for `close` and let it wait as long as a live stream may be silent."""
+        if connection is None or connection.sock is None:
+            raise DockerUnavailable("the Docker engine answered without a stream of events")
+        with self._lock:
+            if not self._is_closed:
+                connection.sock.settimeout(self._staleness)
+                self._socket = connection.sock
+            return not self._is_closed
+
+    def _take(self, line: bytes) -> None:
+        event = container_views.event(line)
+        if event is not None:
+            self._tell(event)
+
+    def _tell(self, item: ContainerEvent | Exception | None) -> None:
+        """Hand over to the loop, which may be gone once the stream is closed."""
+        with self._lock:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
+
+    def _silence(self, error: errors.EngineSilent) -> DockerUnavailable:
+        if self._socket is None:
+            return error
+        return DockerUnavailable(f"no event came from Docker for {self._staleness:g} s")
+
+
+def _refused(error: APIError) -> DockerUnavailable:
+    return DockerUnavailable(f"the Docker engine tells no events: {error.explanation or error}")

@@ -1,0 +1,335 @@
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.ports.container_engine import DockerUnavailable
+from rtmanager.domain.ports.container_events import ContainerEvent
+from tests.contract.ports.docker_fixtures import created, running
+from tests.contract.ports.docker_worlds import EXITS, MemoryWorld, RealWorld, new_game_id
+from tests.contract.ports.event_worlds import (
+    STALENESS,
+    TIMEOUT,
+    EventWorld,
+    MemoryEvents,
+    RealEvents,
+    open_real_events,
+)
+
+SECONDS = 20.0
+SLACK = 1.0
+
+
+@pytest.fixture
+async def real(real_docker: RealWorld, tmp_path: Path) -> AsyncIterator[RealEvents]:
+    """Return a real engine's events."""
+    async with open_real_events(real_docker, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["in memory", "docker"])
+def world(request: pytest.FixtureRequest, state_root: Path) -> EventWorld:
+    """Return each of the two worlds in turn."""
+    if request.param == "docker":
+        opened: RealEvents = request.getfixturevalue("real")
+        return opened
+    return MemoryEvents(MemoryWorld(str(state_root)))
+
+
+async def up_to(
+    stream: AsyncIterator[ContainerEvent], container_id: ContainerId, action: str
+) -> list[ContainerEvent]:
+    """Read the container's events up to the first with this action."""
+    seen: list[ContainerEvent] = []
+    async with asyncio.timeout(SECONDS):
+        async for event in stream:
+            if event.container_id == container_id:
+                seen.append(event)
+                if event.action == action:
+                    break
+    return seen
+
+
+async def end_of(stream: AsyncIterator[ContainerEvent]) -> DockerUnavailable:
+    """Read the stream to its end and return why it ended."""
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(DockerUnavailable) as raised:
+            async for _ in stream:
+                pass
+    return raised.value
+
+
+async def test_start_is_told(world: EventWorld) -> None:
+    """An event names the game and the container."""
+    game_id = new_game_id()
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker, game_id=game_id)
+
+        event = (await up_to(stream, container_id, "start"))[-1]
+
+    assert (event.game_id, event.container_id) == (game_id, container_id)
+
+
+async def test_exit_is_told(world: EventWorld) -> None:
+    """An engine that ends by itself is noticed."""
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker, EXITS)
+
+        assert await up_to(stream, container_id, "die")
+
+
+async def test_kill_is_told(world: EventWorld) -> None:
+    """An engine that someone else killed is noticed."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.docker.kill(container_id)
+
+        assert await up_to(stream, container_id, "die")
+
+
+async def test_stop_is_told(world: EventWorld) -> None:
+    """What we do ourselves is told as well."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        await world.docker.engine.stop(container_id, grace=5)
+
+        assert await up_to(stream, container_id, "die")
+
+
+async def test_want_of_memory_is_told(world: EventWorld) -> None:
+    """The kernel's part in it is told before the end."""
+    async with world.events.listen(since=None) as stream:
+        container_id = await world.out_of_memory()
+
+        actions = [event.action for event in await up_to(stream, container_id, "die")]
+
+    assert "oom" in actions
+
+
+async def test_removal_of_a_running_container_is_told(world: EventWorld) -> None:
+    """It dies first."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.docker.vanish(container_id)
+
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert [action for action in actions if action in {"die", "destroy"}] == ["die", "destroy"]
+
+
+async def test_removal_of_what_does_not_run_is_told(world: EventWorld) -> None:
+    """Nothing dies then."""
+    container_id = await created(world.docker)
+    async with world.events.listen(since=None) as stream:
+        await world.docker.engine.remove(container_id)
+
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert "die" not in actions
+
+
+async def test_nothing_is_told_of_others(world: EventWorld) -> None:
+    """Containers without our labels are none of our business."""
+    theirs = world.docker.add_foreign(new_game_id(), {}, world.docker.network)
+    began = await world.events.now()
+    world.start_foreign(theirs)
+    ours = await running(world.docker)
+    seen: set[str] = set()
+
+    async with world.events.listen(since=began) as stream, asyncio.timeout(SECONDS):
+        async for event in stream:
+            seen.add(event.container_id)
+            if (event.container_id, event.action) == (ours, "start"):
+                break
+
+    assert theirs not in seen
+
+
+async def test_without_since_the_past_is_not_told(world: EventWorld) -> None:
+    """From now on means from now on."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.docker.vanish(container_id)
+
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert "start" not in actions
+
+
+async def test_resumed_stream_tells_what_happened_between(world: EventWorld) -> None:
+    """A lost connection loses no event that Docker still has."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.docker.kill(container_id)
+        last = (await up_to(stream, container_id, "die"))[-1]
+    world.docker.vanish(container_id)
+
+    async with world.events.listen(since=last.at) as stream:
+        assert await up_to(stream, container_id, "destroy")
+
+
+async def test_resumed_stream_tells_the_very_moment_again(world: EventWorld) -> None:
+    """Rather one event twice than the other of two at one moment never."""
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker)
+        started = (await up_to(stream, container_id, "start"))[-1]
+
+    async with world.events.listen(since=started.at) as stream:
+        assert (await up_to(stream, container_id, "start"))[-1] == started
+
+
+async def test_events_are_on_the_engine_s_time(world: EventWorld) -> None:
+    """The engine's own time can be asked for, to resume from."""
+    before = await world.events.now()
+    async with world.events.listen(since=before) as stream:
+        container_id = await running(world.docker)
+        event = (await up_to(stream, container_id, "start"))[-1]
+
+    assert before <= event.at <= await world.events.now()
+
+
+async def test_trap_list_subscribe_gap(world: EventWorld) -> None:
+    """What happens once the block is entered is told, however late the first read comes."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.docker.vanish(container_id)
+        await world.docker.engine.list_containers()
+
+        assert await up_to(stream, container_id, "destroy")
+
+
+async def test_trap_stream_eof(world: EventWorld) -> None:
+    """A lost connection is an error, not a crash of anything; the next one works."""
+    began = await world.events.now()
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.cut()
+
+        await end_of(stream)
+
+    async with world.events.listen(since=began) as stream:
+        assert await up_to(stream, container_id, "start")
+
+
+async def test_end_of_a_stream_stays_the_end(world: EventWorld) -> None:
+    """Whoever asks again hears the same."""
+    async with world.events.listen(since=None) as stream:
+        world.cut()
+
+        assert str(await end_of(stream)) == str(await end_of(stream))
+
+
+async def test_events_before_the_cut_are_told(world: EventWorld) -> None:
+    """What has arrived is not lost with the connection."""
+    began = await world.events.now()
+    container_id = await running(world.docker)
+    async with world.events.listen(since=began) as stream:
+        await asyncio.sleep(0.5)  # it arrives when the real engine sends it
+        world.cut()
+
+        assert await up_to(stream, container_id, "start")
+
+
+async def test_trap_event_stream_silent(world: EventWorld) -> None:
+    """A stream that hangs while it looks connected is given up after the staleness limit."""
+    async with world.events.listen(since=None) as stream:
+        world.silence()
+        began = time.monotonic()
+
+        ended = await end_of(stream)
+
+    assert f"{STALENESS:g} s" in str(ended)
+    assert time.monotonic() - began < STALENESS + SLACK
+
+
+async def test_unreachable_engine_is_unavailable(world: EventWorld) -> None:
+    """Neither its events nor its time can be had."""
+    world.go_away()
+
+    with pytest.raises(DockerUnavailable):
+        await world.events.now()
+    for since in (None, 0.0):
+        with pytest.raises(DockerUnavailable):
+            async with world.events.listen(since=since):
+                pass
+
+
+async def test_engine_that_came_back_tells_events_again(world: EventWorld) -> None:
+    """An outage needs no restart of ours."""
+    world.go_away()
+    with pytest.raises(DockerUnavailable):
+        await world.events.now()
+    world.come_back()
+
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker)
+        assert await up_to(stream, container_id, "start")
+
+
+async def test_engine_that_accepts_no_listener_is_given_up(real: RealEvents) -> None:
+    """Entering the block has the deadline of any other call."""
+    since = await real.events.now()
+    real.silence()
+    began = time.monotonic()
+
+    with pytest.raises(DockerUnavailable):
+        async with real.events.listen(since=since):
+            pass
+
+    assert time.monotonic() - began < TIMEOUT + SLACK
+
+
+async def test_stream_outlives_the_deadline_of_calls(real: RealEvents) -> None:
+    """Events that come more often than the staleness limit keep it alive."""
+    async with real.events.listen(since=None) as stream:
+        for _ in range(3):
+            await asyncio.sleep(STALENESS / 2)
+            container_id = await created(real.docker)
+            await real.docker.engine.remove(container_id)
+        assert await up_to(stream, container_id, "destroy")
+
+
+async def test_left_streams_leave_nothing_behind(real: RealEvents) -> None:
+    """Neither a thread nor a socket, whether the stream was read, hung or cut."""
+    await real.events.now()
+    before = _open_files()
+    for spoil in (real.come_back, real.silence, real.cut):
+        for _ in range(3):
+            async with real.events.listen(since=None):
+                spoil()
+            real.come_back()
+
+    await _no_thread()
+
+    assert _open_files() <= before
+
+
+async def test_cancelled_listener_leaves_nothing_behind(real: RealEvents) -> None:
+    """Also when it was not accepted yet."""
+    since = await real.events.now()
+    before = _open_files()
+    real.silence()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3), real.events.listen(since=since):
+            pass
+    real.come_back()
+
+    await _no_thread()
+    assert _open_files() <= before
+
+
+async def _no_thread() -> None:
+    """Wait until no stream's thread is left; it has no staleness limit's time for it."""
+    async with asyncio.timeout(SLACK):
+        while any(each.name == "docker-events" for each in threading.enumerate()):  # noqa: ASYNC110 - a thread tells nobody
+            await asyncio.sleep(0.01)
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the names are enough

@@ -8,6 +8,7 @@ Connexion's own extension points can reach.
 
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from rtmanager.handlers.request_id import RequestId
 from rtmanager.handlers.strict_json import check_schema, read_object
 
 with warnings.catch_warnings():
-    # Connexion imports a test client of its own, which asks for a package that nothing here needs.
-    warnings.filterwarnings("ignore", message=r".*starlette\.testclient")
+    # Connexion imports what other libraries have deprecated: its concern, not our operators'.
+    warnings.simplefilter("ignore")
     from connexion.apps.asynchronous import AsyncApi, AsyncASGIApp
     from connexion.json_schema import Draft4RequestValidator
     from connexion.middleware import ConnexionMiddleware
@@ -61,7 +62,8 @@ def create_app(use_cases: UseCases, *, validate_responses: bool = False) -> App:
 
 def route(spec: Path, table: Mapping[str, Handler], validate_responses: bool) -> App:  # noqa: FBT001 - create_app names it
     """Return the application that answers the spec's operations by the table."""
-    _check_table(spec, table)
+    document = _load(spec)
+    _check_table(document, table)
     app = ConnexionMiddleware(
         _Operations(),
         import_name=__name__,
@@ -74,17 +76,24 @@ def route(spec: Path, table: Mapping[str, Handler], validate_responses: bool) ->
             spec_path=_SPEC_PATH, swagger_ui_path=SWAGGER_UI_PATH.rstrip("/")
         ),
     )
-    app.add_api(spec)
+    app.add_api(document)
     return app  # type: ignore[no-any-return]
 
 
-def _check_table(spec: Path, table: Mapping[str, Handler]) -> None:
+@cache
+def _load(spec: Path) -> dict[str, Any]:
+    """Read a spec; Connexion's own way is slow, and would take it for a Jinja template."""
+    document: dict[str, Any] = yaml.load(spec.read_bytes(), Loader=yaml.CSafeLoader)
+    return document
+
+
+def _check_table(spec: Mapping[str, Any], table: Mapping[str, Handler]) -> None:
     """Raise LookupError unless every operation has its handler and every handler its operation."""
-    paths = yaml.safe_load(spec.read_text(encoding="utf-8"))["paths"].values()
-    specified = {operation["operationId"] for path in paths for operation in path.values()}
+    operations_of_paths = (path.values() for path in spec["paths"].values())
+    specified = {each["operationId"] for path in operations_of_paths for each in path}
     faults = [
         *(f"{name} has no handler" for name in sorted(specified - table.keys())),
-        *(f"{name} is not in {spec.name}" for name in sorted(table.keys() - specified)),
+        *(f"{name} is not in the spec" for name in sorted(table.keys() - specified)),
     ]
     if faults:
         raise LookupError("; ".join(faults))

@@ -1,0 +1,127 @@
+import asyncio
+
+import pytest
+from structlog.typing import EventDict
+
+from rtmanager import spec_dir
+from rtmanager.handlers import operations
+from rtmanager.handlers.asgi import JsonObject, Message
+from rtmanager.handlers.call import Call
+from rtmanager.http_app import SPEC_FILE, create_app, route
+from tests.contract.caller import RUNTIMES, Caller
+from tests.unit.domain.world import World
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/nope", f"{RUNTIMES}/", f"{RUNTIMES}/g1/pause"])
+async def test_unknown_path_is_not_found(path: str, caller: Caller) -> None:
+    """A path that does not exist is 404 in the envelope."""
+    assert (await caller.get(path)).error == (404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "TRACE", "OPTIONS", "BREW"])
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/healthz", "GET, HEAD"),
+        (RUNTIMES, "GET, HEAD"),
+        (f"{RUNTIMES}/g1", "GET, HEAD"),
+        (f"{RUNTIMES}/g1/start", "POST"),
+        (f"{RUNTIMES}/g1/container", "DELETE"),
+    ],
+)
+async def test_wrong_method_is_told_the_right_ones(
+    method: str, path: str, allow: str, caller: Caller
+) -> None:
+    """A method that a path does not have is 405, with the methods that it has."""
+    answer = await caller.send(method, path)
+
+    assert answer.error == (405, "invalid_request")
+    assert answer.headers["allow"] == allow
+
+
+async def test_head_is_get_without_doing_more(caller: Caller) -> None:
+    """HEAD answers as GET does; the server leaves the body out."""
+    got, head = await caller.get(RUNTIMES), await caller.send("HEAD", RUNTIMES)
+
+    assert head.status == 200
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+async def test_defect_is_logged_once_with_its_traceback(
+    caller: Caller, world: World, log_lines: list[EventDict]
+) -> None:
+    """What the caller is not told stands in the log, with the request id, exactly once."""
+    world.manager.on("records.get", RuntimeError("out of cheese"))
+    await caller.get(f"{RUNTIMES}/g1")
+
+    assert [(line["event"], line["exc_info"]) for line in log_lines] == [("request_failed", True)]
+
+
+async def test_refusal_is_no_defect(caller: Caller, log_lines: list[EventDict]) -> None:
+    """Callers' mistakes fill no log with tracebacks."""
+    await caller.get("/nope")
+    await caller.get(f"{RUNTIMES}/g1")
+
+    assert log_lines == []
+
+
+async def test_answer_that_breaks_the_contract_is_a_defect(world: World) -> None:
+    """With response validation on, as in all these tests, a wrong answer does not get out."""
+
+    async def forget_the_status(_: Call) -> JsonObject:
+        return {"state": "ok"}
+
+    table = {**operations(world.manager.cases), "internalHealthz": forget_the_status}
+    caller = Caller(route(spec_dir() / SPEC_FILE, table, validate_responses=True))
+
+    assert (await caller.get("/healthz")).error == (500, "internal_error")
+
+
+async def test_every_answer_carries_the_request_id(caller: Caller) -> None:
+    """Errors can be found in the log by the id that came with them."""
+    name = (b"x-request-id", b"abc")
+    answers = [
+        await caller.send("GET", path, headers=[name]) for path in ("/healthz", "/nope", "/ui/")
+    ]
+
+    assert [answer.headers["x-request-id"] for answer in answers] == ["abc"] * 3
+
+
+@pytest.mark.parametrize("value", [b"", b"x" * 129, b"a\nb", b"\xff", b" ", b"caf\xe9"])
+async def test_unusable_request_id_is_replaced(value: bytes, caller: Caller) -> None:
+    """What cannot stand in a header and a log line is replaced by an id of ours."""
+    answer = await caller.send("GET", "/healthz", headers=[(b"x-request-id", value)])
+
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize(
+    "values", [[b"intruder"], [b""], [b"GM"], [b"gm", b"gm"], [b"\xff\x00"], [b"x" * 10_000]]
+)
+async def test_strange_caller_is_served_as_admin(
+    values: list[bytes], caller: Caller, world: World
+) -> None:
+    """No caller header ever fails a request; what is not known counts as the admin's."""
+    headers = [(b"x-galaxy-caller", value) for value in values]
+
+    answer = await caller.send("POST", f"{RUNTIMES}/g1/restart", headers=headers)
+
+    assert answer.error == (404, "not_found")
+    assert world.last.request.origin.source == "admin_rest"
+
+
+async def test_application_starts_and_stops_by_itself(world: World) -> None:
+    """The server's lifespan finds an application that opens nothing of its own."""
+    app = create_app(world.manager.cases)
+    events: asyncio.Queue[Message] = asyncio.Queue()
+    told: list[str] = []
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+
+    events.put_nowait({"type": "lifespan.startup"})
+    events.put_nowait({"type": "lifespan.shutdown"})
+    await app({"type": "lifespan", "state": {}}, events.get, send)
+
+    assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert world.manager.calls == []

@@ -1,0 +1,65 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rtmanager import spec_dir
+
+CONTRACT = Path(__file__).with_name("internal-openapi.structure.yaml")
+SPEC = spec_dir() / "internal-openapi.yaml"
+PROSE = {"contact", "description", "example", "examples", "externalDocs", "license", "links"}
+PROSE |= {"summary"}
+NAMING = {"parameters", "paths", "properties", "responses", "schemas"}
+
+
+def structure(node: Any, *, keys_are_names: bool = False) -> Any:
+    """Return the node without its prose; a property called `description` is no prose."""
+    if isinstance(node, Mapping):
+        return {
+            str(key): structure(value, keys_are_names=key in NAMING and not keys_are_names)
+            for key, value in node.items()
+            if keys_are_names or not (key in PROSE or str(key).startswith("x-"))
+        }
+    if isinstance(node, list):
+        return sorted(map(structure, node), key=repr)
+    return node
+
+
+def load(path: Path) -> Any:
+    """Read a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_spec_has_exactly_the_structure_of_the_contract() -> None:
+    """Prose is ours; paths, operationIds, parameters, bodies, answers and schemas are not."""
+    assert structure(load(SPEC)) == structure(load(CONTRACT))
+
+
+def test_every_operation_and_field_is_described() -> None:
+    """Swagger UI explains every operation, parameter, body, answer, schema and field."""
+    spec = load(SPEC)
+    operations = [operation for path in spec["paths"].values() for operation in path.values()]
+    parts = spec["components"]
+    fields = [field for schema in parts["schemas"].values() for field in fields_of(schema)]
+    described = [*operations, *parts["parameters"].values(), *parts["schemas"].values(), *fields]
+    described += parts["responses"].values()
+    described += [each["requestBody"] for each in operations if "requestBody" in each]
+
+    silent = [part for part in described if not part.get("description") and "$ref" not in part]
+
+    assert silent == []
+
+
+def test_every_error_code_is_explained() -> None:
+    """The table at ErrorCode names each code of its enum."""
+    schema = load(SPEC)["components"]["schemas"]["ErrorCode"]
+
+    unexplained = [code for code in schema["enum"] if f"`{code}`" not in schema["description"]]
+
+    assert unexplained == []
+
+
+def fields_of(schema: Mapping[str, Any]) -> list[Any]:
+    """Return the fields of an object schema."""
+    return list(schema.get("properties", {}).values())

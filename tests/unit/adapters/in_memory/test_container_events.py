@@ -1,0 +1,239 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
+from rtmanager.adapters.in_memory.docker_world import KEPT_EVENTS, InMemoryDocker
+from rtmanager.domain.container import (
+    GAME_ID_LABEL,
+    KIND,
+    KIND_LABEL,
+    OWNER,
+    OWNER_LABEL,
+)
+from rtmanager.domain.ports.container_engine import DockerUnavailable
+from rtmanager.domain.ports.container_events import ContainerEvent
+
+STALENESS = 60.0
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Return a clock that moves when everybody waits."""
+    return ManualClock()
+
+
+@pytest.fixture
+def docker(clock: ManualClock) -> InMemoryDocker:
+    """Return an engine."""
+    return InMemoryDocker(clock=clock)
+
+
+@pytest.fixture
+def events(docker: InMemoryDocker) -> InMemoryContainerEvents:
+    """Return its events."""
+    return InMemoryContainerEvents(docker=docker, staleness=STALENESS)
+
+
+def add(docker: InMemoryDocker, name: str = "a") -> MemoryContainer:
+    """Create a container of ours, of a game of that name."""
+    labels = {OWNER_LABEL: OWNER, KIND_LABEL: KIND, GAME_ID_LABEL: name}
+    return docker.add_foreign(name, labels=labels)
+
+
+async def all_of(stream: AsyncIterator[ContainerEvent]) -> list[str]:
+    """Return game and action of whatever comes before the stream ends."""
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for event in stream:
+            seen.append(f"{event.game_id} {event.action}")
+
+    with pytest.raises(DockerUnavailable):
+        await read()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("delays", "told"),
+    [((), []), ((0.0,), ["a start"]), ((0.0, 0.0), ["a start", "a start"]), ((7.0,), ["a start"])],
+)
+async def test_an_event_arrives_as_often_as_it_has_delays(
+    docker: InMemoryDocker,
+    events: InMemoryContainerEvents,
+    delays: Sequence[float],
+    told: list[str],
+) -> None:
+    """None drops it, two double it."""
+    events.delays = lambda _: delays
+    async with events.listen(since=None) as stream:
+        docker.run(add(docker))
+
+        assert await all_of(stream) == told
+
+
+async def test_a_delayed_event_arrives_late(
+    docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
+) -> None:
+    """It bears the time at which it happened."""
+    events.delays = lambda _: (7.0,)
+    async with events.listen(since=None) as stream:
+        docker.run(add(docker))
+        began = clock.monotonic()
+
+        event = await anext(stream)
+
+    assert clock.monotonic() - began == 7.0
+    assert event.at == await events.now() - 7.0
+
+
+async def test_events_of_different_delays_change_places(
+    docker: InMemoryDocker, events: InMemoryContainerEvents
+) -> None:
+    """So a later event can come before an earlier one."""
+    events.delays = lambda event: (5.0,) if event.action == "start" else (1.0,)
+    async with events.listen(since=None) as stream:
+        container = add(docker)
+        docker.run(container)
+        docker.crash(container.id)
+
+        assert await all_of(stream) == ["a die", "a start"]
+
+
+async def test_a_cut_loses_what_is_under_way(
+    docker: InMemoryDocker, events: InMemoryContainerEvents
+) -> None:
+    """What has not arrived never will."""
+    events.delays = lambda event: (5.0,) if event.action == "die" else (0.0,)
+    async with events.listen(since=None) as stream:
+        container = add(docker)
+        docker.run(container)
+        docker.crash(container.id)
+        events.cut()
+
+        assert await all_of(stream) == ["a start"]
+
+
+async def test_a_quiet_stream_ends_with_the_staleness_limit(
+    events: InMemoryContainerEvents, clock: ManualClock
+) -> None:
+    """Nobody can tell quiet from dead."""
+    async with events.listen(since=None) as stream:
+        assert await all_of(stream) == []
+
+    assert clock.monotonic() == STALENESS
+
+
+async def test_an_arrival_renews_the_patience(
+    docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
+) -> None:
+    """The limit counts from the last event."""
+    events.delays = lambda _: (50.0,)
+    async with events.listen(since=None) as stream:
+        docker.run(add(docker))
+        await all_of(stream)
+
+    assert clock.monotonic() == 50.0 + STALENESS
+
+
+async def test_a_silent_stream_hears_nothing_and_the_next_one_does(
+    docker: InMemoryDocker, events: InMemoryContainerEvents
+) -> None:
+    """Only the streams that were open hang."""
+    began = await events.now()
+    async with events.listen(since=None) as stream:
+        events.silence()
+        docker.run(add(docker))
+        assert await all_of(stream) == []
+
+    async with events.listen(since=began) as stream:
+        assert await all_of(stream) == ["a start"]
+
+
+async def test_an_engine_that_goes_away_ends_the_stream(
+    docker: InMemoryDocker, events: InMemoryContainerEvents
+) -> None:
+    """At the latest when patience ends."""
+    async with events.listen(since=None) as stream:
+        docker.reachable = False
+
+        assert await all_of(stream) == []
+
+
+async def test_an_exit_that_is_due_wakes_the_reader(
+    docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
+) -> None:
+    """Nobody else needs to look at the engine at that moment."""
+    image = docker.add_image("galaxy/game:1.0.0", behaviour=ImageBehaviour(exits_after=9.0))
+    container = docker.add_container(add(docker).spec, image)
+    async with events.listen(since=None) as stream:
+        docker.run(container)
+        assert (await anext(stream)).action == "start"
+
+        died = await anext(stream)
+
+    assert (died.action, clock.monotonic()) == ("die", 9.0)
+    assert died.at == await events.now()
+
+
+async def test_a_reader_that_waits_is_woken_at_once(docker: InMemoryDocker) -> None:
+    """By an event and by the end of the stream, with no time passing."""
+    docker.clock = ManualClock(auto=False)
+    events = InMemoryContainerEvents(docker=docker)
+    async with events.listen(since=None) as stream:
+        reader = asyncio.create_task(all_of(stream))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        docker.run(add(docker))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        events.cut()
+
+        assert await reader == ["a start"]
+
+    assert docker.clock.monotonic() == 0.0
+
+
+async def test_docker_forgets_old_events(
+    docker: InMemoryDocker, events: InMemoryContainerEvents
+) -> None:
+    """It keeps the last 256, so that after a long gap everything must be listed again."""
+    for number in range(KEPT_EVENTS + 1):
+        docker.run(add(docker, f"g{number}"))
+
+    async with events.listen(since=0.0) as stream:
+        told = await all_of(stream)
+
+    assert (len(told), told[0], told[-1]) == (256, "g1 start", "g256 start")
+
+
+async def test_the_past_is_in_the_order_of_time(
+    docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
+) -> None:
+    """An exit that nobody looked at is not told behind what happened after it."""
+    for name, seconds in (("late", 5.0), ("early", 3.0)):
+        behaviour = ImageBehaviour(exits_after=seconds)
+        image = docker.add_image(f"galaxy/{name}:1.0.0", behaviour=behaviour)
+        docker.run(docker.add_container(add(docker, name).spec, image))
+    clock.advance(10.0)
+    other = add(docker, "other")
+    docker.vanish(other.id)
+
+    async with events.listen(since=0.0) as stream:
+        told = await all_of(stream)
+
+    assert told[-3:] == ["early die", "late die", "other destroy"]
+
+
+async def test_streams_that_were_left_are_not_told(
+    docker: InMemoryDocker, events: InMemoryContainerEvents
+) -> None:
+    """A left block leaves nothing behind."""
+    async with events.listen(since=None):
+        pass
+
+    assert docker.listeners == []
+    events.cut()

@@ -29,6 +29,9 @@ from rtmanager.domain.ports.container_engine import ContainerEngine
 from rtmanager.domain.ports.state_directories import StateDirectories
 from rtmanager.domain.runtime import RuntimeRecord, running_record
 
+_HOPELESS = {ContainerStatus.DEAD, ContainerStatus.REMOVING}
+"""States of a container that Docker can do nothing with any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplaceContainer:
@@ -85,17 +88,24 @@ class ReplaceContainer:
             await self.directories.prepare(run.operation.game_id, uid=uid, gid=gid)
         return spec
 
-    async def _clear_the_way(self, run: OperationRun) -> EngineContainer | None:
+    async def _clear_the_way(self, run: OperationRun) -> ContainerDetails | None:
         """Return the predecessor; remove every other container of ours for this game."""
         async with run.step("find_predecessor") as note:
             ours = await self.engine.containers_of(run.operation.game_id)
-            predecessor = next((each for each in ours if _can_be_parked(each, run)), None)
+            predecessor = await self._predecessor(run)
             note.text = predecessor.id[:12] if predecessor else "none"
-        for stale in (each for each in ours if each is not predecessor):
+        for stale in (each for each in ours if predecessor is None or each.id != predecessor.id):
             async with run.step("remove_stale_container", touches=True) as note:
                 note.text = stale.name
                 await self.engine.remove(stale.id)
         return predecessor
+
+    async def _predecessor(self, run: OperationRun) -> ContainerDetails | None:
+        """Return the record's container, inspected: the state in Docker's list lags behind."""
+        if run.container_id is None:
+            return None
+        seen = await self.engine.inspect(run.container_id)
+        return seen if seen is not None and seen.status not in _HOPELESS else None
 
     async def _park(self, run: OperationRun, predecessor: EngineContainer) -> None:
         run.predecessor_ran = predecessor.is_running
@@ -174,9 +184,3 @@ class ReplaceContainer:
             at=run.clock.now(),
             fence=run.fence,
         )
-
-
-def _can_be_parked(container: EngineContainer, run: OperationRun) -> bool:
-    """Tell whether this is the record's container and Docker can still do something with it."""
-    hopeless = {ContainerStatus.DEAD, ContainerStatus.REMOVING}
-    return container.id == run.container_id and container.status not in hopeless

@@ -1,8 +1,9 @@
 """Settling an operation whose process died, from what Docker shows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rtmanager.domain.container import parked_name
+from rtmanager.domain.container import ContainerDetails, ContainerId, parked_name
 from rtmanager.domain.errors import InternalError
 from rtmanager.domain.lifecycle.leftovers import remove_leftovers
 from rtmanager.domain.lifecycle.operation_run import OperationRun
@@ -68,12 +69,20 @@ class SettleOperation:
 
     async def _started(self, run: OperationRun) -> RuntimeRecord | None:
         ours = await self.engine.containers_of(run.operation.game_id)
-        new = next((each for each in ours if each.fence == run.fence and each.is_running), None)
+        new = await self._seen_running(each.id for each in ours if each.fence == run.fence)
         if new is None:
             return None
         parked = parked_name(run.operation.game_id, run.fence)
         run.leftovers.extend(each.id for each in ours if each.name == parked)
         return self.replace.started(run, new.id, new.image_ref or "", new.image_id)
+
+    async def _seen_running(self, candidates: Iterable[ContainerId]) -> ContainerDetails | None:
+        """Return the first that runs, inspected: the state in Docker's list lags behind."""
+        for candidate in candidates:
+            seen = await self.engine.inspect(candidate)
+            if seen is not None and seen.is_running:
+                return seen
+        return None
 
     async def _cleaned_up(self, run: OperationRun) -> RuntimeRecord | None:
         if run.record is None or await self.engine.containers_of(run.operation.game_id):

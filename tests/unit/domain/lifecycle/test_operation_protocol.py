@@ -78,8 +78,8 @@ async def test_failed_replacement_gives_id_name_and_life_back(running: World) ->
     assert running.last.details["exit_code"] == 3
     assert [step.name for step in running.last.steps][-3:] == [
         "remove_new_container",
-        "unpark_predecessor",
         "start_predecessor",
+        "unpark_predecessor",
     ]
 
 

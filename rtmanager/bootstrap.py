@@ -1,19 +1,20 @@
 """The composition root: from settings to the assembled service; the only importer of adapters.
 
-Assembling does no I/O. Opening does, in the order in which a fault is most useful to an operator,
-and closing goes the other way.
+Assembling does no I/O. The neighbours are listed in the order in which they are opened, so that
+the first fault that an operator reads is the one to mend first.
 """
 
-import logging
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
 
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.engine import DockerContainerEngine
+from rtmanager.adapters.docker.events import DockerContainerEvents
 from rtmanager.adapters.engine_http.engine_probe import HttpEngineProbe
 from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
+from rtmanager.adapters.postgres.health_log import PostgresHealthLog
+from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import MigrationReport
 from rtmanager.adapters.postgres.migrate import migrate as migrate_schema
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
@@ -24,108 +25,83 @@ from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
-from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
 from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
+from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy
+from rtmanager.service import Neighbour, Service, StartupError, or_startup_error
+from rtmanager.workers.docker_event_watcher import DockerEventWatcher
+from rtmanager.workers.schedule import schedule
+from rtmanager.workers.supervisor import Supervisor
 
-logger = logging.getLogger(__name__)
+__all__ = ["Service", "StartupError", "assemble", "engine_policy", "migrate"]
 
-T = TypeVar("T")
-
-
-class StartupError(Exception):
-    """The service cannot start; the message is one line that says what to do."""
+_POSTGRES = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
+_REDIS = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
+_DOCKER = "check RTMANAGER_DOCKER_HOST and that the Docker engine runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
+class _Connections:
     """What has connections to be opened and closed."""
 
+    settings: Settings
     pool: PostgresPool
     redis: RedisClient
     leases: RedisGameLeases
+    docker: DockerClient
     engine: DockerContainerEngine
     probe: HttpEngineProbe
 
+    async def open_postgres(self) -> None:
+        await migrate_schema(_dsn(self.settings))
+        await self.pool.open()
+        await self.pool.ping()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """The assembled service. Its use cases work while it is open."""
+    async def close_redis(self) -> None:
+        await self.leases.close()
+        await self.redis.close()
 
-    settings: Settings
-    resources: Resources
-    use_cases: UseCases
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        """Connect to everything, in order, for the block; then let operations end and close.
-
-        Raises StartupError when something is missing.
-        """
-        async with AsyncExitStack() as stack:
-            await self._open_postgres(stack)
-            await self._open_redis(stack)
-            await self._open_docker(stack)
-            stack.push_async_callback(self._drain)
-            yield
-
-    async def _open_postgres(self, stack: AsyncExitStack) -> None:
-        dsn = self.settings.postgres_primary_dsn.get_secret_value()
-        advice = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
-        report = await _or_startup_error(migrate_schema(dsn), advice)
-        logger.info("schema is up to date", extra={"version": report.to_version})
-        stack.push_async_callback(self.resources.pool.close)
-        await self.resources.pool.open()
-        await _or_startup_error(self.resources.pool.ping(), advice)
-
-    async def _open_redis(self, stack: AsyncExitStack) -> None:
-        stack.push_async_callback(self.resources.redis.close)
-        stack.push_async_callback(self.resources.leases.close)
-        advice = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
-        await _or_startup_error(self.resources.redis.ping(), advice)
-
-    async def _open_docker(self, stack: AsyncExitStack) -> None:
-        stack.push_async_callback(self.resources.engine.aclose)
-        stack.push_async_callback(self.resources.probe.aclose)
-        advice = "check RTMANAGER_DOCKER_HOST and that the Docker engine runs"
-        await _or_startup_error(self.resources.engine.ping(), advice)
+    async def open_docker(self) -> None:
+        await self.engine.ping()
         network = self.settings.docker_network
-        if not await _or_startup_error(self.resources.engine.network_exists(), advice):
+        if not await self.engine.network_exists():
             raise StartupError(
                 f"the Docker network {network} does not exist; make it with "
                 f"`docker network create {network}` or set RTMANAGER_DOCKER_NETWORK"
             )
 
-    async def _drain(self) -> None:
-        cut = await self.use_cases.protocol.in_flight.drain(self.settings.shutdown_timeout)
-        if cut:
-            logger.warning("operations cut off at shutdown, settled at the next start: %d", cut)
+    async def close_docker(self) -> None:
+        await self.probe.aclose()
+        await self.engine.aclose()
+
+    def neighbours(self) -> Sequence[Neighbour]:
+        return [
+            Neighbour(self.open_postgres, self.pool.close, _POSTGRES),
+            Neighbour(self.redis.ping, self.close_redis, _REDIS),
+            Neighbour(self.open_docker, self.close_docker, _DOCKER),
+        ]
 
 
 def assemble(settings: Settings) -> Service:
     """Build the service on its real adapters; nothing is opened yet."""
-    resources = _resources(settings)
-    ports = Ports(
-        records=PostgresRuntimeRecords(resources.pool),
-        journal=PostgresOperationJournal(resources.pool),
-        leases=resources.leases,
-        engine=resources.engine,
-        probe=resources.probe,
-        directories=FilesystemStateDirectories(
-            str(settings.game_state_root), mode=settings.game_state_dir_mode
-        ),
-        clock=SystemClock(),
-    )
+    connections = _connections(settings)
+    ports = _ports(settings, connections)
     use_cases = UseCases.assemble(ports, engine_policy(settings))
-    return Service(settings=settings, resources=resources, use_cases=use_cases)
+    cycles = Cycles.assemble(
+        ports, PostgresHealthLog(connections.pool), use_cases, supervision_policy(settings)
+    )
+    return Service(
+        settings=settings,
+        neighbours=connections.neighbours(),
+        use_cases=use_cases,
+        cycles=cycles,
+        supervisor=_supervisor(settings, connections, cycles),
+    )
 
 
 async def migrate(settings: Settings) -> MigrationReport:
     """Bring the database schema up to date; raises StartupError."""
-    return await _or_startup_error(
-        migrate_schema(settings.postgres_primary_dsn.get_secret_value()),
-        "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs",
-    )
+    return await or_startup_error(migrate_schema(_dsn(settings)), _POSTGRES)
 
 
 def engine_policy(settings: Settings) -> EnginePolicy:
@@ -150,7 +126,19 @@ def engine_policy(settings: Settings) -> EnginePolicy:
     )
 
 
-def _resources(settings: Settings) -> Resources:
+def supervision_policy(settings: Settings) -> SupervisionPolicy:
+    """Return what the settings say about supervision."""
+    return SupervisionPolicy(
+        probe_threshold=settings.probe_failures_threshold,
+        retention=timedelta(days=settings.container_retention_days),
+    )
+
+
+def _dsn(settings: Settings) -> str:
+    return settings.postgres_primary_dsn.get_secret_value()
+
+
+def _connections(settings: Settings) -> _Connections:
     password = settings.redis_password
     redis = RedisClient(
         settings.redis_master_addr.host,
@@ -162,25 +150,52 @@ def _resources(settings: Settings) -> Resources:
         timeout=settings.docker_timeout,
         pull_stall=settings.pull_stall_timeout,
     )
-    config_file = settings.docker_config_file
-    return Resources(
-        pool=PostgresPool(
-            settings.postgres_primary_dsn.get_secret_value(), size=settings.postgres_pool_size
-        ),
+    return _Connections(
+        settings=settings,
+        pool=PostgresPool(_dsn(settings), size=settings.postgres_pool_size),
         redis=redis,
         leases=RedisGameLeases(redis, ttl=settings.game_lease_ttl_seconds),
-        engine=DockerContainerEngine(
-            docker,
-            network=settings.docker_network,
-            start_concurrency=settings.docker_start_concurrency,
-            docker_config_file=str(config_file) if config_file else None,
-        ),
+        docker=docker,
+        engine=_engine(settings, docker),
         probe=HttpEngineProbe(timeout=settings.probe_timeout),
     )
 
 
-async def _or_startup_error(work: Awaitable[T], advice: str) -> T:
-    try:
-        return await work
-    except RuntimeManagerError as error:
-        raise StartupError(f"{error.message}; {advice}") from error
+def _engine(settings: Settings, docker: DockerClient) -> DockerContainerEngine:
+    config_file = settings.docker_config_file
+    return DockerContainerEngine(
+        docker,
+        network=settings.docker_network,
+        start_concurrency=settings.docker_start_concurrency,
+        docker_config_file=str(config_file) if config_file else None,
+    )
+
+
+def _ports(settings: Settings, connections: _Connections) -> Ports:
+    return Ports(
+        records=PostgresRuntimeRecords(connections.pool),
+        journal=PostgresOperationJournal(connections.pool),
+        leases=connections.leases,
+        engine=connections.engine,
+        probe=connections.probe,
+        directories=FilesystemStateDirectories(
+            str(settings.game_state_root), mode=settings.game_state_dir_mode
+        ),
+        clock=SystemClock(),
+    )
+
+
+def _supervisor(settings: Settings, connections: _Connections, cycles: Cycles) -> Supervisor:
+    clock = SystemClock()
+    watcher = DockerEventWatcher(
+        events=DockerContainerEvents(connections.docker),
+        record=cycles.record_event,
+        catch_up=cycles.reconcile_sentence,
+        clock=clock,
+    )
+    periodic = schedule(cycles, settings, clock)
+    return Supervisor(
+        leadership=PostgresLeadership(_dsn(settings)),
+        workers=[(watcher.status.name, watcher.run), *((each.name, each.run) for each in periodic)],
+        clock=clock,
+    )

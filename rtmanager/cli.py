@@ -176,7 +176,7 @@ def _settings(environment: Mapping[str, str]) -> Settings:
 
 @contextmanager
 def _start_up_faults_in_plain_words() -> Iterator[None]:
-    from rtmanager.bootstrap import StartupError  # noqa: PLC0415 - see the module's docstring
+    from rtmanager.service import StartupError  # noqa: PLC0415 - see the module's docstring
 
     try:
         yield

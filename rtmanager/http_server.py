@@ -68,16 +68,20 @@ def http_server(
 
 
 @contextmanager
-def stopped_by_signals(server: HttpServer) -> Iterator[None]:
+def stopped_by_signals(
+    server: HttpServer, on_stop: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Let SIGTERM and SIGINT end the block in good order; a second one ends the process at once.
 
-    While the server runs it finishes its requests first; a start-up is cancelled.
+    While the server runs it finishes its requests first; a start-up is cancelled. `on_stop` is
+    called at the first signal.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     stopping = False
 
     def stop() -> None:
+        on_stop()
         if server.started:
             server.should_exit = True
         elif task is not None:

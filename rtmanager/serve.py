@@ -9,10 +9,10 @@ import structlog
 from uvicorn.loops.auto import auto_loop_factory
 
 from rtmanager import __version__, bootstrap
-from rtmanager.bootstrap import StartupError
 from rtmanager.config import Address, Settings
 from rtmanager.http_app import create_app
 from rtmanager.http_server import HttpServer, bind, http_server, stopped_by_signals
+from rtmanager.service import ShutdownDeadline, StartupError
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.traces import exported_traces
 
@@ -47,8 +47,9 @@ async def serve(settings: Settings, announce: Announce = _say_nothing) -> None:
 
         service = bootstrap.assemble(settings)
         server = http_server(create_app(service.use_cases), settings.shutdown_timeout, on_started)
-        with stopped_by_signals(server):
-            async with service.open():
+        deadline = ShutdownDeadline(settings.shutdown_timeout)
+        with stopped_by_signals(server, deadline.begin):
+            async with service.open(deadline):
                 await _answer_requests(server, listener)
     log.info("stopped")
 

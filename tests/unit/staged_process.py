@@ -16,6 +16,7 @@ import rtmanager
 from rtmanager.cli import main
 from rtmanager.dev import environment
 from rtmanager.dev.errors import SetUpError
+from rtmanager.service import StartupError
 
 FAULT = os.environ.get("STAGE_FAULT")
 
@@ -26,17 +27,13 @@ def say(what: str) -> None:
     sys.stdout.flush()
 
 
-class StartupError(Exception):
-    """Stands in for the error of the composition root."""
-
-
 class Service:
     """A service that only says what is done to it."""
 
     use_cases = None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
+    async def open(self, _deadline: object) -> AsyncIterator[None]:
         """Open nothing, or fail as a missing neighbour makes it fail."""
         if FAULT == "service":
             raise StartupError("Postgres cannot be reached; is it running?")
@@ -105,7 +102,6 @@ def plant(name: str, **members: object) -> None:
 if __name__ == "__main__":
     plant(
         "bootstrap",
-        StartupError=StartupError,
         migrate=migrate,
         assemble=lambda _settings: Service(),
     )

@@ -1,0 +1,96 @@
+"""The assembled service: what it consists of, how it opens and how it closes."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rtmanager.config import Settings
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.lifecycle.use_cases import UseCases
+from rtmanager.domain.supervision.cycles import Cycles
+from rtmanager.workers.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is one line that says what to do."""
+
+
+class ShutdownDeadline:
+    """One limit for everything that a shutdown waits for: requests first, then operations."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """Let the time run from now on; a second call changes nothing."""
+        self._began = self._began or time.monotonic()
+
+    def left(self) -> float:
+        """Return the seconds that are left, never less than zero."""
+        self.begin()
+        return max(0.0, self._limit - (time.monotonic() - (self._began or 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Something that the service connects to: how to open and close it, what to do without it.
+
+    `close` is called even when `open` failed half way, and must not mind.
+    """
+
+    open: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The assembled service. Its use cases and workers work while it is open."""
+
+    settings: Settings
+    neighbours: Sequence[Neighbour]
+    use_cases: UseCases
+    cycles: Cycles
+    supervisor: Supervisor
+
+    @asynccontextmanager
+    async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
+        """Connect, reconcile once and start the workers for the block; then the way back.
+
+        On the way back workers stop first, then operations get until the deadline to end, then what
+        they needed is closed. Raises StartupError when something is missing.
+        """
+        async with AsyncExitStack() as stack:
+            for neighbour in self.neighbours:
+                stack.push_async_callback(neighbour.close)
+                await or_startup_error(neighbour.open(), neighbour.advice)
+            stack.push_async_callback(self._drain, deadline)
+            await self._reconcile()
+            await stack.enter_async_context(self.supervisor.running())
+            yield
+
+    async def _reconcile(self) -> None:
+        advice = "see the log lines above, and start again when what is named is back"
+        found = await or_startup_error(self.cycles.reconcile.run(), advice)
+        logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
+
+    async def _drain(self, deadline: ShutdownDeadline) -> None:
+        cut = await self.use_cases.protocol.in_flight.drain(deadline.left())
+        if cut:
+            logger.warning("operations cut off at shutdown, to be settled: %d", cut)
+
+
+async def or_startup_error(work: Awaitable[T], advice: str) -> T:
+    """Await `work`; what it misses is a StartupError with advice."""
+    try:
+        return await work
+    except RuntimeManagerError as error:
+        raise StartupError(f"{error.message}; {advice}") from error

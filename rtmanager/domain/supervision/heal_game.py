@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
-from rtmanager.domain.container import ContainerId
+from rtmanager.domain.container import ContainerId, container_name
 from rtmanager.domain.errors import Conflict, InternalError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.lifecycle.carry_out import Effect
@@ -25,6 +25,7 @@ MOST_ROUNDS = 8
 
 _KINDS = {
     DriftKind.ADOPT: OperationKind.RECONCILE_ADOPT,
+    DriftKind.MISNAMED: OperationKind.RECONCILE_ADOPT,
     DriftKind.DISPOSE: OperationKind.RECONCILE_DISPOSE,
     DriftKind.OBSERVED_EXIT: OperationKind.RECONCILE_OBSERVED_EXIT,
     DriftKind.STALE_CONTAINER: OperationKind.RECONCILE_DISPOSE,
@@ -64,10 +65,13 @@ class HealGame:
         return healed
 
     async def _look(self, game_id: GameId) -> GameView:
+        """Look at everything afresh; inspected, because the state in Docker's list lags behind."""
+        engine = self.protocol.engine
+        ours = [await engine.inspect(each.id) for each in await engine.containers_of(game_id)]
         return GameView(
             game_id=game_id,
             record=await self.protocol.records.get(game_id),
-            containers=await self.protocol.engine.containers_of(game_id),
+            containers=[seen for seen in ours if seen is not None],
             open_operation=await self.protocol.journal.open_operation(game_id),
         )
 
@@ -87,6 +91,8 @@ class HealGame:
         match drift.kind:
             case DriftKind.ADOPT:
                 return partial(self._adopt, drift.container_id)
+            case DriftKind.MISNAMED:
+                return partial(self._rename, drift.container_id)
             case DriftKind.STALE_CONTAINER:
                 return partial(self._remove, drift.container_id)
             case _:
@@ -103,6 +109,18 @@ class HealGame:
                 raise Conflict("the engine stopped running before it could be adopted")
         await self._note_loss(run)
         return self.replace.adopted(run, seen)
+
+    async def _rename(
+        self, container_id: ContainerId | None, run: OperationRun
+    ) -> RuntimeRecord | None:
+        """Give the record's container its name back, under which others reach the engine."""
+        if container_id is None:
+            raise InternalError
+        async with run.step("rename_container", touches=True) as note:
+            note.text = container_id[:12]
+            name = container_name(run.operation.game_id)
+            await self.replace.actions.rename(container_id, name)
+        return run.record
 
     async def _observe_loss(self, run: OperationRun) -> RuntimeRecord | None:
         """Write down that the record's engine has exited or vanished."""

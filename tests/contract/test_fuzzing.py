@@ -1,0 +1,87 @@
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
+from schemathesis.core.parameters import ParameterLocation
+
+from tests.contract import fuzzing
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what the fuzzing process is told."""
+    monkeypatch.setenv(fuzzing.REGISTRY_VARIABLE, "127.0.0.1:5000")
+    monkeypatch.setenv(fuzzing.GAMES_VARIABLE, "fuzz")
+
+
+def accepted() -> Failure:
+    """Return the failure of wrong data that was accepted."""
+    return AcceptedNegativeData(operation="x", message="", status_code=200, expected_statuses=[])
+
+
+def case(*negative: ParameterLocation, caller: str = "lobby", body: Any = None) -> Any:
+    """Return a generated request that is wrong at these places."""
+    meta = SimpleNamespace(is_negative_at=negative.__contains__)
+    return SimpleNamespace(meta=meta, headers={fuzzing.CALLER: caller}, body=body)
+
+
+def response(status: int, code: str) -> Any:
+    """Return an error answer."""
+    return SimpleNamespace(
+        status_code=status, content=json.dumps({"error": {"code": code, "message": ""}}).encode()
+    )
+
+
+def test_unknown_caller_alone_is_overlooked() -> None:
+    """The one wrong thing that is accepted on purpose."""
+    assert fuzzing.is_unknown_caller(accepted(), case(ParameterLocation.HEADER))
+
+
+@pytest.mark.parametrize("place", [ParameterLocation.BODY, ParameterLocation.QUERY])
+def test_unknown_caller_hides_nothing_else(place: ParameterLocation) -> None:
+    """A wrong body or query that is accepted stays a failure, whoever calls."""
+    wrong = case(ParameterLocation.HEADER, place)
+
+    assert not fuzzing.is_unknown_caller(accepted(), wrong)
+
+
+def test_known_caller_is_no_excuse() -> None:
+    """Other failures of known callers stay failures."""
+    known = case(ParameterLocation.HEADER, caller="gm")
+
+    assert not fuzzing.is_unknown_caller(accepted(), known)
+
+
+def test_other_failures_of_unknown_callers_stay() -> None:
+    """A server error is a failure, whoever calls."""
+    error = ServerError(operation="x", status_code=500)
+
+    assert not fuzzing.is_unknown_caller(error, case(ParameterLocation.HEADER))
+
+
+@pytest.mark.parametrize(
+    ("reference", "status", "code", "overlooked"),
+    [
+        ("127.0.0.1:5000/missing/a:1.4.1", 500, "image_pull_failed", True),
+        ("127.0.0.1:5000/missing/a:1.4.1", 500, "internal_error", False),
+        ("127.0.0.1:5000/missing/a:1.4.1", 503, "docker_unavailable", False),
+        ("galaxy/game:1.4.7", 500, "image_pull_failed", False),
+        ("galaxy/game:1.4.7", 500, "container_start_failed", False),
+    ],
+)
+def test_only_a_missing_generated_image_is_overlooked(
+    reference: str, status: int, code: str, *, overlooked: bool
+) -> None:
+    """A 500 is overlooked only if a generated image is what could not be pulled."""
+    error = ServerError(operation="x", status_code=status)
+    sent = case(body={"image_ref": reference})
+
+    assert fuzzing.is_missing_image(error, sent, response(status, code)) is overlooked
+
+
+@pytest.mark.parametrize("text", ["", "\ud800", "docker.io/library/nginx", "galaxy/game:1.4.7"])
+def test_no_generated_reference_leaves_this_machine(text: str) -> None:
+    """Whatever was generated, the registry that is asked is the test's own."""
+    assert fuzzing.missing_image(text).startswith("127.0.0.1:5000/missing/")

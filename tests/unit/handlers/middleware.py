@@ -1,0 +1,43 @@
+"""An application behind a middleware that remembers the request as it arrived there."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rtmanager.handlers.asgi import Header, Message, Receive, Scope, Send, send_json
+
+
+def request(*headers: Header, **parts: Any) -> dict[str, Any]:
+    """Return a GET request."""
+    return {"type": "http", "method": "GET", "path": "/", "headers": list(headers), **parts}
+
+
+async def receive() -> Message:
+    """Receive an empty body."""
+    return {"type": "http.request"}
+
+
+@dataclass
+class Behind:
+    """Answers 200, or raises, and remembers."""
+
+    error: Exception | None = None
+    answers_first: bool = False
+    arrived: Scope = field(default_factory=dict)
+    sent: list[Message] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        self.arrived = scope
+        if self.error is None or self.answers_first:
+            await send_json(send, 200, {})
+        if self.error is not None:
+            raise self.error
+
+    async def send(self, message: Message) -> None:
+        """Remember what was sent."""
+        self.sent.append(message)
+
+    @property
+    def status(self) -> int:
+        """The status that was sent."""
+        status: int = self.sent[0]["status"]
+        return status

@@ -8,6 +8,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
 from tests.acceptance.stage import Stage, new_game, remove_containers
 from tests.services.running_service import RunningService
 
@@ -83,3 +84,34 @@ def game(docker_api: Any) -> Iterator[str]:
     name = new_game()
     yield name
     remove_containers(docker_api, {"label": f"com.galaxy.game_id={name}"})
+
+
+@pytest.fixture(scope="module")
+def all_proxies(
+    settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxies]:
+    """Return the proxies; everything passes."""
+    made = Proxies(settings, tmp_path_factory.mktemp("sockets"))
+    with ExitStack() as stack:
+        for proxy in made:
+            stack.enter_context(proxy)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def proxied_stage(new_stage: StageMaker, all_proxies: Proxies) -> Stage:
+    """Return a service that reaches everything through a proxy."""
+    return new_stage(
+        postgres_primary_dsn=all_proxies.dsn,
+        redis_master_addr=all_proxies.redis.address,
+        docker_host=all_proxies.docker_host,
+        docker_timeout=f"{DOCKER_TIMEOUT:g}s",
+    )
+
+
+@pytest.fixture
+def proxies(all_proxies: Proxies) -> Iterator[Proxies]:
+    """Return the proxies of the proxied stage; after the test everything passes again."""
+    yield all_proxies
+    for proxy in all_proxies:
+        proxy.pass_on()

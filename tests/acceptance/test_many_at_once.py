@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_hundred_equal_starts_make_one_container(stage: Stage, game: str) -> N
 
 def test_thirty_games_at_once_all_run(stage: Stage, games: list[str]) -> None:
     """Different games do not hinder each other, however slow the host is."""
-    answers = at_once([lambda game=game: stage.start(game) for game in games])
+    answers = at_once([partial(stage.start, game) for game in games])
     containers = {ok(answer)["current_container_id"] for answer in answers}
     listed = {each["Id"] for game in games for each in stage.containers(game)}
 

@@ -217,8 +217,6 @@ def test_unusable_state_directory_is_a_fault_of_the_configuration(
 
 def _write_much_more(stage: Stage, container: str) -> None:
     """Let the engine write in a moment what would take it half a minute."""
-    command = (
-        "yes turn 42: the fleet is still on its way to the outer rim | head -n 400000 >/proc/1/fd/1"
-    )
+    command = "yes turn 42: the fleet is still on its way | head -n 600000 >/proc/1/fd/1"
     made = stage.docker.exec_create(container, ["sh", "-c", command])
     stage.docker.exec_start(made["Id"])

@@ -122,11 +122,11 @@ class DockerContainerEngine:
         )
         return ContainerId(answer["Id"])
 
-    async def start(self, container_id: ContainerId) -> None:
+    async def start(self, container: str) -> None:
         """Start the container when it is its turn."""
         await self._starts.run(
             lambda: self._client.call(
-                lambda api: api.start(container_id), lane=Lane.START, refused=errors.start_refused
+                lambda api: api.start(container), lane=Lane.START, refused=errors.start_refused
             )
         )
 
@@ -138,9 +138,9 @@ class DockerContainerEngine:
             deadline=grace + self._client.timeout,
         )
 
-    async def rename(self, container_id: ContainerId, name: str) -> None:
+    async def rename(self, container: str, name: str) -> None:
         """Rename the container."""
-        await self._client.call(lambda api: api.rename(container_id, name), lane=Lane.CHANGE)
+        await self._client.call(lambda api: api.rename(container, name), lane=Lane.CHANGE)
 
     async def remove(self, container_id: ContainerId) -> None:
         """Remove the container and wait until it is gone, as long as one call may last."""

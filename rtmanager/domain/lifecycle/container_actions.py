@@ -42,10 +42,13 @@ class ContainerActions:
                 raise
         return created
 
-    async def start(self, container_id: ContainerId) -> None:
-        """Start the container; raise ContainerStartFailed with its last words when it can't."""
+    async def start(self, container_id: ContainerId, *, known_as: str | None = None) -> None:
+        """Start the container; raise ContainerStartFailed with its last words when it can't.
+
+        With `known_as` only if it has that name when the call arrives.
+        """
         try:
-            await self.engine.start(container_id)
+            await self.engine.start(known_as or container_id)
         except (EngineRefused, DockerUnavailable, ContainerStartFailed) as error:
             seen = await self.engine.inspect(container_id)
             if seen is None:
@@ -68,10 +71,12 @@ class ContainerActions:
             return await self._stopped_after_all(container_id, error)
         return await self.engine.inspect(container_id)
 
-    async def rename(self, container_id: ContainerId, name: str) -> None:
-        """Rename the container, or find it renamed."""
+    async def rename(
+        self, container_id: ContainerId, name: str, *, known_as: str | None = None
+    ) -> None:
+        """Rename the container, or find it renamed; `known_as` as in `start`."""
         await self._surely(
-            self.engine.rename(container_id, name),
+            self.engine.rename(known_as or container_id, name),
             lambda: self._is_named(container_id, name),
         )
 

@@ -47,38 +47,53 @@ class Recovery:
         """
         run.events.clear()  # what the effect had to tell is void
         ours = await self.engine.containers_of(run.operation.game_id)
-        await self._remove_new(run, ours)
-        await self._unpark(run, ours)
-        seen = await self._revived(run, await self._predecessor(run))
-        return self._aftermath(run, seen)
-
-    async def _remove_new(self, run: OperationRun, ours: Sequence[EngineContainer]) -> None:
-        for new in (each for each in ours if each.fence == run.fence):
-            async with run.step("remove_new_container", touches=True):
-                await self.engine.remove(new.id)
-
-    async def _unpark(self, run: OperationRun, ours: Sequence[EngineContainer]) -> None:
-        game_id = run.operation.game_id
-        for parked in (each for each in ours if each.name == parked_name(game_id, run.fence)):
-            async with run.step("unpark_predecessor", touches=True):
-                await self.actions.rename(parked.id, container_name(game_id))
+        old = await self._predecessor(run)
+        await self._clear_the_way_back(run, ours, old)
+        if old is not None:
+            await self._bring_back(run, old)
+        return self._aftermath(run, await self._predecessor(run))
 
     async def _predecessor(self, run: OperationRun) -> ContainerDetails | None:
         return await self.engine.inspect(run.container_id) if run.container_id else None
 
-    async def _revived(
-        self, run: OperationRun, seen: ContainerDetails | None
-    ) -> ContainerDetails | None:
-        """Start the predecessor again if it should run; tell how it is then."""
-        if seen is None or seen.is_running or not _ran_before(run):
-            return seen
+    async def _clear_the_way_back(
+        self, run: OperationRun, ours: Sequence[EngineContainer], old: ContainerDetails | None
+    ) -> None:
+        """Remove what the operation made, and whatever else of ours has the predecessor's name."""
+        name = container_name(run.operation.game_id)
+        for each in ours:
+            usurps = old is not None and each.id != old.id and each.name == name
+            if each.fence == run.fence or usurps:
+                async with run.step("remove_new_container", touches=True):
+                    await self.engine.remove(each.id)
+
+    async def _bring_back(self, run: OperationRun, old: ContainerDetails) -> None:
+        """Start the predecessor if it should run, and give it its name back.
+
+        Docker knows no leases: a call that was sent before the lease was lost may arrive long after
+        others have settled this operation and begun another. So the predecessor is changed under
+        the name that only this operation gives it: once it has its own name back, a late start or
+        rename finds no container, and never starts the old engine beside a new one.
+        """
+        name, parked = container_name(run.operation.game_id), _parked_name(run)
+        revive = not old.is_running and _ran_before(run)
+        if revive and old.name != parked:
+            async with run.step("park_predecessor", touches=True):
+                await self.actions.rename(old.id, parked)
+        runs_again = revive and await self._revived(run, old)
+        if revive or old.name != name:
+            async with run.step("unpark_predecessor", touches=True):
+                await self.actions.rename(old.id, name, known_as=parked if revive else old.name)
+        if runs_again:
+            run.endpoint_is_back(run.clock.monotonic())
+
+    async def _revived(self, run: OperationRun, old: ContainerDetails) -> bool:
         try:
             async with run.step("start_predecessor", touches=True):
-                await self.actions.start(seen.id)
+                await self.actions.start(old.id, known_as=_parked_name(run))
         except (ContainerStartFailed, EngineRefused):
-            return await self.engine.inspect(seen.id)  # the step tells why; the record the truth
-        run.endpoint_is_back(run.clock.monotonic())
-        return await self.engine.inspect(seen.id)
+            return False  # the step tells why; the record will tell the truth
+        return True
 
     def _aftermath(self, run: OperationRun, seen: ContainerDetails | None) -> Aftermath:
         if run.record is None:
@@ -89,6 +104,10 @@ class Recovery:
             run.events.append(event)
         record = as_observed(run.record, seen, fence=run.fence, at=at)
         return Aftermath(record, _sentence(run.record, record))
+
+
+def _parked_name(run: OperationRun) -> str:
+    return parked_name(run.operation.game_id, run.fence)
 
 
 def _ran_before(run: OperationRun) -> bool:

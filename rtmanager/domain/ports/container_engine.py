@@ -98,8 +98,10 @@ class ContainerEngine(Protocol):
         not accept the configuration (limits, mounts, image).
         """
 
-    async def start(self, container_id: ContainerId) -> None:
+    async def start(self, container: str) -> None:
         """Start the container; no-op when it runs. Queued: only a few start at once.
+
+        `container` is its id or its name; a name means whichever container has it at that moment.
 
         Raises ContainerStartFailed when the engine could not start it, ContainerGone.
         """
@@ -110,8 +112,11 @@ class ContainerEngine(Protocol):
         Raises ContainerGone.
         """
 
-    async def rename(self, container_id: ContainerId, name: str) -> None:
-        """Rename the container. Raises ContainerGone, ContainerNameInUse."""
+    async def rename(self, container: str, name: str) -> None:
+        """Rename the container, given by id or name as in `start`.
+
+        Raises ContainerGone, ContainerNameInUse.
+        """
 
     async def remove(self, container_id: ContainerId) -> None:
         """Remove the container, running or not, and wait (bounded) until it is really gone.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rtmanager.domain.errors import InternalError, NotFound
+from rtmanager.domain.errors import Conflict, InternalError, NotFound
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.lifecycle.container_actions import ContainerActions
 from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
@@ -37,6 +37,8 @@ class StopRuntime:
             raise InternalError
         async with run.step("stop_container", touches=True) as note:
             seen = await self.actions.stop(run.container_id, grace=self.stop_timeout)
+            if seen is not None and seen.is_running:
+                raise Conflict("someone started the engine again while it was stopped; try again")
             note.text = f"exit code {seen.exit_code}" if seen else "the container was gone"
         return as_observed(run.record, seen, fence=run.fence, at=run.clock.now())
 

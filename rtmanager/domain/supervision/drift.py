@@ -18,6 +18,7 @@ class DriftKind(StrEnum):
     ADOPT = "adopt"
     DISPOSE = "dispose"
     OBSERVED_EXIT = "observed_exit"
+    MISNAMED = "misnamed"
     STALE_CONTAINER = "stale_container"
 
 
@@ -58,7 +59,7 @@ def find_drift(view: GameView, *, now: datetime, grace: float) -> Sequence[Drift
     if view.open_operation is not None:
         return [_open_operation(view.game_id, view.open_operation)]
     adoptable = _adoptable(view)
-    drifts = [_adoption(view, adoptable)] if adoptable else list(_loss(view))
+    drifts = [_adoption(view, adoptable)] if adoptable else [*_loss(view), *_misnamed(view)]
     keep = adoptable or view.current
     spared_since = now - timedelta(seconds=grace)
     return [*drifts, *_stale(view, keep, spared_since)]
@@ -95,6 +96,14 @@ def _loss(view: GameView) -> Iterator[Drift]:
     elif _record_runs(view) and not current.is_running:
         sentence = f"the record is running but its container is {current.status}"
         yield Drift(view.game_id, DriftKind.OBSERVED_EXIT, wanted, sentence)
+
+
+def _misnamed(view: GameView) -> Iterator[Drift]:
+    """Find a container that lost its name: to a stranger, or to a call that arrived too late."""
+    current, name = view.current, container_name(view.game_id)
+    if current is not None and current.name != name:
+        sentence = f"the record's container is named {current.name}, not {name}"
+        yield Drift(view.game_id, DriftKind.MISNAMED, current.id, sentence)
 
 
 def _stale(view: GameView, keep: EngineContainer | None, spared_since: datetime) -> Iterator[Drift]:

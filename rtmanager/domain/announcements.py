@@ -3,14 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Outcome
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream, epoch_ms, health_message
+from rtmanager.domain.outbox import (
+    OutboxMessage,
+    OutboxStream,
+    epoch_ms,
+    health_message,
+    sendable,
+)
 from rtmanager.domain.runtime import RuntimeRecord
 
 PRODUCER = "runtime_manager"
+INTENT_QUIET = 600.0
+"""Seconds in which a game that fails again in the same way gives no second intent."""
 
 _INTENT_CODES = {
     ErrorCode.IMAGE_PULL_FAILED,
@@ -55,7 +64,7 @@ def _job_result(request: OperationRequest, ending: Ending) -> OutboxMessage:
             "container_id": (record and record.current_container_id) or "",
             "engine_endpoint": (record and record.engine_endpoint) or "",
             "error_code": ending.error_code or "",
-            "error_message": ending.error_message or "",
+            "error_message": sendable(ending.error_message or ""),
         },
     )
 
@@ -63,6 +72,9 @@ def _job_result(request: OperationRequest, ending: Ending) -> OutboxMessage:
 def _notification_intent(request: OperationRequest, ending: Ending) -> OutboxMessage:
     code, image_ref = ending.error_code or "", request.image_ref or ""
     attempted_at = str(epoch_ms(ending.at))
+    # Hashed: an image reference may be of any length and hold any byte.
+    same = f"{request.game_id}\0{code}\0{image_ref}".encode("utf-8", "surrogatepass")
+    sameness = sha256(same).hexdigest()
     return OutboxMessage(
         OutboxStream.NOTIFICATION_INTENTS,
         request.game_id,
@@ -70,10 +82,12 @@ def _notification_intent(request: OperationRequest, ending: Ending) -> OutboxMes
             "type": f"runtime.{code}",
             "producer": PRODUCER,
             "game_id": request.game_id,
-            "image_ref": image_ref,
+            "image_ref": sendable(image_ref),
             "error_code": code,
-            "error_message": ending.error_message or "",
+            "error_message": sendable(ending.error_message or ""),
             "attempted_at_ms": attempted_at,
-            "idempotency_key": f"{request.game_id}:{code}:{image_ref}:{attempted_at}",
+            "idempotency_key": f"{sameness}:{attempted_at}",
         },
+        quiet_key=sameness,
+        quiet_for=INTENT_QUIET,
     )

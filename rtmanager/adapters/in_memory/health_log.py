@@ -51,4 +51,4 @@ class InMemoryHealthLog:
         self.store.health_baselines[baseline.game_id, baseline.watch] = baseline
         if event:
             self.store.health_snapshots[event.game_id] = event
-            self.store.outbox.append(health_message(event))
+            self.store.outbox_table.insert([health_message(event)], at=event.occurred_at)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
+from rtmanager.adapters.in_memory.outbox_table import OutboxTable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import (
@@ -41,7 +42,12 @@ class InMemoryStore:
     operations: dict[Fence, Operation] = field(default_factory=dict)
     health_snapshots: dict[GameId, HealthEvent] = field(default_factory=dict)
     health_baselines: dict[tuple[GameId, Watch], Baseline] = field(default_factory=dict)
-    outbox: list[OutboxMessage] = field(default_factory=list)
+    outbox_table: OutboxTable = field(default_factory=OutboxTable)
+
+    @property
+    def outbox(self) -> list[OutboxMessage]:
+        """Every message that was ever written, oldest first."""
+        return self.outbox_table.messages
 
     @property
     def records(self) -> "InMemoryRuntimeRecords":
@@ -119,12 +125,13 @@ class InMemoryOperationJournal:
             finished_at=at if verdict.outcome else None,
         )
         self.store.operations[operation.id] = operation
-        self.store.outbox.extend(verdict.messages)
+        self.store.outbox_table.insert(verdict.messages, at=at)
         return operation
 
     def _demand_new_job(self, request: OperationRequest) -> None:
-        known = (operation.request.origin for operation in self.store.operations.values())
-        if request.origin.source is OpSource.LOBBY_STREAM and request.origin in known:
+        known = ((each.kind, each.request.origin) for each in self.store.operations.values())
+        job = (request.kind, request.origin)
+        if request.origin.source is OpSource.LOBBY_STREAM and job in known:
             raise JobAlreadyRecorded
 
     async def finish(self, result: OperationResult) -> None:
@@ -149,7 +156,7 @@ class InMemoryOperationJournal:
             self.store.runtime_records[result.game_id] = result.record
         if event := result.latest_event:
             self.store.health_snapshots[result.game_id] = event
-        self.store.outbox.extend(result.messages)
+        self.store.outbox_table.insert(result.messages, at=result.finished_at)
 
     def _demand_open(self, result: OperationResult) -> Operation:
         operation = self.store.operations.get(result.operation_id)

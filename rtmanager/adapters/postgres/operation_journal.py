@@ -8,11 +8,11 @@ from psycopg.types.json import Jsonb
 
 from rtmanager.adapters.postgres import rows, statements
 from rtmanager.adapters.postgres.deadline import Connection
+from rtmanager.adapters.postgres.outbox_messages import insert_messages
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.stored_values import stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence, Operation, OperationKind, OperationRequest
-from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.operation_journal import (
     Begun,
     Decision,
@@ -54,7 +54,7 @@ class PostgresOperationJournal:
                 )
             if event := result.latest_event:
                 await connection.execute(statements.SAVE_HEALTH, rows.health_parameters(event))
-            await _insert_messages(connection, result.messages)
+            await insert_messages(connection, result.messages, at=result.finished_at)
 
     async def open_operation(self, game_id: GameId) -> Operation | None:
         """Return the game's open operation."""
@@ -110,7 +110,7 @@ async def _insert(
         "finished_at": finished_at,
     }
     inserted = await connection.execute(statements.INSERT_OPERATION, parameters)
-    await _insert_messages(connection, verdict.messages)
+    await insert_messages(connection, verdict.messages, at=at)
     (operation_id,) = await inserted.fetchone() or (None,)
     return Operation(
         id=Fence(operation_id),
@@ -138,8 +138,3 @@ async def _close(connection: Connection, result: OperationResult) -> None:
     closed = await connection.execute(statements.CLOSE_OPERATION, parameters)
     if await closed.fetchone() is None:
         raise OperationSuperseded
-
-
-async def _insert_messages(connection: Connection, messages: Sequence[OutboxMessage]) -> None:
-    for message in messages:
-        await connection.execute(statements.INSERT_MESSAGE, rows.message_parameters(message))

@@ -135,6 +135,40 @@ INSERT_MESSAGE: LiteralString = """
     INSERT INTO outbox (game_id, stream, fields) VALUES (%(game_id)s, %(stream)s, %(fields)s)
 """
 
+# Held to the commit, so that of two transactions with one key the later sees the other's message.
+LOCK_QUIET_KEY: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"
+
+INSERT_QUIET_MESSAGE: LiteralString = """
+    INSERT INTO outbox (game_id, stream, fields, quiet_key, quiet_until)
+    SELECT %(game_id)s, %(stream)s, %(fields)s, %(quiet_key)s, %(quiet_until)s
+    WHERE NOT EXISTS (
+        SELECT FROM outbox WHERE quiet_key = %(quiet_key)s AND quiet_until > %(at)s
+    )
+"""
+
+# The fence is the server's clock: it goes on growing when a database is restored from a copy.
+BORROW_OUTBOX: LiteralString = """
+    SELECT pg_try_advisory_xact_lock(hashtextextended('rtmanager.outbox:' || current_schema(), 0)),
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+"""
+
+UNSENT_MESSAGES: LiteralString = """
+    SELECT id, token, game_id, stream, fields FROM outbox
+    WHERE sent_at IS NULL ORDER BY id LIMIT %s
+"""
+
+MARK_SENT: LiteralString = "UPDATE outbox SET sent_at = now() WHERE id = ANY(%s)"
+
+PRUNE_OUTBOX: LiteralString = """
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox
+        WHERE sent_at < %(before)s AND (quiet_until IS NULL OR quiet_until < %(before)s)
+        LIMIT %(limit)s
+    )
+"""
+
+LISTEN_TO_OUTBOX: LiteralString = "LISTEN rtmanager_outbox"
+
 TAKE_LEADERSHIP: LiteralString = f"SELECT pg_try_advisory_lock({_LEADERSHIP})"
 
 # Postgres shows a lock's key in halves.

@@ -21,10 +21,10 @@ class RelayOutbox:
 
     async def run(self) -> int:
         """Send one batch and return how many messages it had; zero when there were none."""
-        async with self.outbox.batch(limit=BATCH) as rows:
-            if rows:
-                await self.publisher.publish(rows)
-        return len(rows)
+        async with self.outbox.batch(limit=BATCH) as batch:
+            if batch.rows:
+                await self.publisher.publish(batch)
+        return len(batch.rows)
 
     async def prune(self) -> str:
         """Delete messages that were sent long ago and say how many."""

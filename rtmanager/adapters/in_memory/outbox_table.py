@@ -1,0 +1,85 @@
+"""The outbox table in memory."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
+
+
+@dataclass(kw_only=True)
+class OutboxTable:
+    """Every message that was ever written, open to inspection; its id is its place, from 1.
+
+    `borrower` is the turn that holds the lock; `cut_off` takes it away as Postgres does when the
+    borrower's connection is lost.
+    """
+
+    messages: list[OutboxMessage] = field(default_factory=list)
+    sent_at: dict[OutboxId, datetime] = field(default_factory=dict)
+    pruned: set[OutboxId] = field(default_factory=set)
+    listeners: list[asyncio.Event] = field(default_factory=list)
+    borrower: object | None = None
+    _quiet_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
+    _fence: int = field(default=0, init=False)
+
+    def insert(self, messages: Iterable[OutboxMessage], *, at: datetime) -> None:
+        """Insert the messages, but none that an earlier one keeps quiet; wake the listeners."""
+        for message in messages:
+            if not self._is_kept_quiet(message, at):
+                self.messages.append(message)
+                self._keep_quiet(message, at)
+                for listener in self.listeners:
+                    listener.set()
+
+    def borrow(self, limit: int) -> tuple[OutboxBatch, object | None]:
+        """Return the oldest unsent messages and the turn, which is None when it is another's."""
+        if self.borrower is not None:
+            return OutboxBatch(RelayFence(self._fence)), None
+        self.borrower = turn = object()
+        self._fence += 1
+        unsent = [row for row in self._rows() if row.id not in self.sent_at]
+        return OutboxBatch(RelayFence(self._fence), unsent[:limit]), turn
+
+    def mark_sent(self, batch: OutboxBatch, turn: object | None, at: datetime) -> None:
+        """Mark the batch sent; raise ServiceUnavailable when the turn was cut off."""
+        if turn is not None and turn is not self.borrower:
+            raise ServiceUnavailable
+        self.sent_at.update({row.id: at for row in batch.rows})
+
+    def give_back(self, turn: object | None) -> None:
+        """End the turn."""
+        if turn is not None and turn is self.borrower:
+            self.borrower = None
+
+    def cut_off(self) -> None:
+        """Take the lock from whoever has it; what it was lent comes again."""
+        self.borrower = None
+
+    def prune(self, sent_before: datetime, limit: int) -> int:
+        """Forget messages that were sent before then and keep nothing quiet."""
+        kept = {id_ for id_, until in self._quiet_until.values() if until >= sent_before}
+        old = [
+            id_
+            for id_, at in self.sent_at.items()
+            if at < sent_before and id_ not in self.pruned | kept
+        ][:limit]
+        self.pruned.update(old)
+        return len(old)
+
+    def _rows(self) -> Iterable[OutboxRow]:
+        for id_, message in enumerate(self.messages, 1):
+            yield OutboxRow(OutboxId(id_), f"message {id_}", message)
+
+    def _is_kept_quiet(self, message: OutboxMessage, at: datetime) -> bool:
+        if message.quiet_key is None or message.quiet_key not in self._quiet_until:
+            return False
+        return self._quiet_until[message.quiet_key][1] > at
+
+    def _keep_quiet(self, message: OutboxMessage, at: datetime) -> None:
+        if message.quiet_key is not None:
+            until = at + timedelta(seconds=message.quiet_for)
+            self._quiet_until[message.quiet_key] = OutboxId(len(self.messages)), until

@@ -1,0 +1,152 @@
+"""The schemas of every stream, read from spec/runtime-streams-asyncapi.yaml."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self, cast
+
+import yaml
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from rtmanager import spec_dir
+
+SPEC = "runtime-streams-asyncapi.yaml"
+LONGEST_NAME = 40
+
+Schema = dict[str, Any]
+
+
+class Channel(StrEnum):
+    """The channels by their names in the specification."""
+
+    START_JOBS = "startJobs"
+    STOP_JOBS = "stopJobs"
+    JOB_RESULTS = "jobResults"
+    HEALTH_EVENTS = "healthEvents"
+    NOTIFICATION_INTENTS = "notificationIntents"
+    DEAD_JOBS = "deadJobs"
+
+
+@dataclass(frozen=True)
+class MessageSchema:
+    """One message: what tells it from the others of its channel, and its compiled schemas.
+
+    A field that carries JSON text has a schema of its own for what the text says.
+    """
+
+    constants: Mapping[str, str]
+    payload: Draft7Validator
+    contents: Mapping[str, Draft7Validator]
+
+    @classmethod
+    def compile(cls, schema: Schema) -> Self:
+        """Prepare the schema of a payload, all its references resolved."""
+        fields = schema["properties"].items()
+        return cls(
+            constants={name: field["const"] for name, field in fields if "const" in field},
+            payload=Draft7Validator(schema),
+            contents={
+                name: Draft7Validator(field["contentSchema"])
+                for name, field in fields
+                if "contentSchema" in field
+            },
+        )
+
+    def fault(self, fields: Mapping[str, str]) -> str | None:
+        """Say what is wrong with the fields, by their names alone; None when nothing is."""
+        for error in self.payload.iter_errors(fields):
+            return _in_words(error)
+        for name, validator in self.contents.items():
+            if not _is_valid_json(fields[name], validator):
+                return f"{name} is not the JSON text that it should be"
+        return None
+
+
+@dataclass(frozen=True)
+class StreamSchemas:
+    """The messages of every channel."""
+
+    messages: Mapping[Channel, Sequence[MessageSchema]]
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read the specification, by default the one that the service comes with."""
+        document = yaml.safe_load((path or spec_dir() / SPEC).read_text(encoding="utf-8"))
+        channels = _resolved(document["channels"], document)
+        return cls(
+            {
+                channel: [
+                    MessageSchema.compile(message["payload"])
+                    for message in channels[channel.value]["messages"].values()
+                ]
+                for channel in Channel
+            }
+        )
+
+    def fault(self, channel: Channel, fields: Mapping[str, str]) -> str | None:
+        """Say what is wrong with an entry of the channel; None when nothing is."""
+        candidates = self.messages[channel]
+        for message in candidates:
+            if all(fields.get(name) == value for name, value in message.constants.items()):
+                return message.fault(fields)
+        return (
+            f"{', '.join(candidates[0].constants)} is none of the values that tell messages apart"
+        )
+
+
+def shown_name(name: str) -> str:
+    """Quote the name of a field that came from outside, bounded and printable."""
+    quoted = ascii(name[:LONGEST_NAME])
+    return f"{quoted}…" if len(name) > LONGEST_NAME else quoted
+
+
+def _in_words(error: ValidationError) -> str:
+    """Name the first field that is at fault; values are never repeated."""
+    if error.absolute_path:
+        return (
+            f"{error.absolute_path[0]} {_PROBLEMS.get(str(error.validator), 'is not in its form')}"
+        )
+    fields, schema = cast("Mapping[str, str]", error.instance), cast("Schema", error.schema)
+    for name in schema["required"]:
+        if name not in fields:
+            return f"{name} is missing"
+    unknown = next(name for name in fields if name not in schema["properties"])
+    return f"{shown_name(unknown)} is not a field of this entry"
+
+
+_PROBLEMS = {
+    "minLength": "is empty",
+    "maxLength": "is too long",
+    "enum": "is none of the values that it may have",
+}
+
+
+def _is_valid_json(text: str, validator: Draft7Validator) -> bool:
+    try:
+        return bool(validator.is_valid(json.loads(text)))
+    except ValueError:
+        return False
+
+
+def _resolved(node: Any, document: Schema) -> Any:
+    """Return the node with every reference into the document replaced by what it names."""
+    if isinstance(node, list):
+        return [_resolved(item, document) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target: Any = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        return _resolved(target, document)
+    return {key: _portable(key, _resolved(item, document)) for key, item in node.items()}
+
+
+def _portable(key: str, value: Any) -> Any:
+    # In a specification `$` is the very end; in Python it also is before a final line break.
+    if key == "pattern" and isinstance(value, str) and value.endswith("$"):
+        return value[:-1] + r"\Z"
+    return value

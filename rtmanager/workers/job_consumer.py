@@ -55,7 +55,7 @@ class JobConsumer:
         while True:
             try:
                 await self.ready()
-                self._take(await self.jobs.reclaim(), begin)
+                await self.jobs.reclaim()
                 pause = SHORTEST_PAUSE
                 await self._read_for_ever(begin)
             except Exception as error:  # noqa: BLE001 - what is away comes back; jobs wait
@@ -85,13 +85,17 @@ class JobConsumer:
 
     async def _work(self, game: str, queue: Queue, places: asyncio.Semaphore) -> None:
         """Handle a game's entries one after the other until there are none."""
+        pause = SHORTEST_PAUSE
         while queue:
             async with places:
                 done = await self._try(queue[0])
-            if not done:
-                await self.clock.sleep(SHORTEST_PAUSE)
-                continue
-            await self._forget(queue.popleft())
+            if done:
+                pause = SHORTEST_PAUSE
+                await self._forget(queue.popleft())
+            else:
+                # Its place is free meanwhile: a game that is stuck does not hold up the others.
+                await self.clock.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
         del self._queues[game]
 
     async def _try(self, entry: JobEntry) -> bool:

@@ -55,14 +55,21 @@ class JobStream(Protocol):
     missing (a store that was flushed or replaced) is made again.
     """
 
-    async def reclaim(self) -> Sequence[JobEntry]:
-        """Take over every entry that was delivered to anyone and not acknowledged, oldest first.
+    async def reclaim(self) -> None:
+        """Take over every entry that was delivered to anyone and not acknowledged.
 
-        Only for the one replica that leads: entries that it already works on come again.
+        `read` gives them again, each in its place in the order. Only for the one replica that
+        leads, before its first `read` and after one that raised: entries that it already works on
+        come again too.
         """
 
     async def read(self, *, count: int, block: float) -> Sequence[JobEntry]:
-        """Return new entries of both streams, oldest first; waits up to `block` seconds for one."""
+        """Return at most `count` entries, oldest first over both streams.
+
+        Waits up to `block` seconds for one. What one call returns is older than what a later call
+        returns, whichever stream it comes from. When it raises, entries may have been delivered
+        that only `reclaim` brings back.
+        """
 
     async def acknowledge(self, entry: JobEntry) -> None:
         """Take the entry off the group's pending list; no-op when it is not on it."""
@@ -71,4 +78,10 @@ class JobStream(Protocol):
         """Copy the entry with the fault to the dead-letter stream and acknowledge it.
 
         Both in one atomic step, and only if it was not acknowledged before.
+        """
+
+    async def trim(self) -> int:
+        """Drop acknowledged entries of a stream that is longer than its limit; return how many.
+
+        An entry that is not acknowledged is never dropped, however long the stream is.
         """

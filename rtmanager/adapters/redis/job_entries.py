@@ -1,0 +1,53 @@
+"""From raw stream entries to jobs."""
+
+from collections import Counter
+
+from rtmanager.adapters.redis.consumer_group import Pairs, RawEntry
+from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas, shown_name
+from rtmanager.domain.operation import StopReason
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
+
+LONGEST_GAME_ID = 255
+
+_CHANNELS = {JobKind.START: Channel.START_JOBS, JobKind.STOP: Channel.STOP_JOBS}
+
+
+def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntry:
+    """Read the entry as the job that it is, or as malformed with what is wrong with it."""
+    fields = {_text(name): _text(value) for name, value in entry.pairs}
+    fault = _encoding_fault(entry.pairs) or schemas.fault(_CHANNELS[kind], fields)
+    if fault is not None:
+        return JobEntry(kind, entry.id, MalformedJob(_readable_game_id(entry.pairs), fault))
+    if kind is JobKind.START:
+        return JobEntry(kind, entry.id, StartJob(fields["game_id"], fields["image_ref"]))
+    return JobEntry(kind, entry.id, StopJob(fields["game_id"], StopReason(fields["reason"])))
+
+
+def _encoding_fault(pairs: Pairs) -> str | None:
+    for name, value in pairs:
+        if not (_is_utf8(name) and _is_utf8(value)):
+            return f"{shown_name(_text(name))} is not UTF-8"
+    name, times = Counter(name for name, _ in pairs).most_common(1)[0]
+    return f"{shown_name(_text(name))} comes {times} times" if times > 1 else None
+
+
+def _readable_game_id(pairs: Pairs) -> str | None:
+    """Return the one game id that a person could read; the result for the job will repeat it."""
+    given = [value for name, value in pairs if name == b"game_id"]
+    if len(given) != 1 or not _is_utf8(given[0]):
+        return None
+    game_id = given[0].decode()
+    readable = game_id.isprintable() and 0 < len(game_id) <= LONGEST_GAME_ID
+    return game_id if readable else None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,150 @@
+"""The Lobby's job streams in Redis, merged into one order."""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.consumer_group import ConsumerGroup, GroupLostError, RawEntry
+from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
+from rtmanager.adapters.redis.job_entries import job_entry
+from rtmanager.adapters.redis.stream_layout import StreamLayout
+from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas
+from rtmanager.domain.errors import InternalError, ServiceUnavailable
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind
+
+LONGEST_BLOCK = 1.0
+"""Seconds; a call that blocks must end well before the client gives its connection up."""
+
+logger = logging.getLogger(__name__)
+
+Order = tuple[int, int]
+
+
+class RedisJobStream:
+    """Reads both streams as one consumer of a group, oldest entry first.
+
+    The server counts `count` per stream, and with a backlog what it returns of one stream may be
+    much younger than what it returns of the other. So entries are kept here, delivered and not yet
+    handed out, until it is certain that no older one can come from the other stream.
+    """
+
+    def __init__(
+        self, client: RedisClient, schemas: StreamSchemas, layout: StreamLayout, *, group: str
+    ) -> None:
+        self._group = ConsumerGroup(client, group=group)
+        self._schemas = schemas
+        self._streams = dict(layout.jobs)
+        self._layout = layout
+        self._waiting: dict[JobKind, deque[RawEntry]] = {kind: deque() for kind in layout.jobs}
+
+    async def reclaim(self) -> None:
+        """Take over every entry that was delivered and not acknowledged."""
+        try:
+            await self._claim()
+        except GroupLostError:
+            await self._make_groups()
+
+    async def read(self, *, count: int, block: float) -> Sequence[JobEntry]:
+        """Return at most `count` entries, oldest first."""
+        try:
+            drained = await self._fetch(count, block)
+        except GroupLostError:
+            logger.warning("the job streams or their consumer group were lost; making them again")
+            await self._make_groups()
+            return []
+        return [job_entry(kind, entry, self._schemas) for kind, entry in self._take(count, drained)]
+
+    async def acknowledge(self, entry: JobEntry) -> None:
+        """Take the entry off the pending list."""
+        with suppress(GroupLostError):
+            await self._group.acknowledge(self._streams[entry.kind], entry.entry_id)
+
+    async def bury(self, entry: JobEntry, fault: str) -> None:
+        """Copy the entry to the dead letters and acknowledge it."""
+        stream = self._streams[entry.kind]
+        with suppress(GroupLostError):
+            found = await self._group.find(stream, entry.entry_id)
+            pairs = found.pairs if found else ()
+            letter = dead_letter(DeadOrigin.JOB, stream, entry.entry_id, fault, pairs)
+            if wrong := self._schemas.fault(Channel.DEAD_JOBS, letter):
+                raise InternalError(f"dead letter for {entry.entry_id}: {wrong}")
+            await self._group.bury(
+                stream,
+                entry.entry_id,
+                to=self._layout.dead,
+                maxlen=self._layout.maxlen,
+                fields=[part for pair in letter.items() for part in pair],
+            )
+
+    async def trim(self) -> int:
+        """Drop acknowledged entries of a stream that is too long."""
+        dropped = 0
+        for stream in self._streams.values():
+            with suppress(GroupLostError):
+                dropped += await self._group.trim(stream, maxlen=self._layout.maxlen)
+        return dropped
+
+    async def _claim(self) -> None:
+        for kind, stream in self._streams.items():
+            self._waiting[kind].clear()
+            entries, trimmed = await self._group.claim_all(stream)
+            if trimmed:
+                logger.error("jobs were trimmed from %s before they were done: %s", stream, trimmed)
+            self._waiting[kind].extend(entries)
+            await self._group.forget_idle_consumers(stream)
+
+    async def _make_groups(self) -> None:
+        for stream in self._streams.values():
+            try:
+                await self._group.create(stream)
+            except GroupLostError as error:
+                raise ServiceUnavailable("Redis lost the consumer group at once") from error
+
+    async def _fetch(self, count: int, block: float) -> set[JobKind]:
+        """Read from the streams of which nothing waits; return those that had no more."""
+        hungry = {kind: name for kind, name in self._streams.items() if not self._waiting[kind]}
+        if not hungry:
+            return set()
+        blocks = len(hungry) == len(self._streams) and block > 0
+        answer = await self._group.read(
+            list(hungry.values()),
+            count=count,
+            block_ms=max(1, int(min(block, LONGEST_BLOCK) * 1000)) if blocks else None,
+        )
+        for kind, name in hungry.items():
+            self._waiting[kind].extend(answer.get(name, ()))
+        return {kind for kind, name in hungry.items() if len(answer.get(name, ())) < count}
+
+    def _take(self, count: int, drained: set[JobKind]) -> list[tuple[JobKind, RawEntry]]:
+        """Take the oldest entries, up to where a stream may hold others that wait unread.
+
+        What is added to a drained stream from now on gets an id from the server's clock, younger
+        than all that was there.
+        """
+        bounds = [
+            _order(entries[-1].id)
+            for kind, entries in self._waiting.items()
+            if entries and kind not in drained
+        ]
+        everything = [
+            (_order(entry.id), place, kind, entry)
+            for place, (kind, entries) in enumerate(self._waiting.items())
+            for entry in entries
+            if not bounds or _order(entry.id) <= min(bounds)
+        ]
+        oldest = sorted(everything, key=_by_order)[:count]
+        for _, _, kind, _ in oldest:
+            self._waiting[kind].popleft()
+        return [(kind, entry) for _, _, kind, entry in oldest]
+
+
+def _order(entry_id: str) -> Order:
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence)
+
+
+def _by_order(each: tuple[Any, ...]) -> tuple[Order, int]:
+    return each[0], each[1]

@@ -1,0 +1,91 @@
+"""Adding messages to the streams that others read, each exactly once."""
+
+import logging
+
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
+from rtmanager.adapters.redis.errors import redis_errors
+from rtmanager.adapters.redis.stream_layout import StreamLayout
+from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas
+from rtmanager.domain.outbox import OutboxMessage, OutboxStream
+from rtmanager.domain.ports.outbox import OutboxBatch, OutboxRow, StaleBatch
+
+MARKERS = "rtmanager:outbox_published"
+FENCE = "rtmanager:outbox_fence"
+MARKERS_KEPT = 10_000
+
+# Reads: fence, entries per stream, markers kept; then per message its token, the number of its
+# stream among the keys, how many names and values follow, and these.
+#
+# Markers alone would have to be kept for ever: a relay that was frozen between borrowing and
+# publishing may send its batch again at any later time. The fence turns that away, so a marker
+# is needed only until its message is marked sent in the database. Messages that are not come
+# again in the very next batches, long before so many others were published.
+_PUBLISH = """
+local fence = tonumber(ARGV[1])
+if fence < tonumber(redis.call('GET', KEYS[2]) or '0') then return 0 end
+redis.call('SET', KEYS[2], ARGV[1])
+local at = 4
+while at <= #ARGV do
+  local token, stream, parts = ARGV[at], KEYS[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
+  if not redis.call('ZSCORE', KEYS[1], token) then
+    redis.call('XADD', stream, 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, at + 3, at + 2 + parts))
+    redis.call('ZADD', KEYS[1], fence, token)
+  end
+  at = at + 3 + parts
+end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
+return 1
+"""
+
+_CHANNELS = {
+    OutboxStream.JOB_RESULTS: Channel.JOB_RESULTS,
+    OutboxStream.HEALTH_EVENTS: Channel.HEALTH_EVENTS,
+    OutboxStream.NOTIFICATION_INTENTS: Channel.NOTIFICATION_INTENTS,
+}
+
+logger = logging.getLogger(__name__)
+
+
+class RedisMessagePublisher:
+    """Publishes a batch in one atomic step; what does not fit the specification is put aside."""
+
+    def __init__(self, client: RedisClient, schemas: StreamSchemas, layout: StreamLayout) -> None:
+        self._client = client
+        self._schemas = schemas
+        self._layout = layout
+        self._keys = [MARKERS, FENCE, *layout.messages.values(), layout.dead]
+
+    async def publish(self, batch: OutboxBatch) -> None:
+        """Add the messages that were not added before."""
+        arguments = [str(batch.fence), str(self._layout.maxlen), str(MARKERS_KEPT)]
+        for row in batch.rows:
+            arguments += self._arguments(row)
+        with redis_errors():
+            published = await self._client.commands.eval(
+                _PUBLISH, len(self._keys), *self._keys, *arguments
+            )
+        if not published:
+            raise StaleBatch
+
+    def _arguments(self, row: OutboxRow) -> list[str]:
+        stream, fields = self._layout.messages[row.message.stream], row.message.fields
+        if fault := self._fault(row.message):
+            logger.error(
+                "message %d does not fit %s and is put among the dead letters: %s",
+                row.id,
+                stream,
+                fault,
+                extra={"game_id": row.message.game_id},
+            )
+            stream, fields = self._layout.dead, _dead_letter(row, stream, fault)
+        parts = [part for pair in fields.items() for part in pair]
+        return [row.token, str(self._keys.index(stream, 2) + 1), str(len(parts)), *parts]
+
+    def _fault(self, message: OutboxMessage) -> str | None:
+        return self._schemas.fault(_CHANNELS[message.stream], message.fields)
+
+
+def _dead_letter(row: OutboxRow, stream: str, fault: str) -> dict[str, str]:
+    pairs = [(name.encode(), value.encode()) for name, value in row.message.fields.items()]
+    return dead_letter(DeadOrigin.OUTBOX, stream, str(row.id), fault, pairs)

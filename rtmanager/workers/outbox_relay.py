@@ -21,6 +21,9 @@ class OutboxRelay:
     outbox: Outbox
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("relay"), init=False)
+    wakeup_status: WorkerStatus = field(
+        default_factory=lambda: WorkerStatus("relay wakeups"), init=False
+    )
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
@@ -33,11 +36,12 @@ class OutboxRelay:
         while True:
             try:
                 async with self.outbox.wakeups() as wakeups:
+                    self.wakeup_status.succeeded(self.clock.now())
                     self._woken.set()
                     async for _ in wakeups:
                         self._woken.set()
             except Exception as error:  # noqa: BLE001 - the relay goes on, at its slower beat
-                self.status.failed(self.clock.now(), error)
+                self.wakeup_status.failed(self.clock.now(), error)
             await self.clock.sleep(LONGEST_NAP)
 
     async def _relay_for_ever(self) -> None:
@@ -57,8 +61,10 @@ class OutboxRelay:
                 await self._nap()
 
     async def _nap(self) -> None:
+        nap = asyncio.create_task(self.clock.sleep(LONGEST_NAP), name="outbox relay nap")
+        woken = asyncio.create_task(self._woken.wait(), name="outbox relay waking")
         try:
-            async with asyncio.timeout(LONGEST_NAP):
-                await self._woken.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            woken.cancel()

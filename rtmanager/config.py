@@ -88,6 +88,16 @@ class Settings(BaseModel):
     redis_dead_jobs_stream: kind.StreamName = _setting(
         "runtime:dead_jobs", "Copies of jobs that could not be read, written."
     )
+    redis_consumer_group: kind.StreamName = _setting(
+        "runtime_manager", "Consumer group in which all replicas read jobs."
+    )
+    redis_stream_maxlen: kind.Count = _setting(
+        "100000", "Entries that a stream keeps, approximately."
+    )
+    outbox_keep_sent: kind.Duration = _setting(
+        "24h", "How long a message is kept in the database once it is sent."
+    )
+    job_concurrency: kind.Count = _setting("16", "Games whose jobs are carried out at once.")
 
     docker_host: kind.DockerHost = _setting("unix:///var/run/docker.sock", "The Docker engine.")
     docker_network: kind.NetworkName = _setting("galaxy-net", "Network of the engines; must exist.")

@@ -110,7 +110,7 @@ def test_killed_patch_that_is_given_up_leaves_one_engine(
 
     assert (record["status"], container["State"]) == ("stopped", "exited")
     assert container["Id"] == record["current_container_id"]
-    assert all(row["outcome"] for row in stage.operations(game))
+    stage.assert_settled(game)
 
 
 def test_killed_stop_can_be_repeated(stage: Stage, game: str, killed: Callable[..., None]) -> None:
@@ -122,7 +122,7 @@ def test_killed_stop_can_be_repeated(stage: Stage, game: str, killed: Callable[.
 
     assert record["status"] == "stopped"
     assert stage.containers(game)[0]["State"] == "exited"
-    assert all(row["outcome"] for row in stage.operations(game))
+    stage.assert_settled(game)
 
 
 def test_trap_restart_during_rollback_no_double(

@@ -1,0 +1,127 @@
+"""A service that cannot start says so in one line, and nothing else."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+SECRET = "tell-nobody"
+WITHIN_SECONDS = 30
+
+Serve = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def serve(settings: dict[str, str]) -> Serve:
+    """Return a function that runs `rtmanager serve` with some settings changed, to its end."""
+
+    def run(**overrides: str) -> subprocess.CompletedProcess[str]:
+        chosen = {**settings, "internal_http_addr": "127.0.0.1:0", **overrides}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("RTMANAGER_")
+        }
+        ours = {f"RTMANAGER_{name.upper()}": value for name, value in chosen.items() if value}
+        return subprocess.run(
+            [sys.executable, "-m", "rtmanager", "serve"],
+            env={**inherited, **ours},
+            capture_output=True,
+            text=True,
+            timeout=WITHIN_SECONDS,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """Return a port on which someone listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def _fault(ended: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line of a refused start."""
+    (line,) = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert line.startswith("rtmanager: ")
+    assert "Traceback" not in ended.stdout
+    assert SECRET not in ended.stdout + ended.stderr
+    return line
+
+
+def test_unreachable_postgres(serve: Serve) -> None:
+    """A wrong address of Postgres is named by its setting, the password is not."""
+    line = _fault(serve(postgres_primary_dsn=f"postgresql://me:{SECRET}@127.0.0.1:9/galaxy"))
+
+    assert "Connection refused" in line
+    assert "RTMANAGER_POSTGRES_PRIMARY_DSN" in line
+
+
+def test_missing_database(serve: Serve, settings: dict[str, str]) -> None:
+    """A database that does not exist is told as Postgres tells it."""
+    dsn = settings["postgres_primary_dsn"].replace("/test_", "/missing_")
+    assert dsn != settings["postgres_primary_dsn"]
+
+    line = _fault(serve(postgres_primary_dsn=dsn))
+
+    assert "does not exist" in line
+    assert "RTMANAGER_POSTGRES_PRIMARY_DSN" in line
+
+
+def test_unreachable_redis(serve: Serve) -> None:
+    """A wrong address of Redis is named by its setting, the password is not."""
+    line = _fault(serve(redis_master_addr="127.0.0.1:9", redis_password=SECRET))
+
+    assert "RTMANAGER_REDIS_MASTER_ADDR" in line
+
+
+def test_unreachable_docker(serve: Serve) -> None:
+    """A Docker engine that is not there is named by its setting."""
+    line = _fault(serve(docker_host="unix:///nonexistent/docker.sock"))
+
+    assert "/nonexistent/docker.sock" in line
+    assert "RTMANAGER_DOCKER_HOST" in line
+
+
+def test_missing_network(serve: Serve) -> None:
+    """The command that makes the missing network is given."""
+    line = _fault(serve(docker_network="galaxy-test-missing"))
+
+    assert "docker network create galaxy-test-missing" in line
+
+
+def test_port_in_use(serve: Serve, taken_port: int) -> None:
+    """An address that someone else holds is named."""
+    line = _fault(serve(internal_http_addr=f"127.0.0.1:{taken_port}"))
+
+    assert f"127.0.0.1:{taken_port}" in line
+    assert "RTMANAGER_INTERNAL_HTTP_ADDR" in line
+
+
+def test_one_bad_setting(serve: Serve) -> None:
+    """A value that cannot be read is named with what is accepted."""
+    line = _fault(serve(probe_timeout="soon"))
+
+    assert "RTMANAGER_PROBE_TIMEOUT" in line
+    assert "accepted:" in line
+
+
+def test_all_bad_settings_are_told_at_once(serve: Serve) -> None:
+    """Each fault has its own line under one heading; no value is repeated."""
+    ended = serve(probe_timeout="soon", redis_master_addr="", postgres_primary_dsn=SECRET)
+
+    heading, *faults = ended.stderr.splitlines()
+    named = {line.split()[0] for line in faults}
+
+    assert ended.returncode == 1
+    assert heading == "rtmanager: 3 settings are wrong:"
+    assert named == {
+        "RTMANAGER_PROBE_TIMEOUT",
+        "RTMANAGER_REDIS_MASTER_ADDR",
+        "RTMANAGER_POSTGRES_PRIMARY_DSN",
+    }
+    assert SECRET not in ended.stderr

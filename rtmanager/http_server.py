@@ -58,6 +58,7 @@ def http_server(
     config = uvicorn.Config(
         app,
         lifespan="on",
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

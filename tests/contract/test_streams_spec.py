@@ -1,0 +1,254 @@
+import warnings
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+import yaml
+
+from rtmanager import spec_dir
+from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
+from rtmanager.adapters.redis.stream_layout import StreamLayout
+from rtmanager.adapters.redis.stream_schemas import SPEC, Channel, StreamSchemas
+from rtmanager.domain.announcements import Ending, announcements
+from rtmanager.domain.container import ContainerStatus
+from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.health import HealthEventType
+from rtmanager.domain.operation import OperationKind, Outcome, StopReason
+from rtmanager.domain.outbox import LONGEST_TEXT, OutboxMessage, OutboxStream, health_message
+from rtmanager.domain.ports.job_stream import JobKind
+from tests.builders import IMAGE, NOON, make_event, make_job, make_record
+
+SCHEMAS = StreamSchemas.load()
+SPECIFICATION: dict[str, Any] = yaml.safe_load((spec_dir() / SPEC).read_text(encoding="utf-8"))
+COMPONENTS = SPECIFICATION["components"]
+
+CHANNELS = {
+    OutboxStream.JOB_RESULTS: Channel.JOB_RESULTS,
+    OutboxStream.HEALTH_EVENTS: Channel.HEALTH_EVENTS,
+    OutboxStream.NOTIFICATION_INTENTS: Channel.NOTIFICATION_INTENTS,
+}
+
+DETAILS: dict[HealthEventType, dict[str, object]] = {
+    HealthEventType.CONTAINER_STARTED: {"image_ref": IMAGE},
+    HealthEventType.CONTAINER_EXITED: {"exit_code": 137, "oom": False},
+    HealthEventType.CONTAINER_OOM: {"exit_code": 137},
+    HealthEventType.CONTAINER_DISAPPEARED: {},
+    HealthEventType.INSPECT_UNHEALTHY: {
+        "reason": "Docker's health check fails",
+        "restart_count": 0,
+        "state": "running",
+        "health": "unhealthy",
+    },
+    HealthEventType.PROBE_FAILED: {"consecutive_failures": 3, "error": "connection refused"},
+    HealthEventType.PROBE_RECOVERED: {"prior_failures": 3},
+}
+
+JOB = {"game_id": "chess-7", "image_ref": IMAGE, "requested_at_ms": "1772366400123"}
+
+
+def examples() -> Iterator[tuple[Channel, str, dict[str, str]]]:
+    """Yield every example with its channel and the name of its message."""
+    for channel in Channel:
+        for name in SPECIFICATION["channels"][channel.value]["messages"]:
+            for example in COMPONENTS["messages"][name]["examples"]:
+                yield channel, name, example["payload"]
+
+
+def results() -> Iterator[OutboxMessage]:
+    """Yield what a job may be answered with, and the intents that come with it."""
+    for kind in (OperationKind.START, OperationKind.STOP):
+        request = make_job("1772366400123-0", kind=kind)
+        for record in (make_record(), None):
+            for replay in (ErrorCode.REPLAY_NO_OP, None):
+                success = Ending(outcome=Outcome.SUCCESS, error_code=replay, record=record, at=NOON)
+                yield from announcements(request, success)
+        for code in set(ErrorCode) - {ErrorCode.REPLAY_NO_OP}:
+            failure = Ending(
+                outcome=Outcome.FAILURE, error_code=code, error_message="\0" * 9_999, at=NOON
+            )
+            yield from announcements(request, failure)
+
+
+def events() -> Iterator[OutboxMessage]:
+    """Yield a health event of each type."""
+    for event_type, details in DETAILS.items():
+        yield health_message(make_event(event_type=event_type, details=details))
+
+
+def message_of(fields: Mapping[str, str], channel: Channel) -> str:
+    """Return the name of the one message of the channel that the fields fit."""
+    names = SPECIFICATION["channels"][channel.value]["messages"]
+    fitting = [
+        name
+        for name, schema in zip(names, SCHEMAS.messages[channel], strict=True)
+        if schema.fault(fields) is None
+    ]
+    assert len(fitting) == 1, (channel, fields, fitting)
+    return str(fitting[0])
+
+
+def test_specification_is_a_valid_asyncapi_3_document() -> None:
+    """Every tool that reads AsyncAPI 3 can read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its models have fields that pydantic frowns upon
+        from asyncapi3.models import AsyncAPI3  # noqa: PLC0415
+
+    AsyncAPI3.model_validate(SPECIFICATION)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """A reader can follow each one, and no component is there for nothing."""
+    used: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, Mapping) and "$ref" in node:
+            target: Any = SPECIFICATION
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            used.add(node["$ref"])
+        for child in node.values() if isinstance(node, Mapping) else node:
+            if isinstance(child, (Mapping, list)):
+                walk(child)
+
+    walk(SPECIFICATION)
+
+    components = {f"#/components/{kind}/{name}" for kind in COMPONENTS for name in COMPONENTS[kind]}
+    assert components <= used
+
+
+def test_every_message_is_closed_and_says_what_it_is() -> None:
+    """No field may be left out or added, and each message has a summary and an example."""
+    for message in COMPONENTS["messages"].values():
+        schema = COMPONENTS["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
+
+        assert schema["additionalProperties"] is False
+        assert sorted(schema["required"]) == sorted(schema["properties"])
+        assert message["summary"].endswith(".")
+        assert message["examples"]
+
+
+@pytest.mark.parametrize(("channel", "name", "payload"), list(examples()))
+def test_example_fits_its_own_message_alone(
+    channel: Channel, name: str, payload: dict[str, str]
+) -> None:
+    """An example can be copied."""
+    assert SCHEMAS.fault(channel, payload) is None
+    assert message_of(payload, channel) == name
+
+
+@pytest.mark.parametrize("message", [*results(), *events()])
+def test_what_the_code_says_fits(message: OutboxMessage) -> None:
+    """The messages of the code and the specification say the same."""
+    assert SCHEMAS.fault(CHANNELS[message.stream], message.fields) is None
+
+
+def test_code_says_all_that_is_specified() -> None:
+    """There is no message in the specification that nobody sends."""
+    said = {message_of(each.fields, CHANNELS[each.stream]) for each in [*results(), *events()]}
+
+    specified = {
+        name
+        for channel in CHANNELS.values()
+        for name in SPECIFICATION["channels"][channel.value]["messages"]
+    }
+    assert said == specified
+
+
+@pytest.mark.parametrize("origin", list(DeadOrigin))
+def test_dead_letter_fits(origin: DeadOrigin) -> None:
+    """Whatever bytes an entry has, its dead letter fits."""
+    entry_id = {DeadOrigin.JOB: "1-0", DeadOrigin.OUTBOX: "4711"}[origin]
+    pairs = [(b"\xff\0\x1f" * 9_999, b"\xf0\x9f\x8e\xb2" * 9_999)] * 99
+
+    letter = dead_letter(origin, "runtime:start_jobs", entry_id, "x" * 9_999, pairs)
+
+    assert SCHEMAS.fault(Channel.DEAD_JOBS, letter) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "schema"),
+    [
+        (set(StopReason), "StopReason"),
+        (set(ErrorCode) - {ErrorCode.REPLAY_NO_OP}, "FailureCode"),
+        (set(JobKind), "OpKind"),
+    ],
+)
+def test_closed_sets_are_those_of_the_code(values: set[StrEnum], schema: str) -> None:
+    """A new value of an enum needs a line in the specification."""
+    assert set(COMPONENTS["schemas"][schema]["enum"]) == {value.value for value in values}
+
+
+def test_states_of_a_container_are_those_of_the_code() -> None:
+    """Docker's states, all of them."""
+    details = COMPONENTS["schemas"]["InspectUnhealthy"]["properties"]["details"]["contentSchema"]
+
+    assert set(details["properties"]["state"]["enum"]) == {each.value for each in ContainerStatus}
+
+
+def test_each_event_type_has_its_message() -> None:
+    """Every type of health event is told from the others by its name."""
+    told_apart = [each.constants["event_type"] for each in SCHEMAS.messages[Channel.HEALTH_EVENTS]]
+
+    assert sorted(told_apart) == sorted(each.value for each in HealthEventType)
+
+
+def test_texts_are_cut_where_the_specification_says() -> None:
+    """The code's limit is the specification's."""
+    for schema in ("ErrorMessage", "ImageRef", "Fault"):
+        assert COMPONENTS["schemas"][schema]["maxLength"] == LONGEST_TEXT
+
+
+def test_addresses_are_the_default_names() -> None:
+    """Who reads the specification finds the streams of a service without settings."""
+    layout = StreamLayout()
+    named = {
+        Channel.START_JOBS: layout.jobs[JobKind.START],
+        Channel.STOP_JOBS: layout.jobs[JobKind.STOP],
+        Channel.DEAD_JOBS: layout.dead,
+    } | {channel: layout.messages[stream] for stream, channel in CHANNELS.items()}
+
+    addresses = {each: SPECIFICATION["channels"][each.value]["address"] for each in Channel}
+    assert addresses == named
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"image_ref": None}, "image_ref is missing"),
+        ({"image_ref": ""}, "image_ref is empty"),
+        ({"image_ref": "x" * 1_001}, "image_ref is too long"),
+        ({"game_id": "-7"}, "game_id is not in its form"),
+        ({"game_id": "chess-7\n"}, "game_id is not in its form"),
+        ({"requested_at_ms": "now"}, "requested_at_ms is not in its form"),
+        ({"colour": "white"}, "'colour' is not a field of this entry"),
+        ({"é" * 99: "x"}, "'" + r"\xe9" * 40 + "'… is not a field of this entry"),
+    ],
+)
+def test_fault_names_the_field_and_never_its_value(
+    change: dict[str, str | None], fault: str
+) -> None:
+    """Who sent it finds out what to repair; what was sent may be anything."""
+    fields = {name: value for name, value in (JOB | change).items() if value is not None}
+
+    assert SCHEMAS.fault(Channel.START_JOBS, fields) == fault
+
+
+@pytest.mark.parametrize(
+    "details", ['{"exit_code": 1}', '{"exit_code": 1, "oom": false, "x": 1}', "[]", "{", ""]
+)
+def test_details_are_closed_inside_their_text(details: str) -> None:
+    """JSON text that does not say what its type of event must say is a fault."""
+    (event,) = [each for each in events() if each.fields["event_type"] == "container_exited"]
+    fields = {**event.fields, "details": details}
+
+    fault = SCHEMAS.fault(Channel.HEALTH_EVENTS, fields)
+    assert fault == "details is not the JSON text that it should be"
+
+
+def test_message_of_no_known_type_is_a_fault() -> None:
+    """What tells the messages of a channel apart must be one of its values."""
+    fault = SCHEMAS.fault(Channel.HEALTH_EVENTS, {"event_type": "container_bored"})
+
+    assert fault is not None
+    assert fault.startswith("event_type is none of the values")

@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
+HISTORIES ?= 20000
+SEED ?= 1
 
 .PHONY: help
 help: ## list the tasks
@@ -30,6 +32,10 @@ unit: $(READY) ## run the unit tests alone, in seconds
 .PHONY: contract
 contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operation)
 	CONTRACT_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract $(ARGS)
+
+.PHONY: simulate
+simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1); a violated one is printed
+	exec $(BIN)/python -m tests.simulation.simulate --histories $(HISTORIES) --seed $(SEED)
 
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers

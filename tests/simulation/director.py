@@ -142,6 +142,9 @@ class Director:
             case "mute":
                 behaviour = replace(container.image.behaviour, healthy_after=None)
                 container.image = replace(container.image, behaviour=behaviour)
+            case "speak":
+                behaviour = replace(container.image.behaviour, healthy_after=0.0)
+                container.image = replace(container.image, behaviour=behaviour)
             case "ail":
                 container.health = "unhealthy" if container.health is None else None
             case "restarts":

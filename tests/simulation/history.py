@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.simulation.aftermath import quiesce
 from tests.simulation.director import Director
-from tests.simulation.plan import Plan, is_calm, make_plan
+from tests.simulation.plan import Plan, is_calm, is_undisturbed, make_plan
 from tests.simulation.universe import Universe
 
 MOST_STEPS = 6000
@@ -30,7 +30,7 @@ def run_history(seed: int, plan: Plan | None = None, *, trace: bool = False) -> 
     """Run the history of this seed, with its own plan or another one, and judge it."""
     plan = make_plan(seed) if plan is None else plan
     universe = Universe(seed, keeps_trace=trace)
-    universe.witness.calm = is_calm(plan)
+    universe.witness.outcomes.expect(undisturbed=is_undisturbed(plan), calm=is_calm(plan))
     with universe.loop.running():
         director = Director(universe, plan)
         _play(universe, director)

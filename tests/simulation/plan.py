@@ -3,14 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from tests.simulation.policy import FAULTY, GOOD, LEASE_TTL, NEWER, SOUND
+from tests.simulation.policy import DIES_SOON, FAULTY, GOOD, LEASE_TTL, NEWER, SOUND
 
 GAMES = ("g1", "g1", "g1", "g1", "g2")
 KINDS = ("start", "start", "stop", "restart", "patch", "patch", "cleanup")
 CYCLES = ("reconcile", "reconcile", "probe", "probe", "inspect", "expire")
-MISHAPS = ("crash", "oom", "kill", "vanish", "start", "mute", "ail", "restarts")
-WANTED = ("", "", ":done", "engine.", "engine.", "engine.start", "store.finish", "engine.rename")
+MISHAPS = ("crash", "oom", "kill", "vanish", "start", "mute", "speak", "ail", "restarts")
+WANTED = (
+    *("", "", ":done", "engine.", "engine.", "engine.", "store.", "store.finish", "lease."),
+    *("engine.create", "engine.start", "engine.stop", "engine.rename", "engine.remove"),
+)
+"""Calls that faults look for, by a part of their name; an empty one means the next call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Event:
 
     at: int
     what: str
-    args: tuple[object, ...]
+    args: tuple[Any, ...]
 
     def __str__(self) -> str:
         return f"at {self.at}: {self.what}{self.args}"
@@ -36,15 +41,24 @@ def make_plan(seed: int) -> Plan:
     for make in random.choice(_THEMES):
         at = random.randrange(horizon)
         events.append(make(random, at))
-        if make is _kill and random.random() < 0.3:
-            events.append(_kill(random, at + random.randrange(90)))
+        if make is _stall:
+            events += _meanwhile(random, at, 1 - events[-1].args[0])
     events += [_cycle(random, random.randrange(horizon)) for _ in range(random.randrange(4))]
     return sorted(events, key=lambda event: event.at)
 
 
+def is_undisturbed(plan: Plan) -> bool:
+    """Tell whether nothing but the service changes engines, and no call of it comes late."""
+    disturbed = {"stall", "mishap"}
+    return not any(
+        event.what in disturbed or "redis" in event.args or DIES_SOON in event.args
+        for event in plan
+    )
+
+
 def is_calm(plan: Plan) -> bool:
-    """Tell whether nothing in the plan can keep an engine from running if the service is right."""
-    return not any(event.what in {"stall", "mishap"} or "redis" in event.args for event in plan)
+    """Tell whether, beyond that, every call to Docker that is made gets its true answer."""
+    return is_undisturbed(plan) and not any(event.what in {"lose", "cut"} for event in plan)
 
 
 def _requests(random: Random) -> list[Event]:
@@ -60,6 +74,14 @@ def _requests(random: Random) -> list[Event]:
             events.append(Event(at + random.randrange(40), "disconnect", (number,)))
         at += random.choice((0, 5, 20, 45, 70)) + random.randrange(10)
     return sorted(events, key=lambda event: event.at)
+
+
+def _meanwhile(random: Random, at: int, slot: int) -> list[Event]:
+    """Let the other process work on the game, now and while the stalled one wakes up."""
+    return [
+        Event(at + delay, "request", (slot, random.choice(KINDS[2:]), "g1", NEWER, "gm_rest"))
+        for delay in (1, random.randrange(20, 80))
+    ]
 
 
 def _image(random: Random) -> str:
@@ -89,6 +111,22 @@ def _lose(random: Random, at: int) -> Event:
 
 def _mishap(random: Random, at: int) -> Event:
     return Event(at, "mishap", (random.choice(MISHAPS), random.random()))
+
+
+def _mute(random: Random, at: int) -> Event:
+    return Event(at, "mishap", ("mute", random.random()))
+
+
+def _speak(random: Random, at: int) -> Event:
+    return Event(at, "mishap", ("speak", random.random()))
+
+
+def _probe(random: Random, at: int) -> Event:
+    return Event(at, "cycle", (random.randrange(2), "probe"))
+
+
+def _reconcile(random: Random, at: int) -> Event:
+    return Event(at, "cycle", (random.randrange(2), "reconcile"))
 
 
 def _hint(random: Random, at: int) -> Event:
@@ -128,5 +166,8 @@ _THEMES: Sequence[Sequence[_Make]] = (
     (_mishap, _cycle, _cycle, _cycle, _cycle, _cycle),
     (_mishap, _kill, _lose),
     (_mishap, _cut, _hint, _cycle),
+    (_mute, *[_probe] * 8, _speak),
+    (_mute, _kill, *[_probe] * 10, _speak, _mute),
+    (_reconcile,) * 5,
     (_mishap, _mishap, _kill, _cut, _stall, _lose, _cycle, _hint),
 )

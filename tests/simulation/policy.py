@@ -7,6 +7,7 @@ from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
 
 LEASE_TTL = 60.0
 GRACE = 60.0
+PROBE_THRESHOLD = 2
 
 # Gates and waits are short: they decide how many looks a history takes, not what can happen.
 POLICY = EnginePolicy(

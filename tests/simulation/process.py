@@ -14,7 +14,7 @@ from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
 from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy
 from tests.simulation.clocks import ProcessClock
-from tests.simulation.policy import GRACE, LEASE_TTL, POLICY
+from tests.simulation.policy import GRACE, LEASE_TTL, POLICY, PROBE_THRESHOLD
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -105,7 +105,9 @@ class Process:
             clock=self.clock,
         )
         cases = UseCases.assemble(ports, POLICY)
-        policy = SupervisionPolicy(probe_threshold=2, retention=timedelta(seconds=300), grace=GRACE)
+        policy = SupervisionPolicy(
+            probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=300), grace=GRACE
+        )
         return cases, Cycles.assemble(ports, InMemoryHealthLog(store), cases, policy)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:

@@ -18,12 +18,15 @@ Shown = tuple[Engine, ...]
 class Truth:
     """The states of every game's containers, each with the step from which on it was so.
 
+    `born` holds the moment of each container's creation, by the beginning of its id.
+
     `by_strangers` are the running containers that someone else started: what they run beside is not
     the service's doing.
     """
 
     docker: InMemoryDocker
     states: dict[str, list[tuple[int, Shown]]] = field(default_factory=lambda: defaultdict(list))
+    born: dict[str, float] = field(default_factory=dict)
     losses: Counter[ContainerId] = field(default_factory=Counter)
     by_strangers: set[ContainerId] = field(default_factory=set)
 
@@ -42,6 +45,8 @@ class Truth:
         before = states[-1][1] if states else ()
         if states and before == shown:
             return False
+        for each, _, _ in shown:
+            self.born.setdefault(each[:12], self.docker.clock.monotonic())
         running = {each for each, _, runs in shown if runs}
         for lost in {each for each, _, runs in before if runs} - running:
             self.losses[lost] += 1

@@ -26,15 +26,23 @@ SLOTS = 2
 
 
 class Watched(dict[K, V]):
-    """A dictionary that tells of every write before it happens."""
+    """A dictionary that tells of every write, and of every removal, before it happens."""
 
-    def __init__(self, written: Callable[[K, V | None, V], None]) -> None:
+    def __init__(
+        self,
+        written: Callable[[K, V | None, V], None],
+        removed: Callable[[K], None] = lambda _: None,
+    ) -> None:
         super().__init__()
-        self._written = written
+        self._written, self._removed = written, removed
 
     def __setitem__(self, key: K, value: V) -> None:
         self._written(key, self.get(key), value)
         super().__setitem__(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self._removed(key)
+        super().__delitem__(key)
 
 
 @dataclass
@@ -58,7 +66,9 @@ class Universe:
         add_images(self.docker)
         self.truth = Truth(self.docker)
         self.witness = Witness(self)
-        self.grants: dict[GameId, Grant] = Watched(self.witness.lease_granted)
+        self.grants: dict[GameId, Grant] = Watched(
+            self.witness.leases.granted, self.witness.leases.released
+        )
         self.store = InMemoryStore(
             runtime_records=Watched(self.witness.record_written),
             operations=Watched(self.witness.operation_written),

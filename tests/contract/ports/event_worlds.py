@@ -15,8 +15,8 @@ from tests.contract.ports.docker_worlds import DockerWorld, MemoryWorld, RealWor
 from tests.services.proxy import Proxy
 
 EATS_MEMORY = "galaxy/game:1.4.90-eats-memory"
-TIMEOUT = 3.0
-STALENESS = 3.0
+TIMEOUT = 2.0
+STALENESS = 4.0
 
 
 class EventWorld(Protocol):

@@ -183,6 +183,19 @@ async def test_resumed_stream_tells_the_very_moment_again(world: EventWorld) -> 
         assert (await up_to(stream, container_id, "start"))[-1] == started
 
 
+async def test_stream_is_resumed_within_a_second(world: EventWorld) -> None:
+    """Time is finer than a second, so that little is told again."""
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker)
+        started = (await up_to(stream, container_id, "start"))[-1]
+
+    async with world.events.listen(since=started.at + 0.001) as stream:
+        world.docker.vanish(container_id)
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert "start" not in actions
+
+
 async def test_events_are_on_the_engine_s_time(world: EventWorld) -> None:
     """The engine's own time can be asked for, to resume from."""
     before = await world.events.now()
@@ -287,8 +300,8 @@ async def test_engine_that_accepts_no_listener_is_given_up(real: RealEvents) -> 
 async def test_stream_outlives_the_deadline_of_calls(real: RealEvents) -> None:
     """Events that come more often than the staleness limit keep it alive."""
     async with real.events.listen(since=None) as stream:
-        for _ in range(3):
-            await asyncio.sleep(STALENESS / 2)
+        for _ in range(2):
+            await asyncio.sleep((TIMEOUT + STALENESS) / 2)
             container_id = await created(real.docker)
             await real.docker.engine.remove(container_id)
         assert await up_to(stream, container_id, "destroy")

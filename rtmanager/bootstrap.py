@@ -4,7 +4,7 @@ Assembling does no I/O. The neighbours are listed in the order in which they are
 the first fault that an operator reads is the one to mend first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -82,10 +82,17 @@ class _Connections:
         ]
 
 
-def assemble(settings: Settings) -> Service:
-    """Build the service on its real adapters; nothing is opened yet."""
+def _as_they_are(ports: Ports) -> Ports:
+    return ports
+
+
+def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_are) -> Service:
+    """Build the service on its real adapters; nothing is opened yet.
+
+    `wrap` may put something before the ports: tests watch and break what passes them.
+    """
     connections = _connections(settings)
-    ports = _ports(settings, connections)
+    ports = wrap(_ports(settings, connections))
     use_cases = UseCases.assemble(ports, engine_policy(settings))
     cycles = Cycles.assemble(
         ports, PostgresHealthLog(connections.pool), use_cases, supervision_policy(settings)

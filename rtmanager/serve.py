@@ -12,7 +12,7 @@ from rtmanager import __version__, bootstrap
 from rtmanager.config import Address, Settings
 from rtmanager.http_app import create_app
 from rtmanager.http_server import HttpServer, bind, http_server, stopped_by_signals
-from rtmanager.service import ShutdownDeadline, StartupError
+from rtmanager.service import Service, ShutdownDeadline, StartupError
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.traces import exported_traces
 
@@ -23,18 +23,29 @@ log = structlog.get_logger(__name__)
 Announce = Callable[[Address], None]
 """Called with the address once requests are accepted."""
 
+Assemble = Callable[[Settings], Service]
+"""Builds the service, unopened."""
+
 
 def _say_nothing(_address: Address) -> None:
     """Leave it at the log line."""
 
 
-def run(settings: Settings, announce: Announce = _say_nothing) -> None:
+def run(
+    settings: Settings,
+    announce: Announce = _say_nothing,
+    assemble: Assemble = bootstrap.assemble,
+) -> None:
     """Serve until a signal ends it, or raise `StartupError` in plain words."""
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-        runner.run(serve(settings, announce))
+        runner.run(serve(settings, announce, assemble))
 
 
-async def serve(settings: Settings, announce: Announce = _say_nothing) -> None:
+async def serve(
+    settings: Settings,
+    announce: Announce = _say_nothing,
+    assemble: Assemble = bootstrap.assemble,
+) -> None:
     """Open the service, answer requests until a signal comes, finish what runs and close it."""
     configure_logs(settings.log_level, settings.log_format)
     # OTEL_* variables belong to OpenTelemetry, which reads the environment by itself.
@@ -45,7 +56,7 @@ async def serve(settings: Settings, announce: Announce = _say_nothing) -> None:
             log.info("serving", address=str(address), version=__version__)
             announce(address)
 
-        service = bootstrap.assemble(settings)
+        service = assemble(settings)
         server = http_server(create_app(service.use_cases), settings.shutdown_timeout, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
         with stopped_by_signals(server, deadline.begin):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,15 @@ _POLL_SECONDS = 0.02
 
 @dataclass
 class RunningService:
-    """One `rtmanager serve` process after another, always on the same address and settings."""
+    """One `rtmanager serve` process after another, always on the same address and settings.
+
+    `program` is what Python runs, for tests that need another launcher.
+    """
 
     environment: Mapping[str, str]
     log_file: Path
     port: int = field(default_factory=free_port)
+    program: Sequence[str] = ("-m", "rtmanager", "serve")
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -56,7 +60,7 @@ class RunningService:
         address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{self.port}"}
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rtmanager", "serve"],
+                [sys.executable, *self.program],
                 env={**inherited, **self.environment, **address},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -71,6 +75,11 @@ class RunningService:
     def kill(self) -> None:
         """Kill the process as kill -9 does: nothing is finished, released or closed."""
         self._end(signal.SIGKILL)
+
+    def wait_for_death(self, seconds: float) -> int:
+        """Wait for the process to end by itself and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     def restart(self) -> None:
         """Stop the process and start it again."""

@@ -1,0 +1,251 @@
+"""The two kinds of outbox and publisher that the port tests run on, with a hand on both stores."""
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import LiteralString, Protocol
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from redis.asyncio import Redis
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
+from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
+from rtmanager.adapters.postgres.outbox import PostgresOutbox
+from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
+from rtmanager.adapters.redis.stream_layout import StreamLayout
+from rtmanager.adapters.redis.stream_schemas import StreamSchemas
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.operation import OpSource, Origin
+from rtmanager.domain.outbox import OutboxMessage, OutboxStream
+from rtmanager.domain.ports.operation_journal import OperationJournal
+from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
+from tests.builders import NOON, make_message, make_request, make_verdict
+from tests.services.proxy import Proxy
+
+SCHEMAS = StreamSchemas.load()
+LAYOUT = StreamLayout()
+
+
+class RelayWorld(Protocol):
+    """The outbox and the publisher of two processes; the first one's stores can be taken away."""
+
+    here: Outbox
+    there: Outbox
+    publisher: MessagePublisher
+    other_publisher: MessagePublisher
+    journal: OperationJournal
+
+    async def published(self) -> list[dict[str, str]]:
+        """Return the fields of every job result that was published, oldest first."""
+
+    async def unsent(self) -> int:
+        """Return how many messages wait."""
+
+    async def flush_streams(self) -> None:
+        """Lose everything that was published."""
+
+    def cut_off(self) -> None:
+        """Take the lock of a batch from the first process, as a lost connection does."""
+
+    def lose_reply_to_commit(self) -> None:
+        """Let the end of the first process's next batch happen and drop the answer."""
+
+    def lose_reply_to_publish(self) -> None:
+        """Let the first process's next publishing happen and drop the answer."""
+
+    def database_goes(self) -> None:
+        """Make the outbox unreachable for the first process."""
+
+    def streams_go(self) -> None:
+        """Make the streams unreachable for the first process."""
+
+    def all_come_back(self) -> None:
+        """Make everything reachable again."""
+
+
+class MemoryRelays:
+    """The doubles of two processes."""
+
+    def __init__(self) -> None:
+        self._store, self._streams = InMemoryStore(), InMemoryStreams()
+        self._table = self._store.outbox_table
+        clock = ManualClock(start=NOON)
+        self.journal: OperationJournal = self._store.journal
+        self.here: Outbox = InMemoryOutbox(self._table, clock, self._gate)
+        self.there: Outbox = InMemoryOutbox(self._table, clock)
+        self.publisher: MessagePublisher = InMemoryMessagePublisher(self._streams, self._gate)
+        self.other_publisher: MessagePublisher = InMemoryMessagePublisher(self._streams)
+        self._away: set[str] = set()
+        self._lost = ""
+
+    async def _gate(self, point: str) -> None:
+        if point.partition(".")[0] in self._away or point == self._lost:
+            self._lost = ""
+            raise ServiceUnavailable
+
+    async def published(self) -> list[dict[str, str]]:
+        """Look at the stream."""
+        return [dict(each.fields) for each in self._streams.published]
+
+    async def unsent(self) -> int:
+        """Look at the table."""
+        return len(self._table.messages) - len(self._table.sent_at)
+
+    async def flush_streams(self) -> None:
+        """Forget the streams."""
+        self._streams.flush()
+
+    def cut_off(self) -> None:
+        """Free the lock."""
+        self._table.cut_off()
+
+    def lose_reply_to_commit(self) -> None:
+        """Close the gate once, after the effect."""
+        self._lost = "outbox.commit:done"
+
+    def lose_reply_to_publish(self) -> None:
+        """Close the gate once, after the effect."""
+        self._lost = "publisher.publish:done"
+
+    def database_goes(self) -> None:
+        """Close the outbox's gate."""
+        self._away.add("outbox")
+
+    def streams_go(self) -> None:
+        """Close the publisher's gate."""
+        self._away.add("publisher")
+
+    def all_come_back(self) -> None:
+        """Open the gates."""
+        self._away.clear()
+
+
+class RealRelays:
+    """Postgres and Redis; those of the first process behind proxies."""
+
+    def __init__(self, dsn: str, database: Proxy, address: str, streams: Proxy) -> None:
+        self._database, self._streams, self._dsn = database, streams, dsn
+        proxied = make_conninfo(dsn, port=database.port)
+        self.pools = [PostgresPool(proxied, patience=0.5), PostgresPool(dsn)]
+        self.here: Outbox = PostgresOutbox(self.pools[0], proxied)
+        self.there: Outbox = PostgresOutbox(self.pools[1], dsn)
+        self.journal: OperationJournal = PostgresOperationJournal(self.pools[1])
+        host, _, port = address.partition(":")
+        self.redis = Redis(host=host, port=int(port), protocol=2, decode_responses=True)
+        self.clients = [RedisClient("127.0.0.1", streams.port), RedisClient(host, int(port))]
+        self.publisher: MessagePublisher
+        self.other_publisher: MessagePublisher
+        self.publisher, self.other_publisher = (
+            RedisMessagePublisher(client, SCHEMAS, LAYOUT) for client in self.clients
+        )
+
+    async def published(self) -> list[dict[str, str]]:
+        """Read the stream."""
+        name = LAYOUT.messages[OutboxStream.JOB_RESULTS]
+        return [fields for _, fields in await self.redis.xrange(name)]
+
+    async def unsent(self) -> int:
+        """Ask the table."""
+        query: LiteralString = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
+        return int(self.execute(query)[0][0])
+
+    def execute(self, query: LiteralString) -> list[tuple[object, ...]]:
+        """Run a statement on the database."""
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    async def flush_streams(self) -> None:
+        """Flush the server."""
+        await self.redis.flushall()
+
+    def cut_off(self) -> None:
+        """Drop the connections, of which the borrower learns only when it next asks."""
+        self._database.cut()
+
+    def lose_reply_to_commit(self) -> None:
+        """Drop the answer to the statement that marks messages sent, which comes with COMMIT."""
+        self._database.lose_reply_to(b"COMMIT")
+
+    def lose_reply_to_publish(self) -> None:
+        """Drop the answer to the script."""
+        self._streams.lose_reply_to(b"EVAL")
+
+    def database_goes(self) -> None:
+        """Drop and refuse connections to Postgres."""
+        self._database.refuse()
+
+    def streams_go(self) -> None:
+        """Drop and refuse connections to Redis."""
+        self._streams.refuse()
+
+    def all_come_back(self) -> None:
+        """Welcome connections."""
+        self._database.pass_on()
+        self._streams.pass_on()
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        for pool in self.pools:
+            await pool.close()
+        for client in self.clients:
+            await client.close()
+        await self.redis.aclose()
+
+
+@asynccontextmanager
+async def open_relays(dsn: str | None, address: str) -> AsyncIterator[RelayWorld]:
+    """Give outbox and streams on these servers, or in memory when there are none."""
+    if dsn is None:
+        yield MemoryRelays()
+        return
+    where = conninfo_to_dict(dsn)
+    host, _, port = address.partition(":")
+    postgres = (str(where["host"]), int(str(where["port"])))
+    with Proxy(postgres) as database, Proxy((host, int(port))) as streams:
+        world = RealRelays(dsn, database, address, streams)
+        for pool in world.pools:
+            await pool.open()
+            await pool.ping()
+        yield world
+        await world.close()
+
+
+_requests = itertools.count(1)
+
+
+async def write(
+    world: RelayWorld, messages: Sequence[OutboxMessage], *, at: datetime = NOON
+) -> None:
+    """Commit the messages together."""
+    request = make_request(origin=Origin(OpSource.GM_REST, f"r{next(_requests)}"))
+    await world.journal.refuse(request, make_verdict(messages=messages), at=at)
+
+
+def result(number: int) -> OutboxMessage:
+    """Return a job result that is told from others by its number."""
+    return make_message(
+        fields={
+            "job_id": f"{number}-0",
+            "op_kind": "start",
+            "game_id": "chess-7",
+            "outcome": "success",
+            "container_id": "",
+            "engine_endpoint": "",
+            "error_code": "replay_no_op",
+            "error_message": "",
+        }
+    )
+
+
+async def numbers(world: RelayWorld) -> list[int]:
+    """Return the numbers of the published results in their order."""
+    return [int(each["job_id"].partition("-")[0]) for each in await world.published()]

@@ -1,0 +1,264 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.ports.outbox import Outbox, RelayFence
+from tests.builders import NOON
+from tests.contract.ports.relays import RelayWorld, open_relays, result, write
+
+LATER = NOON + timedelta(days=36_500)
+
+
+@pytest.fixture(params=["memory", "real"])
+def dsn(request: pytest.FixtureRequest) -> str | None:
+    """Return the database of the outbox under test; None for the one in memory."""
+    return request.getfixturevalue("database_dsn") if request.param == "real" else None
+
+
+@pytest.fixture
+async def world(dsn: str | None, redis_addr: str) -> AsyncIterator[RelayWorld]:
+    """Return the outbox under test."""
+    async with open_relays(dsn, redis_addr) as opened:
+        yield opened
+
+
+async def lent(outbox: Outbox, limit: int = 100) -> list[str]:
+    """Borrow a batch and send it; return the job ids in it."""
+    async with outbox.batch(limit=limit) as batch:
+        return [row.message.fields["job_id"] for row in batch.rows]
+
+
+async def test_batch_holds_the_oldest_messages_in_order(world: RelayWorld) -> None:
+    """As they were written, and no more than asked for."""
+    await write(world, [result(1), result(2)])
+    await write(world, [result(3)])
+
+    async with world.here.batch(limit=2) as batch:
+        assert [row.message for row in batch.rows] == [result(1), result(2)]
+        assert sorted({row.id for row in batch.rows}) == [row.id for row in batch.rows]
+
+
+async def test_block_that_ends_well_marks_its_messages_sent(world: RelayWorld) -> None:
+    """They do not come again."""
+    await write(world, [result(1), result(2), result(3)])
+
+    assert await lent(world.here, 2) == ["1-0", "2-0"]
+    assert await lent(world.here) == ["3-0"]
+    assert await lent(world.there) == []
+
+
+async def test_block_that_raises_leaves_its_messages_unsent(world: RelayWorld) -> None:
+    """The block's own error comes out, and the messages come again."""
+    await write(world, [result(1)])
+
+    with pytest.raises(ZeroDivisionError):
+        async with world.here.batch(limit=10):
+            raise ZeroDivisionError
+
+    assert await lent(world.there) == ["1-0"]
+
+
+async def test_cancelled_block_leaves_its_messages_unsent(world: RelayWorld) -> None:
+    """A relay that is stopped has sent nothing."""
+    await write(world, [result(1)])
+    borrowed = asyncio.Event()
+
+    async def borrow_for_ever() -> None:
+        async with world.here.batch(limit=10):
+            borrowed.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(borrow_for_ever())
+    await borrowed.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert await lent(world.there) == ["1-0"]
+
+
+async def test_one_borrower_at_a_time(world: RelayWorld) -> None:
+    """Another process gets an empty batch meanwhile, and does not wait."""
+    await write(world, [result(1)])
+
+    async with world.here.batch(limit=10):
+        assert await lent(world.there) == []
+
+
+async def test_fence_grows(world: RelayWorld) -> None:
+    """A later batch can be told from an earlier one, whoever borrows it."""
+    fences = []
+    for outbox in (world.here, world.there, world.here):
+        await write(world, [result(1)])
+        async with outbox.batch(limit=10) as batch:
+            fences.append(batch.fence)
+
+    assert fences == sorted(set(fences))
+
+
+async def test_message_has_a_token_of_its_own(world: RelayWorld) -> None:
+    """The same words twice are two messages; the same message twice is one."""
+    await write(world, [result(1), result(1)])
+    with pytest.raises(ZeroDivisionError):
+        async with world.here.batch(limit=10) as batch:
+            raise ZeroDivisionError
+
+    async with world.there.batch(limit=10) as again:
+        assert list(again.rows) == list(batch.rows)
+        assert len({row.token for row in again.rows}) == 2
+
+
+async def test_borrower_that_was_cut_off_marks_nothing(world: RelayWorld) -> None:
+    """It hears so at the end of its block; its messages come again, with a higher fence."""
+    await write(world, [result(1)])
+
+    with pytest.raises(ServiceUnavailable):
+        await be_cut_off(world)
+
+    assert await lent(world.there) == ["1-0"]
+
+
+async def be_cut_off(world: RelayWorld) -> None:
+    """Borrow here, lose the lock, and come to the end after it was lent there."""
+    async with world.here.batch(limit=10) as batch:
+        world.cut_off()
+        fence = None
+        async with asyncio.timeout(10):
+            while fence is None:
+                fence = await peek(world.there)
+        assert fence > batch.fence
+
+
+async def peek(outbox: Outbox) -> RelayFence | None:
+    """Return the fence of a batch that is given back unsent; None when it is lent already."""
+    with suppress(ZeroDivisionError):
+        async with outbox.batch(limit=10) as batch:
+            raise ZeroDivisionError
+    return batch.fence if batch.rows else None
+
+
+async def test_end_whose_reply_was_lost_has_marked_them(world: RelayWorld) -> None:
+    """The borrower hears ServiceUnavailable and finds nothing left."""
+    await write(world, [result(1)])
+    world.lose_reply_to_commit()
+
+    with pytest.raises(ServiceUnavailable):
+        await lent(world.here)
+
+    assert await lent(world.there) == []
+
+
+async def test_listener_is_woken_by_a_commit(world: RelayWorld) -> None:
+    """Of any process; a result need not wait for a timer."""
+    woken = asyncio.Event()
+    listening = asyncio.Event()
+
+    async def listen() -> None:
+        async with world.here.wakeups() as wakeups:
+            listening.set()
+            async for _ in wakeups:
+                woken.set()
+
+    task = asyncio.create_task(listen())
+    await listening.wait()
+    await write(world, [result(1)])
+    async with asyncio.timeout(10):
+        await woken.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert await lent(world.here) == ["1-0"]
+
+
+async def test_sent_messages_are_pruned(world: RelayWorld) -> None:
+    """Only those that are old enough, and no more at once than asked for."""
+    await write(world, [result(number) for number in range(5)])
+    assert await world.here.prune(sent_before=LATER, limit=10) == 0
+    await lent(world.here, 4)
+
+    assert await world.here.prune(sent_before=NOON - timedelta(days=1), limit=10) == 0
+    assert await world.here.prune(sent_before=LATER, limit=3) == 3
+    assert await world.here.prune(sent_before=LATER, limit=3) == 1
+    assert await lent(world.here) == ["4-0"]
+
+
+def quiet(number: int, key: str = "same") -> OutboxMessage:
+    """Return a result that keeps those with its key quiet for a minute."""
+    return replace(result(number), quiet_key=key, quiet_for=60.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, ["1-0"]), (59, ["1-0"]), (60, ["1-0", "2-0"])]
+)
+async def test_message_is_quiet_after_one_of_the_same_key(
+    world: RelayWorld, seconds: float, expected: list[str]
+) -> None:
+    """For so many seconds after it, sent or not."""
+    await write(world, [quiet(1)])
+    seen = await lent(world.here)
+
+    again = quiet(2)
+    await write(world, [again], at=NOON + timedelta(seconds=seconds))
+
+    assert seen + await lent(world.here) == expected
+
+
+async def test_quiet_message_does_not_prolong_the_quiet(world: RelayWorld) -> None:
+    """A game that fails in a loop is told of once in each span, not once for ever."""
+    for second in (0, 40, 80):
+        message = quiet(second)
+        await write(world, [message], at=NOON + timedelta(seconds=second))
+
+    assert await lent(world.here) == ["0-0", "80-0"]
+
+
+async def test_other_keys_and_messages_without_one_are_not_quiet(world: RelayWorld) -> None:
+    """Quiet is kept by the same key alone."""
+    await write(world, [quiet(1), result(2)])
+    await write(world, [quiet(3, "other"), result(4)])
+
+    assert await lent(world.here) == ["1-0", "2-0", "3-0", "4-0"]
+
+
+async def test_of_many_at_once_one_is_written(world: RelayWorld) -> None:
+    """Two processes that fail at the same moment give one intent."""
+    message = quiet(1)
+
+    await asyncio.gather(*(write(world, [message]) for _ in range(8)))
+
+    assert await lent(world.here) == ["1-0"]
+
+
+async def test_message_that_keeps_others_quiet_is_not_pruned(world: RelayWorld) -> None:
+    """Forgetting it would end the quiet."""
+    await write(world, [quiet(1)], at=LATER)
+    await lent(world.here)
+
+    await world.here.prune(sent_before=LATER, limit=10)
+    await write(world, [quiet(2)], at=LATER)
+
+    assert await lent(world.here) == []
+
+
+@pytest.mark.parametrize("call", ["batch", "prune", "wakeups"])
+async def test_unreachable_store_raises_service_unavailable(world: RelayWorld, call: str) -> None:
+    """Every method says the same when the store is away."""
+
+    async def listen() -> None:
+        async with world.here.wakeups():
+            pass
+
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "batch": lambda: lent(world.here),
+        "prune": lambda: world.here.prune(sent_before=NOON, limit=1),
+        "wakeups": listen,
+    }
+    world.database_goes()
+
+    with pytest.raises(ServiceUnavailable):
+        await calls[call]()

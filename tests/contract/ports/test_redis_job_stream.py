@@ -1,0 +1,204 @@
+"""What only a real server can show: its ids, its groups, its bytes."""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.consumer_group import ConsumerGroup
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob
+from tests.contract.ports.job_streams import GROUP, LAYOUT, RedisJobs, open_jobs
+
+START = LAYOUT.jobs[JobKind.START]
+
+
+@pytest.fixture
+async def jobs(redis_addr: str) -> AsyncIterator[RedisJobs]:
+    """Return job streams in Redis, their group made."""
+    async with open_jobs(redis_addr) as world:
+        assert isinstance(world, RedisJobs)
+        await world.here.reclaim()
+        yield world
+
+
+async def drain(jobs: RedisJobs, count: int) -> list[JobEntry]:
+    """Read until nothing is left."""
+    entries: list[JobEntry] = []
+    while found := await jobs.here.read(count=count, block=0.01):
+        entries += found
+    return entries
+
+
+def times(entries: list[JobEntry]) -> list[int]:
+    """Return the milliseconds of the entries' ids."""
+    return [int(entry.entry_id.partition("-")[0]) for entry in entries]
+
+
+async def add_backlog(jobs: RedisJobs) -> list[int]:
+    """Add starts and stops that lie at random in time; return their moments."""
+    chance = random.Random(7)  # noqa: S311 - a test's choice
+    moments = list(range(1, 201))
+    for moment in moments:
+        # Long stretches of one kind: the streams drift far apart.
+        add = jobs.start if chance.random() < (0.95 if moment % 60 < 30 else 0.05) else jobs.stop
+        await add("go-3", f"{moment}-0")
+    return moments
+
+
+@pytest.mark.parametrize("count", [1, 7, 100, 1_000])
+async def test_backlog_of_both_streams_is_read_in_one_order(jobs: RedisJobs, count: int) -> None:
+    """A stop is never read before an older start, however far one stream lags behind."""
+    moments = await add_backlog(jobs)
+
+    assert times(await drain(jobs, count)) == moments
+
+
+@pytest.mark.parametrize("read_before", [1, 40, 150])
+async def test_reclaimed_backlog_is_read_in_one_order(jobs: RedisJobs, read_before: int) -> None:
+    """What was delivered of one stream does not overtake what waits in the other."""
+    moments = await add_backlog(jobs)
+    while read_before > 0:
+        read_before -= len(await jobs.there.read(count=20, block=0.01))
+
+    await jobs.here.reclaim()
+
+    assert times(await drain(jobs, 20)) == moments
+
+
+async def test_read_ends_its_waiting_with_the_first_entry(jobs: RedisJobs) -> None:
+    """A job is taken at once, not at the end of the wait."""
+    waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
+    await asyncio.sleep(0.1)
+    added = await jobs.start("go-3")
+
+    async with asyncio.timeout(10):
+        (entry,) = await waiting
+
+    assert entry.entry_id == added
+
+
+async def test_waiting_ends_well_before_the_client_gives_up(jobs: RedisJobs) -> None:
+    """However long the caller would wait, nothing is no error."""
+    assert list(await jobs.here.read(count=10, block=60)) == []
+
+
+async def test_flush_while_waiting_is_survived(jobs: RedisJobs) -> None:
+    """The server wakes who waits on a stream that is gone."""
+    waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
+    await asyncio.sleep(0.1)
+    await jobs.flush()
+
+    assert list(await waiting) == []
+    added = await jobs.start("go-3")
+    assert [entry.entry_id for entry in await drain(jobs, 10)] == [added]
+
+
+async def test_names_of_dead_consumers_are_removed(jobs: RedisJobs) -> None:
+    """Each process has a name of its own; they do not pile up."""
+    await jobs.start("go-3")
+    await jobs.there.read(count=1, block=0.01)
+
+    await jobs.here.reclaim()
+
+    consumers = await jobs.redis.xinfo_consumers(START, GROUP)
+    assert [each["pending"] for each in consumers] == [1]
+
+
+async def test_consumer_with_pending_entries_keeps_them(jobs: RedisJobs, redis_addr: str) -> None:
+    """Removing the name of a consumer would lose what is pending to it."""
+    await jobs.start("go-3")
+    await jobs.there.read(count=1, block=0.01)
+    host, _, port = redis_addr.partition(":")
+    client = RedisClient(host, int(port))
+    stranger = ConsumerGroup(client, group=GROUP)
+
+    await stranger.forget_idle_consumers(START)
+
+    await client.close()
+    await jobs.here.reclaim()
+    assert len(await drain(jobs, 10)) == 1
+
+
+async def test_entry_trimmed_before_it_was_done_is_logged_and_dropped(
+    jobs: RedisJobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Someone else cut the stream: nothing is left to be done, and an operator should know."""
+    lost = await jobs.start("go-3")
+    kept = await jobs.start("go-3")
+    await jobs.there.read(count=2, block=0.01)
+    await jobs.redis.xdel(START, lost)
+
+    with caplog.at_level(logging.ERROR):
+        await jobs.here.reclaim()
+
+    assert [entry.entry_id for entry in await drain(jobs, 10)] == [kept]
+    assert lost in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "game_id", "fault"),
+    [
+        ({"game_id": b"\xff", "image_ref": "a", "requested_at_ms": "1"}, None, "'game_id' is not"),
+        (
+            {"game_id": "go-3", "image_ref": b"\xff", "requested_at_ms": "1"},
+            "go-3",
+            "'image_ref' is not UTF-8",
+        ),
+        ({b"\xfe": "x", "game_id": "go-3"}, "go-3", r"'\\xfe' is not UTF-8"),
+        ({"image_ref": "a", "requested_at_ms": "1"}, None, "game_id is missing"),
+        ({"game_id": "", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id is not in"),
+        ({"game_id": "no/way", "image_ref": "a", "requested_at_ms": "1"}, "no/way", "game_id is"),
+        ({"game_id": "a\nb", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id is not in"),
+        ({"game_id": "x" * 256, "image_ref": "a", "requested_at_ms": "1"}, None, "game_id is not"),
+    ],
+)
+async def test_malformed_entry_names_its_fault_and_its_game_if_readable(
+    jobs: RedisJobs, fields: dict[str, Any], game_id: str | None, fault: str
+) -> None:
+    """A game id that a person could read is answered, even one that no game can have."""
+    await jobs.add(JobKind.START, fields)
+
+    (entry,) = await drain(jobs, 10)
+
+    assert isinstance(entry.job, MalformedJob)
+    assert entry.job.game_id == game_id
+    assert entry.job.fault.startswith(fault)
+
+
+async def test_field_that_comes_twice_is_a_fault(jobs: RedisJobs) -> None:
+    """Which of two game ids was meant cannot be known."""
+    await jobs.redis.execute_command(
+        "XADD", START, "*", "game_id", "go-3", "game_id", "go-4", "image_ref", "a"
+    )
+
+    (entry,) = await drain(jobs, 10)
+
+    assert entry.job == MalformedJob(None, "'game_id' comes 2 times")
+
+
+async def test_dead_letter_shows_the_entry_as_it_was(jobs: RedisJobs) -> None:
+    """Names and values in their order, strange bytes readable, all fields of the specification."""
+    await jobs.redis.execute_command("XADD", START, "7-0", "b", b"\xff", "a", "1", "a", "é")
+    (entry,) = await drain(jobs, 10)
+
+    await jobs.here.bury(entry, "why")
+
+    ((_, letter),) = await jobs.redis.xrange(LAYOUT.dead)
+    payload = json.loads(letter.pop("payload"))
+    assert letter == {"origin": "job", "stream": START, "entry_id": "7-0", "fault": "why"}
+    assert payload == [["b", "\\xff"], ["a", "1"], ["a", "é"]]
+
+
+async def test_dead_letters_are_trimmed(jobs: RedisJobs) -> None:
+    """Somebody who sends rubbish for ever does not fill the server."""
+    for _ in range(300):
+        await jobs.malformed("go-3")
+    for entry in await drain(jobs, 300):
+        await jobs.here.bury(entry, "why")
+
+    assert await jobs.redis.xlen(LAYOUT.dead) < 250

@@ -381,6 +381,35 @@ async def test_every_operation_writes_one_log_line(
     assert facts["duration_ms"] == 0.0
 
 
+async def test_log_line_of_an_operation_that_went_well_says_success(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line names the operation and its outcome."""
+    with caplog.at_level(logging.INFO, "rtmanager"):
+        await world.manager.start()
+
+    (line,) = [each for each in caplog.records if each.message == "operation"]
+    assert (vars(line)["operation_id"], vars(line)["outcome"]) == (world.last.id, "success")
+
+
+async def test_record_that_changed_since_the_look_is_not_judged(running: World) -> None:
+    """The rule must see the record that was looked at: else another has acted, nothing begins."""
+    before = running.record
+    assert before is not None
+
+    async def another_process_acts() -> None:
+        stopped = before.stopped(fence=before.fence, at=running.clock.now())
+        running.store.runtime_records[GAME] = stopped
+
+    running.manager.on("store.begin", another_process_acts)
+
+    with pytest.raises(LeaseLost):
+        await running.manager.start()
+
+    assert len(running.operations) == 1
+    assert running.docker.starts == [before.current_container_id]
+
+
 async def test_log_line_of_a_cut_operation_does_not_say_success(
     running: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,295 @@
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.redis import message_publisher
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.outbox import OutboxStream, health_message
+from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence, StaleBatch
+from rtmanager.domain.supervision.relay_outbox import RelayOutbox
+from tests.builders import make_event, make_message
+from tests.contract.ports.relays import (
+    LAYOUT,
+    RealRelays,
+    RelayWorld,
+    numbers,
+    open_relays,
+    result,
+    write,
+)
+
+
+@pytest.fixture(params=["memory", "real"])
+def dsn(request: pytest.FixtureRequest) -> str | None:
+    """Return the database of the outbox; None when all is in memory."""
+    return request.getfixturevalue("database_dsn") if request.param == "real" else None
+
+
+@pytest.fixture
+async def world(dsn: str | None, redis_addr: str) -> AsyncIterator[RelayWorld]:
+    """Return outbox and publisher under test."""
+    async with open_relays(dsn, redis_addr) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def real(database_dsn: str, redis_addr: str) -> AsyncIterator[RealRelays]:
+    """Return outbox and publisher on real servers."""
+    async with open_relays(database_dsn, redis_addr) as opened:
+        assert isinstance(opened, RealRelays)
+        yield opened
+
+
+def batch(fence: int, *job_numbers: int) -> OutboxBatch:
+    """Return a batch of results; a number always is the same message."""
+    return OutboxBatch(
+        RelayFence(fence),
+        [OutboxRow(OutboxId(each), f"token {each}", result(each)) for each in job_numbers],
+    )
+
+
+async def relay(world: RelayWorld, *, elsewhere: bool = False) -> int:
+    """Run a relay's cycle in the first process or in the other."""
+    outbox, publisher = (
+        (world.there, world.other_publisher) if elsewhere else (world.here, world.publisher)
+    )
+    return await RelayOutbox(outbox, publisher, ManualClock(), timedelta(hours=1)).run()
+
+
+async def relay_all(world: RelayWorld) -> None:
+    """Relay until nothing is left, whatever fails on the way."""
+    async with asyncio.timeout(30):
+        while await world.unsent():
+            with suppress(ServiceUnavailable):
+                await relay(world)
+
+
+async def test_messages_are_added_in_their_order(world: RelayWorld) -> None:
+    """Readers see what happened first, first."""
+    await world.publisher.publish(batch(1, 3, 1, 2))
+
+    assert await numbers(world) == [3, 1, 2]
+
+
+async def test_message_is_added_with_all_its_fields(world: RelayWorld) -> None:
+    """As it was written."""
+    await world.publisher.publish(batch(1, 7))
+
+    assert await world.published() == [dict(result(7).fields)]
+
+
+async def test_message_that_was_published_is_passed_over(world: RelayWorld) -> None:
+    """By whichever process, and whatever else is in the batch."""
+    await world.publisher.publish(batch(1, 1, 2))
+    await world.other_publisher.publish(batch(2, 1, 2, 3))
+    await world.publisher.publish(batch(3, 3, 4))
+
+    assert await numbers(world) == [1, 2, 3, 4]
+
+
+async def test_same_words_in_two_messages_are_two_entries(world: RelayWorld) -> None:
+    """A message is known by its token, not by what it says."""
+    row = batch(1, 1).rows[0]
+
+    await world.publisher.publish(OutboxBatch(RelayFence(1), [row, replace(row, token="other")]))
+
+    assert await numbers(world) == [1, 1]
+
+
+async def test_batch_of_a_relay_that_was_overtaken_is_turned_away(world: RelayWorld) -> None:
+    """A process that was frozen between borrowing and publishing adds nothing when it wakes."""
+    await world.other_publisher.publish(batch(2, 1))
+
+    with pytest.raises(StaleBatch):
+        await world.publisher.publish(batch(1, 1, 2))
+
+    assert await numbers(world) == [1]
+
+
+async def test_lost_reply_can_be_repeated(world: RelayWorld) -> None:
+    """The messages are there, once."""
+    world.lose_reply_to_publish()
+    with pytest.raises(ServiceUnavailable):
+        await world.publisher.publish(batch(1, 1, 2))
+
+    await world.publisher.publish(batch(2, 1, 2))
+
+    assert await numbers(world) == [1, 2]
+
+
+async def test_many_at_once_add_each_message_once(world: RelayWorld) -> None:
+    """However two processes interleave."""
+
+    async def publish(turn: int) -> None:
+        publisher = world.publisher if turn % 2 else world.other_publisher
+        with suppress(StaleBatch):
+            await publisher.publish(batch(turn, *range(5)))
+
+    await asyncio.gather(*(publish(turn) for turn in range(20)))
+
+    assert await numbers(world) == [0, 1, 2, 3, 4]
+
+
+async def test_unreachable_streams_raise_service_unavailable(world: RelayWorld) -> None:
+    """And all goes on when they are back."""
+    world.streams_go()
+    with pytest.raises(ServiceUnavailable) as raised:
+        await world.publisher.publish(batch(1, 1))
+    assert type(raised.value) is ServiceUnavailable
+
+    world.all_come_back()
+    await world.publisher.publish(batch(2, 1))
+
+    assert await numbers(world) == [1]
+
+
+async def test_relay_sends_each_message_once(world: RelayWorld) -> None:
+    """What was committed is published and then is done."""
+    await write(world, [result(number) for number in range(5)])
+
+    assert await relay(world) == 5
+    assert await relay(world) == 0
+    assert await numbers(world) == list(range(5))
+
+
+@pytest.mark.parametrize("fault", ["commit", "publish", "cut"])
+async def test_relay_that_loses_an_answer_sends_each_message_once(
+    world: RelayWorld, fault: str
+) -> None:
+    """A crash between the two stores doubles nothing and loses nothing."""
+    await write(world, [result(number) for number in range(5)])
+    faults = {"commit": world.lose_reply_to_commit, "publish": world.lose_reply_to_publish}
+    faults.get(fault, world.cut_off)()
+    with suppress(ServiceUnavailable):
+        await relay(world)
+
+    await relay_all(world)
+
+    assert await numbers(world) == list(range(5))
+
+
+async def test_two_relays_at_once_send_each_message_once_in_order(world: RelayWorld) -> None:
+    """Every replica may relay."""
+
+    async def relay_for_a_while(*, elsewhere: bool) -> None:
+        while await world.unsent():
+            with suppress(ServiceUnavailable):
+                await relay(world, elsewhere=elsewhere)
+            await asyncio.sleep(0)
+
+    for number in range(60):
+        await write(world, [result(number)])
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(relay_for_a_while(elsewhere=False), relay_for_a_while(elsewhere=True))
+    assert await numbers(world) == list(range(60))
+
+
+async def test_relay_that_publishes_after_it_was_cut_off_doubles_nothing(
+    world: RelayWorld,
+) -> None:
+    """It was frozen for long; the other has sent its messages and many more."""
+    await write(world, [result(0)])
+    with suppress(ServiceUnavailable):
+        async with world.here.batch(limit=10) as stale:
+            world.cut_off()
+            async with asyncio.timeout(10):
+                while not await relay(world, elsewhere=True):
+                    pass
+    await write(world, [result(1)])
+    await relay(world, elsewhere=True)
+
+    with pytest.raises(StaleBatch):
+        await world.publisher.publish(stale)
+
+    assert await numbers(world) == [0, 1]
+
+
+async def test_outage_of_either_store_loses_nothing(world: RelayWorld) -> None:
+    """Messages wait, and keep their order."""
+    await write(world, [result(0)])
+    for go in (world.database_goes, world.streams_go):
+        go()
+        with pytest.raises(ServiceUnavailable):
+            await relay(world)
+        world.all_come_back()
+    await write(world, [result(1)])
+
+    await relay_all(world)
+
+    assert await numbers(world) == [0, 1]
+
+
+async def test_flushed_streams_get_what_was_not_sent(world: RelayWorld) -> None:
+    """A store that was replaced knows no marker; what waits is published into it, once."""
+    await write(world, [result(0)])
+    world.lose_reply_to_publish()
+    with suppress(ServiceUnavailable):
+        await relay(world)
+
+    await world.flush_streams()
+    await relay_all(world)
+
+    assert await numbers(world) == [0]
+
+
+async def test_markers_do_not_pile_up(real: RealRelays, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest are kept, and they are enough."""
+    monkeypatch.setattr(message_publisher, "MARKERS_KEPT", 20)
+    for number in range(0, 100, 10):
+        await real.publisher.publish(batch(number, *range(number, number + 10)))
+
+    assert await real.redis.zcard(message_publisher.MARKERS) == 20
+    await real.publisher.publish(batch(1_000, *range(80, 101)))
+    assert await numbers(real) == list(range(101))
+
+
+async def test_new_database_starts_afresh_on_old_streams(real: RealRelays) -> None:
+    """Its ids are used again, its messages are new all the same."""
+    await write(real, [result(0)])
+    await relay(real)
+    real.execute("TRUNCATE outbox RESTART IDENTITY")
+    await write(real, [result(1)])
+
+    await relay_all(real)
+
+    assert await numbers(real) == [0, 1]
+
+
+async def test_each_message_goes_to_its_stream(real: RealRelays) -> None:
+    """Results, events and intents have one each, and each is cut to its length."""
+    event = health_message(make_event())
+
+    await real.publisher.publish(
+        OutboxBatch(RelayFence(1), [OutboxRow(OutboxId(1), "t", event), *batch(1, 2).rows])
+    )
+
+    ((_, fields),) = await real.redis.xrange(LAYOUT.messages[OutboxStream.HEALTH_EVENTS])
+    assert fields == dict(event.fields)
+    assert await numbers(real) == [2]
+
+
+async def test_message_that_does_not_fit_is_put_aside(
+    real: RealRelays, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It misleads nobody, holds up nobody, and is seen: among the dead letters and in the log."""
+    wrong = make_message(fields={"game_id": "chess-7", "outcome": "success"})
+    await write(real, [result(0), wrong, result(1)])
+
+    with caplog.at_level(logging.ERROR):
+        await relay_all(real)
+
+    assert await numbers(real) == [0, 1]
+    ((_, letter),) = await real.redis.xrange(LAYOUT.dead)
+    assert json.loads(letter.pop("payload")) == [list(pair) for pair in wrong.fields.items()]
+    assert letter["origin"] == "outbox"
+    assert letter["stream"] == "runtime:job_results"
+    assert letter["fault"] == "job_id is missing"
+    assert "job_id is missing" in caplog.text

@@ -11,6 +11,8 @@ from rtmanager.config import Settings
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.lifecycle.use_cases import UseCases
 from rtmanager.domain.supervision.cycles import Cycles
+from rtmanager.workers.background import in_background
+from rtmanager.workers.outbox_relay import OutboxRelay
 from rtmanager.workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -59,19 +61,21 @@ class Service:
     neighbours: Sequence[Neighbour]
     use_cases: UseCases
     cycles: Cycles
+    relay: OutboxRelay
     supervisor: Supervisor
 
     @asynccontextmanager
     async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
         """Connect, reconcile once and start the workers for the block; then the way back.
 
-        On the way back workers stop first, then operations get until the deadline to end, then what
-        they needed is closed. Raises StartupError when something is missing.
+        On the way back workers stop first, then operations get until the deadline to end, then the
+        relay stops and what they needed is closed. Raises StartupError when something is missing.
         """
         async with AsyncExitStack() as stack:
             for neighbour in self.neighbours:
                 stack.push_async_callback(neighbour.close)
                 await or_startup_error(neighbour.open(), neighbour.advice)
+            await stack.enter_async_context(in_background(self.relay))
             stack.push_async_callback(self._drain, deadline)
             await self._reconcile()
             await stack.enter_async_context(self.supervisor.running())

@@ -7,6 +7,9 @@ from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.supervision.cycles import Cycles
 from rtmanager.workers.periodic_worker import PeriodicWorker
 
+HOUSEKEEPING_INTERVAL = 60.0
+"""Seconds between two looks for messages and jobs that nobody needs any more."""
+
 
 def schedule(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[PeriodicWorker]:
     """Return every periodic worker: its name, its cycle, its interval, its first delay."""
@@ -15,6 +18,8 @@ def schedule(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[Perio
         ("inspect", cycles.inspect.run, settings.inspect_interval, 0.0),
         ("reconcile", cycles.reconcile_sentence, settings.reconcile_interval, 0.0),
         ("retention", cycles.expire.run, settings.cleanup_interval, 0.0),
+        ("outbox pruning", cycles.relay.prune, HOUSEKEEPING_INTERVAL, 0.0),
+        ("job trimming", cycles.trim_jobs, HOUSEKEEPING_INTERVAL, 0.0),
     ]
     return [
         PeriodicWorker(name, cycle, interval, clock, first_delay)

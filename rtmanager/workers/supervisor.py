@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.ports.clock import Clock
@@ -16,7 +17,14 @@ logger = logging.getLogger(__name__)
 CAMPAIGN_INTERVAL = 1.0
 CONFIRM_INTERVAL = 1.0
 
-Loop = Callable[[], Awaitable[None]]
+
+class Worker(Protocol):
+    """Something that works until it is cancelled and tells how it fares."""
+
+    status: WorkerStatus
+
+    async def run(self) -> None:
+        """Work until cancelled."""
 
 
 @dataclass(slots=True)
@@ -27,7 +35,7 @@ class Supervisor:
     """
 
     leadership: Leadership
-    workers: Sequence[tuple[str, Loop]]
+    workers: Sequence[Worker]
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("leadership"), init=False)
     leads: bool = field(default=False, init=False)
@@ -57,7 +65,7 @@ class Supervisor:
     async def _lead(self) -> None:
         logger.info("this replica leads")
         self.leads = True
-        tasks = [asyncio.create_task(_named(run), name=name) for name, run in self.workers]
+        tasks = [asyncio.create_task(each.run(), name=each.status.name) for each in self.workers]
         tasks.append(asyncio.create_task(self._while_confirmed(), name="leadership"))
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -71,10 +79,6 @@ class Supervisor:
     async def _while_confirmed(self) -> None:
         while await self.leadership.confirm():
             await self.clock.sleep(CONFIRM_INTERVAL)
-
-
-async def _named(run: Loop) -> None:
-    await run()
 
 
 def _names(tasks: set[asyncio.Task[None]]) -> list[str]:

@@ -33,8 +33,16 @@ class RedisGameLease:
         if self._is_lost or time.monotonic() >= self._surely_until:
             raise LeaseLost
 
+    def end(self) -> None:
+        """Say that the lease is being given back: it passes no check and is not renewed any more.
+
+        Cancelling the renewal is not enough: on Python 3.11 `asyncio.wait_for`, through which the
+        driver sends, swallows a cancellation that arrives just as it is done.
+        """
+        self._is_lost = True
+
     async def renew_for_ever(self) -> None:
-        """Renew at a third of the TTL, more often after a failure, until another has the lease."""
+        """Renew at a third of the TTL, more often after a failure, until lost or ended."""
         while not self._is_lost:
             in_time = time.monotonic() < self._surely_until - self._key.ttl / 2
             await asyncio.sleep(self._key.ttl / (3 if in_time else 12))
@@ -46,7 +54,7 @@ class RedisGameLease:
         try:
             if await self._key.renew():
                 self._surely_until = sent_at + self._key.ttl
-            else:
+            elif not self._is_lost:
                 self._is_lost = True
                 _logger.warning("lease lost: %s expired or is another's", self._key.name)
         except ServiceUnavailable as error:
@@ -74,6 +82,7 @@ class RedisGameLeases:
             try:
                 yield lease
             finally:
+                pass
                 await _undisturbed(_end(renewal, key))
 
     async def ping(self) -> None:

@@ -50,11 +50,7 @@ class CheckReadiness:
         }
 
     async def _network(self) -> None:
-        try:
-            exists = await self.engine.network_exists()
-        except DockerUnavailable:
-            return  # the check of Docker itself says so
-        if not exists:
+        if not await self.engine.network_exists():
             raise ServiceUnavailable(f"the Docker network {self.docker_network} does not exist")
 
 

@@ -1,0 +1,104 @@
+"""What has connections: built without I/O, opened in the order that helps an operator most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from rtmanager.adapters.docker.client import DockerClient
+from rtmanager.adapters.docker.engine import DockerContainerEngine
+from rtmanager.adapters.engine_http.engine_probe import HttpEngineProbe
+from rtmanager.adapters.postgres.migrate import migrate
+from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.game_lease import RedisGameLeases
+from rtmanager.config import Settings
+from rtmanager.service import Neighbour, StartupError
+
+POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
+REDIS_ADVICE = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
+DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker engine runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """The clients of everything outside, and how each is opened and closed."""
+
+    dsn: str
+    network: str
+    pool: PostgresPool
+    redis: RedisClient
+    leases: RedisGameLeases
+    docker: DockerClient
+    engine: DockerContainerEngine
+    probe: HttpEngineProbe
+
+    @classmethod
+    def build(cls, settings: Settings) -> Self:
+        """Build all clients; nothing is opened."""
+        dsn = settings.postgres_primary_dsn.get_secret_value()
+        redis, docker = _redis(settings), _docker(settings)
+        return cls(
+            dsn=dsn,
+            network=settings.docker_network,
+            pool=PostgresPool(dsn, size=settings.postgres_pool_size),
+            redis=redis,
+            leases=RedisGameLeases(redis, ttl=settings.game_lease_ttl_seconds),
+            docker=docker,
+            engine=_engine(settings, docker),
+            probe=HttpEngineProbe(timeout=settings.probe_timeout),
+        )
+
+    @property
+    def neighbours(self) -> Sequence[Neighbour]:
+        """What is opened, in this order: the first fault that is told is the one to mend first."""
+        return [
+            Neighbour(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
+            Neighbour(self.redis.ping, self._close_redis, REDIS_ADVICE),
+            Neighbour(self._open_docker, self._close_docker, DOCKER_ADVICE),
+        ]
+
+    async def _open_postgres(self) -> None:
+        await migrate(self.dsn)
+        await self.pool.open()
+        await self.pool.ping()
+
+    async def _close_redis(self) -> None:
+        await self.leases.close()
+        await self.redis.close()
+
+    async def _open_docker(self) -> None:
+        await self.engine.ping()
+        if not await self.engine.network_exists():
+            raise StartupError(
+                f"the Docker network {self.network} does not exist; make it with "
+                f"`docker network create {self.network}` or set RTMANAGER_DOCKER_NETWORK"
+            )
+
+    async def _close_docker(self) -> None:
+        await self.probe.aclose()
+        await self.engine.aclose()
+
+
+def _redis(settings: Settings) -> RedisClient:
+    address, password = settings.redis_master_addr, settings.redis_password
+    return RedisClient(
+        address.host, address.port, password=password.get_secret_value() if password else None
+    )
+
+
+def _docker(settings: Settings) -> DockerClient:
+    return DockerClient(
+        settings.docker_host,
+        timeout=settings.docker_timeout,
+        pull_stall=settings.pull_stall_timeout,
+    )
+
+
+def _engine(settings: Settings, docker: DockerClient) -> DockerContainerEngine:
+    config_file = settings.docker_config_file
+    return DockerContainerEngine(
+        docker,
+        network=settings.docker_network,
+        start_concurrency=settings.docker_start_concurrency,
+        docker_config_file=str(config_file) if config_file else None,
+    )

@@ -1,0 +1,59 @@
+"""From settings to what the domain calls policies."""
+
+from datetime import timedelta
+
+from rtmanager.adapters.redis.stream_layout import StreamLayout
+from rtmanager.config import Settings
+from rtmanager.domain.container import ResourceLimits
+from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.ports.job_stream import JobKind
+from rtmanager.domain.supervision.cycles import SupervisionPolicy
+
+
+def engine_policy(settings: Settings) -> EnginePolicy:
+    """Return what the settings say about engine containers."""
+    owner = (settings.game_state_owner_uid, settings.game_state_owner_gid)
+    return EnginePolicy(
+        docker_network=settings.docker_network,
+        mount_path=str(settings.engine_state_mount_path),
+        state_env_name=settings.engine_state_env_name,
+        default_limits=ResourceLimits(
+            cpu_quota=float(settings.default_cpu_quota),
+            memory_bytes=settings.default_memory,
+            pids_limit=settings.default_pids_limit,
+        ),
+        read_only_root=settings.read_only_root_filesystem,
+        state_owner=None if owner[0] is None or owner[1] is None else (owner[0], owner[1]),
+        pull_policy=PullPolicy(settings.image_pull_policy),
+        stop_timeout=settings.container_stop_timeout_seconds,
+        start_gate_timeout=settings.start_gate_timeout,
+        patch_gate_timeout=settings.patch_gate_timeout,
+        lease_wait=settings.game_lease_wait,
+    )
+
+
+def supervision_policy(settings: Settings) -> SupervisionPolicy:
+    """Return what the settings say about supervision."""
+    return SupervisionPolicy(
+        probe_threshold=settings.probe_failures_threshold,
+        retention=timedelta(days=settings.container_retention_days),
+        keep_sent=timedelta(seconds=settings.outbox_keep_sent),
+    )
+
+
+def stream_layout(settings: Settings) -> StreamLayout:
+    """Return how the streams are called and how long they may grow."""
+    return StreamLayout(
+        jobs={
+            JobKind.START: settings.redis_start_jobs_stream,
+            JobKind.STOP: settings.redis_stop_jobs_stream,
+        },
+        messages={
+            OutboxStream.JOB_RESULTS: settings.redis_job_results_stream,
+            OutboxStream.HEALTH_EVENTS: settings.redis_health_events_stream,
+            OutboxStream.NOTIFICATION_INTENTS: settings.redis_notification_intents_stream,
+        },
+        dead=settings.redis_dead_jobs_stream,
+        maxlen=settings.redis_stream_maxlen,
+    )

@@ -1,5 +1,4 @@
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -170,11 +169,10 @@ async def test_hung_postgres_ends_the_leadership(on_postgres: PostgresContenders
     await on_postgres.here.campaign()
     await on_postgres.there.campaign()
     on_postgres.proxy.hang()
-    began = time.monotonic()
 
-    assert not await on_postgres.here.confirm()
+    async with asyncio.timeout(ANSWER_SECONDS + SLACK):
+        assert not await on_postgres.here.confirm()
 
-    assert time.monotonic() - began < ANSWER_SECONDS + SLACK
     await leads_within(on_postgres.there, TAKEOVER_SECONDS)
 
 

@@ -19,6 +19,22 @@ MOST_ROUNDS = 8
 MOST_STEPS = 3000
 
 
+SETTLED_AFTER = LEASE_TTL + GRACE + 4 * 60.0
+"""Seconds after which the workers alone have put everything in order."""
+
+
+def settle(universe: "Universe") -> None:
+    """Let the workers of the supervised processes do what is left to do, and judge it then."""
+    universe.faults.forget()
+    universe.scheduler.note("** the workers settle what is left")
+    until, last = universe.loop.now + SETTLED_AFTER, universe.scheduler.steps + MOST_STEPS
+    while not universe.violations and (universe.loop.now < until or _held(universe)):
+        if universe.scheduler.steps > last or not universe.step():
+            universe.violation("the workers did not come to rest")
+    if not universe.violations:
+        _judge(universe)
+
+
 def quiesce(universe: "Universe") -> None:
     """Reconcile until nothing is found any more, and judge what is there then."""
     universe.faults.forget()
@@ -47,14 +63,17 @@ def _reconcile(universe: "Universe", process: Process) -> Reconciliation | None:
     return None if task.exception() else task.result()
 
 
+def _held(universe: "Universe") -> list[GameId]:
+    now = universe.loop.now
+    return [game_id for game_id, grant in universe.grants.items() if not grant.is_over(now)]
+
+
 def _judge(universe: "Universe") -> None:
     for operation in universe.store.operations.values():
         if operation.outcome is None:
             universe.violation(f"operation {operation.id} ({operation.kind}) stays open")
-    now = universe.loop.now
-    for game_id, grant in universe.grants.items():
-        if not grant.is_over(now):
-            universe.violation(f"the lease of {game_id} is still held")
+    for game_id in _held(universe):
+        universe.violation(f"the lease of {game_id} is still held")
     for game in sorted({*universe.truth.states, *universe.store.runtime_records}):
         _judge_game(universe, GameId(game))
     _judge_job_results(universe)

@@ -1,5 +1,6 @@
 """Virtual time as the service's processes and the Docker host see it."""
 
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,12 @@ if TYPE_CHECKING:
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+PROCESS: ContextVar["Process"] = ContextVar("process")
+"""The process that the present task belongs to."""
+
+
 class HostClock:
-    """Tells the virtual time; nothing on the Docker host ever sleeps."""
+    """The clock of the Docker host; who waits for the host is a task of some process."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -24,15 +29,16 @@ class HostClock:
         return self._loop.now
 
     async def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"the Docker host slept for {seconds} s")
+        await PROCESS.get().park("clock.sleep", due=self._loop.now + max(seconds, 0.0))
 
 
 class ProcessClock(HostClock):
     """The clock of one process: whoever sleeps parks at the scheduler until the time has come."""
 
-    def __init__(self, process: "Process") -> None:
+    def __init__(self, process: "Process", *, slowness: float = 1.0) -> None:
         super().__init__(process.universe.loop)
-        self._process = process
+        self._process, self._slowness = process, slowness
 
     async def sleep(self, seconds: float) -> None:
-        await self._process.park("clock.sleep", due=self._loop.now + max(seconds, 0.0))
+        due = self._loop.now + max(seconds, 0.0) * self._slowness
+        await self._process.park("clock.sleep", due=due)

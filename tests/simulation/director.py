@@ -30,8 +30,15 @@ class Director:
         self._cycles: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._leader = 0
         self.requests: list[Request] = []
+        if universe.supervised:
+            for process in universe.live:
+                process.spawn(process.workers.serve())
         for event in plan:
             self._later(event.at, lambda event=event: self._happen(event))  # type: ignore[misc]
+
+    def is_done(self) -> bool:
+        """Tell whether nothing is to happen any more and every request has its answer."""
+        return not self._pending and all(each.is_answered for each in self.requests)
 
     def happen(self, *, rests: bool) -> bool:
         """Let happen what is due; when all `rests`, the next event is. False when none is left."""
@@ -71,6 +78,8 @@ class Director:
             self.requests[number].disconnect()
 
     def _cycle(self, slot: int, name: str) -> None:
+        if self._universe.supervised:
+            return  # the workers run their cycles themselves
         if name in {"probe", "inspect"}:
             slot = self._leader
         if process := self._universe.processes[slot]:
@@ -106,7 +115,11 @@ class Director:
         self._pass(jump)
 
     def _boot(self, slot: int) -> None:
-        self._run_cycle(self._universe.boot(slot), "reconcile")
+        process = self._universe.boot(slot)
+        if self._universe.supervised:
+            process.spawn(process.workers.serve())
+        else:
+            self._run_cycle(process, "reconcile")
 
     def _stall(self, slot: int, steps: int, jump: float) -> None:
         process = self._universe.processes[slot]

@@ -20,6 +20,8 @@ DOCKER, POSTGRES, REDIS = "docker", "postgres", "redis"
 
 _SERVICES = {
     "engine": DOCKER,
+    "events": DOCKER,
+    "leadership": POSTGRES,
     "store": POSTGRES,
     "records": POSTGRES,
     "health": POSTGRES,

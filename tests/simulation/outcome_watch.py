@@ -46,10 +46,15 @@ class OutcomeWatch:
         runs = record is not None and record.status is RuntimeStatus.RUNNING
         expected = {record.current_container_id} if record is not None and runs else set()
         running = self._running(operation)
-        if running != expected:
+        if running != expected and not any(map(self._dies_by_itself, expected)):
             self._wrong(operation, f"says {record and record.status}, but {running} run")
         if operation.outcome is Outcome.FAILURE:
             self._judge_remains(operation)
+
+    def _dies_by_itself(self, container_id: ContainerId | None) -> bool:
+        """Tell whether the engine may have exited since the operation's last look."""
+        container = self._universe.docker.containers.get(container_id or ContainerId(""))
+        return container is not None and container.image.behaviour.exits_after is not None
 
     def _judge_remains(self, operation: Operation) -> None:
         """Demand that a failed operation leaves nothing of its own behind."""

@@ -1,20 +1,28 @@
 """One process of the service: the real use cases and cycles on the shared, simulated world."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
+from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
 from rtmanager.adapters.in_memory.game_lease import InMemoryGameLeases
 from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
+from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
+from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
-from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy
-from tests.simulation.clocks import ProcessClock
+from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy, SupervisionPorts
+from tests.simulation.clocks import PROCESS, ProcessClock
 from tests.simulation.policy import GRACE, LEASE_TTL, POLICY, PROBE_THRESHOLD
+from tests.simulation.workers import Workers
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -38,11 +46,18 @@ class Process:
         self.leases = InMemoryGameLeases(
             self.clock, ttl=LEASE_TTL, gate=self.park, grants=universe.grants
         )
+        self._delays = Random(f"{universe.seed} {self.name}")  # noqa: S311 - no secret
+        self.events = InMemoryContainerEvents(
+            docker=universe.docker, gate=self.park, delays=self._on_their_way
+        )
         self.cases, self.cycles = self._assemble()
+        self.workers = Workers(self)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` as a task of this process."""
-        task: asyncio.Task[Any] = self.universe.loop.create_task(work)
+        context = copy_context()
+        context.run(PROCESS.set, self)
+        task: asyncio.Task[Any] = self.universe.loop.create_task(work, context=context)
         self.tasks[task] = None
         task.add_done_callback(self._forget)
         return task
@@ -64,6 +79,7 @@ class Process:
         """End the process here and now; its leases expire a TTL later."""
         self.is_dead = True
         self.leases.abandon()
+        self.workers.leadership.abandon()
         for parked in self.universe.scheduler.forget(self):
             if not parked.wakeup.done():
                 parked.wakeup.set_exception(Killed())
@@ -108,7 +124,24 @@ class Process:
         policy = SupervisionPolicy(
             probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=300), grace=GRACE
         )
-        return cases, Cycles.assemble(ports, InMemoryHealthLog(store), cases, policy)
+        watched = SupervisionPorts(
+            health=InMemoryHealthLog(store),
+            events=self.events,
+            jobs=InMemoryJobStream(streams=universe.streams, clock=self.clock, gate=self.park),
+            outbox=InMemoryOutbox(table=store.outbox_table, clock=self.clock, gate=self.park),
+            publisher=InMemoryMessagePublisher(streams=universe.streams, gate=self.park),
+        )
+        return cases, Cycles.assemble(ports, watched, cases, policy)
+
+    def _on_their_way(self, _: ContainerEvent) -> Sequence[float]:
+        """Drop, double, delay and thereby reorder events."""
+        fate = self._delays.random()
+        if fate < 0.5:
+            return (0.0,)
+        if fate < 0.7:
+            return ()
+        delay = self._delays.choice((0.01, 0.1, 2.0, 30.0))
+        return (delay,) if fate < 0.85 else (0.0, delay)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self.tasks.pop(task, None)

@@ -53,6 +53,11 @@ class Request:
         if self._task is not None:
             self._task.cancel()
 
+    @property
+    def is_answered(self) -> bool:
+        """Tell whether nobody works on the answer any more."""
+        return self._task is None or self._task.done()
+
     async def _converse(self, process: Process) -> None:
         try:
             record = await self._ask(process)

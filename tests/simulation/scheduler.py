@@ -20,6 +20,7 @@ STEP_SECONDS = 0.001
 class Parked:
     """A task that waits at a port, or sleeps until `due`."""
 
+    task: int
     call: str
     process: "Process"
     due: float
@@ -48,7 +49,8 @@ class Scheduler:
 
     async def park(self, process: "Process", call: str, due: float = 0.0) -> None:
         """Wait until the scheduler chooses this task; raises the fault that it meets."""
-        parked = Parked(call, process, due, self.loop.create_future())
+        task = self.loop.number_of(asyncio.current_task(self.loop))
+        parked = Parked(task, call, process, due, self.loop.create_future())
         self.parked.append(parked)
         await parked.wakeup
 
@@ -60,6 +62,8 @@ class Scheduler:
             passed = self._pass_time()
             if not able:
                 return passed
+        # By birth: the order in which tasks park may depend on the hashes of objects.
+        able.sort(key=lambda each: each.task)
         self._resume(able[int(self.random.random() * len(able))])
         return True
 

@@ -13,18 +13,21 @@ def shrink(verdict: Verdict) -> Verdict:
     plan = list(verdict.plan)
     chunk = max(len(plan) // 2, 1)
     while True:
-        smaller = _without_a_chunk(verdict.seed, plan, chunk)
+        smaller = _without_a_chunk(verdict, plan, chunk)
         if smaller is not None:
             plan = smaller
         elif chunk == 1:
-            return run_history(verdict.seed, plan, trace=True)
+            return run_history(verdict.seed, plan, trace=True, supervised=verdict.supervised)
         else:
             chunk //= 2
 
 
-def _without_a_chunk(seed: int, plan: list[Event], chunk: int) -> list[Event] | None:
+def _without_a_chunk(verdict: Verdict, plan: list[Event], chunk: int) -> list[Event] | None:
     for start in range(0, len(plan), chunk):
         candidate = plan[:start] + plan[start + chunk :]
-        if candidate and run_history(seed, candidate).violations:
+        if (
+            candidate
+            and run_history(verdict.seed, candidate, supervised=verdict.supervised).violations
+        ):
             return candidate
     return None

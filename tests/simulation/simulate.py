@@ -16,11 +16,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow")
+    parser.add_argument("--supervised", action="store_true", help="run all workers, supervised")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     began, steps = time.perf_counter(), 0
     for done, seed in enumerate(range(asked.seed, asked.seed + asked.histories), start=1):
-        verdict = run_history(seed)
+        verdict = run_history(seed, supervised=asked.supervised)
         steps += verdict.steps
         if verdict.violations:
             sys.stdout.write(f"{shrink(verdict)}\n")

@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.adapters.in_memory.game_lease import Grant
+from rtmanager.adapters.in_memory.leadership import Claim
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.domain.game_id import GameId
 from tests.simulation.clocks import HostClock
 from tests.simulation.faults import Faults
@@ -51,6 +53,7 @@ class Universe:
 
     seed: int
     keeps_trace: bool = False
+    supervised: bool = False
     violations: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,6 +67,7 @@ class Universe:
         )
         self.docker = InMemoryDocker(clock=HostClock(self.loop))
         add_images(self.docker)
+        self.streams = InMemoryStreams()
         self.truth = Truth(self.docker)
         self.witness = Witness(self)
         self.grants: dict[GameId, Grant] = Watched(
@@ -74,6 +78,7 @@ class Universe:
             operations=Watched(self.witness.operation_written),
         )
         self.directories = InMemoryStateDirectories()
+        self.claim = Claim()
         self.generations = 0
         self.processes: list[Process | None] = [None] * SLOTS
         for slot in range(SLOTS):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import Context
 from itertools import count
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -24,6 +25,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = count()
+        self._births: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -97,7 +99,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         name: str | None = None,
         context: Context | None = None,
     ) -> asyncio.Task[T]:
-        return asyncio.Task(coro, loop=self, name=name, context=context)
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._births[task] = next(self._numbers)
+        return task
+
+    def number_of(self, task: "asyncio.Task[Any] | None") -> int:
+        """Return a number that tells the tasks of this loop apart, by their order of birth."""
+        return self._births[task] if task is not None else -1
 
     def is_running(self) -> bool:
         return True

@@ -1,0 +1,53 @@
+"""The real workers of one process, under the real supervisor, for supervised histories."""
+
+from typing import TYPE_CHECKING
+
+from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.workers.docker_event_watcher import DockerEventWatcher
+from rtmanager.workers.periodic_worker import PeriodicWorker
+from rtmanager.workers.supervisor import Supervisor
+from tests.simulation.clocks import ProcessClock
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+INTERVALS = {"probe": 15.0, "inspect": 30.0, "reconcile": 60.0, "retention": 300.0}
+CAMPAIGNS_SLOWED = 10.0
+"""A campaign every second would be most of a history."""
+RESTART_PAUSE = 5.0
+
+
+class Workers:
+    """Everything that runs by itself in one process."""
+
+    def __init__(self, process: "Process") -> None:
+        self._process = process
+        clock, cycles = process.clock, process.cycles
+        self.leadership = InMemoryLeadership(process.universe.claim, process.park)
+        watcher = DockerEventWatcher(
+            process.events, cycles.record_event, cycles.reconcile_sentence, clock
+        )
+        runs = (cycles.probe.run, cycles.inspect.run, cycles.reconcile_sentence, cycles.expire.run)
+        periodic = [
+            PeriodicWorker(name, run, interval, clock)
+            for (name, interval), run in zip(INTERVALS.items(), runs, strict=True)
+        ]
+        self._supervisor = Supervisor(
+            leadership=self.leadership,
+            workers=[watcher, *periodic],
+            clock=ProcessClock(process, slowness=CAMPAIGNS_SLOWED),
+        )
+
+    async def serve(self) -> None:
+        """Reconcile, until that has worked once, and then supervise."""
+        while not await self._reconciled():
+            await self._process.clock.sleep(RESTART_PAUSE)
+        await self._supervisor.run()
+
+    async def _reconciled(self) -> bool:
+        try:
+            await self._process.cycles.reconcile.run()
+        except RuntimeManagerError:
+            return False
+        return True

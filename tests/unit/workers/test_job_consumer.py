@@ -1,0 +1,239 @@
+import asyncio
+from collections import Counter
+from itertools import pairwise
+from typing import cast
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
+from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.operation import StopReason
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, StartJob, StopJob
+from rtmanager.domain.supervision.handle_job import HandleJob
+from rtmanager.workers import job_consumer
+from rtmanager.workers.job_consumer import JobConsumer
+from tests.unit.workers.turns import running, turns, until
+
+
+class Desk:
+    """Streams, a consumer on them, and a handler whose work is in our hands."""
+
+    def __init__(self, *, games_at_once: int = 4) -> None:
+        self.streams, self.clock = InMemoryStreams(), ManualClock()
+        self.jobs = InMemoryJobStream(self.streams, self.clock, gate=self._gate)
+        self.consumer = JobConsumer(
+            self.jobs, cast("HandleJob", self), self._ready, self.clock, games_at_once
+        )
+        self.handled: list[str] = []
+        self.tried: list[str] = []
+        self.tried_at: list[float] = []
+        self.now_at_work: Counter[str] = Counter()
+        self.most_at_work = 0
+        self.doubled = False
+        self.held: dict[str, asyncio.Event] = {}
+        self.faults: dict[str, int] = {}
+        self.calls: Counter[str] = Counter()
+        self.away: set[str] = set()
+
+    def start(self, game: str) -> JobEntry:
+        """Add a start job."""
+        return self.streams.add(JobKind.START, StartJob(game, "galaxy/game:1.4.7"))
+
+    def stop(self, game: str) -> JobEntry:
+        """Add a stop job."""
+        return self.streams.add(JobKind.STOP, StopJob(game, StopReason.FINISHED))
+
+    async def run(self, entry: JobEntry) -> None:
+        """Handle the entry, as HandleJob does."""
+        game = entry.job.game_id or ""
+        self.tried.append(entry.entry_id)
+        self.tried_at.append(self.clock.monotonic())
+        self.now_at_work[game] += 1
+        self.most_at_work = max(self.most_at_work, self.now_at_work.total())
+        self.doubled = self.doubled or self.now_at_work[game] > 1
+        try:
+            await self._work(entry, game)
+        finally:
+            self.now_at_work[game] -= 1
+        await self.jobs.acknowledge(entry)
+        self.handled.append(entry.entry_id)
+
+    async def _work(self, entry: JobEntry, game: str) -> None:
+        if event := self.held.get(game):
+            await event.wait()
+        await asyncio.sleep(0)
+        if self.faults.get(entry.entry_id, 0):
+            self.faults[entry.entry_id] -= 1
+            raise ServiceUnavailable
+
+    async def _ready(self) -> None:
+        self.calls["ready"] += 1
+        if "ready" in self.away:
+            raise ServiceUnavailable
+
+    async def _gate(self, call: str) -> None:
+        self.calls[call] += 1
+        if call in self.away:
+            raise ServiceUnavailable
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Return a desk without jobs."""
+    return Desk()
+
+
+async def test_jobs_of_a_game_keep_their_order_across_both_streams(desk: Desk) -> None:
+    """One after the other, never two at once."""
+    jobs = [desk.start("g1"), desk.stop("g1"), desk.start("g1"), desk.stop("g1")]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 4)
+
+    assert desk.handled == [job.entry_id for job in jobs]
+    assert not desk.doubled
+
+
+async def test_games_are_handled_side_by_side_and_bounded() -> None:
+    """As many as the operator allows, no more."""
+    desk = Desk(games_at_once=3)
+    for number in range(10):
+        desk.start(f"g{number}")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 10)
+
+    assert desk.most_at_work == 3
+
+
+async def test_slow_game_does_not_hold_up_the_others(desk: Desk) -> None:
+    """A pull of minutes is one game's matter."""
+    desk.held["slow"] = asyncio.Event()
+    slow, later = desk.start("slow"), desk.stop("slow")
+    quick = desk.start("quick")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.handled == [quick.entry_id])
+        desk.held["slow"].set()
+        await until(lambda: len(desk.handled) == 3)
+
+    assert desk.handled[1:] == [slow.entry_id, later.entry_id]
+
+
+async def test_what_was_left_pending_is_taken_over_first(desk: Desk) -> None:
+    """The leader before has died with it."""
+    left = desk.start("g1")
+    await InMemoryJobStream(desk.streams, desk.clock).read(count=10, block=0)
+    added = desk.stop("g1")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 2)
+
+    assert desk.handled == [left.entry_id, added.entry_id]
+
+
+async def test_job_that_fails_is_tried_again_before_the_games_next(desk: Desk) -> None:
+    """Nothing is skipped."""
+    first, second = desk.start("g1"), desk.stop("g1")
+    desk.faults[first.entry_id] = 2
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 2)
+
+    assert desk.tried == [first.entry_id] * 3 + [second.entry_id]
+
+
+async def test_job_that_keeps_failing_is_tried_less_and_less(desk: Desk) -> None:
+    """An outage is not answered by a storm, and its end is noticed within seconds."""
+    job = desk.start("g1")
+    desk.faults[job.entry_id] = 10
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 1)
+
+    # The reader's own waiting moves the clock as well, by a block at a time.
+    pauses = [after - before for before, after in pairwise(desk.tried_at)]
+    assert pauses[0] < 2 * job_consumer.BLOCK
+    assert job_consumer.LONGEST_PAUSE <= pauses[-1] < 2 * job_consumer.LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("away", ["ready", "jobs.reclaim", "jobs.read"])
+async def test_nothing_is_read_while_something_is_away(desk: Desk, away: str) -> None:
+    """Jobs wait in their streams; the loop goes on when all is back."""
+    job = desk.start("g1")
+    desk.away.add(away)
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.consumer.status.failures > 5)
+        assert list(desk.streams.unread) == [job]
+        desk.away.clear()
+        await until(lambda: desk.handled == [job.entry_id])
+
+    assert desk.consumer.status.failures_in_a_row == 0
+
+
+async def test_delivery_that_was_lost_is_fetched(desk: Desk) -> None:
+    """The reply to a read was lost: its entries are pending and nobody works on them."""
+    first, second = desk.start("g1"), desk.stop("g1")
+    desk.away.add("jobs.read:done")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.consumer.status.failures > 1)
+        desk.away.clear()
+        await until(lambda: len(desk.handled) == 2)
+
+    assert desk.handled == [first.entry_id, second.entry_id]
+
+
+async def test_entry_that_is_at_work_is_not_begun_again(desk: Desk) -> None:
+    """Taking over after an outage finds what this very process works on."""
+    desk.held["g1"] = asyncio.Event()
+    job = desk.start("g1")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.tried == [job.entry_id])
+        before = desk.calls["jobs.reclaim"]
+        desk.away.add("jobs.read")
+        await until(lambda: desk.calls["jobs.reclaim"] > before)
+        desk.away.clear()
+        await turns(200)
+        desk.held["g1"].set()
+        await until(lambda: bool(desk.handled))
+        await turns(200)
+
+    assert desk.tried == [job.entry_id]
+
+
+async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in the streams is safe there; memory is not."""
+    monkeypatch.setattr(job_consumer, "MOST_WAITING", 10)
+    monkeypatch.setattr(job_consumer, "BATCH", 5)
+    desk = Desk()
+    desk.held["g1"] = asyncio.Event()
+    for _ in range(100):
+        desk.start("g1")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.streams.pending) == 10)
+        await turns(500)
+        assert len(desk.streams.pending) == 10
+        desk.held["g1"].set()
+        await until(lambda: len(desk.handled) == 100)
+
+    assert list(desk.streams.pending) == []
+
+
+async def test_consumer_that_runs_again_starts_afresh(desk: Desk) -> None:
+    """The leadership was lost and won again: what was cut off is taken over."""
+    desk.held["g1"] = asyncio.Event()
+    first, second = desk.start("g1"), desk.stop("g1")
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.tried == [first.entry_id])
+    desk.held["g1"].set()
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 2)
+
+    assert desk.handled == [first.entry_id, second.entry_id]

@@ -1,0 +1,135 @@
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
+from rtmanager.adapters.in_memory.outbox_table import OutboxTable
+from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.supervision.relay_outbox import RelayOutbox
+from rtmanager.workers.outbox_relay import LONGEST_NAP, LONGEST_PAUSE, OutboxRelay
+from tests.builders import make_message
+from tests.unit.workers.turns import running, turns, until
+
+
+class Desk:
+    """A relay whose clock stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.table, self.streams = OutboxTable(), InMemoryStreams()
+        self.clock = ManualClock(auto=False)
+        outbox = InMemoryOutbox(self.table, self.clock, self._gate)
+        publisher = InMemoryMessagePublisher(self.streams, self._gate)
+        cycle = RelayOutbox(outbox, publisher, self.clock, timedelta(hours=1))
+        self.relay = OutboxRelay(cycle, outbox, self.clock)
+        self.away: set[str] = set()
+        self.calls: list[str] = []
+
+    async def _gate(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.away:
+            raise ServiceUnavailable
+
+    def write(self, number: int) -> None:
+        """Commit a message."""
+        self.table.insert([make_message(fields={"n": str(number)})], at=self.clock.now())
+
+    @property
+    def published(self) -> list[str]:
+        """What the readers see."""
+        return [each.fields["n"] for each in self.streams.published]
+
+    @property
+    def batches(self) -> int:
+        """How often the outbox was asked."""
+        return self.calls.count("outbox.batch")
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so much time pass, in small steps."""
+        for _ in range(round(seconds * 10) + 1):  # a tenth more: sums of tenths fall short
+            self.clock.advance(0.1)
+            await turns(20)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Return a desk without messages."""
+    return Desk()
+
+
+async def test_message_is_relayed_when_it_is_committed(desk: Desk) -> None:
+    """Woken at once: the clock has not moved."""
+    async with running(desk.relay.run()):
+        await until(lambda: len(desk.table.listeners) == 1)
+        await turns(100)
+        desk.write(1)
+        await until(lambda: desk.published == ["1"])
+
+    assert desk.clock.monotonic() == 0
+
+
+async def test_what_waits_at_the_start_is_relayed(desk: Desk) -> None:
+    """Another process left it behind."""
+    desk.write(1)
+
+    async with running(desk.relay.run()):
+        await until(lambda: desk.published == ["1"])
+
+
+async def test_relay_rests_while_nothing_happens(desk: Desk) -> None:
+    """It looks once in a while, in case it was not woken."""
+    async with running(desk.relay.run()):
+        await turns(200)
+        before = desk.batches
+        await turns(200)
+        assert desk.batches == before
+        await desk.pass_time(LONGEST_NAP)
+
+    assert desk.batches == before + 1
+
+
+async def test_relay_works_without_wakeups(desk: Desk) -> None:
+    """Listening is not possible: it is slower, that is all."""
+    desk.away.add("outbox.wakeups")
+
+    async with running(desk.relay.run()):
+        await turns(200)
+        desk.write(1)
+        await desk.pass_time(LONGEST_NAP)
+        await until(lambda: desk.published == ["1"])
+
+    assert desk.relay.status.failures == 0
+    assert desk.relay.wakeup_status.failures > 0
+
+
+async def test_lost_listener_listens_again(desk: Desk) -> None:
+    """And what was committed meanwhile is relayed."""
+    async with running(desk.relay.run()):
+        await until(lambda: len(desk.table.listeners) == 1)
+        desk.away.add("outbox.notify")
+        desk.write(1)
+        await until(lambda: not desk.table.listeners)
+        desk.away.clear()
+        await desk.pass_time(LONGEST_NAP)
+        await until(lambda: len(desk.table.listeners) == 1)
+
+    assert desk.published == ["1"]
+
+
+@pytest.mark.parametrize("away", ["publisher.publish", "outbox.batch", "outbox.commit"])
+async def test_outage_is_waited_for_with_longer_and_longer_pauses(desk: Desk, away: str) -> None:
+    """Nothing is lost, and the end of the outage is noticed within seconds."""
+    desk.away.add(away)
+    desk.write(1)
+
+    async with running(desk.relay.run()):
+        await desk.pass_time(60)
+        assert 10 < desk.batches < 30
+        assert desk.relay.status.failures_in_a_row == desk.batches
+        desk.away.clear()
+        await desk.pass_time(LONGEST_PAUSE)
+        await until(lambda: desk.published == ["1"])
+
+    assert desk.relay.status.failures_in_a_row == 0

@@ -123,11 +123,14 @@ class RedisJobs:
 
     def __init__(self, proxy: Proxy, host: str, port: int) -> None:
         self._proxy = proxy
-        self.redis = Redis(host=host, port=port, protocol=2, decode_responses=True)
+        self.redis: Any = Redis(host=host, port=port, protocol=2, decode_responses=True)
         self._clients = RedisClient("127.0.0.1", proxy.port), RedisClient(host, port)
-        self.here, self.there = (
-            RedisJobStream(client, SCHEMAS, LAYOUT, group=GROUP) for client in self._clients
-        )
+        self.here: JobStream = self._consumer(self._clients[0])
+        self.there: JobStream = self._consumer(self._clients[1])
+
+    @staticmethod
+    def _consumer(client: RedisClient) -> RedisJobStream:
+        return RedisJobStream(client, SCHEMAS, LAYOUT, group=GROUP)
 
     async def close(self) -> None:
         """Give every connection back."""

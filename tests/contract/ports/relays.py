@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import LiteralString, Protocol
+from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -139,7 +139,7 @@ class RealRelays:
         self.there: Outbox = PostgresOutbox(self.pools[1], dsn)
         self.journal: OperationJournal = PostgresOperationJournal(self.pools[1])
         host, _, port = address.partition(":")
-        self.redis = Redis(host=host, port=int(port), protocol=2, decode_responses=True)
+        self.redis: Any = Redis(host=host, port=int(port), protocol=2, decode_responses=True)
         self.clients = [RedisClient("127.0.0.1", streams.port), RedisClient(host, int(port))]
         self.publisher: MessagePublisher
         self.other_publisher: MessagePublisher
@@ -157,7 +157,7 @@ class RealRelays:
         query: LiteralString = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
         return int(self.execute(query)[0][0])
 
-    def execute(self, query: LiteralString) -> list[tuple[object, ...]]:
+    def execute(self, query: LiteralString) -> list[tuple[Any, ...]]:
         """Run a statement on the database."""
         with psycopg.connect(self._dsn, autocommit=True) as connection:
             cursor = connection.execute(query)

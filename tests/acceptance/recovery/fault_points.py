@@ -1,0 +1,135 @@
+"""Named points between the steps of an operation, at which the process can be made to die.
+
+A point is the moment before a call of a port. Its name counts the changes that were made by then:
+`05:engine.start` comes before a start, after five changes. Between two changes a call that repeats
+itself (a gate polls) is one point, since nothing durable tells its repetitions apart.
+"""
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any, Self
+
+ARMED = "FAULT_POINTS_ARMED"
+"""Environment: a JSON object, from the name of an operation to the point at which it dies."""
+TRACE = "FAULT_POINTS_TRACE"
+"""Environment: a file to which every point that was passed is written, after its operation."""
+
+CHANGES = {
+    "leases.hold",
+    "journal.begin",
+    "journal.refuse",
+    "journal.finish",
+    "directories.prepare",
+    "engine.pull",
+    "engine.create",
+    "engine.start",
+    "engine.stop",
+    "engine.rename",
+    "engine.remove",
+    "leases.release",
+}
+
+
+@dataclass
+class FaultPoints:
+    """Follows operations by the names of their tasks, and kills the process as armed.
+
+    An operation stays at its point for ever; once every armed one has come to its own, SIGKILL
+    ends them all. For each of them that is a death at its point.
+    """
+
+    armed: Mapping[str, str]
+    trace: Path
+    _passed: set[tuple[str, str]] = field(default_factory=set)
+    _changes: Counter[str] = field(default_factory=Counter)
+    _arrived: set[str] = field(default_factory=set)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Arm what the environment says."""
+        return cls(json.loads(environment[ARMED]), Path(environment[TRACE]))
+
+    async def before(self, call: str) -> None:
+        """Note the point before a call; die there if that is what it is armed for."""
+        operation = _operation()
+        point = f"{self._changes[operation]:02}:{call}"
+        self._note(operation, point)
+        if self.armed.get(operation) == point:
+            await self._die(operation)
+
+    def after(self, call: str) -> None:
+        """Note the change that a call has made."""
+        self._changes[_operation()] += call in CHANGES
+
+    def _note(self, operation: str, point: str) -> None:
+        if operation not in self.armed or (operation, point) in self._passed:
+            return
+        self._passed.add((operation, point))
+        with self.trace.open("a") as trace:
+            trace.write(f"{operation}\t{point}\n")
+
+    async def _die(self, operation: str) -> None:
+        self._arrived.add(operation)
+        if self._arrived == set(self.armed):
+            os.kill(os.getpid(), signal.SIGKILL)
+        await asyncio.Event().wait()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A port, with a point before each of its calls."""
+
+    port: Any
+    name: str
+    points: FaultPoints
+
+    def __getattr__(self, method: str) -> Any:
+        """Return the port's method, watched if it is one that waits."""
+        original = getattr(self.port, method)
+        if not iscoroutinefunction(original):
+            return original
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            await self.points.before(f"{self.name}.{method}")
+            answer = await original(*args, **kwargs)
+            self.points.after(f"{self.name}.{method}")
+            return answer
+
+        return call
+
+
+@dataclass(frozen=True)
+class WatchedLeases:
+    """The leases, with a point before a lease is taken and one before it is given back."""
+
+    port: Any
+    points: FaultPoints
+
+    @asynccontextmanager
+    async def hold(self, game_id: str, *, wait: float) -> AsyncIterator[Any]:
+        """Hold the lease of a game as the port does."""
+        await self.points.before("leases.hold")
+        async with self.port.hold(game_id, wait=wait) as lease:
+            self.points.after("leases.hold")
+            try:
+                yield lease
+            finally:
+                await self.points.before("leases.release")
+
+    def __getattr__(self, method: str) -> Any:
+        """Return any other method as it is."""
+        return getattr(self.port, method)
+
+
+def _operation() -> str:
+    """Name what is being done: operations run in tasks that are named for them."""
+    task = asyncio.current_task()
+    return task.get_name() if task else ""

@@ -1,0 +1,112 @@
+"""Killing operations at their points, many at a time, and bringing the service back."""
+
+import json
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from tests.acceptance.recovery.fault_points import ARMED, TRACE
+from tests.acceptance.recovery.operations import Case
+from tests.acceptance.stage import Stage, new_game
+
+LAUNCHER = ("-m", "tests.acceptance.recovery.faulty_service")
+PROJECT = str(Path(__file__).resolve().parents[3])
+PATIENCE = 60.0
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Death:
+    """One operation, killed at one point: the point, and the calls that were made before it."""
+
+    case: Case
+    game: str
+    point: str
+    done: Sequence[str]
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"{self.case.name} killed before {self.point} ({self.game})"
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T], *, at_once: int = 4) -> list[R]:
+    """Do the same for all, a few at a time, and return the results in order."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(work, items))
+
+
+@contextmanager
+def armed(stage: Stage, points: dict[str, str], trace: Path) -> Iterator[None]:
+    """Run the service under the launcher of the faults for the block, instead of its own."""
+    service = stage.service
+    program, environment = service.program, service.environment
+    service.stop()
+    service.program = LAUNCHER
+    arming = {ARMED: json.dumps(points), TRACE: str(trace), "PYTHONPATH": PROJECT}
+    service.environment = {**environment, **arming}
+    trace.touch()
+    try:
+        service.start()
+        yield
+    finally:
+        service.program, service.environment = program, environment
+        service.kill()
+
+
+def record_points(stage: Stage, cases: Sequence[Case], trace: Path) -> dict[str, list[str]]:
+    """Return by case the points that its operation passes when nothing goes wrong."""
+    games = {case.name: new_game() for case in cases}
+    side_by_side(lambda case: case.prepare(stage, games[case.name]), cases)
+    with armed(stage, {case.task(games[case.name]): "" for case in cases}, trace):
+        answers = side_by_side(lambda case: case.request(stage, games[case.name]), cases)
+        assert [each.status_code for each in answers] == [case.repeated for case in cases]
+    stage.service.start()
+    passed = passed_points(trace)
+    return {case.name: passed[case.task(games[case.name])] for case in cases}
+
+
+def deaths_of(case: Case, points: Sequence[str]) -> Iterator[Death]:
+    """Return a death at every point of an operation, each in a game of its own."""
+    for at, point in enumerate(points):
+        done = [each.partition(":")[2] for each in points[:at]]
+        yield Death(case, new_game(), point, done)
+
+
+def kill_all(stage: Stage, deaths: Sequence[Death], trace: Path) -> None:
+    """Send every request, and kill the service with each of them at its point."""
+    points = {each.case.task(each.game): each.point for each in deaths}
+    with armed(stage, points, trace):
+        send = partial(_send, stage)
+        with ThreadPoolExecutor(len(deaths)) as pool:
+            sent = [pool.submit(send, each) for each in deaths]
+            ended = stage.service.wait_for_death(PATIENCE)
+            answers = [each.result() for each in sent]
+    assert ended == -signal.SIGKILL
+    assert answers == [None] * len(deaths), "an operation ended before its point"
+
+
+def passed_points(trace: Path) -> dict[str, list[str]]:
+    """Return the points that each operation has passed, in order."""
+    passed: dict[str, list[str]] = defaultdict(list)
+    for line in trace.read_text().splitlines():
+        operation, _, point = line.partition("\t")
+        passed[operation].append(point)
+    return passed
+
+
+def _send(stage: Stage, death: Death) -> int | None:
+    """Send the request of a death; None says that it was never answered."""
+    try:
+        return death.case.request(stage, death.game).status_code
+    except httpx.TransportError:
+        return None

@@ -1,0 +1,107 @@
+"""What must be true of a game after its operation was killed and the service came back."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import redis
+
+from tests.acceptance.recovery.killing import Death
+from tests.acceptance.recovery.operations import End
+from tests.acceptance.stage import Row, Stage, image_of
+
+LEASES = "rtmanager:game_lease:*"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Looks at Postgres, Docker and Redis, and tells what is wrong; nothing, if all is well."""
+
+    stage: Stage
+    redis_address: str
+
+    def after_recovery(self, death: Death, old: str | None) -> list[str]:
+        """Tell what docs/recovery.md says otherwise; `old` is the container before the kill."""
+        faults = list(self._wrong_log(death))
+        faults += self._wrong_end(death, death.case.end(death.done), parked_may_stay=True)
+        faults += self._wrong_container(death, old)
+        return [f"{death}: {fault}" for fault in faults]
+
+    def after_repeating(self, death: Death, answer: int) -> list[str]:
+        """Tell what is wrong after the request was sent again."""
+        faults = list(self._wrong_end(death, death.case.finally_ends, parked_may_stay=True))
+        if answer != death.case.repeated:
+            faults.append(f"the repeated request was answered {answer}")
+        if self.open_operations(death):
+            faults.append("an operation is open after the repeated request")
+        return [f"{death}, then repeated: {fault}" for fault in faults]
+
+    def parked(self, death: Death) -> list[str]:
+        """Return the names of the game's parked containers."""
+        return [name for name in self._names(death.game) if ".parked-" in name]
+
+    def leases(self) -> list[str]:
+        """Return the keys of all leases that are left."""
+        host, _, port = self.redis_address.partition(":")
+        with closing(redis.Redis(host=host, port=int(port), decode_responses=True)) as client:
+            return [str(key) for key in client.keys(LEASES)]
+
+    def open_operations(self, death: Death) -> list[Row]:
+        """Return the game's open operations."""
+        statement = "SELECT * FROM operation_log WHERE game_id = %s AND outcome IS NULL"
+        return self.stage.rows(statement, death.game)
+
+    def container_of(self, game: str) -> str | None:
+        """Return the id of the container in the game's record."""
+        record = self._record(game)
+        return record["current_container_id"] if record else None
+
+    def _wrong_log(self, death: Death) -> Iterator[str]:
+        rows = self.stage.operations(death.game)[len(death.case.set_up) :]
+        if "journal.begin" not in death.done:
+            yield from [f"an operation that never began: {row}" for row in rows]
+            return
+        if len(rows) != 1:
+            yield f"{len(rows)} operations in the log"
+            return
+        expected = "success" if death.case.succeeds(death.done) else "failure"
+        if rows[0]["outcome"] != expected:
+            yield f"outcome {rows[0]['outcome']}, not {expected}: {rows[0]['error_message']}"
+        settled = "journal.finish" not in death.done
+        if settled and expected == "failure" and "interrupted" not in rows[0]["error_message"]:
+            yield f"a failure that does not say so: {rows[0]['error_message']}"
+
+    def _wrong_container(self, death: Death, old: str | None) -> Iterator[str]:
+        """Tell a container that was replaced without need, or not replaced."""
+        now = self.container_of(death.game)
+        replaced = death.case.succeeds(death.done) and not death.case.keeps
+        if replaced == (now == old):
+            yield f"the record's container was {old} and is {now}"
+
+    def _wrong_end(self, death: Death, end: End, *, parked_may_stay: bool) -> Iterator[str]:
+        """Tell where record and `docker inspect` differ from the end or from each other."""
+        record, names = self._record(death.game), self._names(death.game)
+        status = record["status"] if record else "missing"
+        image = record and record["current_image_ref"]
+        if (status, image) != (end.status, end.version and image_of(end.version)):
+            yield f"the record is {status} {image}, not {end}"
+        if parked_may_stay and "journal.finish" in death.done:
+            names = [name for name in names if ".parked-" not in name]
+        if names != [f"galaxy-game-{death.game}"] * end.has_container:
+            yield f"the containers are {names}"
+        elif record is not None and end.has_container:
+            yield from self._differences(record, end)
+
+    def _differences(self, record: Row, end: End) -> Iterator[str]:
+        seen = self.stage.inspect(f"galaxy-game-{record['game_id']}")
+        shown = (seen["Id"], seen["Image"], seen["State"]["Running"])
+        said = (record["current_container_id"], record["image_id"], end.status == "running")
+        if shown != said:
+            yield f"docker inspect shows {shown}, the record says {said}"
+
+    def _record(self, game: str) -> Row | None:
+        rows = self.stage.rows("SELECT * FROM runtime_records WHERE game_id = %s", game)
+        return rows[0] if rows else None
+
+    def _names(self, game: str) -> list[str]:
+        return [each["Names"][0].removeprefix("/") for each in self.stage.containers(game)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents
+from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
 from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
 from rtmanager.workers.periodic_worker import Cycle
 from rtmanager.workers.worker_status import WorkerStatus
@@ -46,6 +46,8 @@ class DockerEventWatcher:
             began = self.clock.monotonic()
             try:
                 await self._listen()
+            except StreamSilent:
+                continue  # a quiet host, most likely: a fresh connection shows, at no loss
             except Exception as error:  # noqa: BLE001 - the watcher outlives every connection
                 self.status.failed(self.clock.now(), error)
             if self.clock.monotonic() - began > LONGEST_PAUSE:

@@ -80,9 +80,9 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> Prepared:
     """Prepare nothing, or fail as a missing Docker makes it fail."""
     if FAULT == "set-up":
         raise SetUpError("Docker is missing; install it")
-    echo(f"preparing {data_dir}")
-    sys.stdout.flush()
     try:
+        echo(f"preparing {data_dir}")
+        sys.stdout.flush()
         if FAULT == "slow set-up":
             signal.pause()
     except KeyboardInterrupt:

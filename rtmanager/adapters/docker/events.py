@@ -14,7 +14,7 @@ from rtmanager.adapters.docker import container_views, errors
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
 from rtmanager.domain.ports.container_engine import DockerUnavailable
-from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
 
 _OURS = json.dumps(
     {"type": ["container"], "label": [f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}"]}
@@ -150,7 +150,7 @@ class _EventStream:
     def _silence(self, error: errors.EngineSilent) -> DockerUnavailable:
         if self._socket is None:
             return error
-        return DockerUnavailable(f"no event came from Docker for {self._staleness:g} s")
+        return StreamSilent(f"no event came from Docker for {self._staleness:g} s")
 
 
 def _refused(error: APIError) -> DockerUnavailable:

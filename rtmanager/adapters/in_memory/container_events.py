@@ -11,7 +11,7 @@ from typing import Any, Self
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.ports.container_engine import DockerUnavailable
-from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
 
 Delays = Callable[[ContainerEvent], Sequence[float]]
 """The seconds after which an event arrives, once for each: none drops it, two double it."""
@@ -135,7 +135,7 @@ class _Stream:
         if self._is_cut or not self.docker.reachable:
             raise DockerUnavailable("the stream of events was cut")
         if self.docker.clock.monotonic() >= self._stale_at:
-            raise DockerUnavailable(f"no event came for {self.owner.staleness:g} s")
+            raise StreamSilent(f"no event came for {self.owner.staleness:g} s")
 
     @property
     def _stale_at(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import DockerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class ContainerEvent:
     at: float
 
 
+class StreamSilent(DockerUnavailable):
+    """no event came for the staleness limit: the engine is quiet, or the stream hangs."""
+
+
 class ContainerEvents(Protocol):
     """The event stream of the engine, filtered to containers that carry our labels."""
 
@@ -31,9 +36,10 @@ class ContainerEvents(Protocol):
         """Follow events from `since` (engine time) on; None means from now on.
 
         The block is entered once the engine has accepted the subscription: what happens from then
-        on is seen. Iterating raises DockerUnavailable when the stream ends, its connection is lost,
-        or nothing at all came for the adapter's staleness limit: a stream may hang while it looks
-        connected. Docker keeps few past events, so after a gap everything is to be listed again.
+        on is seen. Iterating raises DockerUnavailable when the stream ends or its connection is
+        lost, and StreamSilent when nothing at all came for the adapter's staleness limit: a stream
+        may hang while it looks connected. Docker keeps few past events, so after a gap everything
+        is to be listed again.
         """
 
     async def now(self) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
 from rtmanager.domain.ports.container_engine import DockerUnavailable
-from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
 from tests.contract.ports.docker_fixtures import created, running
 from tests.contract.ports.docker_worlds import EXITS, MemoryWorld, RealWorld, new_game_id
 from tests.contract.ports.event_worlds import (
@@ -257,6 +257,7 @@ async def test_trap_event_stream_silent(world: EventWorld) -> None:
 
         ended = await end_of(stream)
 
+    assert isinstance(ended, StreamSilent)
     assert f"{STALENESS:g} s" in str(ended)
     assert time.monotonic() - began < STALENESS + SLACK
 

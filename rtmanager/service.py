@@ -75,7 +75,7 @@ class Service:
             for neighbour in self.neighbours:
                 stack.push_async_callback(neighbour.close)
                 await or_startup_error(neighbour.open(), neighbour.advice)
-            await stack.enter_async_context(in_background(self.relay))
+            await stack.enter_async_context(in_background(self.relay, self.relay.clock))
             stack.push_async_callback(self._drain, deadline)
             await self._reconcile()
             await stack.enter_async_context(self.supervisor.running())

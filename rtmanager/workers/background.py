@@ -1,18 +1,36 @@
 """Letting a worker run beside a block."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from rtmanager.domain.ports.clock import Clock
 from rtmanager.workers.supervisor import Worker
+
+logger = logging.getLogger(__name__)
+
+RESTART_PAUSE = 1.0
 
 
 @asynccontextmanager
-async def in_background(worker: Worker) -> AsyncIterator[None]:
-    """Run the worker while the block runs; it has ended when the block is left."""
-    task = asyncio.create_task(worker.run(), name=worker.status.name)
+async def in_background(worker: Worker, clock: Clock) -> AsyncIterator[None]:
+    """Run the worker while the block runs; it has ended when the block is left.
+
+    A worker that dies has a defect: that is logged, and it is begun anew after a pause.
+    """
+    task = asyncio.create_task(_run_for_ever(worker, clock), name=worker.status.name)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _run_for_ever(worker: Worker, clock: Clock) -> None:
+    while True:
+        try:
+            await worker.run()
+        except Exception:
+            logger.exception("worker died", extra={"worker": worker.status.name})
+        await clock.sleep(RESTART_PAUSE)

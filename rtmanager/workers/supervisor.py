@@ -74,12 +74,17 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        logger.warning("this replica no longer leads", extra={"ended": _names(ended)})
+        _tell_why(ended)
 
     async def _while_confirmed(self) -> None:
         while await self.leadership.confirm():
             await self.clock.sleep(CONFIRM_INTERVAL)
 
 
-def _names(tasks: set[asyncio.Task[None]]) -> list[str]:
-    return [task.get_name() for task in tasks]
+def _tell_why(ended: set[asyncio.Task[None]]) -> None:
+    """Log what ended the lead: the claim is gone, or a worker has a defect and is begun anew."""
+    for task in ended:
+        defect = None if task.cancelled() else task.exception()
+        if defect is not None:
+            logger.error("worker died", extra={"worker": task.get_name()}, exc_info=defect)
+    logger.warning("this replica no longer leads")

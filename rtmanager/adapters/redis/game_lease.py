@@ -82,7 +82,7 @@ class RedisGameLeases:
             try:
                 yield lease
             finally:
-                pass
+                lease.end()
                 await _undisturbed(_end(renewal, key))
 
     async def ping(self) -> None:

@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.adapters.redis.game_queues import GameQueues
+from rtmanager.adapters.redis.lease_key import LeaseKey
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.game_lease import GameLeases, LeaseBusy, LeaseLost
@@ -281,6 +283,30 @@ async def test_wrong_password_raises_service_unavailable(redis_addr: str) -> Non
 
     assert "wrong-secret" not in str(raised.value)
     await client.close()
+
+
+async def test_leaving_does_not_rely_on_a_cancellation_that_is_heard(
+    redis_addr: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11's wait_for may swallow the cancellation of a renewal: the lease ends all the same.
+
+    Else the renewal would go on for ever, and with it the game's lease and the caller's wait.
+    """
+    renewing = asyncio.Event()
+
+    async def renew_deaf_to_cancellation(_: LeaseKey) -> bool:
+        renewing.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return True
+
+    monkeypatch.setattr(LeaseKey, "renew", renew_deaf_to_cancellation)
+    async with open_leases(redis_addr) as world:
+        async with asyncio.timeout(10):
+            async with world.here.hold(GAME, wait=0):
+                await renewing.wait()
+
+        assert await world.is_free(GAME)
 
 
 async def test_games_that_nobody_wants_are_forgotten() -> None:

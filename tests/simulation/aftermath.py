@@ -26,6 +26,7 @@ SETTLED_AFTER = LEASE_TTL + GRACE + 4 * 60.0
 def settle(universe: "Universe") -> None:
     """Let the workers of the supervised processes do what is left to do, and judge it then."""
     universe.faults.forget()
+    universe.scheduler.calls_are_slow = False
     universe.scheduler.note("** the workers settle what is left")
     until, last = universe.loop.now + SETTLED_AFTER, universe.scheduler.steps + MOST_STEPS
     while not universe.violations and (universe.loop.now < until or _held(universe)):
@@ -38,6 +39,7 @@ def settle(universe: "Universe") -> None:
 def quiesce(universe: "Universe") -> None:
     """Reconcile until nothing is found any more, and judge what is there then."""
     universe.faults.forget()
+    universe.scheduler.calls_are_slow = False
     process = universe.live[0]
     for _ in range(MOST_ROUNDS):
         universe.loop.advance_to(universe.loop.now + LEASE_TTL + GRACE + 1)

@@ -65,6 +65,7 @@ MUTANTS = (
     _mutant("removed, not parked", ReplaceContainer, "_park", wrong.remove_the_predecessor),
     _mutant("started beside the old one", ReplaceContainer, "_park", wrong.park_without_a_stop),
     _mutant("undo does not unpark", Recovery, "_bring_back", wrong.revive_under_any_name),
+    _mutant("brought back by id", Recovery, "_bring_back", wrong.bring_back_by_id),
     _mutant("replay without a look", OperationProtocol, "_look", wrong.see_without_looking),
     _mutant("unknown is gone", InMemoryContainerEngine, "inspect", wrong.unknown_is_gone),
     _mutant("settled by the record", Recovery, "undo", wrong.settle_by_the_record),

@@ -39,11 +39,9 @@ def make_plan(seed: int) -> Plan:
     events = list(_requests(random))
     horizon = events[-1].at + 60
     for make in random.choice(_THEMES):
-        at = random.randrange(horizon)
-        events.append(make(random, at))
-        if make is _stall:
-            events += _meanwhile(random, at, 1 - events[-1].args[0])
-    events += [_cycle(random, random.randrange(horizon)) for _ in range(random.randrange(4))]
+        events += make(random, random.randrange(horizon))
+    for _ in range(random.randrange(4)):
+        events += _cycle(random, random.randrange(horizon))
     return sorted(events, key=lambda event: event.at)
 
 
@@ -91,62 +89,72 @@ def _image(random: Random) -> str:
     return random.choice(SOUND if kind < 0.65 else FAULTY)
 
 
-def _kill(random: Random, at: int) -> Event:
-    return Event(at, "kill", (random.randrange(2), random.randrange(80), _jump(random)))
+def _kill(random: Random, at: int) -> list[Event]:
+    return [Event(at, "kill", (random.randrange(2), random.randrange(80), _jump(random)))]
 
 
-def _stall(random: Random, at: int) -> Event:
+def _stall(random: Random, at: int) -> list[Event]:
     jump = random.choice((1.0, LEASE_TTL + 1, LEASE_TTL + 1, LEASE_TTL + 1))
-    return Event(at, "stall", (random.randrange(2), random.randrange(5, 90), jump))
+    slot = random.randrange(2)
+    stall = Event(at, "stall", (slot, random.randrange(5, 90), jump))
+    return [stall, *_meanwhile(random, at, 1 - slot)]
 
 
-def _cut(random: Random, at: int) -> Event:
+def _stalled_undo(random: Random, at: int) -> list[Event]:
+    """Let a process stall while it undoes a patch or restart, and wake up in another's."""
+    slot, stalled_at = random.randrange(2), at + random.randrange(20, 50)
+    patch = Event(at, "request", (slot, "patch", "g1", random.choice(FAULTY), "gm_rest"))
+    stall = Event(stalled_at, "stall", (slot, random.randrange(30, 90), LEASE_TTL + 1))
+    return [patch, stall, *_meanwhile(random, stalled_at, 1 - slot)]
+
+
+def _cut(random: Random, at: int) -> list[Event]:
     service = random.choice(("docker", "docker", "postgres", "redis"))
-    return Event(at, "cut", (service, random.randrange(1, 60), _jump(random)))
+    return [Event(at, "cut", (service, random.randrange(1, 60), _jump(random)))]
 
 
-def _lose(random: Random, at: int) -> Event:
-    return Event(at, "lose", (random.choice(WANTED), random.randrange(3)))
+def _lose(random: Random, at: int) -> list[Event]:
+    return [Event(at, "lose", (random.choice(WANTED), random.randrange(3)))]
 
 
-def _mishap(random: Random, at: int) -> Event:
-    return Event(at, "mishap", (random.choice(MISHAPS), random.random()))
+def _mishap(random: Random, at: int) -> list[Event]:
+    return [Event(at, "mishap", (random.choice(MISHAPS), random.random()))]
 
 
-def _mute(random: Random, at: int) -> Event:
-    return Event(at, "mishap", ("mute", random.random()))
+def _mute(random: Random, at: int) -> list[Event]:
+    return [Event(at, "mishap", ("mute", random.random()))]
 
 
-def _speak(random: Random, at: int) -> Event:
-    return Event(at, "mishap", ("speak", random.random()))
+def _speak(random: Random, at: int) -> list[Event]:
+    return [Event(at, "mishap", ("speak", random.random()))]
 
 
-def _probe(random: Random, at: int) -> Event:
-    return Event(at, "cycle", (random.randrange(2), "probe"))
+def _probe(random: Random, at: int) -> list[Event]:
+    return [Event(at, "cycle", (random.randrange(2), "probe"))]
 
 
-def _reconcile(random: Random, at: int) -> Event:
-    return Event(at, "cycle", (random.randrange(2), "reconcile"))
+def _reconcile(random: Random, at: int) -> list[Event]:
+    return [Event(at, "cycle", (random.randrange(2), "reconcile"))]
 
 
-def _hint(random: Random, at: int) -> Event:
+def _hint(random: Random, at: int) -> list[Event]:
     action = random.choice(("die", "destroy", "start", "oom", "rename"))
-    return Event(at, "hint", (random.randrange(2), random.choice(GAMES), action))
+    return [Event(at, "hint", (random.randrange(2), random.choice(GAMES), action))]
 
 
-def _cycle(random: Random, at: int) -> Event:
-    return Event(at, "cycle", (random.randrange(2), random.choice(CYCLES)))
+def _cycle(random: Random, at: int) -> list[Event]:
+    return [Event(at, "cycle", (random.randrange(2), random.choice(CYCLES)))]
 
 
-def _pass(random: Random, at: int) -> Event:
-    return Event(at, "pass", (random.choice((1.0, 25.0, LEASE_TTL + 1, 400.0)),))
+def _pass(random: Random, at: int) -> list[Event]:
+    return [Event(at, "pass", (random.choice((1.0, 25.0, LEASE_TTL + 1, 400.0)),))]
 
 
 def _jump(random: Random) -> float:
     return random.choice((0.0, 0.0, 5.0, LEASE_TTL + 1))
 
 
-_Make = Callable[[Random, int], Event]
+_Make = Callable[[Random, int], list[Event]]
 _THEMES: Sequence[Sequence[_Make]] = (
     (_hint, _hint, _cycle, _cycle, _cycle, _pass),
     (_kill,),
@@ -161,6 +169,8 @@ _THEMES: Sequence[Sequence[_Make]] = (
     (_stall, _stall, _cycle),
     (_stall, _lose, _cycle),
     (_stall, _kill, _hint),
+    (_stalled_undo,),
+    (_stalled_undo, _hint),
     (_mishap, _hint, _hint),
     (_mishap, _mishap, _cycle, _cycle, _pass),
     (_mishap, _cycle, _cycle, _cycle, _cycle, _cycle),

@@ -8,7 +8,6 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
 from rtmanager.adapters.in_memory.game_lease import InMemoryGameLeases
@@ -21,6 +20,7 @@ from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy, SupervisionPorts
 from tests.simulation.clocks import PROCESS, ProcessClock
+from tests.simulation.lagging_engine import LaggingEngine
 from tests.simulation.policy import GRACE, LEASE_TTL, POLICY, PROBE_THRESHOLD
 from tests.simulation.workers import Workers
 
@@ -115,7 +115,13 @@ class Process:
             records=store.records,
             journal=store.journal,
             leases=self.leases,
-            engine=InMemoryContainerEngine(docker=universe.docker, gate=self.park),
+            engine=LaggingEngine(
+                docker=universe.docker,
+                gate=self.park,
+                truth=universe.truth,
+                scheduler=universe.scheduler,
+                random=universe.lags,
+            ),
             probe=InMemoryEngineProbe(docker=universe.docker, gate=self.park),
             directories=replace(universe.directories, gate=self.park),
             clock=self.clock,

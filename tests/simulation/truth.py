@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
@@ -61,6 +62,11 @@ class Truth:
             if step <= since:
                 return
         yield ()
+
+    def before(self, game: str, step: int) -> Iterator[Shown]:
+        """Return the state that the game was in at `step`, if it is known."""
+        known = (shown for at, shown in reversed(self.states[game]) if at <= step)
+        yield from islice(known, 1)
 
     def was_as(self, record: RuntimeRecord, since: int) -> bool:
         """Tell whether the record was true at any moment from `since` on."""

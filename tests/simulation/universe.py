@@ -69,6 +69,7 @@ class Universe:
         add_images(self.docker)
         self.streams = InMemoryStreams()
         self.truth = Truth(self.docker)
+        self.lags = Random(f"lags {self.seed}")  # noqa: S311 - as above
         self.witness = Witness(self)
         self.grants: dict[GameId, Grant] = Watched(
             self.witness.leases.granted, self.witness.leases.released

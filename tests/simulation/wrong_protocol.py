@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
 from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
-from rtmanager.domain.container import ContainerDetails, parked_name
+from rtmanager.domain.container import ContainerDetails, container_name, parked_name
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.lifecycle.carry_out import CarryOut
 from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
@@ -29,7 +29,7 @@ from rtmanager.domain.operation import (
 from rtmanager.domain.ports.game_lease import GameLease
 from rtmanager.domain.ports.health_log import Baseline
 from rtmanager.domain.ports.operation_journal import PROCEED, Begun, OperationResult
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from rtmanager.domain.supervision import drift
 from rtmanager.domain.supervision.drift import Drift, GameView
 from rtmanager.domain.supervision.heal_game import HealGame
@@ -138,6 +138,17 @@ async def revive_under_any_name(self: Recovery, run: OperationRun, old: Any) -> 
     """Start the old engine again and leave it parked."""
     if not old.is_running and run.predecessor_ran:
         await self.actions.start(old.id)
+
+
+async def bring_back_by_id(self: Recovery, run: OperationRun, old: Any) -> None:
+    """Start the old engine by its id, which is the same for ever."""
+    name = container_name(run.operation.game_id)
+    if old.name != name:
+        async with run.step("unpark_predecessor", touches=True):
+            await self.actions.rename(old.id, name)
+    if run.record is not None and run.record.status is RuntimeStatus.RUNNING:
+        async with run.step("start_predecessor", touches=True):
+            await self.actions.start(old.id)
 
 
 async def see_without_looking(self: OperationProtocol, record: RuntimeRecord | None) -> Sighting:

@@ -173,6 +173,25 @@ async def test_rename_moves_the_name(docker_world: DockerWorld) -> None:
     assert await docker_world.engine.named(spec.name) is None
 
 
+async def test_a_name_means_whichever_container_has_it_now(docker_world: DockerWorld) -> None:
+    """Start and rename take a name too; once it is given up, a late call finds no container."""
+    spec = await spec_of(docker_world)
+    container_id = await docker_world.engine.create(spec)
+    parked = f"{spec.name}.parked-7"
+    await docker_world.engine.rename(spec.name, parked)
+
+    await docker_world.engine.start(parked)
+    await docker_world.engine.rename(parked, spec.name)
+
+    with pytest.raises(ContainerGone):
+        await docker_world.engine.start(parked)
+    with pytest.raises(ContainerGone):
+        await docker_world.engine.rename(parked, spec.name)
+    seen = await docker_world.engine.inspect(container_id)
+    assert seen is not None
+    assert (seen.name, seen.is_running) == (spec.name, True)
+
+
 async def test_rename_refuses_a_taken_name(docker_world: DockerWorld) -> None:
     """Nobody's name is taken away."""
     spec = await spec_of(docker_world)

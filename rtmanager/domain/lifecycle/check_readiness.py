@@ -55,11 +55,18 @@ class CheckReadiness:
 
 
 async def _fault(check: Check) -> str | None:
+    asking = asyncio.ensure_future(_answer(check))
+    done, _ = await asyncio.wait([asking], timeout=CHECK_LIMIT)
+    if done:
+        return asking.result()
+    # Not waited for: a driver may take seconds to notice that it was cancelled.
+    asking.cancel()
+    return f"no answer within {CHECK_LIMIT:g} s"
+
+
+async def _answer(check: Check) -> str | None:
     try:
-        async with asyncio.timeout(CHECK_LIMIT):
-            await check()
-    except TimeoutError:
-        return f"no answer within {CHECK_LIMIT:g} s"
+        await check()
     except RuntimeManagerError as error:
         return error.message
     return None

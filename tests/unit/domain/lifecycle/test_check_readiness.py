@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
@@ -71,6 +73,29 @@ async def test_check_that_hangs_is_given_up(world: World, monkeypatch: pytest.Mo
         await world.manager.cases.readiness.run()
 
     assert "engine.ping:done" in world.manager.calls
+
+
+async def test_check_that_is_slow_to_be_cancelled_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit holds for a driver, too, that asks a frozen server to cancel."""
+    monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
+    given_up, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_be_cancelled() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+            await let_go.wait()
+
+    world.manager.on("records.ping", slow_to_be_cancelled)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ServiceUnavailable, match=r"^postgres: no answer within 0\.01 s$"):
+            await world.manager.cases.readiness.run()
+        await given_up.wait()
+    let_go.set()
 
 
 def test_each_check_has_two_seconds() -> None:

@@ -19,9 +19,11 @@ QUICK = {
     "container_stop_timeout_seconds": "2",
     "start_gate_timeout": "3s",
     "patch_gate_timeout": "8s",
-    "game_lease_ttl_seconds": "1",
-    "docker_timeout": "10s",
 }
+
+
+# For tests in which a lease cannot be given back: as short as a loaded host allows.
+SHORT_LEASE = "3"
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +80,12 @@ def stage(new_stage: StageMaker) -> Stage:
     return new_stage()
 
 
+@pytest.fixture(scope="module")
+def mortal_stage(new_stage: StageMaker) -> Stage:
+    """Return a service that tests may kill: the leases it leaves behind are soon gone."""
+    return new_stage(game_lease_ttl_seconds=SHORT_LEASE)
+
+
 @pytest.fixture
 def game(docker_api: Any) -> Iterator[str]:
     """Return the id of a game of this test's own, whose containers go with the test."""
@@ -106,6 +114,7 @@ def proxied_stage(new_stage: StageMaker, all_proxies: Proxies) -> Stage:
         redis_master_addr=all_proxies.redis.address,
         docker_host=all_proxies.docker_host,
         docker_timeout=f"{DOCKER_TIMEOUT:g}s",
+        game_lease_ttl_seconds=SHORT_LEASE,
     )
 
 

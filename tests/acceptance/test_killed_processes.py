@@ -40,6 +40,12 @@ REPLACING = list(MOMENTS)
 STARTING = [name for name in MOMENTS if name != "predecessor is parked"]
 
 
+@pytest.fixture(scope="module")
+def stage(mortal_stage: Stage) -> Stage:
+    """Return a service that may be killed."""
+    return mortal_stage
+
+
 @pytest.fixture
 def killed(stage: Stage) -> Callable[..., None]:
     """Return a function that kills the process in the middle of a request and starts it again."""

@@ -1,0 +1,151 @@
+"""A start-up that finds a thousand games."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.acceptance.recovery.counting_service import CALLS
+from tests.acceptance.recovery.killing import PROJECT
+from tests.acceptance.stage import Row, Stage, image_of, new_game, remove_containers
+from tests.services.session import Say
+
+GAMES = 1000
+DRIFTED = 10
+SECONDS = 5.0
+HERD = "com.galaxy.test_herd"
+COLUMNS = (
+    "game_id, status, current_container_id, current_image_ref, image_id, engine_endpoint,"
+    " state_path, docker_network, started_at, stopped_at, last_op_at, created_at, last_fence"
+)
+
+
+@pytest.fixture(scope="module")
+def stage(new_stage: Callable[..., Stage]) -> Stage:
+    """Return a service that does as little as possible while nobody asks."""
+    return new_stage(inspect_interval="1h", probe_interval="1h", reconcile_interval="1h")
+
+
+@pytest.fixture(scope="module")
+def herd(stage: Stage, docker_api: Any) -> Iterator[list[str]]:
+    """Return the ids of a thousand games whose containers were created and never ran."""
+    name = new_game()
+    games = [f"{name}-{number:04}" for number in range(GAMES)]
+    image = docker_api.inspect_image(image_of("1.4.7"))["Id"]
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(partial(_create, docker_api, stage.network, image, name), games))
+    _write_records(stage, list(zip(games, ids, strict=True)), image)
+    yield games
+    remove_containers(docker_api, {"label": f"{HERD}={name}"})
+
+
+def _create(api: Any, network: str, image: str, herd: str, game: str) -> str:
+    created = api.create_container(
+        image,
+        name=f"galaxy-game-{game}",
+        labels={
+            HERD: herd,
+            "com.galaxy.owner": "rtmanager",
+            "com.galaxy.kind": "game-engine",
+            "com.galaxy.game_id": game,
+            "com.galaxy.engine_image_ref": image_of("1.4.7"),
+            "com.galaxy.started_at_ms": "0",
+            "com.galaxy.op_id": "1",
+        },
+        host_config=api.create_host_config(network_mode=network),
+    )
+    return str(created["Id"])
+
+
+def _write_records(stage: Stage, containers: Sequence[tuple[str, str]], image: str) -> None:
+    values = "%s, 'stopped', %s, %s, %s, %s, '/srv', %s, now(), now(), now(), now(), 1"
+    statement = f"INSERT INTO runtime_records ({COLUMNS}) VALUES ({values})"  # noqa: S608 - constants
+    rows = [
+        (
+            game,
+            container,
+            image_of("1.4.7"),
+            image,
+            f"http://galaxy-game-{game}:8080",
+            stage.network,
+        )
+        for game, container in containers
+    ]
+    with psycopg.connect(stage.dsn) as connection, connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+@pytest.fixture
+def counted(stage: Stage, tmp_path: Path) -> Iterator[Path]:
+    """Make the service write down its calls; return the file."""
+    service, file = stage.service, tmp_path / "calls"
+    program, environment = service.program, service.environment
+    service.program = ("-m", "tests.acceptance.recovery.counting_service")
+    service.environment = {**environment, CALLS: str(file), "PYTHONPATH": PROJECT}
+    yield file
+    service.program, service.environment = program, environment
+
+
+def test_trap_boot_with_1000(stage: Stage, herd: list[str], counted: Path, say: Say) -> None:
+    """A start-up on a thousand games lists once, inspects nothing, and is ready in time."""
+    calls, seconds, ready = _restarted(stage, counted)
+    say(
+        f"{len(herd)} games reconciled at start-up in {seconds:.2f} s, ready after {ready:.2f} s; "
+        f"engine calls: {_words(calls)}"
+    )
+
+    assert calls["list_containers"] == 1
+    assert set(calls) <= {"list_containers", "ping", "network_exists"}
+    assert seconds <= SECONDS
+
+
+def test_start_up_inspects_only_what_has_drifted(
+    stage: Stage, herd: list[str], counted: Path, say: Say
+) -> None:
+    """Of a thousand games ten have drifted: these alone are looked at closely, and healed."""
+    drifted = list(islice(herd, DRIFTED))
+    statement = "UPDATE runtime_records SET status = 'running' WHERE game_id = ANY(%s)"
+    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+        connection.execute(statement, (drifted,))
+
+    calls, seconds, _ = _restarted(stage, counted)
+    healed = [stage.get(game).json()["status"] for game in drifted]
+    say(f"{DRIFTED} of {len(herd)} drifted: {seconds:.2f} s; engine calls: {_words(calls)}")
+
+    assert healed == ["stopped"] * DRIFTED
+    assert calls["list_containers"] == 1
+    assert 0 < calls["inspect"] <= 5 * DRIFTED
+    assert seconds <= SECONDS
+
+
+def _restarted(stage: Stage, counted: Path) -> tuple[Counter[str], float, float]:
+    """Start the service anew; return its engine calls until it was reconciled, and the times."""
+    stage.service.stop()
+    logged = len(stage.service.log)
+    began = time.monotonic()
+    stage.service.start()
+    ready = time.monotonic() - began
+    reconciled = _moment_of("reconciled", stage.service.log[logged:])
+    rows = [json.loads(line) for line in counted.read_text().splitlines()]
+    until = [each for each in rows if each["at"] <= reconciled]
+    listed = next(each["at"] for each in until if each["call"] == "list_containers")
+    return Counter(each["call"] for each in until), reconciled - listed, ready
+
+
+def _moment_of(event: str, log: str) -> float:
+    lines: list[Row] = [json.loads(line) for line in log.splitlines()]
+    moment = next(each["timestamp"] for each in lines if each["event"] == event)
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _words(calls: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(calls.items()))

@@ -1,0 +1,129 @@
+"""Redis flushed, and every server away for a while, with jobs on their way."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rtmanager.adapters.redis.lease_key import lease_key
+from rtmanager.domain.game_id import GameId
+from tests.acceptance.lobby import GROUP, JOB_RESULTS, START_JOBS, STOP_JOBS, Lobby, lobby_at
+from tests.acceptance.proxied import Proxies
+from tests.acceptance.stage import Stage, image_of, new_game, ok, remove_containers, wait_until
+
+AWAY_SECONDS = 3.0
+GAMES = 4
+# Its start takes as long as the gate, which leaves time to play tricks.
+SILENT = image_of("1.4.90-never-listens")
+
+
+@pytest.fixture(scope="module")
+def stage(proxied_stage: Stage) -> Stage:
+    """Return a service that reaches everything through a proxy."""
+    return proxied_stage
+
+
+@pytest.fixture(scope="module")
+def lobby(settings: dict[str, str]) -> Iterator[Lobby]:
+    """Return the Lobby, which reaches Redis itself."""
+    with lobby_at(settings["redis_master_addr"]) as found:
+        yield found
+
+
+@pytest.fixture
+def games(docker_api: Any) -> Iterator[list[str]]:
+    """Return the ids of a few games."""
+    names = [new_game() for _ in range(GAMES)]
+    yield names
+    for name in names:
+        remove_containers(docker_api, {"label": f"com.galaxy.game_id={name}"})
+
+
+@pytest.mark.parametrize("mode", ["refuse", "hang"])
+@pytest.mark.parametrize("server", ["redis", "postgres", "docker"])
+def test_jobs_wait_for_what_is_away(
+    lobby: Lobby, games: list[str], proxies: Proxies, server: str, mode: str
+) -> None:
+    """Jobs that come while a server is away wait, and then each has one result, in order."""
+    proxy = getattr(proxies, server)
+    lobby.result(lobby.start(games[0]))
+    getattr(proxy, mode)()
+    time.sleep(1.5)  # until what was under way has noticed
+    jobs = [(game, send(game)) for send in (lobby.start, lobby.stop) for game in games]
+    time.sleep(AWAY_SECONDS)
+    early = [each for game in games[1:] for each in lobby.results(game)]
+    proxy.pass_on()
+    results = [lobby.result(job, seconds=60) for _, job in jobs]
+
+    assert early == []
+    assert {each["outcome"] for each in results} == {"success"}
+    for game in games:
+        told = [each["job_id"] for each in lobby.results(game)]
+        assert told[-2:] == [job for name, job in jobs if name == game]
+    assert len(lobby.read(JOB_RESULTS, games[1])) == 2
+    lobby.assert_all_acknowledged()
+
+
+@pytest.mark.parametrize("server", ["redis", "postgres", "docker"])
+def test_a_server_that_goes_while_jobs_run_loses_none(
+    stage: Stage, lobby: Lobby, games: list[str], proxies: Proxies, server: str
+) -> None:
+    """Each job that was under way or queued has one result, in order, and the record is true."""
+    sent = {game: [lobby.start(game)] for game in games}
+    for _ in range(6):
+        for game in games:
+            sent[game] += [lobby.stop(game), lobby.start(game)]
+    wait_until(lambda: len(lobby.results(games[0])) > 1, seconds=30)
+    getattr(proxies, server).refuse()
+    time.sleep(AWAY_SECONDS)
+    getattr(proxies, server).pass_on()
+    for game in games:
+        lobby.result(sent[game][-1], seconds=90)
+        told = lobby.results(game)
+
+        assert [each["job_id"] for each in told] == sent[game]
+        assert lobby.result(lobby.start(game))["outcome"] == "success"
+        stage.assert_true_record(game, "1.4.7")
+    lobby.assert_all_acknowledged()
+
+
+def test_a_flushed_redis_gets_its_groups_again(stage: Stage, lobby: Lobby, game: str) -> None:
+    """After FLUSHALL the groups are made again and later jobs work."""
+    lobby.result(lobby.start(game))
+    lobby.redis.flushall()
+    stop, start = lobby.stop(game), lobby.start(game)
+    results = [lobby.result(job) for job in (stop, start)]
+
+    assert [(each["outcome"], each["error_code"]) for each in results] == [("success", "")] * 2
+    assert [each["job_id"] for each in lobby.results(game)] == [stop, start]
+    for stream in (START_JOBS, STOP_JOBS):
+        assert [each["name"] for each in lobby.redis.xinfo_groups(stream)] == [GROUP]
+    stage.assert_true_record(game, "1.4.7")
+
+
+def test_a_job_under_way_survives_a_flush(stage: Stage, lobby: Lobby, game: str) -> None:
+    """A job whose lease was flushed away is settled and answered once; its game works on."""
+    job = lobby.start(game, SILENT)
+    wait_until(lambda: stage.containers(game))
+    lobby.redis.flushall()
+    result = lobby.result(job)
+    stop = lobby.result(lobby.stop(game))
+    answer = stage.start(game)
+
+    assert [each["job_id"] for each in lobby.results(game)] == [job, stop["job_id"]]
+    assert result["outcome"] in {"success", "failure"}
+    assert len([row for row in stage.operations(game) if row["source_ref"] == job]) == 1
+    assert ok(answer)["status"] == "running"
+    stage.assert_true_record(game, "1.4.7")
+
+
+def test_leases_are_taken_again_after_a_flush(stage: Stage, lobby: Lobby, game: str) -> None:
+    """What starts after the flush holds its game's lease as before, and gives it back."""
+    lobby.redis.flushall()
+    job = lobby.start(game, SILENT)
+    wait_until(lambda: lobby.redis.exists(lease_key(GameId(game))))
+    lobby.result(job)
+
+    wait_until(lambda: not lobby.redis.exists(lease_key(GameId(game))))
+    stage.assert_settled(game)

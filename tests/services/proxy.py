@@ -14,7 +14,7 @@ class Proxy:
     """Forwards connections to a service until told otherwise.
 
     Listens on a loopback port, or on a unix socket when given a path. Every switch works at once
-    and from any thread: pass_on, refuse, hang, cut and lose_reply_to.
+    and from any thread: pass_on, refuse, hang, cut, lose_reply_to and lose_every_reply_to.
     """
 
     def __init__(self, target: Address, listen_on: Path | None = None) -> None:
@@ -26,6 +26,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._flowing = threading.Event()
         self._pattern: bytes | None = None
+        self._is_lasting = False
 
     def __enter__(self) -> Self:
         """Start to forward."""
@@ -55,6 +56,8 @@ class Proxy:
 
     def pass_on(self) -> None:
         """Forward everything, also what was held back by hang."""
+        if self._is_lasting:
+            self._lose(None)
         self._flowing.set()
         if self._listener is None:
             self._listen()
@@ -87,8 +90,16 @@ class Proxy:
 
         The bytes must arrive in one piece, as a short request line or statement does.
         """
+        self._lose(pattern)
+
+    def lose_every_reply_to(self, pattern: bytes) -> None:
+        """Do so with every such request, until everything passes again; drop what is open."""
+        self._lose(pattern, is_lasting=True)
+        self.cut()
+
+    def _lose(self, pattern: bytes | None, *, is_lasting: bool = False) -> None:
         with self._lock:
-            self._pattern = pattern
+            self._pattern, self._is_lasting = pattern, is_lasting
 
     def _listen(self) -> None:
         family = _family(self._listen_on)
@@ -150,7 +161,8 @@ class Proxy:
         with self._lock:
             if self._pattern is None or self._pattern not in data:
                 return False
-            self._pattern = None
+            if not self._is_lasting:
+                self._pattern = None
             return True
 
 

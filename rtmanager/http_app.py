@@ -171,7 +171,7 @@ class _StrictJsonBody:
 class _OperationsApi(AsyncApi):  # type: ignore[misc]
     def make_operation(self, operation: Any) -> Operation:
         """Call handlers directly: Connexion would inspect their signatures on every request."""
-        return Operation(operation.function)
+        return Operation(operation.function, operation.operation_id)
 
 
 class _Operations(AsyncASGIApp):  # type: ignore[misc]

@@ -78,6 +78,11 @@ class EngineContainer:
             ContainerStatus.RESTARTING,
         }
 
+    @property
+    def is_leaving(self) -> bool:
+        """Tell whether Docker is removing the container: it says so before the engine has died."""
+        return self.status is ContainerStatus.REMOVING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerDetails(EngineContainer):

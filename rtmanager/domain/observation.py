@@ -13,11 +13,12 @@ def as_observed(
 ) -> RuntimeRecord:
     """Return the record as the look at its container shows it; the same object when it agrees.
 
-    `seen` None means surely gone: a look that failed is no look and must not come here.
+    `seen` None means surely gone: a look that failed is no look and must not come here. What Docker
+    is removing is as good as gone.
     """
     if record.status is RuntimeStatus.REMOVED:
         return record
-    if seen is None:
+    if seen is None or seen.is_leaving:
         return record.removed(fence=fence, at=at)
     if record.status is RuntimeStatus.RUNNING and not seen.is_running:
         return record.stopped(fence=fence, at=at)
@@ -43,7 +44,7 @@ def loss_event(
 
 
 def _loss(seen: ContainerDetails | None) -> tuple[HealthEventType, dict[str, object]]:
-    if seen is None:
+    if seen is None or seen.is_leaving:
         return HealthEventType.CONTAINER_DISAPPEARED, {}
     if seen.oom_killed:
         return HealthEventType.CONTAINER_OOM, {"exit_code": seen.exit_code}

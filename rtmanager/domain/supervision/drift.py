@@ -90,7 +90,7 @@ def _loss(view: GameView) -> Iterator[Drift]:
     if record is None or record.status is RuntimeStatus.REMOVED:
         return
     wanted = record.current_container_id
-    if current is None:
+    if current is None or current.is_leaving:
         sentence = f"the record is {record.status} but its container is gone"
         yield Drift(view.game_id, DriftKind.DISPOSE, wanted, sentence)
     elif _record_runs(view) and not current.is_running:
@@ -101,14 +101,14 @@ def _loss(view: GameView) -> Iterator[Drift]:
 def _misnamed(view: GameView) -> Iterator[Drift]:
     """Find a container that lost its name: to a stranger, or to a call that arrived too late."""
     current, name = view.current, container_name(view.game_id)
-    if current is not None and current.name != name:
+    if current is not None and not current.is_leaving and current.name != name:
         sentence = f"the record's container is named {current.name}, not {name}"
         yield Drift(view.game_id, DriftKind.MISNAMED, current.id, sentence)
 
 
 def _stale(view: GameView, keep: EngineContainer | None, spared_since: datetime) -> Iterator[Drift]:
     for each in view.containers:
-        if each is keep or each.created_at > spared_since:
+        if each is keep or each.is_leaving or each.created_at > spared_since:
             continue
         sentence = f"container {each.name} ({each.id[:12]}) belongs to no operation"
         yield Drift(view.game_id, DriftKind.STALE_CONTAINER, each.id, sentence)

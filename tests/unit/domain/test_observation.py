@@ -112,3 +112,20 @@ def test_loss_of_a_running_engine_is_told_as_it_was(
 def test_stopped_record_loses_nothing() -> None:
     """An engine that was stopped on purpose is not told as a loss."""
     assert loss_event(stopped(), seen(ContainerStatus.EXITED), at=LATER) is None
+
+
+@pytest.mark.parametrize("before", [make_record(), stopped()], ids=["running", "stopped"])
+def test_container_that_docker_is_removing_is_as_good_as_gone(before: RuntimeRecord) -> None:
+    """Docker says "removing" before the engine has died, so a removal is never taken for an exit."""
+    record = as_observed(before, seen(ContainerStatus.REMOVING), fence=FENCE, at=LATER)
+
+    assert record.status is RuntimeStatus.REMOVED
+    assert record.current_container_id is None
+
+
+def test_engine_that_docker_is_removing_has_disappeared() -> None:
+    """Its exit code is that of the removal, and tells nothing of the engine."""
+    event = loss_event(make_record(), seen(ContainerStatus.REMOVING, exit_code=137), at=LATER)
+
+    assert event is not None
+    assert (event.event_type, event.details) == (HealthEventType.CONTAINER_DISAPPEARED, {})

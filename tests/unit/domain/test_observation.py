@@ -116,7 +116,7 @@ def test_stopped_record_loses_nothing() -> None:
 
 @pytest.mark.parametrize("before", [make_record(), stopped()], ids=["running", "stopped"])
 def test_container_that_docker_is_removing_is_as_good_as_gone(before: RuntimeRecord) -> None:
-    """Docker says "removing" before the engine has died, so a removal is never taken for an exit."""
+    """Docker says "removing" before the engine has died: a removal is never taken for an exit."""
     record = as_observed(before, seen(ContainerStatus.REMOVING), fence=FENCE, at=LATER)
 
     assert record.status is RuntimeStatus.REMOVED

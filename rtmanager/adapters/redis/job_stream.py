@@ -92,7 +92,8 @@ class RedisJobStream:
             self._waiting[kind].clear()
             entries, trimmed = await self._group.claim_all(stream)
             if trimmed:
-                logger.error("jobs were trimmed from %s before they were done: %s", stream, trimmed)
+                message = "%d jobs were trimmed from %s before they were done, the first: %s"
+                logger.error(message, len(trimmed), stream, trimmed[0])
             self._waiting[kind].extend(entries)
             await self._group.forget_idle_consumers(stream)
 

@@ -3,15 +3,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import LiteralString
 
 import pytest
 
+from rtmanager.adapters.postgres.outbox_messages import insert_messages
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.outbox import Outbox, RelayFence
 from tests.builders import NOON
-from tests.contract.ports.relays import RelayWorld, open_relays, result, write
+from tests.contract.ports.relays import RealRelays, RelayWorld, open_relays, result, write
 
+WAITS_FOR_A_KEY: LiteralString = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+)
 LATER = NOON + timedelta(days=36_500)
 
 
@@ -232,6 +237,25 @@ async def test_of_many_at_once_one_is_written(world: RelayWorld) -> None:
     await asyncio.gather(*(write(world, [message]) for _ in range(8)))
 
     assert await lent(world.here) == ["1-0"]
+
+
+async def test_quiet_message_waits_for_one_that_is_being_written(
+    database_dsn: str, redis_addr: str
+) -> None:
+    """Until that is committed nobody can know; another key need not wait."""
+    async with open_relays(database_dsn, redis_addr) as world:
+        assert isinstance(world, RealRelays)
+        async with world.pools[1].transaction() as connection:
+            await insert_messages(connection, [quiet(1)], at=NOON)
+            await (await connection.execute("SELECT 1")).fetchone()
+            same = asyncio.create_task(write(world, [quiet(2)]))
+            async with asyncio.timeout(10):
+                while not world.execute(WAITS_FOR_A_KEY):  # noqa: ASYNC110 - the server tells nobody
+                    await asyncio.sleep(0.01)
+            await write(world, [quiet(3, "other")])
+        await same
+
+        assert await lent(world.here) == ["1-0", "3-0"]
 
 
 async def test_message_that_keeps_others_quiet_is_not_pruned(world: RelayWorld) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -25,10 +26,13 @@ class Desk:
         cycle = RelayOutbox(outbox, publisher, self.clock, timedelta(hours=1))
         self.relay = OutboxRelay(cycle, outbox, self.clock)
         self.away: set[str] = set()
+        self.held: dict[str, asyncio.Event] = {}
         self.calls: list[str] = []
 
     async def _gate(self, call: str) -> None:
         self.calls.append(call)
+        if event := self.held.get(call):
+            await event.wait()
         if call in self.away:
             raise ServiceUnavailable
 
@@ -65,6 +69,19 @@ async def test_message_is_relayed_when_it_is_committed(desk: Desk) -> None:
         await until(lambda: len(desk.table.listeners) == 1)
         await turns(100)
         desk.write(1)
+        await until(lambda: desk.published == ["1"])
+
+    assert desk.clock.monotonic() == 0
+
+
+async def test_message_committed_before_anyone_listened_is_relayed_at_once(desk: Desk) -> None:
+    """Between the last look and the first notification nothing is missed."""
+    desk.held["outbox.wakeups"] = asyncio.Event()
+    async with running(desk.relay.run()):
+        await until(lambda: desk.batches == 1)
+        await turns(100)
+        desk.write(1)
+        desk.held["outbox.wakeups"].set()
         await until(lambda: desk.published == ["1"])
 
     assert desk.clock.monotonic() == 0

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle, pairwise
 
@@ -20,11 +20,14 @@ TAKEN_OVER_WITHIN = 10.0
 
 
 @pytest.fixture
-def replicas(new_stage: StageMaker) -> tuple[Stage, Stage]:
-    """Return two replicas of one service, the one that leads first."""
+def replicas(new_stage: StageMaker) -> Iterator[tuple[Stage, Stage]]:
+    """Return two replicas of one service, the one that leads first; they end with the test."""
     leader = new_stage()
     wait_until(lambda: LEADS in leader.service.log)
-    return leader, new_stage()
+    other = new_stage()
+    yield leader, other
+    leader.service.stop()
+    other.service.stop()
 
 
 def _seconds_until_it_leads(stage: Stage) -> float:

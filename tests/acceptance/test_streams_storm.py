@@ -1,0 +1,143 @@
+"""Many jobs while the service is killed, and Redis and Postgres are restarted."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
+from rtmanager.dev.embedded_redis import EmbeddedRedis, start_redis
+from tests.acceptance.lobby import DEAD_JOBS, Lobby, lobby_at
+from tests.acceptance.stage import GAME_LABEL, Stage, new_game, remove_containers, wait_until
+from tests.acceptance.storm import JOBS_PER_GAME, Storm
+
+JOBS = int(os.environ.get("STORM_JOBS", "200"))
+KILLS = int(os.environ.get("STORM_KILLS", "4"))
+SEED = int(os.environ.get("STORM_SEED", "0")) or random.randrange(1, 1_000_000)  # noqa: S311 - shown, to repeat it
+LEASE_TTL = "2"
+# What is left when the last bad thing has happened: all jobs at most, on a machine at work.
+CALM_SECONDS = 60 + JOBS
+
+
+@pytest.fixture
+def redis(session_dir: Path) -> Iterator[EmbeddedRedis]:
+    """Return a Redis of this test's own that keeps what it acknowledged."""
+    server = start_redis(session_dir / "storm-redis", durable=True)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(session_dir: Path, say: Callable[[str], None]) -> Iterator[EmbeddedPostgres]:
+    """Return a Postgres of this test's own."""
+    server = start_postgres(session_dir / "storm-postgres", say)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def storm_stage(
+    new_stage: Callable[..., Stage], redis: EmbeddedRedis, database: EmbeddedPostgres
+) -> Stage:
+    """Return a service on servers that can be restarted."""
+    dsn = database.dsn()
+    stage = new_stage(
+        postgres_primary_dsn=dsn, redis_master_addr=redis.address, game_lease_ttl_seconds=LEASE_TTL
+    )
+    return replace(stage, dsn=dsn)
+
+
+@pytest.fixture
+def lobby(redis: EmbeddedRedis) -> Iterator[Lobby]:
+    """Return the Lobby on this test's Redis."""
+    with lobby_at(redis.address) as found:
+        yield found
+
+
+@pytest.fixture
+def storm(lobby: Lobby, docker_api: Any) -> Iterator[Storm]:
+    """Return a storm over games of this test's own."""
+    games = [new_game() for _ in range(JOBS // JOBS_PER_GAME)]
+    yield Storm(lobby, games, random.Random(SEED))  # noqa: S311 - to be repeated by its seed
+    for game in games:
+        remove_containers(docker_api, {"label": f"{GAME_LABEL}={game}"})
+
+
+def test_a_storm_gives_each_job_one_result_in_order(
+    storm_stage: Stage,
+    storm: Storm,
+    redis: EmbeddedRedis,
+    database: EmbeddedPostgres,
+    say: Callable[[str], None],
+) -> None:
+    """Whatever is killed and restarted: one result per job, in order, and records are true."""
+    say(f"Storm: {storm.size} jobs, {KILLS} kills, seed {SEED} ...")
+    began = time.monotonic()
+    storm.blow(_disturbances(storm_stage, redis, database))
+    blown = time.monotonic() - began
+    left = storm.size - len(storm.results())
+    wait_until(lambda: len(storm.results()) >= storm.size, seconds=CALM_SECONDS)
+    say(
+        f"Storm of {blown:.0f} s, {left} jobs left then, all done after "
+        f"{time.monotonic() - began:.0f} s: {storm.figures()}"
+    )
+    storm.lobby.assert_all_acknowledged()
+    wait_until(lambda: _count(storm_stage, "outbox WHERE sent_at IS NULL") == 0)
+
+    assert storm.results_by_game() == storm.sent
+    assert storm.lobby.read(DEAD_JOBS) == []
+    _assert_settled(storm_stage, storm)
+
+
+def _disturbances(
+    stage: Stage, redis: EmbeddedRedis, database: EmbeddedPostgres
+) -> list[Callable[[], None]]:
+    """Return the kills, with the restart of each server among them."""
+    kills: list[Callable[[], None]] = [partial(_kill, stage)] * KILLS
+    third = len(kills) // 3
+    restarts = [partial(_restart_redis, redis), partial(_restart_database, database)]
+    return [
+        *kills[:third],
+        restarts[0],
+        *kills[third : 2 * third],
+        restarts[1],
+        *kills[2 * third :],
+    ]
+
+
+def _kill(stage: Stage) -> None:
+    stage.service.kill()
+    stage.service.start()
+
+
+def _restart_redis(redis: EmbeddedRedis) -> None:
+    redis.stop()
+    time.sleep(1)
+    start_redis(redis.directory, durable=True)
+
+
+def _restart_database(database: EmbeddedPostgres) -> None:
+    database.stop()
+    time.sleep(1)
+    database.start()
+
+
+def _assert_settled(stage: Stage, storm: Storm) -> None:
+    """Demand that no operation is open and that the records say what Docker says."""
+    wait_until(lambda: _count(stage, "operation_log WHERE outcome IS NULL") == 0)
+    assert not storm.lobby.redis.keys("rtmanager:game_lease:*")
+    for game in storm.games:
+        stage.assert_true_record(game, "1.4.7")
+
+
+def _count(stage: Stage, what: str) -> int:
+    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+        row: Any = connection.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608
+    return int(row[0])

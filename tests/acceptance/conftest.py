@@ -8,6 +8,7 @@ from typing import Any
 import docker
 import pytest
 
+from rtmanager.dev.docker_network import ensure_network, remove_network
 from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
 from tests.acceptance.stage import Stage, new_game, remove_containers
 from tests.services.running_service import RunningService
@@ -34,11 +35,21 @@ def docker_api(docker_host: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def network(docker_host: str, docker_api: Any) -> Iterator[str]:
+    """Return a network of the module's own: its supervisor would heal what others leave on it."""
+    name = new_game()
+    ensure_network(docker_host, name)
+    yield name
+    remove_containers(docker_api, {"network": name})
+    remove_network(docker_host, name)
+
+
+@pytest.fixture(scope="module")
 def settings(  # noqa: PLR0913, PLR0917 - one real server each
     new_database: Callable[[], str],
     new_redis: Callable[[], str],
     docker_host: str,
-    docker_network: str,
+    network: str,
     demo_images: list[str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
@@ -48,7 +59,7 @@ def settings(  # noqa: PLR0913, PLR0917 - one real server each
         "postgres_primary_dsn": new_database(),
         "redis_master_addr": new_redis(),
         "docker_host": docker_host,
-        "docker_network": docker_network,
+        "docker_network": network,
         "game_state_root": str(tmp_path_factory.mktemp("games")),
     }
 

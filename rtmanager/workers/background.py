@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.workers.ending import end
 from rtmanager.workers.supervisor import Worker
 
 logger = logging.getLogger(__name__)
@@ -23,8 +24,7 @@ async def in_background(worker: Worker, clock: Clock) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end([task])
 
 
 async def _run_for_ever(worker: Worker, clock: Clock) -> None:

@@ -8,6 +8,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
 from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
+from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.periodic_worker import Cycle
 from rtmanager.workers.worker_status import WorkerStatus
 
@@ -43,6 +44,7 @@ class DockerEventWatcher:
     async def _listen_for_ever(self) -> None:
         pause = SHORTEST_PAUSE
         while True:
+            leave_if_cancelled()
             began = self.clock.monotonic()
             try:
                 await self._listen()
@@ -59,6 +61,7 @@ class DockerEventWatcher:
         """Follow one connection to its end; from the last event on, if there was one before."""
         async with self.events.listen(since=self._since) as stream:
             sentence = await self.catch_up()
+            leave_if_cancelled()
             self.status.succeeded(self.clock.now(), sentence)
             await self._read(stream)
 
@@ -77,6 +80,7 @@ class DockerEventWatcher:
 
     async def _look_for_ever(self) -> None:
         while True:
+            leave_if_cancelled()
             await self._hinted.acquire()
             event = self._hints.pop(next(iter(self._hints)))
             try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream
 from rtmanager.domain.supervision.handle_job import HandleJob
+from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.worker_status import WorkerStatus
 
 BLOCK = 1.0
@@ -53,6 +54,7 @@ class JobConsumer:
     async def _consume_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
         pause = SHORTEST_PAUSE
         while True:
+            leave_if_cancelled()
             try:
                 await self.ready()
                 await self.jobs.reclaim()
@@ -65,6 +67,7 @@ class JobConsumer:
 
     async def _read_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
         while True:
+            leave_if_cancelled()
             async with self._room:
                 await self._room.wait_for(lambda: len(self._taken) < MOST_WAITING)
             await self.ready()
@@ -87,6 +90,7 @@ class JobConsumer:
         """Handle a game's entries one after the other until there are none."""
         pause = SHORTEST_PAUSE
         while queue:
+            leave_if_cancelled()
             async with places:
                 done = await self._try(queue[0])
             if done:

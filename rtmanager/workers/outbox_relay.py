@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.outbox import Outbox
 from rtmanager.domain.supervision.relay_outbox import RelayOutbox
+from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.worker_status import WorkerStatus
 
 LONGEST_NAP = 1.0
@@ -34,6 +35,7 @@ class OutboxRelay:
 
     async def _listen_for_ever(self) -> None:
         while True:
+            leave_if_cancelled()
             try:
                 async with self.outbox.wakeups() as wakeups:
                     self.wakeup_status.succeeded(self.clock.now())
@@ -47,6 +49,7 @@ class OutboxRelay:
     async def _relay_for_ever(self) -> None:
         pause = SHORTEST_PAUSE
         while True:
+            leave_if_cancelled()
             self._woken.clear()
             try:
                 sent = await self.relay.run()

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.worker_status import WorkerStatus
 
 Cycle = Callable[[], Awaitable[str]]
@@ -29,6 +30,7 @@ class PeriodicWorker:
         await self.clock.sleep(self.first_delay)
         while True:
             await self.once()
+            leave_if_cancelled()
             await self.clock.sleep(self.interval)
 
     async def once(self) -> None:

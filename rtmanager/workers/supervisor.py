@@ -10,6 +10,7 @@ from typing import Protocol
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.leadership import Leadership
+from rtmanager.workers.ending import end
 from rtmanager.workers.worker_status import WorkerStatus
 
 logger = logging.getLogger(__name__)
@@ -47,8 +48,7 @@ class Supervisor:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
             await self.leadership.resign()
 
     async def run(self) -> None:
@@ -71,9 +71,7 @@ class Supervisor:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.leads = False
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
         _tell_why(ended)
 
     async def _while_confirmed(self) -> None:

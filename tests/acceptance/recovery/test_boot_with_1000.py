@@ -45,6 +45,7 @@ def herd(stage: Stage, docker_api: Any) -> Iterator[list[str]]:
         ids = list(pool.map(partial(_create, docker_api, stage.network, image, name), games))
     _write_records(stage, list(zip(games, ids, strict=True)), image)
     yield games
+    stage.service.stop()  # it would look at every removal
     remove_containers(docker_api, {"label": f"{HERD}={name}"})
 
 
@@ -67,7 +68,7 @@ def _create(api: Any, network: str, image: str, herd: str, game: str) -> str:
 
 
 def _write_records(stage: Stage, containers: Sequence[tuple[str, str]], image: str) -> None:
-    values = "%s, 'stopped', %s, %s, %s, %s, '/srv', %s, now(), now(), now(), now(), 1"
+    values = "%s, 'stopped', %s, %s, %s, %s, '/srv', %s, now(), now(), now(), now(), 0"
     statement = f"INSERT INTO runtime_records ({COLUMNS}) VALUES ({values})"  # noqa: S608 - constants
     rows = [
         (

@@ -1,0 +1,146 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.leadership import Claim, InMemoryLeadership
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.workers import ending
+from rtmanager.workers.supervisor import Supervisor
+from rtmanager.workers.worker_status import WorkerStatus
+from tests.unit.workers.turns import turns, until
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+@dataclass
+class Hand:
+    """A worker that counts its lives."""
+
+    does: Callable[[], Awaitable[None]] = _for_ever
+    lives: int = 0
+    works: bool = False
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("hand"))
+
+    async def run(self) -> None:
+        """Do what it does, until that ends or it is cancelled."""
+        self.lives, self.works = self.lives + 1, True
+        try:
+            await self.does()
+        finally:
+            self.works = False
+
+
+class Replica:
+    """One process: its claim, its only worker, and a switch for its Postgres."""
+
+    def __init__(self, claim: Claim, hand: Hand | None = None) -> None:
+        self.postgres = True
+        self.hand = hand or Hand()
+        self.leadership = InMemoryLeadership(claim, self._gate)
+        self.supervisor = Supervisor(self.leadership, [self.hand], ManualClock())
+
+    async def _gate(self, _call: str) -> None:
+        if not self.postgres:
+            raise ServiceUnavailable("Postgres is away")
+
+
+@pytest.fixture
+async def claim() -> AsyncIterator[Claim]:
+    """Return a claim that nobody has; no task is left after the test."""
+    yield Claim()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_workers_run_in_the_leader_alone(claim: Claim) -> None:
+    """Who does not lead stands by, with all its workers."""
+    first, second = Replica(claim), Replica(claim)
+    async with first.supervisor.running():
+        await until(lambda: first.hand.works)
+        async with second.supervisor.running():
+            await turns(200)
+            assert (first.supervisor.leads, second.supervisor.leads) == (True, False)
+
+    assert (first.hand.lives, second.hand.lives) == (1, 0)
+
+
+async def test_leader_that_ends_leaves_the_lead_to_the_other(claim: Claim) -> None:
+    """It resigns when its workers have ended, so the next campaign wins."""
+    first, second = Replica(claim), Replica(claim)
+    async with second.supervisor.running():
+        await until(lambda: second.hand.works)
+        async with first.supervisor.running():
+            await turns(50)
+            second.leadership.abandon()
+            claim.leader = None
+            await until(lambda: first.hand.works or second.hand.lives > 1)
+
+    assert claim.leader is None
+
+
+async def test_lost_lead_stops_the_workers(claim: Claim) -> None:
+    """Another replica may lead by then: nothing of ours goes on."""
+    first, second = Replica(claim), Replica(claim)
+    async with first.supervisor.running():
+        await until(lambda: first.hand.works)
+        claim.leader = second.leadership
+        await until(lambda: not first.supervisor.leads)
+
+        assert not first.hand.works
+
+
+async def test_outage_of_postgres_costs_the_lead_and_ends(claim: Claim) -> None:
+    """While Postgres is away nobody leads; afterwards someone does again."""
+    replica = Replica(claim)
+    async with replica.supervisor.running():
+        await until(lambda: replica.hand.works)
+        replica.postgres = False
+        await until(lambda: replica.supervisor.status.failures > 3)
+        assert not replica.hand.works
+        replica.postgres = True
+        await until(lambda: replica.hand.works)
+
+    assert replica.hand.lives == 2
+
+
+async def test_worker_that_dies_is_logged_and_begun_anew(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect ends the lead; the next campaign begins every worker again."""
+
+    async def die_once() -> None:
+        if hand.lives == 1:
+            raise ValueError("a defect")
+        await _for_ever()
+
+    hand = Hand(die_once)
+    with caplog.at_level(logging.ERROR):
+        async with Replica(claim, hand).supervisor.running():
+            await until(lambda: hand.lives == 2)
+
+    assert [record.message for record in caplog.records] == ["worker died"]
+
+
+async def test_worker_that_overhears_its_end_is_ended_all_the_same(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that swallows a cancellation must not keep the process from stopping."""
+    monkeypatch.setattr(ending, "AGAIN", 0.0)
+
+    async def overhear_once() -> None:
+        with suppress(asyncio.CancelledError):
+            await _for_ever()
+        await _for_ever()
+
+    replica = Replica(claim, Hand(overhear_once))
+    async with asyncio.timeout(5), replica.supervisor.running():
+        await until(lambda: replica.hand.works)
+
+    assert not replica.hand.works
+    assert claim.leader is None

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.errors import UniqueViolation
 
+from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.domain.errors import RuntimeManagerError, ServiceUnavailable
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, OperationStillOpen
 
@@ -23,7 +24,8 @@ class MigrationFailed(RuntimeManagerError):
 def postgres_errors() -> Iterator[None]:
     """Translate what the world does to us; a fault of our own SQL stays what it is."""
     try:
-        yield
+        with cancellation_first():
+            yield
     except UniqueViolation as error:
         meaning = _MEANING.get(error.diag.constraint_name)
         if meaning is None:

@@ -6,6 +6,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection
 
+from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.adapters.postgres import statements
 from rtmanager.adapters.postgres.connection_settings import leadership_conninfo
 from rtmanager.adapters.postgres.deadline import Connection, deadline
@@ -57,7 +58,7 @@ class PostgresLeadership:
     async def _ask(self, connection: Connection, question: LiteralString) -> bool:
         """Return the answer; a connection that did not give one is given up, and the lock too."""
         try:
-            with deadline(connection, ANSWER_SECONDS):
+            with cancellation_first(), deadline(connection, ANSWER_SECONDS):
                 cursor = await connection.execute(question)
                 (answer,) = await cursor.fetchone() or (None,)
         except BaseException:

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.adapters.postgres import statements
 from rtmanager.adapters.postgres.connection_settings import service_conninfo
 from rtmanager.adapters.postgres.deadline import Connection, deadline
@@ -81,5 +82,5 @@ async def _notifications(connection: Connection) -> AsyncGenerator[None, None]:
             async with aclosing(connection.notifies(timeout=CHECK_EVERY)) as notifies:
                 async for _ in notifies:
                     yield
-            with deadline(connection, CHECK_SECONDS):
+            with cancellation_first(), deadline(connection, CHECK_SECONDS):
                 await connection.execute("SELECT 1")

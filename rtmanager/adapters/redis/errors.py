@@ -12,6 +12,7 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004 - as above
 )
 
+from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.domain.errors import ServiceUnavailable
 
 _AWAY = (
@@ -29,7 +30,8 @@ _AWAY = (
 def redis_errors() -> Iterator[None]:
     """Translate what the world does to us; a fault of our own commands stays what it is."""
     try:
-        yield
+        with cancellation_first():
+            yield
     except _AWAY as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ServiceUnavailable(f"Redis is not available: {reason}") from error

@@ -1,0 +1,76 @@
+"""What a measurement runs on: servers of its own, and the service as an operator runs it."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from rich.console import Console
+
+from rtmanager.dev.demo_images import ensure_demo_images
+from rtmanager.dev.docker_engine import ensure_engine
+from rtmanager.dev.docker_network import ensure_network, remove_network
+from rtmanager.dev.embedded_postgres import start_postgres
+from rtmanager.dev.embedded_redis import start_redis
+from tests.services.running_service import RunningService
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """The service, not started yet, and the address of the Redis that it works on."""
+
+    service: RunningService
+    redis_address: str
+
+
+@contextmanager
+def stand(**settings: str) -> Iterator[Stand]:
+    """Set everything up for the block and clear it away afterwards, containers included."""
+    directory = Path(tempfile.mkdtemp(prefix="galaxy-bench-"))
+    # Postgres runs as another user, who must be able to enter.
+    directory.chmod(0o711)
+    with ExitStack() as running:
+        running.callback(shutil.rmtree, directory)
+        servers = _servers(directory, running)
+        chosen = {**servers, **settings}
+        variables = {f"RTMANAGER_{name.upper()}": value for name, value in chosen.items()}
+        service = RunningService(variables, directory / "service.log")
+        running.callback(service.stop)
+        yield Stand(service, chosen["redis_master_addr"])
+
+
+def _servers(directory: Path, running: ExitStack) -> dict[str, str]:
+    """Start servers that keep their data, as in production, and return the settings for them."""
+    games = directory / "games"
+    games.mkdir()
+    engine = ensure_engine(directory, console.print)
+    running.callback(engine.stop)
+    network = f"galaxy-bench-{secrets.token_hex(4)}"
+    ensure_network(engine.host, network)
+    running.callback(_remove_all, engine.host, network)
+    ensure_demo_images(engine.host, console.print)
+    postgres = start_postgres(directory / "postgres", console.print)
+    running.callback(postgres.stop)
+    redis = start_redis(directory / "redis")
+    running.callback(redis.stop)
+    return {
+        "postgres_primary_dsn": postgres.dsn(),
+        "redis_master_addr": redis.address,
+        "docker_host": engine.host,
+        "docker_network": network,
+        "game_state_root": str(games),
+    }
+
+
+def _remove_all(docker_host: str, network: str) -> None:
+    with closing(docker.APIClient(base_url=docker_host)) as api, ThreadPoolExecutor(4) as pool:
+        for each in api.containers(all=True, filters={"network": network}):
+            pool.submit(api.remove_container, each["Id"], force=True, v=True)
+    remove_network(docker_host, network)

@@ -1,0 +1,157 @@
+import asyncio
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.domain.runtime import RuntimeStatus
+from rtmanager.workers.docker_event_watcher import LONGEST_PAUSE, DockerEventWatcher
+from tests.unit.domain.supervision.watch import Watch
+from tests.unit.domain.world import World
+from tests.unit.workers.turns import running, turns, until
+
+
+class House:
+    """A game that runs, and a watcher of its engine's events."""
+
+    def __init__(self) -> None:
+        self.world = World(clock=ManualClock(auto=False))
+        self.watch = Watch(self.world)
+        self.events = InMemoryContainerEvents(docker=self.world.docker)
+        self.caught_up = 0
+        self.watcher = DockerEventWatcher(
+            events=self.events,
+            record=self.watch.record_event,
+            catch_up=self._catch_up,
+            clock=self.world.clock,
+        )
+
+    async def _catch_up(self) -> str:
+        self.caught_up += 1
+        return (await self.watch.reconcile.run()).sentence
+
+    @property
+    def status(self) -> RuntimeStatus | None:
+        """The game's status in its record."""
+        return self.world.record.status if self.world.record else None
+
+    async def listens(self) -> None:
+        """Wait until the watcher listens and has caught up."""
+        await until(lambda: bool(self.world.docker.listeners) and self.caught_up > 0)
+        await turns(50)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass in small steps."""
+        for _ in range(round(seconds * 4) + 1):
+            self.world.clock.advance(0.25)
+            await turns(20)
+
+
+@pytest.fixture
+async def house() -> House:
+    """Return a house whose game runs."""
+    made = House()
+    await made.world.manager.start()
+    return made
+
+
+async def test_exit_is_recorded_without_waiting_for_anything(house: House) -> None:
+    """The event alone makes the game be looked at; no time passes."""
+    async with running(house.watcher.run()):
+        await house.listens()
+        house.world.docker.crash(house.world.engine.id)
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+
+    assert house.watch.told == ["container_exited"]
+
+
+async def test_trap_list_subscribe_gap(house: House) -> None:
+    """What happened before the subscription, or between two, is found by catching up."""
+    house.world.docker.crash(house.world.engine.id)
+    async with running(house.watcher.run()):
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+
+    assert house.caught_up == 1
+
+
+async def test_events_lost_while_disconnected_are_caught_up_with(house: House) -> None:
+    """A new connection comes after a pause, and everything is compared again."""
+    async with running(house.watcher.run()):
+        await house.listens()
+        house.events.cut()
+        await until(lambda: not house.world.docker.listeners)
+        house.world.docker.vanish(house.world.engine.id)
+        await house.pass_time(LONGEST_PAUSE)
+        await until(lambda: house.status is RuntimeStatus.REMOVED)
+
+    assert house.watch.told == ["container_disappeared"]
+
+
+async def test_trap_event_stream_silent(house: House) -> None:
+    """A stream that hangs while it seems connected is given up for a new one."""
+    async with running(house.watcher.run()):
+        await house.listens()
+        house.events.silence()
+        house.world.docker.crash(house.world.engine.id)
+        await turns(100)
+        assert house.status is RuntimeStatus.RUNNING
+        await house.pass_time(house.events.staleness + 1)
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+
+
+async def test_trap_stream_eof_is_not_a_crash(house: House) -> None:
+    """However often the connection is lost, an engine that runs stays recorded as running."""
+    async with running(house.watcher.run()):
+        for _ in range(5):
+            await house.listens()
+            house.events.cut()
+            await house.pass_time(LONGEST_PAUSE)
+
+    assert house.status is RuntimeStatus.RUNNING
+    assert house.watch.told == []
+    assert house.caught_up >= 5
+
+
+async def test_docker_that_is_away_is_asked_with_longer_and_longer_pauses(house: House) -> None:
+    """An outage is no reason to storm the engine when it comes back."""
+    house.world.docker.reachable = False
+    async with running(house.watcher.run()):
+        await house.pass_time(60)
+        assert 5 <= house.watcher.status.failures <= 10
+        house.world.docker.reachable = True
+        await house.pass_time(LONGEST_PAUSE)
+        await house.listens()
+
+    assert house.status is RuntimeStatus.RUNNING
+
+
+async def test_storm_of_events_of_one_game_is_one_look_at_a_time(house: House) -> None:
+    """Hints of a game that waits to be looked at are not queued up."""
+    async with running(house.watcher.run()):
+        await house.listens()
+        hold = house.world.process().leases.hold("g1", wait=0)  # type: ignore[arg-type]
+        async with hold:
+            house.world.docker.crash(house.world.engine.id)
+            for _ in range(100):
+                house.world.docker.run(house.world.engine)
+                house.world.docker.crash(house.world.engine.id)
+            await turns(300)
+        calls = house.world.manager.calls
+        before = calls.count("engine.containers_of")
+        await house.pass_time(10)
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+
+    assert calls.count("engine.containers_of") - before <= 20
+
+
+async def test_doubled_and_late_events_change_nothing(house: House) -> None:
+    """An event is a hint to look: told twice or late it finds nothing to do."""
+    house.events.delays = lambda _: (0.0, 1.0, 5.0)
+    async with running(house.watcher.run()):
+        await house.listens()
+        house.world.docker.crash(house.world.engine.id)
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+        await asyncio.sleep(0)
+        await house.pass_time(10)
+
+    assert house.watch.told == ["container_exited"]

@@ -12,6 +12,7 @@ ARGS ?=
 EXAMPLES ?= 200
 HISTORIES ?= 20000
 SEED ?= 1
+JOBS ?= 10000
 
 .PHONY: help
 help: ## list the tasks
@@ -36,6 +37,18 @@ contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operati
 .PHONY: simulate
 simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1); a violated one is printed
 	exec $(BIN)/python -m tests.simulation.simulate --histories $(HISTORIES) --seed $(SEED)
+
+.PHONY: storm
+storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its servers are restarted
+	STORM_JOBS=1000 STORM_KILLS=20 exec $(BIN)/pytest tests/acceptance/test_streams_storm.py $(ARGS)
+
+.PHONY: bench-jobs
+bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000)
+	exec $(BIN)/python -m bench.jobs --jobs $(JOBS) $(ARGS)
+
+.PHONY: recovery
+recovery: $(READY) ## kill the service at every step, restart its servers under load (part of test)
+	exec $(BIN)/pytest tests/acceptance/recovery $(ARGS)
 
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers

@@ -26,8 +26,8 @@ class Reconciliation:
 
     @property
     def sentence(self) -> str:
-        """Say what was done and why; empty when there was nothing to do."""
-        if not self.found and not self.failed:
+        """Say what was done and why; empty when nothing was: others work on what had drifted."""
+        if not self.healed and not self.failed:
             return ""
         why = "; ".join(f"{each.game_id}: {each.sentence}" for each in self.found[:5])
         failed = f", {len(self.failed)} failed" if self.failed else ""

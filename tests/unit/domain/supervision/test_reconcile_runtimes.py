@@ -1,5 +1,6 @@
 """All games at once: one list, everything healed that can be, nothing held up by one."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from tests.unit.domain.faults import refusal, unavailable
 from tests.unit.domain.supervision.watch import GRACE, Watch, engine_of, stray
-from tests.unit.domain.world import IMAGE, World
+from tests.unit.domain.world import IMAGE, Hang, World
 
 GAMES = [GameId(f"g{number}") for number in range(1, 6)]
 
@@ -119,6 +120,21 @@ async def test_drift_that_is_gone_under_the_lease_is_not_healed(watch: Watch) ->
     assert (len(found.found), found.healed) == (1, [])
     assert statuses(watch) == ["running"] * 5
     assert watch.told == []
+
+
+async def test_operation_that_is_going_on_is_no_news(watch: Watch) -> None:
+    """The intent of a living process is open while it works: found, left alone, not spoken of."""
+    hang = Hang()
+    watch.process.on("engine.stop", hang)
+    stopping = asyncio.create_task(watch.process.stop(GAMES[0]))
+    await hang.reached.wait()
+
+    found = await Watch(watch.world, watch.world.process()).reconcile.run()
+    hang.release()
+    await stopping
+
+    assert [each.kind.value for each in found.found] == ["open_operation"]
+    assert (found.healed, found.sentence) == ([], "")
 
 
 async def test_labels_that_are_no_game_are_overlooked(watch: Watch) -> None:

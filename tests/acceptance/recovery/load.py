@@ -1,0 +1,129 @@
+"""Callers who keep several games busy, and what their answers and the log must agree on."""
+
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import httpx
+
+from tests.acceptance.stage import Row, Stage, image_of, wait_until
+from tests.services.running_service import RUNTIMES
+
+STEPS = ("start", "restart", "patch", "stop", "start", "stop", "container")
+PAUSE = 0.05
+SETTLED_WITHIN = 80.0  # longer than the grace of what was left parked
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One request: its game, its id, and the status it was answered, None if never."""
+
+    game: str
+    request_id: str
+    status: int | None
+
+
+@dataclass
+class Load:
+    """Each game has one caller, who asks for one operation after the other."""
+
+    stage: Stage
+    games: Sequence[str]
+    answers: list[Answer] = field(default_factory=list)
+    _is_over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Keep the games busy beside the block; afterwards every request has its end."""
+        with ThreadPoolExecutor(len(self.games)) as pool:
+            callers = [pool.submit(self._call, game) for game in self.games]
+            try:
+                yield
+            finally:
+                self._is_over.set()
+        for caller in callers:
+            caller.result()
+
+    def wait_for_success(self, seconds: float) -> None:
+        """Wait until every game has had one more success."""
+        before = len(self.answers)
+
+        def have_succeeded() -> bool:
+            later = self.answers[before:]
+            return {each.game for each in later if each.status == 200} >= set(self.games)
+
+        wait_until(have_succeeded, seconds=seconds)
+
+    @property
+    def summary(self) -> str:
+        """How often each status was answered."""
+        counted = Counter(str(each.status or "lost") for each in self.answers)
+        return ", ".join(f"{status}: {count}" for status, count in sorted(counted.items()))
+
+    def _call(self, game: str) -> None:
+        for step in cycle(STEPS):
+            if self._is_over.is_set():
+                return
+            self.answers.append(self._ask(game, step))
+            time.sleep(PAUSE)
+
+    def _ask(self, game: str, step: str) -> Answer:
+        request_id = secrets.token_hex(8)
+        method = "DELETE" if step == "container" else "POST"
+        bodies: dict[str, object] = {
+            "start": {"image_ref": image_of("1.4.7")},
+            "patch": {"image_ref": image_of("1.4.8")},
+            "stop": {"reason": "finished"},
+        }
+        url = f"{self.stage.service.url}{RUNTIMES}/{game}/{step}"
+        headers = {"X-Request-Id": request_id}
+        try:
+            answer = httpx.request(method, url, json=bodies.get(step), headers=headers, timeout=60)
+        except httpx.TransportError:
+            return Answer(game, request_id, None)
+        return Answer(game, request_id, answer.status_code)
+
+
+def assert_true_outcomes(load: Load, *, seconds: float = SETTLED_WITHIN) -> None:
+    """Demand that all is settled, that the log agrees with the answers, and records with Docker."""
+    stage = load.stage
+    for game in load.games:
+        statement = "SELECT * FROM operation_log WHERE game_id = %s AND outcome IS NULL"
+        wait_until(lambda: not stage.rows(statement, game), seconds=seconds)  # noqa: B023 - at once
+        wait_until(lambda: not disagreements(stage, game), seconds=seconds)  # noqa: B023 - at once
+    rows = {row["source_ref"]: row for game in load.games for row in stage.operations(game)}
+    assert wrong_answers(load.answers, rows) == []
+
+
+def wrong_answers(answers: Sequence[Answer], rows: dict[str, Row]) -> list[str]:
+    """Return the answers that the log contradicts: a success that is none, or the reverse."""
+    wrong: list[str] = []
+    for each in answers:
+        outcome = rows[each.request_id]["outcome"] if each.request_id in rows else None
+        if each.status == 200 and outcome != "success":
+            wrong.append(f"{each} was answered 200, but is {outcome}")
+        if each.status in {400, 404, 409, 500} and outcome == "success":
+            wrong.append(f"{each} was refused, but is {outcome}")
+    return wrong
+
+
+def disagreements(stage: Stage, game: str) -> list[str]:
+    """Return how a game's record and its containers differ, parked ones included."""
+    rows = stage.rows("SELECT * FROM runtime_records WHERE game_id = %s", game)
+    has_container = rows and rows[0]["status"] != "removed"
+    expected = (
+        [(rows[0]["current_container_id"], f"/galaxy-game-{game}", rows[0]["status"] == "running")]
+        if has_container
+        else []
+    )
+    found = [
+        (each["Id"], each["Names"][0], each["State"] == "running")
+        for each in stage.containers(game)
+    ]
+    return [] if found == expected else [f"{game}: {expected}, not {found}"]

@@ -9,7 +9,7 @@ from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobEntry
 
 
-@dataclass
+@dataclass(eq=False)
 class InMemoryJobStream:
     """One process's consumer. Gates: `jobs.` and the name of the method.
 
@@ -25,7 +25,7 @@ class InMemoryJobStream:
     async def reclaim(self) -> None:
         """Take over every entry that was delivered and not acknowledged."""
         await self.gate("jobs.reclaim")
-        self._reclaimed = list(self.streams.pending)
+        self._take_over()
         await self.gate("jobs.reclaim:done")
 
     async def read(self, *, count: int, block: float) -> Sequence[JobEntry]:
@@ -34,6 +34,10 @@ class InMemoryJobStream:
         if not self._reclaimed and not self.streams.unread:
             await self.clock.sleep(block)
         entries = self._deliver(count)
+        await self.gate("jobs.read:delivered")
+        if any(self.streams.owners.get(each) is not self for each in self.streams.pending):
+            self._take_over()
+            entries = []
         await self.gate("jobs.read:done")
         return entries
 
@@ -62,11 +66,16 @@ class InMemoryJobStream:
         await self.gate("jobs.trim:done")
         return dropped
 
+    def _take_over(self) -> None:
+        self._reclaimed = list(self.streams.pending)
+        self.streams.owners = dict.fromkeys(self._reclaimed, self)
+
     def _deliver(self, count: int) -> list[JobEntry]:
         again, self._reclaimed = self._reclaimed[:count], self._reclaimed[count:]
         fresh = self.streams.unread[: count - len(again)]
         del self.streams.unread[: len(fresh)]
         self.streams.pending.extend(fresh)
+        self.streams.owners.update(dict.fromkeys(fresh, self))
         return [*again, *fresh]
 
     def _drop(self, entry: JobEntry) -> bool:

@@ -19,12 +19,14 @@ class InMemoryStreams:
     """Jobs, dead letters and published messages, open to inspection.
 
     All processes of one simulation share it. `unread` and `pending` are the consumer group's view,
-    oldest first; a group that is not there is made again by whoever reads.
+    oldest first, and `owners` to whom the pending ones were delivered last; a group that is not
+    there is made again by whoever reads.
     """
 
     jobs: list[JobEntry] = field(default_factory=list)
     unread: list[JobEntry] = field(default_factory=list)
     pending: list[JobEntry] = field(default_factory=list)
+    owners: dict[JobEntry, object] = field(default_factory=dict)
     dead: list[MemoryDeadJob] = field(default_factory=list)
     published: list[OutboxMessage] = field(default_factory=list)
     markers: set[str] = field(default_factory=set)

@@ -31,6 +31,15 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return gone
 """
+_OTHERS_PENDING = """
+for _, stream in ipairs(KEYS) do
+  local consumers = redis.call('XPENDING', stream, ARGV[1])[4]
+  for _, consumer in ipairs(consumers or {}) do
+    if consumer[1] ~= ARGV[2] then return 1 end
+  end
+end
+return 0
+"""
 # Everything before the oldest entry that is pending or still to be delivered is done with.
 _TRIM_ACKNOWLEDGED = """
 if redis.call('XLEN', KEYS[1]) <= tonumber(ARGV[2]) then return 0 end
@@ -108,6 +117,11 @@ class ConsumerGroup:
             trimmed += [each.decode() for each in (deleted[0] if deleted else ())]
             if start == b"0-0":
                 return claimed, trimmed
+
+    async def others_have_some(self, streams: Sequence[str]) -> bool:
+        """Tell whether entries of these streams are pending to another consumer."""
+        keys = [*streams, self._group, self._consumer]
+        return bool(await self._ask(self._redis.eval(_OTHERS_PENDING, len(streams), *keys)))
 
     async def forget_idle_consumers(self, stream: str) -> None:
         """Delete the other consumers of the group that have nothing pending."""

@@ -51,6 +51,10 @@ class RedisJobStream:
         """Return at most `count` entries, oldest first."""
         try:
             drained = await self._fetch(count, block)
+            if await self._group.others_have_some(list(self._streams.values())):
+                # A replica that led before: what it got late is older than what we have now.
+                await self._claim()
+                return []
         except GroupLostError:
             logger.warning("the job streams or their consumer group were lost; making them again")
             await self._make_groups()

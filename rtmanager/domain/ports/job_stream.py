@@ -68,7 +68,8 @@ class JobStream(Protocol):
 
         Waits up to `block` seconds for one. What one call returns is older than what a later call
         returns, whichever stream it comes from. When it raises, entries may have been delivered
-        that only `reclaim` brings back.
+        that only `reclaim` brings back. When another got entries meanwhile (a replica that led
+        before and has not noticed yet), it reclaims and returns none: the next calls have them all.
         """
 
     async def acknowledge(self, entry: JobEntry) -> None:

@@ -58,11 +58,11 @@ async def test_nothing_to_read_is_no_error(world: JobWorld) -> None:
 
 
 async def test_each_entry_is_delivered_once(world: JobWorld) -> None:
-    """To one of the processes, whichever asks first."""
+    """What was handed out does not come again by itself."""
     ids = [await world.start(f"g{number}") for number in range(6)]
 
     assert ids_of(await read(world.here, 3)) == ids[:3]
-    assert ids_of(await read(world.there)) == ids[3:]
+    assert ids_of(await read(world.here)) == ids[3:]
     assert list(await read(world.here)) == []
 
 
@@ -110,6 +110,27 @@ async def test_reclaimed_entry_comes_before_new_ones(world: JobWorld) -> None:
     await world.here.reclaim()
 
     assert await read_all(world.here) == [first, second]
+
+
+async def test_entry_that_a_former_leader_got_late_is_taken_over(world: JobWorld) -> None:
+    """It read when another led already: the entry is found, and before younger ones."""
+    first = await world.start("go-3")
+    await read(world.there)
+    second = await world.stop("go-3")
+
+    taken_over = [entry for _ in range(3) for entry in await read(world.here)]
+
+    assert ids_of(taken_over) == [first, second]
+
+
+async def test_late_entry_is_taken_over_when_no_other_comes(world: JobWorld) -> None:
+    """It does not wait for the next job to be noticed."""
+    entry_id = await world.start("go-3")
+    await read(world.there)
+
+    taken_over = [*await read(world.here), *await read(world.here)]
+
+    assert ids_of(taken_over) == [entry_id]
 
 
 async def test_entry_is_reclaimed_as_often_as_asked(world: JobWorld) -> None:

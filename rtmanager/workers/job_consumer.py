@@ -18,6 +18,7 @@ SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 
 Queue = deque[JobEntry]
+Key = tuple[JobKind, str]
 
 
 @dataclass(slots=True)
@@ -36,13 +37,15 @@ class JobConsumer:
     games_at_once: int
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("jobs"), init=False)
     _queues: dict[str, Queue] = field(default_factory=dict, init=False)
-    _taken: set[tuple[JobKind, str]] = field(default_factory=set, init=False)
+    _taken: set[Key] = field(default_factory=set, init=False)
+    _again: set[Key] = field(default_factory=set, init=False)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition, init=False)
 
     async def run(self) -> None:
         """Consume until cancelled."""
         self._queues.clear()
         self._taken.clear()
+        self._again.clear()
         places = asyncio.Semaphore(self.games_at_once)
         async with asyncio.TaskGroup() as games:
 
@@ -77,9 +80,10 @@ class JobConsumer:
     def _take(self, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]) -> None:
         """Queue entries that are not queued yet; a game without work gets a worker."""
         for entry in entries:
-            if (entry.kind, entry.entry_id) in self._taken:
+            if _key(entry) in self._taken:
+                self._again.add(_key(entry))
                 continue
-            self._taken.add((entry.kind, entry.entry_id))
+            self._taken.add(_key(entry))
             game = entry.job.game_id or ""
             if game not in self._queues:
                 self._queues[game] = deque()
@@ -105,12 +109,20 @@ class JobConsumer:
     async def _try(self, entry: JobEntry) -> bool:
         try:
             await self.handle.run(entry)
+            while _key(entry) in self._again:
+                # It came again while it was at work, maybe after the stream let go of it.
+                self._again.discard(_key(entry))
+                await self.handle.run(entry)
         except Exception as error:  # noqa: BLE001 - the entry is not acknowledged and tried again
             self.status.failed(self.clock.now(), error)
             return False
         return True
 
     async def _forget(self, entry: JobEntry) -> None:
-        self._taken.discard((entry.kind, entry.entry_id))
+        self._taken.discard(_key(entry))
         async with self._room:
             self._room.notify_all()
+
+
+def _key(entry: JobEntry) -> Key:
+    return entry.kind, entry.entry_id

@@ -1,5 +1,6 @@
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import cast
 
@@ -36,6 +37,7 @@ class Desk:
         self.faults: dict[str, int] = {}
         self.calls: Counter[str] = Counter()
         self.away: set[str] = set()
+        self.at_end: Callable[[], Awaitable[None]] | None = None
 
     def start(self, game: str) -> JobEntry:
         """Add a start job."""
@@ -58,7 +60,16 @@ class Desk:
         finally:
             self.now_at_work[game] -= 1
         await self.jobs.acknowledge(entry)
+        if at_end := self.at_end:
+            self.at_end = None
+            await at_end()
         self.handled.append(entry.entry_id)
+
+    async def redeliver(self) -> None:
+        """Lose the group, and let the consumer read all anew before going on."""
+        self.streams.lose_group()
+        await until(lambda: bool(self.streams.pending))
+        await turns(20)
 
     async def _work(self, entry: JobEntry, game: str) -> None:
         if event := self.held.get(game):
@@ -187,8 +198,8 @@ async def test_delivery_that_was_lost_is_fetched(desk: Desk) -> None:
     assert desk.handled == [first.entry_id, second.entry_id]
 
 
-async def test_entry_that_is_at_work_is_not_begun_again(desk: Desk) -> None:
-    """Taking over after an outage finds what this very process works on."""
+async def test_entry_that_comes_again_while_at_work_is_handled_again_after(desk: Desk) -> None:
+    """Once its first handling has ended: whether that one acknowledged it is not certain."""
     desk.held["g1"] = asyncio.Event()
     job = desk.start("g1")
 
@@ -203,7 +214,20 @@ async def test_entry_that_is_at_work_is_not_begun_again(desk: Desk) -> None:
         await until(lambda: bool(desk.handled))
         await turns(200)
 
-    assert desk.tried == [job.entry_id]
+    assert desk.tried == [job.entry_id] * 2
+    assert not desk.doubled
+
+
+async def test_entry_that_comes_again_once_it_is_acknowledged_does_not_stay(desk: Desk) -> None:
+    """Its group was lost just before its handling ended."""
+    desk.start("g1")
+    desk.at_end = desk.redeliver
+
+    async with running(desk.consumer.run()):
+        await until(lambda: bool(desk.handled))
+        await turns(200)
+
+    assert list(desk.streams.pending) == []
 
 
 async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.universe import Universe
 
 MOST_ROUNDS = 8
-MOST_STEPS = 3000
+MOST_STEPS = 6000
 
 
 SETTLED_AFTER = LEASE_TTL + GRACE + 4 * 60.0
@@ -29,7 +29,7 @@ def settle(universe: "Universe") -> None:
     universe.scheduler.calls_are_slow = False
     universe.scheduler.note("** the workers settle what is left")
     until, last = universe.loop.now + SETTLED_AFTER, universe.scheduler.steps + MOST_STEPS
-    while not universe.violations and (universe.loop.now < until or _held(universe)):
+    while not universe.violations and (universe.loop.now < until or _is_at_work(universe)):
         if universe.scheduler.steps > last or not universe.step():
             universe.violation("the workers did not come to rest")
     if not universe.violations:
@@ -70,6 +70,10 @@ def _held(universe: "Universe") -> list[GameId]:
     return [game_id for game_id, grant in universe.grants.items() if not grant.is_over(now)]
 
 
+def _is_at_work(universe: "Universe") -> bool:
+    return bool(_held(universe) or not universe.witness.streams.are_done())
+
+
 def _judge(universe: "Universe") -> None:
     for operation in universe.store.operations.values():
         if operation.outcome is None:
@@ -79,6 +83,8 @@ def _judge(universe: "Universe") -> None:
     for game in sorted({*universe.truth.states, *universe.store.runtime_records}):
         _judge_game(universe, GameId(game))
     _judge_job_results(universe)
+    if universe.supervised:
+        universe.witness.streams.judge_end()
 
 
 def _judge_game(universe: "Universe", game_id: GameId) -> None:

@@ -5,7 +5,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.domain.container import ContainerId
@@ -13,6 +13,7 @@ from rtmanager.domain.ports.container_events import ContainerEvent
 from tests.simulation.plan import Event, Plan
 from tests.simulation.process import Process
 from tests.simulation.requests import Request
+from tests.simulation.stream_director import StreamDirector
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -30,6 +31,7 @@ class Director:
         self._cycles: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._leader = 0
         self.requests: list[Request] = []
+        self.streams = StreamDirector(self, universe)
         if universe.supervised:
             for process in universe.live:
                 process.spawn(process.workers.serve())
@@ -42,6 +44,7 @@ class Director:
 
     def happen(self, *, rests: bool) -> bool:
         """Let happen what is due; when all `rests`, the next event is. False when none is left."""
+        self.streams.spring()
         if not self._pending:
             return False
         scheduler = self._universe.scheduler
@@ -55,7 +58,9 @@ class Director:
     def _later(self, at: int, happening: Happening) -> None:
         heapq.heappush(self._pending, (at, next(self._order), happening))
 
-    def _in(self, steps: int, words: str, happening: Happening) -> None:
+    def after(self, steps: int, words: str, happening: Happening) -> None:
+        """Let something happen `steps` steps from now."""
+
         def happen() -> None:
             self._universe.scheduler.note(f"** {words}")
             happening()
@@ -64,8 +69,14 @@ class Director:
 
     def _happen(self, event: Event) -> None:
         self._universe.scheduler.note(f"** {event.what} {event.args}")
-        getattr(self, f"_{event.what}")(*event.args)
+        happening = self._happening(event.what)
+        happening(*event.args)
         self._universe.loop.run_ready()
+
+    def _happening(self, what: str) -> Callable[..., None]:
+        names = ((self.streams, what), (self, what), (self, f"_{what}"))
+        found = next(getattr(owner, name) for owner, name in names if hasattr(owner, name))
+        return cast("Callable[..., None]", found)
 
     def _request(self, slot: int, kind: str, game: str, image: str, source: str) -> None:
         request = Request(self._universe, len(self.requests), kind, game, image, source)
@@ -101,17 +112,18 @@ class Director:
 
     def _cut(self, service: str, steps: int, jump: float) -> None:
         self._universe.faults.cut(service)
-        self._in(steps, f"{service} is back", lambda: self._universe.faults.restore(service))
+        self.after(steps, f"{service} is back", lambda: self._universe.faults.restore(service))
         self._pass(jump)
 
-    def _kill(self, slot: int, steps: int, jump: float) -> None:
+    def kill(self, slot: int, steps: int, jump: float) -> None:
+        """Kill the process of a slot; another one starts in its place some steps later."""
         process = self._universe.processes[slot]
         if process is None:
             return
         self._universe.processes[slot] = None
         process.kill()
         self._leader = 1 - slot if self._leader == slot else self._leader
-        self._in(steps, f"a new process in slot {slot}", lambda: self._boot(slot))
+        self.after(steps, f"a new process in slot {slot}", lambda: self._boot(slot))
         self._pass(jump)
 
     def _boot(self, slot: int) -> None:
@@ -121,12 +133,13 @@ class Director:
         else:
             self._run_cycle(process, "reconcile")
 
-    def _stall(self, slot: int, steps: int, jump: float) -> None:
+    def stall(self, slot: int, steps: int, jump: float) -> None:
+        """Suspend the process of a slot; it wakes some steps later."""
         process = self._universe.processes[slot]
         if process is None or not process.is_awake:
             return
         process.stall()
-        self._in(steps, f"{process.name} wakes", process.wake)
+        self.after(steps, f"{process.name} wakes", process.wake)
         self._pass(jump)
 
     def _pass(self, seconds: float) -> None:

@@ -22,10 +22,13 @@ _SERVICES = {
     "engine": DOCKER,
     "events": DOCKER,
     "leadership": POSTGRES,
+    "outbox": POSTGRES,
     "store": POSTGRES,
     "records": POSTGRES,
     "health": POSTGRES,
     "lease": REDIS,
+    "jobs": REDIS,
+    "publisher": REDIS,
 }
 
 _SPECIAL: dict[str, type[RuntimeManagerError]] = {
@@ -50,8 +53,10 @@ class Faults:
         self._strikes.append((wanted, variety))
 
     def cut(self, service: str) -> None:
-        """Make a service unreachable for everyone; without Redis no renewal arrives."""
+        """Make a service unreachable for everyone: locks and renewals go with connections."""
         self._cut.append(service)
+        if service == POSTGRES:
+            self._universe.store.outbox_table.cut_off()
         if service == REDIS:
             for process in self._universe.live:
                 process.stall_leases()

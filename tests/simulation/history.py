@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.simulation.aftermath import quiesce, settle
 from tests.simulation.director import Director
 from tests.simulation.plan import Plan, is_calm, is_undisturbed, make_plan
+from tests.simulation.stream_plan import make_supervised_plan
 from tests.simulation.universe import Universe
 
 MOST_STEPS = 6000
@@ -36,7 +37,8 @@ def run_history(
     A supervised one runs all workers under their supervisor in both processes, and in the end they
     alone must put everything in order.
     """
-    plan = make_plan(seed) if plan is None else plan
+    if plan is None:
+        plan = make_supervised_plan(seed) if supervised else make_plan(seed)
     universe = Universe(seed, keeps_trace=trace, supervised=supervised)
     universe.witness.outcomes.expect(undisturbed=is_undisturbed(plan), calm=is_calm(plan))
     with universe.loop.running():

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from rtmanager.domain.announcements import INTENT_QUIET
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
@@ -25,6 +26,7 @@ class MessageWatch:
         self._losses: Counter[ContainerId] = Counter()
         self._started: set[ContainerId] = set()
         self._failing: set[ContainerId] = set()
+        self._intents: dict[tuple[str, ...], int] = {}
 
     def before_step(self) -> None:
         """Remember each game's container."""
@@ -37,6 +39,8 @@ class MessageWatch:
         for message in outbox[self._seen :]:
             if message.stream is OutboxStream.HEALTH_EVENTS:
                 self._judge(message)
+            elif message.stream is OutboxStream.NOTIFICATION_INTENTS:
+                self._judge_intent(message)
         self._seen = len(outbox)
 
     def _judge(self, message: OutboxMessage) -> None:
@@ -52,6 +56,14 @@ class MessageWatch:
             self._judge_start(event, container)
         elif event.startswith("probe_"):
             self._judge_probe(event, container, message)
+
+    def _judge_intent(self, message: OutboxMessage) -> None:
+        """Demand that a game that fails the same way again and again is not told of each time."""
+        same = tuple(message.fields[name] for name in ("game_id", "error_code", "image_ref"))
+        at = int(message.fields["attempted_at_ms"])
+        if at - self._intents.get(same, -at) < INTENT_QUIET * 1000:
+            self._universe.violation(f"a second intent of {same} within {INTENT_QUIET} s")
+        self._intents[same] = at
 
     def _judge_loss(self, event: str, container: ContainerId) -> None:
         self._losses[container] += 1

@@ -27,6 +27,7 @@ class Mutant:
 
     name: str
     patches: tuple[Patch, ...]
+    supervised: bool = False
 
     @contextmanager
     def alive(self) -> Iterator[None]:

@@ -47,7 +47,7 @@ def make_plan(seed: int) -> Plan:
 
 def is_undisturbed(plan: Plan) -> bool:
     """Tell whether nothing but the service changes engines, and no call of it comes late."""
-    disturbed = {"stall", "mishap"}
+    disturbed = {"stall", "mishap", "ambush", "flush"}
     return not any(
         event.what in disturbed or "redis" in event.args or DIES_SOON in event.args
         for event in plan

@@ -8,6 +8,8 @@ from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
 LEASE_TTL = 60.0
 GRACE = 60.0
 PROBE_THRESHOLD = 2
+JOB_LEASE_WAIT = 2.0
+JOBS_KEPT = 3
 
 # Gates and waits are short: they decide how many looks a history takes, not what can happen.
 POLICY = EnginePolicy(

@@ -21,8 +21,15 @@ from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy, SupervisionPorts
 from tests.simulation.clocks import PROCESS, ProcessClock
 from tests.simulation.lagging_engine import LaggingEngine
-from tests.simulation.policy import GRACE, LEASE_TTL, POLICY, PROBE_THRESHOLD
-from tests.simulation.workers import Workers
+from tests.simulation.policy import (
+    GRACE,
+    JOB_LEASE_WAIT,
+    JOBS_KEPT,
+    LEASE_TTL,
+    POLICY,
+    PROBE_THRESHOLD,
+)
+from tests.simulation.workers import IDLE_SLOWED, Workers
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -49,6 +56,16 @@ class Process:
         self._delays = Random(f"{universe.seed} {self.name}")  # noqa: S311 - no secret
         self.events = InMemoryContainerEvents(
             docker=universe.docker, gate=self.park, delays=self._on_their_way
+        )
+        # Its own clock: an idle consumer that looks every second would be most of a history.
+        self.jobs = InMemoryJobStream(
+            streams=universe.streams,
+            clock=ProcessClock(self, slowness=IDLE_SLOWED),
+            maxlen=JOBS_KEPT,
+            gate=self.park,
+        )
+        self.outbox = InMemoryOutbox(
+            table=universe.store.outbox_table, clock=self.clock, gate=self.park
         )
         self.cases, self.cycles = self._assemble()
         self.workers = Workers(self)
@@ -133,11 +150,11 @@ class Process:
         watched = SupervisionPorts(
             health=InMemoryHealthLog(store),
             events=self.events,
-            jobs=InMemoryJobStream(streams=universe.streams, clock=self.clock, gate=self.park),
-            outbox=InMemoryOutbox(table=store.outbox_table, clock=self.clock, gate=self.park),
+            jobs=self.jobs,
+            outbox=self.outbox,
             publisher=InMemoryMessagePublisher(streams=universe.streams, gate=self.park),
         )
-        return cases, Cycles.assemble(ports, watched, cases, policy)
+        return cases, _impatient(Cycles.assemble(ports, watched, cases, policy))
 
     def _on_their_way(self, _: ContainerEvent) -> Sequence[float]:
         """Drop, double, delay and thereby reorder events."""
@@ -154,3 +171,12 @@ class Process:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, Killed):
             self.universe.violation(f"a task of {self.name} ended with {error!r}")
+
+
+def _impatient(cycles: Cycles) -> Cycles:
+    """Let jobs wait for a lease a short while only: each look for it is a step."""
+    handle = cycles.handle_job
+    protocol = replace(handle.start.protocol, lease_wait=JOB_LEASE_WAIT)
+    start = replace(handle.start, protocol=protocol)
+    stop = replace(handle.stop, protocol=protocol)
+    return replace(cycles, handle_job=replace(handle, start=start, stop=stop))

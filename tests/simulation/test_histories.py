@@ -9,6 +9,7 @@ import pytest
 from tests.simulation.history import run_history
 from tests.simulation.plan import make_plan
 from tests.simulation.shrink import shrink
+from tests.simulation.stream_plan import make_supervised_plan
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "4000"))
 SUPERVISED = HISTORIES // 10
@@ -36,7 +37,10 @@ def test_no_history_violates_an_invariant(batch: int) -> None:
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_workers_put_everything_in_order_by_themselves(batch: int) -> None:
-    """Two supervised processes, events that are lost or late: the one that leads heals all."""
+    """Two supervised processes, events that are lost or late: the one that leads heals all.
+
+    Meanwhile the Lobby adds jobs: each gets one result, in order per game.
+    """
     for seed in range(SEED + batch, SEED + SUPERVISED, BATCHES):
         verdict = run_history(seed, supervised=True)
         if verdict.violations:
@@ -85,3 +89,15 @@ def test_every_kind_of_event_is_drawn() -> None:
         "mishap",
         "pass",
     }
+
+
+def test_every_kind_of_job_and_stream_fault_is_drawn() -> None:
+    """Supervised histories add jobs of every kind, and strike the streams in every way."""
+    plans = [make_supervised_plan(seed) for seed in range(200)]
+    jobs = {event.args[0] for plan in plans for event in plan if event.what == "job"}
+    fates = {event.args[1] for plan in plans for event in plan if event.what == "ambush"}
+    drawn = {event.what for plan in plans for event in plan}
+
+    assert jobs == {"start", "stop", "malformed", "unreadable", "misnamed"}
+    assert fates == {"kill", "stall", "depose"}
+    assert drawn >= {"flush", "redeliver", "depose", "cut", "lose"}

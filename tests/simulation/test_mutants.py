@@ -6,15 +6,19 @@ import pytest
 
 from tests.simulation.history import run_history
 from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.stream_mutants import STREAM_MUTANTS
 
 MOST_HISTORIES = 2000
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
+@pytest.mark.parametrize(
+    "mutant", MUTANTS + STREAM_MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_")
+)
 def test_mutant_is_caught(mutant: Mutant, capsys: pytest.CaptureFixture[str]) -> None:
     """An invariant is violated within a bounded number of histories."""
     with mutant.alive():
-        verdicts = (run_history(seed) for seed in range(1, MOST_HISTORIES + 1))
+        seeds = range(1, MOST_HISTORIES + 1)
+        verdicts = (run_history(seed, supervised=mutant.supervised) for seed in seeds)
         caught = next((verdict for verdict in verdicts if verdict.violations), None)
 
     assert caught is not None

@@ -8,6 +8,7 @@ from rtmanager.domain.runtime import RuntimeRecord
 from tests.simulation.lease_watch import LeaseWatch
 from tests.simulation.message_watch import MessageWatch
 from tests.simulation.outcome_watch import OutcomeWatch
+from tests.simulation.stream_watch import StreamWatch
 
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
@@ -22,6 +23,7 @@ class Witness:
         self.leases = LeaseWatch(universe)
         self.messages = MessageWatch(universe)
         self.outcomes = OutcomeWatch(universe)
+        self.streams = StreamWatch(universe)
 
     def operation_written(self, fence: Fence, old: Operation | None, new: Operation) -> None:
         """Demand that a row gets one outcome and keeps it, and that one at most is open."""
@@ -60,3 +62,4 @@ class Witness:
         if self._finished is not None:
             self.outcomes.finished(self._finished)
         self.messages.after_step()
+        self.streams.after_step()

@@ -1,0 +1,119 @@
+"""What happens in a supervised history beside: the Lobby's jobs, and faults of the streams."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from tests.simulation.plan import Event, Plan, make_plan
+from tests.simulation.policy import ABSENT, DIES_AT_ONCE, GOOD, LEASE_TTL, NEWER, REFUSED
+
+GAMES = ("g1", "g1", "g2", "g3")
+JOBS = (
+    *("start", "start", "start", "stop", "stop", "stop"),
+    *("malformed", "malformed", "unreadable", "misnamed"),
+)
+IMAGES = (GOOD, GOOD, GOOD, GOOD, NEWER, ABSENT, REFUSED, DIES_AT_ONCE)
+AMBUSHES = (
+    *("jobs.read:done", "jobs.acknowledge", "jobs.acknowledge:done", "jobs.bury", "jobs.bury:done"),
+    *("store.begin:done", "store.refuse", "store.refuse:done", "store.finish", "store.finish:done"),
+    *("outbox.batch:done", "publisher.publish", "publisher.publish:done", "outbox.commit"),
+    *("outbox.commit:done", "lease.acquire:done", "engine.start:done", "store.of_job:done"),
+)
+"""Calls at which processes are lain in wait for."""
+WANTED = (
+    *("jobs.", "jobs.read", "jobs.read:done", "jobs.reclaim", "jobs.acknowledge"),
+    *("jobs.acknowledge:done", "jobs.bury", "jobs.bury:done", "outbox.", "outbox.batch:done"),
+    *("outbox.commit", "outbox.commit:done", "publisher.publish", "publisher.publish:done"),
+    *("store.begin:done", "store.finish:done", "store.refuse:done", "store.of_job", "records.ping"),
+)
+"""Calls that are lost, or whose replies are."""
+
+
+def make_supervised_plan(seed: int) -> Plan:
+    """Draw the plan of the supervised history with this seed."""
+    random = Random(f"streams {seed}")  # noqa: S311 - a history, not a secret
+    events = list(make_plan(seed))
+    horizon = events[-1].at + 80
+    events += _jobs(random, horizon)
+    for make in random.choice(_THEMES):
+        events += make(random, random.randrange(horizon))
+    return sorted(events, key=lambda event: event.at)
+
+
+def _jobs(random: Random, horizon: int) -> list[Event]:
+    events: list[Event] = []
+    for _ in range(random.randrange(1, 5)):
+        events += _burst(random, random.randrange(horizon))
+    return events
+
+
+def _burst(random: Random, at: int) -> list[Event]:
+    """Add some jobs close upon another, mostly of one game."""
+    game = random.choice(GAMES)
+    return [
+        _job(random, at + random.randrange(6), game if random.random() < 0.7 else None)
+        for _ in range(random.randrange(1, 5))
+    ]
+
+
+def _job(random: Random, at: int, game: str | None) -> Event:
+    kind = random.choice(JOBS)
+    return Event(at, "job", (kind, game or random.choice(GAMES), random.choice(IMAGES)))
+
+
+def _failing(random: Random, at: int) -> list[Event]:
+    """Let a game fail to start again and again."""
+    image = random.choice((ABSENT, REFUSED, DIES_AT_ONCE))
+    return [Event(at + 15 * each, "job", ("start", "g3", image)) for each in range(4)]
+
+
+def _ambush(random: Random, at: int) -> list[Event]:
+    fate = random.choice(("kill", "kill", "stall", "depose"))
+    steps, jump = random.randrange(5, 90), random.choice((0.0, 5.0, LEASE_TTL + 1))
+    return [Event(at, "ambush", (random.choice(AMBUSHES), fate, steps, jump))]
+
+
+def _stalled_relay(random: Random, at: int) -> list[Event]:
+    """Suspend a relay that is about to publish, until its batch is stale and forgotten."""
+    return [Event(at, "ambush", ("publisher.publish", "stall", random.randrange(20, 90), 30.0))]
+
+
+def _lose(random: Random, at: int) -> list[Event]:
+    return [Event(at, "lose", (random.choice(WANTED), random.randrange(3)))]
+
+
+def _cut(random: Random, at: int) -> list[Event]:
+    service = random.choice(("postgres", "redis", "redis"))
+    return [Event(at, "cut", (service, random.randrange(1, 60), random.choice((0.0, 5.0))))]
+
+
+def _depose(_: Random, at: int) -> list[Event]:
+    return [Event(at, "depose", ())]
+
+
+def _redeliver(_: Random, at: int) -> list[Event]:
+    return [Event(at, "redeliver", ())]
+
+
+def _flush(_: Random, at: int) -> list[Event]:
+    return [Event(at, "flush", ())]
+
+
+_Make = Callable[[Random, int], list[Event]]
+_THEMES: Sequence[Sequence[_Make]] = (
+    (),
+    (_failing, _failing),
+    (_ambush,),
+    (_ambush, _ambush, _ambush),
+    (_ambush, _lose, _depose),
+    (_stalled_relay, _stalled_relay),
+    (_stalled_relay, _ambush, _failing),
+    (_lose, _lose, _lose),
+    (_cut, _lose),
+    (_cut, _ambush, _failing),
+    (_depose, _depose, _lose),
+    (_redeliver,),
+    (_redeliver, _ambush, _lose),
+    (_flush,),
+    (_flush, _ambush, _depose),
+    (_flush, _stalled_relay, _cut),
+)

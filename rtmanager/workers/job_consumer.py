@@ -1,6 +1,7 @@
 """Taking jobs off the streams: many games at once, one game in order."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ BATCH = 100
 MOST_WAITING = 500
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+READY_FOR = 0.5
+"""Seconds for which everything that jobs need is taken to be there once it was."""
 
 Queue = deque[JobEntry]
 Key = tuple[JobKind, str]
@@ -26,8 +29,8 @@ class JobConsumer:
     """Runs in the leading replica only, so that a game's jobs keep their order.
 
     It reads ahead a little and no further: what waits in the streams is safe. `ready` is asked
-    before every read and raises while something that jobs need is away. A job that cannot be
-    finished now is tried again, and the game's later jobs wait for it.
+    before every read and now and then between jobs, and raises while something that jobs need is
+    away. A job that cannot be finished now is tried again, and the game's later jobs wait for it.
     """
 
     jobs: JobStream
@@ -39,6 +42,7 @@ class JobConsumer:
     _queues: dict[str, Queue] = field(default_factory=dict, init=False)
     _taken: set[Key] = field(default_factory=set, init=False)
     _again: set[Key] = field(default_factory=set, init=False)
+    _ready_at: float = field(default=-math.inf, init=False)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition, init=False)
 
     async def run(self) -> None:
@@ -108,6 +112,7 @@ class JobConsumer:
 
     async def _try(self, entry: JobEntry) -> bool:
         try:
+            await self._demand_ready()
             await self.handle.run(entry)
             while _key(entry) in self._again:
                 # It came again while it was at work, maybe after the stream let go of it.
@@ -117,6 +122,13 @@ class JobConsumer:
             self.status.failed(self.clock.now(), error)
             return False
         return True
+
+    async def _demand_ready(self) -> None:
+        """Let what was read ahead wait too; asked once in a while, not for every job."""
+        now = self.clock.monotonic()
+        if now - self._ready_at > READY_FOR:
+            await self.ready()
+            self._ready_at = now
 
     async def _forget(self, entry: JobEntry) -> None:
         self._taken.discard(_key(entry))

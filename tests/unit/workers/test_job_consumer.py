@@ -185,6 +185,24 @@ async def test_nothing_is_read_while_something_is_away(desk: Desk, away: str) ->
     assert desk.consumer.status.failures_in_a_row == 0
 
 
+async def test_job_that_was_read_ahead_waits_while_something_is_away(desk: Desk) -> None:
+    """What is away when a job's turn comes would only make it fail."""
+    desk.held["g1"] = asyncio.Event()
+    first, second = desk.start("g1"), desk.stop("g1")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.tried == [first.entry_id])
+        desk.away.add("ready")
+        desk.clock.advance(2 * job_consumer.READY_FOR)
+        desk.held["g1"].set()
+        await until(lambda: desk.consumer.status.failures > 5)
+        assert desk.tried == [first.entry_id]
+        desk.away.clear()
+        await until(lambda: len(desk.handled) == 2)
+
+    assert list(dict.fromkeys(desk.tried)) == [first.entry_id, second.entry_id]
+
+
 async def test_delivery_that_was_lost_is_fetched(desk: Desk) -> None:
     """The reply to a read was lost: its entries are pending and nobody works on them."""
     first, second = desk.start("g1"), desk.stop("g1")

@@ -50,6 +50,10 @@ class Deaf:
         """Never wake anyone."""
         yield _never()
 
+    async def now(self) -> float:
+        """Tell the engine's time."""
+        return 0.0
+
     @asynccontextmanager
     async def listen(self, **_: object) -> AsyncIterator[AsyncIterator[None]]:
         """Tell no event."""

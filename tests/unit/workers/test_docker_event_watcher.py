@@ -74,6 +74,19 @@ async def test_trap_list_subscribe_gap(house: House) -> None:
     assert house.caught_up == 1
 
 
+async def test_what_happened_a_moment_ago_is_seen_although_the_list_lags(house: House) -> None:
+    """The first connection asks for the last few seconds too, which the list may not show yet."""
+
+    async def overlook() -> str:
+        return ""
+
+    house.watcher.catch_up = overlook
+    house.world.docker.crash(house.world.engine.id)
+    house.world.clock.advance(1.0)
+    async with running(house.watcher.run()):
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+
+
 async def test_events_lost_while_disconnected_are_caught_up_with(house: House) -> None:
     """A new connection comes after a pause, and everything is compared again."""
     async with running(house.watcher.run()):

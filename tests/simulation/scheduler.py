@@ -53,7 +53,11 @@ class Scheduler:
         task = self.loop.number_of(asyncio.current_task(self.loop))
         parked = Parked(task, call, process, due, self.loop.create_future())
         self.parked.append(parked)
-        await parked.wakeup
+        try:
+            await parked.wakeup
+        except asyncio.CancelledError:
+            self.parked = [each for each in self.parked if each is not parked]
+            raise
 
     def step(self) -> bool:
         """Let one task go on to its next await; False when all rests until something new comes."""
@@ -61,6 +65,8 @@ class Scheduler:
         able = [each for each in self.parked if each.can_go_on(self.loop.now)]
         if not able or (self.calls_are_slow and self.random.random() < TIME_PASSES):
             passed = self._pass_time()
+            # Who was cancelled by what the time brought goes no further.
+            able = [each for each in able if not each.wakeup.done()]
             if not able:
                 return passed
         # By birth: the order in which tasks park may depend on the hashes of objects.

@@ -15,6 +15,9 @@ from rtmanager.workers.worker_status import WorkerStatus
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
 GAMES_AT_ONCE = 8
+LOOK_BACK = 10.0
+"""Seconds of the past that the first connection asks for: Docker's list, by which everything is
+caught up with, lags behind its events, so what happened a moment ago may be missing in it."""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class DockerEventWatcher:
 
     async def _listen(self) -> None:
         """Follow one connection to its end; from the last event on, if there was one before."""
+        if self._since is None:
+            self._since = await self.events.now() - LOOK_BACK
         async with self.events.listen(since=self._since) as stream:
             sentence = await self.catch_up()
             leave_if_cancelled()

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -78,12 +78,14 @@ def record_points(stage: Stage, cases: Sequence[Case], trace: Path) -> dict[str,
 def deaths_of(case: Case, points: Sequence[str]) -> Iterator[Death]:
     """Return a death at every point of an operation, each in a game of its own."""
     for at, point in enumerate(points):
-        done = [each.partition(":")[2] for each in points[:at]]
-        yield Death(case, new_game(), point, done)
+        yield Death(case, new_game(), point, _calls(points[:at]))
 
 
-def kill_all(stage: Stage, deaths: Sequence[Death], trace: Path) -> None:
-    """Send every request, and kill the service with each of them at its point."""
+def kill_all(stage: Stage, deaths: Sequence[Death], trace: Path) -> list[Death]:
+    """Send every request, and kill the service with each of them at its point.
+
+    Return the deaths as they came: an operation that did not pass its point died at its last one.
+    """
     points = {each.case.task(each.game): each.point for each in deaths}
     with armed(stage, points, trace):
         send = partial(_send, stage)
@@ -92,7 +94,9 @@ def kill_all(stage: Stage, deaths: Sequence[Death], trace: Path) -> None:
             ended = stage.service.wait_for_death(PATIENCE)
             answers = [each.result() for each in sent]
     assert ended == -signal.SIGKILL
-    assert answers == [None] * len(deaths), "an operation ended before its point"
+    assert answers == [None] * len(deaths), "an operation was answered before its point"
+    passed = passed_points(trace)
+    return [_as_it_came(each, passed[each.case.task(each.game)]) for each in deaths]
 
 
 def passed_points(trace: Path) -> dict[str, list[str]]:
@@ -102,6 +106,15 @@ def passed_points(trace: Path) -> dict[str, list[str]]:
         operation, _, point = line.partition("\t")
         passed[operation].append(point)
     return passed
+
+
+def _as_it_came(death: Death, passed: Sequence[str]) -> Death:
+    *before, point = passed
+    return replace(death, point=point, done=_calls(before))
+
+
+def _calls(points: Sequence[str]) -> list[str]:
+    return [each.partition(":")[2] for each in points]
 
 
 def _send(stage: Stage, death: Death) -> int | None:

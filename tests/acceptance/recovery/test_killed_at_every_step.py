@@ -84,7 +84,7 @@ def _kill_and_look(
 ) -> None:
     side_by_side(lambda each: each.case.prepare(stage, each.game), batch)
     before = {each.game: truth.container_of(each.game) for each in batch}
-    kill_all(stage, batch, trace)
+    batch = kill_all(stage, batch, trace)
     began = time.monotonic()
     stage.service.start()
     wait_until(lambda: not any(map(truth.open_operations, batch)), seconds=SETTLED_WITHIN)

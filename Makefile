@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
+# Of the points at which the service can die, `make test` takes every second, `make recovery` all.
+RECOVERY_EVERY ?= 2
 HISTORIES ?= 20000
 SEED ?= 1
 JOBS ?= 10000
@@ -24,7 +26,7 @@ run: $(READY) ## run the service on 127.0.0.1:8096 with everything it needs; Ctr
 
 .PHONY: test
 test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
-	exec $(BIN)/pytest $(ARGS)
+	RECOVERY_EVERY=$(RECOVERY_EVERY) exec $(BIN)/pytest $(ARGS)
 
 .PHONY: unit
 unit: $(READY) ## run the unit tests alone, in seconds
@@ -47,7 +49,7 @@ bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000
 	exec $(BIN)/python -m bench.jobs --jobs $(JOBS) $(ARGS)
 
 .PHONY: recovery
-recovery: $(READY) ## kill the service at every step, restart its servers under load (part of test)
+recovery: $(READY) ## kill the service at every step, restart its servers under load
 	exec $(BIN)/pytest tests/acceptance/recovery $(ARGS)
 
 .PHONY: check

@@ -8,9 +8,10 @@ from typing import Any
 import docker
 import pytest
 
-from rtmanager.dev.docker_network import ensure_network, remove_network
+from rtmanager.dev.docker_network import ensure_network
 from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
 from tests.acceptance.stage import Stage, new_game, remove_containers
+from tests.services.docker import drop_network
 from tests.services.running_service import RunningService
 
 StageMaker = Callable[..., Stage]
@@ -41,7 +42,7 @@ def network(docker_host: str, docker_api: Any) -> Iterator[str]:
     ensure_network(docker_host, name)
     yield name
     remove_containers(docker_api, {"network": name})
-    remove_network(docker_host, name)
+    drop_network(docker_host, name)
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,21 @@
 """The Docker engine, a network of this session's own, and the demo images."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import docker
 import pytest
+from docker.errors import APIError
 
 from rtmanager.dev.demo_images import ensure_demo_images
 from rtmanager.dev.docker_engine import ensure_engine
 from rtmanager.dev.docker_network import ensure_network, remove_network
 from tests.services.session import Say
+
+DROP_TRIES = 5
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +33,27 @@ def docker_network(docker_host: str) -> Iterator[str]:
     ensure_network(docker_host, name)
     yield name
     _remove_containers(docker_host, name)
-    remove_network(docker_host, name)
+    drop_network(docker_host, name)
 
 
 @pytest.fixture(scope="session")
 def demo_images(docker_host: str, say: Say) -> list[str]:
     """Return the references of all demo images; they exist."""
     return ensure_demo_images(docker_host, say)
+
+
+def drop_network(docker_host: str, name: str) -> None:
+    """Remove the network when Docker lets us; one that it keeps is empty and does no harm.
+
+    Docker may count endpoints of containers that are gone, for a moment or for good.
+    """
+    for _ in range(DROP_TRIES):
+        try:
+            remove_network(docker_host, name)
+        except APIError:
+            time.sleep(1)
+        else:
+            return
 
 
 def _remove_containers(docker_host: str, network: str) -> None:

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.services.docker import demo_images, docker_host, docker_network
 from tests.services.postgres import database_dsn, new_database, postgres, postgres_dsn
@@ -28,6 +29,11 @@ __all__ = [
     "session_dir",
     "state_root",
 ]
+
+
+# Properties are judged by their result alone: never by a busy machine's clock, never by chance.
+settings.register_profile("certain", deadline=None, derandomize=True)
+settings.load_profile("certain")
 
 
 def pytest_configure() -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +51,12 @@ class BackgroundProcess:
 
     def is_running(self) -> bool:
         """Tell whether this very process is alive."""
+        is_alive = bool(self.started_at) and _start_time(self.pid) == self.started_at
         if child := _children.get(self.pid):
-            child.poll()  # takes the exit status, else a dead child stays visible as a zombie
-        return bool(self.started_at) and _start_time(self.pid) == self.started_at
+            # Takes the exit status, and after the look: a child that dies between the two would
+            # otherwise be known as dead, but stay a zombie that nobody waits for.
+            child.poll()
+        return is_alive
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float, log_file: Path) -> None:
         """Wait for the server to be ready; if it is not, stop it and raise SetUpError."""
@@ -69,8 +73,11 @@ class BackgroundProcess:
         """Ask the process to end, and kill it when it does not end in time."""
         for request, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
             if self.is_running():
-                os.kill(self.pid, request)
+                with suppress(ProcessLookupError):  # it may end between the look and the signal
+                    os.kill(self.pid, request)
                 self._wait_for_end(patience)
+        if child := _children.pop(self.pid, None):
+            child.wait(5.0)  # takes the exit status, whoever has ended it
         self.pid_file.unlink(missing_ok=True)
 
     def _wait_for_end(self, seconds: float) -> None:

@@ -23,14 +23,19 @@ class EmbeddedRedis:
         return f"127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Stop the server; it writes down what it holds before it ends."""
-        self.process.stop(seconds=10)
+        """Stop the server that runs in the directory; a stopped one is left as it is.
+
+        It writes down what it holds before it ends. It may have been started again since: whoever
+        holds this must not leave that later process behind.
+        """
+        running = BackgroundProcess.find(_pid_file(self.directory)) or self.process
+        running.stop(seconds=10)
 
 
 def start_redis(directory: Path, *, durable: bool = True) -> EmbeddedRedis:
     """Start the server that lives in the directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    pid_file, log_file = directory / "valkey.pid", directory / "log"
+    pid_file, log_file = _pid_file(directory), directory / "log"
     if process := BackgroundProcess.find(pid_file):
         # Left behind by a run that was killed.
         return EmbeddedRedis(directory, int((directory / "port").read_text()), process)
@@ -39,6 +44,10 @@ def start_redis(directory: Path, *, durable: bool = True) -> EmbeddedRedis:
     process = BackgroundProcess.start(argv, pid_file=pid_file, log_file=log_file)
     process.wait_until(lambda: _answers(port), seconds=30, log_file=log_file)
     return EmbeddedRedis(directory, port, process)
+
+
+def _pid_file(directory: Path) -> Path:
+    return directory / "valkey.pid"
 
 
 def _program() -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rtmanager.dev import background_process
 from rtmanager.dev.background_process import BackgroundProcess
 from rtmanager.dev.errors import SetUpError
 
@@ -64,6 +65,24 @@ def test_a_process_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
     assert not process.is_running()
 
 
+def test_a_child_that_dies_while_it_is_looked_at_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is known as dead has been waited for: no zombie is left, and no warning of one."""
+    process = _start(tmp_path, "exec sleep 60")
+
+    def die_first(pid: int) -> str | None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # dead, its status still to be taken
+        return None
+
+    monkeypatch.setattr(background_process, "_start_time", die_first)
+
+    assert not process.is_running()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+
+
 def test_the_terminals_interrupt_does_not_reach_the_process(tmp_path: Path) -> None:
     """Ctrl-C goes to a whole process group: a server must not be in ours."""
     process = _start(tmp_path, "exec sleep 60")
@@ -103,3 +122,16 @@ def test_a_process_of_another_parent_is_stopped_too(tmp_path: Path) -> None:
         found.stop(seconds=5)
 
     assert foreign.returncode == -signal.SIGTERM
+
+
+def test_a_process_that_somebody_else_has_ended_is_waited_for_by_stop(tmp_path: Path) -> None:
+    """Its exit status is taken, so that no zombie stays and nothing warns at the end."""
+    process = BackgroundProcess.start(
+        ["sleep", "60"], pid_file=tmp_path / "pid", log_file=tmp_path / "log"
+    )
+    os.kill(process.pid, signal.SIGKILL)
+
+    process.stop(seconds=5)
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)

@@ -77,3 +77,16 @@ def test_a_redis_that_still_runs_is_taken_over(tmp_path: Path) -> None:
 
     assert again == server
     assert not server.process.is_running()
+
+
+def test_a_redis_that_was_started_again_is_stopped_by_its_first_holder(tmp_path: Path) -> None:
+    """A test that restarts its server leaves none behind: the fixture stops what runs now."""
+    server = start_redis(tmp_path / "redis")
+    server.stop()
+    again = start_redis(tmp_path / "redis")
+
+    server.stop()
+
+    left_behind = again.process.is_running()
+    again.stop()
+    assert not left_behind

@@ -1,6 +1,32 @@
-"""How property tests run: by their result alone, never by the clock of a busy machine."""
+"""Fixtures of the use cases' tests."""
 
-from hypothesis import settings
+import pytest
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+from tests.unit.domain.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a host with images and nothing running."""
+    return World()
+
+
+@pytest.fixture
+async def running(world: World) -> World:
+    """Return a world in which the game runs IMAGE."""
+    await world.manager.start()
+    return world
+
+
+@pytest.fixture
+async def stopped(running: World) -> World:
+    """Return a world in which the game ran and was stopped."""
+    await running.manager.stop()
+    return running
+
+
+@pytest.fixture
+async def removed(stopped: World) -> World:
+    """Return a world in which the game's container was cleaned up."""
+    await stopped.manager.cleanup()
+    return stopped

@@ -75,7 +75,8 @@ def dev(
     """Prepare everything the service needs on this machine, and run the service in it.
 
     Uses or starts a Docker engine, starts Postgres and Redis, makes the network and builds demo
-    images. RTMANAGER_* variables that are set win over what is prepared.
+    images. RTMANAGER_* variables that are set win over what is prepared. Ctrl-C stops the service,
+    Postgres and Redis; Docker and the games run on, and the next run finds them.
     """
     from rtmanager.dev.environment import prepare  # noqa: PLC0415 - see the module's docstring
     from rtmanager.dev.errors import SetUpError  # noqa: PLC0415 - see the module's docstring
@@ -109,7 +110,7 @@ def _local_url(address: Address) -> str:
 
 def _welcome(url: str, swagger_ui_path: str) -> str:
     return f"""
-The Runtime Manager is ready. Ctrl-C stops it.
+The Runtime Manager is ready. Ctrl-C stops it; the games run on.
 
   service     {url}
   Swagger UI  {url}{swagger_ui_path}

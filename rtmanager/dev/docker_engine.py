@@ -40,13 +40,21 @@ def ensure_engine(directory: Path, echo: Callable[[str], None]) -> DockerEngine:
     host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
     fault = why_unreachable(host)
     if fault is None:
-        # An engine that an earlier run started here and could not stop is still ours.
-        return DockerEngine(host, BackgroundProcess.find(directory / "dockerd.pid"))
+        return DockerEngine(host, started_here(directory))
     if host != DEFAULT_HOST:
         raise SetUpError(f"DOCKER_HOST is {host}, but no engine answers there: {fault}")
     if not debian_packages.can_install():
         raise SetUpError(f"no Docker engine answers at {host} ({fault}); {_advice()}")
     return _install_and_start(directory, echo)
+
+
+def started_here(directory: Path) -> BackgroundProcess | None:
+    """Return the dockerd that was started for the directory, now or by an earlier run."""
+    return BackgroundProcess.find(_pid_file(directory))
+
+
+def _pid_file(directory: Path) -> Path:
+    return directory / "dockerd.pid"
 
 
 def why_unreachable(host: str) -> str | None:
@@ -85,7 +93,7 @@ def _install_and_start(directory: Path, echo: Callable[[str], None]) -> DockerEn
     echo("Starting dockerd ...")
     log_file = directory / "dockerd.log"
     process = BackgroundProcess.start(
-        ["dockerd", "--host", DEFAULT_HOST], pid_file=directory / "dockerd.pid", log_file=log_file
+        ["dockerd", "--host", DEFAULT_HOST], pid_file=_pid_file(directory), log_file=log_file
     )
     process.wait_until(
         lambda: why_unreachable(DEFAULT_HOST) is None, seconds=START_SECONDS, log_file=log_file

@@ -15,14 +15,20 @@ def free_port() -> int:
 
 def remembered_port(file: Path) -> int:
     """Return the port in the file while it is free, so that addresses outlive a restart."""
-    if file.is_file() and _is_free(port := int(file.read_text())):
+    if file.is_file() and is_free(port := int(file.read_text())):
         return port
     port = free_port()
     file.write_text(f"{port}\n")
     return port
 
 
-def _is_free(port: int) -> bool:
+def next_free_port(port: int) -> int:
+    """Return the first loopback port above this one that nobody listens on."""
+    return next(filter(is_free, range(port + 1, 65536)))
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server may listen on the loopback port."""
     with closing(socket.socket()) as probe:
         # As servers do: a port whose last connections are still in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

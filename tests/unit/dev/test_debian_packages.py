@@ -24,12 +24,6 @@ class Apt:
 
 
 @pytest.fixture
-def told() -> list[str]:
-    """Return what the person at the terminal was told."""
-    return []
-
-
-@pytest.fixture
 def root_on_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let us be root on Debian."""
     monkeypatch.setattr(debian_packages, "can_install", lambda: True)

@@ -1,7 +1,7 @@
 import socket
 from pathlib import Path
 
-from rtmanager.dev.free_port import free_port, remembered_port
+from rtmanager.dev.free_port import free_port, next_free_port, remembered_port
 
 
 def test_the_port_is_the_same_next_time(tmp_path: Path) -> None:
@@ -27,3 +27,11 @@ def test_a_free_port_can_be_listened_on() -> None:
     """Nobody listens on a free port."""
     with socket.create_server(("127.0.0.1", free_port())) as server:
         assert server.getsockname()[1] > 0
+
+
+def test_the_next_free_port_skips_those_that_are_taken() -> None:
+    """A port that is proposed in place of a taken one is free."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        assert next_free_port(port - 1) > port

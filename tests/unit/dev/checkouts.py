@@ -1,0 +1,115 @@
+"""Checkouts beside each other on one Docker host."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from rtmanager.dev.checkout import Checkout
+from rtmanager.dev.checkout_network import ensure_checkout_network
+from rtmanager.dev.docker_network import networks_named
+
+StartEngine = Callable[[str, Checkout], str]
+"""Starts an engine of a checkout on a network, as the service does; returns its name."""
+
+LABELS = {"com.galaxy.owner": "rtmanager", "com.galaxy.kind": "game-engine"}
+
+
+@pytest.fixture
+def told() -> list[str]:
+    """Return what the person at the terminal was told."""
+    return []
+
+
+def make_checkout(directory: Path) -> Checkout:
+    """Make a directory of data as `make run` does."""
+    (directory / "games").mkdir(parents=True)
+    return Checkout(directory, directory / "games")
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Checkout:
+    """Return a checkout."""
+    return make_checkout(tmp_path / "first")
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Checkout:
+    """Return another checkout on the same machine."""
+    return make_checkout(tmp_path / "second")
+
+
+@pytest.fixture
+def client(docker_host: str) -> Iterator[docker.APIClient]:
+    """Return a client of the real Docker host."""
+    with closing(docker.APIClient(base_url=docker_host)) as client:
+        yield client
+
+
+@pytest.fixture
+def preferred(client: docker.APIClient) -> Iterator[str]:
+    """Return a name that stands for galaxy-net; networks of it and after it are removed."""
+    name = f"galaxy-test-{secrets.token_hex(4)}"
+    yield name
+    for network in client.networks(names=[name]):
+        client.remove_network(network["Id"])
+
+
+@dataclass
+class Machine:
+    """A machine with the real Docker host, as `make run` of several checkouts meets it."""
+
+    docker_host: str
+    client: docker.APIClient
+    preferred: str
+    told: list[str]
+
+    def run_in(self, checkout: Checkout) -> str:
+        """Return the network that `make run` in the checkout takes."""
+        return ensure_checkout_network(
+            self.docker_host, checkout, self.told.append, preferred=self.preferred
+        )
+
+
+@pytest.fixture
+def machine(docker_host: str, client: docker.APIClient, preferred: str, told: list[str]) -> Machine:
+    """Return a machine on which the preferred network does not exist yet."""
+    return Machine(docker_host, client, preferred, told)
+
+
+@pytest.fixture
+def start_engine(machine: Machine, demo_images: list[str]) -> Iterator[StartEngine]:
+    """Return a function that starts engines; they are removed before their network is."""
+    client = machine.client
+    started: list[str] = []
+
+    def start(network: str, checkout: Checkout) -> str:
+        name = f"galaxy-game-{secrets.token_hex(4)}"
+        (checkout.state_root / name).mkdir()
+        client.create_container(
+            demo_images[0],
+            name=name,
+            labels=LABELS,
+            host_config=client.create_host_config(
+                network_mode=network,
+                binds={str(checkout.state_root / name): {"bind": "/var/lib/galaxy-game"}},
+            ),
+        )
+        started.append(name)
+        client.start(name)
+        return name
+
+    yield start
+    for name in started:
+        client.remove_container(name, force=True, v=True)
+
+
+def labels_of(client: docker.APIClient, network: str) -> dict[str, str]:
+    """Return the labels of the one network of that name."""
+    (found,) = networks_named(client, network)
+    labels: dict[str, str] = found["Labels"]
+    return labels

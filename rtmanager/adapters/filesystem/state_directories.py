@@ -1,70 +1,52 @@
 """The state directories port on the host's file system."""
 
 import asyncio
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
 from pathlib import Path
 
+from rtmanager.adapters.filesystem.preparation import Preparation
+from rtmanager.adapters.threads import Threads
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 
-# Every step is taken relative to a directory that is already open, and never through a link, so
-# that nobody who can write below the root can lead a chown elsewhere by being quick.
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+THREADS = 8
+"""How many directories are worked on at once; that many calls may hang before others wait."""
 
 
 class FilesystemStateDirectories:
-    """One directory per game below the state root; the root may itself be a symbolic link."""
+    """One directory per game below the state root; the root may itself be a symbolic link.
 
-    def __init__(self, root: str, *, mode: int = 0o750) -> None:
+    A file system that hangs cannot be interrupted: such a call is left behind in its thread, which
+    neither takes the threads of others nor keeps the process from exiting.
+    """
+
+    def __init__(self, root: str, *, mode: int = 0o750, deadline: float = 10.0) -> None:
         self._root = Path(root).resolve()
         self._mode = mode
+        self._deadline = deadline
+        self._threads = Threads("state directory", THREADS)
 
     def path(self, game_id: GameId) -> str:
         """Return the absolute host path of the game's state directory."""
         return str(self._root / game_id)
 
-    async def prepare(self, game_id: GameId, *, uid: int, gid: int) -> None:
-        """Make the directory if it is missing, and give it the mode and this owner."""
-        await asyncio.to_thread(self._prepare, game_id, uid, gid)
-
-    def _prepare(self, game_id: GameId, uid: int, gid: int) -> None:
-        with _explained(str(self._root), "state root"):
-            self._root.mkdir(parents=True, exist_ok=True)
-            root = os.open(self._root, _OPEN)
+    async def prepare(
+        self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
+    ) -> None:
+        """Give the directory its mode and owner; make it only for a game without a history."""
+        preparation = Preparation(
+            root=self._root,
+            game_id=game_id,
+            owner=(uid, gid),
+            mode=self._mode,
+            known_path=known_path,
+            until=time.monotonic() + self._deadline,
+        )
         try:
-            with _explained(self.path(game_id), "state directory"):
-                self._prepare_below(root, _single_name(game_id), uid, gid)
-        finally:
-            os.close(root)
-
-    def _prepare_below(self, root: int, name: str, uid: int, gid: int) -> None:
-        with suppress(FileExistsError):
-            os.mkdir(name, mode=0o700, dir_fd=root)
-        directory = os.open(name, _OPEN, dir_fd=root)
-        try:
-            os.fchown(directory, uid, gid)
-            os.fchmod(directory, self._mode)
-        finally:
-            os.close(directory)
-
-
-def _single_name(game_id: GameId) -> str:
-    """Return the id as the name of one directory entry; game ids are checked long before this."""
-    if "/" in game_id or "\0" in game_id or game_id in {"", ".", ".."}:
-        raise OSError(errno.EINVAL, "the game id is no directory name")
-    return game_id
-
-
-@contextmanager
-def _explained(path: str, what: str) -> Iterator[None]:
-    """Say which path cannot be used, and why."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in {errno.ENOTDIR, errno.ELOOP}:
-            reason = "it is a file or a symbolic link, not a directory"
-        raise StartConfigInvalid(f"{what} {path} cannot be used: {reason}") from error
+            async with asyncio.timeout(self._deadline):
+                await self._threads.run(preparation.run)
+        except TimeoutError:
+            raise StartConfigInvalid(
+                f"state directory {self.path(game_id)} did not answer within "
+                f"{self._deadline:g} s; see to the file system that holds it"
+            ) from None

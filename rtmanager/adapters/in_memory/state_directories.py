@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,24 +19,54 @@ class MemoryDirectory:
 
 @dataclass(frozen=True, kw_only=True)
 class InMemoryStateDirectories:
-    """Directories by their path; `obstacles` are paths where something else is in the way."""
+    """Directories by their path, which a test may take away or move.
+
+    `obstacles` are paths where something else is in the way, `hanging` those that never answer:
+    with a clock, that takes the whole deadline.
+    """
 
     root: str = "/var/lib/galaxy/games"
     directories: dict[str, MemoryDirectory] = field(default_factory=dict)
     obstacles: set[str] = field(default_factory=set)
+    hanging: set[str] = field(default_factory=set)
+    deadline: float = 10.0
+    clock: Clock | None = None
     gate: Gate = open_gate
 
     def path(self, game_id: GameId) -> str:
         """Return the absolute path of the game's state directory."""
         return f"{self.root}/{game_id}"
 
-    async def prepare(self, game_id: GameId, *, uid: int, gid: int) -> None:
-        """Make the directory or give it another owner."""
+    async def prepare(
+        self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
+    ) -> None:
+        """Give the directory its owner; make it only for a game without a history."""
         await self.gate("directories.prepare")
         path = self.path(game_id)
-        if path in self.obstacles:
-            raise StartConfigInvalid(f"state directory {path} is not a directory")
+        await self._demand_answer(path)
+        self._demand_state(path, known_path)
         existing = self.directories.get(path)
         content = existing.content if existing else ()
         self.directories[path] = MemoryDirectory(uid, gid, content)
         await self.gate("directories.prepare:done")
+
+    async def _demand_answer(self, path: str) -> None:
+        if path not in self.hanging:
+            return
+        if self.clock is not None:
+            await self.clock.sleep(self.deadline)
+        raise StartConfigInvalid(
+            f"state directory {path} did not answer within {self.deadline:g} s"
+        )
+
+    def _demand_state(self, path: str, known_path: str | None) -> None:
+        if known_path not in {None, path}:
+            raise StartConfigInvalid(
+                f"the game's state is in {known_path}, but its state directory would now be {path}"
+            )
+        if path in self.obstacles:
+            raise StartConfigInvalid(f"state directory {path} is not a directory")
+        if known_path is not None and path not in self.directories:
+            raise StartConfigInvalid(
+                f"the game's state is in {known_path}, but the directory {path} does not exist"
+            )

@@ -6,10 +6,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What an engine's `/healthz` said. `error` is empty when it is healthy."""
+    """What an engine's `/healthz` said. `error` is empty when it is healthy.
+
+    With `is_unknown` the engine was not asked: this process could not (it has no descriptors left,
+    say), which tells nothing about the engine.
+    """
 
     healthy: bool
     error: str = ""
+    is_unknown: bool = False
 
 
 class EngineProbe(Protocol):

@@ -11,9 +11,14 @@ class StateDirectories(Protocol):
     def path(self, game_id: GameId) -> str:
         """Return the absolute host path of the game's state directory; no I/O."""
 
-    async def prepare(self, game_id: GameId, *, uid: int, gid: int) -> None:
-        """Make the directory if it is missing, and give it the configured mode and this owner.
+    async def prepare(
+        self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
+    ) -> None:
+        """Give the game's directory the configured mode and this owner.
 
-        Never follows a symbolic link and never leaves the state root. What is inside an existing
-        directory is not touched. Raises StartConfigInvalid when the directory cannot be used.
+        A game without a history gets its directory made. One with a history has its state at
+        `known_path`: a directory that is elsewhere now, or missing, is never replaced by an empty
+        one. Never follows a symbolic link and never leaves the state root; what is inside is not
+        touched. Raises StartConfigInvalid, naming the paths, when the directory cannot be used or
+        the host does not answer within the deadline.
         """

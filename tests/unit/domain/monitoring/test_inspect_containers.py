@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.domain.faults import refusal
-from tests.unit.domain.supervision.watch import Watch
+from tests.unit.domain.monitoring.watch import Watch
 from tests.unit.domain.world import World
 
 
@@ -56,7 +56,7 @@ async def test_restart_of_the_service_repeats_nothing(watch: Watch) -> None:
 
 async def test_container_that_cannot_be_inspected_is_left_alone(watch: Watch) -> None:
     """No answer is no illness."""
-    watch.process.on("engine.inspect", refusal(), always=True)
+    watch.process.on("host.inspect", refusal(), always=True)
 
     assert await watch.inspect.run() == ""
     assert watch.told == []
@@ -68,7 +68,7 @@ async def test_container_that_exited_is_the_reconciler_s(watch: Watch) -> None:
     async def crash() -> None:
         watch.world.docker.crash(watch.world.engine.id)
 
-    watch.process.on("engine.list_containers:done", crash)
+    watch.process.on("host.list_containers:done", crash)
     watch.world.engine.health = "unhealthy"
 
     assert await watch.inspect.run() == ""

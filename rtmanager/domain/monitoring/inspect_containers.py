@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 from rtmanager.domain.container import ContainerDetails
 from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.container_engine import ContainerEngine
+from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.health_log import Baseline, HealthLog, Watch
-from rtmanager.domain.supervision.running_engines import RunningEngines, WatchedEngine
-from rtmanager.domain.supervision.side_by_side import side_by_side
+from rtmanager.domain.side_by_side import side_by_side
 
 ENGINES_AT_ONCE = 8
 UNHEALTHY = "unhealthy"
@@ -19,7 +19,7 @@ class InspectContainers:
     """Tells `inspect_unhealthy` once when Docker's health turns bad or the restart count grows."""
 
     engines: RunningEngines
-    engine: ContainerEngine
+    host: ContainerHost
     health: HealthLog
     clock: Clock
 
@@ -30,7 +30,7 @@ class InspectContainers:
         return "; ".join(filter(None, results.done))
 
     async def _inspect(self, watched: WatchedEngine) -> str:
-        seen = await self.engine.inspect(watched.container.id)
+        seen = await self.host.inspect(watched.container.id)
         if seen is None or not seen.is_running:
             return ""
         before = watched.baseline

@@ -1,20 +1,22 @@
-"""The cycles of supervision on the small world of the use cases."""
+"""The service's cycles on the small world of the use cases."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
 from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
 from rtmanager.domain.container import container_name
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.monitoring.inspect_containers import InspectContainers
+from rtmanager.domain.monitoring.probe_engines import ProbeEngines
+from rtmanager.domain.monitoring.running_engines import RunningEngines
 from rtmanager.domain.ports.container_events import ContainerEvent
-from rtmanager.domain.supervision.expire_containers import ExpireContainers
-from rtmanager.domain.supervision.heal_game import HealGame
-from rtmanager.domain.supervision.inspect_containers import InspectContainers
-from rtmanager.domain.supervision.probe_engines import ProbeEngines
-from rtmanager.domain.supervision.reconcile_runtimes import ReconcileRuntimes
-from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
-from rtmanager.domain.supervision.running_engines import RunningEngines
+from rtmanager.domain.reconciliation.backoff import Backoff
+from rtmanager.domain.reconciliation.expire_containers import ExpireContainers
+from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
+from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from tests.unit.domain.world import GAME, Process, World
 
 GRACE = 60.0
@@ -23,22 +25,24 @@ RETENTION = timedelta(days=30)
 
 
 class Watch:
-    """One manager process's supervision of a world."""
+    """One manager process's reconciliation and monitoring of a world."""
 
     def __init__(self, world: World, process: Process | None = None) -> None:
         self.world = world
         self.process = process or world.manager
-        cases = self.process.cases
-        protocol, clock = cases.protocol, world.clock
+        operations, host, clock = self.process.cases.operations, self.process.host, world.clock
         self.health = InMemoryHealthLog(world.store)
-        self.heal = HealGame(protocol, cases.replace, GRACE)
-        self.reconcile = ReconcileRuntimes(protocol, self.heal)
-        self.expire = ExpireContainers(protocol, cases.cleanup, RETENTION)
-        self.record_event = RecordDockerEvent(self.heal, protocol.lease_wait)
-        engines = RunningEngines(protocol.records, protocol.engine, self.health)
-        probe = cases.replace.gate.probe
-        self.probe = ProbeEngines(engines, probe, self.health, clock, THRESHOLD)
-        self.inspect = InspectContainers(engines, protocol.engine, self.health, clock)
+        self.reconcile_game = ReconcileGame(
+            operations, host, world.installation, Backoff(clock), GRACE
+        )
+        self.reconcile = ReconcileRuntimes(operations, self.reconcile_game)
+        self.expire = ExpireContainers(operations, RETENTION)
+        self.record_event = RecordDockerEvent(self.reconcile_game, operations.lease_wait)
+        engines = RunningEngines(operations.records, host, self.health)
+        assert isinstance(operations.probe, InMemoryEngineProbe)
+        self.engine_probe = operations.probe
+        self.probe = ProbeEngines(engines, self.engine_probe, self.health, clock, THRESHOLD)
+        self.inspect = InspectContainers(engines, host, self.health, clock)
 
     @property
     def told(self) -> list[str]:
@@ -67,6 +71,7 @@ def stray(world: World, name: str, *, game: str = GAME, fence: int = 77) -> Memo
     """Put a container with all our labels on the host that no record knows."""
     labels = {
         "com.galaxy.owner": "rtmanager",
+        "com.galaxy.installation": world.installation.id,
         "com.galaxy.kind": "game-engine",
         "com.galaxy.game_id": game,
         "com.galaxy.engine_image_ref": "galaxy/game:1.4.7",

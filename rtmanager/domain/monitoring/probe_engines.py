@@ -1,14 +1,16 @@
 """Asking every running engine how it is."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
 from rtmanager.domain.ports.health_log import HealthLog, Watch
-from rtmanager.domain.supervision.running_engines import RunningEngines, WatchedEngine
-from rtmanager.domain.supervision.side_by_side import side_by_side
+from rtmanager.domain.side_by_side import side_by_side
 
 ENGINES_AT_ONCE = 32
 
@@ -18,7 +20,8 @@ class ProbeEngines:
     """Tells `probe_failed` once after `threshold` misses in a row, `probe_recovered` once after.
 
     Misses in a row are counted here and lost with the process, which only delays the event; what
-    was told is durable, so nothing is told twice.
+    was told is durable, so nothing is told twice. An engine that could not be asked, for a fault of
+    this process, has neither missed nor answered.
     """
 
     engines: RunningEngines
@@ -29,19 +32,30 @@ class ProbeEngines:
     misses: dict[ContainerId, int] = field(default_factory=dict)
 
     async def run(self) -> str:
-        """Probe all engines side by side and say what has changed; empty when nothing has."""
+        """Probe all engines side by side and say what has changed; empty when nothing has.
+
+        Raises ServiceUnavailable at the end when some could not be asked.
+        """
         watched = await self.engines.find(Watch.PROBE)
         present = {each.container.id for each in watched}
         self.misses = {key: count for key, count in self.misses.items() if key in present}
-        results = await side_by_side(watched, self._probe, at_once=ENGINES_AT_ONCE)
-        return "; ".join(filter(None, results.done))
+        unknown: list[str] = []
+        probe = partial(self._probe, unknown)
+        results = await side_by_side(watched, probe, at_once=ENGINES_AT_ONCE)
+        news = "; ".join(filter(None, results.done))
+        if unknown:
+            raise ServiceUnavailable(_unasked(unknown, news))
+        return news
 
-    async def _probe(self, watched: WatchedEngine) -> str:
+    async def _probe(self, unknown: list[str], watched: WatchedEngine) -> str:
         address = watched.container.address
         if address is None:
             answer = ProbeAnswer(healthy=False, error="the container has no address")
         else:
             answer = await self.probe.check(address)
+        if answer.is_unknown:
+            unknown.append(answer.error)
+            return ""
         if answer.healthy:
             return await self._answered(watched)
         return await self._missed(watched, answer)
@@ -75,3 +89,9 @@ class ProbeEngines:
             details=details,
             occurred_at=self.clock.now(),
         )
+
+
+def _unasked(errors: list[str], news: str) -> str:
+    """Say how many could not be asked and why; what is known of the others is not lost with it."""
+    sentence = f"{len(errors)} engines could not be asked: {errors[0]}"
+    return f"{sentence} ({news})" if news else sentence

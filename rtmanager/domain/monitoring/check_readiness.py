@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, ServiceUnavailable
-from rtmanager.domain.ports.container_engine import ContainerEngine
+from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.game_lease import GameLeases
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 
@@ -20,7 +20,7 @@ class CheckReadiness:
 
     records: RuntimeRecords
     leases: GameLeases
-    engine: ContainerEngine
+    host: ContainerHost
     docker_network: str
 
     async def run(self) -> None:
@@ -45,12 +45,12 @@ class CheckReadiness:
         return {
             "postgres": self.records.ping,
             "redis": self.leases.ping,
-            "docker": self.engine.ping,
+            "docker": self.host.ping,
             "network": self._network,
         }
 
     async def _network(self) -> None:
-        if not await self.engine.network_exists():
+        if not await self.host.network_exists():
             raise ServiceUnavailable(f"the Docker network {self.docker_network} does not exist")
 
 

@@ -5,7 +5,7 @@ import pytest
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from tests.unit.domain.faults import unavailable
-from tests.unit.domain.supervision.watch import THRESHOLD, Watch, engine_of
+from tests.unit.domain.monitoring.watch import THRESHOLD, Watch, engine_of
 from tests.unit.domain.world import GAME, IMAGE, World
 
 ILL = "galaxy/game:3.0.0"
@@ -128,12 +128,66 @@ async def test_news_of_a_replaced_container_comes_too_late(watch: Watch) -> None
 
 async def test_unreachable_docker_counts_no_miss(watch: Watch) -> None:
     """Engines that cannot be found were not probed."""
-    watch.process.on("engine.list_containers", unavailable(), always=True)
+    watch.process.on("host.list_containers", unavailable(), always=True)
     for _ in range(THRESHOLD):
         with pytest.raises(type(unavailable())):
             await watch.probe.run()
 
     assert watch.probe.misses == {}
+
+
+async def unasked(watch: Watch, times: int) -> None:
+    """Probe so many times while this process has nothing left to ask with."""
+    address = engine_of(watch.world, GAME).address
+    assert address
+    watch.engine_probe.unaskable.add(address)
+    for _ in range(times):
+        with pytest.raises(ServiceUnavailable, match="1 engines could not be asked: too many open"):
+            await watch.probe.run()
+    watch.engine_probe.unaskable.remove(address)
+
+
+async def test_trap_out_of_descriptors_is_not_a_miss(watch: Watch) -> None:
+    """A fault of this process says nothing of the engines, however long it lasts."""
+    await unasked(watch, 2 * THRESHOLD)
+
+    assert watch.probe.misses == {}
+    assert watch.told == []
+
+
+async def test_engine_that_could_not_be_asked_neither_missed_nor_answered(watch: Watch) -> None:
+    """The count of misses goes on where it was."""
+    fall_ill(watch)
+    await probe(watch, THRESHOLD - 1)
+    await unasked(watch, 1)
+    assert watch.told == []
+    await probe(watch, 1)
+
+    assert watch.told == ["probe_failed"]
+
+
+async def test_engine_that_could_not_be_asked_has_not_recovered(watch: Watch) -> None:
+    """Only an answer ends an illness."""
+    fall_ill(watch)
+    await probe(watch, THRESHOLD)
+    await unasked(watch, 2)
+
+    assert watch.told == ["probe_failed"]
+
+
+async def test_engines_that_could_be_asked_are_news_all_the_same(watch: Watch) -> None:
+    """The fault that is raised in the end names what was found until then."""
+    other = GameId("g2")
+    await watch.process.start(game=other)
+    fall_ill(watch, other)
+    await probe(watch, THRESHOLD - 1)
+    address = engine_of(watch.world, GAME).address
+    assert address
+    watch.engine_probe.unaskable.add(address)
+
+    with pytest.raises(ServiceUnavailable, match=r"1 engines could not .*g2 missed 3 probes"):
+        await watch.probe.run()
+    assert watch.told == ["probe_failed"]
 
 
 async def test_one_engine_never_stops_the_others(watch: Watch) -> None:

@@ -3,16 +3,22 @@ import asyncio
 import pytest
 
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
-from rtmanager.domain.lifecycle import check_readiness
+from rtmanager.domain.monitoring import check_readiness
 from tests.unit.domain.faults import unavailable
 from tests.unit.domain.world import Hang, World
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world with one process."""
+    return World()
 
 
 async def test_ready_when_everything_answers(world: World) -> None:
     """Nothing is raised when all four are there."""
     await world.manager.cases.readiness.run()
 
-    assert {"records.ping:done", "lease.ping:done", "engine.ping:done"} <= set(world.manager.calls)
+    assert {"records.ping:done", "lease.ping:done", "host.ping:done"} <= set(world.manager.calls)
 
 
 @pytest.mark.parametrize(("call", "name"), [("records.ping", "postgres"), ("lease.ping", "redis")])
@@ -40,8 +46,8 @@ async def test_docker_that_hangs_is_docker_unavailable(
 ) -> None:
     """The check of the network hangs with it, and is no second fault."""
     monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
-    world.manager.on("engine.ping", Hang())
-    world.manager.on("engine.network_exists", Hang())
+    world.manager.on("host.ping", Hang())
+    world.manager.on("host.network_exists", Hang())
 
     with pytest.raises(DockerUnavailable, match=r"^docker: no answer within 0\.01 s$"):
         await world.manager.cases.readiness.run()
@@ -58,7 +64,7 @@ async def test_missing_network_is_named(world: World) -> None:
 async def test_every_fault_is_named_at_once(world: World) -> None:
     """Two faults are one answer that names both."""
     world.manager.on("records.ping", ServiceUnavailable("gone"))
-    world.manager.on("engine.ping", unavailable())
+    world.manager.on("host.ping", unavailable())
 
     with pytest.raises(ServiceUnavailable, match=r"^postgres: gone; docker: no answer"):
         await world.manager.cases.readiness.run()
@@ -72,7 +78,7 @@ async def test_check_that_hangs_is_given_up(world: World, monkeypatch: pytest.Mo
     with pytest.raises(ServiceUnavailable, match=r"^redis: no answer within 0\.01 s$"):
         await world.manager.cases.readiness.run()
 
-    assert "engine.ping:done" in world.manager.calls
+    assert "host.ping:done" in world.manager.calls
 
 
 async def test_check_that_is_slow_to_be_cancelled_is_not_waited_for(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rtmanager.domain.container import ContainerId, EngineContainer
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.ports.container_engine import ContainerEngine
+from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.health_log import Baseline, HealthLog, Watch
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.runtime import RuntimeStatus
@@ -28,7 +28,7 @@ class RunningEngines:
     """Finds the engines to watch, with one call to Docker for all of them."""
 
     records: RuntimeRecords
-    engine: ContainerEngine
+    host: ContainerHost
     health: HealthLog
 
     async def find(self, watch: Watch) -> list[WatchedEngine]:
@@ -36,7 +36,7 @@ class RunningEngines:
 
         What does not run is the reconciler's. Raises DockerUnavailable, ServiceUnavailable.
         """
-        shown = {each.id: each for each in await self.engine.list_containers() if each.is_running}
+        shown = {each.id: each for each in await self.host.list_containers() if each.is_running}
         baselines = await self.health.baselines(watch)
         running = [
             (record.game_id, shown[record.current_container_id])

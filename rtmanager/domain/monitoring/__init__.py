@@ -1,0 +1,1 @@
+"""How engines and the service itself are doing: probes, inspections, readiness."""

@@ -1,0 +1,129 @@
+"""State directories to test, in memory and on the host."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.state_directories import StateDirectories
+
+GAME = GameId("Andromeda.1_a-b")
+OWNER = (4242, 4343)
+DEADLINE = 0.3
+
+
+class DirectoryWorld(Protocol):
+    """State directories, and a view of what they made."""
+
+    directories: StateDirectories
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """Return who owns the directory."""
+
+    def obstruct(self, path: str) -> None:
+        """Put something that is no directory there."""
+
+    def paths(self) -> list[str]:
+        """Return every directory that there is."""
+
+    def vanish(self, path: str) -> None:
+        """Take the directory away, as an unmounted volume does."""
+
+    def hang(self, path: str) -> None:
+        """Let whatever is done with the directory never return."""
+
+
+class MemoryDirectories:
+    """The double."""
+
+    def __init__(self) -> None:
+        self._memory = InMemoryStateDirectories(deadline=DEADLINE, clock=ManualClock())
+        self.directories: StateDirectories = self._memory
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """Return who owns the directory."""
+        directory = self._memory.directories[path]
+        return directory.uid, directory.gid
+
+    def obstruct(self, path: str) -> None:
+        """Put something there."""
+        self._memory.obstacles.add(path)
+
+    def paths(self) -> list[str]:
+        """Return every directory that there is."""
+        return list(self._memory.directories)
+
+    def vanish(self, path: str) -> None:
+        """Take the directory away."""
+        del self._memory.directories[path]
+
+    def hang(self, path: str) -> None:
+        """Let it never answer."""
+        self._memory.hanging.add(path)
+
+
+@dataclass
+class RealDirectories:
+    """The host's file system; needs root, as the service does."""
+
+    root: Path
+    monkeypatch: pytest.MonkeyPatch
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Open the root."""
+        self.directories: StateDirectories = FilesystemStateDirectories(
+            str(self.root), deadline=DEADLINE
+        )
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """Return who owns the directory."""
+        found = Path(path).stat()
+        return found.st_uid, found.st_gid
+
+    def obstruct(self, path: str) -> None:
+        """Put a file there."""
+        Path(path).write_text("in the way")
+
+    def paths(self) -> list[str]:
+        """Return every directory that there is."""
+        return [str(each) for each in self.root.iterdir()]
+
+    def vanish(self, path: str) -> None:
+        """Remove the directory."""
+        Path(path).rmdir()
+
+    def hang(self, path: str) -> None:
+        """Let the owner be given when the test is over, as by a server that was away."""
+        fchown = os.fchown
+
+        def give_late(directory: int, uid: int, gid: int) -> None:
+            assert Path(f"/proc/self/fd/{directory}").readlink() == Path(path)
+            self.answered.wait()
+            fchown(directory, uid, gid)
+
+        self.monkeypatch.setattr(os, "fchown", give_late)
+
+
+@contextmanager
+def real_directories(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealDirectories]:
+    """Lend directories on the host; in the end all of them answer."""
+    directories = RealDirectories(root, monkeypatch)
+    try:
+        yield directories
+    finally:
+        directories.answered.set()
+
+
+async def prepare(directories: StateDirectories, owner: tuple[int, int] = OWNER) -> None:
+    """Prepare the directory of a game without a history."""
+    await directories.prepare(GAME, uid=owner[0], gid=owner[1])

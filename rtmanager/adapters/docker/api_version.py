@@ -1,18 +1,18 @@
-"""Agreeing with the engine on the API version that both speak."""
+"""Agreeing with Docker on the API version that both speak."""
 
 from typing import Any
 
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from rtmanager.adapters.docker.errors import no_engine
-from rtmanager.domain.ports.container_engine import DockerUnavailable
+from rtmanager.adapters.docker.errors import no_docker
+from rtmanager.domain.ports.container_host import DockerUnavailable
 
 LOWEST = "1.41"
 HIGHEST = str(DEFAULT_DOCKER_API_VERSION)
 
 
 def agree(answer: Any, host: str) -> str:
-    """Return the highest version that the engine behind this `/version` answer and we speak.
+    """Return the highest version that the Docker behind this `/version` answer and we speak.
 
     Raises DockerUnavailable, saying who has to be upgraded, when there is none.
     """
@@ -36,7 +36,7 @@ def _offer(answer: Any, host: str) -> tuple[str, str]:
         lowest = str(answer.get("MinAPIVersion") or LOWEST)
         _key(theirs), _key(lowest)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise no_engine(host) from error
+        raise no_docker(host) from error
     return theirs, lowest
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from threading import Lock
 from typing import Any, TypeVar
@@ -15,17 +14,18 @@ from docker.transport.unixconn import UnixHTTPAdapter
 from rtmanager.adapters.docker import errors
 from rtmanager.adapters.docker.api_version import LOWEST, agree
 from rtmanager.adapters.docker.unix_socket import UnixSocketAdapter
-from rtmanager.domain.ports.container_engine import DockerUnavailable, ImagePullFailed
+from rtmanager.adapters.threads import NoFreeThread, Threads
+from rtmanager.domain.ports.container_host import DockerUnavailable, ImagePullFailed
 
 T = TypeVar("T")
 Work = Callable[[Any], T]
 """What to do with the SDK's APIClient; Any, since half of its methods carry no types."""
 
 
-class Lane(Enum):
+class Bulkhead(Enum):
     """Threads of their own for each kind of call, so that none waits behind another kind.
 
-    The value is their number. A stop may last as long as the engine's grace period, so there are as
+    The value is their number. A stop may last as long as an engine's grace period, so there are as
     many as games may ever stop at once; idle ones are never created.
     """
 
@@ -39,8 +39,8 @@ class Lane(Enum):
 class DockerClient:
     """Calls the Docker SDK in threads, each call with a deadline, errors in the domain's words.
 
-    Nothing is connected before the first call, so that a service boots with the engine down. The
-    API version is agreed on once, and again when the engine was replaced.
+    Nothing is connected before the first call, so that a service boots with Docker down. The
+    API version is agreed on once, and again when Docker was replaced.
     """
 
     def __init__(self, host: str, *, timeout: float = 10.0, pull_stall: float = 60.0) -> None:
@@ -49,26 +49,26 @@ class DockerClient:
         self.pull_stall = pull_stall
         self._api: Any = None
         self._connecting = Lock()
-        self._lanes = {
-            lane: ThreadPoolExecutor(lane.value, f"docker-{lane.name.lower()}") for lane in Lane
+        self._threads = {
+            each: Threads(f"docker-{each.name.lower()}", each.value) for each in Bulkhead
         }
 
     async def call(
         self,
         work: Work[T],
         *,
-        lane: Lane = Lane.READ,
+        bulkhead: Bulkhead = Bulkhead.READ,
         refused: errors.Refusal = errors.refused,
         deadline: float | None = None,
     ) -> T:
-        """Do the work in a thread of the lane within `deadline` seconds, the queue included.
+        """Do the work in a thread of the bulkhead within `deadline` seconds, the queue included.
 
         Raises DockerUnavailable when that passes; what has not begun then never begins.
         """
         seconds = self.timeout if deadline is None else deadline
         try:
             async with asyncio.timeout(seconds):
-                return await self._in_thread(lane, work, refused, time.monotonic() + seconds)
+                return await self._in_thread(bulkhead, work, refused, time.monotonic() + seconds)
         except TimeoutError as error:
             raise DockerUnavailable(
                 f"the Docker engine at {self.host} did not answer within {seconds:g} s"
@@ -85,28 +85,33 @@ class DockerClient:
     async def pull(self, work: Work[T]) -> T:
         """Do the work of a pull: it may last as long as something arrives within the stall limit.
 
-        The limit is that of the socket, so it needs no watchdog and ends the thread too. Raises
-        ImagePullFailed when it passes.
+        The limit is that of the socket, so it needs no watchdog and ends the thread too; a free
+        thread is waited for as long. Raises ImagePullFailed when either passes.
         """
         try:
-            return await self._in_thread(Lane.PULL, work, errors.pull_refused, None)
-        except errors.EngineSilent as error:
+            return await self._threads[Bulkhead.PULL].run(
+                lambda: self._do(work, errors.pull_refused, None), patience=self.pull_stall
+            )
+        except NoFreeThread as error:
+            raise ImagePullFailed(
+                f"too many pulls are under way: no thread was free for {self.pull_stall:g} s"
+            ) from error
+        except errors.HostSilent as error:
             raise ImagePullFailed(
                 f"the pull made no progress for {self.pull_stall:g} s and was given up"
             ) from error
 
     async def aclose(self) -> None:
         """Close the connections and let the threads end; calls under way are not waited for."""
-        for pool in self._lanes.values():
-            pool.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.close()
         if self._api is not None:
             self._api.close()
 
     async def _in_thread(
-        self, lane: Lane, work: Work[T], refused: errors.Refusal, until: float | None
+        self, bulkhead: Bulkhead, work: Work[T], refused: errors.Refusal, until: float
     ) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._lanes[lane], self._do, work, refused, until)
+        return await self._threads[bulkhead].run(lambda: self._do(work, refused, until))
 
     def _do(self, work: Work[T], refused: errors.Refusal, until: float | None) -> T:
         try:
@@ -140,13 +145,13 @@ class DockerClient:
         try:
             version = agree(asking.version(api_version=False), self.host)
         except APIError as error:
-            raise errors.no_engine(self.host) from error
+            raise errors.no_docker(self.host) from error
         finally:
             asking.close()
         return self._build(version)
 
     def _build(self, version: str) -> Any:
-        threads = sum(lane.value for lane in Lane)
+        threads = sum(each.value for each in Bulkhead)
         try:
             api: Any = _Api(self.host, version, self.timeout, threads, self.pull_stall)
         except DockerException as error:
@@ -162,7 +167,7 @@ class _Api(docker.APIClient):
     ) -> None:
         seconds: Any = timeout  # the stubs say int, but it goes to the socket as it is
         super().__init__(base_url=host, version=version, timeout=seconds, max_pool_size=connections)
-        self.trust_env = False  # a proxy for web traffic is none for the engine
+        self.trust_env = False  # a proxy for web traffic is none for Docker
         self._stall = stall
         given: Any = self.adapters.get("http+docker://")
         if isinstance(given, UnixHTTPAdapter):

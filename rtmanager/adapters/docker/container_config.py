@@ -24,7 +24,7 @@ def create_arguments(api: Any, spec: ContainerSpec) -> dict[str, Any]:
 
 
 def host_arguments(spec: ContainerSpec) -> dict[str, Any]:
-    """Return the arguments of the SDK's `create_host_config`: the engine's cage."""
+    """Return the arguments of the SDK's `create_host_config`: the engine's sandbox."""
     memory = spec.limits.memory_bytes
     return {
         "network_mode": spec.network,

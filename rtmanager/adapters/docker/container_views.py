@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from rtmanager.domain.container import (
@@ -14,9 +15,11 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
-from rtmanager.domain.ports.container_engine import DockerUnavailable
 from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_host import DockerUnavailable
 
+STATE_VARIABLE = "STORAGE_PATH"
+"""Tells an engine where its state is mounted, by the contract of every engine image."""
 _NANO = 1_000_000_000
 
 
@@ -29,48 +32,32 @@ def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
         labels=entry["Labels"] or {},
         image_id=ImageId(entry["ImageID"]),
         created_at=datetime.fromtimestamp(entry["Created"], UTC),
+        network=_network(entry),
         address=_address(entry, network),
     )
-
-
-def network_of(entry: Mapping[str, Any]) -> str:
-    """Return the network that a listed container was created for."""
-    return str(entry["HostConfig"].get("NetworkMode", ""))
 
 
 def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
     """Read the answer of a container inspection."""
     state = answer["State"]
-    view = named(answer, network)
     return ContainerDetails(
-        id=view.id,
-        name=view.name,
-        status=view.status,
-        labels=view.labels,
-        image_id=view.image_id,
-        created_at=view.created_at,
-        address=view.address,
+        id=ContainerId(answer["Id"]),
+        name=answer["Name"].removeprefix("/"),
+        status=ContainerStatus(state["Status"]),
+        labels=answer["Config"]["Labels"] or {},
+        image_id=ImageId(answer["Image"]),
+        created_at=parse_time(answer["Created"]) or datetime.fromtimestamp(0, UTC),
+        network=_network(answer),
+        address=_address(answer, network),
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         error=state["Error"],
         started_at=parse_time(state["StartedAt"]),
         # Docker keeps the end of the life before while the container runs.
-        finished_at=None if view.is_running else parse_time(state["FinishedAt"]),
+        finished_at=None if state["Running"] else parse_time(state["FinishedAt"]),
         restart_count=answer["RestartCount"],
         health=(state.get("Health") or {}).get("Status"),
-    )
-
-
-def named(answer: Mapping[str, Any], network: str) -> EngineContainer:
-    """Read from an inspection what the list would show."""
-    return EngineContainer(
-        id=ContainerId(answer["Id"]),
-        name=answer["Name"].removeprefix("/"),
-        status=ContainerStatus(answer["State"]["Status"]),
-        labels=answer["Config"]["Labels"] or {},
-        image_id=ImageId(answer["Image"]),
-        created_at=parse_time(answer["Created"]) or datetime.fromtimestamp(0, UTC),
-        address=_address(answer, network),
+        state_path=_state_path(answer),
     )
 
 
@@ -116,3 +103,24 @@ def _address(answer: Mapping[str, Any], network: str) -> str | None:
     """Return the address by the network's name: its id changes when it is made anew."""
     networks = answer["NetworkSettings"]["Networks"] or {}
     return (networks.get(network) or {}).get("IPAddress") or None
+
+
+def _network(answer: Mapping[str, Any]) -> str:
+    """Return the network that the container was created for, whether it exists or not."""
+    return str((answer.get("HostConfig") or {}).get("NetworkMode") or "")
+
+
+def _state_path(answer: Mapping[str, Any]) -> str | None:
+    """Return the host directory that is bound where the engine was told to keep its state.
+
+    A container that was told nothing keeps it in the only directory that it has.
+    """
+    binds = {
+        PurePosixPath(mount["Destination"]): str(mount["Source"])
+        for mount in answer.get("Mounts") or ()
+        if mount["Type"] == "bind"
+    }
+    variables = (text.partition("=") for text in answer["Config"].get("Env") or ())
+    told = next((value for name, _, value in variables if name == STATE_VARIABLE), "")
+    only = next(iter(binds.values())) if len(binds) == 1 else None
+    return binds.get(PurePosixPath(told), only)

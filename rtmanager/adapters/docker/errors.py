@@ -12,12 +12,13 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from rtmanager.domain.errors import RuntimeManagerError
-from rtmanager.domain.ports.container_engine import (
+from rtmanager.domain.ports.container_host import (
     ContainerGone,
     ContainerNameInUse,
+    ContainerRuns,
     ContainerStartFailed,
     DockerUnavailable,
-    EngineRefused,
+    HostRefused,
     ImagePullFailed,
     StartConfigInvalid,
 )
@@ -25,23 +26,23 @@ from rtmanager.domain.ports.container_engine import (
 SDK_ERRORS = (DockerException, RequestException, HTTPError, OSError, StreamParseError)
 
 Refusal = Callable[[APIError], RuntimeManagerError]
-"""Turns the engine's answer to one kind of call into the port's error."""
+"""Turns Docker's answer to one kind of call into the port's error."""
 
 
-class ImageGone(EngineRefused):
+class ImageGone(HostRefused):
     """The image is not on the host."""
 
 
-class RemovalInProgress(EngineRefused):
+class RemovalInProgress(HostRefused):
     """The container is being removed already."""
 
 
-class EngineSilent(DockerUnavailable):
-    """The Docker engine did not answer in time."""
+class HostSilent(DockerUnavailable):
+    """Docker did not answer in time."""
 
 
 class ApiVersionRefused(DockerUnavailable):
-    """The Docker engine no longer speaks the API version agreed on."""
+    """Docker no longer speaks the API version agreed on."""
 
 
 def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerError:
@@ -49,37 +50,50 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
     if isinstance(error, APIError):
         return _version_refusal(error) or refused(error)
     if isinstance(error, DockerException):
-        return EngineRefused(str(error))
+        return HostRefused(str(error))
     if isinstance(error, InvalidJSONError):
-        return no_engine(host)
+        return no_docker(host)
     root = _root(error)
     if any(isinstance(one, Timeout | Urllib3Timeout | TimeoutError) for one in (error, root)):
-        return EngineSilent(f"the Docker engine at {host} did not answer in time")
+        return HostSilent(f"the Docker engine at {host} did not answer in time")
     words = str(root) or type(root).__name__
     return DockerUnavailable(f"the Docker engine at {host} cannot be reached: {words}")
 
 
-def no_engine(host: str) -> DockerUnavailable:
+def no_docker(host: str) -> DockerUnavailable:
     """Return the error of something that answers, but not as Docker does."""
     return DockerUnavailable(f"what answers at {host} is not a Docker engine")
 
 
 def refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of an ordinary call that the engine refused."""
+    """Return the error of an ordinary call that Docker refused."""
     words = _words(error)
     if isinstance(error, ImageNotFound):
         return ImageGone(words)
     if _says_gone(error):
         return ContainerGone(words)
-    if error.status_code == HTTPStatus.CONFLICT and "already in use" in words:
-        return ContainerNameInUse(words)
-    if error.status_code == HTTPStatus.CONFLICT and "already in progress" in words:
-        return RemovalInProgress(words)
-    return EngineRefused(words)
+    if error.status_code == HTTPStatus.CONFLICT:
+        return _conflict(words)
+    return HostRefused(words)
+
+
+def _conflict(words: str) -> HostRefused:
+    """Tell the conflicts apart, which only Docker's words do.
+
+    A paused container is refused like a running one; "stop the container before" is common to all
+    of Docker's versions.
+    """
+    kinds = {
+        "already in use": ContainerNameInUse,
+        "already in progress": RemovalInProgress,
+        "stop the container before": ContainerRuns,
+    }
+    lowered = words.lower()
+    return next((kind for says, kind in kinds.items() if says in lowered), HostRefused)(words)
 
 
 def create_refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of a create: what the engine does not accept is our configuration."""
+    """Return the error of a create: what Docker does not accept is our configuration."""
     if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
         return StartConfigInvalid(_words(error))
     return refused(error)
@@ -97,15 +111,15 @@ def pull_refused(error: APIError) -> RuntimeManagerError:
 
 
 def _says_gone(error: APIError) -> bool:
-    """Tell the engine's word that a container is gone from any other 404.
+    """Tell Docker's word that a container is gone from any other 404.
 
-    Something between us and the engine may answer 404 too, and must not make containers vanish.
+    Something between us and Docker may answer 404 too, and must not make containers vanish.
     """
     return isinstance(error, NotFound) and "no such container" in _words(error).lower()
 
 
 def _version_refusal(error: APIError) -> RuntimeManagerError | None:
-    """Recognise an engine that was replaced by one of another generation."""
+    """Recognise a Docker that was replaced by one of another generation."""
     words = _words(error)
     if error.status_code == HTTPStatus.BAD_REQUEST and words.startswith("client version"):
         return ApiVersionRefused(words)
@@ -113,7 +127,7 @@ def _version_refusal(error: APIError) -> RuntimeManagerError | None:
 
 
 def _words(error: APIError) -> str:
-    """Return the engine's own words."""
+    """Return Docker's own words."""
     return str(error.explanation or error)
 
 

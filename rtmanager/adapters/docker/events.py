@@ -13,8 +13,8 @@ from docker.errors import APIError
 from rtmanager.adapters.docker import container_views, errors
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
-from rtmanager.domain.ports.container_engine import DockerUnavailable
 from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
+from rtmanager.domain.ports.container_host import DockerUnavailable
 
 _OURS = json.dumps(
     {"type": ["container"], "label": [f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}"]}
@@ -34,7 +34,7 @@ class DockerContainerEvents:
         self._staleness = staleness
 
     async def now(self) -> float:
-        """Return the engine's own time."""
+        """Return Docker's own time."""
         answer = await self._client.call(lambda api: api.info())
         moment = container_views.parse_time(answer["SystemTime"])
         if moment is None:
@@ -44,7 +44,7 @@ class DockerContainerEvents:
     @asynccontextmanager
     async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
         """Follow events, those of the past included, for the block."""
-        # The engine answers before it subscribes us; with a time, what lies between comes too.
+        # Docker answers before it subscribes us; with a time, what lies between comes too.
         start = await self.now() if since is None else since
         stream = _EventStream(self._client, start, self._staleness)
         try:
@@ -71,7 +71,7 @@ class _EventStream:
         self._is_closed = False
 
     async def open(self) -> None:
-        """Subscribe; return once the engine has accepted, which is told by None."""
+        """Subscribe; return once Docker has accepted, which is told by None."""
         Thread(target=self._run, name="docker-events", daemon=True).start()
         try:
             async with asyncio.timeout(self._client.timeout):
@@ -88,7 +88,7 @@ class _EventStream:
         with self._lock:
             self._is_closed = True
             if self._socket is not None:
-                with suppress(OSError):  # the engine may have hung up first
+                with suppress(OSError):  # Docker may have hung up first
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def __aiter__(self) -> Self:
@@ -105,7 +105,7 @@ class _EventStream:
         try:
             self._client.run(self._follow, refused=_refused)
             self._tell(DockerUnavailable("the Docker engine ended its stream of events"))
-        except errors.EngineSilent as error:
+        except errors.HostSilent as error:
             self._tell(self._silence(error))
         except Exception as error:  # noqa: BLE001 - whoever reads the stream gets it
             self._tell(error)
@@ -147,7 +147,7 @@ class _EventStream:
             if not self._is_closed:
                 self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
 
-    def _silence(self, error: errors.EngineSilent) -> DockerUnavailable:
+    def _silence(self, error: errors.HostSilent) -> DockerUnavailable:
         if self._socket is None:
             return error
         return StreamSilent(f"no event came from Docker for {self._staleness:g} s")

@@ -11,7 +11,7 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from rtmanager.adapters.docker import errors
-from rtmanager.adapters.docker.client import DockerClient, Lane
+from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.domain.container import KIND_LABEL, OWNER, OWNER_LABEL, EngineImage, ImageId
 
@@ -34,7 +34,7 @@ class ImageOwners:
         if owner is None:
             passwd, group = await self._client.call(
                 lambda api: _user_files(api, image.id),
-                lane=Lane.CHANGE,
+                bulkhead=Bulkhead.CHANGE,
                 refused=errors.create_refused,
             )
             owner = owner_from_files(image.user, passwd, group)

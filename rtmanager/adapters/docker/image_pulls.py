@@ -35,13 +35,12 @@ class ImagePulls:
         self._credentials = credentials
         self._flights: dict[str, _Flight] = {}
 
-    async def pull(self, reference: str, progress: Listener) -> EngineImage:
+    async def pull(self, image: ImageRef, progress: Listener) -> EngineImage:
         """Pull the image, or join the pull of it that is under way.
 
         Whoever stops waiting leaves the pull to the others; it goes on even for nobody, since the
         image will be asked for again.
         """
-        image = ImageRef.parse(reference)
         flight = self._flights.setdefault(image.normalized, _Flight())
         flight.listeners.append(progress)
         if flight.task is None:
@@ -60,7 +59,7 @@ class ImagePulls:
             loop.call_soon_threadsafe(flight.tell, line)
 
         try:
-            # A frozen engine is found out here, within an ordinary deadline.
+            # A frozen Docker is found out here, within an ordinary deadline.
             await self._client.call(lambda api: api.ping())
             await self._client.pull(lambda api: self._pull(api, image, say))
             return await self._client.call(

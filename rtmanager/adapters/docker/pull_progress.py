@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rtmanager.domain.ports.container_engine import ImagePullFailed
+from rtmanager.domain.ports.container_host import ImagePullFailed
 
 _DONE = {"Pull complete", "Already exists"}
 _SECONDS_BETWEEN_LINES = 1.0

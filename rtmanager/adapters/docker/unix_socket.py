@@ -1,6 +1,6 @@
 """The SDK's transport over a unix socket, without its leak.
 
-The SDK forgets to close the socket of a connection that is refused, so an engine that is away costs
+The SDK forgets to close the socket of a connection that is refused, so a Docker that is away costs
 a file descriptor per attempt until the garbage collector comes by.
 """
 

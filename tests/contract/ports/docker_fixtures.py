@@ -1,4 +1,4 @@
-"""Fixtures and steps for tests of container engines."""
+"""Fixtures and steps for tests of container hosts."""
 
 import asyncio
 import secrets
@@ -25,6 +25,7 @@ from rtmanager.domain.container import (
     ResourceLimits,
     container_name,
 )
+from rtmanager.domain.image_ref import ImageRef
 from tests.contract.ports.docker_worlds import (
     GOOD,
     NO_SUCH_USER,
@@ -37,7 +38,7 @@ from tests.contract.ports.docker_worlds import (
 
 async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerSpec:
     """Return the spec of a container of ours, of a game of its own unless told otherwise."""
-    image = await world.engine.image(reference)
+    image = await world.host.image(ImageRef.parse(reference))
     assert image is not None, reference
     game_id = changes.pop("game_id", None) or new_game_id()
     labels = {
@@ -52,7 +53,7 @@ async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> 
         hostname=container_name(game_id),
         image=image.id,
         labels=labels,
-        environment={"GAME_STATE_PATH": "/var/lib/galaxy-game"},
+        environment={"STORAGE_PATH": "/var/lib/galaxy-game"},
         network=world.network,
         state_path=world.state_path,
         mount_path="/var/lib/galaxy-game",
@@ -64,19 +65,19 @@ async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> 
 
 async def created(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerId:
     """Create a container of ours."""
-    return await world.engine.create(await spec_of(world, reference, **changes))
+    return await world.host.create(await spec_of(world, reference, **changes))
 
 
 async def running(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerId:
     """Create and start a container of ours."""
     container_id = await created(world, reference, **changes)
-    await world.engine.start(container_id)
+    await world.host.start(container_id)
     return container_id
 
 
 async def inspected(world: DockerWorld, container_id: ContainerId) -> ContainerDetails:
     """Return the details of a container that exists."""
-    details = await world.engine.inspect(container_id)
+    details = await world.host.inspect(container_id)
     assert details is not None
     return details
 
@@ -86,7 +87,7 @@ async def exited(world: DockerWorld, container_id: ContainerId) -> ContainerDeta
     async with asyncio.timeout(20):
         found = await inspected(world, container_id)
         while found.status is ContainerStatus.RUNNING:
-            await asyncio.sleep(0.05)  # the real engine tells nobody
+            await asyncio.sleep(0.05)  # the real Docker tells nobody
             found = await inspected(world, container_id)
     return found
 
@@ -104,7 +105,7 @@ async def real_docker(
     registry: str,
     state_root: Path,
 ) -> AsyncIterator[RealWorld]:
-    """Return the real engine's world."""
+    """Return the real Docker's world."""
     assert GOOD in demo_images
     world = RealWorld(docker_host, docker_network, registry, str(state_root))
     world.build(NO_SUCH_USER, "USER nobody-knows")

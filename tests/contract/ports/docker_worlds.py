@@ -1,7 +1,8 @@
-"""Two Docker worlds with one face: the double, and a real engine with the demo images."""
+"""Two Docker worlds with one face: the double, and a real one with the demo images."""
 
+import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +11,12 @@ from typing import Any, Protocol
 import docker
 
 from rtmanager.adapters.docker.client import DockerClient
-from rtmanager.adapters.docker.engine import DockerContainerEngine
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
+from rtmanager.adapters.docker.host import DockerContainerHost
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.domain.container import (
-    ContainerId,
-)
-from rtmanager.domain.ports.container_engine import ContainerEngine
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.ports.container_host import ContainerHost
 
 GOOD = "galaxy/game:1.4.7"
 OTHER = "galaxy/game:1.4.8"
@@ -33,14 +32,20 @@ PASSWD = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
 
 
 class DockerWorld(Protocol):
-    """An engine under test, and what tests do to the world behind its back."""
+    """A Docker under test, and what tests do to the world behind its back."""
 
-    engine: ContainerEngine
+    host: ContainerHost
     network: str
     state_path: str
 
-    def new_engine(self, *, network: str) -> ContainerEngine:
-        """Return an engine on the same host for another network."""
+    def new_host(self, *, network: str) -> ContainerHost:
+        """Return a client of the same Docker for another network."""
+
+    async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Begin a call that lasts, and return when it has reached Docker."""
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let Docker's time pass."""
 
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
@@ -74,7 +79,7 @@ class MemoryWorld:
     def __post_init__(self) -> None:
         """Have the images that the demo set has."""
         self.docker.path_exists = lambda path: Path(path).is_dir()
-        self.engine: ContainerEngine = self.new_engine(network=self.network)
+        self.host: ContainerHost = self.new_host(network=self.network)
         for reference in (GOOD, OTHER):
             self._add(reference, ImageBehaviour(output=("engine is ready, start 1",)))
         said = ImageBehaviour(exits_after=0.0, exit_code=EXITS_WITH, output=(EXITS_SAYING,))
@@ -85,9 +90,19 @@ class MemoryWorld:
         self._add(NO_SUCH_USER, ImageBehaviour(passwd=PASSWD), user="nobody-knows")
         self.docker.add_image(LIMITED, labels={"com.galaxy.memory": "64m"})
 
-    def new_engine(self, *, network: str) -> ContainerEngine:
-        """Return an engine on the same host for another network."""
-        return InMemoryContainerEngine(docker=self.docker, network=network)
+    def new_host(self, *, network: str) -> ContainerHost:
+        """Return a client of the same Docker for another network."""
+        return InMemoryContainerHost(docker=self.docker, network=network)
+
+    async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Let the call come to where it waits."""
+        task = asyncio.create_task(call)
+        await asyncio.sleep(0)
+        return task
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock, which nothing else does while nobody sleeps by it."""
+        await self.docker.clock.sleep(seconds)
 
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
@@ -117,27 +132,37 @@ class MemoryWorld:
 
 
 class RealWorld:
-    """A real engine; everything that a test made is removed after it."""
+    """A real Docker; everything that a test made is removed after it."""
 
-    def __init__(self, host: str, network: str, registry: str, state_path: str) -> None:
-        self.host, self.network, self.registry = host, network, registry
+    def __init__(self, address: str, network: str, registry: str, state_path: str) -> None:
+        self.address, self.network, self.registry = address, network, registry
         self.state_path = state_path
-        self.api: Any = docker.APIClient(base_url=host, version="1.41")
-        self.engines: list[DockerContainerEngine] = []
+        self.api: Any = docker.APIClient(base_url=address, version="1.41")
+        self.hosts: list[DockerContainerHost] = []
         self.foreign: list[str] = []
         self.references: list[str] = []
-        self.engine: ContainerEngine = self.new_engine(network=network)
+        self.host: ContainerHost = self.new_host(network=network)
 
-    def new_engine(
-        self, *, network: str, host: str = "", timeout: float = 10.0, **more: Any
-    ) -> DockerContainerEngine:
-        """Return an engine on the same host, or behind another address."""
+    def new_host(
+        self, *, network: str, address: str = "", timeout: float = 10.0, **more: Any
+    ) -> DockerContainerHost:
+        """Return a client of the same Docker, or behind another address."""
         client = DockerClient(
-            host or self.host, timeout=timeout, pull_stall=more.pop("pull_stall", 30.0)
+            address or self.address, timeout=timeout, pull_stall=more.pop("pull_stall", 30.0)
         )
-        engine = DockerContainerEngine(client, network=network, start_concurrency=2, **more)
-        self.engines.append(engine)
-        return engine
+        made = DockerContainerHost(client, network=network, start_concurrency=2, **more)
+        self.hosts.append(made)
+        return made
+
+    async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Give the call time to be sent."""
+        task = asyncio.create_task(call)
+        await asyncio.sleep(0.4)  # the real Docker does not tell when it has a request
+        return task
+
+    async def pass_time(self, seconds: float) -> None:
+        """Really wait."""
+        await asyncio.sleep(seconds)
 
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
@@ -184,8 +209,8 @@ class RealWorld:
 
     async def aclose(self) -> None:
         """Remove what the test made."""
-        for engine in self.engines:
-            await engine.aclose()
+        for host in self.hosts:
+            await host.aclose()
         with closing(self.api):
             ours = self.api.containers(all=True, filters={"network": self.network}, quiet=True)
             for container_id in {*self.foreign, *(one["Id"] for one in ours)}:

@@ -1,4 +1,4 @@
-"""What answers at the address: engines of other generations, and none at all."""
+"""What answers at the address: Dockers of other generations, and none at all."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from threading import Thread
 import pytest
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.ports.container_engine import (
+from rtmanager.domain.ports.container_host import (
     DockerUnavailable,
-    EngineRefused,
+    HostRefused,
 )
 from tests.contract.ports.docker_worlds import RealWorld
 
@@ -19,7 +19,7 @@ Answer = Callable[[str], tuple[int, object]]
 
 
 @contextmanager
-def _fake_engine(answer: Answer) -> Iterator[str]:
+def _fake_docker(answer: Answer) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, content = answer(self.path)
@@ -53,14 +53,14 @@ def _fake_engine(answer: Answer) -> Iterator[str]:
 )
 async def test_trap_api_version_floor(real_docker: RealWorld, answer: object, words: str) -> None:
     """Without a common API version the message says who has to be upgraded."""
-    with _fake_engine(lambda _: (200, answer)) as host:
-        engine = real_docker.new_engine(network="n", host=host)
+    with _fake_docker(lambda _: (200, answer)) as address:
+        host = real_docker.new_host(network="n", address=address)
 
         with pytest.raises(DockerUnavailable, match=words):
-            await engine.ping()
+            await host.ping()
 
 
-async def test_an_engine_replaced_by_an_older_one_is_agreed_with_again(
+async def test_a_docker_replaced_by_an_older_one_is_agreed_with_again(
     real_docker: RealWorld,
 ) -> None:
     """A version that is refused later is agreed on anew at the next call."""
@@ -73,48 +73,48 @@ async def test_an_engine_replaced_by_an_older_one_is_agreed_with_again(
             return 200, "OK"
         return 400, {"message": f"client version 1.45 is too new. Maximum is {speaks}"}
 
-    with _fake_engine(answer) as host:
-        engine = real_docker.new_engine(network="n", host=host)
-        await engine.ping()
+    with _fake_docker(answer) as address:
+        host = real_docker.new_host(network="n", address=address)
+        await host.ping()
         speaks = "1.42"
 
         with pytest.raises(DockerUnavailable, match="too new"):
-            await engine.ping()
+            await host.ping()
 
-        await engine.ping()
+        await host.ping()
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, {}), (500, {}), (200, "text")])
 async def test_another_kind_of_server_is_unavailable(
     real_docker: RealWorld, status: int, body: object
 ) -> None:
-    """What is no Docker engine never tells us that a container is gone."""
-    with _fake_engine(lambda _: (status, body)) as host:
-        engine = real_docker.new_engine(network="n", host=host)
+    """What is no Docker never tells us that a container is gone."""
+    with _fake_docker(lambda _: (status, body)) as address:
+        host = real_docker.new_host(network="n", address=address)
 
         with pytest.raises(DockerUnavailable, match="is not a Docker engine"):
-            await engine.inspect(ContainerId("0" * 64))
+            await host.inspect(ContainerId("0" * 64))
 
 
 async def test_a_404_of_something_in_between_makes_no_container_vanish(
     real_docker: RealWorld,
 ) -> None:
-    """Only the engine's own words say that a container is gone."""
+    """Only Docker's own words say that a container is gone."""
 
     def answer(path: str) -> tuple[int, object]:
         version = {"ApiVersion": "1.45", "MinAPIVersion": "1.24"}
         return (200, version) if path == "/version" else (404, {"message": "page not found"})
 
-    with _fake_engine(answer) as host:
-        engine = real_docker.new_engine(network="n", host=host)
+    with _fake_docker(answer) as address:
+        host = real_docker.new_host(network="n", address=address)
 
-        with pytest.raises(EngineRefused, match="page not found"):
-            await engine.inspect(ContainerId("0" * 64))
+        with pytest.raises(HostRefused, match="page not found"):
+            await host.inspect(ContainerId("0" * 64))
 
 
 async def test_what_is_no_docker_address_is_unavailable(real_docker: RealWorld) -> None:
     """A nonsense address is told as such."""
-    engine = real_docker.new_engine(network="n", host="gopher://engine")
+    host = real_docker.new_host(network="n", address="gopher://engine")
 
     with pytest.raises(DockerUnavailable, match="no Docker address"):
-        await engine.ping()
+        await host.ping()

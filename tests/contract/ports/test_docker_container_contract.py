@@ -1,4 +1,4 @@
-"""The container contract (DESIGN section 8) as `docker inspect` shows it on a real engine."""
+"""The container contract (DESIGN section 8) as `docker inspect` shows it on a real Docker."""
 
 import asyncio
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from rtmanager.domain.container import ContainerId
+from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.ports.container_host import ContainerRuns
 from tests.contract.ports.docker_fixtures import created, running, spec_of
 from tests.contract.ports.docker_worlds import RealWorld
 
@@ -25,7 +27,7 @@ def _kernel_status(pid: int) -> dict[str, str]:
 async def test_name_hostname_and_labels_are_as_asked(real_docker: RealWorld) -> None:
     """The container carries what the spec says, and the name is its hostname."""
     spec = await spec_of(real_docker)
-    answer = real_docker.api.inspect_container(await real_docker.engine.create(spec))
+    answer = real_docker.api.inspect_container(await real_docker.host.create(spec))
 
     assert answer["Name"] == f"/{spec.name}"
     assert answer["Config"]["Hostname"] == spec.hostname
@@ -45,8 +47,8 @@ async def test_the_environment_holds_ours_and_the_image_s_only(
 
     assert sorted(environment) == [
         "ENGINE_VERSION=1.4.7",
-        "GAME_STATE_PATH=/var/lib/galaxy-game",
         "PATH=/bin",
+        "STORAGE_PATH=/var/lib/galaxy-game",
     ]
 
 
@@ -127,10 +129,19 @@ async def test_an_engine_out_of_memory_is_seen_as_such(real_docker: RealWorld) -
 
     async with asyncio.timeout(20):
         code = (await asyncio.to_thread(real_docker.api.wait, container_id))["StatusCode"]
-    details = await real_docker.engine.inspect(container_id)
+    details = await real_docker.host.inspect(container_id)
 
     assert details is not None
     assert (code, details.oom_killed) == (137, True)
+
+
+async def test_a_paused_container_counts_as_running(real_docker: RealWorld) -> None:
+    """Docker refuses to remove it in other words."""
+    container_id = await running(real_docker)
+    real_docker.api.pause(container_id)
+
+    with pytest.raises(ContainerRuns, match="paused"):
+        await real_docker.host.remove(container_id)
 
 
 async def test_trap_stale_network_endpoint(real_docker: RealWorld) -> None:
@@ -142,7 +153,7 @@ async def test_trap_stale_network_endpoint(real_docker: RealWorld) -> None:
         real_docker.api.remove_network(name)
         new = real_docker.api.create_network(name, driver="bridge")["Id"]
 
-        await real_docker.engine.start(container_id)
+        await real_docker.host.start(container_id)
 
         answer = real_docker.api.inspect_container(container_id)
         assert answer["NetworkSettings"]["Networks"][name]["NetworkID"] == new
@@ -153,9 +164,9 @@ async def test_trap_stale_network_endpoint(real_docker: RealWorld) -> None:
 
 async def test_image_inspection_leaves_no_container(real_docker: RealWorld) -> None:
     """The container whose files are read is removed, whether the user was found or not."""
-    image = await real_docker.engine.image("galaxy/game:1.4.90-user-by-name")
+    image = await real_docker.host.image(ImageRef.parse("galaxy/game:1.4.90-user-by-name"))
     assert image is not None
-    await real_docker.engine.image_owner(image)
+    await real_docker.host.image_owner(image)
 
     kind = {"label": "com.galaxy.kind=image-inspection"}
     mine = [
@@ -174,10 +185,10 @@ async def test_long_output_is_bounded_and_made_safe(real_docker: RealWorld) -> N
     container_id = await running(real_docker, reference)
     await asyncio.to_thread(real_docker.api.wait, container_id)
 
-    everything = await real_docker.engine.logs(container_id, lines=100_000)
-    first = await real_docker.engine.logs(container_id, lines=20_002)
+    everything = await real_docker.host.logs(container_id, lines=100_000)
+    first = await real_docker.host.logs(container_id, lines=20_002)
 
     assert sum(len(line) + 1 for line in everything) <= 16 * 1024
     assert everything[-2:] == ("20000", "last\tline")
-    assert len(await real_docker.engine.logs(container_id, lines=5)) == 5
+    assert len(await real_docker.host.logs(container_id, lines=5)) == 5
     assert first[-1] == "last\tline"

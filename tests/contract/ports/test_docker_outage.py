@@ -1,4 +1,4 @@
-"""A Docker engine that is away or frozen."""
+"""A Docker that is away or frozen."""
 
 import asyncio
 import time
@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from rtmanager.adapters.docker.engine import DockerContainerEngine
+from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.ports.container_engine import (
+from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.ports.container_host import (
     ContainerStartFailed,
     DockerUnavailable,
 )
-from tests.contract.ports.docker_fixtures import created, inspected, running, spec_of
+from tests.contract.ports.docker_fixtures import created, exited, inspected, running, spec_of
 from tests.contract.ports.docker_worlds import GOOD, RealWorld
 from tests.services.proxy import Proxy
 
@@ -24,19 +25,19 @@ SLACK = 0.8
 
 @pytest.fixture
 def proxy(docker_host: str, tmp_path: Path) -> Iterator[Proxy]:
-    """Return a proxy before the Docker engine's socket."""
+    """Return a proxy before Docker's socket."""
     target = Path(docker_host.removeprefix("unix://"))
     with Proxy(target, listen_on=tmp_path / "docker.sock") as switch:
         yield switch
 
 
 @pytest.fixture
-def engine(real_docker: RealWorld, proxy: Proxy, tmp_path: Path) -> DockerContainerEngine:
-    """Return an engine behind the proxy, with a short deadline; nothing is connected yet."""
+def host(real_docker: RealWorld, proxy: Proxy, tmp_path: Path) -> DockerContainerHost:
+    """Return a host behind the proxy, with a short deadline; nothing is connected yet."""
     proxy.pass_on()
-    return real_docker.new_engine(
+    return real_docker.new_host(
         network=real_docker.network,
-        host=f"unix://{tmp_path}/docker.sock",
+        address=f"unix://{tmp_path}/docker.sock",
         timeout=DEADLINE,
         pull_stall=DEADLINE,
     )
@@ -50,75 +51,75 @@ async def _seconds_until_unavailable(call: Any) -> float:
     return time.monotonic() - began
 
 
-async def test_the_engine_may_be_away_at_first(
-    engine: DockerContainerEngine, proxy: Proxy, tmp_path: Path
+async def test_docker_may_be_away_at_first(
+    host: DockerContainerHost, proxy: Proxy, tmp_path: Path
 ) -> None:
     """Nothing is connected before the first call, and a later one works without a restart."""
     proxy.refuse()
     with pytest.raises(DockerUnavailable, match=f"{tmp_path}/docker.sock cannot be reached"):
-        await engine.ping()
+        await host.ping()
 
     proxy.pass_on()
 
-    await engine.ping()
+    await host.ping()
 
 
-async def test_a_refusing_engine_is_unavailable_at_once(
-    engine: DockerContainerEngine, proxy: Proxy
+async def test_a_refusing_docker_is_unavailable_at_once(
+    host: DockerContainerHost, proxy: Proxy
 ) -> None:
     """No deadline is waited for when nobody listens, and it works again afterwards."""
-    await engine.ping()
+    await host.ping()
     proxy.refuse()
 
-    assert await _seconds_until_unavailable(engine.list_containers()) < DEADLINE
+    assert await _seconds_until_unavailable(host.list_containers()) < DEADLINE
 
     proxy.pass_on()
-    assert await engine.network_exists()
+    assert await host.network_exists()
 
 
 async def test_a_connection_lost_in_the_middle_is_unavailable(
-    real_docker: RealWorld, engine: DockerContainerEngine, proxy: Proxy
+    real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
     """A lost reply does not say that nothing happened: here it did."""
     container_id = await created(real_docker)
-    await engine.ping()
+    await host.ping()
     proxy.lose_reply_to(b"/start")
 
     with pytest.raises(DockerUnavailable):
-        await engine.start(container_id)
+        await host.start(container_id)
 
     async with asyncio.timeout(10):
         found = await inspected(real_docker, container_id)
         while not found.is_running:
-            await asyncio.sleep(0.05)  # the real engine tells nobody
+            await asyncio.sleep(0.05)  # the real Docker tells nobody
             found = await inspected(real_docker, container_id)
 
 
 async def test_every_call_has_a_deadline(
-    real_docker: RealWorld, engine: DockerContainerEngine, proxy: Proxy
+    real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """A frozen engine is unavailable when the deadline passes, whatever was asked."""
+    """A frozen Docker is unavailable when the deadline passes, whatever was asked."""
     spec = await spec_of(real_docker)
-    image = await real_docker.engine.image("galaxy/game:1.4.90-user-by-name")
+    image = await real_docker.host.image(ImageRef.parse("galaxy/game:1.4.90-user-by-name"))
     assert image is not None
     gone = ContainerId("0" * 64)
-    await engine.ping()
+    await host.ping()
     proxy.hang()
     calls = (
-        engine.ping(),
-        engine.network_exists(),
-        engine.list_containers(),
-        engine.containers_of("g"),
-        engine.named("n"),
-        engine.inspect(gone),
-        engine.logs(gone, lines=5),
-        engine.image(GOOD),
-        engine.image_owner(image),
-        engine.pull("127.0.0.1:9/a/b:1", progress=lambda _: None),
-        engine.create(spec),
-        engine.start(gone),
-        engine.rename(gone, "n"),
-        engine.remove(gone),
+        host.ping(),
+        host.network_exists(),
+        host.list_containers(),
+        host.containers_of("g"),
+        host.named("n"),
+        host.inspect(gone),
+        host.logs(gone, lines=5),
+        host.image(ImageRef.parse(GOOD)),
+        host.image_owner(image),
+        host.pull(ImageRef.parse("127.0.0.1:9/a/b:1"), progress=lambda _: None),
+        host.create(spec),
+        host.start(gone),
+        host.rename(gone, "n"),
+        host.remove(gone),
     )
 
     waited = await asyncio.gather(*(_seconds_until_unavailable(call) for call in calls))
@@ -127,84 +128,101 @@ async def test_every_call_has_a_deadline(
 
 
 async def test_trap_stop_hangs_for_ever(
-    real_docker: RealWorld, engine: DockerContainerEngine, proxy: Proxy
+    real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
     """A stop that is never answered ends with its grace period and one deadline."""
     container_id = await running(real_docker)
-    await engine.ping()
+    await host.ping()
     proxy.hang()
 
-    waited = await _seconds_until_unavailable(engine.stop(container_id, grace=1))
+    waited = await _seconds_until_unavailable(host.stop(container_id, grace=1))
 
     assert waited + 0.05 >= 1 + DEADLINE
     assert waited < 1 + DEADLINE + SLACK
 
 
+async def test_a_stop_goes_on_when_its_connection_is_lost(
+    real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
+) -> None:
+    """A manager that dies leaves a stop under way, which ends the engine all the same."""
+    container_id = await running(real_docker, "galaxy/game:1.4.90-ignores-sigterm")
+    await host.ping()
+    stop = asyncio.create_task(host.stop(container_id, grace=2))
+    await asyncio.sleep(0.4)  # the real Docker does not tell when it has a request
+
+    proxy.cut()
+
+    with pytest.raises(DockerUnavailable):
+        await stop
+    assert (await inspected(real_docker, container_id)).is_running
+    assert (await exited(real_docker, container_id)).exit_code == 137
+
+
 async def test_stops_that_hang_hold_no_other_call_up(
-    real_docker: RealWorld, engine: DockerContainerEngine
+    real_docker: RealWorld, host: DockerContainerHost
 ) -> None:
     """Forty engines that do not mind the signal leave reads and starts alone."""
     deaf = await running(real_docker, "galaxy/game:1.4.90-ignores-sigterm")
     other = await created(real_docker)
-    stops = [asyncio.create_task(engine.stop(deaf, grace=5)) for _ in range(40)]
+    stops = [asyncio.create_task(host.stop(deaf, grace=5)) for _ in range(40)]
 
     async with asyncio.timeout(4):
         await asyncio.sleep(0)
-        assert await engine.inspect(deaf)
-        await real_docker.engine.start(other)
+        assert await host.inspect(deaf)
+        await real_docker.host.start(other)
 
     assert not any(task.done() for task in stops)
     await asyncio.gather(*stops)
 
 
 async def test_the_deadline_holds_when_every_thread_is_stuck(
-    engine: DockerContainerEngine, proxy: Proxy
+    host: DockerContainerHost, proxy: Proxy
 ) -> None:
     """More callers than threads all hear within the deadline, and nothing is left behind."""
-    await engine.ping()
+    await host.ping()
     proxy.hang()
 
     waited = await asyncio.gather(
-        *(_seconds_until_unavailable(engine.network_exists()) for _ in range(60))
+        *(_seconds_until_unavailable(host.network_exists()) for _ in range(60))
     )
 
     assert max(waited) < DEADLINE + SLACK
     proxy.pass_on()
-    assert await engine.network_exists()
+    assert await host.network_exists()
 
 
-async def test_a_frozen_engine_does_not_hold_the_start_queue(
-    engine: DockerContainerEngine, proxy: Proxy
+async def test_a_frozen_docker_does_not_hold_the_start_queue(
+    host: DockerContainerHost, proxy: Proxy
 ) -> None:
     """A long queue of starts fails together, not one deadline after the other."""
-    await engine.ping()
+    await host.ping()
     proxy.hang()
     gone = ContainerId("0" * 64)
 
     waited = await asyncio.gather(
-        *(_seconds_until_unavailable(engine.start(gone)) for _ in range(30))
+        *(_seconds_until_unavailable(host.start(gone)) for _ in range(30))
     )
 
     assert max(waited) < 2 * DEADLINE + SLACK
 
 
 async def test_what_nobody_waits_for_any_more_is_not_begun(
-    real_docker: RealWorld, engine: DockerContainerEngine, proxy: Proxy
+    real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """Calls that were queued behind a frozen engine do not come to life after their deadline."""
+    """Calls that were queued behind a frozen Docker do not come to life after their deadline."""
     spec = await spec_of(real_docker)
     proxy.hang()  # not even the API version is agreed on
-    waited = [_seconds_until_unavailable(engine.create(spec)) for _ in range(20)]
+    waited = [_seconds_until_unavailable(host.create(spec)) for _ in range(20)]
     await asyncio.gather(*waited)
 
     proxy.pass_on()
-    await engine.ping()
+    await host.ping()
 
-    assert await engine.named(spec.name) is None
+    assert await host.named(spec.name) is None
 
 
-async def test_a_failing_start_tells_the_engine_s_words(real_docker: RealWorld) -> None:
-    """What the engine refuses to start is a failed start, not an unavailable engine."""
+async def test_a_failing_start_tells_docker_s_words(real_docker: RealWorld) -> None:
+    """What Docker refuses to start is a failed start, not an unavailable Docker."""
     answer = real_docker.api.create_container(
         GOOD,
         ["/no/such/program"],
@@ -212,4 +230,4 @@ async def test_a_failing_start_tells_the_engine_s_words(real_docker: RealWorld) 
     )
 
     with pytest.raises(ContainerStartFailed, match="no such file or directory"):
-        await real_docker.engine.start(ContainerId(answer["Id"]))
+        await real_docker.host.start(ContainerId(answer["Id"]))

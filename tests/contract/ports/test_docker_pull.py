@@ -1,4 +1,4 @@
-"""Pulling with a real Docker engine, from real registries and from one that misbehaves."""
+"""Pulling with a real Docker, from real registries and from one that misbehaves."""
 
 import asyncio
 import base64
@@ -13,14 +13,17 @@ from typing import ClassVar, Self
 
 import pytest
 
+from rtmanager.adapters.docker.client import Bulkhead, DockerClient
+from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.domain.container import EngineImage
-from rtmanager.domain.ports.container_engine import ImagePullFailed
+from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.ports.container_host import ImagePullFailed
 from tests.contract.ports.docker_worlds import RealWorld
 from tests.services.registry import SecuredRegistry
 
 
 async def _pull(world: RealWorld, reference: str) -> EngineImage:
-    return await world.engine.pull(reference, progress=lambda _: None)
+    return await world.host.pull(ImageRef.parse(reference), progress=lambda _: None)
 
 
 def _config(path: Path, registry: SecuredRegistry, password: str) -> str:
@@ -41,12 +44,12 @@ async def test_pull_without_credentials_fails(
 ) -> None:
     """The registry's refusal is the error's text."""
     (tmp_path / "config.json").write_text("{}")
-    engine = real_docker.new_engine(
+    host = real_docker.new_host(
         network=real_docker.network, docker_config_file=str(tmp_path / "config.json")
     )
 
     with pytest.raises(ImagePullFailed, match="no basic auth credentials"):
-        await engine.pull(private_reference, progress=lambda _: None)
+        await host.pull(ImageRef.parse(private_reference), progress=lambda _: None)
 
 
 async def test_credentials_are_read_again_when_the_file_changes(
@@ -58,13 +61,13 @@ async def test_credentials_are_read_again_when_the_file_changes(
     """A wrong password fails and the right one, written later, works without a restart."""
     path = tmp_path / "config.json"
     file = _config(path, secured_registry, "wrong")
-    engine = real_docker.new_engine(network=real_docker.network, docker_config_file=file)
+    host = real_docker.new_host(network=real_docker.network, docker_config_file=file)
     with pytest.raises(ImagePullFailed, match="unauthorized"):
-        await engine.pull(private_reference, progress=lambda _: None)
+        await host.pull(ImageRef.parse(private_reference), progress=lambda _: None)
 
     _config(path, secured_registry, secured_registry.password)
 
-    assert (await engine.pull(private_reference, progress=lambda _: None)).id
+    assert (await host.pull(ImageRef.parse(private_reference), progress=lambda _: None)).id
 
 
 @pytest.mark.parametrize("content", [None, "no json", '{"auths": {"host": {"auth": "!"}}}', "[1]"])
@@ -75,10 +78,12 @@ async def test_an_unreadable_credentials_file_is_named_and_not_quoted(
     path = tmp_path / "credentials.json"
     if content is not None:
         path.write_text(content)
-    engine = real_docker.new_engine(network=real_docker.network, docker_config_file=str(path))
+    host = real_docker.new_host(network=real_docker.network, docker_config_file=str(path))
 
     with pytest.raises(ImagePullFailed) as caught:
-        await engine.pull(f"{real_docker.registry}/galaxy/none:1", progress=lambda _: None)
+        await host.pull(
+            ImageRef.parse(f"{real_docker.registry}/galaxy/none:1"), progress=lambda _: None
+        )
 
     assert str(path) in caught.value.message
     assert caught.value.__cause__ is None
@@ -92,23 +97,23 @@ async def test_trap_pull_error_inside_200(real_docker: RealWorld, session_dir: P
     name = reference.split("/", 1)[1].rpartition(":")[0]
     repository = session_dir / "registry/images/docker/registry/v2/repositories" / name
     shutil.rmtree(repository / "_layers")
-    # The engine's answer is a good one: the SDK raises nothing and finds the older image.
+    # Docker's answer is a good one: the SDK raises nothing and finds the older image.
     stream = list(real_docker.api.pull(reference, stream=True, decode=True))
     assert "errorDetail" in stream[-1]
 
     with pytest.raises(ImagePullFailed):
         await _pull(real_docker, reference)
 
-    assert await real_docker.engine.image(reference) is not None
+    assert await real_docker.host.image(ImageRef.parse(reference)) is not None
 
 
 async def test_concurrent_pulls_share_one(real_docker: RealWorld) -> None:
-    """However a reference is spelled, the engine is asked once, and all hear of the progress."""
+    """However a reference is spelled, Docker is asked once, and all hear of the progress."""
     with _FakeRegistry() as registry:
-        engine = real_docker.new_engine(network=real_docker.network, pull_stall=2.0)
+        host = real_docker.new_host(network=real_docker.network, pull_stall=2.0)
         spellings = (f"{registry.host}/galaxy/game", f"{registry.host}/galaxy/game:latest")
         results = await asyncio.gather(
-            *(engine.pull(one, progress=lambda _: None) for one in spellings * 3),
+            *(host.pull(ImageRef.parse(one), progress=lambda _: None) for one in spellings * 3),
             return_exceptions=True,
         )
 
@@ -131,34 +136,58 @@ async def test_a_caller_who_leaves_does_not_end_the_pull_of_others(real_docker: 
 async def test_trap_pull_stalls(real_docker: RealWorld) -> None:
     """A pull that makes no progress is given up at the stall limit, and a later one can work."""
     with _FakeRegistry() as registry:
-        engine = real_docker.new_engine(network=real_docker.network, pull_stall=1.5)
+        host = real_docker.new_host(network=real_docker.network, pull_stall=1.5)
         began = time.monotonic()
 
         with pytest.raises(ImagePullFailed, match=r"no progress for 1\.5 s"):
-            await engine.pull(f"{registry.host}/galaxy/game:1.0.0", progress=lambda _: None)
+            await host.pull(
+                ImageRef.parse(f"{registry.host}/galaxy/game:1.0.0"), progress=lambda _: None
+            )
 
         assert time.monotonic() - began < 5.0
     reference = real_docker.publish()
-    assert (await engine.pull(reference, progress=lambda _: None)).id
+    assert (await host.pull(ImageRef.parse(reference), progress=lambda _: None)).id
 
 
 async def test_a_stalled_pull_holds_nothing_else_up(real_docker: RealWorld) -> None:
     """While pulls hang, lists and other pulls go on."""
     reference = real_docker.publish()
     with _FakeRegistry() as registry:
-        engine = real_docker.new_engine(network=real_docker.network, pull_stall=4.0)
+        host = real_docker.new_host(network=real_docker.network, pull_stall=4.0)
         stuck = [
             asyncio.create_task(
-                engine.pull(f"{registry.host}/galaxy/game:1.0.{n}", progress=lambda _: None)
+                host.pull(
+                    ImageRef.parse(f"{registry.host}/galaxy/game:1.0.{n}"), progress=lambda _: None
+                )
             )
             for n in range(3)
         ]
         async with asyncio.timeout(3):
-            await engine.list_containers()
-            await engine.pull(reference, progress=lambda _: None)
+            await host.list_containers()
+            await host.pull(ImageRef.parse(reference), progress=lambda _: None)
 
         assert not any(task.done() for task in stuck)
         await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_a_pull_waits_for_a_thread_up_to_the_stall_limit(real_docker: RealWorld) -> None:
+    """Pulls that go on and on make others fail in time, not wait for ever."""
+    client = DockerClient(real_docker.address, pull_stall=0.5)
+    over = Event()
+    under_way = [
+        asyncio.create_task(client.pull(lambda _: over.wait(20)))
+        for _ in range(Bulkhead.PULL.value)
+    ]
+    host = DockerContainerHost(client, network=real_docker.network, start_concurrency=1)
+    began = time.monotonic()
+
+    with pytest.raises(ImagePullFailed, match="too many pulls are under way"):
+        await host.pull(ImageRef.parse("127.0.0.1:9/galaxy/game:1"), progress=lambda _: None)
+
+    assert time.monotonic() - began < 3.0
+    over.set()
+    await asyncio.gather(*under_way)
+    await host.aclose()
 
 
 class _FakeRegistry:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from rtmanager.adapters.docker.container_views import listed, parse_time
+from rtmanager.adapters.docker.container_views import inspected, listed, parse_time
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,52 @@ def test_the_own_name_is_told_from_links(names: list[str] | None, name: str) -> 
     }
 
     assert listed(entry, "galaxy-net").name == name
+
+
+BIND = {"Type": "bind", "Source": "/games/a", "Destination": "/state"}
+OTHER = {"Type": "bind", "Source": "/etc/localtime", "Destination": "/etc/localtime"}
+VOLUME = {"Type": "volume", "Source": "/var/lib/docker/volumes/v/_data", "Destination": "/state"}
+
+
+@pytest.mark.parametrize(
+    ("mounts", "environment", "path"),
+    [
+        ([OTHER, BIND], ["PATH=/bin", "STORAGE_PATH=/state"], "/games/a"),
+        ([OTHER, BIND], ["STORAGE_PATH=/state/"], "/games/a"),
+        ([OTHER, BIND], ["PATH=/bin"], None),
+        ([OTHER, BIND], ["STORAGE_PATH=/elsewhere"], None),
+        ([BIND], [], "/games/a"),
+        ([BIND], None, "/games/a"),
+        ([VOLUME], ["STORAGE_PATH=/state"], None),
+        ([], ["STORAGE_PATH=/state"], None),
+        (None, ["STORAGE_PATH=/state"], None),
+    ],
+)
+def test_the_state_is_where_the_engine_was_told_to_keep_it(
+    mounts: list[dict[str, str]] | None, environment: list[str] | None, path: str | None
+) -> None:
+    """Or in the only directory that it has from the host."""
+    assert inspected(_answer(mounts, environment), "galaxy-net").state_path == path
+
+
+def _answer(mounts: list[dict[str, str]] | None, environment: list[str] | None) -> dict[str, Any]:
+    zero = "0001-01-01T00:00:00Z"
+    return {
+        "Id": "1",
+        "Name": "/a",
+        "Image": "sha256:1",
+        "Created": "2026-01-02T03:04:05Z",
+        "RestartCount": 0,
+        "Config": {"Labels": None, "Env": environment},
+        "State": {
+            "Status": "created",
+            "Running": False,
+            "ExitCode": 0,
+            "OOMKilled": False,
+            "Error": "",
+            "StartedAt": zero,
+            "FinishedAt": zero,
+        },
+        "Mounts": mounts,
+        "NetworkSettings": {"Networks": {}},
+    }

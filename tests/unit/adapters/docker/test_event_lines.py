@@ -5,8 +5,8 @@ import pytest
 
 from rtmanager.adapters.docker.container_views import event
 from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
-from rtmanager.domain.ports.container_engine import DockerUnavailable
 from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_host import DockerUnavailable
 
 
 def line(**changes: Any) -> bytes:

@@ -1,7 +1,7 @@
 import pytest
 
 from rtmanager.adapters.docker import pull_progress
-from rtmanager.domain.ports.container_engine import ImagePullFailed
+from rtmanager.domain.ports.container_host import ImagePullFailed
 
 DONE = {"status": "Status: Downloaded newer image for a:1"}
 

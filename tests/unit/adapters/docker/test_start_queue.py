@@ -1,10 +1,9 @@
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from rtmanager.adapters.docker.start_queue import StartQueue
-from rtmanager.domain.ports.container_engine import ContainerStartFailed, DockerUnavailable
+from rtmanager.domain.ports.container_host import ContainerStartFailed, DockerUnavailable
 
 
 class Starts:
@@ -23,14 +22,12 @@ class Starts:
 
     def start(self, number: int) -> "asyncio.Task[None]":
         """Ask for a start."""
-        return asyncio.create_task(self.queue.run(self._begin(number)))
+        return asyncio.create_task(self._begin(number))
 
-    def _begin(self, number: int) -> Callable[[], Awaitable[None]]:
-        async def begin() -> None:
+    async def _begin(self, number: int) -> None:
+        async with self.queue.turn():
             self.running[number] = asyncio.get_running_loop().create_future()
             await self.running[number]
-
-        return begin
 
 
 async def _settle() -> None:

@@ -1,4 +1,4 @@
-"""What the container engine port promises of images, double and real."""
+"""What the container host port promises of images, double and real."""
 
 import asyncio
 
@@ -11,7 +11,8 @@ from rtmanager.domain.container import (
     OWNER_LABEL,
     ContainerId,
 )
-from rtmanager.domain.ports.container_engine import (
+from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.ports.container_host import (
     ImagePullFailed,
     StartConfigInvalid,
 )
@@ -33,24 +34,24 @@ OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 
 async def test_an_image_is_found_by_reference_and_by_id(docker_world: DockerWorld) -> None:
     """Both lead to the same image."""
-    by_reference = await docker_world.engine.image(GOOD)
+    by_reference = await docker_world.host.image(ImageRef.parse(GOOD))
     assert by_reference is not None
 
-    assert await docker_world.engine.image(by_reference.id) == by_reference
+    assert await docker_world.host.image(by_reference.id) == by_reference
 
 
 async def test_an_image_is_found_by_any_spelling(docker_world: DockerWorld) -> None:
     """Docker's default host may be written or not."""
-    plain = await docker_world.engine.image(GOOD)
+    plain = await docker_world.host.image(ImageRef.parse(GOOD))
 
     assert plain is not None
-    assert await docker_world.engine.image(f"docker.io/{GOOD}") == plain
+    assert await docker_world.host.image(ImageRef.parse(f"docker.io/{GOOD}")) == plain
 
 
 async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> None:
     """Limits and the state directory's owner are read from the image."""
-    limited = await docker_world.engine.image(LIMITED)
-    user = await docker_world.engine.image(BY_NAME)
+    limited = await docker_world.host.image(ImageRef.parse(LIMITED))
+    user = await docker_world.host.image(ImageRef.parse(BY_NAME))
 
     assert limited is not None
     assert user is not None
@@ -60,8 +61,8 @@ async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> 
 
 async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:
     """An image that is not on the host is an answer, not an error."""
-    assert await docker_world.engine.image("galaxy/game:0.0.0-missing") is None
-    assert await docker_world.engine.image(missing_image()) is None
+    assert await docker_world.host.image(ImageRef.parse("galaxy/game:0.0.0-missing")) is None
+    assert await docker_world.host.image(missing_image()) is None
 
 
 @pytest.mark.parametrize(
@@ -71,30 +72,30 @@ async def test_the_owner_is_the_image_user(
     docker_world: DockerWorld, reference: str, owner: tuple[int, int]
 ) -> None:
     """Root by default, numbers as they are, names by the image's own files."""
-    image = await docker_world.engine.image(reference)
+    image = await docker_world.host.image(ImageRef.parse(reference))
 
     assert image is not None
-    assert await docker_world.engine.image_owner(image) == owner
+    assert await docker_world.host.image_owner(image) == owner
 
 
 async def test_an_unknown_user_is_a_configuration_fault(docker_world: DockerWorld) -> None:
     """An image that names a user it does not have cannot be started."""
-    image = await docker_world.engine.image(NO_SUCH_USER)
+    image = await docker_world.host.image(ImageRef.parse(NO_SUCH_USER))
     assert image is not None
 
     with pytest.raises(StartConfigInvalid, match="nobody-knows"):
-        await docker_world.engine.image_owner(image)
+        await docker_world.host.image_owner(image)
 
 
 async def test_pull_brings_the_image_to_the_host(docker_world: DockerWorld) -> None:
     """What was pulled can be looked up by its reference."""
     reference = docker_world.publish()
-    assert await docker_world.engine.image(reference) is None
+    assert await docker_world.host.image(ImageRef.parse(reference)) is None
     lines: list[str] = []
 
-    pulled = await docker_world.engine.pull(reference, progress=lines.append)
+    pulled = await docker_world.host.pull(ImageRef.parse(reference), progress=lines.append)
 
-    assert await docker_world.engine.image(reference) == pulled
+    assert await docker_world.host.image(ImageRef.parse(reference)) == pulled
     assert lines
     assert reference in lines[0]
 
@@ -104,7 +105,10 @@ async def test_concurrent_pulls_of_one_reference_all_succeed(docker_world: Docke
     reference = docker_world.publish()
 
     pulled = await asyncio.gather(
-        *(docker_world.engine.pull(reference, progress=lambda _: None) for _ in range(5))
+        *(
+            docker_world.host.pull(ImageRef.parse(reference), progress=lambda _: None)
+            for _ in range(5)
+        )
     )
 
     assert len({image.id for image in pulled}) == 1
@@ -115,10 +119,12 @@ async def test_pull_of_a_missing_tag_fails(docker_world: DockerWorld) -> None:
     reference = docker_world.publish().replace(":1.0.0", ":9.9.9")
 
     with pytest.raises(ImagePullFailed, match="manifest unknown"):
-        await docker_world.engine.pull(reference, progress=lambda _: None)
+        await docker_world.host.pull(ImageRef.parse(reference), progress=lambda _: None)
 
 
 async def test_pull_from_a_registry_that_is_down_fails(docker_world: DockerWorld) -> None:
-    """A registry that refuses connections is a failed pull, not an unavailable engine."""
+    """A registry that refuses connections is a failed pull, not an unavailable Docker."""
     with pytest.raises(ImagePullFailed, match="connection refused"):
-        await docker_world.engine.pull(docker_world.registry_fails(), progress=lambda _: None)
+        await docker_world.host.pull(
+            ImageRef.parse(docker_world.registry_fails()), progress=lambda _: None
+        )

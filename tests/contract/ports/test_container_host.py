@@ -1,4 +1,4 @@
-"""What the container engine port promises of changing containers, double and real."""
+"""What the container host port promises of changing containers, double and real."""
 
 import asyncio
 
@@ -13,9 +13,10 @@ from rtmanager.domain.container import (
     ContainerStatus,
     ResourceLimits,
 )
-from rtmanager.domain.ports.container_engine import (
+from rtmanager.domain.ports.container_host import (
     ContainerGone,
     ContainerNameInUse,
+    ContainerRuns,
     ContainerStartFailed,
     StartConfigInvalid,
 )
@@ -42,10 +43,10 @@ OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 async def test_create_refuses_a_name_of_ours(docker_world: DockerWorld) -> None:
     """One game has one container of its name."""
     spec = await spec_of(docker_world)
-    await docker_world.engine.create(spec)
+    await docker_world.host.create(spec)
 
     with pytest.raises(ContainerNameInUse, match="already in use"):
-        await docker_world.engine.create(spec)
+        await docker_world.host.create(spec)
 
 
 async def test_trap_dead_container_blocks_name(docker_world: DockerWorld) -> None:
@@ -53,16 +54,16 @@ async def test_trap_dead_container_blocks_name(docker_world: DockerWorld) -> Non
     spec = await spec_of(docker_world)
     stranger = docker_world.add_foreign(spec.name, {}, docker_world.network)
     with pytest.raises(ContainerNameInUse):
-        await docker_world.engine.create(spec)
-    holder = await docker_world.engine.named(spec.name)
+        await docker_world.host.create(spec)
+    holder = await docker_world.host.named(spec.name)
     assert holder is not None
-    assert (holder.id, holder.is_ours) == (stranger, False)
+    assert (holder.id, holder.has_our_labels) == (stranger, False)
 
     docker_world.vanish(ContainerId(stranger))
-    leftover = await docker_world.engine.create(spec)
-    await docker_world.engine.remove(leftover)
+    leftover = await docker_world.host.create(spec)
+    await docker_world.host.remove(leftover)
 
-    assert await docker_world.engine.create(spec) != leftover
+    assert await docker_world.host.create(spec) != leftover
 
 
 async def test_create_refuses_a_missing_image(docker_world: DockerWorld) -> None:
@@ -70,15 +71,15 @@ async def test_create_refuses_a_missing_image(docker_world: DockerWorld) -> None
     spec = await spec_of(docker_world, image=missing_image())
 
     with pytest.raises(StartConfigInvalid, match="No such image"):
-        await docker_world.engine.create(spec)
+        await docker_world.host.create(spec)
 
 
 async def test_create_refuses_a_missing_state_directory(docker_world: DockerWorld) -> None:
-    """The directory is never made by the engine, as root, behind our back."""
+    """The directory is never made by Docker, as root, behind our back."""
     spec = await spec_of(docker_world, state_path=f"{docker_world.state_path}/missing")
 
     with pytest.raises(StartConfigInvalid, match="bind source path does not exist"):
-        await docker_world.engine.create(spec)
+        await docker_world.host.create(spec)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ async def test_start_of_a_running_container_is_a_no_op(docker_world: DockerWorld
     container_id = await running(docker_world)
     before = await inspected(docker_world, container_id)
 
-    await docker_world.engine.start(container_id)
+    await docker_world.host.start(container_id)
 
     assert await inspected(docker_world, container_id) == before
 
@@ -109,31 +110,31 @@ async def test_start_of_a_running_container_is_a_no_op(docker_world: DockerWorld
 async def test_a_stopped_container_starts_again(docker_world: DockerWorld) -> None:
     """The same container runs again, its old end forgotten."""
     container_id = await running(docker_world)
-    await docker_world.engine.stop(container_id, grace=5)
+    await docker_world.host.stop(container_id, grace=5)
 
-    await docker_world.engine.start(container_id)
+    await docker_world.host.start(container_id)
 
     found = await inspected(docker_world, container_id)
     assert (found.is_running, found.exit_code, found.finished_at) == (True, 0, None)
 
 
 async def test_start_without_the_network_fails(docker_world: DockerWorld) -> None:
-    """A missing network is a failed start with the engine's words, and the container stays."""
+    """A missing network is a failed start with Docker's words, and the container stays."""
     missing = f"missing-{new_game_id()}"
     container_id = await created(docker_world, network=missing)
 
     with pytest.raises(ContainerStartFailed, match=f"network {missing} not found"):
-        await docker_world.engine.start(container_id)
+        await docker_world.host.start(container_id)
 
     assert (await inspected(docker_world, container_id)).status is ContainerStatus.CREATED
-    await docker_world.engine.remove(container_id)
+    await docker_world.host.remove(container_id)
 
 
 async def test_stop_ends_the_engine(docker_world: DockerWorld) -> None:
     """An engine that minds the signal ends by it."""
     container_id = await running(docker_world)
 
-    await docker_world.engine.stop(container_id, grace=10)
+    await docker_world.host.stop(container_id, grace=10)
 
     found = await inspected(docker_world, container_id)
     assert (found.status, found.exit_code) == (ContainerStatus.EXITED, 143)
@@ -143,9 +144,37 @@ async def test_stop_kills_an_engine_that_does_not_listen(docker_world: DockerWor
     """After the timeout comes the kill."""
     container_id = await running(docker_world, DEAF)
 
-    await docker_world.engine.stop(container_id, grace=1)
+    await docker_world.host.stop(container_id, grace=1)
 
     assert (await inspected(docker_world, container_id)).exit_code == 137
+
+
+async def test_a_stop_outlives_its_caller(docker_world: DockerWorld) -> None:
+    """The engine runs for its grace, and is stopped then although nobody waits for it."""
+    container_id = await running(docker_world, DEAF)
+    caller = await docker_world.send(docker_world.host.stop(container_id, grace=2))
+
+    caller.cancel()
+    await asyncio.wait([caller])
+
+    assert (await inspected(docker_world, container_id)).is_running
+    await docker_world.pass_time(3)
+    assert (await inspected(docker_world, container_id)).exit_code == 137
+
+
+async def test_stop_takes_a_name(docker_world: DockerWorld) -> None:
+    """A stop by a name that was given up meanwhile finds nothing."""
+    spec = await spec_of(docker_world)
+    container_id = await docker_world.host.create(spec)
+    parked = f"galaxy-parked-7-{new_game_id()}"
+    await docker_world.host.start(container_id)
+    await docker_world.host.rename(container_id, parked)
+
+    with pytest.raises(ContainerGone):
+        await docker_world.host.stop(spec.name, grace=5)
+    await docker_world.host.stop(parked, grace=5)
+
+    assert not (await inspected(docker_world, container_id)).is_running
 
 
 async def test_stop_of_what_does_not_run_is_a_no_op(docker_world: DockerWorld) -> None:
@@ -153,8 +182,8 @@ async def test_stop_of_what_does_not_run_is_a_no_op(docker_world: DockerWorld) -
     made, ended = await created(docker_world), await running(docker_world, EXITS)
     before = await exited(docker_world, ended)
 
-    await docker_world.engine.stop(made, grace=1)
-    await docker_world.engine.stop(ended, grace=1)
+    await docker_world.host.stop(made, grace=1)
+    await docker_world.host.stop(ended, grace=1)
 
     assert (await inspected(docker_world, made)).status is ContainerStatus.CREATED
     assert await inspected(docker_world, ended) == before
@@ -163,31 +192,31 @@ async def test_stop_of_what_does_not_run_is_a_no_op(docker_world: DockerWorld) -
 async def test_rename_moves_the_name(docker_world: DockerWorld) -> None:
     """The new name is taken and the old one is free."""
     spec = await spec_of(docker_world)
-    container_id = await docker_world.engine.create(spec)
+    container_id = await docker_world.host.create(spec)
 
-    await docker_world.engine.rename(container_id, f"{spec.name}.parked-7")
+    await docker_world.host.rename(container_id, f"{spec.name}.parked-7")
 
-    parked = await docker_world.engine.named(f"{spec.name}.parked-7")
+    parked = await docker_world.host.named(f"{spec.name}.parked-7")
     assert parked is not None
     assert parked.id == container_id
-    assert await docker_world.engine.named(spec.name) is None
+    assert await docker_world.host.named(spec.name) is None
 
 
 async def test_a_name_means_whichever_container_has_it_now(docker_world: DockerWorld) -> None:
     """Start and rename take a name too; once it is given up, a late call finds no container."""
     spec = await spec_of(docker_world)
-    container_id = await docker_world.engine.create(spec)
+    container_id = await docker_world.host.create(spec)
     parked = f"{spec.name}.parked-7"
-    await docker_world.engine.rename(spec.name, parked)
+    await docker_world.host.rename(spec.name, parked)
 
-    await docker_world.engine.start(parked)
-    await docker_world.engine.rename(parked, spec.name)
+    await docker_world.host.start(parked)
+    await docker_world.host.rename(parked, spec.name)
 
     with pytest.raises(ContainerGone):
-        await docker_world.engine.start(parked)
+        await docker_world.host.start(parked)
     with pytest.raises(ContainerGone):
-        await docker_world.engine.rename(parked, spec.name)
-    seen = await docker_world.engine.inspect(container_id)
+        await docker_world.host.rename(parked, spec.name)
+    seen = await docker_world.host.inspect(container_id)
     assert seen is not None
     assert (seen.name, seen.is_running) == (spec.name, True)
 
@@ -195,11 +224,11 @@ async def test_a_name_means_whichever_container_has_it_now(docker_world: DockerW
 async def test_rename_refuses_a_taken_name(docker_world: DockerWorld) -> None:
     """Nobody's name is taken away."""
     spec = await spec_of(docker_world)
-    await docker_world.engine.create(spec)
+    await docker_world.host.create(spec)
     other = await created(docker_world, OTHER)
 
     with pytest.raises(ContainerNameInUse):
-        await docker_world.engine.rename(other, spec.name)
+        await docker_world.host.rename(other, spec.name)
 
 
 async def test_changing_a_missing_container_says_that_it_is_gone(
@@ -207,33 +236,47 @@ async def test_changing_a_missing_container_says_that_it_is_gone(
 ) -> None:
     """Start, stop and rename tell a missing container from every other refusal."""
     with pytest.raises(ContainerGone):
-        await docker_world.engine.start(GONE)
+        await docker_world.host.start(GONE)
     with pytest.raises(ContainerGone):
-        await docker_world.engine.stop(GONE, grace=1)
+        await docker_world.host.stop(GONE, grace=1)
     with pytest.raises(ContainerGone):
-        await docker_world.engine.rename(GONE, new_game_id())
+        await docker_world.host.rename(GONE, new_game_id())
 
 
-async def test_remove_takes_a_running_container(docker_world: DockerWorld) -> None:
-    """Removal needs no stop."""
+async def test_trap_cleanup_kills_a_running_engine(docker_world: DockerWorld) -> None:
+    """A container that somebody started is refused, and runs on."""
     container_id = await running(docker_world)
 
-    await docker_world.engine.remove(container_id)
+    with pytest.raises(ContainerRuns, match="container"):
+        await docker_world.host.remove(container_id)
 
-    assert await docker_world.engine.inspect(container_id) is None
+    assert (await inspected(docker_world, container_id)).is_running
+
+
+async def test_remove_takes_a_container_that_does_not_run(docker_world: DockerWorld) -> None:
+    """One that was never started, and one that was stopped."""
+    made, ended = await created(docker_world), await running(docker_world)
+    await docker_world.host.stop(ended, grace=5)
+
+    for container_id in (made, ended):
+        await docker_world.host.remove(container_id)
+
+    assert await docker_world.host.inspect(made) is None
+    assert await docker_world.host.inspect(ended) is None
 
 
 async def test_remove_of_a_missing_container_is_a_no_op(docker_world: DockerWorld) -> None:
     """What is gone need not be removed."""
-    await docker_world.engine.remove(GONE)
+    await docker_world.host.remove(GONE)
 
 
 async def test_trap_name_still_in_use_after_rm(docker_world: DockerWorld) -> None:
     """After a removal, even one that two ask for at once, the name is free at once."""
     spec = await spec_of(docker_world)
-    container_id = await docker_world.engine.create(spec)
-    await docker_world.engine.start(container_id)
+    container_id = await docker_world.host.create(spec)
+    await docker_world.host.start(container_id)
+    await docker_world.host.stop(container_id, grace=5)
 
-    await asyncio.gather(*(docker_world.engine.remove(container_id) for _ in range(4)))
+    await asyncio.gather(*(docker_world.host.remove(container_id) for _ in range(4)))
 
-    assert await docker_world.engine.create(spec) != container_id
+    assert await docker_world.host.create(spec) != container_id

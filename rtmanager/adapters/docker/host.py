@@ -1,10 +1,11 @@
-"""The container engine port on a real Docker engine."""
+"""The container host port on a real Docker."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from rtmanager.adapters.docker import container_views, errors
-from rtmanager.adapters.docker.client import DockerClient, Lane
+from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.docker.container_config import create_arguments
 from rtmanager.adapters.docker.container_logs import read_tail
 from rtmanager.adapters.docker.credentials import RegistryCredentials
@@ -22,15 +23,16 @@ from rtmanager.domain.container import (
     ContainerSpec,
     EngineContainer,
     EngineImage,
+    ImageId,
 )
 from rtmanager.domain.image_ref import ImageRef
-from rtmanager.domain.ports.container_engine import ContainerGone, DockerUnavailable
+from rtmanager.domain.ports.container_host import ContainerGone, DockerUnavailable
 
-_OURS = (f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}")
+_LABELLED = (f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}")
 _REMOVAL_POLL_SECONDS = 0.1
 
 
-class DockerContainerEngine:
+class DockerContainerHost:
     """Engine containers on one Docker host and one network.
 
     Connects at the first call; `aclose()` ends it.
@@ -47,46 +49,39 @@ class DockerContainerEngine:
         self._client = client
         self._network = network
         self._starts = StartQueue(start_concurrency, self.ping)
-        self._pulls = ImagePulls(client, RegistryCredentials(docker_config_file))
+        credentials = RegistryCredentials(docker_config_file, limit=client.timeout)
+        self._pulls = ImagePulls(client, credentials)
         self._owners = ImageOwners(client)
 
     async def aclose(self) -> None:
-        """Close the connections to the engine."""
+        """Close the connections to Docker."""
         await self._client.aclose()
 
     async def ping(self) -> None:
-        """Raise DockerUnavailable when the engine does not answer."""
+        """Raise DockerUnavailable when Docker does not answer."""
         await self._client.call(lambda api: api.ping())
 
     async def network_exists(self) -> bool:
-        """Tell whether the configured network exists; the engine's filter takes parts of names."""
+        """Tell whether the configured network exists; Docker's filter takes parts of names."""
         found = await self._client.call(lambda api: api.networks(names=[self._network]))
         return any(network["Name"] == self._network for network in found)
 
     async def list_containers(self) -> Sequence[EngineContainer]:
-        """Return all containers of ours in any state."""
-        return await self._list(_OURS)
+        """Return all containers with the labels of any Runtime Manager, in any state."""
+        return await self._list(_LABELLED)
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
-        """Return all containers of ours that belong to one game."""
-        return await self._list((*_OURS, f"{GAME_ID_LABEL}={game_id}"))
+        """Return those of `list_containers` that belong to one game."""
+        return await self._list((*_LABELLED, f"{GAME_ID_LABEL}={game_id}"))
 
-    async def named(self, name: str) -> EngineContainer | None:
-        """Return the container with exactly this name; the engine would take part of an id too."""
-        try:
-            answer = await self._client.call(lambda api: api.inspect_container(name))
-        except ContainerGone:
-            return None
-        container = container_views.named(answer, self._network)
-        return container if container.name == name else None
+    async def named(self, name: str) -> ContainerDetails | None:
+        """Return the container with exactly this name; Docker would take part of an id too."""
+        container = await self._inspect(name)
+        return container if container is not None and container.name == name else None
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
         """Return one container's details."""
-        try:
-            answer = await self._client.call(lambda api: api.inspect_container(container_id))
-        except ContainerGone:
-            return None
-        return container_views.inspected(answer, self._network)
+        return await self._inspect(container_id)
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the container's last output lines, 16 KiB at most."""
@@ -95,17 +90,16 @@ class DockerContainerEngine:
         except ContainerGone:
             return ()
 
-    async def image(self, reference: str) -> EngineImage | None:
+    async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
         """Return the image with this reference or id from the host."""
-        is_id = reference.startswith("sha256:")
-        name = reference if is_id else lookup_name(ImageRef.parse(reference))
+        name = lookup_name(reference) if isinstance(reference, ImageRef) else reference
         try:
             answer = await self._client.call(lambda api: api.inspect_image(name))
         except errors.ImageGone:
             return None
         return container_views.image(answer)
 
-    async def pull(self, reference: str, *, progress: Callable[[str], None]) -> EngineImage:
+    async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Pull the image and return it."""
         return await self._pulls.pull(reference, progress)
 
@@ -117,37 +111,46 @@ class DockerContainerEngine:
         """Create a container, hardened, without starting it."""
         answer = await self._client.call(
             lambda api: api.create_container(**create_arguments(api, spec)),
-            lane=Lane.CHANGE,
+            bulkhead=Bulkhead.CHANGE,
             refused=errors.create_refused,
         )
         return ContainerId(answer["Id"])
 
+    @property
+    def starts_wait(self) -> bool:
+        """Tell whether a start would have to wait for its turn."""
+        return self._starts.is_full
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a place among the few starts at a time, and have it for the block."""
+        return self._starts.turn()
+
     async def start(self, container: str) -> None:
-        """Start the container when it is its turn."""
-        await self._starts.run(
-            lambda: self._client.call(
-                lambda api: api.start(container), lane=Lane.START, refused=errors.start_refused
-            )
+        """Start the container."""
+        await self._client.call(
+            lambda api: api.start(container),
+            bulkhead=Bulkhead.START,
+            refused=errors.start_refused,
         )
 
-    async def stop(self, container_id: ContainerId, *, grace: int) -> None:
+    async def stop(self, container: str, *, grace: int) -> None:
         """Stop the container, killing it after `grace` seconds."""
         await self._client.call(
-            lambda api: api.stop(container_id, timeout=grace),
-            lane=Lane.STOP,
+            lambda api: api.stop(container, timeout=grace),
+            bulkhead=Bulkhead.STOP,
             deadline=grace + self._client.timeout,
         )
 
     async def rename(self, container: str, name: str) -> None:
         """Rename the container."""
-        await self._client.call(lambda api: api.rename(container, name), lane=Lane.CHANGE)
+        await self._client.call(lambda api: api.rename(container, name), bulkhead=Bulkhead.CHANGE)
 
     async def remove(self, container_id: ContainerId) -> None:
-        """Remove the container and wait until it is gone, as long as one call may last."""
+        """Remove the container, unless it runs, and wait for that as long as one call may last."""
         try:
             await self._client.call(
-                lambda api: api.remove_container(container_id, force=True, v=True),
-                lane=Lane.CHANGE,
+                lambda api: api.remove_container(container_id, v=True),
+                bulkhead=Bulkhead.CHANGE,
             )
         except ContainerGone:
             return
@@ -163,13 +166,16 @@ class DockerContainerEngine:
                 f"{self._client.timeout:g} s"
             ) from error
 
+    async def _inspect(self, container: str) -> ContainerDetails | None:
+        try:
+            answer = await self._client.call(lambda api: api.inspect_container(container))
+        except ContainerGone:
+            return None
+        return container_views.inspected(answer, self._network)
+
     async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
         """List by labels, in one call that inspects nothing."""
         found = await self._client.call(
             lambda api: api.containers(all=True, filters={"label": list(labels)})
         )
-        return [
-            container_views.listed(entry, self._network)
-            for entry in found
-            if container_views.network_of(entry) == self._network
-        ]
+        return [container_views.listed(entry, self._network) for entry in found]

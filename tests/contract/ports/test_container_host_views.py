@@ -1,9 +1,10 @@
-"""What the container engine port promises of looking at containers, double and real."""
+"""What the container host port promises of looking at containers, double and real."""
 
 import pytest
 
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
+    INSTALLATION_LABEL,
     KIND,
     KIND_LABEL,
     OWNER,
@@ -31,42 +32,42 @@ GONE = ContainerId("0" * 64)
 OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 
 
-async def test_a_reachable_engine_answers_ping(docker_world: DockerWorld) -> None:
-    """Ping is silent when the engine answers."""
-    await docker_world.engine.ping()
+async def test_a_reachable_docker_answers_ping(docker_world: DockerWorld) -> None:
+    """Ping is silent when Docker answers."""
+    await docker_world.host.ping()
 
 
 async def test_the_configured_network_is_found(docker_world: DockerWorld) -> None:
     """A network that exists is reported so."""
-    assert await docker_world.engine.network_exists()
+    assert await docker_world.host.network_exists()
 
 
 async def test_a_missing_network_is_reported(docker_world: DockerWorld) -> None:
     """A part of an existing network's name is no network."""
-    engine = docker_world.new_engine(network=docker_world.network[:-1])
+    host = docker_world.new_host(network=docker_world.network[:-1])
 
-    assert not await engine.network_exists()
+    assert not await host.network_exists()
 
 
 async def test_list_shows_a_container_as_it_was_created(docker_world: DockerWorld) -> None:
     """The list carries id, name, state, labels and image of ours."""
     spec = await spec_of(docker_world)
-    container_id = await docker_world.engine.create(spec)
+    container_id = await docker_world.host.create(spec)
 
-    found = {one.id: one for one in await docker_world.engine.list_containers()}[container_id]
+    found = {one.id: one for one in await docker_world.host.list_containers()}[container_id]
 
     assert (found.name, found.status) == (spec.name, ContainerStatus.CREATED)
     assert spec.labels.items() <= found.labels.items()
-    assert (found.image_id, found.fence, found.is_ours) == (spec.image, 7, True)
+    assert (found.image_id, found.fence, found.has_our_labels) == (spec.image, 7, True)
 
 
 async def test_list_shows_the_address_of_what_runs(docker_world: DockerWorld) -> None:
     """One call tells where every engine answers; what does not run is nowhere."""
     made, runs = await created(docker_world), await running(docker_world)
     ended = await running(docker_world)
-    await docker_world.engine.stop(ended, grace=5)
+    await docker_world.host.stop(ended, grace=5)
 
-    listed = {one.id: one.address for one in await docker_world.engine.list_containers()}
+    listed = {one.id: one.address for one in await docker_world.host.list_containers()}
 
     assert listed[runs] == (await inspected(docker_world, runs)).address
     assert listed[runs]
@@ -76,9 +77,9 @@ async def test_list_shows_the_address_of_what_runs(docker_world: DockerWorld) ->
 async def test_an_address_on_another_network_is_none_of_ours(docker_world: DockerWorld) -> None:
     """An engine that cannot be reached over our network has no address."""
     spec = await spec_of(docker_world)
-    container_id = await docker_world.engine.create(spec)
-    await docker_world.engine.start(container_id)
-    elsewhere = docker_world.new_engine(network="galaxy-elsewhere")
+    container_id = await docker_world.host.create(spec)
+    await docker_world.host.start(container_id)
+    elsewhere = docker_world.new_host(network="galaxy-elsewhere")
 
     named = await elsewhere.named(spec.name)
     found = await elsewhere.inspect(container_id)
@@ -94,7 +95,7 @@ async def test_list_shows_every_state(docker_world: DockerWorld) -> None:
     ended = await running(docker_world, EXITS)
     await exited(docker_world, ended)
 
-    states = {one.id: one.status for one in await docker_world.engine.list_containers()}
+    states = {one.id: one.status for one in await docker_world.host.list_containers()}
 
     assert states[made] is ContainerStatus.CREATED
     assert states[runs] is ContainerStatus.RUNNING
@@ -110,16 +111,49 @@ async def test_a_container_without_our_labels_is_not_ours(
     """Both labels are needed."""
     other = docker_world.add_foreign(new_game_id(), labels, docker_world.network)
 
-    assert other not in {one.id for one in await docker_world.engine.list_containers()}
+    assert other not in {one.id for one in await docker_world.host.list_containers()}
 
 
-async def test_a_container_on_another_network_is_not_ours(docker_world: DockerWorld) -> None:
-    """Another manager with another network on the same host is left alone."""
+async def test_a_container_on_another_network_is_listed(docker_world: DockerWorld) -> None:
+    """With the network that it was created for: whose it is, others decide."""
     game_id = new_game_id()
     labels = {**OURS, GAME_ID_LABEL: game_id}
     docker_world.add_foreign(new_game_id(), labels, "bridge")
 
-    assert await docker_world.engine.containers_of(game_id) == []
+    (found,) = await docker_world.host.containers_of(game_id)
+
+    assert (found.network, found.address) == ("bridge", None)
+
+
+async def test_trap_two_installations_one_host(docker_world: DockerWorld) -> None:
+    """The stamp of another installation is shown, in the list and by an inspection alike."""
+    game_id = new_game_id()
+    labels = {**OURS, GAME_ID_LABEL: game_id, INSTALLATION_LABEL: "another"}
+    docker_world.add_foreign(new_game_id(), labels, docker_world.network)
+
+    (found,) = await docker_world.host.containers_of(game_id)
+
+    assert (found.installation, found.network) == ("another", docker_world.network)
+    seen = await inspected(docker_world, found.id)
+    assert (seen.installation, seen.network) == ("another", docker_world.network)
+
+
+async def test_inspect_shows_where_the_state_is(docker_world: DockerWorld) -> None:
+    """The host directory that is mounted as the engine's state; a stranger has none."""
+    ours = await inspected(docker_world, await created(docker_world))
+    stranger = docker_world.add_foreign(new_game_id(), {}, docker_world.network)
+
+    assert ours.state_path == docker_world.state_path
+    assert (await inspected(docker_world, ContainerId(stranger))).state_path is None
+
+
+async def test_named_shows_what_inspect_shows(docker_world: DockerWorld) -> None:
+    """One look by name is as good as one by id."""
+    spec = await spec_of(docker_world)
+    container_id = await docker_world.host.create(spec)
+    await docker_world.host.start(container_id)
+
+    assert await docker_world.host.named(spec.name) == await inspected(docker_world, container_id)
 
 
 async def test_containers_of_shows_one_game_only(docker_world: DockerWorld) -> None:
@@ -129,7 +163,7 @@ async def test_containers_of_shows_one_game_only(docker_world: DockerWorld) -> N
     second = await created(docker_world, game_id=game_id, name=f"{game_id}-second")
     await created(docker_world)
 
-    found = await docker_world.engine.containers_of(game_id)
+    found = await docker_world.host.containers_of(game_id)
 
     assert {one.id for one in found} == {first, second}
 
@@ -139,20 +173,20 @@ async def test_named_finds_a_stranger(docker_world: DockerWorld) -> None:
     name = new_game_id()
     stranger = docker_world.add_foreign(name, {}, docker_world.network)
 
-    found = await docker_world.engine.named(name)
+    found = await docker_world.host.named(name)
 
     assert found is not None
-    assert (found.id, found.is_ours) == (stranger, False)
+    assert (found.id, found.has_our_labels) == (stranger, False)
 
 
 async def test_named_takes_the_exact_name_only(docker_world: DockerWorld) -> None:
     """Neither a part of a name nor the id is the name."""
     spec = await spec_of(docker_world)
-    container_id = await docker_world.engine.create(spec)
+    container_id = await docker_world.host.create(spec)
 
-    assert await docker_world.engine.named(spec.name[:-1]) is None
-    assert await docker_world.engine.named(container_id) is None
-    assert await docker_world.engine.named(container_id[:12]) is None
+    assert await docker_world.host.named(spec.name[:-1]) is None
+    assert await docker_world.host.named(container_id) is None
+    assert await docker_world.host.named(container_id[:12]) is None
 
 
 async def test_inspect_shows_a_created_container(docker_world: DockerWorld) -> None:
@@ -185,7 +219,7 @@ async def test_inspect_shows_how_a_container_ended(docker_world: DockerWorld) ->
 
 async def test_inspect_of_a_missing_container_is_none(docker_world: DockerWorld) -> None:
     """A container that does not exist is an answer, not an error."""
-    assert await docker_world.engine.inspect(GONE) is None
+    assert await docker_world.host.inspect(GONE) is None
 
 
 async def test_a_vanished_container_is_none(docker_world: DockerWorld) -> None:
@@ -193,7 +227,7 @@ async def test_a_vanished_container_is_none(docker_world: DockerWorld) -> None:
     container_id = await running(docker_world)
     docker_world.vanish(container_id)
 
-    assert await docker_world.engine.inspect(container_id) is None
+    assert await docker_world.host.inspect(container_id) is None
 
 
 async def test_a_killed_container_has_exited(docker_world: DockerWorld) -> None:
@@ -210,7 +244,7 @@ async def test_an_address_goes_to_the_next_container(docker_world: DockerWorld) 
     """Docker recycles addresses, so nobody may store one."""
     first = await running(docker_world)
     address = (await inspected(docker_world, first)).address
-    await docker_world.engine.stop(first, grace=5)
+    await docker_world.host.stop(first, grace=5)
 
     assert (await inspected(docker_world, await running(docker_world))).address == address
 
@@ -227,7 +261,7 @@ async def test_logs_return_the_last_lines(docker_world: DockerWorld) -> None:
     container_id = await running(docker_world, EXITS)
     await exited(docker_world, container_id)
 
-    assert (await docker_world.engine.logs(container_id, lines=1))[-1] == EXITS_SAYING
+    assert (await docker_world.host.logs(container_id, lines=1))[-1] == EXITS_SAYING
 
 
 async def test_logs_of_no_lines_are_empty(docker_world: DockerWorld) -> None:
@@ -235,9 +269,9 @@ async def test_logs_of_no_lines_are_empty(docker_world: DockerWorld) -> None:
     container_id = await running(docker_world, EXITS)
     await exited(docker_world, container_id)
 
-    assert await docker_world.engine.logs(container_id, lines=0) == ()
+    assert await docker_world.host.logs(container_id, lines=0) == ()
 
 
 async def test_logs_of_a_missing_container_are_empty(docker_world: DockerWorld) -> None:
     """A container that is gone has nothing to say."""
-    assert await docker_world.engine.logs(GONE, lines=10) == ()
+    assert await docker_world.host.logs(GONE, lines=10) == ()

@@ -1,0 +1,144 @@
+"""Docker, as far as the domain needs it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from rtmanager.domain.container import (
+    ContainerDetails,
+    ContainerId,
+    ContainerSpec,
+    EngineContainer,
+    EngineImage,
+    ImageId,
+)
+from rtmanager.domain.errors import (
+    ContainerStartFailed,
+    DockerUnavailable,
+    ImagePullFailed,
+    RuntimeManagerError,
+    StartConfigInvalid,
+)
+from rtmanager.domain.image_ref import ImageRef
+
+__all__ = [
+    "ContainerGone",
+    "ContainerHost",
+    "ContainerNameInUse",
+    "ContainerRuns",
+    "ContainerStartFailed",
+    "DockerUnavailable",
+    "HostRefused",
+    "ImagePullFailed",
+    "StartConfigInvalid",
+]
+
+
+class HostRefused(RuntimeManagerError):
+    """Docker refused the call."""
+
+
+class ContainerGone(HostRefused):
+    """the container does not exist."""
+
+
+class ContainerNameInUse(HostRefused):
+    """the container name is in use."""
+
+
+class ContainerRuns(HostRefused):
+    """the container runs."""
+
+
+class ContainerHost(Protocol):
+    """A Docker host with engine containers.
+
+    Every call has a deadline and raises DockerUnavailable when Docker cannot be reached or did not
+    answer in time: the effect may then have happened, or may happen later. Any other refusal raises
+    HostRefused or one of its subclasses, with Docker's own words; even then the effect may have
+    happened, so look before deciding.
+
+    `container` is an id or a name; a name means whichever container has it at that moment.
+    """
+
+    async def ping(self) -> None:
+        """Raise DockerUnavailable when Docker does not answer."""
+
+    async def network_exists(self) -> bool:
+        """Tell whether the configured network exists."""
+
+    async def list_containers(self) -> Sequence[EngineContainer]:
+        """Return all containers with the labels of any Runtime Manager, in any state.
+
+        One call. The state that it shows may lag behind what `inspect` shows.
+        """
+
+    async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
+        """Return those of `list_containers` that belong to one game, with one call."""
+
+    async def named(self, name: str) -> ContainerDetails | None:
+        """Return the container with exactly this name, anybody's; None when there is none."""
+
+    async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
+        """Return one container's details; None when it does not exist."""
+
+    async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
+        """Return the container's last output lines, bounded; empty when it is gone."""
+
+    async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
+        """Return the image from the host by its reference or id; None when it is not there."""
+
+    async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
+        """Pull the image and return it; concurrent pulls of one reference share one.
+
+        Blocks as long as the pull makes progress. `progress` is told now and then, in one short
+        line. Raises ImagePullFailed when the registry or the pull stream says so, when nothing
+        moved within the stall limit, or when no thread was free for it within that limit.
+        """
+
+    async def image_owner(self, image: EngineImage) -> tuple[int, int]:
+        """Return the numeric user and group that the image's engine runs as.
+
+        Names are looked up in the image's own /etc/passwd and /etc/group. Raises
+        StartConfigInvalid when the image names a user that it does not have.
+        """
+
+    async def create(self, spec: ContainerSpec) -> ContainerId:
+        """Create a container, hardened as DESIGN section 8 says, without starting it.
+
+        Raises ContainerNameInUse when the name is taken, StartConfigInvalid when Docker does not
+        accept the configuration (limits, mounts, image).
+        """
+
+    @property
+    def starts_wait(self) -> bool:
+        """Tell whether a start would have to wait for its turn."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a place among the few starts at a time, and have it for the block.
+
+        Starts are bound by the host's processors, so they are queued here, in the order of their
+        arrival. Raises DockerUnavailable when Docker went away while others were before.
+        """
+
+    async def start(self, container: str) -> None:
+        """Start the container; no-op when it runs. To be called in one's turn.
+
+        Raises ContainerStartFailed when Docker could not start it, ContainerGone.
+        """
+
+    async def stop(self, container: str, *, grace: int) -> None:
+        """Stop the container, killing it after `grace` seconds; no-op when it is not running.
+
+        Blocks until it has stopped. Raises ContainerGone.
+        """
+
+    async def rename(self, container: str, name: str) -> None:
+        """Rename the container. Raises ContainerGone, ContainerNameInUse."""
+
+    async def remove(self, container_id: ContainerId) -> None:
+        """Remove the container, which must not run, and wait (bounded) until it is really gone.
+
+        No-op when it does not exist; a removal already in progress is waited for. Never by force:
+        raises ContainerRuns when somebody started it, and then it still runs.
+        """

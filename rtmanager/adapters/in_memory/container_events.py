@@ -1,4 +1,4 @@
-"""The events of an engine that lives in memory, with all that can go wrong on their way."""
+"""The events of a Docker that lives in memory, with all that can go wrong on their way."""
 
 import asyncio
 import heapq
@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
-from rtmanager.domain.ports.container_engine import DockerUnavailable
 from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
+from rtmanager.domain.ports.container_host import DockerUnavailable
 
 Delays = Callable[[ContainerEvent], Sequence[float]]
 """The seconds after which an event arrives, once for each: none drops it, two double it."""
@@ -37,7 +37,7 @@ class InMemoryContainerEvents:
     _streams: "list[_Stream]" = field(default_factory=list, init=False)
 
     async def now(self) -> float:
-        """Return the engine's time."""
+        """Return Docker's time."""
         await self.gate("events.now")
         if not self.docker.reachable:
             raise DockerUnavailable
@@ -58,6 +58,7 @@ class InMemoryContainerEvents:
         finally:
             self._streams.remove(stream)
             self.docker.listeners.remove(stream.offer)
+            self.docker.wakers.remove(stream.wake)
 
     def cut(self) -> None:
         """End every open stream."""
@@ -77,6 +78,7 @@ class InMemoryContainerEvents:
                 stream.offer(event)
         self._streams.append(stream)
         self.docker.listeners.append(stream.offer)
+        self.docker.wakers.append(stream.wake)
         return stream
 
 
@@ -101,6 +103,10 @@ class _Stream:
             now = self.docker.clock.monotonic()
             for delay in self.owner.delays(event):
                 heapq.heappush(self._under_way, (now + delay, next(self._numbers), event))
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Look again when something is due."""
         self._woken.set()
 
     def end(self) -> None:
@@ -142,12 +148,12 @@ class _Stream:
         return self._heard_at + self.owner.staleness
 
     async def _wait(self) -> None:
-        """Wait for an arrival, for a container that is due to exit, or until patience ends."""
+        """Wait for an arrival, for what is due to happen in Docker, or until patience ends."""
         now = self.docker.clock.monotonic()
-        due = self.docker.next_exit
+        due = self.docker.next_due
         moments = [self._stale_at, *(moment for moment, _, _ in self._under_way[:1])]
         if due is not None:
-            moments.append(now + (due - self.docker.clock.now()).total_seconds())
+            moments.append(due)
         self._woken.clear()
         await _first_of(self._woken.wait(), self.docker.clock.sleep(min(moments) - now))
 

@@ -1,11 +1,12 @@
-"""The images and containers of the in-memory Docker engine."""
+"""The images and containers of the in-memory Docker."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
+from rtmanager.adapters.in_memory.docker_effects import CLOSE_ENOUGH, Effect, Moment
 from rtmanager.domain.container import (
     ContainerDetails,
     ContainerId,
@@ -26,7 +27,8 @@ class ImageBehaviour:
     """What containers of an image do. The default is a good engine.
 
     Seconds count from the start of the container: `exits_after` with `exit_code`, `healthy_after`
-    until `/healthz` answers; None is never.
+    until `/healthz` answers; None is never. Asked to stop, it takes `stops_in` seconds, or for ever
+    when it ignores the signal, and is killed when its grace is over.
     """
 
     refuses_to_start: str = ""
@@ -35,6 +37,7 @@ class ImageBehaviour:
     healthy_after: float | None = 0.0
     unhealthy_words: str = "/healthz answered 503"
     ignores_sigterm: bool = False
+    stops_in: float = 0.0
     stop_exit_code: int = TERMINATED
     output: tuple[str, ...] = ()
     passwd: str = ""
@@ -69,13 +72,18 @@ class MemoryImage:
         return EngineImage(id=self.id, labels=self.labels, user=self.user)
 
 
-Tell = Callable[["MemoryContainer", str, datetime], None]
+Tell = Callable[["MemoryContainer", str, Moment], None]
 """Is told what happened to a container, in Docker's word, and when."""
+
+_ALIVE = {ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTARTING}
 
 
 @dataclass(kw_only=True)
 class MemoryContainer:
-    """A container and its run state."""
+    """A container and its run state.
+
+    `life` counts its starts. `removal` is the removal that is under way, if one is.
+    """
 
     id: ContainerId
     name: str
@@ -93,70 +101,96 @@ class MemoryContainer:
     health: str | None = None
     output: list[str] = field(default_factory=list)
     tell: Tell = lambda *_: None
+    life: int = 0
+    removal: Effect[None] | None = None
+    _born: float = field(default=0.0, init=False)
+    _stop_due: float | None = field(default=None, init=False)
+    _stop_code: int = field(default=TERMINATED, init=False)
+    _past: list[tuple[float, ContainerStatus]] = field(default_factory=list, init=False)
 
     @property
     def is_running(self) -> bool:
-        """Tell whether the container's process is there."""
-        return self.status is ContainerStatus.RUNNING
+        """Tell whether the container's process is there; it may be while a removal is under way."""
+        is_leaving = self.status is ContainerStatus.REMOVING and self.address is not None
+        return self.status in _ALIVE or is_leaving
 
     @property
     def labels(self) -> dict[str, str]:
         """The container's labels: those of its image, and what it was created with on top."""
         return {**self.image.labels, **self.spec.labels}
 
-    def run(self, now: datetime, address: str) -> None:
+    def run(self, at: Moment, address: str) -> None:
         """Start the process."""
-        self.status, self.started_at, self.finished_at = ContainerStatus.RUNNING, now, None
+        self._become(ContainerStatus.RUNNING, at)
+        self.started_at, self.finished_at, self._born = at.wall, None, at.elapsed
         self.address, self.exit_code, self.oom_killed, self.error = address, 0, False, ""
+        self._stop_due = None
+        self.life += 1
         self.output.extend(self.image.behaviour.output)
-        self.tell(self, "start", now)
+        self.tell(self, "start", at)
 
     def refuse(self, words: str) -> None:
         """Keep what Docker keeps of a start that it could not do."""
         self.exit_code, self.error = 127, words
 
-    def exit(self, now: datetime, exit_code: int, *, oom: bool = False) -> None:
+    def exit(self, at: Moment, exit_code: int, *, oom: bool = False) -> None:
         """End the process and give its address back; nothing happens when it does not run."""
         if self.is_running:
-            self.status, self.finished_at = ContainerStatus.EXITED, now
+            if self.status is not ContainerStatus.REMOVING:
+                self._become(ContainerStatus.EXITED, at)
+            self.finished_at, self._stop_due = at.wall, None
             self.exit_code, self.oom_killed, self.address = exit_code, oom, None
             if oom:
-                self.tell(self, "oom", now)
-            self.tell(self, "die", now)
+                self.tell(self, "oom", at)
+            self.tell(self, "die", at)
 
-    def stop(self, now: datetime) -> None:
-        """Ask the process to end, and kill it if it does not."""
+    def stop(self, at: Moment, grace: float) -> None:
+        """Ask the process to end: it does in its own time, or is killed when the grace is over."""
         behaviour = self.image.behaviour
-        self.exit(now, KILLED if behaviour.ignores_sigterm else behaviour.stop_exit_code)
+        obeys = not behaviour.ignores_sigterm and behaviour.stops_in <= grace
+        due = at.elapsed + (behaviour.stops_in if obeys else grace)
+        if self.is_running and (self._stop_due is None or due < self._stop_due):
+            self._stop_due = due
+            self._stop_code = behaviour.stop_exit_code if obeys else KILLED
+            self.settle(at)
+
+    def leave(self, at: Moment, removal: Effect[None]) -> None:
+        """Be removed from now on."""
+        self._become(ContainerStatus.REMOVING, at)
+        self.removal = removal
 
     @property
-    def exit_due(self) -> datetime | None:
-        """When the process will exit by itself, as its image behaves; None is never."""
-        seconds = self.image.behaviour.exits_after
-        if not self.is_running or seconds is None or self.started_at is None:
+    def exit_due(self) -> float | None:
+        """When the process will exit, by itself or because it was asked to; None is never."""
+        if not self.is_running:
             return None
-        return self.started_at + timedelta(seconds=seconds)
+        dues = [due for due in (self._own_exit, self._stop_due) if due is not None]
+        return min(dues, default=None)
 
-    def settle(self, now: datetime) -> None:
-        """Exit if this is due by now."""
+    def settle(self, at: Moment) -> None:
+        """Exit if this is due at that moment."""
         due = self.exit_due
-        if due is not None and due <= now:
-            self.exit(due, self.image.behaviour.exit_code)
+        if due is not None and due <= at.elapsed + CLOSE_ENOUGH:
+            by_itself = due != self._stop_due
+            self.exit(at, self.image.behaviour.exit_code if by_itself else self._stop_code)
 
-    def is_healthy(self, now: datetime) -> bool:
-        """Tell whether the engine answers `/healthz` by now."""
-        return self.is_running and self._is_past(now, self.image.behaviour.healthy_after)
+    def is_healthy(self, elapsed: float) -> bool:
+        """Tell whether the engine answers `/healthz` by then."""
+        seconds = self.image.behaviour.healthy_after
+        return self.is_running and seconds is not None and elapsed >= self._born + seconds
 
-    def listed(self) -> EngineContainer:
-        """Return the container as the list shows it."""
+    def listed(self, *, then: float | None = None) -> EngineContainer:
+        """Return the container as the list shows it, with the state that it had `then`."""
+        status = self.status if then is None else self._status_at(then)
         return EngineContainer(
             id=self.id,
             name=self.name,
-            status=self.status,
+            status=status,
             labels=self.labels,
             image_id=self.image.id,
             created_at=self.created_at,
-            address=self.address,
+            network=self.spec.network,
+            address=self.address if status in _ALIVE else None,
         )
 
     def details(self) -> ContainerDetails:
@@ -168,6 +202,7 @@ class MemoryContainer:
             labels=self.labels,
             image_id=self.image.id,
             created_at=self.created_at,
+            network=self.spec.network,
             address=self.address,
             exit_code=self.exit_code,
             oom_killed=self.oom_killed,
@@ -176,9 +211,18 @@ class MemoryContainer:
             finished_at=self.finished_at,
             restart_count=self.restart_count,
             health=self.health,
+            state_path=self.spec.state_path or None,
         )
 
-    def _is_past(self, now: datetime, seconds: float | None) -> bool:
-        if seconds is None or self.started_at is None:
-            return False
-        return now >= self.started_at + timedelta(seconds=seconds)
+    @property
+    def _own_exit(self) -> float | None:
+        seconds = self.image.behaviour.exits_after
+        return None if seconds is None else self._born + seconds
+
+    def _become(self, status: ContainerStatus, at: Moment) -> None:
+        self._past.append((at.elapsed, self.status))
+        self.status = status
+
+    def _status_at(self, then: float) -> ContainerStatus:
+        """Return what it was before the first change that came after `then`."""
+        return next((was for until, was in self._past if until > then), self.status)

@@ -1,12 +1,21 @@
-"""A Docker engine that lives in memory: what the daemon knows, whoever talks to it."""
+"""A Docker that lives in memory: what the daemon knows, whoever talks to it."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from hashlib import sha256
+from typing import TypeVar
 
 from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.docker_effects import (
+    CLOSE_ENOUGH,
+    Act,
+    Effect,
+    EffectQueue,
+    Moment,
+)
+from rtmanager.adapters.in_memory.docker_faults import Meddle
 from rtmanager.adapters.in_memory.docker_objects import (
     KILLED,
     OOM_KILLED,
@@ -18,7 +27,9 @@ from rtmanager.domain.container import ContainerId, ContainerSpec, ResourceLimit
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_host import ContainerNameInUse
 
+T = TypeVar("T")
 NETWORK = "galaxy-net"
 KEPT_EVENTS = 256
 """Docker forgets what happened before its last 256 events."""
@@ -29,8 +40,15 @@ _LIMITS = ResourceLimits(cpu_quota=1.0, memory_bytes=512 << 20, pids_limit=512)
 class InMemoryDocker:
     """The daemon's world: images, the registry, networks, containers and their addresses.
 
-    It outlives the managers that talk to it through InMemoryContainerEngine. Tests and the
-    simulation change it with the methods here; what they need to see is in the public fields.
+    It outlives the managers that talk to it through InMemoryContainerHost. Tests and the
+    simulation change it with the methods here, as strangers with a shell would; what they need to
+    see is in the public fields.
+
+    `durations` has the seconds that a pull, create, start, rename, stop or remove takes before its
+    effect (a removal shows meanwhile); how long a stop lasts is its image's behaviour. `meddle`
+    decides what becomes of each changing call. What takes time, or comes late, happens when it is
+    due, whether its caller is still there or not: at `next_due`, as soon as `settle` is called.
+    The list shows states that are `lag` seconds old.
     """
 
     clock: Clock = field(default_factory=ManualClock)
@@ -41,12 +59,17 @@ class InMemoryDocker:
     reachable: bool = True
     cpus: float = 64.0
     path_exists: Callable[[str], bool] = lambda _path: True
+    durations: dict[str, float] = field(default_factory=dict)
+    meddle: Meddle | None = None
+    lag: float = 0.0
     containers: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
     pulls: list[str] = field(default_factory=list)
     starts: list[ContainerId] = field(default_factory=list)
     past_events: deque[ContainerEvent] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     listeners: list[Callable[[ContainerEvent], None]] = field(default_factory=list)
+    wakers: list[Callable[[], None]] = field(default_factory=list)
     _created: int = field(default=0, init=False)
+    _effects: EffectQueue = field(default_factory=EffectQueue, init=False)
 
     def add_image(
         self,
@@ -67,17 +90,17 @@ class InMemoryDocker:
         """Take a reference off the host."""
         del self.images[ImageRef.parse(reference).normalized]
 
-    def find_image(self, reference: str) -> MemoryImage | None:
+    def find_image(self, reference: str | ImageRef) -> MemoryImage | None:
         """Return the host's image with this reference or id."""
-        for image in self.images.values():
-            if image.id == reference:
-                return image
+        if isinstance(reference, ImageRef):
+            return self.images.get(reference.normalized)
         if reference.startswith("sha256:"):
-            return None
-        return self.images.get(ImageRef.parse(reference).normalized)
+            return next((one for one in self.images.values() if one.id == reference), None)
+        return self.find_image(ImageRef.parse(reference))
 
     def add_container(self, spec: ContainerSpec, image: MemoryImage) -> MemoryContainer:
-        """Create a container as asked, without any check."""
+        """Create a container as asked; only its name is checked, since two never have the same."""
+        self.check_name_free(spec.name)
         self._created += 1
         container_id = ContainerId(sha256(f"{self._created} {spec.name}".encode()).hexdigest())
         container = MemoryContainer(
@@ -85,13 +108,13 @@ class InMemoryDocker:
             name=spec.name,
             spec=spec,
             image=image,
-            created_at=self.clock.now(),
+            created_at=self.moment.wall,
             tell=self._tell,
         )
         self.containers[container_id] = container
         return container
 
-    def add_foreign(
+    def add_foreign(  # noqa: PLR0913 - all that a stranger may choose
         self,
         name: str,
         *,
@@ -99,8 +122,10 @@ class InMemoryDocker:
         network: str = NETWORK,
         running: bool = False,
         behaviour: ImageBehaviour | None = None,
+        state_path: str = "",
     ) -> MemoryContainer:
         """Create a container that someone else made, with whatever labels they gave it."""
+        self.settle()
         image = MemoryImage.build(f"foreign/{name}", {}, "", behaviour)
         spec = ContainerSpec(
             name=name,
@@ -109,7 +134,7 @@ class InMemoryDocker:
             labels=dict(labels or {}),
             environment={},
             network=network,
-            state_path="",
+            state_path=state_path,
             mount_path="",
             limits=_LIMITS,
             read_only_root=False,
@@ -120,57 +145,138 @@ class InMemoryDocker:
         return container
 
     def run(self, container: MemoryContainer) -> None:
-        """Make the container's process run, at the lowest free address as Docker does."""
-        container.run(self.clock.now(), self._free_address())
-        self.starts.append(container.id)
-        container.settle(self.clock.now())
+        """Start the container by hand; nothing happens when it runs."""
+        self.settle()
+        self.run_at(container, self.moment)
 
     def crash(self, container_id: ContainerId, *, exit_code: int = 1) -> None:
         """Let the container's process exit by itself."""
         self.settle()
-        self.containers[container_id].exit(self.clock.now(), exit_code)
+        self.containers[container_id].exit(self.moment, exit_code)
 
     def oom(self, container_id: ContainerId) -> None:
         """Let the kernel kill the container for want of memory."""
         self.settle()
-        self.containers[container_id].exit(self.clock.now(), OOM_KILLED, oom=True)
+        self.containers[container_id].exit(self.moment, OOM_KILLED, oom=True)
 
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
         self.settle()
-        self.containers[container_id].exit(self.clock.now(), KILLED)
+        self.containers[container_id].exit(self.moment, KILLED)
 
-    def vanish(self, container_id: ContainerId) -> None:
-        """Remove the container, running or not."""
+    def stop(self, container_id: ContainerId, *, grace: float = 10.0) -> None:
+        """Let someone else stop the container; it may take its time."""
         self.settle()
-        container, now = self.containers.pop(container_id), self.clock.now()
-        container.exit(now, KILLED)
-        self._tell(container, "destroy", now)
+        self.containers[container_id].stop(self.moment, grace)
+        self.wake_listeners()
 
-    def settle(self) -> None:
-        """Bring every container up to the present: those due to exit by now have exited."""
-        now = self.clock.now()
-        due = [(at, one) for one in self.containers.values() if (at := one.exit_due) and at <= now]
-        for _, container in sorted(due, key=lambda pair: pair[0]):
-            container.settle(now)
+    def rename(self, container_id: ContainerId, name: str) -> None:
+        """Let someone else rename the container; Docker keeps them from taking a name in use."""
+        self.settle()
+        self.check_name_free(name)
+        self.containers[container_id].name = name
+
+    def vanish(self, container_id: ContainerId, *, after: float = 0.0) -> None:
+        """Let someone else remove the container by force; it shows as leaving for `after` s."""
+        self.settle()
+        self.begin_removal(self.containers[container_id], self.moment, seconds=after)
+
+    def recreate(self, container_id: ContainerId) -> MemoryContainer:
+        """Let someone else replace the container by an equal one with another id, not started."""
+        container = self.containers[container_id]
+        self.vanish(container_id)
+        return self.add_container(replace(container.spec, name=container.name), container.image)
+
+    def drop_labels(self, container_id: ContainerId, *labels: str) -> None:
+        """Let the container be one that was created without these labels."""
+        container = self.containers[container_id]
+        kept = {name: value for name, value in container.spec.labels.items() if name not in labels}
+        container.spec = replace(container.spec, labels=kept)
 
     @property
-    def next_exit(self) -> datetime | None:
-        """When the next container is due to exit by itself."""
-        return min((at for one in self.containers.values() if (at := one.exit_due)), default=None)
+    def moment(self) -> Moment:
+        """The present."""
+        return self._moment_of(self.clock.monotonic())
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next thing will happen by itself, in the clock's monotonic seconds."""
+        dues = [self._effects.next_due, *(one.exit_due for one in self.containers.values())]
+        return min((due for due in dues if due is not None), default=None)
+
+    def settle(self) -> None:
+        """Let everything happen that is due by now, in its order and each at its own moment."""
+        now = self.clock.monotonic() + CLOSE_ENOUGH
+        while (due := self.next_due) is not None and due <= now:
+            moment = self._moment_of(due)
+            if due == self._effects.next_due:
+                self._effects.pop().happen(moment)
+            for container in tuple(self.containers.values()):
+                container.settle(moment)
+
+    def schedule(self, act: Act[T], *, after: float) -> Effect[T]:
+        """Let something happen in `after` seconds, at once when that is none."""
+        effect = Effect(self.clock.monotonic() + after, act)
+        self._effects.add(effect)
+        self.settle()
+        self.wake_listeners()
+        return effect
+
+    def run_at(self, container: MemoryContainer, at: Moment) -> None:
+        """Make the container's process run, at the lowest free address as Docker does."""
+        if not container.is_running:
+            container.run(at, self._free_address())
+            self.starts.append(container.id)
+            container.settle(at)
+
+    def begin_removal(
+        self, container: MemoryContainer, at: Moment, *, seconds: float
+    ) -> Effect[None]:
+        """Begin to remove the container, or join the removal that is under way."""
+        if container.removal is not None:
+            return container.removal
+        removal = Effect(at.elapsed + seconds, lambda end: self._destroy(container, end))
+        container.leave(at, removal)
+        self._effects.add(removal)
+        self.settle()
+        self.wake_listeners()
+        return removal
+
+    def holder_of(self, name: str) -> MemoryContainer | None:
+        """Return the container of this name, whoever owns it."""
+        return next((one for one in self.containers.values() if one.name == name), None)
+
+    def check_name_free(self, name: str) -> None:
+        """Raise ContainerNameInUse when a container has the name, even one that is leaving."""
+        if self.holder_of(name):
+            raise ContainerNameInUse(f'Conflict. The container name "/{name}" is already in use')
 
     def at_address(self, address: str) -> MemoryContainer | None:
-        """Return the running container that has this address now."""
+        """Return the container that runs at this address now."""
         self.settle()
         running = (one for one in self.containers.values() if one.is_running)
         return next((one for one in running if one.address == address), None)
 
-    def _tell(self, container: MemoryContainer, action: str, at: datetime) -> None:
+    def wake_listeners(self) -> None:
+        """Let those who wait for events look again when the next thing is due."""
+        for wake in tuple(self.wakers):
+            wake()
+
+    def _destroy(self, container: MemoryContainer, at: Moment) -> None:
+        container.exit(at, KILLED)
+        del self.containers[container.id]
+        self._tell(container, "destroy", at)
+
+    def _moment_of(self, elapsed: float) -> Moment:
+        ago = timedelta(seconds=self.clock.monotonic() - elapsed)
+        return Moment(self.clock.now() - ago, elapsed)
+
+    def _tell(self, container: MemoryContainer, action: str, at: Moment) -> None:
         """Tell all who listen, and those who will ask later, of a container of ours."""
         shown = container.listed()
-        if not shown.is_ours or shown.game_id is None:
+        if not shown.has_our_labels or shown.game_id is None:
             return
-        event = ContainerEvent(shown.game_id, shown.id, action, at.timestamp())
+        event = ContainerEvent(shown.game_id, shown.id, action, at.wall.timestamp())
         self.past_events.append(event)
         for listener in tuple(self.listeners):
             listener(event)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 Gate = Callable[[str], Awaitable[None]]
-"""Awaited as `gate("engine.start")` before the effect and `gate("engine.start:done")` after it.
+"""Awaited as `gate("host.start")` before the effect and `gate("host.start:done")` after it.
 
 Raising before the effect is a call that never arrived; raising after it is a reply that was lost.
 """

@@ -1,4 +1,4 @@
-"""Two sources of container events with one face: the double, and a real engine behind a proxy."""
+"""Two sources of container events with one face: the double, and a real Docker behind a proxy."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -72,7 +72,7 @@ class MemoryEvents:
         self._memory.silence()
 
     def go_away(self) -> None:
-        """Take the engine away."""
+        """Take Docker away."""
         self._host.reachable = False
 
     def come_back(self) -> None:
@@ -81,7 +81,7 @@ class MemoryEvents:
 
 
 class RealEvents:
-    """A real engine's events."""
+    """A real Docker's events."""
 
     def __init__(self, world: RealWorld, proxy: Proxy, socket_path: Path) -> None:
         self.docker: DockerWorld = world
@@ -118,9 +118,9 @@ class RealEvents:
 
 @asynccontextmanager
 async def open_real_events(world: RealWorld, directory: Path) -> AsyncIterator[RealEvents]:
-    """Give the real engine's events, behind a proxy that listens in the directory."""
+    """Give the real Docker's events, behind a proxy that listens in the directory."""
     socket_path = directory / "docker.sock"
-    with Proxy(Path(world.host.removeprefix("unix://")), listen_on=socket_path) as proxy:
+    with Proxy(Path(world.address.removeprefix("unix://")), listen_on=socket_path) as proxy:
         opened = RealEvents(world, proxy, socket_path)
         yield opened
         await opened.client.aclose()

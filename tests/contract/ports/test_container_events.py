@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
-from rtmanager.domain.ports.container_engine import DockerUnavailable
 from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
+from rtmanager.domain.ports.container_host import DockerUnavailable
 from tests.contract.ports.docker_fixtures import created, running
 from tests.contract.ports.docker_worlds import EXITS, MemoryWorld, RealWorld, new_game_id
 from tests.contract.ports.event_worlds import (
@@ -27,7 +27,7 @@ SLACK = 1.0
 
 @pytest.fixture
 async def real(real_docker: RealWorld, tmp_path: Path) -> AsyncIterator[RealEvents]:
-    """Return a real engine's events."""
+    """Return a real Docker's events."""
     async with open_real_events(real_docker, tmp_path) as opened:
         yield opened
 
@@ -96,7 +96,7 @@ async def test_stop_is_told(world: EventWorld) -> None:
     """What we do ourselves is told as well."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
-        await world.docker.engine.stop(container_id, grace=5)
+        await world.docker.host.stop(container_id, grace=5)
 
         assert await up_to(stream, container_id, "die")
 
@@ -126,7 +126,7 @@ async def test_removal_of_what_does_not_run_is_told(world: EventWorld) -> None:
     """Nothing dies then."""
     container_id = await created(world.docker)
     async with world.events.listen(since=None) as stream:
-        await world.docker.engine.remove(container_id)
+        await world.docker.host.remove(container_id)
 
         actions = [event.action for event in await up_to(stream, container_id, "destroy")]
 
@@ -197,8 +197,8 @@ async def test_stream_is_resumed_within_a_second(world: EventWorld) -> None:
     assert "start" not in actions
 
 
-async def test_events_are_on_the_engine_s_time(world: EventWorld) -> None:
-    """The engine's own time can be asked for, to resume from."""
+async def test_events_are_on_docker_s_time(world: EventWorld) -> None:
+    """Docker's own time can be asked for, to resume from."""
     before = await world.events.now()
     async with world.events.listen(since=before) as stream:
         container_id = await running(world.docker)
@@ -212,7 +212,7 @@ async def test_trap_list_subscribe_gap(world: EventWorld) -> None:
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         world.docker.vanish(container_id)
-        await world.docker.engine.list_containers()
+        await world.docker.host.list_containers()
 
         assert await up_to(stream, container_id, "destroy")
 
@@ -243,7 +243,7 @@ async def test_events_before_the_cut_are_told(world: EventWorld) -> None:
     began = await world.events.now()
     container_id = await running(world.docker)
     async with world.events.listen(since=began) as stream:
-        await asyncio.sleep(0.5)  # it arrives when the real engine sends it
+        await asyncio.sleep(0.5)  # it arrives when the real Docker sends it
         world.cut()
 
         assert await up_to(stream, container_id, "start")
@@ -262,7 +262,7 @@ async def test_trap_event_stream_silent(world: EventWorld) -> None:
     assert time.monotonic() - began < STALENESS + SLACK
 
 
-async def test_unreachable_engine_is_unavailable(world: EventWorld) -> None:
+async def test_unreachable_docker_is_unavailable(world: EventWorld) -> None:
     """Neither its events nor its time can be had."""
     world.go_away()
 
@@ -274,7 +274,7 @@ async def test_unreachable_engine_is_unavailable(world: EventWorld) -> None:
                 pass
 
 
-async def test_engine_that_came_back_tells_events_again(world: EventWorld) -> None:
+async def test_docker_that_came_back_tells_events_again(world: EventWorld) -> None:
     """An outage needs no restart of ours."""
     world.go_away()
     with pytest.raises(DockerUnavailable):
@@ -286,7 +286,7 @@ async def test_engine_that_came_back_tells_events_again(world: EventWorld) -> No
         assert await up_to(stream, container_id, "start")
 
 
-async def test_engine_that_accepts_no_listener_is_given_up(real: RealEvents) -> None:
+async def test_docker_that_accepts_no_listener_is_given_up(real: RealEvents) -> None:
     """Entering the block has the deadline of any other call."""
     since = await real.events.now()
     real.silence()

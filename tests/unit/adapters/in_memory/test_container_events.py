@@ -14,8 +14,8 @@ from rtmanager.domain.container import (
     OWNER,
     OWNER_LABEL,
 )
-from rtmanager.domain.ports.container_engine import DockerUnavailable
 from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_host import DockerUnavailable
 
 STALENESS = 60.0
 
@@ -28,7 +28,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def docker(clock: ManualClock) -> InMemoryDocker:
-    """Return an engine."""
+    """Return a Docker."""
     return InMemoryDocker(clock=clock)
 
 
@@ -38,10 +38,12 @@ def events(docker: InMemoryDocker) -> InMemoryContainerEvents:
     return InMemoryContainerEvents(docker=docker, staleness=STALENESS)
 
 
-def add(docker: InMemoryDocker, name: str = "a") -> MemoryContainer:
+def add(
+    docker: InMemoryDocker, name: str = "a", behaviour: ImageBehaviour | None = None
+) -> MemoryContainer:
     """Create a container of ours, of a game of that name."""
     labels = {OWNER_LABEL: OWNER, KIND_LABEL: KIND, GAME_ID_LABEL: name}
-    return docker.add_foreign(name, labels=labels)
+    return docker.add_foreign(name, labels=labels, behaviour=behaviour)
 
 
 async def all_of(stream: AsyncIterator[ContainerEvent]) -> list[str]:
@@ -153,7 +155,7 @@ async def test_a_silent_stream_hears_nothing_and_the_next_one_does(
         assert await all_of(stream) == ["a start"]
 
 
-async def test_an_engine_that_goes_away_ends_the_stream(
+async def test_a_docker_that_goes_away_ends_the_stream(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
     """At the latest when patience ends."""
@@ -166,9 +168,8 @@ async def test_an_engine_that_goes_away_ends_the_stream(
 async def test_an_exit_that_is_due_wakes_the_reader(
     docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
 ) -> None:
-    """Nobody else needs to look at the engine at that moment."""
-    image = docker.add_image("galaxy/game:1.0.0", behaviour=ImageBehaviour(exits_after=9.0))
-    container = docker.add_container(add(docker).spec, image)
+    """Nobody else needs to look at Docker at that moment."""
+    container = add(docker, behaviour=ImageBehaviour(exits_after=9.0))
     async with events.listen(since=None) as stream:
         docker.run(container)
         assert (await anext(stream)).action == "start"
@@ -177,6 +178,32 @@ async def test_an_exit_that_is_due_wakes_the_reader(
 
     assert (died.action, clock.monotonic()) == ("die", 9.0)
     assert died.at == await events.now()
+
+
+async def test_an_exit_that_somebody_asked_for_wakes_the_reader(docker: InMemoryDocker) -> None:
+    """It is due earlier than the reader would have looked again."""
+    clock = ManualClock(auto=False)
+    docker.clock = clock
+    events = InMemoryContainerEvents(docker=docker)
+    container = add(docker, behaviour=ImageBehaviour(ignores_sigterm=True))
+    docker.run(container)
+    async with asyncio.timeout(5), events.listen(since=None) as stream:
+        reader = asyncio.create_task(_first(stream))
+        await _settle()
+        docker.stop(container.id, grace=7.0)
+        await _settle()
+        clock.advance(7.0)
+
+        assert (await reader).action == "die"
+
+
+async def _first(stream: AsyncIterator[ContainerEvent]) -> ContainerEvent:
+    return await anext(stream)
+
+
+async def _settle() -> None:
+    for _ in range(9):
+        await asyncio.sleep(0)
 
 
 async def test_a_reader_that_waits_is_woken_at_once(docker: InMemoryDocker) -> None:
@@ -215,9 +242,7 @@ async def test_the_past_is_in_the_order_of_time(
 ) -> None:
     """An exit that nobody looked at is not told behind what happened after it."""
     for name, seconds in (("late", 5.0), ("early", 3.0)):
-        behaviour = ImageBehaviour(exits_after=seconds)
-        image = docker.add_image(f"galaxy/{name}:1.0.0", behaviour=behaviour)
-        docker.run(docker.add_container(add(docker, name).spec, image))
+        docker.run(add(docker, name, ImageBehaviour(exits_after=seconds)))
     clock.advance(10.0)
     other = add(docker, "other")
     docker.vanish(other.id)

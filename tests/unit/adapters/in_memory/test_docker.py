@@ -1,14 +1,14 @@
-"""What the in-memory Docker engine can do beyond the port: faults, time and behaviour."""
+"""What the in-memory Docker can do beyond the port: faults, time and behaviour."""
 
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
 from rtmanager.domain.container import ContainerDetails, ContainerId, ContainerSpec, ResourceLimits
-from rtmanager.domain.ports.container_engine import ContainerStartFailed, DockerUnavailable
+from rtmanager.domain.ports.container_host import ContainerStartFailed, DockerUnavailable
 
 REFERENCE = "galaxy/game:1.4.7"
 
@@ -18,14 +18,14 @@ class Lost(Exception):
 
 
 class World:
-    """An engine whose gate the test holds."""
+    """A Docker whose gate the test holds."""
 
     def __init__(self, **behaviour: object) -> None:
         self.clock = ManualClock()
         self.docker = InMemoryDocker(clock=self.clock)
         self.calls: list[str] = []
         self.lose = ""
-        self.engine = InMemoryContainerEngine(docker=self.docker, gate=self._gate)
+        self.host = InMemoryContainerHost(docker=self.docker, gate=self._gate)
         self.probe = InMemoryEngineProbe(docker=self.docker)
         self.image = self.docker.add_image(REFERENCE, behaviour=ImageBehaviour(**behaviour))  # type: ignore[arg-type]
 
@@ -43,23 +43,23 @@ class World:
             image=self.image.id,
             labels={},
             environment={},
-            network=self.engine.network,
+            network=self.host.network,
             state_path="/state",
             mount_path="/mount",
             limits=limits,
             read_only_root=False,
         )
-        return await self.engine.create(spec)
+        return await self.host.create(spec)
 
     async def run(self, name: str = "engine") -> ContainerDetails:
         """Create and start a container."""
         container_id = await self.create(name)
-        await self.engine.start(container_id)
+        await self.host.start(container_id)
         return await self.look(container_id)
 
     async def look(self, container_id: ContainerId) -> ContainerDetails:
         """Inspect a container that exists."""
-        found = await self.engine.inspect(container_id)
+        found = await self.host.inspect(container_id)
         assert found is not None
         return found
 
@@ -68,19 +68,19 @@ async def test_the_gate_is_passed_before_and_after_the_effect() -> None:
     """Each call has two places where a fault can be put."""
     world = World()
 
-    await world.engine.ping()
+    await world.host.ping()
 
-    assert world.calls == ["engine.ping", "engine.ping:done"]
+    assert world.calls == ["host.ping", "host.ping:done"]
 
 
 async def test_a_call_lost_at_the_gate_has_no_effect() -> None:
     """A request that never arrived changes nothing."""
     world = World()
     container_id = await world.create()
-    world.lose = "engine.start"
+    world.lose = "host.start"
 
     with pytest.raises(Lost):
-        await world.engine.start(container_id)
+        await world.host.start(container_id)
 
     assert not (await world.look(container_id)).is_running
 
@@ -89,22 +89,22 @@ async def test_a_lost_reply_leaves_the_effect() -> None:
     """A reply that never arrived does not undo what happened."""
     world = World()
     container_id = await world.create()
-    world.lose = "engine.start:done"
+    world.lose = "host.start:done"
 
     with pytest.raises(Lost):
-        await world.engine.start(container_id)
+        await world.host.start(container_id)
 
     assert (await world.look(container_id)).is_running
 
 
-async def test_an_unreachable_engine_is_unavailable_and_lives_on() -> None:
+async def test_an_unreachable_docker_is_unavailable_and_lives_on() -> None:
     """Its containers run while nobody can ask."""
     world = World()
     found = await world.run()
     world.docker.reachable = False
 
     with pytest.raises(DockerUnavailable):
-        await world.engine.inspect(found.id)
+        await world.host.inspect(found.id)
 
     assert (await world.probe.check(str(found.address))).healthy
 
@@ -145,7 +145,7 @@ async def test_an_image_may_refuse_to_start() -> None:
     container_id = await world.create()
 
     with pytest.raises(ContainerStartFailed, match="OCI runtime"):
-        await world.engine.start(container_id)
+        await world.host.start(container_id)
 
     assert (await world.look(container_id)).error == "OCI runtime create failed"
 
@@ -163,7 +163,7 @@ async def test_the_probe_asks_whoever_has_the_address_now() -> None:
     """Addresses are recycled, as Docker's are."""
     world = World()
     old = await world.run("old")
-    await world.engine.stop(old.id, grace=1)
+    await world.host.stop(old.id, grace=1)
     new = await world.run("new")
 
     assert new.address == old.address

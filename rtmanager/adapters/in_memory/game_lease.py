@@ -4,19 +4,23 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.game_lease import LeaseBusy, LeaseLost
+from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseBusy, LeaseLost
 
 POLL_SECONDS = 0.05
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(eq=False)
 class Grant:
     """A lease as the lease store keeps it. While it is renewed it does not expire."""
 
+    number: LeaseNumber = NO_LEASE
     expires_at: float | None = None
 
     def is_over(self, now: float) -> bool:
@@ -25,6 +29,24 @@ class Grant:
 
 
 Grants = dict[GameId, Grant]
+
+
+@dataclass
+class LeaseNumbers:
+    """The numbers as the lease store draws them, with a clock that may be off and step back."""
+
+    last: LeaseNumber = NO_LEASE
+    clock_is_off_by: timedelta = timedelta(0)
+
+    def draw(self, now: datetime, *, above: LeaseNumber) -> LeaseNumber:
+        """Return a number larger than the last one, than `above`, and not behind the clock."""
+        clock = (now + self.clock_is_off_by - _1970) // timedelta(microseconds=1)
+        self.last = LeaseNumber(max(clock, self.last + 1, above + 1))
+        return self.last
+
+    def forget(self) -> None:
+        """Lose the last number, as a store that was flushed or replaced."""
+        self.last = NO_LEASE
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,11 @@ class InMemoryGameLease:
     grants: Grants
     clock: Clock
 
+    @property
+    def number(self) -> LeaseNumber:
+        """The number that was drawn with the lease."""
+        return self.grant.number
+
     def check(self) -> None:
         """Raise LeaseLost when the lease expired, whether or not another has it by now."""
         ours = self.grants.get(self.game_id) is self.grant
@@ -45,7 +72,7 @@ class InMemoryGameLease:
 
 @dataclass
 class InMemoryGameLeases:
-    """The leases of one process. Several processes of one simulation share `grants`.
+    """The leases of one process. Those of one simulation share `grants` and `numbers`.
 
     The background renewal is modelled, not run: a held lease lives on until `stall` (the holder's
     renewals no longer arrive; it expires a TTL later, unless they `resume`), `expire` (gone now) or
@@ -56,16 +83,19 @@ class InMemoryGameLeases:
     ttl: float = 60.0
     gate: Gate = open_gate
     grants: Grants = field(default_factory=dict)
+    numbers: LeaseNumbers = field(default_factory=LeaseNumbers)
     _queues: dict[GameId, deque[object]] = field(default_factory=dict, init=False)
     _held: Grants = field(default_factory=dict, init=False)
 
     @asynccontextmanager
-    async def hold(self, game_id: GameId, *, wait: float) -> AsyncIterator[InMemoryGameLease]:
+    async def hold(
+        self, game_id: GameId, *, wait: float, above: LeaseNumber = NO_LEASE
+    ) -> AsyncIterator[InMemoryGameLease]:
         """Hold the game's lease for the block."""
         ticket, queue = object(), self._queues.setdefault(game_id, deque())
         queue.append(ticket)
         try:
-            grant = await self._acquire(game_id, ticket, wait)
+            grant = await self._acquire(game_id, ticket, wait, above)
             try:
                 yield InMemoryGameLease(game_id, grant, self.grants, self.clock)
             finally:
@@ -105,24 +135,27 @@ class InMemoryGameLeases:
         for game_id in self._held:
             self.stall(game_id)
 
-    async def _acquire(self, game_id: GameId, ticket: object, wait: float) -> Grant:
+    async def _acquire(
+        self, game_id: GameId, ticket: object, wait: float, above: LeaseNumber
+    ) -> Grant:
         deadline = self.clock.monotonic() + wait
         while True:
             # Only the first of this process asks the store; the holder stays first until it leaves.
-            grant = await self._try(game_id) if self._queues[game_id][0] is ticket else None
-            if grant:
+            is_first = self._queues[game_id][0] is ticket
+            if is_first and (grant := await self._try(game_id, above)):
                 return grant
             left = deadline - self.clock.monotonic()
             if left <= 0:
                 raise LeaseBusy
             await self.clock.sleep(min(POLL_SECONDS, left))
 
-    async def _try(self, game_id: GameId) -> Grant | None:
+    async def _try(self, game_id: GameId, above: LeaseNumber) -> Grant | None:
         await self.gate("lease.acquire")
         holder = self.grants.get(game_id)
         if holder and not holder.is_over(self.clock.monotonic()):
             return None
-        grant = self.grants[game_id] = self._held[game_id] = Grant()
+        grant = Grant(self.numbers.draw(self.clock.now(), above=above))
+        self.grants[game_id] = self._held[game_id] = grant
         try:
             await self.gate("lease.acquire:done")
         except BaseException:

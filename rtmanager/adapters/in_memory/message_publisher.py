@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
-from rtmanager.domain.ports.outbox import OutboxBatch, StaleBatch
+from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence, StaleBatch
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class InMemoryMessagePublisher:
         """Add the messages that were not added before."""
         await self.gate("publisher.publish")
         if batch.fence < self.streams.fence:
-            raise StaleBatch
+            raise StaleBatch(highest=RelayFence(self.streams.fence))
         self.streams.fence = batch.fence
         for row in batch.rows:
             if row.token not in self.streams.markers:

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_queues import GameQueues
-from rtmanager.adapters.redis.lease_key import LeaseKey, lease_key
+from rtmanager.adapters.redis.lease_key import LeaseKey
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.ports.game_lease import LeaseBusy, LeaseLost
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.operation import LeaseNumber
+from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseBusy, LeaseLost
 
 SHORTEST_PAUSE = 0.01
 LONGEST_PAUSE = 0.1
@@ -23,10 +25,16 @@ _logger = logging.getLogger(__name__)
 class RedisGameLease:
     """A lease that is held; its owner keeps `renew_for_ever` running."""
 
-    def __init__(self, key: LeaseKey, *, taken_at: float) -> None:
+    def __init__(self, key: LeaseKey, number: LeaseNumber, *, taken_at: float) -> None:
         self._key = key
+        self._number = number
         self._surely_until = taken_at + key.ttl
         self._is_lost = False
+
+    @property
+    def number(self) -> LeaseNumber:
+        """The number that was drawn with the lease."""
+        return self._number
 
     def check(self) -> None:
         """Raise LeaseLost unless the last renewal that arrived was sent less than a TTL ago."""
@@ -59,25 +67,33 @@ class RedisGameLease:
                 _logger.warning("lease lost: %s expired or is another's", self._key.name)
         except ServiceUnavailable as error:
             _logger.warning("lease not renewed, trying again: %s", error)
+        except Exception:
+            # Nobody waits for this task while the lease is held: what ended it would go unseen.
+            _logger.exception("lease not renewed, trying again")
 
 
 class RedisGameLeases:
     """Grants leases to this process against all others on the same Redis."""
 
-    def __init__(self, client: RedisClient, *, ttl: float = 60.0) -> None:
+    def __init__(
+        self, client: RedisClient, installation: Installation, *, ttl: float = 60.0
+    ) -> None:
         self._client = client
+        self._installation = installation
         self._ttl = ttl
         self._queues = GameQueues()
         self._releases: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def hold(self, game_id: GameId, *, wait: float) -> AsyncIterator[RedisGameLease]:
+    async def hold(
+        self, game_id: GameId, *, wait: float, above: LeaseNumber = NO_LEASE
+    ) -> AsyncIterator[RedisGameLease]:
         """Hold the game's lease for the block."""
         deadline = time.monotonic() + wait
         # Only the first caller of this process asks Redis, which knows no order of arrival.
         async with self._queues.turn(game_id, wait=wait):
-            key = LeaseKey(self._client, lease_key(game_id), self._ttl)
-            lease = RedisGameLease(key, taken_at=await self._take(key, deadline))
+            key = LeaseKey(self._client, self._installation.id, game_id, self._ttl)
+            lease = await self._take(key, above, deadline)
             renewal = asyncio.create_task(lease.renew_for_ever(), name=f"renew {key.name}")
             try:
                 yield lease
@@ -93,22 +109,23 @@ class RedisGameLeases:
         """Wait for releases that are still under way; each has a time limit."""
         await asyncio.gather(*self._releases)
 
-    async def _take(self, key: LeaseKey, deadline: float) -> float:
-        """Return the moment at which the key surely was not yet ours, once it is."""
+    async def _take(self, key: LeaseKey, above: LeaseNumber, deadline: float) -> RedisGameLease:
         pause = SHORTEST_PAUSE
         while True:
+            # Counted from before it was sent: it surely was not yet ours then.
             sent_at = time.monotonic()
-            if await self._try(key):
-                return sent_at
+            number = await self._try(key, above)
+            if number is not None:
+                return RedisGameLease(key, number, taken_at=sent_at)
             left = deadline - time.monotonic()
             if left <= 0:
                 raise LeaseBusy
             await asyncio.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _try(self, key: LeaseKey) -> bool:
+    async def _try(self, key: LeaseKey, above: LeaseNumber) -> LeaseNumber | None:
         try:
-            return await key.take()
+            return await key.take(above=above)
         except BaseException:
             # No answer does not mean no lease. Who waits for ours is not made to wait for this too.
             self._release_aside(key)

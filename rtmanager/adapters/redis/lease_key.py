@@ -3,11 +3,26 @@
 import base64
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.errors import redis_errors
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import LeaseNumber
 
+# The number is drawn by whoever gets the lease and by nobody else, in the same step: there are no
+# two holders whose numbers are not in the order of their leases. The clock makes up for a last
+# number that was flushed, the last number for a clock that stepped back, and `above`, which the
+# database keeps, for both at once. Lua's numbers are exact till the year 2255.
+_TAKE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+local time = redis.call('TIME')
+local last = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+local number = math.max(time[1] * 1000000 + time[2], last + 1, ARGV[3] + 1)
+redis.call('SET', KEYS[2], string.format('%.0f', number))
+redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+return number
+"""
 _RENEW = """
 if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
 return 0
@@ -18,10 +33,15 @@ return 0
 """
 
 
-def lease_key(game_id: GameId) -> str:
+def lease_key(installation_id: str, game_id: GameId) -> str:
     """Return the key of a game's lease: the id encoded, for it may hold any byte."""
     encoded = base64.urlsafe_b64encode(game_id.encode("utf-8", "surrogatepass")).decode()
-    return f"rtmanager:game_lease:{encoded}"
+    return f"rtmanager:{installation_id}:game_lease:{encoded}"
+
+
+def lease_number_key(installation_id: str) -> str:
+    """Return the key of the number that was drawn last, by whichever game's lease."""
+    return f"rtmanager:{installation_id}:lease_number"
 
 
 @dataclass(frozen=True)
@@ -29,32 +49,35 @@ class LeaseKey:
     """One holder's view of the key, told from every other's by a random token."""
 
     client: RedisClient
-    name: str
+    installation_id: str
+    game_id: GameId
     ttl: float
     token: str = field(default_factory=lambda: secrets.token_hex(16))
 
-    async def take(self) -> bool:
-        """Set our token if nobody's is there."""
-        with redis_errors():
-            return bool(
-                await self.client.commands.set(
-                    self.name, self.token, nx=True, px=self._ttl_milliseconds
-                )
-            )
+    @property
+    def name(self) -> str:
+        """The key's name in Redis."""
+        return lease_key(self.installation_id, self.game_id)
+
+    async def take(self, *, above: LeaseNumber) -> LeaseNumber | None:
+        """Set our token if nobody's is there, and draw its number; None when somebody's is."""
+        last = lease_number_key(self.installation_id)
+        answer = await self._run(_TAKE, str(self._ttl_milliseconds), str(above), more_keys=[last])
+        return None if answer is None else LeaseNumber(answer)
 
     async def renew(self) -> bool:
         """Give our token its full life again; False when it is no longer there."""
-        return await self._run(_RENEW, str(self._ttl_milliseconds))
+        return bool(await self._run(_RENEW, str(self._ttl_milliseconds)))
 
     async def release(self) -> bool:
         """Delete our token; False when it is no longer there."""
-        return await self._run(_RELEASE)
+        return bool(await self._run(_RELEASE))
 
     @property
     def _ttl_milliseconds(self) -> int:
         return max(1, int(self.ttl * 1000))
 
-    async def _run(self, script: str, *arguments: str) -> bool:
+    async def _run(self, script: str, *arguments: str, more_keys: list[str] | None = None) -> Any:
+        keys = [self.name, *(more_keys or ())]
         with redis_errors():
-            answer = await self.client.commands.eval(script, 1, self.name, self.token, *arguments)
-        return bool(answer)
+            return await self.client.commands.eval(script, len(keys), *keys, self.token, *arguments)

@@ -7,35 +7,37 @@ from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
 from rtmanager.adapters.redis.errors import redis_errors
 from rtmanager.adapters.redis.stream_layout import StreamLayout
 from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas
+from rtmanager.domain.installation import Installation
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
-from rtmanager.domain.ports.outbox import OutboxBatch, OutboxRow, StaleBatch
+from rtmanager.domain.ports.outbox import OutboxBatch, OutboxRow, RelayFence, StaleBatch
 
-MARKERS = "rtmanager:outbox_published"
-FENCE = "rtmanager:outbox_fence"
 MARKERS_KEPT = 10_000
+MARKERS_BEFORE = "rtmanager:outbox_published"
+"""Where the release before, which knew no installations, keeps its markers: read, not written."""
 
 # Reads: fence, entries per stream, markers kept; then per message its token, the number of its
-# stream among the keys, how many names and values follow, and these.
+# stream among the keys, how many names and values follow, and these. Answers with the highest fence
+# when the batch's is lower, and has added nothing then.
 #
 # Markers alone would have to be kept for ever: a relay that was frozen between borrowing and
 # publishing may send its batch again at any later time. The fence turns that away, so a marker
 # is needed only until its message is marked sent in the database. Messages that are not come
 # again in the very next batches, long before so many others were published.
 _PUBLISH = """
-local fence = tonumber(ARGV[1])
-if fence < tonumber(redis.call('GET', KEYS[2]) or '0') then return 0 end
+local fence, highest = tonumber(ARGV[1]), redis.call('GET', KEYS[2])
+if highest and fence < tonumber(highest) then return highest end
 redis.call('SET', KEYS[2], ARGV[1])
 local at = 4
 while at <= #ARGV do
   local token, stream, parts = ARGV[at], KEYS[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
-  if not redis.call('ZSCORE', KEYS[1], token) then
+  if not redis.call('ZSCORE', KEYS[1], token) and not redis.call('ZSCORE', KEYS[3], token) then
     redis.call('XADD', stream, 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, at + 3, at + 2 + parts))
     redis.call('ZADD', KEYS[1], fence, token)
   end
   at = at + 3 + parts
 end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
-return 1
+return false
 """
 
 _CHANNELS = {
@@ -50,23 +52,40 @@ logger = logging.getLogger(__name__)
 class RedisMessagePublisher:
     """Publishes a batch in one atomic step; what does not fit the specification is put aside."""
 
-    def __init__(self, client: RedisClient, schemas: StreamSchemas, layout: StreamLayout) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        installation: Installation,
+        schemas: StreamSchemas,
+        layout: StreamLayout,
+    ) -> None:
         self._client = client
+        self._installation = installation
         self._schemas = schemas
         self._layout = layout
-        self._keys = [MARKERS, FENCE, *layout.messages.values(), layout.dead]
+        self._streams = [*layout.messages.values(), layout.dead]
+
+    @property
+    def _keys(self) -> list[str]:
+        """The keys of the script; those of our own carry the installation's id."""
+        ours = f"rtmanager:{self._installation.id}"
+        return [
+            f"{ours}:outbox_published",
+            f"{ours}:outbox_fence",
+            MARKERS_BEFORE,
+            *self._streams,
+        ]
 
     async def publish(self, batch: OutboxBatch) -> None:
         """Add the messages that were not added before."""
         arguments = [str(batch.fence), str(self._layout.maxlen), str(MARKERS_KEPT)]
         for row in batch.rows:
             arguments += self._arguments(row)
+        keys = self._keys
         with redis_errors():
-            published = await self._client.commands.eval(
-                _PUBLISH, len(self._keys), *self._keys, *arguments
-            )
-        if not published:
-            raise StaleBatch
+            highest = await self._client.commands.eval(_PUBLISH, len(keys), *keys, *arguments)
+        if highest is not None:
+            raise StaleBatch(highest=RelayFence(int(highest)))
 
     def _arguments(self, row: OutboxRow) -> list[str]:
         stream, fields = self._layout.messages[row.message.stream], row.message.fields
@@ -80,7 +99,8 @@ class RedisMessagePublisher:
             )
             stream, fields = self._layout.dead, _dead_letter(row, stream, fault)
         parts = [part for pair in fields.items() for part in pair]
-        return [row.token, str(self._keys.index(stream, 2) + 1), str(len(parts)), *parts]
+        number = len(self._keys) - len(self._streams) + self._streams.index(stream) + 1
+        return [row.token, str(number), str(len(parts)), *parts]
 
     def _fault(self, message: OutboxMessage) -> str | None:
         return self._schemas.fault(_CHANNELS[message.stream], message.fields)

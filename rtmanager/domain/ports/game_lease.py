@@ -5,6 +5,9 @@ from typing import Protocol
 
 from rtmanager.domain.errors import Conflict, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import LeaseNumber
+
+NO_LEASE = LeaseNumber(0)
 
 
 class LeaseBusy(Conflict):
@@ -12,11 +15,20 @@ class LeaseBusy(Conflict):
 
 
 class LeaseLost(ServiceUnavailable):
-    """the lease on this game was lost while the operation ran; its outcome will be settled."""
+    """the lease on this game was lost while the operation ran; another process carries it on."""
+
+    def __init__(self, message: str | None = None, *, highest: LeaseNumber = NO_LEASE) -> None:
+        """Keep the highest number that was drawn for the game, as far as it is known."""
+        super().__init__(message)
+        self.highest = highest
 
 
 class GameLease(Protocol):
     """A lease that is held. It is renewed in the background for as long as it is held."""
+
+    @property
+    def number(self) -> LeaseNumber:
+        """The number that was drawn with the lease, by which the database knows its holder."""
 
     def check(self) -> None:
         """Raise LeaseLost when the lease is no longer surely ours; costs no I/O."""
@@ -25,13 +37,17 @@ class GameLease(Protocol):
 class GameLeases(Protocol):
     """Grants one lease per game at a time, across all processes."""
 
-    def hold(self, game_id: GameId, *, wait: float) -> AbstractAsyncContextManager[GameLease]:
+    def hold(
+        self, game_id: GameId, *, wait: float, above: LeaseNumber = NO_LEASE
+    ) -> AbstractAsyncContextManager[GameLease]:
         """Hold the game's lease for the block.
 
-        Blocks up to `wait` seconds, callers of one process in their order of arrival; zero tries
-        once. Raises LeaseBusy when others still hold it then, ServiceUnavailable when the lease
-        store cannot be reached. Leaving the block releases the lease if it is still ours (never
-        another's) and never raises: a lease that cannot be released expires by itself.
+        Its number is drawn in the same step that takes it: larger than any before, than `above`,
+        and at least the store's clock in microseconds, so that a store that was flushed does no
+        harm. Blocks up to `wait` seconds, callers of one process in their order of arrival; zero
+        tries once. Raises LeaseBusy when others still hold it then, ServiceUnavailable when the
+        lease store cannot be reached. Leaving the block releases the lease if it is still ours
+        (never another's) and never raises: a lease that cannot be released expires by itself.
         """
 
     async def ping(self) -> None:

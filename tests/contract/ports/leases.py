@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -11,13 +12,16 @@ from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.game_lease import Grant, InMemoryGameLeases
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
-from rtmanager.adapters.redis.lease_key import lease_key
+from rtmanager.adapters.redis.lease_key import lease_key, lease_number_key
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.game_lease import GameLeases
 from tests.services.proxy import Proxy
 
 TTL = 0.6
+INSTALLATION = "test-installation"
 
 
 class LeaseWorld(Protocol):
@@ -47,17 +51,28 @@ class LeaseWorld(Protocol):
     def lose_reply_to_acquire(self) -> None:
         """Let the first process's next acquisition happen and drop the answer."""
 
+    async def flush(self) -> None:
+        """Lose every lease and the last number."""
+
+    async def clock(self) -> int:
+        """Return the store's clock in microseconds."""
+
+    async def be_behind(self, number: int) -> None:
+        """Let this be the last number, of before the store's clock stepped back."""
+
 
 class MemoryLeases:
     """The doubles of two processes."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        self._memory = InMemoryGameLeases(self.clock, ttl=TTL, gate=self._gate)
+        self._time = ManualClock()
+        self._memory = InMemoryGameLeases(self._time, ttl=TTL, gate=self._gate)
         self._stranger = Grant()
         self._is_away = self._loses_reply = False
         self.here: GameLeases = self._memory
-        self.there: GameLeases = InMemoryGameLeases(self.clock, ttl=TTL, grants=self._memory.grants)
+        self.there: GameLeases = InMemoryGameLeases(
+            self._time, ttl=TTL, grants=self._memory.grants, numbers=self._memory.numbers
+        )
 
     async def _gate(self, point: str) -> None:
         if self._is_away or (self._loses_reply and point == "lease.acquire:done"):
@@ -78,7 +93,7 @@ class MemoryLeases:
 
     async def pass_time(self, seconds: float) -> None:
         """Move the clock."""
-        self.clock.advance(seconds)
+        self._time.advance(seconds)
 
     def go_away(self, game_id: GameId) -> None:
         """Close the gate, to renewals too."""
@@ -93,6 +108,20 @@ class MemoryLeases:
         """Close the gate once, after the effect."""
         self._loses_reply = True
 
+    async def flush(self) -> None:
+        """Forget everything."""
+        self._memory.grants.clear()
+        self._memory.numbers.forget()
+
+    async def clock(self) -> int:
+        """Look at the clock."""
+        return int(self._time.now().timestamp() * 1_000_000)
+
+    async def be_behind(self, number: int) -> None:
+        """Set the clock back, and the last number."""
+        self._memory.numbers.clock_is_off_by = timedelta(days=-1)
+        self._memory.numbers.last = LeaseNumber(number)
+
 
 class RedisLeases:
     """The leases of two processes, the first behind a proxy."""
@@ -101,7 +130,12 @@ class RedisLeases:
         self._proxy = proxy
         self._redis = Redis(host=host, port=port, protocol=2)
         self._clients = RedisClient("127.0.0.1", proxy.port), RedisClient(host, port)
-        self._here, self._there = (RedisGameLeases(client, ttl=TTL) for client in self._clients)
+        ours = Installation(network="galaxy-net")
+        self._here, self._there = (
+            RedisGameLeases(client, ours, ttl=TTL) for client in self._clients
+        )
+        # As the service does: its leases are made before the database tells its id.
+        ours.identify(INSTALLATION)
         self.here: GameLeases = self._here
         self.there: GameLeases = self._there
 
@@ -115,16 +149,18 @@ class RedisLeases:
 
     async def steal(self, game_id: GameId) -> None:
         """Overwrite the key."""
-        await self._redis.set(lease_key(game_id), "a stranger's token")
+        await self._redis.set(lease_key(INSTALLATION, game_id), "a stranger's token")
 
     async def is_stolen(self, game_id: GameId) -> bool:
         """Look at the key."""
-        return bool(await self._redis.get(lease_key(game_id)) == b"a stranger's token")
+        return bool(
+            await self._redis.get(lease_key(INSTALLATION, game_id)) == b"a stranger's token"
+        )
 
     async def is_free(self, game_id: GameId) -> bool:
         """Look for the key."""
         await self._here.close()
-        return not await self._redis.exists(lease_key(game_id))
+        return not await self._redis.exists(lease_key(INSTALLATION, game_id))
 
     async def pass_time(self, seconds: float) -> None:
         """Wait: the time to live is the server's."""
@@ -139,9 +175,21 @@ class RedisLeases:
         self._proxy.pass_on()
 
     def lose_reply_to_acquire(self) -> None:
-        """Drop the answer to the next SET."""
-        # With its length, for a new connection sends a SETINFO.
-        self._proxy.lose_reply_to(b"$3\r\nSET\r\n")
+        """Drop the answer to the next script that takes a lease."""
+        self._proxy.lose_reply_to(b"'NX'")
+
+    async def flush(self) -> None:
+        """Flush the server."""
+        await self._redis.flushall()
+
+    async def clock(self) -> int:
+        """Ask the server."""
+        seconds, microseconds = await self._redis.time()
+        return int(seconds) * 1_000_000 + int(microseconds)
+
+    async def be_behind(self, number: int) -> None:
+        """Write the last number."""
+        await self._redis.set(lease_number_key(INSTALLATION), number)
 
 
 @asynccontextmanager

@@ -23,15 +23,18 @@ from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.stream_layout import StreamLayout
 from rtmanager.adapters.redis.stream_schemas import StreamSchemas
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import OpSource, Origin
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.operation_journal import OperationJournal
-from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
-from tests.builders import NOON, make_message, make_request, make_verdict
+from rtmanager.domain.ports.outbox import MessagePublisher, Outbox, RelayFence
+from tests.builders import NOON, make_completion, make_message, make_request
 from tests.services.proxy import Proxy
 
+HERE = Installation("galaxy-net", "here")
 SCHEMAS = StreamSchemas.load()
 LAYOUT = StreamLayout()
+AHEAD = RelayFence(4_102_444_800_000_000)  # the year 2100
 
 
 class RelayWorld(Protocol):
@@ -51,6 +54,9 @@ class RelayWorld(Protocol):
 
     async def flush_streams(self) -> None:
         """Lose everything that was published."""
+
+    def step_clock_back(self) -> None:
+        """Let the store's clock be behind the fences that were lent."""
 
     def cut_off(self) -> None:
         """Take the lock of a batch from the first process, as a lost connection does."""
@@ -103,6 +109,10 @@ class MemoryRelays:
         """Forget the streams."""
         self._streams.flush()
 
+    def step_clock_back(self) -> None:
+        """Lend from a table that has seen the future."""
+        self._table.raise_fence(AHEAD)
+
     def cut_off(self) -> None:
         """Free the lock."""
         self._table.cut_off()
@@ -144,7 +154,7 @@ class RealRelays:
         self.publisher: MessagePublisher
         self.other_publisher: MessagePublisher
         self.publisher, self.other_publisher = (
-            RedisMessagePublisher(client, SCHEMAS, LAYOUT) for client in self.clients
+            RedisMessagePublisher(client, HERE, SCHEMAS, LAYOUT) for client in self.clients
         )
 
     async def published(self) -> list[dict[str, str]]:
@@ -166,6 +176,10 @@ class RealRelays:
     async def flush_streams(self) -> None:
         """Flush the server."""
         await self.redis.flushall()
+
+    def step_clock_back(self) -> None:
+        """Lend from a sequence that has seen the future; the server's clock is not ours to set."""
+        self.execute("SELECT setval('outbox_fence', 4102444800000000)")
 
     def cut_off(self) -> None:
         """Drop the connections, of which the borrower learns only when it next asks."""
@@ -227,7 +241,7 @@ async def write(
 ) -> None:
     """Commit the messages together."""
     request = make_request(origin=Origin(OpSource.GM_REST, f"r{next(_requests)}"))
-    await world.journal.refuse(request, make_verdict(messages=messages), at=at)
+    await world.journal.refuse(request, make_completion(at=at), messages)
 
 
 def result(number: int) -> OutboxMessage:

@@ -1,20 +1,16 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 
-from rtmanager.adapters.redis.client import RedisClient
-from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.adapters.redis.game_queues import GameQueues
-from rtmanager.adapters.redis.lease_key import LeaseKey
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.ports.game_lease import GameLeases, LeaseBusy, LeaseLost
-from tests.builders import GAME
+from rtmanager.domain.operation import LeaseNumber
+from rtmanager.domain.ports.game_lease import NO_LEASE, GameLeases, LeaseBusy, LeaseLost
 from tests.contract.ports.leases import TTL, LeaseWorld, open_leases
-from tests.services.proxy import Proxy
 
+GAME = GameId("chess-7")
 OTHER = GameId("go-3")
 
 
@@ -35,6 +31,14 @@ async def take_and_leave(leases: GameLeases, *, wait: float = 0, game_id: GameId
     """Hold the lease for a moment."""
     async with leases.hold(game_id, wait=wait) as lease:
         lease.check()
+
+
+async def number_of(
+    leases: GameLeases, *, game_id: GameId = GAME, above: LeaseNumber = NO_LEASE
+) -> LeaseNumber:
+    """Hold the lease for a moment; return its number."""
+    async with leases.hold(game_id, wait=0, above=above) as lease:
+        return lease.number
 
 
 async def test_lease_that_is_held_is_surely_ours(world: LeaseWorld) -> None:
@@ -203,17 +207,6 @@ async def test_lease_that_cannot_be_renewed_is_lost_after_its_ttl(world: LeaseWo
             lease.check()
 
 
-async def test_lease_survives_an_outage_shorter_than_its_ttl(redis_addr: str) -> None:
-    """Renewal tries again until it is too late; the double knows lasting outages only."""
-    async with open_leases(redis_addr) as world, world.here.hold(GAME, wait=0) as lease:
-        world.go_away(GAME)
-        await world.pass_time(TTL / 2)
-        world.come_back()
-        await world.pass_time(TTL)
-
-        lease.check()
-
-
 async def test_lease_that_cannot_be_released_expires(world: LeaseWorld) -> None:
     """Leaving raises nothing, and the game is free after a TTL."""
     async with world.here.hold(GAME, wait=0):
@@ -254,66 +247,6 @@ async def test_store_that_came_back_grants_again(world: LeaseWorld) -> None:
     await take_and_leave(world.here)
 
 
-async def test_hung_redis_raises_service_unavailable(redis_addr: str) -> None:
-    """A server that accepts and does not answer is given up within seconds."""
-    host, _, port = redis_addr.partition(":")
-    with Proxy((host, int(port))) as proxy:
-        client = RedisClient("127.0.0.1", proxy.port)
-        leases = RedisGameLeases(client, ttl=TTL)
-        await take_and_leave(leases)
-        proxy.hang()
-
-        async with asyncio.timeout(4):
-            with pytest.raises(ServiceUnavailable, match="Redis"):
-                await take_and_leave(leases, wait=30)
-
-        proxy.pass_on()
-        await leases.close()
-        await take_and_leave(leases, wait=1)
-        await client.close()
-
-
-async def test_wrong_password_raises_service_unavailable(redis_addr: str) -> None:
-    """The message names Redis and keeps the password to itself."""
-    host, _, port = redis_addr.partition(":")
-    client = RedisClient(host, int(port), password="wrong-secret")
-
-    with pytest.raises(ServiceUnavailable, match="Redis") as raised:
-        await client.ping()
-
-    assert "wrong-secret" not in str(raised.value)
-    await client.close()
-
-
-async def test_leaving_does_not_rely_on_a_cancellation_that_is_heard(
-    redis_addr: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Python 3.11's wait_for may swallow a renewal's cancellation: the lease ends all the same.
-
-    Else the renewal would go on for ever, and with it the game's lease and the caller's wait.
-    """
-    renewing = asyncio.Event()
-
-    async def renew_deaf_once(_: LeaseKey) -> bool:
-        if not renewing.is_set():
-            renewing.set()
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
-        return True
-
-    async def leave_while_renewing(leases: GameLeases) -> None:
-        async with leases.hold(GAME, wait=0):
-            await renewing.wait()
-
-    monkeypatch.setattr(LeaseKey, "renew", renew_deaf_once)
-    async with open_leases(redis_addr) as world:
-        leaving = asyncio.create_task(leave_while_renewing(world.here))
-        done, _ = await asyncio.wait([leaving], timeout=5)
-
-        assert done, "the lease is held for ever"
-        assert await world.is_free(GAME)
-
-
 async def test_games_that_nobody_wants_are_forgotten() -> None:
     """Locks of this process do not pile up with the games it has seen."""
     queues = GameQueues()
@@ -326,12 +259,59 @@ async def test_games_that_nobody_wants_are_forgotten() -> None:
     assert len(queues) == 0
 
 
-async def test_key_is_the_documented_one(redis_addr: str) -> None:
-    """Operators and other processes find the lease under its name, with its time to live."""
-    host, _, port = redis_addr.partition(":")
-    client = RedisClient(host, int(port))
-    async with RedisGameLeases(client, ttl=60).hold(GAME, wait=0):
-        left = await client.commands.pttl("rtmanager:game_lease:Y2hlc3MtNw==")
+async def test_each_lease_has_a_larger_number_than_the_one_before(world: LeaseWorld) -> None:
+    """Whichever process takes it, and for whichever game."""
+    numbers = [
+        await number_of(leases, game_id=game_id)
+        for leases in (world.here, world.there, world.here)
+        for game_id in (GAME, OTHER)
+    ]
 
-    assert 59_000 < left <= 60_000
-    await client.close()
+    assert numbers == sorted(set(numbers))
+
+
+async def test_number_of_a_lease_stays_while_it_is_held(world: LeaseWorld) -> None:
+    """Renewal draws no other, nor does a caller who finds it busy."""
+    async with world.here.hold(GAME, wait=0) as lease:
+        drawn = lease.number
+        with pytest.raises(LeaseBusy):
+            await take_and_leave(world.there)
+        await world.pass_time(TTL)
+
+        assert lease.number == drawn
+
+
+async def test_number_is_not_behind_the_store_s_clock(world: LeaseWorld) -> None:
+    """So it grows over a store that was flushed and forgot what it drew."""
+    before = await number_of(world.here)
+    await world.flush()
+    await world.pass_time(0.01)
+    clock = await world.clock()
+
+    after = await number_of(world.here)
+
+    assert before < clock <= after
+
+
+async def test_number_grows_though_the_clock_steps_back(world: LeaseWorld) -> None:
+    """The store keeps the last one."""
+    last = await world.clock() + 3_600_000_000
+    await world.be_behind(last)
+
+    assert await number_of(world.here) == last + 1
+    assert await number_of(world.there, game_id=OTHER) == last + 2
+
+
+async def test_number_is_above_what_the_caller_knows(world: LeaseWorld) -> None:
+    """The store was flushed and its clock stepped back: the database knows better."""
+    known = LeaseNumber(await world.clock() + 3_600_000_000)
+
+    assert await number_of(world.here, above=known) == known + 1
+    assert await number_of(world.there) == known + 2
+
+
+async def test_number_below_the_clock_changes_nothing(world: LeaseWorld) -> None:
+    """What the caller knows is the least, not the next."""
+    clock = await world.clock()
+
+    assert await number_of(world.here, above=LeaseNumber(5)) >= clock

@@ -11,9 +11,9 @@ import pytest
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.redis import message_publisher
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.messaging.relay_outbox import RelayOutbox
 from rtmanager.domain.outbox import OutboxStream, health_message
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence, StaleBatch
-from rtmanager.domain.supervision.relay_outbox import RelayOutbox
 from tests.builders import make_event, make_message
 from tests.contract.ports.relays import (
     LAYOUT,
@@ -111,6 +111,29 @@ async def test_batch_of_a_relay_that_was_overtaken_is_turned_away(world: RelayWo
         await world.publisher.publish(batch(1, 1, 2))
 
     assert await numbers(world) == [1]
+
+
+async def test_batch_that_is_turned_away_tells_the_highest_fence(world: RelayWorld) -> None:
+    """To the last digit, so that a relay whose clock stepped back can draw one above it."""
+    highest = 1_795_564_800_123_457
+    await world.other_publisher.publish(batch(highest, 1))
+    with pytest.raises(StaleBatch) as raised:
+        await world.publisher.publish(batch(highest - 1, 2))
+
+    assert raised.value.highest == highest
+    await world.publisher.publish(batch(raised.value.highest + 1, 2))
+    assert await numbers(world) == [1, 2]
+
+
+async def test_batch_that_is_turned_away_raises_no_fence(world: RelayWorld) -> None:
+    """Who publishes at the highest fence goes on."""
+    await world.other_publisher.publish(batch(2, 1))
+    with suppress(StaleBatch):
+        await world.publisher.publish(batch(1, 2))
+
+    await world.other_publisher.publish(batch(2, 3))
+
+    assert await numbers(world) == [1, 3]
 
 
 async def test_lost_reply_can_be_repeated(world: RelayWorld) -> None:
@@ -246,9 +269,27 @@ async def test_markers_do_not_pile_up(real: RealRelays, monkeypatch: pytest.Monk
     for number in range(0, 100, 10):
         await real.publisher.publish(batch(number, *range(number, number + 10)))
 
-    assert await real.redis.zcard(message_publisher.MARKERS) == 20
+    assert await real.redis.zcard("rtmanager:here:outbox_published") == 20
     await real.publisher.publish(batch(1_000, *range(80, 101)))
     assert await numbers(real) == list(range(101))
+
+
+async def test_message_that_the_release_before_published_is_passed_over(real: RealRelays) -> None:
+    """During a roll-out the markers of a release that knew no installations still count."""
+    await real.redis.zadd("rtmanager:outbox_published", {batch(1, 0).rows[0].token: 1})
+
+    await real.publisher.publish(batch(1, 0, 1))
+
+    assert await numbers(real) == [1]
+
+
+async def test_trap_two_installations_one_redis_turn_no_batch_away(real: RealRelays) -> None:
+    """Each installation has fences of its own: the lower one of another is no reason to wait."""
+    await real.redis.set("rtmanager:there:outbox_fence", 1_000)
+
+    await real.publisher.publish(batch(1, 0))
+
+    assert await numbers(real) == [0]
 
 
 async def test_new_database_starts_afresh_on_old_streams(real: RealRelays) -> None:

@@ -6,15 +6,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream
-from rtmanager.domain.supervision.handle_job import HandleJob
 from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.worker_status import WorkerStatus
 
 BLOCK = 1.0
+SHORT_BLOCK = 0.1
+"""Seconds to wait for new entries while others were left pending and will be reclaimed soon."""
 BATCH = 100
 MOST_WAITING = 500
+MOST_PER_GAME = 20
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 READY_FOR = 0.5
@@ -30,7 +33,8 @@ class JobConsumer:
 
     It reads ahead a little and no further: what waits in the streams is safe. `ready` is asked
     before every read and now and then between jobs, and raises while something that jobs need is
-    away. A job that cannot be finished now is tried again, and the game's later jobs wait for it.
+    away. A job that cannot be finished now is tried again, and the game's later jobs wait for it:
+    a few here, the others pending in their streams, so that the jobs behind them are read.
     """
 
     jobs: JobStream
@@ -42,14 +46,16 @@ class JobConsumer:
     _queues: dict[str, Queue] = field(default_factory=dict, init=False)
     _taken: set[Key] = field(default_factory=set, init=False)
     _again: set[Key] = field(default_factory=set, init=False)
+    _stuck: set[str] = field(default_factory=set, init=False)
+    _overflowing: set[str] = field(default_factory=set, init=False)
+    _must_reclaim: bool = field(default=False, init=False)
     _ready_at: float = field(default=-math.inf, init=False)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition, init=False)
 
     async def run(self) -> None:
         """Consume until cancelled."""
-        self._queues.clear()
-        self._taken.clear()
-        self._again.clear()
+        for content in (self._queues, self._taken, self._again, self._stuck, self._overflowing):
+            content.clear()
         places = asyncio.Semaphore(self.games_at_once)
         async with asyncio.TaskGroup() as games:
 
@@ -64,7 +70,7 @@ class JobConsumer:
             leave_if_cancelled()
             try:
                 await self.ready()
-                await self.jobs.reclaim()
+                await self._reclaim()
                 pause = SHORTEST_PAUSE
                 await self._read_for_ever(begin)
             except Exception as error:  # noqa: BLE001 - what is away comes back; jobs wait
@@ -76,23 +82,43 @@ class JobConsumer:
         while True:
             leave_if_cancelled()
             async with self._room:
-                await self._room.wait_for(lambda: len(self._taken) < MOST_WAITING)
+                await self._room.wait_for(self._has_room)
             await self.ready()
-            self._take(await self.jobs.read(count=BATCH, block=BLOCK), begin)
+            if self._must_reclaim:
+                await self._reclaim()
+            block = SHORT_BLOCK if self._overflowing else BLOCK
+            self._take(await self.jobs.read(count=BATCH, block=block), begin)
             self.status.succeeded(self.clock.now())
+
+    async def _reclaim(self) -> None:
+        """Have everything that is pending read again, what was left behind with it."""
+        self._must_reclaim = False
+        await self.jobs.reclaim()
+        self._overflowing.clear()
+
+    def _has_room(self) -> bool:
+        """Count nothing that waits for a game that is stuck: the others are to be read."""
+        stuck = sum(len(self._queues[game]) for game in self._stuck)
+        return len(self._taken) - stuck < MOST_WAITING
 
     def _take(self, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]) -> None:
         """Queue entries that are not queued yet; a game without work gets a worker."""
         for entry in entries:
+            game = entry.job.game_id or ""
             if _key(entry) in self._taken:
                 self._again.add(_key(entry))
-                continue
-            self._taken.add(_key(entry))
-            game = entry.job.game_id or ""
-            if game not in self._queues:
-                self._queues[game] = deque()
-                begin(self._queues[game], game)
-            self._queues[game].append(entry)
+            elif self._lets_in(game):
+                self._taken.add(_key(entry))
+                if game not in self._queues:
+                    self._queues[game] = deque()
+                    begin(self._queues[game], game)
+                self._queues[game].append(entry)
+
+    def _lets_in(self, game: str) -> bool:
+        """Leave a game's entry pending when too many wait before it, and all that come after it."""
+        if len(self._queues.get(game, ())) >= MOST_PER_GAME:
+            self._overflowing.add(game)
+        return game not in self._overflowing
 
     async def _work(self, game: str, queue: Queue, places: asyncio.Semaphore) -> None:
         """Handle a game's entries one after the other until there are none."""
@@ -103,19 +129,23 @@ class JobConsumer:
                 done = await self._try(queue[0])
             if done:
                 pause = SHORTEST_PAUSE
+                self._stuck.discard(game)
                 await self._forget(queue.popleft())
             else:
                 # Its place is free meanwhile: a game that is stuck does not hold up the others.
+                self._stuck.add(game)
+                await self._tell_of_room()
                 await self.clock.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
         del self._queues[game]
+        self._must_reclaim = self._must_reclaim or game in self._overflowing
 
     async def _try(self, entry: JobEntry) -> bool:
         try:
             await self._demand_ready()
-            await self.handle.run(entry)
+            self._again.add(_key(entry))
             while _key(entry) in self._again:
-                # It came again while it was at work, maybe after the stream let go of it.
+                # It may come again while it is at work, even after the stream let go of it.
                 self._again.discard(_key(entry))
                 await self.handle.run(entry)
         except Exception as error:  # noqa: BLE001 - the entry is not acknowledged and tried again
@@ -132,6 +162,9 @@ class JobConsumer:
 
     async def _forget(self, entry: JobEntry) -> None:
         self._taken.discard(_key(entry))
+        await self._tell_of_room()
+
+    async def _tell_of_room(self) -> None:
         async with self._room:
             self._room.notify_all()
 

@@ -47,24 +47,22 @@ class InMemoryJobStream:
         self._drop(entry)
         await self.gate("jobs.acknowledge:done")
 
-    async def bury(self, entry: JobEntry, fault: str) -> None:
+    async def dead_letter(self, entry: JobEntry, fault: str) -> None:
         """Copy the entry to the dead letters and acknowledge it."""
-        await self.gate("jobs.bury")
+        await self.gate("jobs.dead_letter")
         if self._drop(entry):
             self.streams.dead.append(MemoryDeadJob(entry, fault))
-        await self.gate("jobs.bury:done")
+        await self.gate("jobs.dead_letter:done")
 
     async def trim(self) -> int:
-        """Drop acknowledged entries if there are too many."""
+        """Drop the oldest acknowledged entries if there are too many."""
         await self.gate("jobs.trim")
-        needed = [*self.streams.pending, *self.streams.unread]
-        jobs = self.streams.jobs
-        dropped = 0
-        if len(jobs) > self.maxlen:
-            dropped = jobs.index(needed[0]) if needed else len(jobs)
-            del jobs[:dropped]
+        jobs, needed = self.streams.jobs, {*self.streams.pending, *self.streams.unread}
+        excess = max(0, len(jobs) - self.maxlen)
+        done = {*[each for each in jobs if each not in needed][:excess]}
+        jobs[:] = [each for each in jobs if each not in done]
         await self.gate("jobs.trim:done")
-        return dropped
+        return len(done)
 
     def _take_over(self) -> None:
         self._reclaimed = list(self.streams.pending)

@@ -8,7 +8,7 @@ from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, S
 
 @dataclass(frozen=True, slots=True)
 class MemoryDeadJob:
-    """A copy of an entry that was buried."""
+    """A copy of an entry that was dead-lettered."""
 
     entry: JobEntry
     fault: str

@@ -7,7 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 from rtmanager.adapters.redis.client import RedisClient
-from rtmanager.adapters.redis.consumer_group import ConsumerGroup, GroupLostError, RawEntry
+from rtmanager.adapters.redis.consumer_group import (
+    FIRST,
+    NEW,
+    ConsumerGroup,
+    GroupLostError,
+    RawEntry,
+)
 from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
 from rtmanager.adapters.redis.job_entries import job_entry
 from rtmanager.adapters.redis.stream_layout import StreamLayout
@@ -28,7 +34,8 @@ class RedisJobStream:
 
     The server counts `count` per stream, and with a backlog what it returns of one stream may be
     much younger than what it returns of the other. So entries are kept here, delivered and not yet
-    handed out, until it is certain that no older one can come from the other stream.
+    handed out, until it is certain that no older one can come from the other stream. What was
+    reclaimed is read page by page as well: there is no limit to how much may be pending.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class RedisJobStream:
         self._streams = dict(layout.jobs)
         self._layout = layout
         self._waiting: dict[JobKind, deque[RawEntry]] = {kind: deque() for kind in layout.jobs}
+        self._after: dict[JobKind, str] = dict.fromkeys(layout.jobs, NEW)
 
     async def reclaim(self) -> None:
         """Take over every entry that was delivered and not acknowledged."""
@@ -66,7 +74,7 @@ class RedisJobStream:
         with suppress(GroupLostError):
             await self._group.acknowledge(self._streams[entry.kind], entry.entry_id)
 
-    async def bury(self, entry: JobEntry, fault: str) -> None:
+    async def dead_letter(self, entry: JobEntry, fault: str) -> None:
         """Copy the entry to the dead letters and acknowledge it."""
         stream = self._streams[entry.kind]
         with suppress(GroupLostError):
@@ -75,7 +83,7 @@ class RedisJobStream:
             letter = dead_letter(DeadOrigin.JOB, stream, entry.entry_id, fault, pairs)
             if wrong := self._schemas.fault(Channel.DEAD_JOBS, letter):
                 raise InternalError(f"dead letter for {entry.entry_id}: {wrong}")
-            await self._group.bury(
+            await self._group.dead_letter(
                 stream,
                 entry.entry_id,
                 to=self._layout.dead,
@@ -94,11 +102,8 @@ class RedisJobStream:
     async def _claim(self) -> None:
         for kind, stream in self._streams.items():
             self._waiting[kind].clear()
-            entries, trimmed = await self._group.claim_all(stream)
-            if trimmed:
-                message = "%d jobs were trimmed from %s before they were done, the first: %s"
-                logger.error(message, len(trimmed), stream, trimmed[0])
-            self._waiting[kind].extend(entries)
+            self._after[kind] = FIRST
+            _report(stream, await self._group.claim_all(stream))
             await self._group.forget_idle_consumers(stream)
 
     async def _make_groups(self) -> None:
@@ -109,19 +114,41 @@ class RedisJobStream:
                 raise ServiceUnavailable("Redis lost the consumer group at once") from error
 
     async def _fetch(self, count: int, block: float) -> set[JobKind]:
-        """Read from the streams of which nothing waits; return those that had no more."""
-        hungry = {kind: name for kind, name in self._streams.items() if not self._waiting[kind]}
-        if not hungry:
-            return set()
-        blocks = len(hungry) == len(self._streams) and block > 0
-        answer = await self._group.read(
-            list(hungry.values()),
-            count=count,
-            block_ms=max(1, int(min(block, LONGEST_BLOCK) * 1000)) if blocks else None,
-        )
-        for kind, name in hungry.items():
-            self._waiting[kind].extend(answer.get(name, ()))
-        return {kind for kind, name in hungry.items() if len(answer.get(name, ())) < count}
+        """Read from the streams of which nothing waits; return those that had no more.
+
+        Again, if one was read to the end of what is pending only: nothing is certain of it yet.
+        """
+        while hungry := [kind for kind, entries in self._waiting.items() if not entries]:
+            answer = await self._read(hungry, count, block)
+            drained = set()
+            for kind in hungry:
+                entries = answer.get(self._streams[kind], [])
+                if await self._keep(kind, entries) and len(entries) < count:
+                    drained.add(kind)
+            if all(self._waiting[kind] or kind in drained for kind in hungry):
+                return drained
+        return set()
+
+    async def _read(
+        self, kinds: Sequence[JobKind], count: int, block: float
+    ) -> dict[str, list[RawEntry]]:
+        after = {self._streams[kind]: self._after[kind] for kind in kinds}
+        blocks = len(kinds) == len(self._streams) and block > 0
+        block_ms = max(1, int(min(block, LONGEST_BLOCK) * 1000)) if blocks else None
+        return await self._group.read(after, count=count, block_ms=block_ms)
+
+    async def _keep(self, kind: JobKind, entries: Sequence[RawEntry]) -> bool:
+        """Let the entries wait; tell whether they were new."""
+        was_new = self._after[kind] == NEW
+        if not was_new:
+            self._after[kind] = entries[-1].id if entries else NEW
+        self._waiting[kind].extend(each for each in entries if each.pairs)
+        trimmed = [each.id for each in entries if not each.pairs]
+        for entry_id in trimmed:
+            # As servers before version 7 show what was trimmed while it was pending.
+            await self._group.acknowledge(self._streams[kind], entry_id)
+        _report(self._streams[kind], trimmed)
+        return was_new
 
     def _take(self, count: int, drained: set[JobKind]) -> list[tuple[JobKind, RawEntry]]:
         """Take the oldest entries, up to where a stream may hold others that wait unread.
@@ -144,6 +171,12 @@ class RedisJobStream:
         for _, _, kind, _ in oldest:
             self._waiting[kind].popleft()
         return [(kind, entry) for _, _, kind, entry in oldest]
+
+
+def _report(stream: str, trimmed: Sequence[str]) -> None:
+    if trimmed:
+        message = "%d jobs were trimmed from %s before they were done, the first: %s"
+        logger.error(message, len(trimmed), stream, trimmed[0])
 
 
 def _order(entry_id: str) -> Order:

@@ -58,8 +58,9 @@ class JobStream(Protocol):
     async def reclaim(self) -> None:
         """Take over every entry that was delivered to anyone and not acknowledged.
 
-        `read` gives them again, each in its place in the order. Only for the one replica that
-        leads, before its first `read` and after one that raised: entries that it already works on
+        `read` gives them again, each in its place in the order, before any newer one. Only for the
+        one replica that leads, and never while it reads: before its first `read`, after one that
+        raised, and when it has let go of entries that it read. Entries that it already works on
         come again too.
         """
 
@@ -75,7 +76,7 @@ class JobStream(Protocol):
     async def acknowledge(self, entry: JobEntry) -> None:
         """Take the entry off the group's pending list; no-op when it is not on it."""
 
-    async def bury(self, entry: JobEntry, fault: str) -> None:
+    async def dead_letter(self, entry: JobEntry, fault: str) -> None:
         """Copy the entry with the fault to the dead-letter stream and acknowledge it.
 
         Both in one atomic step, and only if it was not acknowledged before.
@@ -84,5 +85,6 @@ class JobStream(Protocol):
     async def trim(self) -> int:
         """Drop acknowledged entries of a stream that is longer than its limit; return how many.
 
-        An entry that is not acknowledged is never dropped, however long the stream is.
+        The oldest first, and no more than is needed. An entry that is not acknowledged is never
+        dropped, however long the stream is, and holds up no other.
         """

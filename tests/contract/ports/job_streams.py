@@ -58,7 +58,7 @@ class JobWorld(Protocol):
         """Make it reachable again."""
 
     def lose_reply_to(self, method: str) -> None:
-        """Let the first process's next call of `read`, `acknowledge` or `bury` lose its answer."""
+        """Let the first process's next `read`, `acknowledge` or `dead_letter` lose its answer."""
 
 
 class MemoryJobs:
@@ -184,7 +184,7 @@ class RedisJobs:
 
     def lose_reply_to(self, method: str) -> None:
         """Drop the answer to the command of this method."""
-        words = {"read": b"XREADGROUP", "acknowledge": b"XACK\r\n", "bury": b"XADD"}
+        words = {"read": b"XREADGROUP", "acknowledge": b"XACK\r\n", "dead_letter": b"XADD"}
         self._proxy.lose_reply_to(words[method])
 
 

@@ -1,10 +1,18 @@
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
+from rtmanager.adapters.redis import consumer_group
+from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream, StartJob, StopJob
+from rtmanager.workers import job_consumer
+from rtmanager.workers.job_consumer import JobConsumer
 from tests.contract.ports.job_streams import MAXLEN, JobWorld, open_jobs
 
 
@@ -163,37 +171,37 @@ async def test_acknowledging_again_is_a_no_op(world: JobWorld) -> None:
     await world.there.acknowledge(entry)
 
 
-async def test_buried_entry_is_a_dead_letter_and_done(world: JobWorld) -> None:
+async def test_dead_lettered_entry_is_a_dead_letter_and_done(world: JobWorld) -> None:
     """Copied with its fault, and not delivered again."""
     entry_id = await world.malformed("go-3")
     (entry,) = await read(world.here)
 
-    await world.here.bury(entry, "image_ref is missing")
+    await world.here.dead_letter(entry, "image_ref is missing")
 
     assert await world.dead() == [(entry_id, "image_ref is missing")]
     await world.there.reclaim()
     assert list(await read(world.there)) == []
 
 
-async def test_burying_again_makes_no_second_letter(world: JobWorld) -> None:
+async def test_dead_lettering_again_makes_no_second_letter(world: JobWorld) -> None:
     """One malformed job is one dead letter, however often it is delivered."""
     await world.malformed("go-3")
     (entry,) = await read(world.here)
-    await world.here.bury(entry, "why")
+    await world.here.dead_letter(entry, "why")
 
-    await world.there.bury(entry, "why")
+    await world.there.dead_letter(entry, "why")
 
     assert len(await world.dead()) == 1
 
 
-@pytest.mark.parametrize("method", ["acknowledge", "bury"])
+@pytest.mark.parametrize("method", ["acknowledge", "dead_letter"])
 async def test_lost_reply_leaves_the_entry_done_once(world: JobWorld, method: str) -> None:
     """The caller hears ServiceUnavailable, repeats, and nothing happens twice."""
     await world.malformed("go-3")
     (entry,) = await read(world.here)
     calls: dict[str, Callable[[], Awaitable[None]]] = {
         "acknowledge": lambda: world.here.acknowledge(entry),
-        "bury": lambda: world.here.bury(entry, "why"),
+        "dead_letter": lambda: world.here.dead_letter(entry, "why"),
     }
     world.lose_reply_to(method)
     with pytest.raises(ServiceUnavailable):
@@ -201,7 +209,7 @@ async def test_lost_reply_leaves_the_entry_done_once(world: JobWorld, method: st
 
     await calls[method]()
 
-    assert len(await world.dead()) == (1 if method == "bury" else 0)
+    assert len(await world.dead()) == (1 if method == "dead_letter" else 0)
     await world.there.reclaim()
     assert list(await read(world.there)) == []
 
@@ -229,7 +237,7 @@ async def test_flushed_store_is_survived(world: JobWorld) -> None:
 
     assert ids_of(await read(world.here)) == [added]
     await world.here.acknowledge(lost)
-    await world.here.bury(lost, "why")
+    await world.here.dead_letter(lost, "why")
     assert await world.here.trim() == 0
 
 
@@ -266,8 +274,8 @@ async def test_acknowledged_entries_are_trimmed(world: JobWorld) -> None:
 
     dropped = await world.here.trim()
 
-    assert dropped > 100
-    assert await world.length() == 300 - dropped
+    assert dropped == 300 - MAXLEN
+    assert await world.length() == MAXLEN
 
 
 async def test_stream_within_its_limit_is_left_whole(world: JobWorld) -> None:
@@ -294,7 +302,127 @@ async def test_job_that_is_not_done_is_never_trimmed(world: JobWorld, delivered:
     assert await read_all(world.there) == ids
 
 
-@pytest.mark.parametrize("call", ["reclaim", "read", "acknowledge", "bury", "trim"])
+@pytest.mark.parametrize("stuck", [1, 40, 297])
+async def test_trap_one_stuck_game_blocks_all_jobs_trimming_goes_on(
+    world: JobWorld, monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    """Acknowledged entries are dropped from behind those that stay pending, however many."""
+    monkeypatch.setattr(consumer_group, "LOOKED_AT_ONCE", 16)
+    waiting = [await world.start("stuck") for _ in range(stuck)]
+    done = [await world.start("quick") for _ in range(300 - stuck)]
+    for entry in await read(world.here, 300):
+        if entry.entry_id in done:
+            await world.here.acknowledge(entry)
+
+    dropped = await world.here.trim()
+
+    assert dropped == min(len(done), 300 - MAXLEN)
+    assert await world.length() == 300 - dropped
+    await world.there.reclaim()
+    assert await read_all(world.there) == waiting
+
+
+async def test_latest_acknowledged_entries_are_the_last_to_be_trimmed(world: JobWorld) -> None:
+    """A person looks at what happened last."""
+    first, *others = [await world.start("go-3") for _ in range(MAXLEN + 2)]
+    for entry in await read(world.here):
+        if entry.entry_id != first:
+            await world.here.acknowledge(entry)
+    await world.here.trim()
+    await world.lose_group()
+
+    assert await read_all_from(world.here) == [first, *others[2:]]
+
+
+async def test_done_entries_between_pending_and_new_ones_are_trimmed(world: JobWorld) -> None:
+    """Neither those at work nor those that nobody was given yet go with them."""
+    ids = [await world.start("go-3") for _ in range(10)]
+    for entry in list(await read(world.here, 6))[2:]:
+        await world.here.acknowledge(entry)
+
+    assert await world.here.trim() == 4
+    await world.there.reclaim()
+    assert await read_all(world.there) == [*ids[:2], *ids[6:]]
+
+
+async def test_jobs_that_come_while_the_reclaimed_are_read_come_after_them(
+    world: JobWorld,
+) -> None:
+    """Whichever stream they are in."""
+    ids = [await add(f"g{number}") for number in range(6) for add in (world.start, world.stop)]
+    await read(world.there, 8)
+    await world.here.reclaim()
+    found: list[str] = []
+
+    for add in [world.start, world.stop, world.stop, world.start] * 3:
+        found += ids_of(await read(world.here, 2))
+        await asyncio.sleep(0.002)  # ids of one millisecond in two streams have no order
+        ids.append(await add("late"))
+    found += await read_all(world.here)
+
+    assert len(found) == len(ids)
+    assert [each for each in found if each in ids[12:]] == ids[12:]
+    assert set(found[:12]) == set(ids[:12])
+
+
+class Handler:
+    """Handles the jobs of every game but of those that are stuck."""
+
+    def __init__(self, jobs: JobStream, expected: dict[str, int]) -> None:
+        self.jobs, self.expected = jobs, expected
+        self.stuck = {"stuck"}
+        self.handled: dict[str, list[str]] = {game: [] for game in expected}
+        self.finished = {game: asyncio.Event() for game in expected}
+
+    async def run(self, entry: JobEntry) -> None:
+        """Acknowledge the entry, as HandleJob does."""
+        game = entry.job.game_id or ""
+        if game in self.stuck:
+            raise ServiceUnavailable
+        await self.jobs.acknowledge(entry)
+        self.handled[game].append(entry.entry_id)
+        if len(self.handled[game]) == self.expected[game]:
+            self.finished[game].set()
+
+
+async def be_ready() -> None:
+    """Miss nothing that jobs need."""
+
+
+async def test_trap_one_stuck_game_blocks_all_jobs(
+    world: JobWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs behind the many of a stuck game are handled, and its own in their order once it goes."""
+    monkeypatch.setattr(job_consumer, "MOST_WAITING", 50)
+    monkeypatch.setattr(job_consumer, "BLOCK", 0.01)
+    monkeypatch.setattr(job_consumer, "LONGEST_PAUSE", 0.2)
+    waiting = [await world.start("stuck") for _ in range(120)]
+    behind = [await world.start("quick") for _ in range(60)]
+    handler = Handler(world.here, {"stuck": 120, "quick": 60})
+    consumer = JobConsumer(world.here, cast("HandleJob", handler), be_ready, SystemClock(), 4)
+
+    async with running(consumer.run()), asyncio.timeout(20):
+        await handler.finished["quick"].wait()
+        handler.stuck.clear()
+        await handler.finished["stuck"].wait()
+
+    assert handler.handled == {"quick": behind, "stuck": waiting}
+    await world.there.reclaim()
+    assert list(await read(world.there)) == []
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a loop beside the block and cancel it at its end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("call", ["reclaim", "read", "acknowledge", "dead_letter", "trim"])
 async def test_unreachable_store_raises_service_unavailable(world: JobWorld, call: str) -> None:
     """Every method says the same when the store is away, and works when it is back."""
     await world.malformed("go-3")
@@ -303,7 +431,7 @@ async def test_unreachable_store_raises_service_unavailable(world: JobWorld, cal
         "reclaim": world.here.reclaim,
         "read": lambda: read(world.here),
         "acknowledge": lambda: world.here.acknowledge(entry),
-        "bury": lambda: world.here.bury(entry, "why"),
+        "dead_letter": lambda: world.here.dead_letter(entry, "why"),
         "trim": world.here.trim,
     }
     world.go_away()

@@ -140,6 +140,24 @@ async def test_entry_trimmed_before_it_was_done_is_logged_and_dropped(
     assert lost in caplog.text
 
 
+async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
+    jobs: RedisJobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not pending for ever, and those behind it are read."""
+    lost = [await jobs.start("go-3") for _ in range(5)]
+    kept = await jobs.start("go-3")
+    await jobs.there.read(count=6, block=0.01)
+    await jobs.here.reclaim()
+    await jobs.redis.xdel(START, *lost)
+
+    with caplog.at_level(logging.ERROR):
+        found = await drain(jobs, 2)
+
+    assert [entry.entry_id for entry in found] == [kept]
+    assert lost[0] in caplog.text
+    assert (await jobs.redis.xpending(START, GROUP))["pending"] == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "game_id", "fault"),
     [
@@ -186,7 +204,7 @@ async def test_dead_letter_shows_the_entry_as_it_was(jobs: RedisJobs) -> None:
     await jobs.redis.execute_command("XADD", START, "7-0", "b", b"\xff", "a", "1", "a", "é")
     (entry,) = await drain(jobs, 10)
 
-    await jobs.here.bury(entry, "why")
+    await jobs.here.dead_letter(entry, "why")
 
     ((_, letter),) = await jobs.redis.xrange(LAYOUT.dead)
     payload = json.loads(letter.pop("payload"))
@@ -199,6 +217,6 @@ async def test_dead_letters_are_trimmed(jobs: RedisJobs) -> None:
     for _ in range(300):
         await jobs.malformed("go-3")
     for entry in await drain(jobs, 300):
-        await jobs.here.bury(entry, "why")
+        await jobs.here.dead_letter(entry, "why")
 
     assert await jobs.redis.xlen(LAYOUT.dead) < 250

@@ -10,9 +10,9 @@ from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, StartJob, StopJob
-from rtmanager.domain.supervision.handle_job import HandleJob
 from rtmanager.workers import job_consumer
 from rtmanager.workers.job_consumer import JobConsumer
 from tests.unit.workers.turns import running, turns, until
@@ -253,18 +253,113 @@ async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(job_consumer, "MOST_WAITING", 10)
     monkeypatch.setattr(job_consumer, "BATCH", 5)
     desk = Desk()
-    desk.held["g1"] = asyncio.Event()
-    for _ in range(100):
-        desk.start("g1")
+    games = [f"g{number}" for number in range(100)]
+    desk.held = {game: asyncio.Event() for game in games}
+    for game in games:
+        desk.start(game)
 
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.streams.pending) == 10)
         await turns(500)
         assert len(desk.streams.pending) == 10
-        desk.held["g1"].set()
+        for event in desk.held.values():
+            event.set()
         await until(lambda: len(desk.handled) == 100)
 
     assert list(desk.streams.pending) == []
+
+
+async def test_trap_one_stuck_game_blocks_all_jobs(desk: Desk) -> None:
+    """The jobs behind the many of a game that cannot be finished are handled, and its own later."""
+    waiting = [desk.start("stuck") for _ in range(600)]
+    behind = [desk.start("quick") for _ in range(3)]
+    desk.faults[waiting[0].entry_id] = 1_000_000
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 3)
+        assert desk.handled == [job.entry_id for job in behind]
+        desk.faults.clear()
+        await until(lambda: len(desk.handled) == 603)
+
+    assert desk.handled[3:] == [job.entry_id for job in waiting]
+    assert not desk.doubled
+    assert list(desk.streams.pending) == []
+
+
+async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for stuck games fills up nothing, however many they are."""
+    monkeypatch.setattr(job_consumer, "MOST_WAITING", 10)
+    stuck = [desk.start(f"stuck{number}") for number in range(30) for _ in range(5)]
+    desk.faults = {job.entry_id: 1_000_000 for job in stuck}
+    behind = desk.start("quick")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.handled == [behind.entry_id])
+        desk.faults.clear()
+        await until(lambda: len(desk.handled) == 151)
+
+    assert list(desk.streams.pending) == []
+
+
+async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
+    """The others stay pending in their stream and are taken back a few at a time."""
+    rounds = 10
+    jobs = [desk.start("g1") for _ in range(rounds * job_consumer.MOST_PER_GAME)]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == len(jobs))
+
+    assert desk.tried == [job.entry_id for job in jobs]
+    assert desk.calls["jobs.reclaim"] == rounds
+
+
+async def test_newer_job_of_a_game_that_overflows_waits_behind_the_older(desk: Desk) -> None:
+    """There is room for it by the time it comes, but not its turn."""
+    desk.held["slow"] = asyncio.Event()
+    older = [desk.start("slow") for _ in range(job_consumer.MOST_PER_GAME + 5)]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: not desk.streams.unread)
+        await turns(100)
+        desk.held["slow"].set()
+        await until(lambda: len(desk.handled) == 3)
+        newer = desk.stop("slow")
+        await until(lambda: len(desk.handled) == len(older) + 1)
+
+    assert desk.handled == [job.entry_id for job in [*older, newer]]
+
+
+async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk) -> None:
+    """Taking back what was left behind costs the other games no second handling."""
+    desk.held["slow"] = asyncio.Event()
+    slow = [desk.start("slow") for _ in range(3)]
+    many = [desk.start("many") for _ in range(job_consumer.MOST_PER_GAME * 2)]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == len(many))
+        await turns(200)
+        desk.held["slow"].set()
+        await until(lambda: len(desk.handled) == len(many) + 3)
+
+    assert Counter(desk.tried)[slow[0].entry_id] == 2
+    assert Counter(desk.tried)[slow[1].entry_id] == 1
+    assert Counter(desk.tried)[slow[2].entry_id] == 1
+
+
+async def test_reclaim_that_fails_is_tried_again(desk: Desk) -> None:
+    """What was left behind is not forgotten because the store was away just then."""
+    many = [desk.start("many") for _ in range(job_consumer.MOST_PER_GAME * 2)]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: bool(desk.handled))
+        desk.away.add("jobs.reclaim")
+        await until(lambda: desk.consumer.status.failures > 2)
+        desk.away.clear()
+        await until(lambda: len(desk.handled) == len(many))
+
+    assert desk.handled == [job.entry_id for job in many]
 
 
 async def test_consumer_that_runs_again_starts_afresh(desk: Desk) -> None:

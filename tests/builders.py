@@ -3,26 +3,33 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerId, ImageId, engine_endpoint
+from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.operation import (
+    Action,
+    ActionName,
+    Cause,
     Fence,
-    Operation,
+    LeaseNumber,
     OperationKind,
     OperationRequest,
     OpSource,
     Origin,
     Outcome,
+    Phase,
     Step,
+    StepResult,
 )
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.health_log import Baseline, Watch
-from rtmanager.domain.ports.operation_journal import OperationResult, Verdict
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 GAME = GameId("chess-7")
 IMAGE = "galaxy/game:1.4.7"
+LEASE = LeaseNumber(1_000)
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
@@ -64,25 +71,42 @@ def make_job(entry: str = "runtime:start_jobs:1-0", **changes: Any) -> Operation
     return make_request(**({"origin": Origin(OpSource.LOBBY_STREAM, entry)} | changes))
 
 
-def make_verdict(**changes: Any) -> Verdict:
-    """Return a verdict that ends a request at once."""
-    return Verdict(**({"outcome": Outcome.SUCCESS} | changes))
+def make_completion(**changes: Any) -> Completion:
+    """Return a success that leaves no record, and has none to leave."""
+    facts: dict[str, Any] = {"outcome": Outcome.SUCCESS, "at": NOON}
+    return Completion(**(facts | changes))
 
 
-def make_result(operation: Operation, **changes: Any) -> OperationResult:
-    """Return the successful result of an operation that leaves the record as it is."""
+def make_cause(**changes: Any) -> Cause:
+    """Return what turns an operation back: an engine that exited."""
     facts: dict[str, Any] = {
-        "operation_id": operation.id,
-        "game_id": operation.game_id,
-        "outcome": Outcome.SUCCESS,
-        "finished_at": NOON,
+        "code": ErrorCode.CONTAINER_START_FAILED,
+        "message": "the engine exited with code 1",
+        "exit_code": 1,
+        "log_tail": ("starting", "no such file"),
     }
-    return OperationResult(**(facts | changes))
+    return Cause(**(facts | changes))
+
+
+def make_action(**changes: Any) -> Action:
+    """Return what parks a predecessor."""
+    facts: dict[str, Any] = {
+        "name": ActionName.PARK,
+        "container_id": ContainerId("c" * 64),
+        "address": f"galaxy-parked-1-{GAME}",
+    }
+    return Action(**(facts | changes))
 
 
 def make_step(**changes: Any) -> Step:
     """Return a step that went well."""
-    facts: dict[str, Any] = {"name": "create container", "started_at": NOON, "duration_ms": 12.5}
+    facts: dict[str, Any] = {
+        "action": make_action(),
+        "phase": Phase.FORWARD,
+        "started_at": NOON,
+        "duration_ms": 12.5,
+        "result": StepResult.DONE,
+    }
     return Step(**(facts | changes))
 
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.adapters.in_memory.outbox_table import OutboxTable
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.outbox import OutboxBatch
+from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
 
 
 @dataclass(frozen=True)
 class InMemoryOutbox:
-    """One process's view of the table. Gates: `outbox.batch`, `outbox.commit`, `outbox.prune`.
+    """One process's view of the table. Gates: `outbox.` and the name of the method.
 
     `outbox.commit` stands between the block's end and the mark that its messages are sent.
     """
@@ -27,7 +27,7 @@ class InMemoryOutbox:
     async def batch(self, *, limit: int) -> AsyncIterator[OutboxBatch]:
         """Lend the oldest unsent messages and mark them sent when the block ends well."""
         await self.gate("outbox.batch")
-        batch, turn = self.table.borrow(limit)
+        batch, turn = self.table.borrow(limit, now=self.clock.now())
         try:
             await self.gate("outbox.batch:done")
             yield batch
@@ -48,6 +48,12 @@ class InMemoryOutbox:
                 yield notifications
         finally:
             self.table.listeners.remove(inserted)
+
+    async def raise_fence(self, above: RelayFence) -> None:
+        """Let the next batch's fence be larger."""
+        await self.gate("outbox.raise_fence")
+        self.table.raise_fence(above)
+        await self.gate("outbox.raise_fence:done")
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete messages that were sent before then and keep nothing quiet."""

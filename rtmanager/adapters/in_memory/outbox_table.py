@@ -9,13 +9,15 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
 
+NO_FENCE = RelayFence(0)
+
 
 @dataclass(kw_only=True)
 class OutboxTable:
     """Every message that was ever written, open to inspection; its id is its place, from 1.
 
-    `borrower` is the turn that holds the lock; `cut_off` takes it away as Postgres does when the
-    borrower's connection is lost.
+    `fence` is the last one that was lent. `borrower` is the turn that holds the lock; `cut_off`
+    takes it away as Postgres does when the borrower's connection is lost.
     """
 
     messages: list[OutboxMessage] = field(default_factory=list)
@@ -23,8 +25,8 @@ class OutboxTable:
     pruned: set[OutboxId] = field(default_factory=set)
     listeners: list[asyncio.Event] = field(default_factory=list)
     borrower: object | None = None
+    fence: RelayFence = NO_FENCE
     _quiet_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
-    _fence: int = field(default=0, init=False)
 
     def insert(self, messages: Iterable[OutboxMessage], *, at: datetime) -> None:
         """Insert the messages, but none that an earlier one keeps quiet; wake the listeners."""
@@ -35,14 +37,19 @@ class OutboxTable:
                 for listener in self.listeners:
                     listener.set()
 
-    def borrow(self, limit: int) -> tuple[OutboxBatch, object | None]:
+    def borrow(self, limit: int, *, now: datetime) -> tuple[OutboxBatch, object | None]:
         """Return the oldest unsent messages and the turn, which is None when it is another's."""
         if self.borrower is not None:
-            return OutboxBatch(RelayFence(self._fence)), None
+            return OutboxBatch(RelayFence(0)), None
         self.borrower = turn = object()
-        self._fence += 1
         unsent = [row for row in self._rows() if row.id not in self.sent_at]
-        return OutboxBatch(RelayFence(self._fence), unsent[:limit]), turn
+        if unsent:
+            self.raise_fence(RelayFence(max(self.fence + 1, _microseconds(now))))
+        return OutboxBatch(self.fence, unsent[:limit]), turn
+
+    def raise_fence(self, above: RelayFence) -> None:
+        """Let the next fence be larger than this one."""
+        self.fence = max(self.fence, above)
 
     def mark_sent(self, batch: OutboxBatch, turn: object | None, at: datetime) -> None:
         """Mark the batch sent; raise ServiceUnavailable when the turn was cut off."""
@@ -83,3 +90,7 @@ class OutboxTable:
         if message.quiet_key is not None:
             until = at + timedelta(seconds=message.quiet_for)
             self._quiet_until[message.quiet_key] = OutboxId(len(self.messages)), until
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)

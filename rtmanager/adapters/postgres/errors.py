@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.errors import UniqueViolation
+from psycopg import errors as sqlstate
 
 from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.domain.errors import RuntimeManagerError, ServiceUnavailable
@@ -13,7 +13,24 @@ from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, Operati
 _MEANING: dict[str | None, type[RuntimeManagerError]] = {
     "operation_log_one_open_per_game": OperationStillOpen,
     "operation_log_one_row_per_job": JobAlreadyRecorded,
+    # Two games with one name got their first record at once: the later one finds the earlier now.
+    "runtime_records_one_per_dns_name": ServiceUnavailable,
 }
+
+# What is no OperationalError to the driver, though our statements are not at fault: a server that
+# became a standby, transactions that it gave up, and faults of the server itself.
+_UNAVAILABLE = (
+    psycopg.OperationalError,
+    # A connection that was cut between two statements is reported as an interface error.
+    psycopg.InterfaceError,
+    sqlstate.ReadOnlySqlTransaction,
+    sqlstate.IdleInTransactionSessionTimeout,
+    sqlstate.TransactionTimeout,
+    sqlstate.SnapshotTooOld,
+    sqlstate.InternalError_,
+    sqlstate.DataCorrupted,
+    sqlstate.IndexCorrupted,
+)
 
 
 class MigrationFailed(RuntimeManagerError):
@@ -26,13 +43,12 @@ def postgres_errors() -> Iterator[None]:
     try:
         with cancellation_first():
             yield
-    except UniqueViolation as error:
+    except sqlstate.UniqueViolation as error:
         meaning = _MEANING.get(error.diag.constraint_name)
         if meaning is None:
             raise
         raise meaning from error
-    # A connection that was cut between two statements is reported as an interface error.
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except _UNAVAILABLE as error:
         raise ServiceUnavailable(f"Postgres is not available: {first_line(error)}") from error
 
 

@@ -24,6 +24,8 @@ CHECK_SECONDS = 2.0
 class PostgresOutbox:
     """Lends the unsent rows of `outbox` under an advisory lock, which ends with the transaction.
 
+    Its fences come from a sequence, so that none is lent again when its transaction fails.
+
     The block of a batch must end within the pool's time limit for an answer.
     """
 
@@ -49,6 +51,12 @@ class PostgresOutbox:
                 await connection.execute(statements.LISTEN_TO_OUTBOX)
                 yield notifications
 
+    async def raise_fence(self, above: RelayFence) -> None:
+        """Let the next batch's fence be larger; waits until no batch is lent, not even here."""
+        async with self._pool.transaction() as connection:
+            await connection.execute(statements.WAIT_FOR_OUTBOX)
+            await connection.execute(statements.RAISE_OUTBOX_FENCE, {"above": above})
+
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete messages that were sent before then and keep nothing quiet."""
         async with self._pool.connection() as connection:
@@ -60,12 +68,13 @@ class PostgresOutbox:
 
 async def _borrow(connection: Connection, limit: int) -> OutboxBatch:
     lock = await connection.execute(statements.BORROW_OUTBOX)
-    # A statement of its own: its snapshot is taken once the lock is had or not.
+    if await lock.fetchone() != (True,):
+        return OutboxBatch(RelayFence(0))
+    # Statements of their own: what they see is as of the lock, not of the moment before it.
     unsent = await connection.execute(statements.UNSENT_MESSAGES, [limit])
-    is_ours, fence = await lock.fetchone() or (False, 0)
-    if not is_ours:
-        return OutboxBatch(RelayFence(fence))
+    drawn = await connection.execute(statements.DRAW_OUTBOX_FENCE)
     found = [_row_from(row) for row in await unsent.fetchall()]
+    (fence,) = await drawn.fetchone() or (0,)
     return OutboxBatch(RelayFence(fence), found)
 
 

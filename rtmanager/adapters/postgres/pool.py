@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg_pool import AsyncConnectionPool
 
 from rtmanager.adapters.postgres.connection_settings import service_conninfo
@@ -54,9 +55,15 @@ class PostgresPool:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection on which every statement commits by itself."""
         with postgres_errors():
-            async with self._pool.connection() as connection:
-                with deadline(connection, ANSWER_SECONDS):
-                    yield connection
+            try:
+                async with self._pool.connection() as connection:
+                    with deadline(connection, ANSWER_SECONDS):
+                        yield connection
+            except ReadOnlySqlTransaction:
+                # After a failover this server may stay read-only for ever, and our connections to
+                # it alive: new ones are led to the one that takes our writes.
+                await self._pool.drain()
+                raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

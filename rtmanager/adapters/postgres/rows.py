@@ -1,27 +1,12 @@
 """Rows to domain values and back; no row leaves this package."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from rtmanager.adapters.postgres.stored_values import stored_game_id
-from rtmanager.domain.container import ContainerId
-from rtmanager.domain.errors import ErrorCode
-from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
-from rtmanager.domain.operation import (
-    Fence,
-    Operation,
-    OperationKind,
-    OperationRequest,
-    OpSource,
-    Origin,
-    Outcome,
-    Step,
-    StopReason,
-)
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
@@ -67,59 +52,6 @@ def record_parameters(record: RuntimeRecord) -> Parameters:
         "created_at": record.created_at,
         "last_fence": record.fence,
     }
-
-
-def operation_from(row: Sequence[Any]) -> Operation:
-    """Read an operation from its columns in the order of the table."""
-    (id_, game_id, kind, source, source_ref, reason, image_ref, container_id, *rest) = row
-    outcome, error_code, error_message, steps, details, started_at, finished_at = rest
-    request = OperationRequest(
-        game_id=GameId(game_id),
-        kind=OperationKind(kind),
-        origin=Origin(OpSource(source), source_ref),
-        image_ref=image_ref,
-        reason=StopReason(reason) if reason else None,
-    )
-    return Operation(
-        id=Fence(id_),
-        request=request,
-        started_at=started_at,
-        container_id=ContainerId(container_id) if container_id else None,
-        outcome=Outcome(outcome) if outcome else None,
-        error_code=ErrorCode(error_code) if error_code else None,
-        error_message=error_message,
-        steps=tuple(_step_from(step) for step in steps),
-        details=details,
-        finished_at=finished_at,
-    )
-
-
-def request_parameters(request: OperationRequest) -> Parameters:
-    """Return the columns that a request fills."""
-    return {
-        "game_id": stored_game_id(request.game_id),
-        "kind": request.kind.value,
-        "source": request.origin.source.value,
-        "source_ref": request.origin.source_ref,
-        "reason": request.reason and request.reason.value,
-        "image_ref": request.image_ref,
-    }
-
-
-def steps_parameter(steps: Sequence[Step]) -> Jsonb:
-    """Return steps as they are kept."""
-    return Jsonb(
-        [
-            {
-                "name": step.name,
-                "started_at": step.started_at.isoformat(),
-                "duration_ms": step.duration_ms,
-                "error": step.error,
-                "note": step.note,
-            }
-            for step in steps
-        ]
-    )
 
 
 def health_parameters(event: HealthEvent) -> Parameters:
@@ -175,13 +107,3 @@ def message_parameters(message: OutboxMessage) -> Parameters:
         "stream": message.stream.value,
         "fields": Jsonb(message.fields),
     }
-
-
-def _step_from(step: dict[str, Any]) -> Step:
-    return Step(
-        name=step["name"],
-        started_at=datetime.fromisoformat(step["started_at"]),
-        duration_ms=step["duration_ms"],
-        error=step["error"],
-        note=step["note"],
-    )

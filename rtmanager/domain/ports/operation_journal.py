@@ -1,48 +1,51 @@
-"""The write side of the durable store: the two transactions of the operation protocol."""
+"""The write side of the durable store: every transaction of the operation protocol."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from rtmanager.domain.container import ContainerId
-from rtmanager.domain.errors import Conflict, ErrorCode, ServiceUnavailable
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.errors import Conflict, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import (
     Fence,
+    LeaseNumber,
     Operation,
     OperationKind,
     OperationRequest,
-    Outcome,
-    Step,
+    Predecessor,
 )
 from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.runtime import RuntimeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What is decided of a request before any effect. `outcome` None lets it through."""
+class Admission:
+    """What is decided of a request before any effect; without a completion it goes on."""
 
-    outcome: Outcome | None = None
-    error_code: ErrorCode | None = None
-    error_message: str | None = None
+    completion: Completion | None = None
+    predecessor: Predecessor | None = None
     messages: Sequence[OutboxMessage] = ()
 
 
-PROCEED = Verdict()
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the store knows of a game when a request begins.
 
-Decision = Callable[[RuntimeRecord | None], Verdict]
-"""Decides on a request from the record, without side effects."""
+    `namesake` is another game whose id is the same name to Docker's DNS.
+    """
+
+    record: RuntimeRecord | None
+    namesake: GameId | None = None
+
+
+Admit = Callable[[Ledger], Admission]
+"""Decides on a request from what the store knows, without side effects."""
 
 
 class OperationStillOpen(ServiceUnavailable):
-    """an earlier operation on this game is still open and must be settled first."""
-
-
-class OperationSuperseded(ServiceUnavailable):
-    """the operation was settled by another process after its lease was lost."""
+    """an earlier operation on this game is still open and must be finished first."""
 
 
 class JobAlreadyRecorded(Conflict):
@@ -51,69 +54,82 @@ class JobAlreadyRecorded(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The operation row as inserted, open or finished, and the record that the decision saw."""
+    """The operation row, open or finished, and the record as the transaction saw it."""
 
     operation: Operation
     record: RuntimeRecord | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationResult:
-    """What the outcome transaction writes. `record` None leaves the record as it is.
-
-    The latest of `events` becomes the game's health snapshot.
-    """
-
-    operation_id: Fence
-    game_id: GameId
-    outcome: Outcome
-    finished_at: datetime
-    record: RuntimeRecord | None = None
-    container_id: ContainerId | None = None
-    error_code: ErrorCode | None = None
-    error_message: str | None = None
-    steps: tuple[Step, ...] = ()
-    details: Mapping[str, object] = field(default_factory=dict)
-    events: Sequence[HealthEvent] = ()
-    messages: Sequence[OutboxMessage] = ()
-
-    @property
-    def latest_event(self) -> HealthEvent | None:
-        """The event that becomes the health snapshot: of two at one moment, the one told last."""
-        newest_first = reversed(self.events)
-        return max(newest_first, key=lambda event: event.occurred_at, default=None)
-
-
 class OperationJournal(Protocol):
     """The operation log and what is written together with it.
 
-    Every method may raise ServiceUnavailable; the transaction may then have happened or not.
+    Every method may raise ServiceUnavailable; the transaction may then have happened or not. Those
+    that take a lease number raise LeaseLost, having changed nothing, when a later holder of the
+    game's lease was seen: whatever the earlier one believes, it is powerless here.
     """
 
-    async def begin(self, request: OperationRequest, decide: Decision, *, at: datetime) -> Begun:
-        """Read the record, decide, insert the operation row and the verdict's messages.
+    async def begin(
+        self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
+    ) -> Begun:
+        """Read the record, decide, insert the operation row and the admission's messages.
 
-        All in one transaction, the record locked. A verdict with an outcome (replay, refusal) makes
-        a row that is finished at once, PROCEED an open one. Whatever `decide` raises leaves nothing
-        written. Raises OperationStillOpen, writing nothing and without asking `decide`, when the
-        game has an open operation: what the record says is not settled then. Raises
-        JobAlreadyRecorded, writing nothing, when the source is the lobby's stream and its reference
-        is in the log already.
+        All in one transaction, the record locked. An admission with a completion (replay, refusal)
+        makes a row that is finished at once, one without an open row, which is the intent.
+        Whatever `admit` raises leaves nothing written. Raises OperationStillOpen, writing nothing
+        and without asking `admit`, when the game has an open operation. Raises JobAlreadyRecorded,
+        writing nothing, when the source is the lobby's stream and its reference is in the log.
         """
 
-    async def refuse(self, request: OperationRequest, verdict: Verdict, *, at: datetime) -> None:
+    async def refuse(
+        self,
+        request: OperationRequest,
+        completion: Completion,
+        messages: Sequence[OutboxMessage],
+    ) -> None:
         """Insert a finished row and its messages for a request that could not even begin.
 
         Needs no lease and does not mind an open operation: the row never was open itself. Raises
         JobAlreadyRecorded as `begin` does.
         """
 
-    async def finish(self, result: OperationResult) -> None:
+    async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
+        """Become the one who carries the game's open operation on; None when there is none.
+
+        Counts a lost process unless the holder before has handed the operation over: in equal parts
+        for all operations that are open and not handed over, and anew when this one has made
+        progress since the last loss. What was in flight is in doubt in the operation that is
+        returned.
+        """
+
+    async def save(self, operation: Operation, *, lease: LeaseNumber) -> None:
+        """Write ahead: the open operation's phase, cause and steps, as they are now. Repeatable."""
+
+    async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
+        """Write the open operation as it is now, and that nothing of it is at work.
+
+        Whoever takes it over then counts no lost process. A holder that goes on after all takes
+        this back with its next `save`.
+        """
+
+    async def finish(
+        self,
+        operation: Operation,
+        completion: Completion,
+        messages: Sequence[OutboxMessage],
+        *,
+        lease: LeaseNumber,
+    ) -> None:
         """Write the outcome, the record, the health snapshot and the messages, in one transaction.
 
-        Raises OperationSuperseded, writing nothing, when the operation is no longer open or the
-        record already has a fence at least as high. Repeating a finish after a lost reply
-        therefore raises OperationSuperseded and changes nothing.
+        The record is written only over one with a lower fence; one that is as before is not
+        touched. The latest event becomes the health snapshot. Repeating a finish of the same
+        holder after a lost reply changes nothing and is fine.
+        """
+
+    async def raise_fences(self, above: Fence) -> bool:
+        """Let no operation ever get an id up to this one; return whether that was to be feared.
+
+        A database restored from a backup would repeat the fences that containers carry.
         """
 
     async def open_operation(self, game_id: GameId) -> Operation | None:
@@ -122,7 +138,7 @@ class OperationJournal(Protocol):
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
 
-    async def of_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
+    async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation that a job of the lobby became; None when it is not recorded."""
 
     async def get(self, operation_id: Fence) -> Operation | None:

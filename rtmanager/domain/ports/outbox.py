@@ -13,7 +13,7 @@ OutboxId = NewType("OutboxId", int)
 """Grows; within one game in the order in which its messages were committed."""
 
 RelayFence = NewType("RelayFence", int)
-"""Grows from each batch to the next one, whoever borrows it."""
+"""Grows from each batch to the next one, whoever borrows it, also when the clock steps back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,9 @@ class Outbox(Protocol):
         The iterator raises ServiceUnavailable when the store is lost.
         """
 
+    async def raise_fence(self, above: RelayFence) -> None:
+        """Let the next batch's fence be larger than this: the store's clock has stepped back."""
+
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete at most `limit` messages that were sent before then; return how many.
 
@@ -63,6 +66,11 @@ class Outbox(Protocol):
 
 class StaleBatch(ServiceUnavailable):
     """another relay has published since this batch was lent; it comes again."""
+
+    def __init__(self, message: str | None = None, *, highest: RelayFence = RelayFence(0)) -> None:
+        """Keep the highest fence that was published with."""
+        super().__init__(message)
+        self.highest = highest
 
 
 class MessagePublisher(Protocol):

@@ -52,6 +52,9 @@ class Store(Protocol):
     def lose_reply_to_commit(self) -> None:
         """Let the next transaction commit and drop the answer."""
 
+    def lose_reply_to_save(self) -> None:
+        """Let the next progress be written and drop the answer."""
+
     def die_before_commit(self) -> None:
         """Lose the connection of the next transaction after its last statement."""
 
@@ -90,6 +93,10 @@ class MemoryStore:
         self._is_away = False
 
     def lose_reply_to_commit(self) -> None:
+        """Close the gate once, after the effect."""
+        self._loses_reply = True
+
+    def lose_reply_to_save(self) -> None:
         """Close the gate once, after the effect."""
         self._loses_reply = True
 
@@ -135,6 +142,10 @@ class PostgresStore:
     def lose_reply_to_commit(self) -> None:
         """Drop the answer to the next COMMIT."""
         self.proxy.lose_reply_to(b"COMMIT")
+
+    def lose_reply_to_save(self) -> None:
+        """Drop the answer to the next UPDATE, a transaction by itself."""
+        self.proxy.lose_reply_to(b"UPDATE operation_log")
 
     def die_before_commit(self) -> None:
         """Drop the connection that inserts a message, the last statement of a transaction."""

@@ -10,17 +10,14 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.outbox import health_message
 from rtmanager.domain.ports.health_log import Watch
-from rtmanager.domain.ports.operation_journal import PROCEED
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import (
     GAME,
-    NOON,
     make_baseline,
     make_event,
     make_record,
-    make_request,
-    make_result,
 )
+from tests.contract.ports.journals import begin, finish
 from tests.contract.ports.stores import PostgresStore, Store, open_store
 
 OTHER = GameId("go-3")
@@ -42,10 +39,8 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 async def record(store: Store, **changes: object) -> None:
     """Write a record, of a running game unless told otherwise."""
-    request = make_request(game_id=changes.get("game_id", GAME))
-    begun = await store.journal.begin(request, lambda _: PROCEED, at=NOON)
-    saved = make_record(**changes, fence=begun.operation.id)
-    await store.journal.finish(make_result(begun.operation, record=saved))
+    operation = await begin(store, game_id=changes.get("game_id", GAME))
+    await finish(store, operation, record=make_record(**changes, fence=operation.id))
 
 
 def bad_news(**changes: object) -> HealthEvent:
@@ -139,8 +134,7 @@ async def test_snapshot_is_the_latest_event(store: Store) -> None:
 
 async def test_snapshot_of_an_operation_is_read_too(store: Store) -> None:
     """Operations and watchers write the same snapshot."""
-    begun = await store.journal.begin(make_request(), lambda _: PROCEED, at=NOON)
-    await store.journal.finish(make_result(begun.operation, events=[make_event()]))
+    await finish(store, await begin(store), events=[make_event()])
 
     assert await store.health_log.latest(GAME) == make_event()
 

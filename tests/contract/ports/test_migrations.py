@@ -19,13 +19,21 @@ from rtmanager.adapters.postgres.migration_backend import MigrationBackend
 from rtmanager.dev.embedded_postgres import EmbeddedPostgres
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.health import HealthEventType
-from rtmanager.domain.operation import OperationKind, OpSource, Outcome, StopReason
+from rtmanager.domain.operation import OperationKind, OpSource, Outcome, Phase, StopReason
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.health_log import Watch
 from rtmanager.domain.runtime import RuntimeStatus
 
 NEWEST = max(int(path.name[:4]) for path in MIGRATIONS.glob("*.sql"))
-TABLES = {"runtime_records", "operation_log", "health_snapshots", "health_baselines", "outbox"}
+TABLES = {
+    "runtime_records",
+    "operation_log",
+    "game_leases",
+    "health_snapshots",
+    "health_baselines",
+    "outbox",
+    "installation",
+}
 _SCHEMA: LiteralString = """
     SELECT 'column', table_name || '.' || column_name, data_type || ' ' || is_nullable
     FROM information_schema.columns WHERE table_schema = 'rtmanager'
@@ -82,6 +90,8 @@ async def test_migrating_an_empty_database_makes_the_tables(empty_dsn: str) -> N
     "index",
     [
         "runtime_records_by_status_and_age",
+        "runtime_records_by_dns_name",
+        "runtime_records_one_per_dns_name",
         "operation_log_history",
         "operation_log_one_open_per_game",
         "operation_log_one_row_per_job",
@@ -89,7 +99,7 @@ async def test_migrating_an_empty_database_makes_the_tables(empty_dsn: str) -> N
     ],
 )
 async def test_every_promised_index_exists(database_dsn: str, index: str) -> None:
-    """Retention, history, open intents, job entries and unsent messages are found fast."""
+    """Retention, names, history, open intents, job entries and unsent messages are found fast."""
     found = ask(database_dsn, "SELECT 1 FROM pg_indexes WHERE indexname = %s", index)
 
     assert len(found) == 1
@@ -250,6 +260,7 @@ async def test_unreachable_postgres_is_unavailable(empty_dsn: str) -> None:
         ("operation_log_source", OpSource),
         ("operation_log_reason", StopReason),
         ("operation_log_outcome", Outcome),
+        ("operation_log_phase", Phase),
         ("operation_log_error_code", ErrorCode),
         ("health_snapshots_event_type", HealthEventType),
         ("health_baselines_watch", Watch),

@@ -10,9 +10,17 @@ import pytest
 from rtmanager.adapters.postgres.outbox_messages import insert_messages
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.outbox import OutboxMessage
-from rtmanager.domain.ports.outbox import Outbox, RelayFence
+from rtmanager.domain.ports.outbox import Outbox, OutboxBatch, RelayFence, StaleBatch
 from tests.builders import NOON
-from tests.contract.ports.relays import RealRelays, RelayWorld, open_relays, result, write
+from tests.contract.ports.relays import (
+    AHEAD,
+    RealRelays,
+    RelayWorld,
+    numbers,
+    open_relays,
+    result,
+    write,
+)
 
 WAITS_FOR_A_KEY: LiteralString = (
     "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -104,6 +112,82 @@ async def test_fence_grows(world: RelayWorld) -> None:
             fences.append(batch.fence)
 
     assert fences == sorted(set(fences))
+
+
+async def test_fence_is_at_least_the_store_s_clock(world: RelayWorld) -> None:
+    """In microseconds, so that it goes on growing when a database is restored from a copy."""
+    await write(world, [result(1)])
+
+    async with world.here.batch(limit=10) as batch:
+        assert batch.fence >= NOON.timestamp() * 1_000_000
+
+
+async def test_fence_grows_when_the_clock_steps_back(world: RelayWorld) -> None:
+    """Whoever borrows, and however the batch before ended: messages go on."""
+    await write(world, [result(1)])
+    world.step_clock_back()
+
+    fences = [await peek(outbox) for outbox in (world.here, world.there, world.here)]
+
+    assert fences == [AHEAD + 1, AHEAD + 2, AHEAD + 3]
+
+
+async def test_borrower_that_was_cut_off_is_fenced_when_the_clock_steps_back(
+    world: RelayWorld,
+) -> None:
+    """What it drew is not drawn again, though its transaction never ended."""
+    await write(world, [result(1)])
+    world.step_clock_back()
+
+    with pytest.raises(ServiceUnavailable):
+        await be_cut_off(world)
+
+
+async def test_raised_fence_is_passed(world: RelayWorld) -> None:
+    """The next batch's fence is larger, and no fence is ever lowered."""
+    await write(world, [result(1)])
+    await world.here.raise_fence(AHEAD)
+    await world.there.raise_fence(RelayFence(5))
+
+    assert await peek(world.here) == AHEAD + 1
+
+
+async def test_fence_raised_while_a_batch_is_lent_is_passed(world: RelayWorld) -> None:
+    """It may wait for the end of the batch, which does not undo it."""
+    await write(world, [result(1), result(2)])
+
+    async with world.here.batch(limit=1):
+        raised = asyncio.create_task(world.there.raise_fence(AHEAD))
+        await asyncio.sleep(0)
+    await raised
+
+    assert await peek(world.here) == AHEAD + 1
+
+
+async def test_streams_that_have_seen_a_higher_fence_do_not_stop_messages(
+    world: RelayWorld,
+) -> None:
+    """The publisher says how high it was, the outbox goes beyond it, and the batch is sent."""
+    await write(world, [result(1)])
+    await world.other_publisher.publish(OutboxBatch(AHEAD))
+    with pytest.raises(StaleBatch) as stale:
+        async with world.here.batch(limit=10) as batch:
+            await world.publisher.publish(batch)
+
+    await world.here.raise_fence(stale.value.highest)
+    async with world.here.batch(limit=10) as batch:
+        await world.publisher.publish(batch)
+
+    assert await numbers(world) == [1]
+
+
+async def test_empty_batch_draws_no_fence(database_dsn: str, redis_addr: str) -> None:
+    """A relay that looks in vain writes nothing."""
+    async with open_relays(database_dsn, redis_addr) as world:
+        assert isinstance(world, RealRelays)
+        assert await lent(world.here) == []
+
+        assert world.execute("SELECT last_value FROM outbox_fence") == [(0,)]
 
 
 async def test_message_has_a_token_of_its_own(world: RelayWorld) -> None:
@@ -269,7 +353,7 @@ async def test_message_that_keeps_others_quiet_is_not_pruned(world: RelayWorld) 
     assert await lent(world.here) == []
 
 
-@pytest.mark.parametrize("call", ["batch", "prune", "wakeups"])
+@pytest.mark.parametrize("call", ["batch", "raise", "prune", "wakeups"])
 async def test_unreachable_store_raises_service_unavailable(world: RelayWorld, call: str) -> None:
     """Every method says the same when the store is away."""
 
@@ -279,6 +363,7 @@ async def test_unreachable_store_raises_service_unavailable(world: RelayWorld, c
 
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "batch": lambda: lent(world.here),
+        "raise": lambda: world.here.raise_fence(RelayFence(7)),
         "prune": lambda: world.here.prune(sent_before=NOON, limit=1),
         "wakeups": listen,
     }

@@ -1,15 +1,43 @@
 import asyncio
+import select
 from collections.abc import AsyncIterator, Iterator
+from typing import LiteralString
 
+import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import (
+    AdminShutdown,
+    CannotConnectNow,
+    CheckViolation,
+    DataCorrupted,
+    IdleInTransactionSessionTimeout,
+    IndexCorrupted,
+    InFailedSqlTransaction,
+    InternalError_,
+    ReadOnlySqlTransaction,
+    TransactionTimeout,
+    UndefinedTable,
+)
 
+from rtmanager.adapters.postgres.errors import postgres_errors
+from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.dev.embedded_postgres import FORGETFUL, EmbeddedPostgres
 from rtmanager.domain.errors import ServiceUnavailable
-from tests.builders import GAME
+from tests.builders import GAME, make_completion, make_request
 from tests.services.proxy import Proxy
+
+FAULTS_OF_THE_SERVER = [
+    ReadOnlySqlTransaction,
+    IdleInTransactionSessionTimeout,
+    TransactionTimeout,
+    InternalError_,
+    DataCorrupted,
+    IndexCorrupted,
+]
 
 
 @pytest.fixture
@@ -86,6 +114,82 @@ async def test_restarted_postgres_is_used_again(
 
     await asyncio.gather(*(pool.ping() for _ in range(5)))
     await pool.close()
+
+
+def set_read_only(dsn: str, *, read_only: bool) -> None:
+    """Let the database accept no writes from sessions that begin now, as a standby does not."""
+    name = conninfo_to_dict(dsn)["dbname"]
+    statement = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute(statement.format(sql.Identifier(str(name)), sql.Literal(read_only)))
+
+
+@pytest.fixture
+async def single(database_dsn: str) -> AsyncIterator[PostgresPool]:
+    """Return a pool of one connection, made while the database is read-only."""
+    set_read_only(database_dsn, read_only=True)
+    pool = PostgresPool(database_dsn, size=1)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+async def test_trap_postgres_turns_read_only(database_dsn: str, single: PostgresPool) -> None:
+    """Writes say 503 and not 500, reads go on, and all is well once it can be written again.
+
+    A session that began meanwhile stays read-only: it is given up when it is found to be so.
+    """
+    journal = PostgresOperationJournal(single)
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailable, match=r"Postgres is not available: .* read-only"):
+            await journal.refuse(make_request(), make_completion(), [])
+    assert await PostgresRuntimeRecords(single).get(GAME) is None
+    set_read_only(database_dsn, read_only=False)
+
+    with pytest.raises(ServiceUnavailable):
+        await journal.refuse(make_request(), make_completion(), [])
+    await journal.refuse(make_request(), make_completion(), [])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET transaction_read_only = on; DELETE FROM outbox",
+        "SET idle_in_transaction_session_timeout = 1; SELECT pg_sleep(0)",
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+async def test_what_postgres_does_to_a_session_is_service_unavailable(
+    pool: PostgresPool, statement: LiteralString
+) -> None:
+    """Whatever class the driver gives it; the next session is fine."""
+
+    async def suffer() -> None:
+        async with pool.connection() as connection, connection.transaction():
+            for part in statement.split("; "):
+                await connection.execute(part)
+            await asyncio.to_thread(select.select, [connection.fileno()], [], [], 5)
+            await connection.execute("SELECT 1")
+
+    with pytest.raises(ServiceUnavailable, match="Postgres is not available"):
+        await suffer()
+
+    await pool.ping()
+
+
+@pytest.mark.parametrize("error", [AdminShutdown, CannotConnectNow, *FAULTS_OF_THE_SERVER])
+def test_fault_of_the_server_is_service_unavailable(error: type[psycopg.Error]) -> None:
+    """It may not be raised at will, but the class tells whose fault it is."""
+    with pytest.raises(ServiceUnavailable), postgres_errors():
+        raise error
+
+
+@pytest.mark.parametrize("error", [UndefinedTable, CheckViolation, InFailedSqlTransaction])
+def test_fault_of_our_own_stays_what_it_is(error: type[psycopg.Error]) -> None:
+    """Nothing that we do wrong is called an outage."""
+    with pytest.raises(error), postgres_errors():
+        raise error
 
 
 async def test_message_of_an_unreachable_postgres_has_no_password() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.ports.operation_journal import PROCEED
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from tests.builders import GAME, NOON, make_record, make_request, make_result
+from tests.builders import GAME, NOON, make_record
+from tests.contract.ports.journals import begin, finish
 from tests.contract.ports.stores import Store, open_store
 
 
@@ -25,10 +25,9 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 async def save(store: Store, **changes: object) -> RuntimeRecord:
     """Write a record in the only way there is: as the outcome of an operation."""
-    request = make_request(game_id=changes.get("game_id", GAME))
-    begun = await store.journal.begin(request, lambda _: PROCEED, at=NOON)
-    record = make_record(**changes, fence=begun.operation.id)
-    await store.journal.finish(make_result(begun.operation, record=record))
+    operation = await begin(store, game_id=changes.get("game_id", GAME))
+    record = make_record(**changes, fence=operation.id)
+    await finish(store, operation, record=record)
     return record
 
 

@@ -1,0 +1,292 @@
+"""The operation journal in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import (
+    Fence,
+    LeaseNumber,
+    Operation,
+    OperationKind,
+    OperationRequest,
+    OpSource,
+    Origin,
+)
+from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
+from rtmanager.domain.ports.operation_journal import (
+    Admission,
+    Admit,
+    Begun,
+    JobAlreadyRecorded,
+    Ledger,
+    OperationStillOpen,
+)
+from rtmanager.domain.runtime import RuntimeRecord
+
+if TYPE_CHECKING:  # the store offers this journal
+    from rtmanager.adapters.in_memory.store import InMemoryStore
+
+
+@dataclass(frozen=True)
+class InMemoryOperationJournal:
+    """OperationJournal in memory. Gates: `store.` and the name of the method.
+
+    The effect of a call is one step without an await: nobody ever sees half of a transaction.
+    """
+
+    store: "InMemoryStore"
+
+    async def begin(
+        self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
+    ) -> Begun:
+        """Read the record, decide, insert the operation and the admission's messages."""
+        await self.store.gate("store.begin")
+        begun = self._begin(request, admit, lease, at)
+        await self.store.gate("store.begin:done")
+        return begun
+
+    def _begin(
+        self, request: OperationRequest, admit: Admit, lease: LeaseNumber, at: datetime
+    ) -> Begun:
+        self._demand_latest(request.game_id, lease)
+        if self._open(request.game_id):
+            raise OperationStillOpen
+        record = self.store.runtime_records.get(request.game_id)
+        admission = admit(Ledger(record, self._namesake(request.game_id)))
+        operation = self._insert(request, admission, record, at)
+        self.store.leases[request.game_id] = lease
+        self.store.holders[operation.id] = lease
+        return Begun(operation, record)
+
+    def _namesake(self, game_id: GameId) -> GameId | None:
+        others = [*self.store.runtime_records, *(each.game_id for each in self._all_open())]
+        return next((it for it in others if _dns(it) == _dns(game_id) and it != game_id), None)
+
+    async def refuse(
+        self,
+        request: OperationRequest,
+        completion: Completion,
+        messages: Sequence[OutboxMessage],
+    ) -> None:
+        """Insert a finished operation and its messages."""
+        await self.store.gate("store.refuse")
+        admission = Admission(completion=completion, messages=messages)
+        self._insert(request, admission, None, completion.at)
+        await self.store.gate("store.refuse:done")
+
+    def _insert(
+        self,
+        request: OperationRequest,
+        admission: Admission,
+        before: RuntimeRecord | None,
+        at: datetime,
+    ) -> Operation:
+        self._demand_new_job(request)
+        operation = Operation(
+            id=Fence(self._highest_id() + 1),
+            request=request,
+            started_at=at,
+            predecessor=admission.predecessor,
+        )
+        if admission.completion:
+            operation = _completed(operation, admission.completion, before)
+        self.store.operations[operation.id] = operation
+        self.store.outbox_table.insert(admission.messages, at=at)
+        return operation
+
+    def _demand_new_job(self, request: OperationRequest) -> None:
+        known = ((each.kind, each.request.origin) for each in self.store.operations.values())
+        job = (request.kind, request.origin)
+        if request.origin.source is OpSource.LOBBY_STREAM and job in known:
+            raise JobAlreadyRecorded
+
+    async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
+        """Become the holder of the game's open operation, if there is one."""
+        await self.store.gate("store.take_over")
+        begun = self._take_over(game_id, lease)
+        await self.store.gate("store.take_over:done")
+        return begun
+
+    def _take_over(self, game_id: GameId, lease: LeaseNumber) -> Begun | None:
+        self._demand_latest(game_id, lease)
+        self.store.leases[game_id] = lease
+        operation = self._open(game_id)
+        if operation is None:
+            return None
+        is_another = self.store.holders.get(operation.id) != lease
+        is_lost = is_another and operation.id not in self.store.handed_over
+        if is_lost:
+            stuck = self.store.lost_at.get(operation.id) == operation.progress
+            self.store.lost_at[operation.id] = operation.progress
+            suspects = [each for each in self._all_open() if each.id not in self.store.handed_over]
+            blame = 1 / len(suspects)
+            operation = replace(operation, lost=operation.lost + blame if stuck else blame)
+        self.store.operations[operation.id] = operation
+        self.store.holders[operation.id] = lease
+        self.store.handed_over.discard(operation.id)
+        return Begun(operation.taken_over(), self.store.runtime_records.get(game_id))
+
+    async def save(self, operation: Operation, *, lease: LeaseNumber) -> None:
+        """Write the open operation's phase, cause and steps."""
+        await self.store.gate("store.save")
+        self._save(operation, lease)
+        await self.store.gate("store.save:done")
+
+    def _save(self, operation: Operation, lease: LeaseNumber) -> None:
+        stored = self._demand_holder(operation, lease)
+        self.store.operations[stored.id] = _progressed(stored, operation)
+        self.store.handed_over.discard(stored.id)
+
+    async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
+        """Write them, and that nobody is lost when the next holder takes over."""
+        await self.store.gate("store.hand_over")
+        self._save(operation, lease)
+        self.store.handed_over.add(operation.id)
+        await self.store.gate("store.hand_over:done")
+
+    async def finish(
+        self,
+        operation: Operation,
+        completion: Completion,
+        messages: Sequence[OutboxMessage],
+        *,
+        lease: LeaseNumber,
+    ) -> None:
+        """Write the outcome, the record, the health snapshot and the messages."""
+        await self.store.gate("store.finish")
+        if not self._finished_before(operation, lease):
+            self._finish(operation, completion, messages, lease)
+        await self.store.gate("store.finish:done")
+
+    def _finished_before(self, operation: Operation, lease: LeaseNumber) -> bool:
+        stored = self.store.operations.get(operation.id)
+        if stored is None or stored.outcome is None or stored.game_id != operation.game_id:
+            return False
+        return self.store.holders.get(operation.id) == lease
+
+    def _finish(
+        self,
+        operation: Operation,
+        completion: Completion,
+        messages: Sequence[OutboxMessage],
+        lease: LeaseNumber,
+    ) -> None:
+        stored = _progressed(self._demand_holder(operation, lease), operation)
+        before = self.store.runtime_records.get(operation.game_id)
+        record = completion.record
+        if record and record != before:
+            self._demand_higher_fence(record, before)
+            self.store.runtime_records[record.game_id] = record
+        self.store.operations[stored.id] = _completed(stored, completion, before)
+        if event := completion.latest_event:
+            self.store.health_snapshots[event.game_id] = event
+        self.store.outbox_table.insert(messages, at=completion.at)
+
+    def _demand_holder(self, operation: Operation, lease: LeaseNumber) -> Operation:
+        """Return the row while it is open and this holder's, or raise LeaseLost."""
+        stored = self.store.operations.get(operation.id)
+        is_ours = self.store.holders.get(operation.id) == lease
+        if stored and stored.outcome is None and stored.game_id == operation.game_id and is_ours:
+            return stored
+        raise self._lease_lost(operation.game_id)
+
+    def _demand_higher_fence(self, record: RuntimeRecord, before: RuntimeRecord | None) -> None:
+        if before and before.fence >= record.fence:
+            raise self._lease_lost(record.game_id)
+
+    def _demand_latest(self, game_id: GameId, lease: LeaseNumber) -> None:
+        if lease < self.store.leases.get(game_id, NO_LEASE):
+            raise self._lease_lost(game_id)
+
+    def _lease_lost(self, game_id: GameId) -> LeaseLost:
+        return LeaseLost(highest=self.store.leases.get(game_id, NO_LEASE))
+
+    async def raise_fences(self, above: Fence) -> bool:
+        """Give no id up to `above` from now on."""
+        await self.store.gate("store.raise_fences")
+        is_to_be_feared = self._highest_id() < above
+        self.store.fences_up_to = max(self.store.fences_up_to, above)
+        await self.store.gate("store.raise_fences:done")
+        return is_to_be_feared
+
+    def _highest_id(self) -> int:
+        return max(self.store.fences_up_to, next(reversed(self.store.operations), 0))
+
+    async def open_operation(self, game_id: GameId) -> Operation | None:
+        """Return the game's open operation."""
+        await self.store.gate("store.open_operation")
+        operation = self._open(game_id)
+        await self.store.gate("store.open_operation:done")
+        return operation
+
+    def _open(self, game_id: GameId) -> Operation | None:
+        return next((each for each in self._all_open() if each.game_id == game_id), None)
+
+    async def open_operations(self) -> Sequence[Operation]:
+        """Return every open operation, oldest first."""
+        await self.store.gate("store.open_operations")
+        operations = self._all_open()
+        await self.store.gate("store.open_operations:done")
+        return operations
+
+    def _all_open(self) -> list[Operation]:
+        return [each for each in self.store.operations.values() if each.outcome is None]
+
+    async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
+        """Return the operation that a job became."""
+        await self.store.gate("store.find_by_job")
+        origin = Origin(OpSource.LOBBY_STREAM, entry_id)
+        jobs = (one for one in self.store.operations.values() if one.request.origin == origin)
+        operation = next((one for one in jobs if one.kind is kind), None)
+        await self.store.gate("store.find_by_job:done")
+        return operation
+
+    async def get(self, operation_id: Fence) -> Operation | None:
+        """Return one operation."""
+        await self.store.gate("store.get")
+        operation = self.store.operations.get(operation_id)
+        await self.store.gate("store.get:done")
+        return operation
+
+    async def history(self, game_id: GameId, *, limit: int) -> Sequence[Operation]:
+        """Return the game's last operations, newest first."""
+        await self.store.gate("store.history")
+        newest_first = reversed(self.store.operations.values())
+        operations = [each for each in newest_first if each.game_id == game_id][:limit]
+        await self.store.gate("store.history:done")
+        return operations
+
+
+def _progressed(stored: Operation, now: Operation) -> Operation:
+    return replace(stored, phase=now.phase, cause=now.cause, steps=now.steps)
+
+
+def _completed(
+    operation: Operation, completion: Completion, before: RuntimeRecord | None
+) -> Operation:
+    cause = completion.cause
+    return replace(
+        operation,
+        container_id=_container_of(completion, before),
+        outcome=completion.outcome,
+        error_code=cause.code if cause else None,
+        error_message=(cause.message or None) if cause else None,
+        details=dict(completion.details),
+        finished_at=completion.at,
+    )
+
+
+def _container_of(completion: Completion, before: RuntimeRecord | None) -> ContainerId | None:
+    now = completion.record.current_container_id if completion.record else None
+    return now or (before.current_container_id if before else None)
+
+
+def _dns(game_id: GameId) -> str:
+    """Return what Docker's DNS makes of an id."""
+    return game_id.rstrip(".").lower()

@@ -1,0 +1,121 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rtmanager.domain.completion import refused
+from rtmanager.domain.errors import InvalidRequest
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Outcome
+from rtmanager.domain.ports.operation_journal import Admission, Begun, Ledger
+from rtmanager.domain.runtime import RuntimeRecord
+from tests.builders import LEASE, NOON, make_record, make_request
+from tests.contract.ports.journals import begin, finish, witness
+from tests.contract.ports.stores import Store, open_store
+
+UPPER, LOWER, DOTTED = GameId("Chess"), GameId("chess"), GameId("chess..")
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def dsn(request: pytest.FixtureRequest) -> str | None:
+    """Return the database of the store under test; None for the one in memory."""
+    return request.getfixturevalue("database_dsn") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def store(dsn: str | None) -> AsyncIterator[Store]:
+    """Return the store under test."""
+    async with open_store(dsn) as opened:
+        yield opened
+
+
+def refuse_namesakes(ledger: Ledger) -> Admission:
+    """Refuse a game whose name another one has."""
+    if ledger.namesake is None:
+        return Admission()
+    return Admission(completion=refused(InvalidRequest(ledger.namesake), at=NOON))
+
+
+async def record(store: Store, game_id: GameId) -> RuntimeRecord:
+    """Start a game, whatever its name."""
+    operation = await begin(store, game_id=game_id)
+    saved = make_record(game_id=game_id, fence=operation.id)
+    await finish(store, operation, record=saved)
+    return saved
+
+
+async def ledger_of(store: Store, game_id: GameId) -> Ledger:
+    """Return what a request for this game is shown."""
+    seen: list[Ledger] = []
+    request = make_request(game_id=game_id)
+    begun = await store.journal.begin(request, witness(seen), lease=LEASE, at=NOON)
+    await finish(store, begun.operation, record=begun.record)
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("other", "game_id"), [(UPPER, LOWER), (LOWER, UPPER), (DOTTED, UPPER), (LOWER, DOTTED)]
+)
+async def test_trap_ids_differ_by_case(store: Store, other: GameId, game_id: GameId) -> None:
+    """Docker's DNS knows neither case nor a trailing dot: the rule is told of the other game."""
+    await record(store, other)
+
+    assert await ledger_of(store, game_id) == Ledger(None, namesake=other)
+
+
+async def test_game_is_no_namesake_of_itself(store: Store) -> None:
+    """A record of its own is its record."""
+    saved = await record(store, LOWER)
+
+    assert await ledger_of(store, LOWER) == Ledger(saved)
+
+
+@pytest.mark.parametrize("game_id", ["chess-1", ".chess", "che.ss", "ches", "ch_ss", "ch%"])
+async def test_another_name_is_no_namesake(store: Store, game_id: str) -> None:
+    """Nothing but case and trailing dots is passed over."""
+    await record(store, LOWER)
+
+    assert await ledger_of(store, GameId(game_id)) == Ledger(None)
+
+
+async def test_game_that_is_being_started_is_a_namesake(store: Store) -> None:
+    """It has no record yet."""
+    await begin(store, game_id=LOWER)
+
+    assert await ledger_of(store, UPPER) == Ledger(None, namesake=LOWER)
+
+
+async def test_game_whose_start_failed_is_no_namesake(store: Store) -> None:
+    """It left nothing that has the name."""
+    await finish(store, await begin(store, game_id=LOWER), outcome=Outcome.FAILURE)
+
+    assert await ledger_of(store, UPPER) == Ledger(None)
+
+
+async def test_trap_ids_differ_by_case_of_first_starts_at_once_one_is_open(store: Store) -> None:
+    """Neither has a record: they are told of each other all the same."""
+    spellings = [GameId(text) for text in ("chess", "Chess", "CHESS", "chess.", "Chess.")]
+
+    begun: list[Begun] = await asyncio.gather(
+        *(
+            store.journal.begin(
+                make_request(game_id=game_id), refuse_namesakes, lease=LEASE, at=NOON
+            )
+            for game_id in spellings
+        )
+    )
+
+    outcomes = [each.operation.outcome for each in begun]
+    assert outcomes.count(None) == 1
+    (still_open,) = await store.journal.open_operations()
+    refusals = {each.operation.error_message for each in begun if each.operation.outcome}
+    assert refusals == {still_open.game_id}
+
+
+async def test_records_of_namesakes_are_written_all_the_same(store: Store) -> None:
+    """A record tells what is true, whatever let two games share a name."""
+    first, second = await record(store, LOWER), await record(store, UPPER)
+    again = await record(store, LOWER)
+
+    assert await store.records.get(UPPER) == second
+    assert await store.records.get(LOWER) == again != first

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from rtmanager import spec_dir
-from rtmanager.domain.lifecycle.use_cases import UseCases
+from rtmanager.domain.use_cases import UseCases
 from rtmanager.handlers import operations
 from rtmanager.handlers.asgi import App, Receive, Scope, Send
 from rtmanager.handlers.call import with_body

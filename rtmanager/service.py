@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rtmanager.config import Settings
+from rtmanager.domain.cycles import Cycles
 from rtmanager.domain.errors import RuntimeManagerError
-from rtmanager.domain.lifecycle.use_cases import UseCases
-from rtmanager.domain.supervision.cycles import Cycles
+from rtmanager.domain.use_cases import UseCases
 from rtmanager.workers.background import in_background
 from rtmanager.workers.outbox_relay import OutboxRelay
 from rtmanager.workers.supervisor import Supervisor
@@ -83,13 +83,14 @@ class Service:
 
     async def _reconcile(self) -> None:
         advice = "see the log lines above, and start again when what is named is back"
-        found = await or_startup_error(self.cycles.reconcile.run(), advice)
+        listed = await or_startup_error(self.cycles.first_look.run(), advice)
+        found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
         logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
 
     async def _drain(self, deadline: ShutdownDeadline) -> None:
-        cut = await self.use_cases.protocol.in_flight.drain(deadline.left())
+        cut = await self.use_cases.operations.in_flight.drain(deadline.left())
         if cut:
-            logger.warning("operations cut off at shutdown, to be settled: %d", cut)
+            logger.warning("operations cut off at shutdown and handed over: %d", cut)
 
 
 async def or_startup_error(work: Awaitable[T], advice: str) -> T:

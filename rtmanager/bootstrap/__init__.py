@@ -19,10 +19,10 @@ from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.stream_schemas import StreamSchemas
 from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.bootstrap.connections import POSTGRES_ADVICE, Connections
-from rtmanager.bootstrap.policies import engine_policy, stream_layout, supervision_policy
+from rtmanager.bootstrap.policies import cycle_policy, engine_policy, stream_layout
 from rtmanager.config import Settings
-from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
-from rtmanager.domain.supervision.cycles import Cycles, SupervisionPorts
+from rtmanager.domain.cycles import CyclePorts, Cycles
+from rtmanager.domain.use_cases import Ports, UseCases
 from rtmanager.service import Service, StartupError, or_startup_error
 from rtmanager.workers.docker_event_watcher import DockerEventWatcher
 from rtmanager.workers.job_consumer import JobConsumer
@@ -44,16 +44,16 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
     """
     connections = Connections.build(settings)
     ports = wrap(_ports(settings, connections))
-    watched = _supervision_ports(settings, connections)
+    beyond = _cycle_ports(settings, connections)
     use_cases = UseCases.assemble(ports, engine_policy(settings))
-    cycles = Cycles.assemble(ports, watched, use_cases, supervision_policy(settings))
+    cycles = Cycles.assemble(ports, beyond, use_cases, cycle_policy(settings))
     return Service(
         settings=settings,
         neighbours=connections.neighbours,
         use_cases=use_cases,
         cycles=cycles,
-        relay=OutboxRelay(cycles.relay, watched.outbox, ports.clock),
-        supervisor=_supervisor(settings, connections, ports, watched, cycles),
+        relay=OutboxRelay(cycles.relay, beyond.outbox, ports.clock),
+        supervisor=_supervisor(settings, connections, ports, beyond, cycles),
     )
 
 
@@ -68,25 +68,28 @@ def _ports(settings: Settings, connections: Connections) -> Ports:
         records=PostgresRuntimeRecords(connections.pool),
         journal=PostgresOperationJournal(connections.pool),
         leases=connections.leases,
-        engine=connections.engine,
+        host=connections.host,
         probe=connections.probe,
         directories=FilesystemStateDirectories(
             str(settings.game_state_root), mode=settings.game_state_dir_mode
         ),
         clock=SystemClock(),
+        installation=connections.installation,
     )
 
 
-def _supervision_ports(settings: Settings, connections: Connections) -> SupervisionPorts:
+def _cycle_ports(settings: Settings, connections: Connections) -> CyclePorts:
     schemas, layout = StreamSchemas.load(), stream_layout(settings)
-    return SupervisionPorts(
+    return CyclePorts(
         health=PostgresHealthLog(connections.pool),
         events=DockerContainerEvents(connections.docker),
         jobs=RedisJobStream(
             connections.redis, schemas, layout, group=settings.redis_consumer_group
         ),
         outbox=PostgresOutbox(connections.pool, connections.dsn),
-        publisher=RedisMessagePublisher(connections.redis, schemas, layout),
+        publisher=RedisMessagePublisher(
+            connections.redis, connections.installation, schemas, layout
+        ),
     )
 
 
@@ -94,14 +97,14 @@ def _supervisor(
     settings: Settings,
     connections: Connections,
     ports: Ports,
-    watched: SupervisionPorts,
+    beyond: CyclePorts,
     cycles: Cycles,
 ) -> Supervisor:
     watcher = DockerEventWatcher(
-        watched.events, cycles.record_event, cycles.reconcile_sentence, ports.clock
+        beyond.events, cycles.record_event, cycles.reconcile_sentence, ports.clock
     )
     consumer = JobConsumer(
-        watched.jobs, cycles.handle_job, cycles.jobs_can_run, ports.clock, settings.job_concurrency
+        beyond.jobs, cycles.handle_job, cycles.jobs_can_run, ports.clock, settings.job_concurrency
     )
     return Supervisor(
         leadership=PostgresLeadership(connections.dsn),

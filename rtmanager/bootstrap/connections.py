@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Self
 
 from rtmanager.adapters.docker.client import DockerClient
-from rtmanager.adapters.docker.engine import DockerContainerEngine
+from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.engine_http.engine_probe import HttpEngineProbe
+from rtmanager.adapters.postgres.installation import installation_id
 from rtmanager.adapters.postgres.migrate import migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.config import Settings
+from rtmanager.domain.installation import Installation
 from rtmanager.service import Neighbour, StartupError
 
 POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
@@ -24,12 +26,12 @@ class Connections:
     """The clients of everything outside, and how each is opened and closed."""
 
     dsn: str
-    network: str
+    installation: Installation
     pool: PostgresPool
     redis: RedisClient
     leases: RedisGameLeases
     docker: DockerClient
-    engine: DockerContainerEngine
+    host: DockerContainerHost
     probe: HttpEngineProbe
 
     @classmethod
@@ -37,14 +39,15 @@ class Connections:
         """Build all clients; nothing is opened."""
         dsn = settings.postgres_primary_dsn.get_secret_value()
         redis, docker = _redis(settings), _docker(settings)
+        installation = Installation(settings.docker_network)
         return cls(
             dsn=dsn,
-            network=settings.docker_network,
+            installation=installation,
             pool=PostgresPool(dsn, size=settings.postgres_pool_size),
             redis=redis,
-            leases=RedisGameLeases(redis, ttl=settings.game_lease_ttl_seconds),
+            leases=RedisGameLeases(redis, installation, ttl=settings.game_lease_ttl_seconds),
             docker=docker,
-            engine=_engine(settings, docker),
+            host=_host(settings, docker),
             probe=HttpEngineProbe(timeout=settings.probe_timeout),
         )
 
@@ -61,22 +64,23 @@ class Connections:
         await migrate(self.dsn)
         await self.pool.open()
         await self.pool.ping()
+        self.installation.identify(await installation_id(self.pool))
 
     async def _close_redis(self) -> None:
         await self.leases.close()
         await self.redis.close()
 
     async def _open_docker(self) -> None:
-        await self.engine.ping()
-        if not await self.engine.network_exists():
+        await self.host.ping()
+        network = self.installation.network
+        if not await self.host.network_exists():
             raise StartupError(
-                f"the Docker network {self.network} does not exist; make it with "
-                f"`docker network create {self.network}` or set RTMANAGER_DOCKER_NETWORK"
+                f"the Docker network {network} does not exist; make it with "
+                f"`docker network create {network}` or set RTMANAGER_DOCKER_NETWORK"
             )
 
     async def _close_docker(self) -> None:
-        await self.probe.aclose()
-        await self.engine.aclose()
+        await self.host.aclose()
 
 
 def _redis(settings: Settings) -> RedisClient:
@@ -94,9 +98,9 @@ def _docker(settings: Settings) -> DockerClient:
     )
 
 
-def _engine(settings: Settings, docker: DockerClient) -> DockerContainerEngine:
+def _host(settings: Settings, docker: DockerClient) -> DockerContainerHost:
     config_file = settings.docker_config_file
-    return DockerContainerEngine(
+    return DockerContainerHost(
         docker,
         network=settings.docker_network,
         start_concurrency=settings.docker_start_concurrency,

@@ -5,10 +5,10 @@ from datetime import timedelta
 from rtmanager.adapters.redis.stream_layout import StreamLayout
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
-from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.cycles import CyclePolicy
+from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.job_stream import JobKind
-from rtmanager.domain.supervision.cycles import SupervisionPolicy
 
 
 def engine_policy(settings: Settings) -> EnginePolicy:
@@ -33,9 +33,9 @@ def engine_policy(settings: Settings) -> EnginePolicy:
     )
 
 
-def supervision_policy(settings: Settings) -> SupervisionPolicy:
-    """Return what the settings say about supervision."""
-    return SupervisionPolicy(
+def cycle_policy(settings: Settings) -> CyclePolicy:
+    """Return what the settings say about monitoring and reconciliation."""
+    return CyclePolicy(
         probe_threshold=settings.probe_failures_threshold,
         retention=timedelta(days=settings.container_retention_days),
         keep_sent=timedelta(seconds=settings.outbox_keep_sent),

@@ -1,13 +1,11 @@
 """What other services are told of a finished operation."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode
-from rtmanager.domain.health import HealthEvent
-from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Outcome
+from rtmanager.domain.operation import Cause, OperationKind, OperationRequest, OpSource, Outcome
 from rtmanager.domain.outbox import (
     OutboxMessage,
     OutboxStream,
@@ -15,7 +13,6 @@ from rtmanager.domain.outbox import (
     health_message,
     sendable,
 )
-from rtmanager.domain.runtime import RuntimeRecord
 
 PRODUCER = "runtime_manager"
 INTENT_QUIET = 600.0
@@ -28,31 +25,19 @@ _INTENT_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a request ended."""
-
-    outcome: Outcome
-    error_code: ErrorCode | None = None
-    error_message: str | None = None
-    record: RuntimeRecord | None = None
-    at: datetime
-
-
-def announcements(
-    request: OperationRequest, ending: Ending, events: Iterable[HealthEvent] = ()
-) -> list[OutboxMessage]:
-    """Return every message that this ending owes to others, in the order they must see them."""
-    messages = [health_message(event) for event in events]
+def announcements(request: OperationRequest, completion: Completion) -> list[OutboxMessage]:
+    """Return every message that this completion owes to others, in the order they must see them."""
+    messages = [health_message(event) for event in completion.events]
     if request.origin.source is OpSource.LOBBY_STREAM:
-        messages.append(_job_result(request, ending))
-    if request.kind is OperationKind.START and ending.error_code in _INTENT_CODES:
-        messages.append(_notification_intent(request, ending))
+        messages.append(_job_result(request, completion))
+    cause = completion.cause
+    if request.kind is OperationKind.START and cause is not None and cause.code in _INTENT_CODES:
+        messages.append(_notification_intent(request, cause, completion.at))
     return messages
 
 
-def _job_result(request: OperationRequest, ending: Ending) -> OutboxMessage:
-    record = ending.record if ending.outcome is Outcome.SUCCESS else None
+def _job_result(request: OperationRequest, completion: Completion) -> OutboxMessage:
+    record = completion.record if completion.outcome is Outcome.SUCCESS else None
     return OutboxMessage(
         OutboxStream.JOB_RESULTS,
         request.game_id,
@@ -60,18 +45,18 @@ def _job_result(request: OperationRequest, ending: Ending) -> OutboxMessage:
             "job_id": request.origin.source_ref,
             "op_kind": request.kind.value,
             "game_id": request.game_id,
-            "outcome": ending.outcome.value,
+            "outcome": completion.outcome.value,
             "container_id": (record and record.current_container_id) or "",
             "engine_endpoint": (record and record.engine_endpoint) or "",
-            "error_code": ending.error_code or "",
-            "error_message": sendable(ending.error_message or ""),
+            "error_code": completion.cause.code if completion.cause else "",
+            "error_message": sendable(completion.cause.message if completion.cause else ""),
         },
     )
 
 
-def _notification_intent(request: OperationRequest, ending: Ending) -> OutboxMessage:
-    code, image_ref = ending.error_code or "", request.image_ref or ""
-    attempted_at = str(epoch_ms(ending.at))
+def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) -> OutboxMessage:
+    code, image_ref = cause.code, request.image_ref or ""
+    attempted_at = str(epoch_ms(at))
     # Hashed: an image reference may be of any length and hold any byte.
     same = f"{request.game_id}\0{code}\0{image_ref}".encode("utf-8", "surrogatepass")
     sameness = sha256(same).hexdigest()
@@ -84,7 +69,7 @@ def _notification_intent(request: OperationRequest, ending: Ending) -> OutboxMes
             "game_id": request.game_id,
             "image_ref": sendable(image_ref),
             "error_code": code,
-            "error_message": sendable(ending.error_message or ""),
+            "error_message": sendable(cause.message),
             "attempted_at_ms": attempted_at,
             "idempotency_key": f"{sameness}:{attempted_at}",
         },

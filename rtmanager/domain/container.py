@@ -15,6 +15,7 @@ GAME_ID_LABEL = "com.galaxy.game_id"
 IMAGE_REF_LABEL = "com.galaxy.engine_image_ref"
 STARTED_AT_LABEL = "com.galaxy.started_at_ms"
 OPERATION_LABEL = "com.galaxy.op_id"
+INSTALLATION_LABEL = "com.galaxy.installation"
 OWNER = "rtmanager"
 KIND = "game-engine"
 ENGINE_PORT = 8080
@@ -37,7 +38,7 @@ class EngineContainer:
     """A container as Docker's list shows it. Labels are kept whole; the fence is read from them.
 
     `address` is the container's IP on the configured network, None while it does not run or has
-    none; never store it, Docker recycles addresses.
+    none; never store it, Docker recycles addresses. `network` is the one that it was created for.
     """
 
     id: ContainerId
@@ -46,6 +47,7 @@ class EngineContainer:
     labels: Mapping[str, str]
     image_id: ImageId
     created_at: datetime
+    network: str
     address: str | None
 
     @property
@@ -61,12 +63,17 @@ class EngineContainer:
 
     @property
     def image_ref(self) -> str | None:
-        """The image reference that the container was started from."""
-        return self.labels.get(IMAGE_REF_LABEL)
+        """The image reference that the container was started from; None when it does not say."""
+        return self.labels.get(IMAGE_REF_LABEL) or None
 
     @property
-    def is_ours(self) -> bool:
-        """Tell whether the container carries our owner and kind labels."""
+    def installation(self) -> str | None:
+        """The installation that created the container; None for one of a release before stamps."""
+        return self.labels.get(INSTALLATION_LABEL)
+
+    @property
+    def has_our_labels(self) -> bool:
+        """Tell whether the container carries the labels of a Runtime Manager, whichever it is."""
         return self.labels.get(OWNER_LABEL) == OWNER and self.labels.get(KIND_LABEL) == KIND
 
     @property
@@ -83,12 +90,18 @@ class EngineContainer:
         """Tell whether Docker is removing the container: it says so before the engine has died."""
         return self.status is ContainerStatus.REMOVING
 
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether Docker can still do anything with the container but remove it."""
+        return self.status not in {ContainerStatus.DEAD, ContainerStatus.REMOVING}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerDetails(EngineContainer):
     """A container as Docker's inspect shows it: the list's view and its run state.
 
-    `exit_code` means something only while nothing runs.
+    `exit_code` means something only while nothing runs. `state_path` is the host directory that is
+    mounted as the engine's state, None when there is none.
     """
 
     exit_code: int
@@ -98,6 +111,12 @@ class ContainerDetails(EngineContainer):
     finished_at: datetime | None
     restart_count: int
     health: str | None
+    state_path: str | None
+
+    @property
+    def was_started(self) -> bool:
+        """Tell whether the engine's process was ever there."""
+        return self.started_at is not None and self.status is not ContainerStatus.CREATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +159,16 @@ def container_name(game_id: str) -> str:
 
 
 def parked_name(game_id: str, fence: int) -> str:
-    """Return the name under which operation `fence` keeps the predecessor until it is decided."""
-    return f"{container_name(game_id)}.parked-{fence}"
+    """Return the name under which operation `fence` keeps the predecessor until it is decided.
+
+    It lies outside the engines' namespace: no game's engine can have it.
+    """
+    return f"galaxy-parked-{fence}-{game_id}"
+
+
+def aside_name(game_id: str, fence: int) -> str:
+    """Return the name under which operation `fence` puts what it cannot remove out of the way."""
+    return f"galaxy-aside-{fence}-{game_id}"
 
 
 def engine_endpoint(game_id: str) -> str:

@@ -103,14 +103,25 @@ class ContainerStartFailed(RuntimeManagerError):
 
     code = ErrorCode.CONTAINER_START_FAILED
 
-    def __init__(
-        self,
-        message: str | None = None,
-        *,
-        exit_code: int | None = None,
-        log_tail: tuple[str, ...] = (),
-    ) -> None:
-        """Keep the exit code and the last log lines, for the operation's detail."""
-        super().__init__(message)
-        self.exit_code = exit_code
-        self.log_tail = log_tail
+
+_CLASSES: dict[ErrorCode, type[RuntimeManagerError]] = {
+    each.code: each
+    for each in (
+        InternalError,
+        InvalidRequest,
+        NotFound,
+        Conflict,
+        ServiceUnavailable,
+        DockerUnavailable,
+        ImagePullFailed,
+        ImageRefNotSemver,
+        SemverPatchOnly,
+        StartConfigInvalid,
+        ContainerStartFailed,
+    )
+}
+
+
+def error_of(code: ErrorCode, message: str) -> RuntimeManagerError:
+    """Return the error that a cause with this code is raised as."""
+    return _CLASSES[code](message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from rtmanager.domain.container import ContainerId
+from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.game_id import GameId
 
 
@@ -30,3 +30,14 @@ class HealthEvent:
     event_type: HealthEventType
     details: Mapping[str, object]
     occurred_at: datetime
+
+
+def started_event(container: ContainerDetails, *, game_id: GameId, at: datetime) -> HealthEvent:
+    """Return the event of an engine that runs, started or adopted; its time is the container's."""
+    return HealthEvent(
+        game_id=game_id,
+        container_id=container.id,
+        event_type=HealthEventType.CONTAINER_STARTED,
+        details={"image_ref": container.image_ref or ""},
+        occurred_at=container.started_at or at,
+    )

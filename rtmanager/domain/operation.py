@@ -1,17 +1,20 @@
-"""Operations: who asked for what, and what came of it."""
+"""Operations: who asked for what, how far it is, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, Self
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 
 Fence = NewType("Fence", int)
 """An operation's id. It only grows, so a later operation can always be told from an earlier one."""
+
+LeaseNumber = NewType("LeaseNumber", int)
+"""Drawn with each lease, larger than any before for its game: the holder of the highest rules."""
 
 
 class OperationKind(StrEnum):
@@ -64,33 +67,115 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRequest:
-    """What a caller asks for, before any rule was applied."""
+    """What a caller asks for, before any rule was applied.
+
+    `image_ref` is the caller's text. `container_id` names what a reconciliation is about.
+    """
 
     game_id: GameId
     kind: OperationKind
     origin: Origin
     image_ref: str | None = None
     reason: StopReason | None = None
+    container_id: ContainerId | None = None
+
+
+class ActionName(StrEnum):
+    """All that an operation can do in the world; each may be repeated."""
+
+    OBTAIN_IMAGE = "obtain_image"
+    PREPARE_STATE = "prepare_state"
+    PARK = "park"
+    STOP = "stop"
+    CREATE = "create"
+    START = "start"
+    WATCH_GATE = "watch_gate"
+    REMOVE = "remove"
+    SET_ASIDE = "set_aside"
+    UNPARK = "unpark"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of an operation's effect. `error` is None when it went well."""
+class Action:
+    """One thing to do, and the container that it is about.
 
-    name: str
+    `address` is the name by which the call reaches the container when the id will not do: only this
+    operation gives that name, so a call that arrives after its end reaches nothing.
+    """
+
+    name: ActionName
+    container_id: ContainerId | None = None
+    address: str | None = None
+
+
+class Phase(StrEnum):
+    """Whether an operation still tries to do what was asked, or puts things back."""
+
+    FORWARD = "forward"
+    BACK = "back"
+
+
+class StepResult(StrEnum):
+    """What came of an action. Unknown: it may have happened, may yet happen, or never will."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One action of an operation as it is written down; `result` is None while it is in flight."""
+
+    action: Action
+    phase: Phase
     started_at: datetime
-    duration_ms: float
+    duration_ms: float | None = None
+    result: StepResult | None = None
+    error_code: ErrorCode | None = None
     error: str | None = None
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What turned an operation back."""
+
+    code: ErrorCode
+    message: str
+    exit_code: int | None = None
+    log_tail: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, error: RuntimeManagerError) -> Self:
+        """Return the cause that an error is."""
+        return cls(code=error.code, message=error.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predecessor:
+    """The container that an operation found: whether its engine ran, and answered `/healthz`."""
+
+    container_id: ContainerId
+    ran: bool
+    healthy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One row of the operation log. `outcome` is None while the operation is open."""
+    """One row of the operation log; without an outcome it is an intent that somebody carries out.
+
+    `lost` counts the processes that died over it without any progress between their deaths; one
+    that was at several operations counts for each of them in part.
+    """
 
     id: Fence
     request: OperationRequest
     started_at: datetime
+    predecessor: Predecessor | None = None
+    phase: Phase = Phase.FORWARD
+    cause: Cause | None = None
+    lost: float = 0
     container_id: ContainerId | None = None
     outcome: Outcome | None = None
     error_code: ErrorCode | None = None
@@ -108,3 +193,59 @@ class Operation:
     def kind(self) -> OperationKind:
         """What is done."""
         return self.request.kind
+
+    @property
+    def progress(self) -> int:
+        """How many different things were done for it, forward and back: it only grows."""
+        done = (each for each in self.steps if each.result is StepResult.DONE)
+        return len({(each.phase, each.action.name) for each in done})
+
+    def attempts(self, action: Action) -> int:
+        """Count how often the action was answered in the present phase, whatever the answer."""
+        return sum(
+            each.action == action and each.phase is self.phase
+            for each in self.steps
+            if each.result in {StepResult.DONE, StepResult.REFUSED}
+        )
+
+    def refusal(self, action: Action) -> Cause | None:
+        """Return why the action was refused, if that is the last thing that happened."""
+        last = self.steps[-1] if self.steps else None
+        if last is None or last.action != action or last.result is not StepResult.REFUSED:
+            return None
+        return Cause(
+            code=last.error_code or ErrorCode.INTERNAL_ERROR, message=last.error or "it was refused"
+        )
+
+    def is_in_doubt(self, action: Action) -> bool:
+        """Tell whether the action was sent and nobody knows what came of it, or will."""
+        return any(
+            each.action == action and each.result is StepResult.UNKNOWN for each in self.steps
+        )
+
+    def was_sent(self, action: Action) -> bool:
+        """Tell whether the action was ever sent, whatever came of it."""
+        return any(each.action == action for each in self.steps)
+
+    def acting(self, action: Action, *, at: datetime) -> Self:
+        """Return the operation with one more action in flight."""
+        step = Step(action=action, phase=self.phase, started_at=at)
+        return replace(self, steps=(*self.steps, step))
+
+    def acted(self, step: Step) -> Self:
+        """Return the operation with its last action answered."""
+        return replace(self, steps=(*self.steps[:-1], step))
+
+    def turned_back(self, cause: Cause) -> Self:
+        """Return the operation on its way back; the first cause stays the one that is told."""
+        return replace(self, phase=Phase.BACK, cause=self.cause or cause)
+
+    def taken_over(self) -> Self:
+        """Return the operation as its next holder sees it: what was in flight is in doubt."""
+        return replace(
+            self,
+            steps=tuple(
+                each if each.result else replace(each, result=StepResult.UNKNOWN)
+                for each in self.steps
+            ),
+        )

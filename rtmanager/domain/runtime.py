@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from rtmanager.domain.container import ContainerId, ImageId, engine_endpoint
+from rtmanager.domain.container import ContainerDetails, ContainerId, ImageId, engine_endpoint
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence
 
@@ -23,6 +23,7 @@ class RuntimeRecord:
 
     `fence` is that operation: a record is only ever replaced by one with a higher fence.
     `image_id` is the very image that ran, so that restart runs it again whatever its tag means now.
+    `current_image_ref` is None too for an adopted container that does not say what it was made of.
     """
 
     game_id: GameId
@@ -40,10 +41,10 @@ class RuntimeRecord:
     created_at: datetime
     fence: Fence
 
-    def stopped(self, *, fence: Fence, at: datetime) -> "RuntimeRecord":
-        """Return the record of the same container, no longer running."""
+    def stopped(self, *, fence: Fence, at: datetime, stopped_at: datetime) -> "RuntimeRecord":
+        """Return the record of the same container, whose engine ended at `stopped_at`."""
         return replace(
-            self, status=RuntimeStatus.STOPPED, stopped_at=at, last_op_at=at, fence=fence
+            self, status=RuntimeStatus.STOPPED, stopped_at=stopped_at, last_op_at=at, fence=fence
         )
 
     def removed(self, *, fence: Fence, at: datetime) -> "RuntimeRecord":
@@ -62,30 +63,28 @@ class RuntimeRecord:
         )
 
 
-def running_record(  # noqa: PLR0913 - one keyword per fact of a record
+def running_record(
+    container: ContainerDetails,
     *,
-    previous: RuntimeRecord | None,
     game_id: GameId,
-    container_id: ContainerId,
-    image_ref: str,
-    image_id: ImageId,
-    state_path: str,
-    docker_network: str,
-    started_at: datetime,
-    at: datetime,
+    previous: RuntimeRecord | None,
     fence: Fence,
+    at: datetime,
 ) -> RuntimeRecord:
-    """Return the record of a game whose engine runs in `container_id`; `created_at` is kept."""
+    """Return the record of a game whose engine runs in this container; `created_at` is kept.
+
+    All that it says is the container's own, so a new and an adopted one are recorded alike.
+    """
     return RuntimeRecord(
         game_id=game_id,
         status=RuntimeStatus.RUNNING,
-        current_container_id=container_id,
-        current_image_ref=image_ref,
-        image_id=image_id,
+        current_container_id=container.id,
+        current_image_ref=container.image_ref,
+        image_id=container.image_id,
         engine_endpoint=engine_endpoint(game_id),
-        state_path=state_path,
-        docker_network=docker_network,
-        started_at=started_at,
+        state_path=container.state_path or (previous.state_path if previous else ""),
+        docker_network=container.network,
+        started_at=container.started_at or at,
         stopped_at=previous.stopped_at if previous else None,
         removed_at=previous.removed_at if previous else None,
         last_op_at=at,

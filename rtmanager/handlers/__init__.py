@@ -5,7 +5,7 @@ Handlers know nothing of Connexion; `rtmanager.http_app` hands this table to it.
 
 from collections.abc import Mapping
 
-from rtmanager.domain.lifecycle.use_cases import UseCases
+from rtmanager.domain.use_cases import UseCases
 from rtmanager.handlers.operation import Handler
 from rtmanager.handlers.probes import Probes
 from rtmanager.handlers.runtimes import Runtimes
@@ -14,7 +14,7 @@ from rtmanager.handlers.runtimes import Runtimes
 def operations(use_cases: UseCases) -> Mapping[str, Handler]:
     """Return the handler of every operation of `spec/internal-openapi.yaml`."""
     probes = Probes(use_cases.readiness)
-    runtimes = Runtimes(use_cases)
+    runtimes = Runtimes(use_cases.operations, use_cases.read)
     return {
         "internalHealthz": probes.healthz,
         "internalReadyz": probes.readyz,

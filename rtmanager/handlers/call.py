@@ -5,7 +5,7 @@ from typing import Any
 
 from rtmanager.domain.errors import InvalidRequest, NotFound
 from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
-from rtmanager.domain.operation import Origin
+from rtmanager.domain.operation import OperationKind, OperationRequest, Origin, StopReason
 from rtmanager.handlers.asgi import Scope
 from rtmanager.handlers.caller_header import source_of
 from rtmanager.handlers.quoting import shown
@@ -43,11 +43,17 @@ class Call:
         """Who is calling, and the request's id."""
         return Origin(source_of(self.scope), request_id_of(self.scope))
 
-    @property
-    def body(self) -> dict[str, Any]:
-        """The body, as the spec describes it."""
-        body: dict[str, Any] = self.scope[_BODY]
-        return body
+    def to(self, kind: OperationKind, game_id: GameId) -> OperationRequest:
+        """Return the operation that the call asks for."""
+        body = self.scope.get(_BODY, {})
+        reason = body.get("reason")
+        return OperationRequest(
+            game_id=game_id,
+            kind=kind,
+            origin=self.origin,
+            image_ref=body.get("image_ref"),
+            reason=StopReason(reason) if reason else None,
+        )
 
 
 def with_body(scope: Scope, body: dict[str, Any]) -> Scope:

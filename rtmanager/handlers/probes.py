@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rtmanager.domain.lifecycle.check_readiness import CheckReadiness
+from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.handlers.asgi import JsonObject
 from rtmanager.handlers.call import Call
 

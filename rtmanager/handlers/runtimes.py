@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from rtmanager.domain.lifecycle.use_cases import UseCases
-from rtmanager.domain.operation import StopReason
+from rtmanager.domain.operation import OperationKind
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.handlers.asgi import JsonObject
 from rtmanager.handlers.call import Call
 from rtmanager.handlers.runtime_json import runtime_json
@@ -13,38 +14,41 @@ from rtmanager.handlers.runtime_json import runtime_json
 class Runtimes:
     """What callers can do with a game's runtime."""
 
-    use_cases: UseCases
+    operations: Operations
+    read: ReadRuntimes
 
     async def list(self, _: Call) -> JsonObject:
         """Show every record."""
-        records = await self.use_cases.read.list()
+        records = await self.read.list()
         return {"items": [runtime_json(record) for record in records]}
 
     async def get(self, call: Call) -> JsonObject:
         """Show one game's record."""
-        return runtime_json(await self.use_cases.read.get(call.game_id))
+        return runtime_json(await self.read.get(call.game_id))
 
     async def start(self, call: Call) -> JsonObject:
         """Start a game with an image."""
-        image_ref = call.body["image_ref"]
         return runtime_json(
-            await self.use_cases.start.run(call.new_game_id, image_ref, call.origin)
+            await self.operations.run(call.to(OperationKind.START, call.new_game_id))
         )
 
     async def stop(self, call: Call) -> JsonObject:
         """Stop a game for a reason."""
-        reason = StopReason(call.body["reason"])
-        return runtime_json(await self.use_cases.stop.run(call.game_id, reason, call.origin))
+        request = call.to(OperationKind.STOP, call.game_id)
+        return runtime_json(await self.operations.run(request))
 
     async def restart(self, call: Call) -> JsonObject:
         """Run a game's image in a new container."""
-        return runtime_json(await self.use_cases.restart.run(call.game_id, call.origin))
+        request = call.to(OperationKind.RESTART, call.game_id)
+        return runtime_json(await self.operations.run(request))
 
     async def patch(self, call: Call) -> JsonObject:
         """Move a game to another patch level."""
-        image_ref = call.body["image_ref"]
-        return runtime_json(await self.use_cases.patch.run(call.game_id, image_ref, call.origin))
+        request = call.to(OperationKind.PATCH, call.game_id)
+        return runtime_json(await self.operations.run(request))
 
     async def cleanup(self, call: Call) -> JsonObject:
         """Remove the container of a stopped game."""
-        return runtime_json(await self.use_cases.cleanup.run(call.game_id, call.origin))
+        return runtime_json(
+            await self.operations.run(call.to(OperationKind.CLEANUP_CONTAINER, call.game_id))
+        )

@@ -10,14 +10,15 @@ from rtmanager import spec_dir
 from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
 from rtmanager.adapters.redis.stream_layout import StreamLayout
 from rtmanager.adapters.redis.stream_schemas import SPEC, Channel, StreamSchemas
-from rtmanager.domain.announcements import Ending, announcements
+from rtmanager.domain.announcements import announcements
+from rtmanager.domain.completion import replayed
 from rtmanager.domain.container import ContainerStatus
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.health import HealthEventType
-from rtmanager.domain.operation import OperationKind, Outcome, StopReason
+from rtmanager.domain.operation import Cause, OperationKind, Outcome, StopReason
 from rtmanager.domain.outbox import LONGEST_TEXT, OutboxMessage, OutboxStream, health_message
 from rtmanager.domain.ports.job_stream import JobKind
-from tests.builders import IMAGE, NOON, make_event, make_job, make_record
+from tests.builders import IMAGE, NOON, make_completion, make_event, make_job, make_record
 
 SCHEMAS = StreamSchemas.load()
 SPECIFICATION: dict[str, Any] = yaml.safe_load((spec_dir() / SPEC).read_text(encoding="utf-8"))
@@ -60,13 +61,11 @@ def results() -> Iterator[OutboxMessage]:
     for kind in (OperationKind.START, OperationKind.STOP):
         request = make_job("1772366400123-0", kind=kind)
         for record in (make_record(), None):
-            for replay in (ErrorCode.REPLAY_NO_OP, None):
-                success = Ending(outcome=Outcome.SUCCESS, error_code=replay, record=record, at=NOON)
+            for success in (replayed(record, at=NOON), make_completion(record=record)):
                 yield from announcements(request, success)
         for code in set(ErrorCode) - {ErrorCode.REPLAY_NO_OP}:
-            failure = Ending(
-                outcome=Outcome.FAILURE, error_code=code, error_message="\0" * 9_999, at=NOON
-            )
+            cause = Cause(code=code, message="\0" * 9_999)
+            failure = make_completion(outcome=Outcome.FAILURE, cause=cause)
             yield from announcements(request, failure)
 
 

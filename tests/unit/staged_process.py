@@ -34,7 +34,7 @@ class Service:
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:
-        """Open nothing, or fail as a missing neighbour makes it fail."""
+        """Open nothing, or fail as a missing dependency makes it fail."""
         if FAULT == "service":
             raise StartupError("Postgres cannot be reached; is it running?")
         say("opened")

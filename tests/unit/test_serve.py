@@ -86,7 +86,7 @@ def test_serve_logs_json_only() -> None:
 
 @pytest.mark.parametrize("command", ["serve", "dev"])
 def test_a_start_up_fault_is_one_clear_line(command: str) -> None:
-    """A neighbour that is missing ends the start with one line and no traceback."""
+    """A dependency that is missing ends the start with one line and no traceback."""
     prepared = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
 
     code, _, stderr = outcome(command, **(VALID | prepared), STAGE_FAULT="service")

@@ -1,7 +1,7 @@
 """What an engine double can be made to raise."""
 
 from rtmanager.domain.errors import DockerUnavailable
-from rtmanager.domain.ports.container_engine import EngineRefused
+from rtmanager.domain.ports.container_host import HostRefused
 
 
 def unavailable() -> DockerUnavailable:
@@ -9,6 +9,6 @@ def unavailable() -> DockerUnavailable:
     return DockerUnavailable("no answer within 10 s")
 
 
-def refusal() -> EngineRefused:
+def refusal() -> HostRefused:
     """Return an engine's own 500."""
-    return EngineRefused("500 Server Error")
+    return HostRefused("500 Server Error")

@@ -1,21 +1,28 @@
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from rtmanager.domain.announcements import Ending, announcements
+from rtmanager.domain.announcements import announcements
+from rtmanager.domain.completion import Completion, replayed
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import OperationKind, Outcome
+from rtmanager.domain.operation import Cause, OperationKind, Outcome
 from rtmanager.domain.outbox import OutboxStream
-from tests.builders import GAME, IMAGE, NOON, make_event, make_job, make_record, make_request
+from tests.builders import (
+    GAME,
+    IMAGE,
+    NOON,
+    make_completion,
+    make_event,
+    make_job,
+    make_record,
+    make_request,
+)
 
-FAILED = Ending(
+FAILED = make_completion(
     outcome=Outcome.FAILURE,
-    error_code=ErrorCode.IMAGE_PULL_FAILED,
-    error_message="manifest unknown",
-    at=NOON,
+    cause=Cause(code=ErrorCode.IMAGE_PULL_FAILED, message="manifest unknown"),
 )
 INTENT_CODES = {
     ErrorCode.IMAGE_PULL_FAILED,
@@ -24,24 +31,23 @@ INTENT_CODES = {
 }
 
 
-def failed(code: ErrorCode) -> Ending:
+def failed(code: ErrorCode) -> Completion:
     """Return a failure with this code."""
-    return Ending(outcome=Outcome.FAILURE, error_code=code, error_message="why", at=NOON)
+    return replace(FAILED, cause=Cause(code=code, message="why"))
 
 
 def test_rest_request_owes_no_job_result() -> None:
     """Only who asked by a job is answered by a result."""
-    ending = Ending(outcome=Outcome.SUCCESS, record=make_record(), at=NOON)
+    completion = make_completion(record=make_record())
 
-    assert announcements(make_request(), ending) == []
+    assert announcements(make_request(), completion) == []
 
 
 def test_job_that_succeeded_names_container_and_endpoint() -> None:
     """All fields are strings, and all are present."""
     record = make_record()
-    ending = Ending(outcome=Outcome.SUCCESS, record=record, at=NOON)
 
-    (message,) = announcements(make_job("7-0"), ending)
+    (message,) = announcements(make_job("7-0"), make_completion(record=record))
 
     assert (message.stream, message.game_id) == (OutboxStream.JOB_RESULTS, GAME)
     assert message.fields == {
@@ -58,14 +64,7 @@ def test_job_that_succeeded_names_container_and_endpoint() -> None:
 
 def test_job_that_was_a_replay_is_a_success_with_its_code() -> None:
     """A replay says replay_no_op, and names the container that runs."""
-    ending = Ending(
-        outcome=Outcome.SUCCESS,
-        error_code=ErrorCode.REPLAY_NO_OP,
-        record=make_record(),
-        at=NOON,
-    )
-
-    (message,) = announcements(make_job(), ending)
+    (message,) = announcements(make_job(), replayed(make_record(), at=NOON))
 
     assert message.fields["outcome"] == "success"
     assert message.fields["error_code"] == "replay_no_op"
@@ -74,15 +73,13 @@ def test_job_that_was_a_replay_is_a_success_with_its_code() -> None:
 
 def test_job_that_failed_names_no_container() -> None:
     """A failed job names its error; what runs instead is not its result."""
-    ending = Ending(
+    completion = make_completion(
         outcome=Outcome.FAILURE,
-        error_code=ErrorCode.CONFLICT,
-        error_message="busy",
+        cause=Cause(code=ErrorCode.CONFLICT, message="busy"),
         record=make_record(),
-        at=NOON,
     )
 
-    (message,) = announcements(make_job(), ending)
+    (message,) = announcements(make_job(), completion)
 
     assert message.fields["outcome"] == "failure"
     assert message.fields["error_code"] == "conflict"
@@ -120,27 +117,28 @@ def test_failing_again_in_the_same_way_is_the_same_intent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_change", "ending_change"),
+    ("request_change", "completion"),
     [
-        ({"game_id": GameId("go-3")}, {}),
-        ({"image_ref": "galaxy/game:1.4.8"}, {}),
-        ({}, {"error_code": ErrorCode.CONTAINER_START_FAILED}),
+        ({"game_id": GameId("go-3")}, FAILED),
+        ({"image_ref": "galaxy/game:1.4.8"}, FAILED),
+        ({}, failed(ErrorCode.CONTAINER_START_FAILED)),
     ],
 )
 def test_failing_in_another_way_is_another_intent(
-    request_change: dict[str, object], ending_change: dict[str, Any]
+    request_change: dict[str, object], completion: Completion
 ) -> None:
     """Another game, image or error is news."""
     (first,) = announcements(make_request(), FAILED)
-    (other,) = announcements(make_request(**request_change), replace(FAILED, **ending_change))
+    (other,) = announcements(make_request(**request_change), completion)
 
     assert first.quiet_key != other.quiet_key
 
 
 def test_text_from_outside_is_cut_and_readable() -> None:
     """An endless log line or a NUL never makes a message that cannot be sent."""
-    ending = replace(FAILED, error_message="\0\ud83d" + "x" * 10_000)
-    (message,) = announcements(make_request(image_ref="y" * 60_000), ending)
+    words = "\0\ud83d" + "x" * 10_000
+    completion = replace(FAILED, cause=Cause(code=ErrorCode.IMAGE_PULL_FAILED, message=words))
+    (message,) = announcements(make_request(image_ref="y" * 60_000), completion)
 
     assert message.fields["error_message"].startswith("\\x00\\ud83dxxx")
     assert len(message.fields["error_message"]) == 2_000
@@ -165,7 +163,7 @@ def test_only_starts_are_notified(kind: OperationKind) -> None:
 
 def test_events_come_before_the_result_and_the_result_before_the_intent() -> None:
     """Others see what happened before they see how it was judged."""
-    messages = announcements(make_job(), FAILED, [make_event()])
+    messages = announcements(make_job(), replace(FAILED, events=[make_event()]))
 
     assert [message.stream for message in messages] == [
         OutboxStream.HEALTH_EVENTS,
@@ -176,9 +174,7 @@ def test_events_come_before_the_result_and_the_result_before_the_intent() -> Non
 
 def test_health_event_is_rendered_as_strings() -> None:
     """Details are JSON text, the moment is milliseconds."""
-    ending = Ending(outcome=Outcome.SUCCESS, at=NOON)
-
-    (message,) = announcements(make_request(), ending, [make_event()])
+    (message,) = announcements(make_request(), make_completion(events=[make_event()]))
 
     assert all(isinstance(value, str) for value in message.fields.values())
     assert json.loads(message.fields["details"]) == {"image_ref": IMAGE}

@@ -3,21 +3,38 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
+from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
-from rtmanager.adapters.in_memory.game_lease import Grants, InMemoryGameLeases
+from rtmanager.adapters.in_memory.game_lease import Grants, InMemoryGameLeases, LeaseNumbers
+from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
+from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
+from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.domain.container import ResourceLimits, container_name
+from rtmanager.domain.cycles import GRACE, CyclePolicy, CyclePorts, Cycles
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
-from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
-from rtmanager.domain.operation import Operation, OpSource, Origin, StopReason
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.operation import (
+    Operation,
+    OperationKind,
+    OperationRequest,
+    OpSource,
+    Origin,
+    StopReason,
+)
+from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.use_cases import Ports, UseCases
 
 GAME = GameId("g1")
 IMAGE = "galaxy/game:1.4.7"
@@ -26,6 +43,8 @@ OTHER = "galaxy/game:1.5.0"
 BROKEN = "galaxy/game:1.4.9"
 LAST_WORDS = "no such state file"
 LEASE_TTL = 60.0
+RETENTION = timedelta(days=30)
+INSTALLATION = "here"
 
 POLICY = EnginePolicy(
     docker_network=NETWORK,
@@ -75,42 +94,95 @@ class Process:
         self._faults: dict[int, Fault] = {}
         self._named_faults: dict[str, Fault] = {}
         self.leases = InMemoryGameLeases(
-            world.clock, ttl=LEASE_TTL, gate=self._gate, grants=world.grants
+            world.clock,
+            ttl=LEASE_TTL,
+            gate=self._gate,
+            grants=world.grants,
+            numbers=world.numbers,
         )
         store = replace(world.store, gate=self._gate)
-        engine = InMemoryContainerEngine(docker=world.docker, gate=self._gate)
-        self.cases = UseCases.assemble(
-            Ports(
-                records=store.records,
-                journal=store.journal,
-                leases=self.leases,
-                engine=engine,
-                probe=InMemoryEngineProbe(docker=world.docker, gate=self._gate),
-                directories=replace(world.directories, gate=self._gate),
-                clock=world.clock,
-            ),
-            policy,
+        self.host = InMemoryContainerHost(docker=world.docker, gate=self._gate)
+        self.ports = Ports(
+            records=store.records,
+            journal=store.journal,
+            leases=self.leases,
+            host=self.host,
+            probe=InMemoryEngineProbe(docker=world.docker, gate=self._gate),
+            directories=replace(world.directories, gate=self._gate),
+            clock=world.clock,
+            installation=world.installation,
         )
+        self.cases = UseCases.assemble(self.ports, policy)
+
+    @cached_property
+    def cycles(self) -> Cycles:
+        """What the process does by itself, when a test calls it."""
+        beyond = CyclePorts(
+            health=InMemoryHealthLog(self.world.store),
+            events=InMemoryContainerEvents(docker=self.world.docker, gate=self._gate),
+            jobs=self.jobs,
+            outbox=InMemoryOutbox(self.world.store.outbox_table, self.world.clock, gate=self._gate),
+            publisher=InMemoryMessagePublisher(self.world.streams, gate=self._gate),
+        )
+        policy = CyclePolicy(probe_threshold=3, retention=RETENTION, grace=GRACE)
+        return Cycles.assemble(self.ports, beyond, self.cases, policy)
+
+    @cached_property
+    def jobs(self) -> InMemoryJobStream:
+        """The process's consumer of the Lobby's jobs, which dies with it."""
+        return InMemoryJobStream(self.world.streams, self.world.clock, gate=self._gate)
 
     async def start(self, image: str = IMAGE, game: GameId = GAME) -> RuntimeRecord:
         """Start a game as the Game Master would."""
-        return await self.cases.start.run(game, image, self.world.origin())
+        return await self.ask(OperationKind.START, game, image_ref=image)
 
     async def stop(self, game: GameId = GAME) -> RuntimeRecord:
         """Stop a game."""
-        return await self.cases.stop.run(game, StopReason.FINISHED, self.world.origin())
+        return await self.ask(OperationKind.STOP, game, reason=StopReason.FINISHED)
 
     async def restart(self, game: GameId = GAME) -> RuntimeRecord:
         """Restart a game."""
-        return await self.cases.restart.run(game, self.world.origin())
+        return await self.ask(OperationKind.RESTART, game)
 
     async def patch(self, image: str = PATCHED, game: GameId = GAME) -> RuntimeRecord:
         """Patch a game."""
-        return await self.cases.patch.run(game, image, self.world.origin())
+        return await self.ask(OperationKind.PATCH, game, image_ref=image)
 
     async def cleanup(self, game: GameId = GAME) -> RuntimeRecord:
         """Clean a game's container up."""
-        return await self.cases.cleanup.run(game, self.world.origin())
+        return await self.ask(OperationKind.CLEANUP_CONTAINER, game)
+
+    async def ask(
+        self,
+        kind: OperationKind,
+        game: GameId = GAME,
+        *,
+        image_ref: str | None = None,
+        reason: StopReason | None = None,
+        wait: float | None = None,
+    ) -> RuntimeRecord:
+        """Ask for an operation of any kind."""
+        request = OperationRequest(
+            game_id=game,
+            kind=kind,
+            origin=self.world.origin(),
+            image_ref=image_ref,
+            reason=reason,
+        )
+        return await self.cases.operations.run(request, wait=wait)
+
+    async def resume(self, game: GameId = GAME) -> None:
+        """Carry on what another process has left open."""
+        await self.cases.operations.resume(game)
+
+    async def shut_down(self, limit: float = 0.0) -> int:
+        """Cut off what still runs when the limit is over; return how many operations that was."""
+        return await self.cases.operations.in_flight.drain(limit)
+
+    async def die(self) -> None:
+        """Be killed, here and now."""
+        self.dead = True
+        raise Killed
 
     def on(self, call: str, fault: BaseException | Fault, *, always: bool = False) -> None:
         """Raise or run `fault` at the next call of this name, or at every one."""
@@ -129,12 +201,7 @@ class Process:
 
     def kill_at(self, index: int) -> None:
         """Kill the process at the call of this index, counted from now."""
-
-        async def kill() -> None:
-            self.dead = True
-            raise Killed
-
-        self.at(index, kill)
+        self.at(index, self.die)
 
     async def _gate(self, call: str) -> None:
         if self.dead:
@@ -154,6 +221,8 @@ class World:
     policy: EnginePolicy = POLICY
     clock: ManualClock = field(default_factory=ManualClock)
     grants: Grants = field(default_factory=dict)
+    numbers: LeaseNumbers = field(default_factory=LeaseNumbers)
+    streams: InMemoryStreams = field(default_factory=InMemoryStreams)
     store: InMemoryStore = field(default_factory=InMemoryStore)
     directories: InMemoryStateDirectories = field(default_factory=InMemoryStateDirectories)
     source: OpSource = OpSource.GM_REST
@@ -161,6 +230,7 @@ class World:
     _requests: int = 0
 
     def __post_init__(self) -> None:
+        self.installation = Installation(NETWORK, INSTALLATION)
         self.docker = InMemoryDocker(clock=self.clock)
         for reference in (IMAGE, PATCHED, OTHER):
             self.docker.add_image(reference)
@@ -207,9 +277,10 @@ class World:
 
     def watch(self, call: str) -> None:
         """Note it when two engines of one game run at once."""
-        self.docker.settle()
         running = [each for each in self.docker.containers.values() if each.is_running]
-        games = [each.listed().game_id for each in running if each.listed().is_ours]
+        if len(running) < 2:
+            return
+        games = [each.listed().game_id for each in running if each.listed().has_our_labels]
         if len(games) != len(set(games)):
             self.doubled.append(call)
 
@@ -225,14 +296,30 @@ class World:
         """Take the game's lease from whoever holds it."""
         self.grants.pop(GAME, None)
 
+    async def lease_store_is_flushed(self) -> None:
+        """Lose every lease and every number that was drawn."""
+        self.grants.clear()
+        self.numbers.forget()
+
+    @property
+    def events(self) -> list[str]:
+        """The types of all health events in the outbox, oldest first."""
+        fields = (each.fields for each in self.store.outbox)
+        return [each["event_type"] for each in fields if "event_type" in each]
+
     def faults(self, *, parked_may_stay: bool = False) -> list[str]:
-        """Return whatever is wrong with the game: empty when record, log and Docker agree."""
+        """Return whatever is wrong with the game: empty when record, log and Docker agree.
+
+        `parked_may_stay` overlooks a stopped container that was put out of the way.
+        """
+        self.docker.settle()
         found = [f"two engines ran at {call}" for call in self.doubled]
         found += [f"{each.kind} {each.id} is open" for each in self.operations if not each.outcome]
         found += [f"lease of {game} is held" for game in self.grants]
-        ours = [each for each in self.docker.containers.values() if each.listed().is_ours]
+        ours = [each for each in self.docker.containers.values() if each.listed().has_our_labels]
         if parked_may_stay:
-            ours = [each for each in ours if ".parked-" not in each.name or each.is_running]
+            name = container_name(GAME)
+            ours = [each for each in ours if each.name == name or each.is_running]
         return found + _disagreements(self.record, ours)
 
 

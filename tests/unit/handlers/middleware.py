@@ -1,5 +1,6 @@
 """An application behind a middleware that remembers the request as it arrived there."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,17 +19,23 @@ async def receive() -> Message:
 
 @dataclass
 class Behind:
-    """Answers 200, or raises, and remembers."""
+    """Answers 200, or raises, or hangs, and remembers."""
 
     error: Exception | None = None
     answers_first: bool = False
+    hanging: bool = False
+    hangs: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: Scope = field(default_factory=dict)
     sent: list[Message] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         self.arrived = scope
-        if self.error is None or self.answers_first:
+        fails = self.hanging or self.error is not None
+        if self.answers_first or not fails:
             await send_json(send, 200, {})
+        if self.hanging:
+            self.hangs.set()
+            await asyncio.Event().wait()
         if self.error is not None:
             raise self.error
 

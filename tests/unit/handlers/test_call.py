@@ -3,12 +3,16 @@ from typing import Any
 import pytest
 
 from rtmanager.domain.errors import InvalidRequest, NotFound
+from rtmanager.domain.operation import OperationKind, StopReason
 from rtmanager.handlers.call import Call, with_body
+from tests.builders import GAME, IMAGE
+
+SCOPE: dict[str, Any] = {"headers": [], "rtmanager.request_id": "request-1"}
 
 
 def call(game: str) -> Call:
     """Return a call for a game."""
-    return Call({"path_params": {"game_id": game}, "headers": []})
+    return Call({**SCOPE, "path_params": {"game_id": game}})
 
 
 def test_game_id_is_read_from_the_path() -> None:
@@ -29,8 +33,19 @@ def test_impossible_game_cannot_be_started() -> None:
 
 
 def test_body_comes_with_the_request() -> None:
-    """The validated body reaches the handler; the request itself stays as it was."""
-    scope: dict[str, Any] = {"headers": []}
+    """The validated body reaches the operation; the request itself stays as it was."""
+    scope = dict(SCOPE)
+    body = {"image_ref": IMAGE, "reason": "finished"}
 
-    assert Call(with_body(scope, {"a": 1})).body == {"a": 1}
-    assert scope == {"headers": []}
+    request = Call(with_body(scope, body)).to(OperationKind.START, GAME)
+
+    assert (request.image_ref, request.reason) == (IMAGE, StopReason.FINISHED)
+    assert scope == SCOPE
+
+
+def test_request_without_a_body_asks_for_nothing_more() -> None:
+    """A restart has neither an image nor a reason."""
+    request = call(GAME).to(OperationKind.RESTART, GAME)
+
+    assert (request.kind, request.game_id) == (OperationKind.RESTART, GAME)
+    assert (request.image_ref, request.reason) == (None, None)

@@ -1,0 +1,45 @@
+"""How an operation ends: the one shape for replays, refusals, successes and failures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
+from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.operation import Cause, Outcome
+from rtmanager.domain.runtime import RuntimeRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """An outcome, and what is true now.
+
+    `record` is the game's record from now on, None when there is none. `events` happened to the
+    game's engines meanwhile. `leftovers` are containers that nobody needs once this is committed.
+    """
+
+    outcome: Outcome
+    at: datetime
+    cause: Cause | None = None
+    record: RuntimeRecord | None = None
+    events: Sequence[HealthEvent] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    leftovers: Sequence[ContainerId] = ()
+
+    @property
+    def latest_event(self) -> HealthEvent | None:
+        """The event that becomes the health snapshot: of two at one moment, the one told last."""
+        newest_first = reversed(self.events)
+        return max(newest_first, key=lambda event: event.occurred_at, default=None)
+
+
+def replayed(record: RuntimeRecord | None, *, at: datetime) -> Completion:
+    """Return the completion of a request that had nothing to do."""
+    cause = Cause(code=ErrorCode.REPLAY_NO_OP, message="")
+    return Completion(outcome=Outcome.SUCCESS, at=at, cause=cause, record=record)
+
+
+def refused(error: RuntimeManagerError, *, at: datetime) -> Completion:
+    """Return the completion of a request that was refused before anything was done."""
+    return Completion(outcome=Outcome.FAILURE, at=at, cause=Cause.of(error))

@@ -1,0 +1,64 @@
+"""Which Runtime Manager this is, and which containers are its own."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rtmanager.domain.container import EngineContainer
+from rtmanager.domain.operation import Operation
+from rtmanager.domain.runtime import RuntimeRecord
+
+Container = TypeVar("Container", bound=EngineContainer)
+
+
+@dataclass(slots=True)
+class Installation:
+    """One database and everything that its replicas run.
+
+    The id is made once and kept in the database, so it is known only when that is open.
+    """
+
+    network: str
+    _id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id, stamped on containers and part of Redis keys; known once the database is open."""
+        if self._id is None:
+            raise RuntimeError("the installation's id is not known before the database is open")
+        return self._id
+
+    def identify(self, installation_id: str) -> None:
+        """Learn the id from the database."""
+        self._id = installation_id
+
+    def owns(
+        self,
+        container: EngineContainer,
+        *,
+        record: RuntimeRecord | None,
+        operation: Operation | None,
+    ) -> bool:
+        """Tell whether the container is ours: the one predicate for lists and for inspections.
+
+        Ours is what the game's record names, what its open operation made, and what carries our
+        stamp on our network. A container without a stamp, of the release before, is ours only when
+        it is named. The record's own container stays ours when the network setting has changed.
+        """
+        if not container.has_our_labels:
+            return False
+        if record is not None and container.id == record.current_container_id:
+            return True
+        if container.installation is None:
+            return operation is not None and container.fence == operation.id
+        return container.installation == self.id and container.network == self.network
+
+    def own(
+        self,
+        containers: Iterable[Container],
+        *,
+        record: RuntimeRecord | None,
+        operation: Operation | None,
+    ) -> Sequence[Container]:
+        """Return those containers that are ours."""
+        return [each for each in containers if self.owns(each, record=record, operation=operation)]

@@ -1,1 +1,0 @@
-"""The operations on a runtime: one use case per file, all under one protocol."""

@@ -1,0 +1,1 @@
+"""Jobs in, messages out."""

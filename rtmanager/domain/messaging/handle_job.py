@@ -1,0 +1,108 @@
+"""Carrying out one job of the Game Lobby, to exactly one result."""
+
+from dataclasses import dataclass
+
+from rtmanager.domain.announcements import announcements
+from rtmanager.domain.completion import refused
+from rtmanager.domain.errors import InvalidRequest, RuntimeManagerError, ServiceUnavailable
+from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
+from rtmanager.domain.operation import Operation, OperationKind, OperationRequest, OpSource, Origin
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.ports.job_stream import (
+    JobEntry,
+    JobKind,
+    JobStream,
+    MalformedJob,
+    StartJob,
+    StopJob,
+)
+from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
+
+_KINDS = {JobKind.START: OperationKind.START, JobKind.STOP: OperationKind.STOP}
+
+LEASE_WAIT = 300.0
+"""Seconds that a job waits for other operations on its game: nobody waits for its reply."""
+
+
+class JobUnfinished(ServiceUnavailable):
+    """the job has no outcome yet; it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandleJob:
+    """Runs the operation that a job asks for, and acknowledges the job once its outcome is written.
+
+    The operation log decides what has happened: its row, unique per job, is written together with
+    the result, so a job that is delivered again, to whomever, is carried out and answered once.
+    """
+
+    jobs: JobStream
+    operations: Operations
+    lease_wait: float = LEASE_WAIT
+
+    async def run(self, entry: JobEntry) -> None:
+        """Handle the entry to its end.
+
+        Raises ServiceUnavailable when that is not possible now, having acknowledged nothing: the
+        entry is to be handled again.
+        """
+        if isinstance(entry.job, MalformedJob):
+            await self._refuse(entry, entry.job)
+            return
+        game_id = parse_game_id(entry.job.game_id)
+        if game_id is None:
+            fault = f"game_id is not {GAME_ID_RULE}"
+            await self._refuse(entry, MalformedJob(entry.job.game_id, fault))
+            return
+        await self._carry_out(entry, _request(entry, entry.job, game_id))
+        await self.jobs.acknowledge(entry)
+
+    async def _carry_out(self, entry: JobEntry, request: OperationRequest) -> None:
+        try:
+            await self.operations.run(request, wait=self.lease_wait)
+        except RuntimeManagerError as error:
+            await self._demand_outcome(entry, request.game_id, error)
+
+    async def _demand_outcome(
+        self, entry: JobEntry, game_id: GameId, error: RuntimeManagerError
+    ) -> None:
+        """Look whether the job has its outcome; carry it on when it was left open."""
+        operation = await self._find(entry)
+        if operation is not None and operation.outcome is None:
+            await self.operations.resume(game_id)
+            operation = await self._find(entry)
+        if operation is None or operation.outcome is None:
+            raise JobUnfinished(error.message) from error
+
+    async def _find(self, entry: JobEntry) -> Operation | None:
+        return await self.operations.journal.find_by_job(_KINDS[entry.kind], entry.entry_id)
+
+    async def _refuse(self, entry: JobEntry, job: MalformedJob) -> None:
+        """Answer a malformed entry where its game is known, and dead-letter it in any case."""
+        if job.game_id is not None:
+            await self._record_refusal(entry, GameId(job.game_id), job.fault)
+        await self.jobs.dead_letter(entry, job.fault)
+
+    async def _record_refusal(self, entry: JobEntry, game_id: GameId, fault: str) -> None:
+        request = OperationRequest(game_id=game_id, kind=_KINDS[entry.kind], origin=_origin(entry))
+        completion = refused(InvalidRequest(fault), at=self.operations.clock.now())
+        try:
+            await self.operations.journal.refuse(
+                request, completion, announcements(request, completion)
+            )
+        except JobAlreadyRecorded:
+            return  # delivered again: the result is in the outbox or sent
+
+
+def _request(entry: JobEntry, job: StartJob | StopJob, game_id: GameId) -> OperationRequest:
+    return OperationRequest(
+        game_id=game_id,
+        kind=_KINDS[entry.kind],
+        origin=_origin(entry),
+        image_ref=job.image_ref if isinstance(job, StartJob) else None,
+        reason=job.reason if isinstance(job, StopJob) else None,
+    )
+
+
+def _origin(entry: JobEntry) -> Origin:
+    return Origin(OpSource.LOBBY_STREAM, entry.entry_id)

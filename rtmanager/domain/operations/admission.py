@@ -1,0 +1,63 @@
+"""Judging a request inside the transaction that begins it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rtmanager.domain.announcements import announcements
+from rtmanager.domain.completion import Completion, refused, replayed
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.operation import OperationRequest, Predecessor
+from rtmanager.domain.operations.kinds import KINDS
+from rtmanager.domain.operations.rule import Current
+from rtmanager.domain.ports.game_lease import LeaseLost
+from rtmanager.domain.ports.operation_journal import Admission, Ledger
+from rtmanager.domain.runtime import RuntimeRecord
+
+
+@dataclass(slots=True)
+class Judge:
+    """The rule of one request, applied to the record; keeps the refusal, for the caller to raise.
+
+    `expected` is the record whose container was looked at.
+    """
+
+    request: OperationRequest
+    expected: RuntimeRecord | None
+    current: Current
+    healthy: bool
+    at: datetime
+    refusal: RuntimeManagerError | None = field(default=None, init=False)
+
+    def __call__(self, ledger: Ledger) -> Admission:
+        """Decide by the record as the transaction reads it.
+
+        Raises LeaseLost when it is not the one that was looked at: then someone else acted.
+        """
+        if ledger.record != self.expected:
+            raise LeaseLost
+        kind = KINDS[self.request.kind]
+        try:
+            if kind.rule(self.request, ledger, self.current):
+                return self._completed(replayed(ledger.record, at=self.at))
+            return Admission(predecessor=self._predecessor() if kind.replaces else None)
+        except RuntimeManagerError as refusal:
+            self.refusal = refusal
+            return self._completed(refused(refusal, at=self.at))
+
+    def would_go_on(self) -> bool:
+        """Tell whether the rule lets the request through by the record as it was read before."""
+        try:
+            return not KINDS[self.request.kind].rule(
+                self.request, Ledger(self.expected), self.current
+            )
+        except RuntimeManagerError:
+            return False
+
+    def _predecessor(self) -> Predecessor | None:
+        ran = self.current.runs()
+        if self.current.container is None:
+            return None
+        return Predecessor(container_id=self.current.container.id, ran=ran, healthy=self.healthy)
+
+    def _completed(self, completion: Completion) -> Admission:
+        return Admission(completion=completion, messages=announcements(self.request, completion))

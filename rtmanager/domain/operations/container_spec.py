@@ -1,0 +1,113 @@
+"""From a game, an image and the policy to the container that runs it (DESIGN section 8)."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from rtmanager.domain.container import (
+    GAME_ID_LABEL,
+    IMAGE_REF_LABEL,
+    INSTALLATION_LABEL,
+    KIND,
+    KIND_LABEL,
+    OPERATION_LABEL,
+    OWNER,
+    OWNER_LABEL,
+    STARTED_AT_LABEL,
+    ContainerSpec,
+    EngineImage,
+    ResourceLimits,
+    container_name,
+)
+from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.operation import Operation
+from rtmanager.domain.operations.engine_policy import EnginePolicy
+from rtmanager.domain.outbox import epoch_ms
+
+CPU_LABEL = "com.galaxy.cpu_quota"
+MEMORY_LABEL = "com.galaxy.memory"
+PIDS_LABEL = "com.galaxy.pids_limit"
+
+# The engines of the platform read their state directory under this name too.
+STORAGE_PATH = "STORAGE_PATH"
+
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_MEMORY = re.compile(r"([0-9]{1,15})([bkmg]?)", re.ASCII)
+_CPU = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?", re.ASCII)
+_PIDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def container_spec(  # noqa: PLR0913 - one argument per source of the description
+    operation: Operation,
+    image_ref: str | None,
+    image: EngineImage,
+    *,
+    policy: EnginePolicy,
+    installation: str,
+    state_path: str,
+    at: datetime,
+) -> ContainerSpec:
+    """Describe the container that `operation` is about to create from `image`.
+
+    Raises StartConfigInvalid when a limit in the image's labels cannot be read.
+    """
+    name = container_name(operation.game_id)
+    return ContainerSpec(
+        name=name,
+        hostname=name,
+        image=image.id,
+        labels=_labels(operation, image_ref, installation, at),
+        environment={policy.state_env_name: policy.mount_path, STORAGE_PATH: policy.mount_path},
+        network=policy.docker_network,
+        state_path=state_path,
+        mount_path=policy.mount_path,
+        limits=limits_of(image.labels, policy.default_limits),
+        read_only_root=policy.read_only_root,
+    )
+
+
+def limits_of(labels: Mapping[str, str], default: ResourceLimits) -> ResourceLimits:
+    """Read the limits that an image asks for in its labels, the defaults where it is silent."""
+    cpu, memory, pids = (labels.get(name) for name in (CPU_LABEL, MEMORY_LABEL, PIDS_LABEL))
+    return ResourceLimits(
+        cpu_quota=default.cpu_quota if cpu is None else _cpu(cpu),
+        memory_bytes=default.memory_bytes if memory is None else _memory(memory),
+        pids_limit=default.pids_limit if pids is None else _pids(pids),
+    )
+
+
+def _labels(
+    operation: Operation, image_ref: str | None, installation: str, at: datetime
+) -> Mapping[str, str]:
+    return {
+        OWNER_LABEL: OWNER,
+        KIND_LABEL: KIND,
+        INSTALLATION_LABEL: installation,
+        GAME_ID_LABEL: operation.game_id,
+        IMAGE_REF_LABEL: image_ref or "",
+        STARTED_AT_LABEL: str(epoch_ms(at)),
+        OPERATION_LABEL: str(operation.id),
+    }
+
+
+def _cpu(text: str) -> float:
+    if not _CPU.fullmatch(text) or float(text) <= 0:
+        raise _bad_label(CPU_LABEL, text, "a number of cores such as 1.5")
+    return float(text)
+
+
+def _memory(text: str) -> int:
+    match = _MEMORY.fullmatch(text.strip().lower())
+    if match is None or int(match[1]) == 0:
+        raise _bad_label(MEMORY_LABEL, text, "a size such as 512m or 2g")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _pids(text: str) -> int:
+    if not _PIDS.fullmatch(text) or int(text) == 0:
+        raise _bad_label(PIDS_LABEL, text, "a number of processes such as 512")
+    return int(text)
+
+
+def _bad_label(label: str, text: str, expected: str) -> StartConfigInvalid:
+    return StartConfigInvalid(f"image label {label} is {text[:80]!a}; expected {expected}")

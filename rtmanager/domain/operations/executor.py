@@ -1,0 +1,178 @@
+"""Carrying out one action of an operation on the ports."""
+
+from dataclasses import dataclass
+
+from rtmanager.domain.container import (
+    ContainerId,
+    EngineImage,
+    aside_name,
+    container_name,
+    parked_name,
+)
+from rtmanager.domain.errors import ImagePullFailed, InternalError, StartConfigInvalid
+from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind
+from rtmanager.domain.operations.container_spec import container_spec
+from rtmanager.domain.operations.context import OperationContext
+from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.operations.health_gate import Gate, HealthGate
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.state_directories import StateDirectories
+
+PATCHED_STAYS_UP = 2.0
+"""Seconds that a patched engine must still be fine after its first healthy answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Does what was decided. It decides nothing itself, and whether it helped is seen later."""
+
+    host: ContainerHost
+    gate: HealthGate
+    directories: StateDirectories
+    installation: Installation
+    policy: EnginePolicy
+    clock: Clock
+
+    async def perform(self, context: OperationContext, action: Action) -> str | None:
+        """Carry the action out and return what is worth a note.
+
+        Raises DockerUnavailable or ServiceUnavailable when nobody knows what came of it, any other
+        error of the domain for a refusal.
+        """
+        if action.name in {ActionName.CREATE, ActionName.START}:
+            context.gate = None  # whatever was read, it was of another engine
+        container_id = action.container_id or ContainerId("")
+        reached_by = action.address or container_id
+        match action.name:
+            case ActionName.OBTAIN_IMAGE:
+                return await self._obtain_image(context)
+            case ActionName.PREPARE_STATE:
+                return await self._prepare_state(context)
+            case ActionName.CREATE:
+                return await self._create(context)
+            case ActionName.START:
+                await self.host.start(reached_by)
+            case ActionName.WATCH_GATE:
+                return await self._watch_gate(context, container_id)
+            case ActionName.STOP:
+                await self.host.stop(reached_by, grace=self.policy.stop_timeout)
+            case ActionName.REMOVE:
+                await self.host.remove(container_id)
+            case ActionName.PARK | ActionName.SET_ASIDE | ActionName.UNPARK:
+                await self.host.rename(reached_by, _new_name(context.operation, action.name))
+        return None
+
+    async def is_brief(self, context: OperationContext, action: Action) -> bool:
+        """Tell whether the action lasts a moment only and changes nothing that could be in doubt.
+
+        An image that is on the host is obtained by this already.
+        """
+        match action.name:
+            case ActionName.OBTAIN_IMAGE:
+                context.image = await self._on_host(context)
+                return context.image is not None
+            case ActionName.PREPARE_STATE:
+                return True
+            case _:
+                return False
+
+    async def _on_host(self, context: OperationContext) -> EngineImage | None:
+        """Return the image from the host, as far as the policy lets it be used as it is.
+
+        A restart runs the very image that ran before; only when that left the host, its reference.
+        """
+        record = context.record
+        if context.operation.kind is OperationKind.RESTART and record and record.image_id:
+            image = await self.host.image(record.image_id)
+            if image is not None:
+                return image
+        if not context.image_ref or self.policy.pull_policy is PullPolicy.ALWAYS:
+            return None
+        return await self.host.image(ImageRef.parse(context.image_ref))
+
+    async def _obtain_image(self, context: OperationContext) -> str:
+        """Pull the image unless it is on the host."""
+        context.image = context.image or await self._on_host(context)
+        if context.image is not None:
+            ran_before = context.record is not None and context.image.id == context.record.image_id
+            return "the image that ran before" if ran_before else "on the host"
+        if not context.image_ref:
+            raise ImagePullFailed("the image left the host, and its reference is not known")
+        context.image, note = await self._pull(ImageRef.parse(context.image_ref))
+        return note
+
+    async def _pull(self, reference: ImageRef) -> tuple[EngineImage, str]:
+        if self.policy.pull_policy is PullPolicy.NEVER:
+            raise ImagePullFailed(
+                f"image {reference.text} is not on the host and the pull policy is never"
+            )
+        lines: list[str] = ["pulled"]
+        image = await self.host.pull(reference, progress=lines.append)
+        return image, lines[-1]
+
+    async def _prepare_state(self, context: OperationContext) -> str:
+        """Find every fault of the configuration before anything is changed."""
+        if context.image is None:
+            raise InternalError
+        await self._check_network()
+        game_id, record = context.operation.game_id, context.record
+        path = self.directories.path(game_id)
+        spec = container_spec(
+            context.operation,
+            context.image_ref,
+            context.image,
+            policy=self.policy,
+            installation=self.installation.id,
+            state_path=path,
+            at=self.clock.now(),
+        )
+        uid, gid = self.policy.state_owner or await self.host.image_owner(context.image)
+        known_path = (record.state_path or None) if record else None
+        await self.directories.prepare(game_id, uid=uid, gid=gid, known_path=known_path)
+        context.spec = spec
+        return path
+
+    async def _check_network(self) -> None:
+        if not await self.host.network_exists():
+            name = self.policy.docker_network
+            raise StartConfigInvalid(
+                f"the Docker network {name} does not exist; make it with "
+                f"`docker network create {name}`"
+            )
+
+    async def _create(self, context: OperationContext) -> str:
+        if context.spec is None:
+            raise InternalError
+        container_id = await self.host.create(context.spec)
+        context.known = (context.known or set()) | {container_id}
+        return container_id[:12]
+
+    async def _watch_gate(self, context: OperationContext, container_id: ContainerId) -> str:
+        gate = self._gate_for(context.operation)
+        context.gate, context.gated = None, container_id
+        context.gate = await self.gate.watch(container_id, gate)
+        note = context.gate.note
+        if context.operation.kind is OperationKind.PATCH and not gate.must_answer:
+            return f"{note}; patched without a health gate"
+        return note
+
+    def _gate_for(self, operation: Operation) -> Gate:
+        """Choose the gate: a patch of a healthy engine must prove itself, a fix may get in."""
+        predecessor, timeout = operation.predecessor, self.policy.patch_gate_timeout
+        was_healthy = predecessor is not None and predecessor.healthy
+        if operation.kind is OperationKind.PATCH and was_healthy and timeout > 0:
+            return Gate(timeout, must_answer=True, stays_up=PATCHED_STAYS_UP)
+        return Gate(self.policy.start_gate_timeout)
+
+
+def _new_name(operation: Operation, action: ActionName) -> str:
+    match action:
+        case ActionName.PARK:
+            return parked_name(operation.game_id, operation.id)
+        case ActionName.SET_ASIDE:
+            return aside_name(operation.game_id, operation.id)
+        case _:
+            return container_name(operation.game_id)

@@ -1,0 +1,103 @@
+"""Watching a new container until it may be called running."""
+
+from dataclasses import dataclass
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
+from rtmanager.domain.operation import Cause
+from rtmanager.domain.operations.observation import GateReading
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
+
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a new container must show. Times in seconds; `timeout` 0 means one look.
+
+    With `must_answer` a container that runs without answering fails; otherwise it passes when the
+    time is up. `stays_up` is how long it must still be fine after its first healthy answer.
+    """
+
+    timeout: float
+    must_answer: bool = False
+    stays_up: float = 0.0
+
+
+_EXITED = ProbeAnswer(healthy=False, error="the engine does not run")
+
+_Answer = ProbeAnswer | DockerUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class HealthGate:
+    """Holds a new container to a gate: it must not exit, and it may have to answer."""
+
+    host: ContainerHost
+    probe: EngineProbe
+    clock: Clock
+
+    async def watch(self, container_id: ContainerId, gate: Gate) -> GateReading:
+        """Return what was read when the gate is decided; an engine that exits decides it at once.
+
+        Raises DockerUnavailable or ServiceUnavailable when the engine could not be asked to the
+        end: then nobody knows.
+        """
+        deadline, pause = self.clock.monotonic() + gate.timeout, FIRST_PAUSE
+        while True:
+            # The last word is one that was asked for when the time was up: we may have slept since.
+            is_last = self.clock.monotonic() >= deadline
+            answer = await self._ask(container_id)
+            answered_at = self.clock.now()
+            if _is_healthy(answer) and gate.stays_up:
+                await self.clock.sleep(gate.stays_up)
+                is_last = self.clock.monotonic() >= deadline
+                answer = await self._ask(container_id)
+            if _is_healthy(answer):
+                return GateReading(answered_at=answered_at, note="healthy")
+            if answer is _EXITED:
+                return _has_exited()
+            if is_last:
+                return _time_is_up(gate, answer)
+            await self.clock.sleep(min(pause, max(0.0, deadline - self.clock.monotonic())))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    async def _ask(self, container_id: ContainerId) -> _Answer:
+        """Ask the engine once. A Docker that cannot be asked is no answer, and no exit either."""
+        try:
+            seen = await self.host.inspect(container_id)
+        except DockerUnavailable as error:
+            return error
+        if seen is None or not seen.is_running:
+            return _EXITED
+        if seen.address is None:
+            return ProbeAnswer(healthy=False, error="the container has no address yet")
+        return await self.probe.check(seen.address)
+
+
+def _has_exited() -> GateReading:
+    """Fail an engine that has exited, in whatever state the next look finds its container.
+
+    Mostly that shows how it ended. One that someone has started again is not let in, however often.
+    """
+    words = "the engine exited while it was watched, and someone else started it again"
+    failure = Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words)
+    return GateReading(failure=failure, note=_EXITED.error)
+
+
+def _is_healthy(answer: _Answer) -> bool:
+    return isinstance(answer, ProbeAnswer) and answer.healthy
+
+
+def _time_is_up(gate: Gate, answer: _Answer) -> GateReading:
+    if isinstance(answer, DockerUnavailable):
+        raise answer
+    if answer.is_unknown:
+        raise ServiceUnavailable(f"the engine could not be asked: {answer.error}")
+    if not gate.must_answer:
+        return GateReading(note=f"no answer yet: {answer.error}")
+    words = f"the engine did not become healthy within {gate.timeout:g} s: {answer.error}"
+    return GateReading(failure=Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words))

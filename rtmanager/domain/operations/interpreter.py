@@ -1,0 +1,231 @@
+"""The one interpreter of every operation: look, decide, write ahead, act, until it is complete.
+
+It knows no kind of operation and keeps nothing that is not written down. Kill the process between
+any two awaits: the next holder of the game's lease looks, decides, and goes on (DESIGN section 3).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from rtmanager.domain.announcements import announcements
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.errors import (
+    DockerUnavailable,
+    ErrorCode,
+    InternalError,
+    RuntimeManagerError,
+    ServiceUnavailable,
+)
+from rtmanager.domain.operation import Action, ActionName, Cause, OperationKind, Step, StepResult
+from rtmanager.domain.operations.context import OperationContext
+from rtmanager.domain.operations.decision import TurnBack
+from rtmanager.domain.operations.executor import Executor
+from rtmanager.domain.operations.in_flight import undisturbed
+from rtmanager.domain.operations.kinds import decide
+from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.operations.operation_line import facts
+from rtmanager.domain.operations.report import details_of
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
+from rtmanager.domain.ports.game_lease import LeaseLost
+from rtmanager.domain.ports.operation_journal import OperationJournal
+
+logger = logging.getLogger(__name__)
+
+LOG_TAIL_LINES = 20
+STORE_PATIENCE = 60.0
+"""Seconds for which a store that is away is tried again while the lease is ours."""
+STORE_PAUSE = 0.5
+
+_UNKNOWN = (DockerUnavailable, ServiceUnavailable)
+"""What leaves open whether an action has happened; anything else that is raised is a refusal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """Carries operations out, whoever began them."""
+
+    journal: OperationJournal
+    host: ContainerHost
+    observer: Observer
+    executor: Executor
+    clock: Clock
+
+    async def run(self, context: OperationContext) -> Completion:
+        """Carry the operation on to its completion, which is committed, and return that.
+
+        Raises DockerUnavailable or ServiceUnavailable when something cannot be asked any more: the
+        operation then stays open and has been handed over. Raises LeaseLost when another holder
+        carries it on.
+        """
+        async with self._handed_over(context):
+            while True:
+                decision = decide(context.operation, await self.observer.look(context))
+                if isinstance(decision, Completion):
+                    return await self._finish(context, decision)
+                if isinstance(decision, TurnBack):
+                    await self._turn_back(context, decision)
+                elif context.trouble is not None and _still_needs(context, decision):
+                    raise context.trouble
+                elif decision.name is ActionName.START:
+                    await self._act_in_turn(context, decision)
+                else:
+                    await self._act(context, decision)
+
+    @asynccontextmanager
+    async def _handed_over(self, context: OperationContext) -> AsyncIterator[None]:
+        """Leave the operation to the next holder when the block cannot complete it."""
+        try:
+            yield
+        except LeaseLost:
+            raise
+        except RuntimeManagerError as trouble:
+            trouble.extend(f"operation {context.operation.id} stays open and goes on by itself")
+            await undisturbed(self._hand_over(context))
+            raise
+        except asyncio.CancelledError:
+            await undisturbed(self._hand_over(context))
+            raise
+        except Exception as defect:
+            # Not handed over: the next holder counts it as a lost process, and does so thrice.
+            logger.exception("operation_failed", extra=facts(context.operation.request))
+            raise InternalError from defect
+
+    async def _act_in_turn(self, context: OperationContext, action: Action) -> None:
+        """Wait for the start's turn, during which nothing of the operation is at work."""
+        if self.host.starts_wait:
+            await self._persistently(
+                context,
+                lambda: self.journal.hand_over(context.operation, lease=context.lease.number),
+            )
+        async with self.host.turn():
+            await self._act(context, action)
+
+    async def _act(self, context: OperationContext, action: Action) -> None:
+        """Write ahead what will be sent, send it, and keep what came of it."""
+        began, started_at = self.clock.monotonic(), self.clock.now()
+        context.trouble, context.is_fresh = None, False
+        context.operation = context.operation.acting(action, at=started_at)
+        step = context.operation.steps[-1]
+        try:
+            context.is_fresh = await self.executor.is_brief(context, action)
+            if not context.is_fresh:
+                await self._write_ahead(context)
+            note = await self.executor.perform(context, action)
+        except LeaseLost:
+            raise
+        except _UNKNOWN as trouble:
+            context.trouble = trouble  # the next look tells whether it happened after all
+            self._answered(context, _failed(step, StepResult.UNKNOWN, trouble), began)
+        except RuntimeManagerError as refusal:
+            self._answered(context, _failed(step, StepResult.REFUSED, refusal), began)
+        except Exception:
+            logger.exception("action_failed", extra=facts(context.operation.request))
+            self._answered(context, _failed(step, StepResult.REFUSED, InternalError()), began)
+        else:
+            self._answered(context, replace(step, result=StepResult.DONE, note=note), began)
+
+    def _answered(self, context: OperationContext, step: Step, began: float) -> None:
+        milliseconds = round((self.clock.monotonic() - began) * 1000, 3)
+        context.operation = context.operation.acted(replace(step, duration_ms=milliseconds))
+
+    async def _turn_back(self, context: OperationContext, decision: TurnBack) -> None:
+        """Write down that the operation puts things back from now on, and what turned it."""
+        cause = _in_the_contract(context, decision.cause)
+        if decision.logs_of is not None:
+            cause = await self._with_last_words(cause, decision.logs_of)
+        context.operation = context.operation.turned_back(cause)
+        await self._write_ahead(context)
+
+    async def _with_last_words(self, cause: Cause, container_id: ContainerId) -> Cause:
+        """Add the container's last output; that it cannot be had is no reason to lose the cause."""
+        try:
+            log_tail = await self.host.logs(container_id, lines=LOG_TAIL_LINES)
+        except (DockerUnavailable, HostRefused) as trouble:
+            logger.warning("logs_not_read", extra={"error": trouble.message})
+            return cause
+        said = f"; its last output: {log_tail[-1]}" if log_tail else ""
+        return replace(cause, message=f"{cause.message}{said}", log_tail=log_tail)
+
+    async def _write_ahead(self, context: OperationContext) -> None:
+        await self._persistently(
+            context,
+            lambda: self.journal.save(context.operation, lease=context.lease.number),
+        )
+
+    async def _finish(self, context: OperationContext, completion: Completion) -> Completion:
+        """Commit the outcome, then remove what it has made superfluous."""
+        ended = replace(completion, details=details_of(context, completion))
+        messages = announcements(context.operation.request, ended)
+        await self._persistently(
+            context,
+            lambda: self.journal.finish(
+                context.operation, ended, messages, lease=context.lease.number
+            ),
+        )
+        for leftover in ended.leftovers:
+            await self._remove_leftover(context, leftover)
+        return ended
+
+    async def _remove_leftover(self, context: OperationContext, leftover: ContainerId) -> None:
+        """Remove it; what cannot be removed is left to the reconciler, and no failure of ours."""
+        try:
+            await self.host.remove(leftover)
+        except (DockerUnavailable, HostRefused) as trouble:
+            about = {"container_id": leftover, "error": trouble.message}
+            logger.warning("leftover_not_removed", extra=facts(context.operation.request) | about)
+
+    async def _persistently(
+        self, context: OperationContext, write: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Write to the store, again and again while it is away and the lease lasts."""
+        give_up = self.clock.monotonic() + STORE_PATIENCE
+        while True:
+            context.lease.check()
+            try:
+                return await write()
+            except LeaseLost:
+                raise
+            except ServiceUnavailable:
+                if self.clock.monotonic() >= give_up:
+                    raise
+            await self.clock.sleep(STORE_PAUSE)
+
+    async def _hand_over(self, context: OperationContext) -> None:
+        """Leave the operation to the next holder; one that cannot be left counts as lost."""
+        try:
+            await self.journal.hand_over(context.operation, lease=context.lease.number)
+        except RuntimeManagerError as trouble:
+            about = {"error": trouble.message}
+            logger.warning(
+                "operation_not_handed_over", extra=facts(context.operation.request) | about
+            )
+
+
+def _still_needs(context: OperationContext, decision: Action) -> bool:
+    """Tell whether an action that may yet happen has not been seen to.
+
+    A start whose container is to be made anew, so that it hits nothing, is such a one too.
+    """
+    sent = context.operation.steps[-1].action
+    replaced = sent.name is ActionName.START and decision.name is ActionName.REMOVE
+    return decision == sent or (replaced and decision.container_id == sent.container_id)
+
+
+def _failed(step: Step, result: StepResult, error: RuntimeManagerError) -> Step:
+    return replace(step, result=result, error_code=error.code, error=error.message)
+
+
+def _in_the_contract(context: OperationContext, cause: Cause) -> Cause:
+    """Return the cause as the kind may answer it.
+
+    The contract knows no 400 for a restart, which carries nothing that could be wrong.
+    """
+    is_restart = context.operation.kind is OperationKind.RESTART
+    if is_restart and cause.code is ErrorCode.START_CONFIG_INVALID:
+        return replace(cause, code=ErrorCode.CONTAINER_START_FAILED)
+    return cause

@@ -1,0 +1,157 @@
+"""Putting a new engine container in the place of the old one: start, restart and patch alike.
+
+The old container is parked under a name that only this operation gives, then stopped by that name.
+It is removed when the new one has passed its gate and the outcome is committed. Two engines of a
+game never run: whatever runs is stopped before the new one starts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerDetails, container_name, parked_name
+from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.health import HealthEvent, started_event
+from rtmanager.domain.losses import loss_event
+from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Outcome, Phase
+from rtmanager.domain.operations.decision import Decision, TurnBack, attempt, remove, stop
+from rtmanager.domain.operations.observation import Observation
+from rtmanager.domain.operations.rollback import roll_back
+from rtmanager.domain.runtime import running_record
+
+OBTAIN_IMAGE = Action(ActionName.OBTAIN_IMAGE)
+PREPARE_STATE = Action(ActionName.PREPARE_STATE)
+CREATE = Action(ActionName.CREATE)
+
+
+def decide(operation: Operation, seen: Observation) -> Decision:
+    """Decide on the next thing to do for a start, restart or patch."""
+    if operation.phase is Phase.BACK:
+        return roll_back(operation, seen)
+    if seen.new is not None:
+        return _bring_up(operation, seen, seen.new)
+    return _make_way(operation, seen)
+
+
+def _make_way(operation: Operation, seen: Observation) -> Decision:
+    """Find every fault of the configuration, then clear the engine's name and stop what runs."""
+    if seen.image is not None and seen.state_is_ready and seen.stranger is not None:
+        return TurnBack(_name_taken(seen.stranger))
+    return attempt(operation, next(_before_the_start(operation, seen)))
+
+
+def _before_the_start(operation: Operation, seen: Observation) -> Iterator[Action]:
+    """Return what is to be done up to the creation of the new container, in this order."""
+    if seen.image is None:
+        yield OBTAIN_IMAGE
+    if not seen.state_is_ready:
+        yield PREPARE_STATE
+    for other in seen.others:
+        if other.is_running:
+            yield stop(other.id)
+        elif other.name == container_name(operation.game_id):
+            yield remove(other.id)
+    if seen.current is not None:
+        yield from _park(operation, seen.current)
+    yield CREATE
+
+
+def _park(operation: Operation, old: ContainerDetails) -> Iterator[Action]:
+    parked = parked_name(operation.game_id, operation.id)
+    if not old.is_usable:
+        yield remove(old.id)
+    elif old.name != parked:
+        yield Action(ActionName.PARK, old.id)
+    elif old.is_running:
+        yield stop(old.id, parked)
+
+
+def _bring_up(operation: Operation, seen: Observation, new: ContainerDetails) -> Decision:
+    """Start the new container and watch its gate."""
+    rival = next(_rivals(operation, seen), None)
+    if rival is not None:
+        return attempt(operation, rival)
+    if new.is_running:
+        return _pass_gate(operation, seen, new)
+    start, removal = Action(ActionName.START, new.id), remove(new.id)
+    if new.is_leaving and operation.is_in_doubt(removal):
+        return attempt(operation, removal)  # it is our own removal, and takes its time
+    if new.was_started or not new.is_usable:
+        return TurnBack(_exited(new), logs_of=new.id)
+    if operation.is_in_doubt(start):
+        # It may arrive later than anything we do: it must find its container gone.
+        return attempt(operation, removal)
+    return _start(operation, start, new)
+
+
+def _start(operation: Operation, start: Action, new: ContainerDetails) -> Decision:
+    decision = attempt(operation, start)
+    if isinstance(decision, TurnBack):
+        return TurnBack(replace(decision.cause, exit_code=new.exit_code), logs_of=new.id)
+    return decision
+
+
+def _rivals(operation: Operation, seen: Observation) -> Iterator[Action]:
+    """Return what is to be done about engines of the game that run, or may come to run, beside."""
+    parked = parked_name(operation.game_id, operation.id)
+    old = seen.current
+    if old is not None and old.is_running:
+        yield stop(old.id, parked if old.name == parked else None)
+    for each in seen.others:
+        if each.is_running:
+            yield stop(each.id)
+        elif operation.is_in_doubt(Action(ActionName.START, each.id)):
+            # Made by this operation too, by a call that came late; its start may still come.
+            yield remove(each.id)
+
+
+def _pass_gate(operation: Operation, seen: Observation, new: ContainerDetails) -> Decision:
+    if seen.gate is None:
+        return attempt(operation, Action(ActionName.WATCH_GATE, new.id))
+    if seen.gate.failure is not None:
+        return TurnBack(seen.gate.failure, logs_of=new.id)
+    return _success(operation, seen, new)
+
+
+def _success(operation: Operation, seen: Observation, new: ContainerDetails) -> Completion:
+    record = running_record(
+        new, game_id=operation.game_id, previous=seen.record, fence=operation.id, at=seen.at
+    )
+    lost = _loss_before(operation, seen)
+    started = started_event(new, game_id=operation.game_id, at=seen.at)
+    return Completion(
+        outcome=Outcome.SUCCESS,
+        at=seen.at,
+        record=record,
+        events=[lost, started] if lost else [started],
+        details={"found": lost.event_type.value} if lost else {},
+        leftovers=[each.id for each in seen.ours if each.id != new.id],
+    )
+
+
+def _loss_before(operation: Operation, seen: Observation) -> HealthEvent | None:
+    """Tell of an engine that should have run but had exited: it is replaced all the same."""
+    ran = operation.predecessor is not None and operation.predecessor.ran
+    if ran or seen.record is None:
+        return None
+    return loss_event(seen.record, seen.current, at=seen.at)
+
+
+def _exited(new: ContainerDetails) -> Cause:
+    if not new.is_usable:
+        words = "the new container was removed while it started"
+        return Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words)
+    oom = ", out of memory" if new.oom_killed else ""
+    return Cause(
+        code=ErrorCode.CONTAINER_START_FAILED,
+        message=f"the engine exited with code {new.exit_code}{oom} while it started",
+        exit_code=new.exit_code,
+    )
+
+
+def _name_taken(stranger: ContainerDetails) -> Cause:
+    return Cause(
+        code=ErrorCode.CONFLICT,
+        message=f"the container name {stranger.name} is taken by container {stranger.id[:12]}, "
+        "which this service did not make; remove or rename it and try again",
+    )

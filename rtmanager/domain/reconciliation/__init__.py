@@ -1,0 +1,1 @@
+"""Where records and containers disagree, and bringing them together again."""

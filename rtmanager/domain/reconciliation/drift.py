@@ -1,0 +1,125 @@
+"""Where the record of a game and Docker disagree: found here, without doing anything."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rtmanager.domain.container import ContainerId, EngineContainer, container_name
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Operation
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+
+
+class DriftKind(StrEnum):
+    """The ways in which a game can have drifted."""
+
+    OPEN_OPERATION = "open_operation"
+    ADOPT = "adopt"
+    DISPOSE = "dispose"
+    OBSERVED_EXIT = "observed_exit"
+    MISNAMED = "misnamed"
+    STALE_CONTAINER = "stale_container"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One disagreement: what it is, about which container, and a sentence for people."""
+
+    game_id: GameId
+    kind: DriftKind
+    container_id: ContainerId | None
+    sentence: str
+
+    def is_like(self, other: "Drift") -> bool:
+        """Tell whether the other is the same disagreement, in whatever words."""
+        return (self.kind, self.container_id) == (other.kind, other.container_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameView:
+    """All that is known of one game at one moment: its record, its containers, its open intent.
+
+    The containers are ours, by the one predicate of `Installation`.
+    """
+
+    game_id: GameId
+    record: RuntimeRecord | None
+    containers: Sequence[EngineContainer]
+    open_operation: Operation | None
+
+    @property
+    def current(self) -> EngineContainer | None:
+        """The container that the record names, if Docker has it."""
+        if self.record is None:
+            return None
+        wanted = self.record.current_container_id
+        return next((each for each in self.containers if each.id == wanted), None)
+
+
+def find_drift(view: GameView, *, now: datetime, grace: float) -> Sequence[Drift]:
+    """Return how the game has drifted, the first to be reconciled first; empty when all agrees.
+
+    An open intent comes alone: what else is wrong shows when it is finished. Containers younger
+    than `grace` seconds are left alone: someone may be about to use them.
+    """
+    if view.open_operation is not None:
+        return [_open_operation(view.game_id, view.open_operation)]
+    adoptable = _adoptable(view)
+    drifts = [_adoption(view, adoptable)] if adoptable else [*_loss(view), *_misnamed(view)]
+    keep = adoptable or view.current
+    spared_since = now - timedelta(seconds=grace)
+    return [*drifts, *_stale(view, keep, spared_since)]
+
+
+def _open_operation(game_id: GameId, operation: Operation) -> Drift:
+    sentence = f"operation {operation.id} ({operation.kind}) is open"
+    return Drift(game_id, DriftKind.OPEN_OPERATION, operation.container_id, sentence)
+
+
+def _adoptable(view: GameView) -> EngineContainer | None:
+    """Return the engine that runs although the record does not say so."""
+    current, name = view.current, container_name(view.game_id)
+    if current is not None and current.is_running:
+        return None if _record_runs(view) else current
+    engines = (each for each in view.containers if each.name == name and each.is_running)
+    return next(engines, None)
+
+
+def _adoption(view: GameView, engine: EngineContainer) -> Drift:
+    status = view.record.status if view.record else "missing"
+    sentence = f"container {engine.id[:12]} runs although the record is {status}"
+    return Drift(view.game_id, DriftKind.ADOPT, engine.id, sentence)
+
+
+def _loss(view: GameView) -> Iterator[Drift]:
+    record, current = view.record, view.current
+    if record is None or record.status is RuntimeStatus.REMOVED:
+        return
+    wanted = record.current_container_id
+    if current is None or current.is_leaving:
+        sentence = f"the record is {record.status} but its container is gone"
+        yield Drift(view.game_id, DriftKind.DISPOSE, wanted, sentence)
+    elif _record_runs(view) and not current.is_running:
+        sentence = f"the record is running but its container is {current.status}"
+        yield Drift(view.game_id, DriftKind.OBSERVED_EXIT, wanted, sentence)
+
+
+def _misnamed(view: GameView) -> Iterator[Drift]:
+    """Find a container that lost its name: to a stranger, or to a call that arrived too late."""
+    current, name = view.current, container_name(view.game_id)
+    if current is not None and not current.is_leaving and current.name != name:
+        sentence = f"the record's container is named {current.name}, not {name}"
+        yield Drift(view.game_id, DriftKind.MISNAMED, current.id, sentence)
+
+
+def _stale(view: GameView, keep: EngineContainer | None, spared_since: datetime) -> Iterator[Drift]:
+    for each in view.containers:
+        if each is keep or each.is_leaving or each.created_at > spared_since:
+            continue
+        sentence = f"container {each.name} ({each.id[:12]}) belongs to no operation"
+        yield Drift(view.game_id, DriftKind.STALE_CONTAINER, each.id, sentence)
+
+
+def _record_runs(view: GameView) -> bool:
+    return view.record is not None and view.record.status is RuntimeStatus.RUNNING

@@ -1,0 +1,57 @@
+"""Removing the containers of games that were stopped long ago."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.ports.game_lease import LeaseBusy
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.side_by_side import side_by_side
+
+GAMES_AT_ONCE = 4
+HINT = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireContainers:
+    """Cleans up stopped games whose last operation is older than the retention; state stays."""
+
+    operations: Operations
+    retention: timedelta
+
+    async def run(self) -> str:
+        """Clean up what has expired and say what was done; empty when nothing had."""
+        before = self.operations.clock.now() - self.retention
+        records = await self.operations.records.list()
+        expired = [record.game_id for record in records if _expired(record, before)]
+
+        async def expire(game_id: GameId) -> bool:
+            return await self._expire(game_id, before)
+
+        results = await side_by_side(expired, expire, at_once=GAMES_AT_ONCE)
+        if not expired:
+            return ""
+        return f"{sum(results.done)} of {len(expired)} containers removed, stopped before {before}"
+
+    async def _expire(self, game_id: GameId, before: datetime) -> bool:
+        """Clean one game up, unless someone works on it or has worked on it meanwhile."""
+        request = OperationRequest(
+            game_id=game_id,
+            kind=OperationKind.CLEANUP_CONTAINER,
+            origin=Origin(OpSource.AUTO_TTL, HINT),
+        )
+        try:
+            async with self.operations.leases.hold(game_id, wait=0.0) as lease:
+                record = await self.operations.records.get(game_id)
+                if record is None or not _expired(record, before):
+                    return False
+                await self.operations.run_under(lease, request)
+        except LeaseBusy:
+            return False
+        return True
+
+
+def _expired(record: RuntimeRecord, before: datetime) -> bool:
+    return record.status is RuntimeStatus.STOPPED and record.last_op_at < before

@@ -1,0 +1,272 @@
+import asyncio
+
+import pytest
+
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.operation import OpSource, Origin
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.messaging.job_desk import JobDesk
+from tests.unit.domain.world import BROKEN, OTHER, Hang, Killed
+
+
+@pytest.fixture
+def desk() -> JobDesk:
+    """Return a desk without jobs."""
+    return JobDesk()
+
+
+async def test_start_job_starts_the_game(desk: JobDesk) -> None:
+    """One result with container and endpoint, and the job is acknowledged."""
+    entry = await desk.start()
+
+    await desk.handler().run(entry)
+
+    record = desk.world.record
+    assert record is not None
+    (result,) = desk.results
+    assert (result["job_id"], result["op_kind"], result["outcome"]) == ("1-0", "start", "success")
+    assert result["container_id"] == record.current_container_id
+    assert result["engine_endpoint"] == record.engine_endpoint
+    assert list(desk.pending) == []
+
+
+async def test_job_is_logged_as_the_lobbys(desk: JobDesk) -> None:
+    """An operator sees where the operation came from."""
+    await desk.handler().run(await desk.start())
+
+    assert desk.world.last.request.origin == Origin(OpSource.LOBBY_STREAM, "1-0")
+
+
+async def test_stop_job_stops_the_game(desk: JobDesk) -> None:
+    """The same use case as by REST."""
+    await desk.handler().run(await desk.start())
+    await desk.handler().run(await desk.stop())
+
+    assert desk.world.record is not None
+    assert desk.world.record.status is RuntimeStatus.STOPPED
+    assert desk.outcomes == [("1-0", "success", ""), ("2-0", "success", "")]
+
+
+async def test_job_that_changes_nothing_is_a_replay(desk: JobDesk) -> None:
+    """A second job for the same thing succeeds and says so."""
+    for _ in range(2):
+        await desk.handler().run(await desk.start())
+
+    assert desk.outcomes == [("1-0", "success", ""), ("2-0", "success", "replay_no_op")]
+    assert desk.results[0]["container_id"] == desk.results[1]["container_id"]
+
+
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        (BROKEN, "container_start_failed"),
+        ("galaxy/game:9.9.9", "image_pull_failed"),
+        ("Not An Image", "start_config_invalid"),
+    ],
+)
+async def test_job_that_fails_is_answered_and_done(desk: JobDesk, image: str, code: str) -> None:
+    """A failure is a result like any other."""
+    await desk.handler().run(await desk.start(image=image))
+
+    assert desk.outcomes == [("1-0", "failure", code)]
+    assert list(desk.pending) == []
+    assert list(desk.streams.dead) == []
+
+
+async def test_job_that_is_refused_is_answered_and_done(desk: JobDesk) -> None:
+    """Another image runs; a game was never started."""
+    await desk.handler().run(await desk.start())
+    await desk.handler().run(await desk.start(image=OTHER))
+    await desk.handler().run(await desk.stop("g2"))
+
+    assert desk.outcomes[1:] == [("2-0", "failure", "conflict"), ("3-0", "failure", "not_found")]
+    assert list(desk.pending) == []
+
+
+async def test_finished_job_that_comes_again_is_only_acknowledged(desk: JobDesk) -> None:
+    """Its acknowledgement was lost; its result is out."""
+    entry = await desk.start()
+    desk.world.manager.on("jobs.acknowledge", ServiceUnavailable())
+    with pytest.raises(ServiceUnavailable):
+        await desk.handler().run(entry)
+
+    await desk.handler().run(entry)
+
+    assert desk.outcomes == [("1-0", "success", "")]
+    assert len(desk.world.operations) == 1
+    assert list(desk.pending) == []
+
+
+async def test_finished_start_that_comes_again_after_a_stop_starts_nothing(desk: JobDesk) -> None:
+    """What the log says counts, not what the record says now."""
+    start = await desk.start()
+    await desk.handler().run(start)
+    await desk.handler().run(await desk.stop())
+
+    await desk.handler().run(start)
+
+    assert desk.world.record is not None
+    assert desk.world.record.status is RuntimeStatus.STOPPED
+    assert len(desk.results) == 2
+
+
+async def test_entry_ids_of_the_two_streams_are_different_jobs(desk: JobDesk) -> None:
+    """Redis gives both streams the same id within one millisecond."""
+    start, stop = await desk.start(), await desk.stop()
+    twin = JobEntry(JobKind.STOP, start.entry_id, stop.job)
+
+    await desk.handler().run(start)
+    await desk.handler().run(twin)
+
+    assert [(each["job_id"], each["op_kind"]) for each in desk.results] == [
+        ("1-0", "start"),
+        ("1-0", "stop"),
+    ]
+
+
+async def test_job_that_was_never_recorded_stays(desk: JobDesk) -> None:
+    """Postgres is away: the caller hears so, and the job is carried out later."""
+    entry = await desk.start()
+    desk.world.manager.on("store.begin", ServiceUnavailable())
+
+    with pytest.raises(ServiceUnavailable):
+        await desk.handler().run(entry)
+
+    assert list(desk.pending) == [entry]
+    await desk.handler().run(entry)
+    assert desk.outcomes == [("1-0", "success", "")]
+
+
+async def test_job_whose_outcome_was_lost_goes_on(desk: JobDesk) -> None:
+    """It was left open: whoever gets the job next carries it on, and there is one result."""
+    entry = await desk.start()
+    desk.world.manager.on("store.finish", ServiceUnavailable(), always=True)
+    with pytest.raises(ServiceUnavailable):
+        await desk.handler().run(entry)
+
+    await desk.handler(desk.world.process()).run(entry)
+
+    assert desk.outcomes == [("1-0", "success", "")]
+    assert list(desk.pending) == []
+
+
+async def calls_of_a_start() -> int:
+    """Return how many calls a start job makes."""
+    desk = JobDesk()
+    entry = await desk.start()
+    before = len(desk.world.manager.calls)
+    await desk.handler().run(entry)
+    return len(desk.world.manager.calls) - before
+
+
+async def test_job_killed_anywhere_has_one_result(desk: JobDesk) -> None:
+    """Whoever takes over finds it recorded, open or unknown, and ends it once."""
+    total = await calls_of_a_start()
+    for index in range(total):
+        desk = JobDesk()
+        entry = await desk.start()
+        desk.world.manager.kill_at(index)
+        with pytest.raises(Killed):
+            await desk.handler().run(entry)
+        desk.world.manager.leases.abandon()
+        desk.world.after_the_lease()
+        successor = desk.world.process()
+
+        if entry in desk.pending:
+            await desk.handler(successor).run(entry)
+
+        assert [each["job_id"] for each in desk.results] == ["1-0"], index
+        assert list(desk.pending) == []
+    assert total > 20
+
+
+async def test_malformed_job_is_answered_and_dead_lettered(desk: JobDesk) -> None:
+    """The Lobby learns what was wrong, and a person can look at it."""
+    entry = await desk.malformed()
+
+    await desk.handler().run(entry)
+
+    (result,) = desk.results
+    assert (result["outcome"], result["error_code"]) == ("failure", "invalid_request")
+    assert result["error_message"] == "image_ref is missing"
+    assert [(each.entry, each.fault) for each in desk.streams.dead] == [
+        (entry, "image_ref is missing")
+    ]
+    assert list(desk.pending) == []
+
+
+async def test_malformed_job_without_a_game_is_only_dead_lettered(desk: JobDesk) -> None:
+    """There is nobody to answer."""
+    await desk.handler().run(await desk.malformed(None))
+
+    assert desk.results == []
+    assert len(desk.streams.dead) == 1
+    assert list(desk.pending) == []
+
+
+async def test_malformed_job_notifies_nobody(desk: JobDesk) -> None:
+    """The Lobby's mistake is no failed start."""
+    await desk.handler().run(await desk.malformed())
+
+    assert len(desk.world.store.outbox) == 1
+
+
+@pytest.mark.parametrize("call", ["jobs.dead_letter", "jobs.dead_letter:done", "store.refuse:done"])
+async def test_malformed_job_that_comes_again_is_answered_once(desk: JobDesk, call: str) -> None:
+    """One result and one dead letter, whatever was lost the first time."""
+    entry = await desk.malformed()
+    desk.world.manager.on(call, ServiceUnavailable())
+    with pytest.raises(ServiceUnavailable):
+        await desk.handler().run(entry)
+
+    await desk.handler().run(entry)
+
+    assert len(desk.results) == 1
+    assert len(desk.streams.dead) == 1
+    assert list(desk.pending) == []
+
+
+async def test_game_id_that_no_game_can_have_is_malformed(desk: JobDesk) -> None:
+    """It would name a container, a host and a directory."""
+    await desk.handler().run(await desk.start("../etc"))
+
+    (result,) = desk.results
+    assert (result["game_id"], result["error_code"]) == ("../etc", "invalid_request")
+    assert result["error_message"].startswith("game_id is not 1 to 51 characters")
+    assert len(desk.streams.dead) == 1
+
+
+async def test_job_cut_off_by_a_shutdown_ends_in_success(desk: JobDesk) -> None:
+    """The limit was too short for it: another process carries it on, and it is not failed."""
+    entry, hang = await desk.start(), Hang()
+    desk.world.manager.on("host.create", hang)
+    handling = asyncio.create_task(desk.handler().run(entry))
+    await hang.reached.wait()
+    await desk.world.manager.shut_down()
+    with pytest.raises(asyncio.CancelledError):
+        await handling
+    assert (desk.results, list(desk.pending)) == ([], [entry])
+
+    await desk.handler(desk.world.process()).run(entry)
+
+    assert desk.outcomes == [("1-0", "success", "")]
+    assert desk.world.last.details.get("lost_processes") is None
+    assert list(desk.pending) == []
+
+
+async def test_job_that_is_resumed_by_others_is_only_acknowledged(desk: JobDesk) -> None:
+    """The reconciler carried it on before it was delivered again."""
+    entry = await desk.start()
+    desk.world.manager.on("host.create", desk.world.manager.die)
+    with pytest.raises(Killed):
+        await desk.handler().run(entry)
+    desk.world.manager.leases.abandon()
+    desk.world.after_the_lease()
+    successor = desk.world.process()
+    await successor.resume()
+
+    await desk.handler(successor).run(entry)
+
+    assert desk.outcomes == [("1-0", "success", "")]
+    assert len(desk.world.operations) == 1

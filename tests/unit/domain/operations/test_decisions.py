@@ -1,0 +1,245 @@
+"""The decisions that replace nothing, and what holds for every kind."""
+
+from dataclasses import replace
+
+import pytest
+
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerDetails, ContainerStatus
+from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.operation import (
+    Action,
+    ActionName,
+    Operation,
+    OperationKind,
+    Outcome,
+    StepResult,
+)
+from rtmanager.domain.operations import (
+    adopt_container,
+    cleanup_container,
+    dispose_container,
+    stop_runtime,
+)
+from rtmanager.domain.operations.decision import MOST_ATTEMPTS, TurnBack, remove, stop
+from rtmanager.domain.operations.kinds import KINDS, MOST_LOST, decide
+from rtmanager.domain.operations.observation import Observation
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.builders import make_record, make_request
+from tests.unit.domain.observed import (
+    EXITED,
+    FENCE,
+    LATER,
+    OLD,
+    OTHER,
+    PARKED,
+    RUNNING,
+    STOPPED,
+    after,
+    backward,
+    container,
+    operation,
+    other,
+    seen,
+)
+
+STOP = operation(OperationKind.STOP)
+CLEANUP = operation(OperationKind.CLEANUP_CONTAINER)
+
+
+def about(kind: OperationKind, container_id: str) -> Operation:
+    """Return a reconciliation that is about this container."""
+    return operation(kind, request=make_request(kind=kind, container_id=container_id))
+
+
+def completed(decision: object) -> Completion:
+    """Return the decision, which must be a success."""
+    assert isinstance(decision, Completion)
+    assert decision.outcome is Outcome.SUCCESS
+    return decision
+
+
+def turned_back(decision: object) -> TurnBack:
+    """Return the decision, which must be a turn back."""
+    assert isinstance(decision, TurnBack)
+    return decision
+
+
+def test_stop_stops_the_records_container_by_its_id() -> None:
+    """Whatever its name is by now."""
+    assert stop_runtime.decide(STOP, seen(current=container(name="renamed"))) == stop(OLD)
+
+
+@pytest.mark.parametrize(
+    ("current", "status", "found"),
+    [
+        (container(status=EXITED, exit_code=143), RuntimeStatus.STOPPED, "exit code 143"),
+        (None, RuntimeStatus.REMOVED, "the container was gone"),
+    ],
+)
+def test_stop_is_done_when_nothing_runs(
+    current: ContainerDetails | None, status: RuntimeStatus, found: str
+) -> None:
+    """However that came about; it is no loss that others must hear of."""
+    completion = completed(stop_runtime.decide(STOP, seen(current=current)))
+
+    assert completion.record is not None
+    assert (completion.record.status, completion.record.fence) == (status, FENCE)
+    assert (completion.details, completion.events) == ({"found": found}, ())
+
+
+def test_stop_in_doubt_is_sent_again() -> None:
+    """It joins the one that is under way, and waits for its end."""
+    doubtful = after(STOP, stop(OLD), StepResult.UNKNOWN, times=9)
+
+    assert stop_runtime.decide(doubtful, seen(current=container())) == stop(OLD)
+
+
+def test_stop_that_is_refused_or_undone_is_turned_back() -> None:
+    """With Docker's own words, or with who is to blame."""
+    refused = after(STOP, stop(OLD), StepResult.REFUSED)
+    undone = after(STOP, stop(OLD), times=MOST_ATTEMPTS)
+    found = seen(current=container())
+
+    assert turned_back(stop_runtime.decide(refused, found)).cause.message == "500 Server Error"
+    assert (
+        "started the engine again" in turned_back(stop_runtime.decide(undone, found)).cause.message
+    )
+
+
+def test_cleanup_removes_the_records_container_last() -> None:
+    """While another is left, a cleanup can be repeated."""
+    old = container(status=EXITED)
+    found = seen(record=STOPPED, current=old, others=[other()])
+
+    assert cleanup_container.decide(CLEANUP, found) == remove(OTHER)
+    assert cleanup_container.decide(CLEANUP, seen(record=STOPPED, current=old)) == remove(OLD)
+    completion = completed(cleanup_container.decide(CLEANUP, seen(record=STOPPED)))
+    assert completion.record is not None
+    assert completion.record.status is RuntimeStatus.REMOVED
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        seen(record=STOPPED, current=container()),
+        seen(record=STOPPED, current=container(status=EXITED), others=[other(status=RUNNING)]),
+    ],
+)
+def test_trap_cleanup_kills_a_running_engine(found: Observation) -> None:
+    """Whatever of the game runs was started by someone: it is a conflict."""
+    decision = turned_back(cleanup_container.decide(CLEANUP, found))
+
+    assert decision.cause.code is ErrorCode.CONFLICT
+
+
+def test_disposal_records_the_loss() -> None:
+    """The record's container is gone: there is nothing to remove."""
+    disposal = about(OperationKind.RECONCILE_DISPOSE, OLD)
+
+    completion = completed(dispose_container.decide(disposal, seen()))
+
+    assert completion.record is not None
+    assert completion.record.status is RuntimeStatus.REMOVED
+    assert [each.event_type.value for each in completion.events] == ["container_disappeared"]
+
+
+def test_disposal_never_touches_the_records_container() -> None:
+    """It is there again: what is seen of it is recorded, and no more."""
+    disposal = about(OperationKind.RECONCILE_DISPOSE, OLD)
+
+    completion = completed(dispose_container.decide(disposal, seen(current=container())))
+
+    assert completion.record == make_record()
+
+
+def test_superfluous_container_is_stopped_then_removed() -> None:
+    """The record stays as it is."""
+    disposal = about(OperationKind.RECONCILE_DISPOSE, OTHER)
+    old = container()
+
+    assert dispose_container.decide(
+        disposal, seen(current=old, others=[other(status=RUNNING)])
+    ) == stop(OTHER)
+    assert dispose_container.decide(disposal, seen(current=old, others=[other()])) == remove(OTHER)
+    completion = completed(dispose_container.decide(disposal, seen(current=old)))
+    assert completion.record == make_record()
+
+
+def test_adoption_gives_the_name_back_before_it_adopts() -> None:
+    """Others reach the engine under its name only."""
+    adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
+    found = seen(record=STOPPED, current=container(name=PARKED))
+
+    assert adopt_container.decide(adoption, found) == Action(ActionName.UNPARK, OLD)
+
+
+def test_trap_adoption_interrupted() -> None:
+    """In no state does an adoption remove or stop anything, forward or back."""
+    for status in ContainerStatus:
+        for name in (container().name, PARKED):
+            found = seen(record=STOPPED, current=container(status=status, name=name))
+            adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
+
+            forward = adopt_container.decide(adoption, found)
+            back = adopt_container.decide(backward(request=adoption.request), found)
+
+            assert not isinstance(forward, Action) or forward.name is ActionName.UNPARK
+            assert isinstance(back, Completion)
+
+
+def test_adoption_of_what_has_vanished_or_exited_is_a_conflict() -> None:
+    """It changed before it could be met: the next look decides."""
+    adoption = about(OperationKind.RECONCILE_ADOPT, OTHER)
+    exited = other(name=container().name)
+
+    for found in (seen(record=STOPPED), seen(record=STOPPED, others=[exited])):
+        assert turned_back(adopt_container.decide(adoption, found)).cause.code is ErrorCode.CONFLICT
+
+
+def test_adopted_record_is_what_the_container_shows() -> None:
+    """A container that does not say its image is adopted without one."""
+    adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
+    engine = container(labels={}, started_at=LATER, state_path="/mnt/g")
+
+    completion = completed(adopt_container.decide(adoption, seen(record=STOPPED, current=engine)))
+
+    record = completion.record
+    assert record is not None
+    assert (record.status, record.current_image_ref) == (RuntimeStatus.RUNNING, None)
+    assert (record.started_at, record.state_path) == (LATER, "/mnt/g")
+    assert [each.event_type.value for each in completion.events] == ["container_started"]
+
+
+@pytest.mark.parametrize("kind", list(OperationKind))
+def test_operation_that_lost_three_processes_turns_back(kind: OperationKind) -> None:
+    """Every kind; forward only, since on the way back it is at that already."""
+    found = seen(current=container())
+    doomed = replace(operation(kind), lost=MOST_LOST)
+
+    decision = turned_back(decide(doomed, found))
+    assert decision.cause.code is ErrorCode.INTERNAL_ERROR
+    assert "3 processes died" in decision.cause.message
+    spared = decide(replace(doomed, lost=MOST_LOST - 1), found)
+    assert not isinstance(spared, TurnBack) or spared.cause.code is not ErrorCode.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize("kind", list(OperationKind))
+def test_operation_that_lost_six_processes_ends(kind: OperationKind) -> None:
+    """With its first cause and what is true, whatever is left to put back."""
+    doomed = backward(request=make_request(kind=kind), lost=2 * MOST_LOST)
+
+    decision = decide(doomed, seen(current=container(name=PARKED, status=EXITED)))
+
+    assert isinstance(decision, Completion)
+    assert decision.outcome is Outcome.FAILURE
+
+
+def test_every_kind_has_its_rule_and_decision() -> None:
+    """A new kind cannot be forgotten; only three replace a container."""
+    assert set(KINDS) == set(OperationKind)
+    assert {kind for kind, each in KINDS.items() if each.replaces} == {
+        OperationKind.START,
+        OperationKind.RESTART,
+        OperationKind.PATCH,
+    }

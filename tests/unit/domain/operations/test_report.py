@@ -1,0 +1,89 @@
+"""What an operation's row says beside its outcome."""
+
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.operation import Action, ActionName, Operation, Outcome, Phase, Predecessor
+from rtmanager.domain.operations.context import OperationContext
+from rtmanager.domain.operations.decision import stop
+from rtmanager.domain.operations.observation import GateReading
+from rtmanager.domain.operations.report import details_of
+from tests.builders import NOON, make_cause, make_completion, make_step
+from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, operation
+
+DOWN = make_step(action=stop(OLD, PARKED), started_at=NOON + timedelta(seconds=10))
+REVIVED = make_step(
+    action=Action(ActionName.START, OLD, PARKED),
+    phase=Phase.BACK,
+    started_at=NOON + timedelta(seconds=40),
+    duration_ms=500.0,
+)
+FAILURE = make_completion(outcome=Outcome.FAILURE, cause=make_cause(), at=LATER)
+SUCCESS = make_completion(at=LATER)
+
+
+def details(
+    of: Operation, completion: Completion = SUCCESS, gate: GateReading | None = None
+) -> dict[str, object]:
+    """Return the details of an operation that ends so."""
+    context = OperationContext(operation=of, record=None, lease=held_lease(), gate=gate)
+    return dict(details_of(context, completion))
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        (None, {}),
+        (GateReading(answered_at=LATER), {"healthy": True}),
+        (GateReading(note="no answer yet"), {"healthy": False}),
+    ],
+)
+def test_health_is_told_where_it_was_looked_at(
+    gate: GateReading | None, said: dict[str, object]
+) -> None:
+    """An engine that runs without answering is a success whose row says so."""
+    assert details(operation(), gate=gate) == said
+
+
+def test_failure_tells_exit_code_and_last_words() -> None:
+    """They are all that is left of the engine."""
+    said = details(operation(), FAILURE)
+
+    assert said == {"exit_code": 1, "log_tail": ["starting", "no such file"]}
+
+
+def test_lost_processes_are_told() -> None:
+    """An operator sees that something keeps dying."""
+    assert details(operation(lost=2)) == {"lost_processes": 2}
+
+
+def test_what_the_decision_found_is_kept() -> None:
+    """The report adds, and takes nothing away."""
+    completion = make_completion(details={"found": "container_oom"})
+
+    assert details(operation(), completion) == {"found": "container_oom"}
+
+
+def test_downtime_of_a_success_ends_with_the_first_answer() -> None:
+    """From before the stop: the time it was watched afterwards does not count."""
+    answered = GateReading(answered_at=NOON + timedelta(seconds=13))
+
+    assert details(operation(steps=(DOWN,)), gate=answered)["downtime_ms"] == 3000.0
+    assert details(operation(steps=(DOWN,)))["downtime_ms"] == 290_000.0
+
+
+def test_downtime_of_a_failure_ends_when_the_old_engine_runs_again() -> None:
+    """If it does; otherwise nobody knows how long it will be."""
+    assert details(operation(steps=(DOWN, REVIVED)), FAILURE)["downtime_ms"] == 30_500.0
+    assert "downtime_ms" not in details(operation(steps=(DOWN,)), FAILURE)
+
+
+def test_engine_that_did_not_run_was_not_taken_down() -> None:
+    """There is no downtime of ours."""
+    before = Predecessor(container_id=OLD, ran=False)
+
+    assert details(operation(steps=(DOWN,), predecessor=before)) == {}
+    assert details(operation(steps=(DOWN,), predecessor=None)) == {}
+    assert details(operation()) == {}

@@ -1,0 +1,300 @@
+"""What was found wrong in operations, each as a test of the whole core on the doubles."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.docker_faults import NORMAL as DONE
+from rtmanager.adapters.in_memory.docker_faults import REFUSE_AFTER, REFUSE_BEFORE, Fate
+from rtmanager.domain.container import aside_name, container_name
+from rtmanager.domain.errors import (
+    Conflict,
+    ContainerStartFailed,
+    ErrorCode,
+    ImagePullFailed,
+    RuntimeManagerError,
+)
+from rtmanager.domain.operation import Outcome, Phase
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.faults import refusal, unavailable
+from tests.unit.domain.operations.scenarios import attempt
+from tests.unit.domain.reconciliation.watch import GRACE, Watch
+from tests.unit.domain.world import (
+    BROKEN,
+    GAME,
+    LAST_WORDS,
+    PATCHED,
+    Killed,
+    Process,
+    World,
+)
+from tests.unit.workers.turns import turns, until
+
+STUBBORN = "galaxy/game:1.4.5"
+SILENT = "galaxy/game:1.4.10"
+
+
+async def _patch_broken(process: Process) -> object:
+    return await process.patch(BROKEN)
+
+
+Request = Callable[[Process], Awaitable[object]]
+
+
+async def _stubborn_world() -> World:
+    """Return a world whose engine needs twenty seconds to stop, and whose time stands still."""
+    world = World(clock=ManualClock(auto=False))
+    world.image(STUBBORN, stops_in=20.0)
+    await world.manager.start(STUBBORN)
+    return world
+
+
+async def _cut_off_while_it_stops(world: World, request: Request) -> None:
+    """Cut the request off by a shutdown when Docker has been told to stop the engine."""
+    (engine,) = world.docker.containers.values()
+    asked = asyncio.create_task(attempt(request, world.manager))
+    await until(lambda: engine.exit_due is not None)
+    assert await world.manager.shut_down() == 1
+    await asked
+    assert engine.is_running
+    assert (world.last.outcome, GAME in world.grants) == (None, False)
+
+
+async def _resumed(world: World) -> None:
+    """Let another process carry the operation on, in its time."""
+    resuming = asyncio.create_task(world.process().resume())
+    while not resuming.done():
+        world.clock.advance(0.5)
+        await turns(20)
+    await resuming
+
+
+@pytest.mark.parametrize("request_", [Process.patch, Process.restart], ids=["patch", "restart"])
+async def test_trap_slow_stop_cut_off(request_: Request) -> None:
+    """Cut off while the engine uses its grace: the next holder waits for it, and goes on."""
+    world = await _stubborn_world()
+    await _cut_off_while_it_stops(world, request_)
+
+    await _resumed(world)
+
+    assert world.last.outcome is Outcome.SUCCESS
+    assert "lost_processes" not in world.last.details
+    world.clock.advance(100)
+    world.docker.settle()
+    assert world.engine.is_running
+    assert world.faults() == []
+
+
+async def test_trap_slow_stop_cut_off_of_a_stop() -> None:
+    """A stop that was cut off has stopped the engine when it ends, and says when that was."""
+    world = await _stubborn_world()
+    await _cut_off_while_it_stops(world, Process.stop)
+
+    await _resumed(world)
+
+    assert world.record is not None
+    assert world.record.status is RuntimeStatus.STOPPED
+    assert world.record.stopped_at == world.engine.finished_at
+    assert world.faults() == []
+
+
+async def test_trap_slow_stop_cut_off_and_turned_back() -> None:
+    """The next holder cannot go on: it lets the stop end and starts the old engine again."""
+    world = await _stubborn_world()
+    before = world.record
+    await _cut_off_while_it_stops(world, Process.patch)
+    world.docker.remove_image(PATCHED)
+
+    await _resumed(world)
+
+    assert world.last.error_code is ErrorCode.IMAGE_PULL_FAILED
+    assert "galaxy/game:1.4.5 runs" in (world.last.error_message or "")
+    world.clock.advance(100)
+    world.docker.settle()
+    assert world.engine.is_running
+    assert world.record == before
+    assert world.faults() == []
+
+
+async def test_trap_gate_survives_a_crash(running: World) -> None:
+    """Killed while the gate is open: the gate is watched again, and the broken engine goes."""
+    running.image(SILENT, healthy_after=None)
+    before, manager = running.record, running.manager
+    manager.on("host.start:done", lambda: _die_in_the_gate(manager))
+    assert isinstance(await attempt(lambda each: each.patch(SILENT), manager), Killed)
+    manager.leases.abandon()
+    running.after_the_lease()
+
+    await running.process().resume()
+
+    assert running.last.error_code is ErrorCode.CONTAINER_START_FAILED
+    assert running.last.details["lost_processes"] == 1
+    assert running.record == before
+    assert running.faults() == []
+
+
+async def _die_in_the_gate(manager: Process) -> None:
+    manager.on("probe.check:done", manager.die)
+
+
+CALLS_BACK = ("remove", "start", "rename")
+FATES = {"before": REFUSE_BEFORE, "after": REFUSE_AFTER}
+
+
+@pytest.mark.parametrize("times", [1, 2, 99])
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+@pytest.mark.parametrize("call", CALLS_BACK)
+async def test_trap_refused_on_the_way_back(
+    running: World, call: str, fate: Fate, times: int
+) -> None:
+    """Whatever Docker refuses, the operation ends with its first cause and what is true."""
+    left = [times]
+
+    def meddle(name: str, _container: str) -> Fate:
+        on_the_way_back = running.last.phase is Phase.BACK
+        if name != call or not on_the_way_back or not left[0]:
+            return DONE
+        left[0] -= 1
+        return fate
+
+    running.docker.meddle = meddle
+
+    with pytest.raises(ContainerStartFailed, match=LAST_WORDS):
+        await running.manager.patch(BROKEN)
+
+    assert running.last.outcome is Outcome.FAILURE
+    assert running.last.error_code is ErrorCode.CONTAINER_START_FAILED
+    running.docker.meddle = None
+    assert GAME not in running.grants
+    await _reconciles_and_serves(running)
+
+
+async def _reconciles_and_serves(world: World) -> None:
+    """Let the reconciler take what was left, then see that the game can be asked for anything."""
+    world.clock.advance(2 * GRACE)
+    watch = Watch(world)
+    await watch.reconciled()
+    assert world.faults() == []
+    await world.manager.restart()
+    assert world.faults() == []
+
+
+async def test_trap_refused_on_the_way_back_removal_is_set_aside(running: World) -> None:
+    """What Docker does not remove is renamed out of the way: the old engine gets its name."""
+    before = running.record
+    running.docker.meddle = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
+
+    with pytest.raises(ContainerStartFailed, match=r"1\.4\.7 runs"):
+        await running.manager.patch(BROKEN)
+
+    assert running.record == before
+    assert set(running.containers) == {container_name(GAME), aside_name(GAME, running.last.id)}
+    assert running.faults(parked_may_stay=True) == []
+    running.docker.meddle = None
+    await _reconciles_and_serves(running)
+
+
+async def test_trap_refused_on_the_way_back_job_gets_its_result(running: World) -> None:
+    """A game that two refusals had wedged answers every later request."""
+    running.docker.meddle = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
+    await attempt(_patch_broken, running.manager)
+
+    record = await running.manager.stop()
+
+    assert record.status is RuntimeStatus.STOPPED
+
+
+@pytest.mark.parametrize("moment", ["looked", "new one runs"])
+async def test_trap_started_between_stop_and_look(running: World, moment: str) -> None:
+    """Someone starts the old engine by hand: it is stopped again before the new one may run."""
+    old = running.engine
+
+    async def start_by_hand() -> None:
+        running.docker.run(old)
+
+    call = {"looked": "host.stop:done", "new one runs": "host.create"}[moment]
+    running.manager.on(call, start_by_hand)
+
+    await running.manager.restart()
+
+    assert running.manager.calls.count("host.stop") == 2
+    assert running.faults() == []
+
+
+async def test_trap_started_between_stop_and_look_again_and_again(running: World) -> None:
+    """Who keeps starting the old engine gets it: a conflict, and one engine runs."""
+    old = running.engine
+
+    async def start_by_hand() -> None:
+        running.docker.run(old)
+
+    running.manager.on("host.stop:done", start_by_hand, always=True)
+
+    with pytest.raises(Conflict, match="someone else changes the container"):
+        await running.manager.restart()
+
+    assert running.engine is old
+    assert running.faults() == []
+
+
+async def test_trap_cleanup_kills_a_running_engine(stopped: World) -> None:
+    """An engine that was started by hand is no leftover: conflict, and it is adopted."""
+    stopped.docker.run(stopped.engine)
+
+    with pytest.raises(Conflict, match="someone has started it"):
+        await stopped.manager.cleanup()
+
+    assert stopped.engine.is_running
+    await Watch(stopped).reconciled()
+    assert stopped.record is not None
+    assert stopped.record.status is RuntimeStatus.RUNNING
+    assert stopped.faults() == []
+
+
+async def test_trap_cleanup_kills_a_running_engine_started_at_the_last_moment(
+    stopped: World,
+) -> None:
+    """It is started between look and removal: never by force."""
+
+    async def start_by_hand() -> None:
+        stopped.docker.run(stopped.engine)
+
+    stopped.manager.on("host.remove", start_by_hand)
+
+    assert isinstance(await attempt(Process.cleanup, stopped.manager), RuntimeManagerError)
+
+    assert stopped.engine.is_running
+    await Watch(stopped).reconciled()
+    assert stopped.faults() == []
+
+
+async def test_failed_look_at_logs_never_replaces_the_error(running: World) -> None:
+    """The last words cannot be had: the exit code is told all the same."""
+    for fault in (unavailable(), refusal()):
+        running.manager.on("host.logs", fault)
+
+        with pytest.raises(ContainerStartFailed, match="exited with code 3 while it started; "):
+            await running.manager.patch(BROKEN)
+
+        assert running.last.details["exit_code"] == 3
+        assert "log_tail" not in running.last.details
+        assert running.faults() == []
+
+
+async def test_pull_that_fails_after_a_crash_is_told_as_that(running: World) -> None:
+    """The next holder obtains the image again; that it has gone meanwhile is the first cause."""
+    before, manager = running.record, running.manager
+    manager.on("host.stop:done", manager.die)
+    assert isinstance(await attempt(Process.patch, manager), Killed)
+    manager.leases.abandon()
+    running.after_the_lease()
+    running.docker.remove_image(PATCHED)
+
+    with pytest.raises(ImagePullFailed):
+        await running.process().patch()
+
+    assert running.operations[1].error_code is ErrorCode.IMAGE_PULL_FAILED
+    assert running.record == before
+    assert running.faults() == []

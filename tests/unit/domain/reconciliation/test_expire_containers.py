@@ -1,0 +1,101 @@
+"""Retention: containers of games that were stopped long ago go; nothing else does."""
+
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import OpSource
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.faults import refusal
+from tests.unit.domain.reconciliation.watch import RETENTION, Watch
+from tests.unit.domain.world import GAME, IMAGE, World
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def watch() -> Watch:
+    """Return the reconciler of a game that was stopped just now."""
+    world = World()
+    await world.manager.start()
+    await world.manager.stop()
+    return Watch(world)
+
+
+def pass_time(watch: Watch, time: timedelta) -> None:
+    """Let time pass."""
+    watch.world.clock.advance(time.total_seconds())
+
+
+async def test_container_goes_when_its_time_is_over(watch: Watch) -> None:
+    """It is a cleanup like any other, whose source is the retention."""
+    pass_time(watch, RETENTION + SECOND)
+
+    said = await watch.expire.run()
+
+    assert said.startswith("1 of 1 containers removed")
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.REMOVED
+    assert watch.world.last.request.origin.source is OpSource.AUTO_TTL
+    assert watch.world.faults() == []
+
+
+async def test_container_stays_until_then(watch: Watch) -> None:
+    """The last operation on the game counts."""
+    pass_time(watch, RETENTION - SECOND)
+
+    assert await watch.expire.run() == ""
+    assert watch.world.faults() == []
+
+
+async def test_running_game_never_expires(watch: Watch) -> None:
+    """However long it has been running."""
+    await watch.process.start()
+    pass_time(watch, 10 * RETENTION)
+
+    assert await watch.expire.run() == ""
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.RUNNING
+
+
+async def test_game_under_a_lease_is_left_alone(watch: Watch) -> None:
+    """Someone is about to use it."""
+    pass_time(watch, RETENTION + SECOND)
+    async with watch.world.process().leases.hold(GAME, wait=0):
+        said = await watch.expire.run()
+
+    assert said.startswith("0 of 1")
+    assert len(watch.world.containers) == 1
+
+
+async def test_game_that_was_started_meanwhile_is_spared(watch: Watch) -> None:
+    """The record is read again under the lease."""
+    pass_time(watch, RETENTION + SECOND)
+    other = watch.world.process()
+
+    async def start() -> None:
+        await other.start()
+
+    watch.process.on("records.list:done", start)
+
+    await watch.expire.run()
+
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.RUNNING
+    assert watch.world.faults() == []
+
+
+async def test_one_container_that_resists_never_stops_the_others(watch: Watch) -> None:
+    """Docker refuses one removal: the others go, and the game is right all the same."""
+    other = GameId("g2")
+    await watch.process.start(IMAGE, other)
+    await watch.process.stop(other)
+    pass_time(watch, RETENTION + SECOND)
+    watch.process.on("host.remove", refusal())
+
+    said = await watch.expire.run()
+
+    assert said.startswith("1 of 2")
+    assert len(watch.world.containers) == 1
+    assert [each for each in watch.world.operations if each.outcome is None] == []

@@ -1,0 +1,68 @@
+"""What a starting service must know before it begins anything."""
+
+import pytest
+
+from rtmanager.domain.errors import DockerUnavailable
+from tests.unit.domain.reconciliation.watch import labels_of
+from tests.unit.domain.world import World
+
+
+async def _logged(world: World, caplog: pytest.LogCaptureFixture) -> list[str]:
+    await world.manager.cycles.first_look.run()
+    return caplog.messages
+
+
+async def test_sound_database_is_no_news(running: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Every fence on the host is one that the database gave: nothing is said."""
+    assert await _logged(running, caplog) == []
+
+
+async def test_new_database_on_a_host_with_containers_starts_above_them(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No operation ever gets a fence that a container of ours carries."""
+    world.docker.add_foreign("old", labels=labels_of(fence=41))
+    world.docker.add_foreign("older", labels=labels_of(fence=40, installation=None))
+
+    assert await _logged(world, caplog) == ["database_older_than_containers"]
+    await world.manager.start()
+    assert world.last.id == 42
+
+
+async def test_fences_of_others_are_theirs(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Another installation's database counts for itself; that it shares our network is said."""
+    world.docker.add_foreign("theirs", labels=labels_of(fence=900, installation="there"))
+
+    assert await _logged(world, caplog) == ["network_shared_with_others"]
+    assert vars(caplog.records[0])["installations"] == ["there"]
+    await world.manager.start()
+    assert world.last.id == 1
+
+
+async def test_others_on_another_network_are_not_spoken_of(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They cannot be mixed up with ours."""
+    world.docker.add_foreign(
+        "theirs", labels=labels_of(installation="there"), network="another-net"
+    )
+
+    assert await _logged(world, caplog) == []
+
+
+async def test_label_that_is_no_number_is_no_fence(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stranger may have written it."""
+    labels = {**labels_of(), "com.galaxy.op_id": "\u0664\u0661"}
+    world.docker.add_foreign("odd", labels=labels)
+
+    assert await _logged(world, caplog) == []
+
+
+async def test_without_docker_nothing_is_known(world: World) -> None:
+    """The service does not start on a guess."""
+    world.docker.reachable = False
+
+    with pytest.raises(DockerUnavailable):
+        await world.manager.cycles.first_look.run()

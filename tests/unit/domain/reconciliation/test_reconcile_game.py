@@ -1,0 +1,245 @@
+"""What becomes of each drift, always under the lease and after a fresh look."""
+
+import pytest
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.container import container_name, parked_name
+from rtmanager.domain.errors import DockerUnavailable
+from rtmanager.domain.operation import Fence, Outcome
+from rtmanager.domain.reconciliation.drift import DriftKind
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.faults import unavailable
+from tests.unit.domain.reconciliation.watch import GRACE, Watch, engine_of, stray
+from tests.unit.domain.world import GAME, Killed, World
+
+
+@pytest.fixture
+async def watch() -> Watch:
+    """Return the reconciler of a game that runs."""
+    world = World()
+    await world.manager.start()
+    return Watch(world)
+
+
+async def test_agreement_writes_nothing(watch: Watch) -> None:
+    """A game without drift gets no operation."""
+    assert await watch.reconciled() == []
+    assert watch.kinds == ["start"]
+
+
+async def test_exit_is_observed_and_told(watch: Watch) -> None:
+    """The record becomes stopped, the exit code goes into event and operation."""
+    watch.world.docker.crash(watch.world.engine.id, exit_code=7)
+
+    assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT]
+    assert watch.told == ["container_exited"]
+    assert watch.world.last.details["exit_code"] == 7
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.STOPPED
+    assert watch.world.faults() == []
+
+
+async def test_lack_of_memory_is_told_as_such(watch: Watch) -> None:
+    """An engine that the kernel killed for want of memory did not just exit."""
+    watch.world.docker.oom(watch.world.engine.id)
+
+    assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT]
+    assert watch.told == ["container_oom"]
+
+
+async def test_vanished_container_is_disposed_of(watch: Watch) -> None:
+    """The record becomes removed and the disappearance is told."""
+    watch.world.docker.vanish(watch.world.engine.id)
+
+    assert await watch.reconciled() == [DriftKind.DISPOSE]
+    assert watch.told == ["container_disappeared"]
+    assert watch.world.faults() == []
+
+
+async def test_vanished_container_of_a_stopped_game_is_no_event(watch: Watch) -> None:
+    """Nothing ran, so nothing disappeared that anyone waits for; the record is true again."""
+    await watch.process.stop()
+    watch.world.docker.vanish(watch.world.engine.id)
+
+    assert await watch.reconciled() == [DriftKind.DISPOSE]
+    assert watch.told == []
+    assert watch.world.faults() == []
+
+
+async def test_reconciling_twice_tells_once(watch: Watch) -> None:
+    """What is written down is not drift any more."""
+    watch.world.docker.crash(watch.world.engine.id)
+    await watch.reconciled()
+
+    assert await watch.reconciled() == []
+    assert watch.told == ["container_exited"]
+
+
+async def test_engine_that_someone_started_is_adopted(watch: Watch) -> None:
+    """A stopped game whose engine runs is running again, in the same container."""
+    await watch.process.stop()
+    watch.world.docker.run(watch.world.engine)
+
+    assert await watch.reconciled() == [DriftKind.ADOPT]
+    assert watch.world.faults() == []
+
+
+async def test_adoption_that_comes_too_late_changes_nothing(watch: Watch) -> None:
+    """The engine is looked at once more after the intent: the record said already what is so."""
+    await watch.process.stop()
+    before, engine = watch.world.record, watch.world.engine
+    watch.world.docker.run(engine)
+    watch.process.on("store.begin:done", lambda: _crash(watch, engine))
+
+    await watch.reconciled()
+
+    assert watch.world.record == before
+    assert watch.world.events == ["container_started"]
+    assert watch.world.faults() == []
+
+
+async def test_engine_that_exits_before_its_adoption_is_not_adopted(watch: Watch) -> None:
+    """One that the record does not know is a conflict then, which the next look decides on."""
+    await watch.process.stop()
+    await watch.process.cleanup()
+    engine = stray(watch.world, container_name(GAME))
+    watch.world.docker.run(engine)
+    watch.process.on("store.begin:done", lambda: _crash(watch, engine))
+
+    await watch.reconciled()
+
+    assert watch.world.last.outcome is Outcome.FAILURE
+    assert "stopped running before it could be adopted" in (watch.world.last.error_message or "")
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.REMOVED
+
+
+async def test_misnamed_container_gets_its_name_back(watch: Watch) -> None:
+    """Others reach the engine under its name."""
+    watch.world.engine.name = parked_name(GAME, Fence(1))
+
+    assert await watch.reconciled() == [DriftKind.MISNAMED]
+    assert container_name(GAME) in watch.world.containers
+    assert watch.world.faults() == []
+
+
+async def test_stale_container_is_removed_after_its_grace(watch: Watch) -> None:
+    """Fresh it is left alone; old it goes, and the record stays as it is."""
+    before = watch.world.record
+    stray(watch.world, "left-over")
+    assert await watch.reconciled() == []
+    watch.world.clock.advance(GRACE)
+
+    assert await watch.reconciled() == [DriftKind.STALE_CONTAINER]
+    assert watch.world.record == before
+    assert watch.world.faults() == []
+
+
+async def test_trap_reaper_spares_fresh_and_foreign(watch: Watch) -> None:
+    """A container without our labels is never touched, however old and however it is named."""
+    foreign = watch.world.docker.add_foreign(parked_name(GAME, Fence(1)))
+    watch.world.clock.advance(100 * GRACE)
+
+    assert await watch.reconciled() == []
+    assert foreign.id in watch.world.docker.containers
+
+
+async def test_leased_game_is_left_alone(watch: Watch) -> None:
+    """Whoever works on a game leaves it right; nothing is looked at beside him."""
+    watch.world.docker.crash(watch.world.engine.id)
+    async with watch.world.process().leases.hold(GAME, wait=0):
+        assert await watch.reconciled() == []
+
+    assert watch.kinds == ["start"]
+    assert watch.told == []
+
+
+async def test_open_intent_of_a_dead_process_goes_on_in_the_background(watch: Watch) -> None:
+    """Once its lease is gone an open operation is set going, and nobody waits for it here."""
+    await _die_in_a_stop(watch)
+
+    assert await watch.reconciled() == []
+    assert [each.outcome for each in watch.world.operations] == [Outcome.SUCCESS, None]
+    await watch.process.resume()
+    assert watch.world.last.outcome is Outcome.SUCCESS
+    assert watch.world.faults() == []
+
+
+async def test_open_intent_under_its_lease_is_left_open(watch: Watch) -> None:
+    """A lease that has not expired may be that of a living process."""
+    with pytest.raises(Killed):
+        await _killed_stop(watch)
+
+    assert await Watch(watch.world, watch.world.process()).reconciled() == []
+    assert watch.world.last.outcome is None
+
+
+@pytest.mark.parametrize("call", ["host.containers_of", "host.inspect"])
+async def test_trap_inspect_error_is_not_stopped(watch: Watch, call: str) -> None:
+    """A look that fails changes no record and tells nothing."""
+    before = watch.world.record
+    watch.process.on(call, unavailable(), always=True)
+
+    with pytest.raises(DockerUnavailable):
+        await watch.reconciled()
+    assert watch.world.record == before
+    assert watch.told == []
+
+
+async def test_look_that_fails_after_the_intent_leaves_it_open(watch: Watch) -> None:
+    """Docker that goes away in the middle makes no outcome up; resumed, it has one."""
+    watch.world.docker.crash(watch.world.engine.id)
+    watch.process.on("store.begin:done", watch.world.docker_leaves)
+    with pytest.raises(DockerUnavailable):
+        await watch.reconciled()
+    assert watch.told == []
+    watch.world.docker.reachable = True
+
+    await watch.reconciled()
+    await watch.process.resume()
+
+    assert watch.told == ["container_exited"]
+    assert watch.world.faults() == []
+
+
+async def test_trap_crash_storm_bounded() -> None:
+    """An engine that keeps dying is never started again by us: each exit is told, no more."""
+    world = World()
+    world.image("galaxy/game:2.0.0", exits_after=1.0, exit_code=1)
+    await world.manager.start("galaxy/game:2.0.0")
+    watch = Watch(world)
+    for _ in range(50):
+        world.clock.advance(2.0)
+        await watch.reconciled()
+
+    assert len(world.docker.starts) == 1
+    assert watch.told == ["container_exited"]
+
+
+async def test_several_drifts_are_met_in_one_go(watch: Watch) -> None:
+    """An exit and a left-over beside it: both are met under one lease."""
+    stray(watch.world, "left-over")
+    watch.world.clock.advance(GRACE)
+    watch.world.docker.crash(engine_of(watch.world, GAME).id)
+
+    assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT, DriftKind.STALE_CONTAINER]
+    assert watch.world.faults() == []
+
+
+async def _crash(watch: Watch, engine: MemoryContainer) -> None:
+    watch.world.docker.crash(engine.id)
+
+
+async def _killed_stop(watch: Watch) -> None:
+    dying = watch.world.process()
+    dying.on("host.stop:done", dying.die)
+    try:
+        await dying.stop()
+    finally:
+        dying.leases.abandon()
+
+
+async def _die_in_a_stop(watch: Watch) -> None:
+    with pytest.raises(Killed):
+        await _killed_stop(watch)
+    watch.world.after_the_lease()

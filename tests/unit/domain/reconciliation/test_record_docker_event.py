@@ -1,0 +1,89 @@
+"""Events are hints: the look decides."""
+
+import asyncio
+
+import pytest
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.reconciliation.watch import Watch, stray
+from tests.unit.domain.world import GAME, Hang, World
+
+
+@pytest.fixture
+async def watch() -> Watch:
+    """Return the reconciler of a game that runs."""
+    world = World()
+    await world.manager.start()
+    return Watch(world)
+
+
+def event(action: str, game: str = GAME) -> ContainerEvent:
+    """Return an event."""
+    return ContainerEvent(game, ContainerId("c" * 64), action, 0.0)
+
+
+@pytest.mark.parametrize("action", ["die", "oom", "destroy", "start"])
+def test_actions_that_can_change_a_game_are_looked_at(watch: Watch, action: str) -> None:
+    """These make a record untrue."""
+    assert watch.record_event.game_of(event(action)) == GAME
+
+
+@pytest.mark.parametrize("action", ["create", "kill", "exec_die", "health_status: healthy", ""])
+def test_other_actions_are_overlooked(watch: Watch, action: str) -> None:
+    """They come in numbers, and change no record."""
+    assert watch.record_event.game_of(event(action)) is None
+
+
+@pytest.mark.parametrize("game", ["", "../x", "a b", "x" * 100])
+def test_label_that_is_no_game_is_overlooked(watch: Watch, game: str) -> None:
+    """A stranger may have written it."""
+    assert watch.record_event.game_of(event("die", game)) is None
+
+
+async def test_exit_is_recorded_and_said(watch: Watch) -> None:
+    """The sentence names the game and what was wrong."""
+    engine = watch.world.engine
+    watch.world.docker.crash(engine.id)
+
+    said = await watch.event("die", engine.id)
+
+    assert said == f"{GAME}: the record is running but its container is exited"
+    assert watch.world.last.request.origin.source_ref == f"docker die {engine.id[:12]}"
+
+
+async def test_trap_late_event_ignored(watch: Watch) -> None:
+    """The death of an old container says nothing of the one that runs now."""
+    old = watch.world.engine.id
+    await watch.process.restart()
+
+    for action in ("die", "oom", "destroy"):
+        assert await watch.event(action, old) == ""
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.RUNNING
+    assert watch.told == []
+
+
+async def test_death_of_a_stranger_in_the_game_s_name_changes_nothing(watch: Watch) -> None:
+    """Another container with the game's label died; the engine runs."""
+    other = stray(watch.world, "other")
+
+    assert await watch.event("die", other.id) == ""
+    assert watch.told == []
+
+
+async def test_event_of_our_own_doing_waits_and_finds_nothing(watch: Watch) -> None:
+    """A stop makes its own events: they wait for its end, and then all agrees."""
+    hang = Hang()
+    watch.process.on("host.stop:done", hang)
+    stopping = asyncio.create_task(watch.process.stop())
+    await hang.reached.wait()
+    told = asyncio.create_task(watch.event("die", watch.world.engine.id))
+    await asyncio.sleep(0)
+    hang.release()
+    await stopping
+
+    assert await told == ""
+    assert watch.told == []
+    assert watch.kinds == ["start", "stop"]

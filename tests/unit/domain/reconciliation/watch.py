@@ -1,0 +1,69 @@
+"""Reconciliation on the small world of the use cases."""
+
+from collections.abc import Mapping, Sequence
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.container import container_name
+from rtmanager.domain.cycles import GRACE
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.reconciliation.drift import DriftKind
+from tests.unit.domain.world import GAME, INSTALLATION, RETENTION, Process, World
+
+__all__ = ["GRACE", "RETENTION", "Watch", "engine_of", "labels_of", "stray"]
+
+
+class Watch:
+    """What one manager process does by itself in a world."""
+
+    def __init__(self, world: World, process: Process | None = None) -> None:
+        self.world = world
+        self.process = process or world.manager
+        self.backoff = self.process.cycles.reconcile.reconcile_game.backoff
+        self.reconcile = self.process.cycles.reconcile
+        self.reconcile_game = self.process.cycles.reconcile.reconcile_game
+        self.expire = self.process.cycles.expire
+        self.record_event = self.process.cycles.record_event
+
+    @property
+    def told(self) -> list[str]:
+        """The health events in the outbox, oldest first, without those of starts."""
+        return [each for each in self.world.events if each != "container_started"]
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds of all operations, oldest first."""
+        return [each.kind.value for each in self.world.operations]
+
+    async def reconciled(self) -> list[DriftKind]:
+        """Reconcile the game; return which drifts are gone."""
+        return [each.kind for each in await self.reconcile_game.run(GAME, "test")]
+
+    async def event(self, action: str, container_id: str, game: GameId = GAME) -> str:
+        """Tell of a container what Docker would."""
+        event = ContainerEvent(game, container_id, action, 0.0)  # type: ignore[arg-type]
+        return await self.record_event.run(event)
+
+
+def engine_of(world: World, game: str) -> MemoryContainer:
+    """Return the container that has a game's name."""
+    return world.containers[container_name(GameId(game))]
+
+
+def labels_of(
+    game: str = GAME, *, fence: int = 77, installation: str | None = INSTALLATION
+) -> Mapping[str, str]:
+    """Return the labels of a game's container; of the release before without an installation."""
+    labels = {
+        "com.galaxy.owner": "rtmanager",
+        "com.galaxy.kind": "game-engine",
+        "com.galaxy.game_id": game,
+        "com.galaxy.engine_image_ref": "galaxy/game:1.4.7",
+        "com.galaxy.op_id": str(fence),
+    }
+    return labels if installation is None else labels | {"com.galaxy.installation": installation}
+
+
+def stray(world: World, name: str, *, game: str = GAME, fence: int = 77) -> MemoryContainer:
+    """Put a container with all our labels on the host that no record knows."""
+    return world.docker.add_foreign(name, labels=labels_of(game, fence=fence))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
-from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.periodic_worker import Cycle
 from rtmanager.workers.worker_status import WorkerStatus

@@ -3,10 +3,11 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from rtmanager.domain.messaging.relay_outbox import RelayOutbox
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.outbox import Outbox
-from rtmanager.domain.supervision.relay_outbox import RelayOutbox
 from rtmanager.workers.cancellation import leave_if_cancelled
+from rtmanager.workers.ending import end
 from rtmanager.workers.worker_status import WorkerStatus
 
 LONGEST_NAP = 1.0
@@ -28,10 +29,17 @@ class OutboxRelay:
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
-        """Relay until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen_for_ever(), name="outbox wakeups")
-            tasks.create_task(self._relay_for_ever(), name="outbox relay")
+        """Relay until cancelled; when one of the two loops ends, the other does not go on alone."""
+        loops = [
+            asyncio.create_task(self._listen_for_ever(), name="outbox wakeups"),
+            asyncio.create_task(self._relay_for_ever(), name="outbox relay"),
+        ]
+        try:
+            ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(loops)
+        for loop in ended:
+            loop.result()
 
     async def _listen_for_ever(self) -> None:
         while True:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from rtmanager.config import Settings
+from rtmanager.domain.cycles import Cycles
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.supervision.cycles import Cycles
 from rtmanager.workers.periodic_worker import PeriodicWorker
 
 HOUSEKEEPING_INTERVAL = 60.0

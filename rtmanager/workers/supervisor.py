@@ -5,11 +5,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.leadership import Leadership
+from rtmanager.workers.background import Worker, in_background
+from rtmanager.workers.cancellation import leave_if_cancelled
 from rtmanager.workers.ending import end
 from rtmanager.workers.worker_status import WorkerStatus
 
@@ -17,15 +17,6 @@ logger = logging.getLogger(__name__)
 
 CAMPAIGN_INTERVAL = 1.0
 CONFIRM_INTERVAL = 1.0
-
-
-class Worker(Protocol):
-    """Something that works until it is cancelled and tells how it fares."""
-
-    status: WorkerStatus
-
-    async def run(self) -> None:
-        """Work until cancelled."""
 
 
 @dataclass(slots=True)
@@ -44,23 +35,31 @@ class Supervisor:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Campaign and supervise in the background for the block; then stop and resign."""
-        task = asyncio.create_task(self.run(), name="supervisor")
         try:
-            yield
+            async with in_background(self, self.clock):
+                yield
         finally:
-            await end([task])
-            await self.leadership.resign()
+            await self._resign()
 
     async def run(self) -> None:
-        """Campaign, lead, and campaign again, until cancelled."""
+        """Campaign, lead, and campaign again, until cancelled; no fault of the claim ends it."""
         while True:
+            leave_if_cancelled()
             try:
                 if await self.leadership.campaign():
                     await self._lead()
-                self.status.succeeded(self.clock.now())
-            except ServiceUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to lead
                 self.status.failed(self.clock.now(), error)
+            else:
+                self.status.succeeded(self.clock.now())
             await self.clock.sleep(CAMPAIGN_INTERVAL)
+
+    async def _resign(self) -> None:
+        try:
+            await self.leadership.resign()
+        except Exception:
+            # The claim ends with its connection, which ends with the process.
+            logger.exception("resigning failed")
 
     async def _lead(self) -> None:
         logger.info("this replica leads")
@@ -82,7 +81,8 @@ class Supervisor:
 def _tell_why(ended: set[asyncio.Task[None]]) -> None:
     """Log what ended the lead: the claim is gone, or a worker has a defect and is begun anew."""
     for task in ended:
-        defect = None if task.cancelled() else task.exception()
+        # Nobody has cancelled it yet: if it is, something that it waited for was.
+        defect = asyncio.CancelledError() if task.cancelled() else task.exception()
         if defect is not None:
             logger.error("worker died", extra={"worker": task.get_name()}, exc_info=defect)
     logger.warning("this replica no longer leads")

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from rtmanager.http_server import bind
 SERVE = """
 import asyncio, sys
 from rtmanager.config import Address
+from rtmanager.handlers.error_boundary import ErrorBoundary
 from rtmanager.http_server import bind, http_server, stopped_by_signals
 
 async def app(scope, receive, send):
@@ -26,6 +28,8 @@ async def app(scope, receive, send):
         await send({"type": "lifespan.shutdown.complete"})
         return
     print("request", flush=True)
+    if scope["path"] == "/hung":
+        await asyncio.Event().wait()
     if scope["path"] == "/slow":
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -34,7 +38,8 @@ async def app(scope, receive, send):
 async def main():
     listener = bind(Address("127.0.0.1", 0))
     announce = lambda: print("port", listener.getsockname()[1], flush=True)
-    server = http_server(app, 30.0, announce)
+    limit = 0.0 if "impatient" in sys.argv else 30.0
+    server = http_server(ErrorBoundary(app), limit, announce)
     with listener, stopped_by_signals(server):
         try:
             if "hang" in sys.argv:
@@ -78,17 +83,20 @@ def port_of(process: subprocess.Popen[str]) -> int:
 
 
 @contextmanager
-def slow_request(process: subprocess.Popen[str]) -> Iterator[list[bytes]]:
+def slow_request(
+    process: subprocess.Popen[str], path: str = "/slow"
+) -> Iterator[list[tuple[int, bytes]]]:
     """Have a request under way that is answered when the process gets a line of input."""
     connection = HTTPConnection("127.0.0.1", port_of(process), timeout=20)
-    answers: list[bytes] = []
+    answers: list[tuple[int, bytes]] = []
 
     def ask() -> None:
         try:
-            connection.request("GET", "/slow")
-            answers.append(connection.getresponse().read())
+            connection.request("GET", path)
+            response = connection.getresponse()
+            answers.append((response.status, response.read()))
         except OSError:
-            answers.append(b"")
+            answers.append((0, b""))
 
     thread = Thread(target=ask)
     thread.start()
@@ -118,7 +126,17 @@ def test_a_request_under_way_is_answered_before_the_end() -> None:
         process.stdin.flush()
 
         assert process.wait(timeout=20) == 0
-    assert answers == [b"answered"]
+    assert answers == [(200, b"answered")]
+
+
+def test_trap_shutdown_answers_plain_text() -> None:
+    """A request that outlasts the limit is answered in the contract's form, and the end is good."""
+    with serving("impatient") as process, slow_request(process, "/hung") as answers:
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=20) == 0
+    ((status, body),) = answers
+    assert (status, json.loads(body)["error"]["code"]) == (503, "service_unavailable")
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
@@ -128,7 +146,7 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(timeout=20) in {128 + signal.SIGTERM, 128 + signal.SIGINT}
-    assert answers == [b""]
+    assert answers == [(0, b"")]
 
 
 def test_a_signal_during_start_up_cancels_it() -> None:

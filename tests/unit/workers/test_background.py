@@ -13,6 +13,7 @@ from rtmanager.workers.worker_status import WorkerStatus
 class Fragile:
     """A worker that dies once and then works."""
 
+    death: BaseException = field(default_factory=lambda: ValueError("a defect"))
     works: asyncio.Event = field(default_factory=asyncio.Event)
     lives: int = 0
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("fragile"))
@@ -21,7 +22,7 @@ class Fragile:
         """Die in the first life, work in the second."""
         self.lives += 1
         if self.lives == 1:
-            raise ValueError("a defect")
+            raise self.death
         self.works.set()
         await asyncio.Event().wait()
 
@@ -35,6 +36,19 @@ async def test_worker_that_dies_is_logged_and_begun_anew(caplog: pytest.LogCaptu
             await worker.works.wait()
 
     assert worker.lives == 2
+    assert [record.message for record in caplog.records] == ["worker died"]
+
+
+async def test_worker_dies_of_no_cancellation_that_was_not_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Something it waited for was cancelled, and it with it: that is a defect like any other."""
+    worker = Fragile(asyncio.CancelledError())
+
+    with caplog.at_level(logging.ERROR):
+        async with in_background(worker, ManualClock()):
+            await worker.works.wait()
+
     assert [record.message for record in caplog.records] == ["worker died"]
 
 

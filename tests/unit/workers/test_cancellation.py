@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.workers.background import Worker
 from rtmanager.workers.docker_event_watcher import DockerEventWatcher
 from rtmanager.workers.job_consumer import JobConsumer
 from rtmanager.workers.outbox_relay import OutboxRelay
 from rtmanager.workers.periodic_worker import PeriodicWorker
-from rtmanager.workers.supervisor import Worker
 
 
 @dataclass

@@ -6,7 +6,7 @@ from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.domain.runtime import RuntimeStatus
 from rtmanager.workers.docker_event_watcher import LONGEST_PAUSE, DockerEventWatcher
-from tests.unit.domain.supervision.watch import Watch
+from tests.unit.domain.reconciliation.watch import Watch
 from tests.unit.domain.world import World
 from tests.unit.workers.turns import running, turns, until
 
@@ -150,11 +150,11 @@ async def test_storm_of_events_of_one_game_is_one_look_at_a_time(house: House) -
                 house.world.docker.crash(house.world.engine.id)
             await turns(300)
         calls = house.world.manager.calls
-        before = calls.count("engine.containers_of")
+        before = calls.count("host.containers_of")
         await house.pass_time(10)
         await until(lambda: house.status is RuntimeStatus.STOPPED)
 
-    assert calls.count("engine.containers_of") - before <= 20
+    assert calls.count("host.containers_of") - before <= 20
 
 
 async def test_doubled_and_late_events_change_nothing(house: House) -> None:

@@ -9,7 +9,7 @@ from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.outbox_table import OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.supervision.relay_outbox import RelayOutbox
+from rtmanager.domain.messaging.relay_outbox import RelayOutbox
 from rtmanager.workers.outbox_relay import LONGEST_NAP, LONGEST_PAUSE, OutboxRelay
 from tests.builders import make_message
 from tests.unit.workers.turns import running, turns, until
@@ -150,3 +150,16 @@ async def test_outage_is_waited_for_with_longer_and_longer_pauses(desk: Desk, aw
         await until(lambda: desk.published == ["1"])
 
     assert desk.relay.status.failures_in_a_row == 0
+
+
+@pytest.mark.parametrize("loop", ["outbox wakeups", "outbox relay"])
+async def test_loop_that_is_cancelled_alone_ends_the_relay(desk: Desk, loop: str) -> None:
+    """Half a relay would look alive: whoever runs it learns of it and begins it anew."""
+    async with running(desk.relay.run()) as relay:
+        await until(lambda: len(desk.table.listeners) == 1)
+        (one,) = (task for task in asyncio.all_tasks() if task.get_name() == loop)
+        one.cancel()
+        await until(relay.done)
+
+    assert relay.cancelled()
+    assert not desk.table.listeners

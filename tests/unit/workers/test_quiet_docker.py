@@ -7,7 +7,7 @@ import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
-from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.workers.docker_event_watcher import DockerEventWatcher
 
 

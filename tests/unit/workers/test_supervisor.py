@@ -42,13 +42,17 @@ class Replica:
 
     def __init__(self, claim: Claim, hand: Hand | None = None) -> None:
         self.postgres = True
+        self.defects: list[str] = []
         self.hand = hand or Hand()
         self.leadership = InMemoryLeadership(claim, self._gate)
         self.supervisor = Supervisor(self.leadership, [self.hand], ManualClock())
 
-    async def _gate(self, _call: str) -> None:
+    async def _gate(self, call: str) -> None:
         if not self.postgres:
             raise ServiceUnavailable("Postgres is away")
+        if call in self.defects:
+            self.defects.remove(call)
+            raise ValueError(f"a defect of {call}")
 
 
 @pytest.fixture
@@ -107,6 +111,55 @@ async def test_outage_of_postgres_costs_the_lead_and_ends(claim: Claim) -> None:
         await until(lambda: replica.hand.works)
 
     assert replica.hand.lives == 2
+
+
+@pytest.mark.parametrize("call", ["leadership.campaign", "leadership.confirm"])
+async def test_defect_of_the_claim_is_logged_and_leads_to_a_new_campaign(
+    claim: Claim, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    """Whatever a driver raises, the replica never stands by for ever without a word."""
+    replica = Replica(claim)
+    async with replica.supervisor.running():
+        await until(lambda: replica.hand.works)
+        claim.leader = None
+        replica.defects = [call, call]
+        await until(lambda: not replica.defects)
+        await until(lambda: replica.hand.works)
+
+    traces = [record.exc_text or str(record.exc_info) for record in caplog.records]
+    assert any(f"a defect of {call}" in trace for trace in traces)
+    assert claim.leader is None
+
+
+async def test_defect_of_resigning_does_not_disturb_the_end(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service closes in good order; the claim ends with its connection."""
+    replica = Replica(claim)
+    async with replica.supervisor.running():
+        await until(lambda: replica.hand.works)
+        replica.defects = ["leadership.resign"]
+
+    assert not replica.hand.works
+    assert [each.message for each in caplog.records if each.exc_info] == ["resigning failed"]
+
+
+async def test_worker_that_a_foreign_cancellation_ends_is_logged_and_begun_anew(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Something that it waited for was cancelled: without a line nobody would know."""
+
+    async def die_once() -> None:
+        if hand.lives == 1:
+            raise asyncio.CancelledError
+        await _for_ever()
+
+    hand = Hand(die_once)
+    with caplog.at_level(logging.ERROR):
+        async with Replica(claim, hand).supervisor.running():
+            await until(lambda: hand.lives == 2)
+
+    assert [record.message for record in caplog.records] == ["worker died"]
 
 
 async def test_worker_that_dies_is_logged_and_begun_anew(

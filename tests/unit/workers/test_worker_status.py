@@ -54,3 +54,16 @@ def test_defect_is_logged_with_its_trace(log: pytest.LogCaptureFixture) -> None:
     WorkerStatus("probe").failed(NOON, ValueError("a defect"))
 
     assert [bool(record.exc_info) for record in log.records] == [False, True]
+
+
+def test_defect_during_an_outage_is_logged_once_as_well(log: pytest.LogCaptureFixture) -> None:
+    """What nobody expects is never hidden behind what is known already."""
+    status = WorkerStatus("leadership")
+    for error in [DockerUnavailable("away"), ValueError("a defect"), ValueError("a defect")]:
+        status.failed(NOON, error)
+    assert [bool(record.exc_info) for record in log.records] == [False, True]
+    status.succeeded(LATER)
+    status.failed(LATER, DockerUnavailable("away"))
+    status.failed(LATER, ValueError("a defect"))
+
+    assert [bool(record.exc_info) for record in log.records] == [False, True, False, False, True]

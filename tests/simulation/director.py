@@ -3,175 +3,156 @@
 import asyncio
 import heapq
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
-from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvent
-from tests.simulation.plan import Event, Plan
+from tests.simulation.ambushes import Ambushes
+from tests.simulation.backups import Backups
+from tests.simulation.event import Event, Plan
 from tests.simulation.process import Process
+from tests.simulation.process_director import ProcessDirector
 from tests.simulation.requests import Request
+from tests.simulation.strangers import Strangers
 from tests.simulation.stream_director import StreamDirector
 
 if TYPE_CHECKING:
-    from tests.simulation.universe import Universe
+    from tests.simulation.environment import Environment
 
 Happening = Callable[[], None]
 
 
 class Director:
-    """Knows what is still to happen: the plan, and what its events bring with them."""
+    """Knows what is still to happen: the plan, and what its events bring with them.
 
-    def __init__(self, universe: "Universe", plan: Plan) -> None:
-        self._universe = universe
+    Each kind of event is a method of this name, here or of one of the directors that it employs.
+    """
+
+    def __init__(self, environment: "Environment", plan: Plan) -> None:
+        self._environment = environment
         self._order = count()
         self._pending: list[tuple[int, int, Happening]] = []
         self._cycles: dict[tuple[str, str], asyncio.Task[Any]] = {}
-        self._leader = 0
         self.requests: list[Request] = []
-        self.streams = StreamDirector(self, universe)
-        if universe.supervised:
-            for process in universe.live:
-                process.spawn(process.workers.serve())
+        self.processes = ProcessDirector(self, environment)
+        self._ambushes = Ambushes(self, environment)
+        self._owners = (
+            *(self, self.processes, self._ambushes, Strangers(self, environment)),
+            *(StreamDirector(self, environment), Backups(self, environment)),
+        )
+        if environment.supervised:
+            for process in environment.live:
+                process.work(process.workers.serve())
         for event in plan:
-            self._later(event.at, lambda event=event: self._happen(event))  # type: ignore[misc]
+            self._later(event.at, lambda event=event: self.happen(event.what, *event.args))  # type: ignore[misc]
 
     def is_done(self) -> bool:
         """Tell whether nothing is to happen any more and every request has its answer."""
-        return not self._pending and all(each.is_answered for each in self.requests)
+        return (
+            not self._pending
+            and not self._environment.leaving
+            and all(each.is_answered for each in self.requests)
+        )
 
-    def happen(self, *, rests: bool) -> bool:
+    def go_on(self, *, rests: bool) -> bool:
         """Let happen what is due; when all `rests`, the next event is. False when none is left."""
-        self.streams.spring()
+        self._ambushes.spring()
         if not self._pending:
             return False
-        scheduler = self._universe.scheduler
+        scheduler = self._environment.scheduler
         if rests:
             scheduler.steps = max(scheduler.steps, self._pending[0][0])
         while self._pending and self._pending[0][0] <= scheduler.steps:
             heapq.heappop(self._pending)[2]()
-            self._universe.look()
+            self._environment.look()
         return True
-
-    def _later(self, at: int, happening: Happening) -> None:
-        heapq.heappush(self._pending, (at, next(self._order), happening))
 
     def after(self, steps: int, words: str, happening: Happening) -> None:
         """Let something happen `steps` steps from now."""
 
         def happen() -> None:
-            self._universe.scheduler.note(f"** {words}")
+            self._environment.scheduler.note(f"** {words}")
             happening()
 
-        self._later(self._universe.scheduler.steps + steps, happen)
+        self._later(self._environment.scheduler.steps + steps, happen)
 
-    def _happen(self, event: Event) -> None:
-        self._universe.scheduler.note(f"** {event.what} {event.args}")
-        happening = self._happening(event.what)
-        happening(*event.args)
-        self._universe.loop.run_ready()
+    def happen(self, what: str, *args: Any) -> None:
+        """Let an event happen now."""
+        self._environment.scheduler.note(f"** {Event(0, what, args)}".replace("at 0: ", ""))
+        found = next(getattr(owner, what) for owner in self._owners if hasattr(owner, what))
+        cast("Callable[..., None]", found)(*args)
+        self._environment.loop.run_ready()
 
-    def _happening(self, what: str) -> Callable[..., None]:
-        names = ((self.streams, what), (self, what), (self, f"_{what}"))
-        found = next(getattr(owner, name) for owner, name in names if hasattr(owner, name))
-        return cast("Callable[..., None]", found)
-
-    def _request(self, slot: int, kind: str, game: str, image: str, source: str) -> None:
-        request = Request(self._universe, len(self.requests), kind, game, image, source)
+    def request(self, slot: int, kind: str, game: str, image: str, source: str) -> None:
+        """Send a request to the process of a slot, if it takes any."""
+        request = Request(self._environment, len(self.requests), kind, game, image, source)
         self.requests.append(request)
-        if process := self._universe.processes[slot]:
+        process = self._environment.processes[slot]
+        if process is not None and process.is_open:
             request.send(process)
 
-    def _disconnect(self, number: int) -> None:
+    def disconnect(self, number: int) -> None:
+        """Let the caller of a request hang up."""
         if number < len(self.requests):
             self.requests[number].disconnect()
 
-    def _cycle(self, slot: int, name: str) -> None:
-        if self._universe.supervised:
+    def cycle(self, slot: int, name: str) -> None:
+        """Let a process run one of its cycles, as its workers would."""
+        if self._environment.supervised:
             return  # the workers run their cycles themselves
         if name in {"probe", "inspect"}:
-            slot = self._leader
-        if process := self._universe.processes[slot]:
-            self._run_cycle(process, name)
+            slot = self.processes.leader
+        if process := self._environment.processes[slot]:
+            self.run_cycle(process, name)
 
-    def _run_cycle(self, process: Process, name: str) -> None:
+    def run_cycle(self, process: Process, name: str) -> None:
+        """Run the cycle unless it runs already."""
         running = self._cycles.get((process.name, name))
-        if running is None or running.done():
+        if process.is_open and (running is None or running.done()):
             cycle = getattr(process.cycles, name).run
-            self._cycles[process.name, name] = process.spawn(process.attempt(cycle()))
+            self._cycles[process.name, name] = process.work(process.attempt(cycle()))
 
-    def _hint(self, slot: int, game: str, action: str) -> None:
-        if process := self._universe.processes[slot]:
+    def hint(self, slot: int, game: str, action: str) -> None:
+        """Tell a process that something happened to a game."""
+        process = self._environment.processes[slot]
+        if process is not None and process.is_open:
             event = ContainerEvent(game, ContainerId("someone"), action, 0.0)
-            process.spawn(process.attempt(process.cycles.record_event.run(event)))
+            process.work(process.attempt(process.cycles.record_event.run(event)))
 
-    def _lose(self, wanted: str, variety: int) -> None:
-        self._universe.faults.strike_next(wanted, variety)
+    def lose(self, wanted: str, variety: int) -> None:
+        """Let the next call whose name contains `wanted` be lost, or its reply."""
+        self._environment.faults.strike_next(wanted, variety)
 
-    def _cut(self, service: str, steps: int, jump: float) -> None:
-        self._universe.faults.cut(service)
-        self.after(steps, f"{service} is back", lambda: self._universe.faults.restore(service))
-        self._pass(jump)
+    def fate(self, wanted: str, fate: str, seconds: float) -> None:
+        """Decide what becomes of the next changing call to Docker."""
+        self._environment.faults.decide_next(wanted, fate, seconds)
 
-    def kill(self, slot: int, steps: int, jump: float) -> None:
-        """Kill the process of a slot; another one starts in its place some steps later."""
-        process = self._universe.processes[slot]
-        if process is None:
-            return
-        self._universe.processes[slot] = None
-        process.kill()
-        self._leader = 1 - slot if self._leader == slot else self._leader
-        self.after(steps, f"a new process in slot {slot}", lambda: self._boot(slot))
-        self._pass(jump)
+    def stubborn(self, call: str, steps: int, jump: float) -> None:
+        """Let Docker refuse all calls of this name for a while."""
+        faults = self._environment.faults
+        faults.refuse_all(call)
+        self.after(steps, f"{call} is done again", lambda: faults.refuse_no_more(call))
+        self._environment.pass_time(jump)
 
-    def _boot(self, slot: int) -> None:
-        process = self._universe.boot(slot)
-        if self._universe.supervised:
-            process.spawn(process.workers.serve())
-        else:
-            self._run_cycle(process, "reconcile")
+    def cut(self, service: str, steps: int, jump: float) -> None:
+        """Cut a service off for a while."""
+        faults = self._environment.faults
+        faults.cut(service)
+        self.after(steps, f"{service} is back", lambda: faults.restore(service))
+        self._environment.pass_time(jump)
 
-    def stall(self, slot: int, steps: int, jump: float) -> None:
-        """Suspend the process of a slot; it wakes some steps later."""
-        process = self._universe.processes[slot]
-        if process is None or not process.is_awake:
-            return
-        process.stall()
-        self.after(steps, f"{process.name} wakes", process.wake)
-        self._pass(jump)
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self._environment.pass_time(seconds)
 
-    def _pass(self, seconds: float) -> None:
-        self._universe.loop.advance_to(self._universe.loop.now + seconds)
-        self._universe.loop.run_ready()
+    def clock(self, slot: int, seconds: float) -> None:
+        """Let the clock of a process step, or that of the lease store, or that of the host."""
+        environment = self._environment
+        if slot == len(environment.processes):
+            environment.host_clock.off_by += seconds
+        elif process := environment.processes[slot]:
+            process.clock_off_by += seconds
 
-    def _mishap(self, kind: str, pick: float) -> None:
-        wanted = kind == "start"
-        candidates = [
-            each
-            for each in self._universe.docker.containers.values()
-            if each.is_running is not wanted or kind == "vanish"
-        ]
-        if candidates:
-            self._befall(candidates[int(pick * len(candidates))], kind)
-
-    def _befall(self, container: MemoryContainer, kind: str) -> None:
-        docker = self._universe.docker
-        match kind:
-            case "crash" | "oom" | "kill" | "vanish":
-                getattr(docker, kind)(container.id)
-            case "start":
-                if not container.image.behaviour.refuses_to_start:
-                    self._universe.truth.by_strangers.add(container.id)
-                    docker.run(container)
-            case "mute":
-                behaviour = replace(container.image.behaviour, healthy_after=None)
-                container.image = replace(container.image, behaviour=behaviour)
-            case "speak":
-                behaviour = replace(container.image.behaviour, healthy_after=0.0)
-                container.image = replace(container.image, behaviour=behaviour)
-            case "ail":
-                container.health = "unhealthy" if container.health is None else None
-            case "restarts":
-                container.restart_count += 1
+    def _later(self, at: int, happening: Happening) -> None:
+        heapq.heappush(self._pending, (at, next(self._order), happening))

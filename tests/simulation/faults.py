@@ -1,25 +1,29 @@
-"""Faults that a call at a port meets: lost requests, lost replies, services that are cut off."""
+"""Fault injection: lost calls and replies, refusals, late effects, services that are cut off."""
 
-from collections import deque
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from rtmanager.domain.errors import (
-    ContainerStartFailed,
-    DockerUnavailable,
-    ImagePullFailed,
-    RuntimeManagerError,
-    ServiceUnavailable,
+from rtmanager.adapters.in_memory.docker_faults import (
+    LOSE_CALL,
+    LOSE_REPLY,
+    NORMAL,
+    REFUSE_AFTER,
+    REFUSE_BEFORE,
+    Fate,
+    late,
 )
-from rtmanager.domain.ports.container_engine import EngineRefused
+from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, ServiceUnavailable
+from rtmanager.domain.ports.container_host import HostRefused
 from tests.simulation.scheduler import Parked
 
 if TYPE_CHECKING:
-    from tests.simulation.universe import Universe
+    from tests.simulation.environment import Environment
 
 DOCKER, POSTGRES, REDIS = "docker", "postgres", "redis"
 
 _SERVICES = {
-    "engine": DOCKER,
+    "host": DOCKER,
     "events": DOCKER,
     "leadership": POSTGRES,
     "outbox": POSTGRES,
@@ -31,41 +35,69 @@ _SERVICES = {
     "publisher": REDIS,
 }
 
-_SPECIAL: dict[str, type[RuntimeManagerError]] = {
-    "engine.start": ContainerStartFailed,
-    "engine.pull": ImagePullFailed,
+FATES: Mapping[str, Callable[[float], Fate]] = {
+    "normal": lambda _: NORMAL,
+    "lose_reply": lambda _: LOSE_REPLY,
+    "lose_call": lambda _: LOSE_CALL,
+    "late": late,
+    "refuse_before": lambda _: REFUSE_BEFORE,
+    "refuse_after": lambda _: REFUSE_AFTER,
 }
+REFUSALS = {"refuse_before", "refuse_after"}
 
 
 class Faults:
-    """Decides what the task meets that the scheduler has chosen.
+    """Decides what a call meets.
 
-    Before the effect a fault is a call that never arrived; after it, a reply that was lost.
+    At a port, before the effect, a fault is a call that never arrived; after it, a reply that was
+    lost. What becomes of a call that changes something in Docker is its fate there.
     """
 
-    def __init__(self, universe: "Universe") -> None:
-        self._universe = universe
-        self._strikes: deque[tuple[str, int]] = deque()
+    def __init__(self, environment: "Environment") -> None:
+        self._environment = environment
+        self._strikes: list[tuple[str, int]] = []
+        self._fates: list[tuple[str, str, float]] = []
+        self._stubborn: list[str] = []
         self._cut: list[str] = []
+        self.struck: Counter[str] = Counter()
 
     def strike_next(self, wanted: str, variety: int) -> None:
-        """Let the next call whose name contains `wanted` meet a fault."""
+        """Let the next call whose name contains `wanted` meet a fault; variety 1 is a refusal."""
         self._strikes.append((wanted, variety))
+
+    def decide_next(self, wanted: str, fate: str, seconds: float) -> None:
+        """Let the next changing call to Docker of this name, or of any, have a fate."""
+        self._fates.append((wanted, fate, seconds))
+
+    def refuse_all(self, call: str) -> None:
+        """Let Docker refuse every call of this name from now on."""
+        self._stubborn.append(call)
+
+    def refuse_no_more(self, call: str) -> None:
+        """Let Docker do again what it was asked for."""
+        if call in self._stubborn:
+            self._stubborn.remove(call)
 
     def cut(self, service: str) -> None:
         """Make a service unreachable for everyone: locks and renewals go with connections."""
         self._cut.append(service)
+        if service == DOCKER:
+            self._environment.docker.reachable = False
         if service == POSTGRES:
-            self._universe.store.outbox_table.cut_off()
+            self._environment.store.outbox_table.cut_off()
         if service == REDIS:
-            for process in self._universe.live:
+            for process in self._environment.alive:
                 process.stall_leases()
 
     def restore(self, service: str) -> None:
         """Make a service reachable again."""
         self._cut.remove(service)
-        if service not in self._cut and service == REDIS:
-            for process in self._universe.live:
+        if service in self._cut:
+            return
+        if service == DOCKER:
+            self._environment.docker.reachable = True
+        if service == REDIS:
+            for process in self._environment.alive:
                 process.resume_leases()
 
     @property
@@ -76,26 +108,45 @@ class Faults:
     def forget(self) -> None:
         """Let no fault happen that has not happened yet."""
         self._strikes.clear()
+        self._fates.clear()
+        self._stubborn.clear()
 
     def strike(self, parked: Parked) -> BaseException | None:
-        """Return what the chosen call meets; None when it goes well."""
+        """Return what the chosen call meets at its port; None when it goes well."""
+        if not self._strikes and not self._cut:
+            return None
         call = parked.call
         service = _SERVICES.get(call.partition(".")[0])
         if service is None:
             return None
         if service in self._cut:
+            self.struck[f"cut {service}"] += 1
             return _error(service, call, 0)
-        if self._strikes and self._strikes[0][0] in call:
-            return _error(service, call, self._strikes.popleft()[1])
-        return None
+        hit = next((each for each in self._strikes if each[0] in call), None)
+        if hit is None:
+            return None
+        self._strikes.remove(hit)
+        self.struck[f"lost at {service}"] += 1
+        return _error(service, call, hit[1])
+
+    def meddle(self, call: str, container: str) -> Fate:
+        """Return the fate of a changing call to Docker."""
+        self._environment.invariants.calls.sent(call, container)
+        if call in self._stubborn:
+            self.struck["stubborn"] += 1
+            return REFUSE_BEFORE
+        hit = next((each for each in self._fates if each[0] in {"", call}), None)
+        if hit is None:
+            return NORMAL
+        self._fates.remove(hit)
+        self.struck[hit[1]] += 1
+        self._environment.scheduler.note(f"!! {hit[1]} {hit[2]:g}: {call} {container}")
+        return FATES[hit[1]](hit[2])
 
 
 def _error(service: str, call: str, variety: int) -> RuntimeManagerError:
     if service != DOCKER:
         return ServiceUnavailable(f"simulated: {call}")
     if variety == 1:
-        return EngineRefused(f"simulated: {call}")
-    special = _SPECIAL.get(call.removesuffix(":done"))
-    if variety == 2 and special is not None:
-        return special(f"simulated: {call}")
+        return HostRefused(f"simulated: {call}")
     return DockerUnavailable(f"simulated: {call}")

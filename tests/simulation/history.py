@@ -1,13 +1,16 @@
 """One history from its seed to its verdict."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.simulation.aftermath import quiesce, settle
 from tests.simulation.director import Director
-from tests.simulation.plan import Plan, is_calm, is_undisturbed, make_plan
+from tests.simulation.end_state import come_to_rest, reconcile_to_rest
+from tests.simulation.environment import Environment
+from tests.simulation.event import Plan
+from tests.simulation.expectation import expect
+from tests.simulation.plan import make_plan
 from tests.simulation.stream_plan import make_supervised_plan
-from tests.simulation.universe import Universe
 
 MOST_STEPS = 6000
 
@@ -21,6 +24,7 @@ class Verdict:
     steps: int
     violations: Sequence[str]
     trace: Sequence[str]
+    struck: Counter[str]
     supervised: bool = False
 
     def __str__(self) -> str:
@@ -39,27 +43,33 @@ def run_history(
     """
     if plan is None:
         plan = make_supervised_plan(seed) if supervised else make_plan(seed)
-    universe = Universe(seed, keeps_trace=trace, supervised=supervised)
-    universe.witness.outcomes.expect(undisturbed=is_undisturbed(plan), calm=is_calm(plan))
-    with universe.loop.running():
-        director = Director(universe, plan)
-        _play(universe, director)
-        if not universe.violations:
-            (settle if supervised else quiesce)(universe)
-        universe.end()
-    scheduler = universe.scheduler
+    environment = Environment(seed, keeps_trace=trace, supervised=supervised)
+    environment.invariants.outcomes.expect(expect(plan))
+    with environment.loop.running():
+        director = Director(environment, plan)
+        _play(environment, director)
+        if not environment.violations:
+            (come_to_rest if supervised else reconcile_to_rest)(environment)
+        environment.end()
+    scheduler = environment.scheduler
     return Verdict(
-        seed, plan, scheduler.steps, universe.violations, scheduler.trace, supervised=supervised
+        seed,
+        plan,
+        scheduler.steps,
+        environment.violations,
+        scheduler.trace,
+        environment.faults.struck,
+        supervised=supervised,
     )
 
 
-def _play(universe: Universe, director: Director) -> None:
+def _play(environment: Environment, director: Director) -> None:
     rests, goes_on = True, True
-    while goes_on and not universe.violations:
-        goes_on = director.happen(rests=rests)
-        rests = not universe.step()
+    while goes_on and not environment.violations:
+        goes_on = director.go_on(rests=rests)
+        rests = not environment.step()
         goes_on = goes_on or not rests
-        if universe.supervised and director.is_done():
+        if environment.supervised and director.is_done():
             return
-        if universe.scheduler.steps > MOST_STEPS:
-            universe.violation(f"the history did not come to rest in {MOST_STEPS} steps")
+        if environment.scheduler.steps > MOST_STEPS:
+            environment.violation(f"the history did not come to rest in {MOST_STEPS} steps")

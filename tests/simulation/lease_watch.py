@@ -4,30 +4,78 @@ from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.game_lease import Grant
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Fence, LeaseNumber
 
 if TYPE_CHECKING:
-    from tests.simulation.universe import Universe
+    from tests.simulation.environment import Environment
+    from tests.simulation.process import Process
 
 
 class LeaseWatch:
-    """Knows who holds each lease, and since when each process may judge by what it sees."""
+    """Knows who holds each lease and operation, and since when each process may judge."""
 
-    def __init__(self, universe: "Universe") -> None:
-        self._universe = universe
+    def __init__(self, environment: "Environment") -> None:
+        self._environment = environment
         self._owners: dict[GameId, str] = {}
+        self._holders: dict[Fence, tuple[str, LeaseNumber]] = {}
+        self._highest: dict[GameId, LeaseNumber] = {}
+        self._changed_hands: set[Fence] = set()
+        self._granted: set[tuple[str, LeaseNumber]] = set()
         self._since: dict[tuple[str, GameId], int] = {}
 
-    def granted(self, game_id: GameId, old: Grant | None, _: Grant) -> None:
+    def granted(self, game_id: GameId, old: Grant | None, new: Grant) -> None:
         """Demand that nobody else has the lease."""
-        if old is not None and not old.is_over(self._universe.loop.now):
-            self._universe.violation(f"the lease of {game_id} was granted while another has it")
+        if old is not None and not old.is_over(self._environment.loop.now):
+            self._environment.violation(f"the lease of {game_id} was granted while another has it")
         self._owners[game_id] = self._process
-        self._since[self._process, game_id] = self._universe.scheduler.steps
+        self._granted.add((self._process, new.number))
+        self._since[self._process, game_id] = self._environment.scheduler.steps
 
     def released(self, game_id: GameId) -> None:
         """Demand that it is the owner who releases."""
         if self._owners.get(game_id) != self._process:
-            self._universe.violation(f"{self._process} released a lease of {game_id} not its own")
+            words = f"{self._process} released a lease of {game_id} not its own"
+            self._environment.violation(words)
+
+    def held(self, fence: Fence, number: LeaseNumber) -> None:
+        """Demand that an operation's holders have leases, with ever higher numbers."""
+        if (self._process, number) not in self._granted:
+            self._environment.violation(f"{self._process} holds operation {fence} without a lease")
+        name, before = self._holders.get(fence, ("", LeaseNumber(0)))
+        if number < before:
+            words = f"operation {fence} went from {name} back to {self._process}"
+            self._environment.violation(words)
+        game_id = self._environment.store.operations[fence].game_id
+        if number < self._highest.get(game_id, LeaseNumber(0)):
+            words = f"{self._process} began or took over {fence} with an outnumbered lease"
+            self._environment.violation(words)
+        self._highest[game_id] = max(number, self._highest.get(game_id, number))
+        if fence in self._holders:
+            self._changed_hands.add(fence)
+        self._holders[fence] = self._process, number
+
+    def written(self, fence: Fence) -> None:
+        """Demand that it is its holder who writes an operation."""
+        name, _ = self._holders.get(fence, (self._process, LeaseNumber(0)))
+        if name != self._process:
+            words = f"operation {fence} was written by {self._process}, but {name} holds it"
+            self._environment.violation(words)
+
+    def left(self, process: "Process", *, in_time: bool) -> None:
+        """Demand that a process which ended in time has kept no lease."""
+        if in_time and process.leases.held:
+            words = f"{process.name} has gone and kept the leases of {process.leases.held}"
+            self._environment.violation(words)
+
+    def forget(self) -> None:
+        """Forget who holds which operation: the database is another one."""
+        for known in (self._holders, self._highest, self._changed_hands):
+            known.clear()
+
+    def is_sole(self, fence: Fence) -> bool:
+        """Tell whether the process at work is the only one that ever held the operation."""
+        name, _ = self._holders.get(fence, ("", 0))
+        return name == self._process and fence not in self._changed_hands
 
     def since(self, game_id: GameId) -> int:
         """Return the step at which the process at work last got the game's lease."""
@@ -35,5 +83,5 @@ class LeaseWatch:
 
     @property
     def _process(self) -> str:
-        running = self._universe.scheduler.running
+        running = self._environment.scheduler.running
         return running.name if running else ""

@@ -2,21 +2,39 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
-from rtmanager.adapters.in_memory.game_lease import InMemoryGameLease, InMemoryGameLeases
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
+from rtmanager.adapters.in_memory.game_lease import InMemoryGameLeases, LeaseNumbers
 from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
-from rtmanager.domain.lifecycle import carry_out, settle_operation
-from rtmanager.domain.lifecycle.carry_out import CarryOut
-from rtmanager.domain.lifecycle.container_actions import ContainerActions
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol
-from rtmanager.domain.lifecycle.recovery import Recovery
-from rtmanager.domain.lifecycle.replace_container import ReplaceContainer
-from rtmanager.domain.supervision import drift, heal_game, reconcile_runtimes, running_engines
-from rtmanager.domain.supervision.reconcile_runtimes import ReconcileRuntimes
-from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.monitoring import running_engines
+from rtmanager.domain.operation import Operation, OperationKind
+from rtmanager.domain.operations import (
+    interpreter,
+    kinds,
+    replacement,
+    rollback,
+)
+from rtmanager.domain.operations.interpreter import Interpreter
+from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.reconciliation import (
+    drift,
+    reconcile_game,
+    reconcile_runtimes,
+)
+from rtmanager.domain.reconciliation.backoff import Backoff
+from rtmanager.domain.reconciliation.first_look import FirstLook
+from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from tests.simulation import wrong_decisions as deciding
 from tests.simulation import wrong_protocol as wrong
+from tests.simulation.history import Verdict, run_history
+from tests.simulation.mutant_themes import SOONEST
+from tests.simulation.plan import make_plan
+from tests.simulation.themes import THEMES
 
 Patch = tuple[object, str, object]
 
@@ -28,6 +46,11 @@ class Mutant:
     name: str
     patches: tuple[Patch, ...]
     supervised: bool = False
+
+    def run(self, seed: int) -> Verdict:
+        """Run the history of this seed, struck by what shows the mutant soonest."""
+        plan = None if self.supervised else make_plan(seed, SOONEST.get(self.name, THEMES))
+        return run_history(seed, plan, supervised=self.supervised)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -46,48 +69,100 @@ def _mutant(name: str, owner: object, attribute: str, part: object, *more: Patch
     return Mutant(name, ((owner, attribute, part), *more))
 
 
+def _deciding(name: str, kind: OperationKind, decide: kinds.Decide, *more: Patch) -> Mutant:
+    """Return a mutant with one kind decided wrongly."""
+    table = {**kinds.KINDS, kind: replace(kinds.KINDS[kind], decide=decide)}
+    return _mutant(name, kinds, "KINDS", table, *more)
+
+
 _JOURNAL = InMemoryOperationJournal
 
-MUTANTS = (
-    _mutant("no fence check in finish", _JOURNAL, "_demand_open", wrong.accept_any_finish),
+IN_THE_STORE = (
+    _mutant("no holder check in save", _JOURNAL, "_save", wrong.save_for_anyone),
+    _mutant(
+        "no holder check in finish",
+        _JOURNAL,
+        "_demand_holder",
+        wrong.accept_any_holder,
+        (_JOURNAL, "_finished_before", wrong.never_finished_before),
+    ),
+    _mutant("no lease number check in begin", _JOURNAL, "_demand_latest", wrong.check_nothing),
     _mutant("begin beside an open operation", _JOURNAL, "_begin", wrong.begin_beside_another),
     _mutant("outcome in two parts", _JOURNAL, "finish", wrong.finish_in_two_transactions),
-    _mutant("intent after effect", OperationProtocol, "run_under", wrong.effect_before_intent),
-    _mutant("outcome without a look", CarryOut, "_undone", wrong.fail_without_a_look),
+    _mutant("handed over without its steps", _JOURNAL, "hand_over", wrong.hand_over_what_was_begun),
+    _mutant("fences repeated after a restore", FirstLook, "_raise_fences", wrong.do_nothing),
+)
+WITH_LEASES = (
     _mutant("release of another's", InMemoryGameLeases, "_release", wrong.release_anyones),
-    _mutant("lease never checked", InMemoryGameLease, "check", wrong.check_nothing),
+    _mutant("numbers by the clock alone", LeaseNumbers, "draw", wrong.draw_by_the_clock),
+    _mutant("resumed without the lease", Operations, "_resume", wrong.resume_without_the_lease),
+    _mutant("not handed over at shutdown", Interpreter, "_hand_over", wrong.do_nothing),
+)
+IN_THE_INTERPRETER = (
+    _mutant("nothing written ahead", Interpreter, "_write_ahead", wrong.act_before_writing),
+    _mutant("what is in flight forgotten", Operation, "taken_over", wrong.as_it_is),
+    _mutant("refusal is unknown", interpreter, "_UNKNOWN", (RuntimeManagerError,)),
+    _mutant("unknown is a refusal", interpreter, "_UNKNOWN", ()),
+    _mutant("one lost process turns it back", kinds, "MOST_LOST", 1),
+    _mutant("replay without a look", Observer, "current", wrong.believe_the_record),
+    _mutant("unknown is gone", InMemoryContainerHost, "inspect", wrong.unknown_is_gone),
+    _mutant("ownership without installation", Installation, "owns", wrong.own_all),
+)
+IN_THE_DECISIONS = (
+    _mutant("outcome without a look", replacement, "roll_back", wrong.fail_by_the_record),
+    _mutant("removed, not parked", replacement, "_park", deciding.remove_the_predecessor),
     _mutant(
+        "started beside the old one",
+        replacement,
+        "_park",
+        deciding.park_without_a_stop,
+        (replacement, "_rivals", deciding.no_rivals),
+    ),
+    _mutant("stopped by id", replacement, "_park", deciding.stop_before_parking),
+    _mutant("rivals overlooked", replacement, "_rivals", deciding.no_rivals),
+    _mutant("start in doubt sent again", Operation, "is_in_doubt", deciding.start_in_doubt_again),
+    _mutant("gate not watched again", replacement, "_pass_gate", deciding.pass_the_gate_once_sent),
+    _mutant("rollback does not unpark", rollback, "_bring_back", deciding.bring_back_parked),
+    _mutant("brought back by id", rollback, "_bring_back", deciding.bring_back_by_id),
+    _mutant("brought back too early", rollback, "_bring_back", deciding.bring_back_no_matter_what),
+    _deciding(
+        "cleaned up by force",
+        OperationKind.CLEANUP_CONTAINER,
+        deciding.remove_though_it_runs,
+        (InMemoryContainerHost, "remove", wrong.remove_by_force),
+    ),
+)
+IN_RECONCILIATION = (
+    _deciding(
         "adopted without a second look",
-        ReconcileRuntimes,
-        "run",
-        wrong.reconcile_by_the_survey,
-        (heal_game.HealGame, "_adopt", wrong.adopt_unseen),
+        OperationKind.RECONCILE_ADOPT,
+        deciding.adopt_anything,
+        (ReconcileRuntimes, "run", wrong.reconcile_by_the_survey),
     ),
-    _mutant("removed, not parked", ReplaceContainer, "_park", wrong.remove_the_predecessor),
-    _mutant("started beside the old one", ReplaceContainer, "_park", wrong.park_without_a_stop),
-    _mutant("undo does not unpark", Recovery, "_bring_back", wrong.revive_under_any_name),
-    _mutant("brought back by id", Recovery, "_bring_back", wrong.bring_back_by_id),
-    _mutant("replay without a look", OperationProtocol, "_look", wrong.see_without_looking),
-    _mutant("unknown is gone", InMemoryContainerEngine, "inspect", wrong.unknown_is_gone),
-    _mutant("settled by the record", Recovery, "undo", wrong.settle_by_the_record),
-    _mutant(
-        "lost reply believed", ContainerActions, "_stopped_after_all", wrong.believe_the_lost_stop
+    _deciding(
+        "event believed",
+        OperationKind.RECONCILE_OBSERVED_EXIT,
+        deciding.exited_by_hearsay,
+        (RecordDockerEvent, "run", wrong.believe_the_event),
     ),
-    _mutant("event believed", RecordDockerEvent, "run", wrong.believe_the_event),
     _mutant(
         "no grace",
-        heal_game,
+        reconcile_game,
         "find_drift",
         wrong.spare_nothing,
         (reconcile_runtimes, "find_drift", wrong.spare_nothing),
     ),
     _mutant(
         "leftovers stay and are not seen",
-        carry_out,
-        "remove_leftovers",
+        Interpreter,
+        "_remove_leftover",
         wrong.do_nothing,
-        (settle_operation, "remove_leftovers", wrong.do_nothing),
         (drift, "_stale", wrong.overlook_the_parked),
     ),
+    _mutant("no back-off", Backoff, "is_due", wrong.always),
     _mutant("baselines forgotten", running_engines, "_baseline", wrong.forget_what_was_told),
+)
+MUTANTS = (
+    *(*IN_THE_STORE, *WITH_LEASES, *IN_THE_INTERPRETER),
+    *(*IN_THE_DECISIONS, *IN_RECONCILIATION),
 )

@@ -1,48 +1,121 @@
 """Watches outcomes: at the moment an operation ends, Docker must be as the record says."""
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rtmanager.domain.container import ContainerId, parked_name
-from rtmanager.domain.operation import Fence, Operation, OperationKind, Outcome
+from rtmanager.domain.errors import ErrorCode, InternalError
+from rtmanager.domain.operation import (
+    ActionName,
+    Fence,
+    Operation,
+    OperationKind,
+    OpSource,
+    Outcome,
+    Phase,
+    StepResult,
+)
+from rtmanager.domain.operations.kinds import MOST_LOST
 from rtmanager.domain.runtime import RuntimeStatus
+from tests.simulation.expectation import NOTHING_SPECIAL, Expectation
 from tests.simulation.policy import GRACE
 
 if TYPE_CHECKING:
-    from tests.simulation.universe import Universe
+    from tests.simulation.environment import Environment
 
 _REVIVE = {OperationKind.RESTART, OperationKind.PATCH}
+_DEFECT = InternalError().message
+IN_VAIN_WITHIN = 300.0
+MOST_IN_VAIN = 5
+"""One process reconciles one thing in vain this often within 300 s at most: it backs off."""
 
 
 class OutcomeWatch:
     """Judges each outcome by Docker, as far as nobody else can have changed it."""
 
-    def __init__(self, universe: "Universe") -> None:
-        self._universe = universe
-        self._undisturbed = self._calm = False
+    def __init__(self, environment: "Environment") -> None:
+        self._environment = environment
+        self._expected: Expectation = NOTHING_SPECIAL
         self._ran_at_begin: dict[Fence, bool] = {}
+        self._in_vain: dict[tuple[object, ...], list[float]] = defaultdict(list)
 
-    def expect(self, *, undisturbed: bool, calm: bool) -> None:
+    def expect(self, expected: Expectation) -> None:
         """Tell what the plan leaves to the service alone."""
-        self._undisturbed, self._calm = undisturbed, calm
+        self._expected = expected
 
     def begun(self, operation: Operation) -> None:
-        """Remember whether the game ran when the operation began."""
+        """Remember whether the game ran when the operation began; its fence must be a new one."""
         if operation.outcome is None:
             self._ran_at_begin[operation.id] = bool(self._running(operation))
+            highest = self._environment.truth.highest_fence()
+            if operation.id <= highest:
+                self._wrong(operation, f"has a fence that is not above {highest}")
 
     def finished(self, operation: Operation) -> None:
         """Judge an operation that was open until now."""
         if operation.id not in self._ran_at_begin:
             return
         self._judge_grace(operation)
-        if self._undisturbed:
+        self._judge_defects(operation)
+        self._judge_failure(operation)
+        self._judge_efforts(operation)
+        if self._expected.immortal:
+            self._judge_gate(operation)
+            self._judge_surprises(operation)
+        if self._expected.undisturbed and not _was_refused_on_the_way_back(operation):
             self._judge_agreement(operation)
         ran = operation.kind in _REVIVE and self._ran_at_begin[operation.id]
-        if self._calm and ran and not self._running(operation):
+        if self._expected.calm and ran and not self._running(operation):
             self._wrong(operation, "left the game without an engine")
 
+    def forget(self) -> None:
+        """Forget what was open: the database is another one."""
+        self._ran_at_begin.clear()
+
+    def lost(self, words: str) -> None:
+        """Demand that no engine is lost where nobody but the service ends any."""
+        if self._expected.immortal:
+            self._environment.violation(f"{words}: nobody but the service can have ended it")
+
+    def _judge_gate(self, operation: Operation) -> None:
+        """Demand that a patched engine answers if the one before it did."""
+        record = self._environment.store.runtime_records.get(operation.game_id)
+        is_patched = operation.kind is OperationKind.PATCH and operation.outcome is Outcome.SUCCESS
+        before = operation.predecessor
+        if not (is_patched and before and before.healthy and record):
+            return
+        docker = self._environment.docker
+        engine = docker.containers.get(record.current_container_id or ContainerId(""))
+        if engine is None or not engine.is_healthy(self._environment.loop.now):
+            self._wrong(operation, "let an engine in that does not answer")
+
+    def _judge_surprises(self, operation: Operation) -> None:
+        """Demand that no engine turns up that nobody has started."""
+        record = self._environment.store.runtime_records.get(operation.game_id)
+        is_adoption = operation.kind is OperationKind.RECONCILE_ADOPT
+        if is_adoption and record is not None and record.fence == operation.id:
+            self._wrong(operation, "adopted an engine that nobody but the service can have started")
+
+    def _judge_failure(self, operation: Operation) -> None:
+        """Demand that an operation fails for a reason only, and counts true losses only."""
+        was_lost = operation.lost >= MOST_LOST and operation.error_code is ErrorCode.INTERNAL_ERROR
+        if operation.outcome is Outcome.FAILURE and self._expected.innocent and not was_lost:
+            self._wrong(operation, f"failed although nothing was refused: {_why(operation)}")
+        if operation.lost and self._expected.lossless:
+            self._wrong(operation, f"counts {operation.lost} lost processes")
+
+    def _judge_defects(self, operation: Operation) -> None:
+        """Demand that `internal_error` comes of Docker's own errors or of lost processes only."""
+        if any(each.error == _DEFECT for each in operation.steps):
+            self._wrong(operation, "met a defect")
+        refused = (each.error_code for each in operation.steps)
+        if operation.error_code is ErrorCode.INTERNAL_ERROR and not (
+            operation.lost >= MOST_LOST or ErrorCode.INTERNAL_ERROR in refused
+        ):
+            self._wrong(operation, f"ended with internal_error: {operation.error_message}")
+
     def _judge_agreement(self, operation: Operation) -> None:
-        record = self._universe.store.runtime_records.get(operation.game_id)
+        record = self._environment.store.runtime_records.get(operation.game_id)
         runs = record is not None and record.status is RuntimeStatus.RUNNING
         expected = {record.current_container_id} if record is not None and runs else set()
         running = self._running(operation)
@@ -53,32 +126,58 @@ class OutcomeWatch:
 
     def _dies_by_itself(self, container_id: ContainerId | None) -> bool:
         """Tell whether the engine may have exited since the operation's last look."""
-        container = self._universe.docker.containers.get(container_id or ContainerId(""))
+        container = self._environment.docker.containers.get(container_id or ContainerId(""))
         return container is not None and container.image.behaviour.exits_after is not None
 
     def _judge_remains(self, operation: Operation) -> None:
         """Demand that a failed operation leaves nothing of its own behind."""
+        if operation.lost >= 2 * MOST_LOST:
+            return
         parked = parked_name(operation.game_id, operation.id)
-        for each in self._universe.docker.containers.values():
+        for each in self._environment.docker.containers.values():
             if each.name == parked or each.listed().fence == operation.id:
                 self._wrong(operation, f"failed and left {each.name} behind")
 
     def _judge_grace(self, operation: Operation) -> None:
         """Demand that only containers are removed as stale that were there for a while."""
-        if operation.kind is not OperationKind.RECONCILE_DISPOSE:
+        if operation.kind is not OperationKind.RECONCILE_DISPOSE or self._expected.clocks_step:
             return
         for step in operation.steps:
-            born = self._universe.truth.born.get(step.note or "")
-            if step.name == "remove_stale_container" and born is not None:
-                age = self._universe.loop.now - born
+            born = self._environment.truth.born.get(step.action.container_id or ContainerId(""))
+            if step.action.name is ActionName.REMOVE and born is not None:
+                age = self._environment.loop.now - born
                 if age < GRACE:
-                    self._wrong(operation, f"removed {step.note} after {age} s")
+                    self._wrong(operation, f"removed {step.action.container_id} after {age} s")
+
+    def _judge_efforts(self, operation: Operation) -> None:
+        """Demand that what does not yield is tried ever more rarely."""
+        request, running = operation.request, self._environment.scheduler.running
+        if request.origin.source is not OpSource.AUTO_RECONCILE:
+            return
+        if operation.outcome is not Outcome.FAILURE:
+            return
+        key = running, request.game_id, request.kind, request.container_id
+        now = self._environment.loop.now
+        recent = [each for each in self._in_vain[key] if each > now - IN_VAIN_WITHIN]
+        self._in_vain[key] = [*recent, now]
+        if len(recent) >= MOST_IN_VAIN:
+            self._wrong(operation, f"is the {len(recent) + 1}. in vain within 300 s")
 
     def _running(self, operation: Operation) -> set[ContainerId]:
-        shown = self._universe.truth.now(operation.game_id)
-        return {each for each, _, runs in shown if runs}
+        return self._environment.truth.running(operation.game_id)
 
     def _wrong(self, operation: Operation, words: str) -> None:
-        self._universe.violation(
+        self._environment.violation(
             f"operation {operation.id} ({operation.kind}, {operation.outcome}) {words}"
         )
+
+
+def _was_refused_on_the_way_back(operation: Operation) -> bool:
+    """Tell whether Docker has kept the operation from putting everything back."""
+    return any(
+        each.phase is Phase.BACK and each.result is StepResult.REFUSED for each in operation.steps
+    )
+
+
+def _why(operation: Operation) -> str:
+    return f"{operation.error_code}: {operation.error_message}"

@@ -3,8 +3,9 @@
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.domain.container import ResourceLimits
-from rtmanager.domain.lifecycle.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
 
+INSTALLATION = "here"
 LEASE_TTL = 60.0
 GRACE = 60.0
 PROBE_THRESHOLD = 2
@@ -29,20 +30,26 @@ POLICY = EnginePolicy(
 GOOD = "galaxy/game:1.4.7"
 NEWER = "galaxy/game:1.4.8"
 OTHER_MINOR = "galaxy/game:1.5.0"
+STOPS_SLOWLY = "galaxy/game:1.4.10"
+IGNORES_SIGTERM = "galaxy/game:1.4.11"
+TO_PULL = "galaxy/game:1.4.12"
+ANSWERS_LATE = "galaxy/game:1.4.5"
 DIES_AT_ONCE = "galaxy/game:1.4.9"
 NEVER_ANSWERS = "galaxy/game:1.4.6"
-ANSWERS_LATE = "galaxy/game:1.4.5"
 DIES_SOON = "galaxy/game:1.4.4"
 REFUSED = "galaxy/game:1.4.3"
 ABSENT = "galaxy/game:1.4.2"
 
-SOUND = (GOOD, NEWER, OTHER_MINOR)
-FAULTY = (DIES_AT_ONCE, NEVER_ANSWERS, ANSWERS_LATE, DIES_SOON, REFUSED, ABSENT)
+SOUND = (GOOD, NEWER, STOPS_SLOWLY, IGNORES_SIGTERM, TO_PULL, OTHER_MINOR, ANSWERS_LATE)
+"""Images whose engines start, answer in time and stay up: nothing fails because of them."""
+FAULTY = (DIES_AT_ONCE, NEVER_ANSWERS, DIES_SOON, REFUSED, ABSENT)
 
 _BEHAVIOURS = {
     GOOD: ImageBehaviour(),
     NEWER: ImageBehaviour(),
     OTHER_MINOR: ImageBehaviour(),
+    STOPS_SLOWLY: ImageBehaviour(stops_in=4.0),
+    IGNORES_SIGTERM: ImageBehaviour(ignores_sigterm=True),
     DIES_AT_ONCE: ImageBehaviour(exits_after=0.02, exit_code=3, healthy_after=None),
     NEVER_ANSWERS: ImageBehaviour(healthy_after=None),
     ANSWERS_LATE: ImageBehaviour(healthy_after=0.2),
@@ -50,8 +57,13 @@ _BEHAVIOURS = {
     REFUSED: ImageBehaviour(refuses_to_start="exec: no such file"),
 }
 
+LEISURELY = {"create": 0.02, "start": 0.4, "rename": 0.005, "remove": 0.1, "pull": 3.0}
+"""Seconds that calls to Docker take in some histories; in the others they take none."""
+
 
 def add_images(docker: InMemoryDocker) -> None:
-    """Put every image but the absent one on the host."""
+    """Put every image on the host but the absent one and the one that is to be pulled."""
     for reference, behaviour in _BEHAVIOURS.items():
         docker.add_image(reference, behaviour=behaviour)
+        docker.add_image(reference, behaviour=behaviour, in_registry=True)
+    docker.add_image(TO_PULL, in_registry=True)

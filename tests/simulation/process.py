@@ -1,4 +1,4 @@
-"""One process of the service: the real use cases and cycles on the shared, simulated world."""
+"""One process of the service: the real use cases and cycles in the shared, simulated world."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -9,18 +9,18 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
-from rtmanager.adapters.in_memory.game_lease import InMemoryGameLeases
 from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
 from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
 from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
+from rtmanager.domain.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.domain.errors import RuntimeManagerError
-from rtmanager.domain.lifecycle.use_cases import Ports, UseCases
 from rtmanager.domain.ports.container_events import ContainerEvent
-from rtmanager.domain.supervision.cycles import Cycles, SupervisionPolicy, SupervisionPorts
+from rtmanager.domain.use_cases import Ports, UseCases
 from tests.simulation.clocks import PROCESS, ProcessClock
-from tests.simulation.lagging_engine import LaggingEngine
+from tests.simulation.leases import BelievedLeases
 from tests.simulation.policy import (
     GRACE,
     JOB_LEASE_WAIT,
@@ -29,10 +29,13 @@ from tests.simulation.policy import (
     POLICY,
     PROBE_THRESHOLD,
 )
+from tests.simulation.unaskable import Unaskable
 from tests.simulation.workers import IDLE_SLOWED, Workers
 
 if TYPE_CHECKING:
-    from tests.simulation.universe import Universe
+    from tests.simulation.environment import Environment
+
+BOOT_PAUSE = 5.0
 
 
 class Killed(BaseException):
@@ -40,32 +43,44 @@ class Killed(BaseException):
 
 
 class Process:
-    """A replica. Killed, its tasks never do anything again; stalled, they wait until it wakes."""
+    """A replica. Killed, its tasks never do anything again; stalled, they wait until it wakes.
 
-    def __init__(self, universe: "Universe", slot: int, generation: int) -> None:
-        self.universe = universe
+    It takes requests while it is open: not before its first look has worked, and not while it
+    shuts down.
+    """
+
+    def __init__(self, environment: "Environment", slot: int, generation: int) -> None:
+        self.environment = environment
         self.name = f"p{slot}.{generation}"
         self.slot = slot
-        self.is_awake = True
+        self.is_awake = self.is_open = True
         self.is_dead = False
+        self.clock_off_by = 0.0
         self.tasks: dict[asyncio.Task[Any], None] = {}
+        self.background: list[asyncio.Task[Any]] = []
         self.clock = ProcessClock(self)
-        self.leases = InMemoryGameLeases(
-            self.clock, ttl=LEASE_TTL, gate=self.park, grants=universe.grants
+        self.unaskable = Unaskable()
+        self.leases = BelievedLeases(
+            environment.host_clock,
+            ttl=LEASE_TTL,
+            gate=self.park,
+            grants=environment.grants,
+            numbers=environment.numbers,
         )
-        self._delays = Random(f"{universe.seed} {self.name}")  # noqa: S311 - no secret
+        self.leases.environment = environment
+        self._delays = Random(f"{environment.seed} {self.name}")  # noqa: S311 - no secret
         self.events = InMemoryContainerEvents(
-            docker=universe.docker, gate=self.park, delays=self._on_their_way
+            docker=environment.docker, gate=self.park, delays=self._on_their_way
         )
         # Its own clock: an idle consumer that looks every second would be most of a history.
         self.jobs = InMemoryJobStream(
-            streams=universe.streams,
+            streams=environment.streams,
             clock=ProcessClock(self, slowness=IDLE_SLOWED),
             maxlen=JOBS_KEPT,
             gate=self.park,
         )
         self.outbox = InMemoryOutbox(
-            table=universe.store.outbox_table, clock=self.clock, gate=self.park
+            table=environment.store.outbox_table, clock=self.clock, gate=self.park
         )
         self.cases, self.cycles = self._assemble()
         self.workers = Workers(self)
@@ -74,9 +89,15 @@ class Process:
         """Run `work` as a task of this process."""
         context = copy_context()
         context.run(PROCESS.set, self)
-        task: asyncio.Task[Any] = self.universe.loop.create_task(work, context=context)
+        task: asyncio.Task[Any] = self.environment.loop.create_task(work, context=context)
         self.tasks[task] = None
         task.add_done_callback(self._forget)
+        return task
+
+    def work(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a cycle or the workers: what ends first when the process shuts down."""
+        task = self.spawn(work)
+        self.background.append(task)
         return task
 
     async def attempt(self, cycle: Coroutine[Any, Any, object]) -> None:
@@ -84,26 +105,47 @@ class Process:
         try:
             await cycle
         except RuntimeManagerError as error:
-            self.universe.scheduler.note(f"-> a cycle of {self.name} failed: {error}")
+            self.environment.scheduler.note(f"-> a cycle of {self.name} failed: {error}")
+
+    async def open(self) -> None:
+        """Look at the host as a whole, until that has worked, and take requests then."""
+        self.is_open = False
+        while True:
+            try:
+                await self.cycles.first_look.run()
+            except RuntimeManagerError:
+                await self.clock.sleep(BOOT_PAUSE)
+            else:
+                self.is_open = True
+                return
+
+    async def shut_down(self, limit: float) -> None:
+        """End as SIGTERM demands: take no request, stop working, hand over what is left."""
+        self.is_open = False
+        for task in self.background:
+            task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
+        await self.cases.operations.in_flight.drain(limit)
 
     async def park(self, call: str, due: float = 0.0) -> None:
         """Wait for the scheduler; a dead process gets nothing done any more."""
         if self.is_dead:
             raise Killed
-        await self.universe.scheduler.park(self, call, due)
+        await self.environment.scheduler.park(self, call, due)
 
     def kill(self) -> None:
         """End the process here and now; its leases expire a TTL later."""
         self.is_dead = True
+        self.is_open = False
         self.leases.abandon()
         self.workers.leadership.abandon()
-        for parked in self.universe.scheduler.forget(self):
+        for parked in self.environment.scheduler.forget(self):
             if not parked.wakeup.done():
                 parked.wakeup.set_exception(Killed())
-        self.universe.loop.run_ready()
+        self.environment.loop.run_ready()
         for task in list(self.tasks):
             task.cancel()
-        self.universe.loop.run_ready()
+        self.environment.loop.run_ready()
 
     def stall(self) -> None:
         """Stop running, as a suspended machine does: no renewals either."""
@@ -122,39 +164,39 @@ class Process:
 
     def resume_leases(self) -> None:
         """Renew what has not expired, unless something else still keeps renewals from arriving."""
-        if self.is_awake and not self.universe.faults.redis_is_cut:
+        if self.is_awake and not self.environment.faults.redis_is_cut:
             self.leases.resume()
 
     def _assemble(self) -> tuple[UseCases, Cycles]:
-        universe = self.universe
-        store = replace(universe.store, gate=self.park)
+        environment = self.environment
+        store = replace(environment.store, gate=self.park)
         ports = Ports(
             records=store.records,
             journal=store.journal,
             leases=self.leases,
-            engine=LaggingEngine(
-                docker=universe.docker,
-                gate=self.park,
-                truth=universe.truth,
-                scheduler=universe.scheduler,
-                random=universe.lags,
+            host=InMemoryContainerHost(docker=environment.docker, gate=self.park),
+            probe=InMemoryEngineProbe(
+                docker=environment.docker, gate=self.park, unaskable=self.unaskable
             ),
-            probe=InMemoryEngineProbe(docker=universe.docker, gate=self.park),
-            directories=replace(universe.directories, gate=self.park),
+            directories=replace(environment.directories, gate=self.park),
             clock=self.clock,
+            installation=environment.installation,
         )
         cases = UseCases.assemble(ports, POLICY)
-        policy = SupervisionPolicy(
+        policy = CyclePolicy(
             probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=300), grace=GRACE
         )
-        watched = SupervisionPorts(
+        beyond = CyclePorts(
             health=InMemoryHealthLog(store),
             events=self.events,
             jobs=self.jobs,
             outbox=self.outbox,
-            publisher=InMemoryMessagePublisher(streams=universe.streams, gate=self.park),
+            publisher=InMemoryMessagePublisher(streams=environment.streams, gate=self.park),
         )
-        return cases, _impatient(Cycles.assemble(ports, watched, cases, policy))
+        cycles = Cycles.assemble(ports, beyond, cases, policy)
+        # Jobs wait for a lease a short while only: each look for it is a step.
+        handle_job = replace(cycles.handle_job, lease_wait=JOB_LEASE_WAIT)
+        return cases, replace(cycles, handle_job=handle_job)
 
     def _on_their_way(self, _: ContainerEvent) -> Sequence[float]:
         """Drop, double, delay and thereby reorder events."""
@@ -170,13 +212,4 @@ class Process:
         self.tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, Killed):
-            self.universe.violation(f"a task of {self.name} ended with {error!r}")
-
-
-def _impatient(cycles: Cycles) -> Cycles:
-    """Let jobs wait for a lease a short while only: each look for it is a step."""
-    handle = cycles.handle_job
-    protocol = replace(handle.start.protocol, lease_wait=JOB_LEASE_WAIT)
-    start = replace(handle.start, protocol=protocol)
-    stop = replace(handle.stop, protocol=protocol)
-    return replace(cycles, handle_job=replace(handle, start=start, stop=stop))
+            self.environment.violation(f"a task of {self.name} ended with {error!r}")

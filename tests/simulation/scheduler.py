@@ -36,17 +36,24 @@ Strike = Callable[[Parked], BaseException | None]
 
 @dataclass(slots=True)
 class Scheduler:
-    """Chooses which parked task goes on, and lets virtual time pass when none can."""
+    """Chooses which parked task goes on, and lets virtual time pass when none can.
+
+    `looked` has the step at which each task last began to look at a game's containers. `next_due`
+    tells when something will happen in Docker by itself: time never passes beyond it
+    unnoticed.
+    """
 
     loop: VirtualLoop
     random: Random
     strike: Strike
+    next_due: Callable[[], float | None]
     keeps_trace: bool = False
     steps: int = 0
     parked: list[Parked] = field(default_factory=list)
     calls_are_slow: bool = True
     running: "Process | None" = None
     trace: list[str] = field(default_factory=list)
+    looked: dict[int, int] = field(default_factory=dict)
 
     async def park(self, process: "Process", call: str, due: float = 0.0) -> None:
         """Wait until the scheduler chooses this task; raises the fault that it meets."""
@@ -91,6 +98,8 @@ class Scheduler:
         self.parked.remove(chosen)
         fault = self.strike(chosen)
         self.running = chosen.process
+        if chosen.call == "host.named":
+            self.looked[chosen.task] = self.steps
         if self.keeps_trace:
             words = f" !! {type(fault).__name__}" if fault else ""
             self.note(f"{chosen.process.name} {chosen.call}{words}")
@@ -108,6 +117,8 @@ class Scheduler:
             dues.append(timer)
         if not dues:
             return False
+        if (due := self.next_due()) is not None:
+            dues.append(due)
         self.loop.advance_to(min(dues))
         self.loop.run_ready()
         return True

@@ -1,7 +1,7 @@
 """Makes a violated history smaller: what can be left out of its plan without mending it."""
 
+from tests.simulation.event import Event
 from tests.simulation.history import Verdict, run_history
-from tests.simulation.plan import Event
 
 
 def shrink(verdict: Verdict) -> Verdict:

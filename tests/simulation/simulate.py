@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 import time
+from collections import Counter
 
 from tests.simulation.history import run_history
 from tests.simulation.shrink import shrink
@@ -19,15 +20,17 @@ def main() -> int:
     parser.add_argument("--supervised", action="store_true", help="run all workers, supervised")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    began, steps = time.perf_counter(), 0
+    began, steps, struck = time.perf_counter(), 0, Counter[str]()
     for done, seed in enumerate(range(asked.seed, asked.seed + asked.histories), start=1):
         verdict = run_history(seed, supervised=asked.supervised)
         steps += verdict.steps
+        struck.update(verdict.struck)
         if verdict.violations:
             sys.stdout.write(f"{shrink(verdict)}\n")
             return 1
         if done % PROGRESS == 0 or done == asked.histories:
             _tell(done, steps, time.perf_counter() - began)
+    sys.stdout.write(f"what struck: {_sorted(struck)}\n")
     return 0
 
 
@@ -36,6 +39,10 @@ def _tell(done: int, steps: int, seconds: float) -> None:
     line = f"{done} histories, {steps} steps, 0 violations, {seconds:.1f} s ({rate})\n"
     sys.stdout.write(line)
     sys.stdout.flush()
+
+
+def _sorted(struck: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in struck.most_common())
 
 
 if __name__ == "__main__":

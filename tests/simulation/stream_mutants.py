@@ -3,8 +3,8 @@
 from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
 from rtmanager.adapters.in_memory.outbox_table import OutboxTable
 from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
-from rtmanager.domain.lifecycle import outcome, ruling
-from rtmanager.domain.supervision.handle_job import HandleJob
+from rtmanager.domain.messaging.handle_job import HandleJob
+from rtmanager.domain.operations import admission, interpreter
 from rtmanager.workers.job_consumer import JobConsumer
 from tests.simulation import wrong_streams as wrong
 from tests.simulation.mutants import Mutant, Patch
@@ -23,10 +23,11 @@ STREAM_MUTANTS = (
     _mutant(
         "result from memory",
         (HandleJob, "_carry_out", wrong.tell_from_memory),
-        (outcome, "announcements", wrong.announce_without_result),
-        (ruling, "announcements", wrong.announce_without_result),
+        (interpreter, "announcements", wrong.announce_without_result),
+        (admission, "announcements", wrong.announce_without_result),
     ),
     _mutant("relay without its lock", (OutboxTable, "borrow", wrong.lend_to_anyone)),
+    _mutant("relay without its fence", (InMemoryMessagePublisher, "publish", wrong.publish_stale)),
     _mutant("jobs of a game at once", (JobConsumer, "_take", wrong.take_each_by_itself)),
     _mutant(
         "job carried out again",

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tests.simulation.plan import Event, Plan, make_plan
+from tests.simulation.event import Event, Plan
+from tests.simulation.plan import make_plan
 from tests.simulation.policy import ABSENT, DIES_AT_ONCE, GOOD, LEASE_TTL, NEWER, REFUSED
 
 GAMES = ("g1", "g1", "g2", "g3")
@@ -13,17 +14,35 @@ JOBS = (
 )
 IMAGES = (GOOD, GOOD, GOOD, GOOD, NEWER, ABSENT, REFUSED, DIES_AT_ONCE)
 AMBUSHES = (
-    *("jobs.read:done", "jobs.acknowledge", "jobs.acknowledge:done", "jobs.bury", "jobs.bury:done"),
+    *(
+        "jobs.read:done",
+        "jobs.acknowledge",
+        "jobs.acknowledge:done",
+        "jobs.dead_letter",
+        "jobs.dead_letter:done",
+    ),
     *("store.begin:done", "store.refuse", "store.refuse:done", "store.finish", "store.finish:done"),
     *("outbox.batch:done", "publisher.publish", "publisher.publish:done", "outbox.commit"),
-    *("outbox.commit:done", "lease.acquire:done", "engine.start:done", "store.of_job:done"),
+    *("outbox.commit:done", "lease.acquire:done", "host.start:done", "store.find_by_job:done"),
 )
 """Calls at which processes are lain in wait for."""
 WANTED = (
     *("jobs.", "jobs.read", "jobs.read:done", "jobs.reclaim", "jobs.acknowledge"),
-    *("jobs.acknowledge:done", "jobs.bury", "jobs.bury:done", "outbox.", "outbox.batch:done"),
+    *(
+        "jobs.acknowledge:done",
+        "jobs.dead_letter",
+        "jobs.dead_letter:done",
+        "outbox.",
+        "outbox.batch:done",
+    ),
     *("outbox.commit", "outbox.commit:done", "publisher.publish", "publisher.publish:done"),
-    *("store.begin:done", "store.finish:done", "store.refuse:done", "store.of_job", "records.ping"),
+    *(
+        "store.begin:done",
+        "store.finish:done",
+        "store.refuse:done",
+        "store.find_by_job",
+        "records.ping",
+    ),
 )
 """Calls that are lost, or whose replies are."""
 
@@ -67,18 +86,23 @@ def _failing(random: Random, at: int) -> list[Event]:
 
 
 def _ambush(random: Random, at: int) -> list[Event]:
-    fate = random.choice(("kill", "kill", "stall", "depose"))
+    what = random.choice(("kill", "kill", "suspend", "shutdown", "depose"))
     steps, jump = random.randrange(5, 90), random.choice((0.0, 5.0, LEASE_TTL + 1))
-    return [Event(at, "ambush", (random.choice(AMBUSHES), fate, steps, jump))]
+    args: tuple[object, ...] = (steps, jump)
+    if what == "depose":
+        args = ()
+    elif what == "shutdown":
+        args = (random.choice((0.0, 1.0)), random.choice((0, steps)), steps)
+    return [Event(at, "ambush", (random.choice(AMBUSHES), what, *args))]
 
 
 def _stalled_relay(random: Random, at: int) -> list[Event]:
     """Suspend a relay that is about to publish, until its batch is stale and forgotten."""
-    return [Event(at, "ambush", ("publisher.publish", "stall", random.randrange(20, 90), 30.0))]
+    return [Event(at, "ambush", ("publisher.publish", "suspend", random.randrange(20, 90), 30.0))]
 
 
 def _lose(random: Random, at: int) -> list[Event]:
-    return [Event(at, "lose", (random.choice(WANTED), random.randrange(3)))]
+    return [Event(at, "lose", (random.choice(WANTED), 0))]
 
 
 def _cut(random: Random, at: int) -> list[Event]:

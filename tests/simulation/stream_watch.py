@@ -16,14 +16,14 @@ from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.job_stream import JobEntry, MalformedJob
 
 if TYPE_CHECKING:
-    from tests.simulation.universe import Universe
+    from tests.simulation.environment import Environment
 
 
 class StreamWatch:
     """Knows every job that was added, and sees each message as it is published."""
 
-    def __init__(self, universe: "Universe") -> None:
-        self._universe = universe
+    def __init__(self, environment: "Environment") -> None:
+        self._environment = environment
         self._jobs: dict[str, JobEntry] = {}
         self._life_of: dict[str, int] = {}
         self._life = self._groups_lost = self._seen = 0
@@ -39,7 +39,7 @@ class StreamWatch:
         self._life_of[entry.entry_id] = self._life
 
     def group_lost(self) -> None:
-        """Remember that what was buried may be buried again."""
+        """Remember that what was dead-lettered may be so again."""
         self._groups_lost += 1
 
     def flushed(self) -> None:
@@ -52,17 +52,17 @@ class StreamWatch:
 
     def are_done(self) -> bool:
         """Tell whether no job and no message is left to be worked on."""
-        streams, table = self._universe.streams, self._universe.store.outbox_table
+        streams, table = self._environment.streams, self._environment.store.outbox_table
         return (
             not streams.unread and not streams.pending and len(table.sent_at) == len(table.messages)
         )
 
     def after_step(self) -> None:
         """Judge what was published since."""
-        published = self._universe.streams.published
+        published = self._environment.streams.published
         if len(published) == self._seen:
             return
-        outbox = self._universe.store.outbox
+        outbox = self._environment.store.outbox
         for number in range(len(self._committed), len(outbox)):
             self._committed[id(outbox[number])] = number
         for message in published[self._seen :]:
@@ -72,13 +72,13 @@ class StreamWatch:
     def judge_end(self) -> None:
         """Judge jobs, dead letters and messages once everybody is at rest."""
         if not self.are_done():
-            self._universe.violation("jobs are pending or messages unsent")
-        if self._published_ever != set(range(len(self._universe.store.outbox))):
-            self._universe.violation("a message was not published")
-        dead = Counter(each.entry.entry_id for each in self._universe.streams.dead)
+            self._environment.violation("jobs are pending or messages unsent")
+        if self._published_ever != set(range(len(self._environment.store.outbox))):
+            self._environment.violation("a message was not published")
+        dead = Counter(each.entry.entry_id for each in self._environment.streams.dead)
         for entry in self._jobs.values():
             self._judge_rows(entry)
-            self._judge_burial(entry, dead[entry.entry_id])
+            self._judge_dead_letters(entry, dead[entry.entry_id])
 
     def _judge(self, message: OutboxMessage) -> None:
         number = self._committed.get(id(message))
@@ -114,27 +114,27 @@ class StreamWatch:
             least = 0
         most = 0 if entry.job.game_id is None else 1
         if not least <= rows <= most:
-            self._universe.violation(f"job {entry} has {rows} rows in the log")
+            self._environment.violation(f"job {entry} has {rows} rows in the log")
 
-    def _judge_burial(self, entry: JobEntry, times: int) -> None:
+    def _judge_dead_letters(self, entry: JobEntry, times: int) -> None:
         malformed = isinstance(entry.job, MalformedJob) or not parse_game_id(entry.job.game_id)
         of_this_life = self._life_of[entry.entry_id] == self._life
         least = 1 if malformed and of_this_life else 0
         most = 1 + self._groups_lost if malformed else 0
         if not least <= times <= most:
-            self._universe.violation(f"job {entry} was buried {times} times")
+            self._environment.violation(f"job {entry} was dead-lettered {times} times")
         codes = {each.error_code for each in self._rows(entry.entry_id)}
         if malformed and not codes <= {ErrorCode.INVALID_REQUEST}:
-            self._universe.violation(f"malformed job {entry} was answered {codes}")
+            self._environment.violation(f"malformed job {entry} was answered {codes}")
 
     def _rows(self, job_id: str) -> list[Operation]:
         return [
             each
-            for each in self._universe.store.operations.values()
+            for each in self._environment.store.operations.values()
             if each.request.origin.source is OpSource.LOBBY_STREAM
             and each.request.origin.source_ref == job_id
         ]
 
     def _wrong(self, message: OutboxMessage, words: str) -> None:
         about = message.fields.get("job_id") or message.fields.get("event_type") or "intent"
-        self._universe.violation(f"{message.stream} {about} of {message.game_id} {words}")
+        self._environment.violation(f"{message.stream} {about} of {message.game_id} {words}")

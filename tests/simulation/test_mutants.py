@@ -4,11 +4,10 @@ import sys
 
 import pytest
 
-from tests.simulation.history import run_history
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.stream_mutants import STREAM_MUTANTS
 
-MOST_HISTORIES = 2000
+MOST_HISTORIES = 400
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,7 @@ def test_mutant_is_caught(mutant: Mutant, capsys: pytest.CaptureFixture[str]) ->
     """An invariant is violated within a bounded number of histories."""
     with mutant.alive():
         seeds = range(1, MOST_HISTORIES + 1)
-        verdicts = (run_history(seed, supervised=mutant.supervised) for seed in seeds)
+        verdicts = (mutant.run(seed) for seed in seeds)
         caught = next((verdict for verdict in verdicts if verdict.violations), None)
 
     assert caught is not None

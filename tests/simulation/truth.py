@@ -3,11 +3,23 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
-from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
+from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.domain.container import (
+    GAME_ID_LABEL,
+    INSTALLATION_LABEL,
+    KIND,
+    KIND_LABEL,
+    OPERATION_LABEL,
+    OWNER,
+    OWNER_LABEL,
+    ContainerId,
+)
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from tests.simulation.policy import INSTALLATION
 
 Engine = tuple[ContainerId, str, bool]
 """A container's id, its name, and whether it runs."""
@@ -19,41 +31,83 @@ Shown = tuple[Engine, ...]
 class Truth:
     """The states of every game's containers, each with the step from which on it was so.
 
-    `born` holds the moment of each container's creation, by the beginning of its id.
-
-    `by_strangers` are the running containers that someone else started: what they run beside is not
-    the service's doing.
+    `born` holds the moment of each container's creation. `by_strangers` are the running containers
+    that someone else started, and the step: what they run beside is not the service's doing, unless
+    it could have known. `disputed` are
+    those that a stranger was the first to start: a start of the service may be under way still.
+    `leaving` are those that Docker removed while they ran: as good as gone before they end.
+    `taken` are those that strangers removed.
     """
 
     docker: InMemoryDocker
+    store: InMemoryStore
     states: dict[str, list[tuple[int, Shown]]] = field(default_factory=lambda: defaultdict(list))
-    born: dict[str, float] = field(default_factory=dict)
+    born: dict[ContainerId, float] = field(default_factory=dict)
     losses: Counter[ContainerId] = field(default_factory=Counter)
-    by_strangers: set[ContainerId] = field(default_factory=set)
+    by_strangers: dict[ContainerId, int] = field(default_factory=dict)
+    disputed: set[ContainerId] = field(default_factory=set)
+    leaving: set[ContainerId] = field(default_factory=set)
+    taken: set[ContainerId] = field(default_factory=set)
 
     def look(self, step: int) -> list[str]:
-        """Note how every game is now; return the games of which two engines run."""
+        """Note how every game is now; return what must never be: two engines, one removed alive."""
         self.docker.settle()
         now: dict[str, list[Engine]] = {game: [] for game in self.states}
         for each in self.docker.containers.values():
-            game = each.spec.labels.get(GAME_ID_LABEL)
+            game = self.game_of(each)
             if game is not None:
                 now.setdefault(game, []).append((each.id, each.name, each.is_running))
-        return [game for game, engines in now.items() if self._note(step, game, tuple(engines))]
+                if each.removal is not None and each.is_running and each.id not in self.leaving:
+                    self.leaving.add(each.id)
+                    self.losses[each.id] += 1
+        return [
+            words
+            for game, engines in now.items()
+            for words in self._note(step, game, tuple(engines))
+        ]
 
-    def _note(self, step: int, game: str, shown: Shown) -> bool:
+    def game_of(self, container: MemoryContainer) -> str | None:
+        """Return the game whose container this is; None when it is not the service's."""
+        labels = container.spec.labels
+        if labels.get(OWNER_LABEL) != OWNER or labels.get(KIND_LABEL) != KIND:
+            return None
+        game, stamp = labels.get(GAME_ID_LABEL), labels.get(INSTALLATION_LABEL)
+        if stamp is None:
+            return game if game and self._is_named(container, GameId(game)) else None
+        return game if stamp == INSTALLATION and container.spec.network == NETWORK else None
+
+    def _is_named(self, container: MemoryContainer, game_id: GameId) -> bool:
+        """Tell whether the game's record or its open operation says that the container is ours."""
+        record = self.store.runtime_records.get(game_id)
+        if record is not None and record.current_container_id == container.id:
+            return True
+        fence = container.spec.labels.get(OPERATION_LABEL)
+        return any(
+            each.outcome is None and str(each.id) == fence
+            for each in self.store.operations.values()
+        )
+
+    def highest_fence(self) -> int:
+        """Return the highest fence that a container of the service carries."""
+        ours = (each for each in self.docker.containers.values() if self.game_of(each))
+        return max((int(each.spec.labels.get(OPERATION_LABEL, 0)) for each in ours), default=0)
+
+    def _note(self, step: int, game: str, shown: Shown) -> Iterator[str]:
         states = self.states[game]
         before = states[-1][1] if states else ()
         if states and before == shown:
-            return False
+            return
         for each, _, _ in shown:
-            self.born.setdefault(each[:12], self.docker.clock.monotonic())
+            self.born.setdefault(each, self.docker.clock.monotonic())
         running = {each for each, _, runs in shown if runs}
         for lost in {each for each, _, runs in before if runs} - running:
-            self.losses[lost] += 1
-            self.by_strangers.discard(lost)
+            self.losses[lost] += lost not in self.leaving
+            self.by_strangers.pop(lost, None)
+            if lost not in self.docker.containers and lost not in self.taken:
+                yield f"an engine of {game} was removed while it ran: {lost}"
         states.append((step, shown))
-        return len(running - self.by_strangers) > 1
+        if len(running - self.by_strangers.keys() - self.disputed) > 1:
+            yield f"two engines of {game} run: {shown}"
 
     def during(self, game: str, since: int) -> Iterator[Shown]:
         """Return every state that the game was in at `since` or later, newest first."""
@@ -63,11 +117,6 @@ class Truth:
                 return
         yield ()
 
-    def before(self, game: str, step: int) -> Iterator[Shown]:
-        """Return the state that the game was in at `step`, if it is known."""
-        known = (shown for at, shown in reversed(self.states[game]) if at <= step)
-        yield from islice(known, 1)
-
     def was_as(self, record: RuntimeRecord, since: int) -> bool:
         """Tell whether the record was true at any moment from `since` on."""
         return any(agrees(record, shown) for shown in self.during(record.game_id, since))
@@ -75,6 +124,10 @@ class Truth:
     def now(self, game: str) -> Shown:
         """Return the game's containers as they are."""
         return next(self.during(game, 0))
+
+    def running(self, game: str) -> set[ContainerId]:
+        """Return the game's containers that run."""
+        return {each for each, _, runs in self.now(game) if runs}
 
 
 def agrees(record: RuntimeRecord, shown: Shown) -> bool:

@@ -22,6 +22,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.on_end: Callable[[asyncio.Task[Any]], None] | None = None
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = count()
@@ -101,6 +102,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=name, context=context)
         self._births[task] = next(self._numbers)
+        if self.on_end is not None:
+            task.add_done_callback(self.on_end, context=context)
         return task
 
     def number_of(self, task: "asyncio.Task[Any] | None") -> int:

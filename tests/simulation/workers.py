@@ -1,5 +1,6 @@
 """The real workers of one process, under the real supervisor, for supervised histories."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
@@ -36,7 +37,7 @@ class Workers:
     def __init__(self, process: "Process") -> None:
         self._process = process
         clock, cycles = process.clock, process.cycles
-        self.leadership = InMemoryLeadership(process.universe.claim, process.park)
+        self.leadership = InMemoryLeadership(process.environment.claim, process.park)
         watcher = DockerEventWatcher(
             process.events, cycles.record_event, cycles.reconcile_sentence, clock
         )
@@ -61,14 +62,17 @@ class Workers:
         )
 
     async def serve(self) -> None:
-        """Relay; reconcile, until that has worked once, and then supervise."""
+        """Relay; look and reconcile, until that has worked once, and then supervise."""
         async with in_background(self._relay, self._relay.clock):
             while not await self._reconciled():
                 await self._process.clock.sleep(RESTART_PAUSE)
-            await self._supervisor.run()
+            self._process.is_open = True
+            async with self._supervisor.running():
+                await asyncio.Event().wait()
 
     async def _reconciled(self) -> bool:
         try:
+            await self._process.cycles.first_look.run()
             await self._process.cycles.reconcile.run()
         except RuntimeManagerError:
             return False

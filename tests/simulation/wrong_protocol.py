@@ -2,42 +2,48 @@
 
 # ruff: noqa: ARG001, SLF001 - wrong parts have the right signatures and reach into what they break
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from rtmanager.adapters.in_memory.container_engine import InMemoryContainerEngine
-from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
-from rtmanager.domain.container import ContainerDetails, container_name, parked_name
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
+from rtmanager.adapters.in_memory.docker_requests import _existing
+from rtmanager.adapters.in_memory.game_lease import LeaseNumbers
+from rtmanager.adapters.in_memory.operation_journal import (
+    InMemoryOperationJournal,
+    _completed,
+    _progressed,
+)
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerDetails
 from rtmanager.domain.errors import DockerUnavailable
-from rtmanager.domain.lifecycle.carry_out import CarryOut
-from rtmanager.domain.lifecycle.operation_protocol import OperationProtocol, Plan
-from rtmanager.domain.lifecycle.operation_run import OperationRun
-from rtmanager.domain.lifecycle.outcome import failure
-from rtmanager.domain.lifecycle.recovery import Aftermath, Recovery
-from rtmanager.domain.lifecycle.replace_container import ReplaceContainer
-from rtmanager.domain.lifecycle.ruling import Sighting
 from rtmanager.domain.operation import (
-    Fence,
+    LeaseNumber,
     Operation,
     OperationKind,
     OperationRequest,
     OpSource,
     Origin,
+    Outcome,
 )
-from rtmanager.domain.ports.game_lease import GameLease
+from rtmanager.domain.operations.observation import Observation
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.rule import Current
+from rtmanager.domain.ports.container_host import ContainerGone
 from rtmanager.domain.ports.health_log import Baseline
-from rtmanager.domain.ports.operation_journal import PROCEED, Begun, OperationResult
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from rtmanager.domain.supervision import drift
-from rtmanager.domain.supervision.drift import Drift, GameView
-from rtmanager.domain.supervision.heal_game import HealGame
-from rtmanager.domain.supervision.reconcile_runtimes import ReconcileRuntimes, Reconciliation
-from rtmanager.domain.supervision.record_docker_event import RecordDockerEvent
+from rtmanager.domain.ports.operation_journal import Begun
+from rtmanager.domain.reconciliation import drift
+from rtmanager.domain.reconciliation.drift import Drift, GameView
+from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes, Reconciliation
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from rtmanager.domain.runtime import RuntimeRecord
 
-_inspect = InMemoryContainerEngine.inspect
+_inspect = InMemoryContainerHost.inspect
 _reconcile = ReconcileRuntimes.run
+_begin = InMemoryOperationJournal._begin
+_hand_over = InMemoryOperationJournal.hand_over
 _find_drift, _stale = drift.find_drift, drift._stale
 
 
@@ -49,48 +55,73 @@ def check_nothing(*_: object) -> None:
     """Let everything pass."""
 
 
-def accept_any_finish(self: InMemoryOperationJournal, result: OperationResult) -> Operation:
-    """Finish whatever the fence is and whoever finished it before."""
-    return self.store.operations[result.operation_id]
+def always(*_: object) -> bool:
+    """Let it be due whenever it is asked for."""
+    return True
 
 
-def begin_beside_another(self: Any, request: Any, decide: Any, at: Any) -> Begun:
+def as_it_is(operation: Operation) -> Operation:
+    """Take an operation over as if what is in flight had never been sent."""
+    return replace(operation, steps=tuple(each for each in operation.steps if each.result))
+
+
+# What the store must refuse.
+
+
+def accept_any_holder(
+    self: InMemoryOperationJournal, operation: Operation, lease: LeaseNumber
+) -> Operation:
+    """Let anyone write an operation, whoever holds it by now."""
+    return self.store.operations[operation.id]
+
+
+def save_for_anyone(self: InMemoryOperationJournal, operation: Operation, _: LeaseNumber) -> None:
+    """Write an operation's progress, whoever holds it by now, unless it is finished."""
+    stored = self.store.operations[operation.id]
+    if stored.outcome is None:
+        self.store.operations[stored.id] = _progressed(stored, operation)
+
+
+def never_finished_before(*_: object) -> bool:
+    """Take no finish for a repetition."""
+    return False
+
+
+def begin_beside_another(
+    self: InMemoryOperationJournal, request: Any, admit: Any, lease: Any, at: Any
+) -> Begun:
     """Begin although another operation is open."""
-    record = self.store.runtime_records.get(request.game_id)
-    return Begun(self._insert(request, decide(record), at), record)
+    return _begin(_Blind(self.store), request, admit, lease, at)
 
 
-async def finish_in_two_transactions(self: Any, result: OperationResult) -> None:
+class _Blind(InMemoryOperationJournal):
+    """A journal that does not see what is open."""
+
+    def _open(self, _: Any) -> None:
+        return None
+
+
+async def finish_in_two_transactions(
+    self: Any, operation: Any, completion: Completion, messages: Any, *, lease: Any
+) -> None:
     """Write the record, and the row some time later."""
     await self.store.gate("store.finish")
-    self._demand_open(result)
-    if result.record:
-        self.store.runtime_records[result.game_id] = result.record
+    stored = self._demand_holder(operation, lease)
+    before = self.store.runtime_records.get(operation.game_id)
+    if completion.record and completion.record != before:
+        self.store.runtime_records[operation.game_id] = completion.record
     await self.store.gate("store.finish")
-    self._finish(replace(result, record=None))
+    self.store.operations[stored.id] = _completed(stored, completion, before)
+    self.store.outbox_table.insert(messages, at=completion.at)
     await self.store.gate("store.finish:done")
 
 
-async def effect_before_intent(
-    self: OperationProtocol, lease: GameLease, plan: Plan
-) -> RuntimeRecord | None:
-    """Do the work first and write the intent when it is done."""
-    record = await self.records.get(plan.request.game_id)
-    early = Operation(id=Fence(10_000), request=plan.request, started_at=self.clock.now())
-    run = OperationRun(operation=early, record=record, lease=lease, clock=self.clock)
-    new = await plan.effect(run)
-    begun = await self.journal.begin(plan.request, lambda _: PROCEED, at=self.clock.now())
-    run.operation = begun.operation
-
-    async def done(run: OperationRun) -> RuntimeRecord | None:
-        return replace(new, fence=run.fence) if new else None
-
-    return await self.carry_out.run(run, done)
+async def hand_over_what_was_begun(self: Any, operation: Operation, *, lease: Any) -> None:
+    """Hand an operation over and forget what was done for it."""
+    await _hand_over(self, replace(operation, steps=()), lease=lease)
 
 
-async def fail_without_a_look(self: CarryOut, run: OperationRun, error: Any) -> OperationResult:
-    """Write the failure and leave Docker as it happens to be."""
-    return failure(run, error, run.record)
+# Leases.
 
 
 async def release_anyones(self: Any, game_id: Any, grant: Any) -> None:
@@ -101,62 +132,46 @@ async def release_anyones(self: Any, game_id: Any, grant: Any) -> None:
         del self.grants[game_id]
 
 
-async def reconcile_by_the_survey(self: Any) -> Reconciliation:
-    """Heal what the survey showed, without another look under the lease."""
-    views = list(await self._views())
-    for view in views:
-        drifts = _find_drift(view, now=self.protocol.clock.now(), grace=self.heal.grace)
-        async with self.protocol.leases.hold(view.game_id, wait=5.0) as lease:
-            for each in drifts:
-                await self.heal._heal_one(lease, view, each, "survey")
-    return await _reconcile(self)
+def draw_by_the_clock(self: LeaseNumbers, now: datetime, *, above: Any) -> LeaseNumber:
+    """Draw a number by the clock alone, though it may step back."""
+    self.last = LeaseNumber(int((now + self.clock_is_off_by).timestamp() * 1_000_000))
+    return self.last
 
 
-async def adopt_unseen(self: HealGame, container_id: Any, run: OperationRun) -> RuntimeRecord:
-    """Adopt what an earlier look showed, whatever has become of it."""
-    never_looked = SimpleNamespace(
-        id=container_id, image_ref="", image_id="", started_at=run.clock.now()
+async def resume_without_the_lease(self: Operations, game_id: Any) -> None:
+    """Carry an open operation on beside whoever is at it."""
+    numbers = cast("Any", self.leases).numbers
+    number = numbers.draw(self.clock.now(), above=0)
+    lease = SimpleNamespace(number=number, check=check_nothing)
+    await self._take_over(cast("Any", lease), game_id)
+
+
+# The interpreter.
+
+
+async def act_before_writing(self: Any, context: Any) -> None:
+    """Send without having written down what is sent."""
+
+
+def fail_by_the_record(operation: Operation, seen: Observation) -> Completion:
+    """Put nothing back, and say that all is as the record says."""
+    return Completion(
+        outcome=Outcome.FAILURE, at=seen.at, cause=operation.cause, record=seen.record
     )
-    return self.replace.adopted(run, cast("ContainerDetails", never_looked))
 
 
-async def remove_the_predecessor(self: ReplaceContainer, run: OperationRun, old: Any) -> None:
-    """Remove the old container before the new one has shown anything."""
-    run.predecessor_ran = old.is_running
-    async with run.step("remove_predecessor", touches=True):
-        await self.engine.remove(old.id)
+# What is seen.
 
 
-async def park_without_a_stop(self: ReplaceContainer, run: OperationRun, old: Any) -> None:
-    """Let the old engine run while the new one starts."""
-    run.predecessor_ran = old.is_running
-    async with run.step("park_predecessor", touches=True):
-        await self.actions.rename(old.id, parked_name(run.operation.game_id, run.fence))
-
-
-async def revive_under_any_name(self: Recovery, run: OperationRun, old: Any) -> None:
-    """Start the old engine again and leave it parked."""
-    if not old.is_running and run.predecessor_ran:
-        await self.actions.start(old.id)
-
-
-async def bring_back_by_id(self: Recovery, run: OperationRun, old: Any) -> None:
-    """Start the old engine by its id, which is the same for ever."""
-    name = container_name(run.operation.game_id)
-    if old.name != name:
-        async with run.step("unpark_predecessor", touches=True):
-            await self.actions.rename(old.id, name)
-    if run.record is not None and run.record.status is RuntimeStatus.RUNNING:
-        async with run.step("start_predecessor", touches=True):
-            await self.actions.start(old.id)
-
-
-async def see_without_looking(self: OperationProtocol, record: RuntimeRecord | None) -> Sighting:
+async def believe_the_record(self: Any, record: RuntimeRecord | None) -> Current:
     """Take the record's word for it that the engine runs."""
-    return Sighting(running=True)
+    if record is None or record.current_container_id is None:
+        return Current()
+    engine = SimpleNamespace(id=record.current_container_id, is_running=True, address=None)
+    return Current(cast("ContainerDetails", engine))
 
 
-async def unknown_is_gone(self: InMemoryContainerEngine, container_id: Any) -> Any:
+async def unknown_is_gone(self: InMemoryContainerHost, container_id: Any) -> Any:
     """Take a Docker that does not answer for one that has no such container."""
     try:
         return await _inspect(self, container_id)
@@ -164,27 +179,45 @@ async def unknown_is_gone(self: InMemoryContainerEngine, container_id: Any) -> A
         return None
 
 
-async def settle_by_the_record(self: Recovery, run: OperationRun) -> Aftermath:
-    """Undo nothing and say that all is as the record says."""
-    return Aftermath(run.record, "as the record says")
+async def remove_by_force(self: InMemoryContainerHost, container_id: Any) -> None:
+    """Remove a container whether it runs or not."""
+    async with self._call("remove"):
+        try:
+            found = _existing(self.docker, container_id)
+        except ContainerGone:
+            return
+        self.docker.vanish(found.id)
 
 
-async def believe_the_lost_stop(self: Any, container_id: Any, error: Any) -> None:
-    """Take an error of a stop for a container that is gone."""
+def own_all(self: Any, container: Any, *, record: Any, operation: Any) -> bool:
+    """Take every Runtime Manager's containers for ours."""
+    return bool(container.has_our_labels)
+
+
+# Reconciliation.
+
+
+async def reconcile_by_the_survey(self: ReconcileRuntimes) -> Reconciliation:
+    """Reconcile what the survey showed, without another look under the lease."""
+    _, drifts = await self.survey()
+    for each in drifts:
+        if each.kind is drift.DriftKind.OPEN_OPERATION:
+            continue
+        async with self.operations.leases.hold(each.game_id, wait=5.0) as lease:
+            await self.reconcile_game._meet(lease, each, "survey")
+    return await _reconcile(self)
 
 
 async def believe_the_event(self: RecordDockerEvent, event: Any) -> str:
     """Write down what the event says, of whichever container it was."""
-    origin = Origin(OpSource.AUTO_RECONCILE, "event")
-    kind = OperationKind.RECONCILE_OBSERVED_EXIT
-    request = OperationRequest(game_id=event.game_id, kind=kind, origin=origin)
-
-    async def stopped(run: OperationRun) -> RuntimeRecord | None:
-        return run.record.stopped(fence=run.fence, at=run.clock.now()) if run.record else None
-
-    protocol = self.heal.protocol
-    async with protocol.leases.hold(event.game_id, wait=self.lease_wait) as lease:
-        await protocol.run_under(lease, Plan(request, lambda *_: False, stopped))
+    request = OperationRequest(
+        game_id=event.game_id,
+        kind=OperationKind.RECONCILE_OBSERVED_EXIT,
+        origin=Origin(OpSource.AUTO_RECONCILE, "event"),
+    )
+    operations = self.reconcile.operations
+    async with operations.leases.hold(event.game_id, wait=self.lease_wait) as lease:
+        await operations.run_under(lease, request)
     return ""
 
 
@@ -193,10 +226,11 @@ def spare_nothing(view: GameView, *, now: Any, grace: float) -> Sequence[Drift]:
     return _find_drift(view, now=now, grace=-1.0)
 
 
-def overlook_the_parked(view: GameView, keep: Any, spared_since: Any) -> Sequence[Drift]:
+def overlook_the_parked(view: GameView, keep: Any, spared_since: Any) -> Iterator[Drift]:
     """See no parked container."""
-    parked = {each.id for each in view.containers if ".parked-" in each.name}
-    return [each for each in _stale(view, keep, spared_since) if each.container_id not in parked]
+    parked = {each.id for each in view.containers if "-parked-" in each.name}
+    every = _stale(view, keep, spared_since)
+    return (each for each in every if each.container_id not in parked)
 
 
 def forget_what_was_told(baselines: Any, game_id: Any, container_id: Any, watch: Any) -> Baseline:

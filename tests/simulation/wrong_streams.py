@@ -10,28 +10,24 @@ from typing import cast
 from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
 from rtmanager.adapters.in_memory.outbox_table import OutboxTable
 from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
-from rtmanager.domain.announcements import Ending, announcements
+from rtmanager.domain.announcements import announcements
+from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
-from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent
-from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin, Outcome
+from rtmanager.domain.messaging.handle_job import HandleJob
+from rtmanager.domain.operation import Cause, OperationRequest, Outcome
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
-from rtmanager.domain.ports.job_stream import JobEntry, JobKind, StartJob, StopJob
+from rtmanager.domain.ports.job_stream import JobEntry
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
-from rtmanager.domain.supervision.handle_job import HandleJob
 from rtmanager.workers.job_consumer import JobConsumer, Queue
 
 _right_carry_out = HandleJob._carry_out
-_KINDS = {JobKind.START: OperationKind.START, JobKind.STOP: OperationKind.STOP}
 
 
-async def acknowledge_first(
-    self: HandleJob, entry: JobEntry, job: StartJob | StopJob, game_id: GameId
-) -> None:
+async def acknowledge_first(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
     """Acknowledge before the outcome is written: whoever dies between has lost the job."""
     await self.jobs.acknowledge(entry)
-    await _right_carry_out(self, entry, job, game_id)
+    await _right_carry_out(self, entry, request)
 
 
 async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:
@@ -43,54 +39,58 @@ async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBa
     self.streams.markers.update(row.token for row in fresh)
 
 
+async def publish_stale(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:
+    """Publish although another relay has published since."""
+    await self.gate("publisher.publish")
+    for row in batch.rows:
+        if row.token not in self.streams.markers:
+            self.streams.markers.add(row.token)
+            self.streams.published.append(row.message)
+    await self.gate("publisher.publish:done")
+
+
 def announce_without_result(
-    request: OperationRequest, ending: Ending, events: Iterable[HealthEvent] = ()
+    request: OperationRequest, completion: Completion
 ) -> list[OutboxMessage]:
     """Leave a valid job's result out of the outcome's messages: the handler is to tell it."""
-    messages = announcements(request, ending, events)
-    if request.origin.source_ref.startswith("r") or ending.error_code is ErrorCode.INVALID_REQUEST:
+    messages = announcements(request, completion)
+    code = completion.cause.code if completion.cause else None
+    if request.origin.source_ref.startswith("r") or code is ErrorCode.INVALID_REQUEST:
         return messages  # it did not come through the stream, or is malformed
     return [each for each in messages if each.stream is not OutboxStream.JOB_RESULTS]
 
 
-async def tell_from_memory(
-    self: HandleJob, entry: JobEntry, job: StartJob | StopJob, game_id: GameId
-) -> None:
-    """Write the result in a transaction of its own, by what the use case answered."""
+async def tell_from_memory(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
+    """Write the result in a transaction of its own, by what the operation answered."""
     error: RuntimeManagerError | None = None
     try:
-        origin = Origin(OpSource.LOBBY_STREAM, entry.entry_id)
-        if isinstance(job, StartJob):
-            await self.start.run(game_id, job.image_ref, origin)
-        else:
-            await self.stop.run(game_id, job.reason, origin)
+        await self.operations.run(request, wait=self.lease_wait)
     except JobAlreadyRecorded:
         return
     except RuntimeManagerError as failure:
         error = failure
-        await self._demand_outcome(entry, game_id, failure)
-    request = OperationRequest(
-        game_id=game_id,
-        kind=_KINDS[entry.kind],
-        origin=Origin(OpSource.LOBBY_STREAM, entry.entry_id),
-    )
-    journal = cast("InMemoryOperationJournal", self.journal)
+        await self._demand_outcome(entry, request.game_id, failure)
+    journal = cast("InMemoryOperationJournal", self.operations.journal)
     await journal.store.gate("store.tell")
-    now = self.clock.now()
+    now = self.operations.clock.now()
     journal.store.outbox_table.insert(_result(request, error, now), at=now)
 
 
 def _result(
     request: OperationRequest, error: RuntimeManagerError | None, at: datetime
 ) -> list[OutboxMessage]:
-    code: ErrorCode | None = error.code if error else None
     outcome = Outcome.FAILURE if error else Outcome.SUCCESS
-    ending = Ending(outcome=outcome, error_code=code, at=at)
-    messages = announcements(request, ending)
+    cause = Cause.of(error) if error else None
+    messages = announcements(request, Completion(outcome=outcome, at=at, cause=cause))
     return [each for each in messages if each.stream is OutboxStream.JOB_RESULTS]
 
 
-def lend_to_anyone(self: OutboxTable, limit: int) -> tuple[OutboxBatch, object | None]:
+def lend_to_anyone(
+    self: OutboxTable,
+    limit: int,
+    *,
+    now: datetime,  # noqa: ARG001 - as the right one
+) -> tuple[OutboxBatch, object | None]:
     """Lend what is unsent, whether or not another has it, and without a fence."""
     unsent = [row for row in self._rows() if row.id not in self.sent_at]
     return OutboxBatch(RelayFence(0), unsent[:limit]), None

@@ -1,0 +1,134 @@
+"""After the faults: everything is restored, the service comes to rest, and the end is judged."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rtmanager.adapters.in_memory.docker_world import NETWORK
+from rtmanager.domain.container import container_name
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import OpSource
+from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.reconciliation.reconcile_runtimes import Reconciliation
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.simulation.policy import GRACE, LEASE_TTL
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.environment import Environment
+
+MOST_ROUNDS = 12
+MOST_STEPS = 9000
+UNTIL_NOTHING_IS_LATE = 120.0
+
+
+AT_REST_AFTER = LEASE_TTL + GRACE + 4 * 60.0
+"""Seconds after which the workers alone have put everything in order."""
+
+
+def come_to_rest(environment: "Environment") -> None:
+    """Let the workers of the supervised processes do what is left to do, and judge it then."""
+    _restore(environment)
+    environment.pass_time(UNTIL_NOTHING_IS_LATE)
+    environment.scheduler.note("** the workers do what is left")
+    until = environment.loop.now + AT_REST_AFTER
+    last = environment.scheduler.steps + MOST_STEPS
+    while not environment.violations and (environment.loop.now < until or _is_at_work(environment)):
+        if environment.scheduler.steps > last or not environment.step():
+            environment.violation("the workers did not come to rest")
+    if not environment.violations:
+        _judge(environment)
+
+
+def reconcile_to_rest(environment: "Environment") -> None:
+    """Reconcile until nothing is found any more, and judge what is there then."""
+    _restore(environment)
+    environment.pass_time(UNTIL_NOTHING_IS_LATE)
+    process = environment.live[0]
+    result: Reconciliation | None = None
+    for _ in range(MOST_ROUNDS):
+        environment.pass_time(LEASE_TTL + GRACE + 1)
+        result = _reconcile(environment, process)
+        if environment.violations:
+            return
+        if result is not None and not result.found and not result.failed:
+            _judge(environment)
+            return
+    environment.violation(f"reconciliation finds no end: {result and result.found}")
+
+
+def _restore(environment: "Environment") -> None:
+    """Let everybody go away, and be there again what they took."""
+    environment.faults.forget()
+    environment.scheduler.calls_are_slow = False
+    docker = environment.docker
+    docker.networks.add(NETWORK)
+    docker.registry_fault, docker.lag = "", 0.0
+    for each in list(docker.containers.values()):
+        if environment.truth.game_of(each) is None:
+            docker.vanish(each.id)
+
+
+def _reconcile(environment: "Environment", process: Process) -> Reconciliation | None:
+    environment.scheduler.note("** reconcile to rest")
+    task = process.spawn(process.cycles.reconcile.run())
+    last = environment.scheduler.steps + MOST_STEPS
+    while environment.step() and not environment.violations:
+        if environment.scheduler.steps > last:
+            environment.violation("reconciliation did not come to rest")
+    if not task.done():
+        environment.violation("reconciliation hangs")
+        return None
+    return None if task.exception() else task.result()
+
+
+def _held(environment: "Environment") -> list[GameId]:
+    now = environment.loop.now
+    return [game_id for game_id, grant in environment.grants.items() if not grant.is_over(now)]
+
+
+def _is_at_work(environment: "Environment") -> bool:
+    return bool(_held(environment) or not environment.invariants.streams.are_done())
+
+
+def _judge(environment: "Environment") -> None:
+    for operation in environment.store.operations.values():
+        if operation.outcome is None:
+            environment.violation(f"operation {operation.id} ({operation.kind}) stays open")
+    for game_id in _held(environment):
+        environment.violation(f"the lease of {game_id} is still held")
+    for game in sorted({*environment.truth.states, *environment.store.runtime_records}):
+        _judge_game(environment, GameId(game))
+    _judge_job_results(environment)
+    if environment.supervised:
+        environment.invariants.streams.judge_end()
+
+
+def _judge_game(environment: "Environment", game_id: GameId) -> None:
+    record = environment.store.runtime_records.get(game_id)
+    shown = list(environment.truth.now(game_id))
+    expected = []
+    if record is not None and record.status is not RuntimeStatus.REMOVED:
+        runs = record.status is RuntimeStatus.RUNNING
+        expected = [(record.current_container_id, container_name(game_id), runs)]
+    if shown != expected:
+        environment.violation(f"{game_id} is {record and record.status}: {expected}, but {shown}")
+    if record is not None and environment.directories.path(game_id) not in (
+        environment.directories.directories
+    ):
+        environment.violation(f"the state directory of {game_id} is gone")
+
+
+def _judge_job_results(environment: "Environment") -> None:
+    """Every recorded job has exactly one result."""
+    results = Counter(
+        message.fields["job_id"]
+        for message in environment.store.outbox
+        if message.stream is OutboxStream.JOB_RESULTS
+    )
+    jobs = Counter(
+        operation.request.origin.source_ref
+        for operation in environment.store.operations.values()
+        if operation.request.origin.source is OpSource.LOBBY_STREAM
+    )
+    if results != jobs or any(count > 1 for count in jobs.values()):
+        environment.violation(f"jobs {dict(jobs)} have results {dict(results)}")

@@ -1,0 +1,166 @@
+"""The world of one history: Docker, the store, the leases, and the processes that share them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
+from rtmanager.adapters.in_memory.game_lease import Grant, LeaseNumbers
+from rtmanager.adapters.in_memory.leadership import Claim
+from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
+from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.domain.errors import InternalError, RuntimeManagerError
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.installation import Installation
+from tests.simulation.clocks import PROCESS, HostClock
+from tests.simulation.faults import Faults
+from tests.simulation.invariants import Invariants
+from tests.simulation.policy import INSTALLATION, LEISURELY, add_images
+from tests.simulation.process import Killed, Process
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.truth import Truth
+from tests.simulation.virtual_loop import VirtualLoop
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+SLOTS = 2
+LAGS = (0.0, 0.0, 0.008, 1.0)
+LONG_AGO = -1e9
+
+
+class Watched(dict[K, V]):
+    """A dictionary that tells of every write, and of every removal, before it happens."""
+
+    def __init__(
+        self,
+        written: Callable[[K, V | None, V], None],
+        removed: Callable[[K], None] = lambda _: None,
+    ) -> None:
+        super().__init__()
+        self._written, self._removed = written, removed
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._written(key, self.get(key), value)
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self._removed(key)
+        super().__delitem__(key)
+
+
+@dataclass
+class Environment:
+    """Everything that outlives the service's processes, and the processes."""
+
+    seed: int
+    keeps_trace: bool = False
+    supervised: bool = False
+    violations: list[str] = field(default_factory=list)
+    flushed_at: float = LONG_AGO
+
+    def __post_init__(self) -> None:
+        self.loop = VirtualLoop()  # type: ignore[abstract] # it needs no sockets, no threads
+        self.loop.on_end = self._judge_end_of_task
+        self.faults = Faults(self)
+        self.host_clock = HostClock(self.loop)
+        self.docker = self._build_docker()
+        self.scheduler = Scheduler(
+            self.loop,
+            Random(self.seed),  # noqa: S311 - a schedule, not a secret
+            self.faults.strike,
+            lambda: self.docker.next_due,
+            keeps_trace=self.keeps_trace,
+        )
+        self.streams = InMemoryStreams()
+        self.invariants = Invariants(self)
+        self.numbers = LeaseNumbers()
+        self.grants: dict[GameId, Grant] = Watched(
+            self.invariants.leases.granted, self.invariants.leases.released
+        )
+        self.store = InMemoryStore(
+            runtime_records=Watched(self.invariants.record_written),
+            operations=Watched(self.invariants.operation_written),
+            holders=Watched(self.invariants.holder_written),
+        )
+        self.truth = Truth(self.docker, self.store)
+        self.directories = InMemoryStateDirectories(clock=self.host_clock)
+        self.installation = Installation(NETWORK, INSTALLATION)
+        self.claim = Claim()
+        self.generations = 0
+        self.leaving: list[Process] = []
+        self.processes: list[Process | None] = [None] * SLOTS
+        for slot in range(SLOTS):
+            self.boot(slot)
+
+    def _build_docker(self) -> InMemoryDocker:
+        random = Random(f"docker {self.seed}")  # noqa: S311 - as above
+        docker = InMemoryDocker(clock=self.host_clock, meddle=self.faults.meddle)
+        docker.lag = random.choice(LAGS)
+        docker.durations = dict(random.choice(({}, LEISURELY)))
+        add_images(docker)
+        return docker
+
+    def boot(self, slot: int) -> Process:
+        """Start a new process; the caller lets it look and reconcile first."""
+        self.generations += 1
+        process = self.processes[slot] = Process(self, slot, self.generations)
+        return process
+
+    @property
+    def live(self) -> list[Process]:
+        """The processes that were neither killed nor told to shut down."""
+        return [each for each in self.processes if each is not None]
+
+    @property
+    def alive(self) -> list[Process]:
+        """Those, and the ones that are shutting down."""
+        return [*self.live, *self.leaving]
+
+    def end(self) -> None:
+        """End every process, so that nothing of this history is left."""
+        for process in self.alive:
+            process.kill()
+
+    def violation(self, words: str) -> None:
+        """Note that an invariant does not hold."""
+        self.scheduler.note(f"VIOLATION: {words}")
+        self.violations.append(words)
+
+    def step(self) -> bool:
+        """Let one task go on, then look at everything; False when all rests."""
+        self.invariants.before_step()
+        went_on = self.scheduler.step()
+        self.look()
+        return went_on
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, whatever anybody does, and see all that happens in Docker meanwhile."""
+        until = self.loop.now + seconds
+        while (due := self.docker.next_due) is not None and due < until:
+            self.loop.advance_to(due)
+            self.docker.settle()
+            self.look()
+        self.loop.advance_to(until)
+        self.loop.run_ready()
+        self.look()
+
+    def look(self) -> None:
+        """Hold the world as it is now to the invariants that must hold at every moment."""
+        for words in self.truth.look(self.scheduler.steps):
+            self.violation(words)
+        self.invariants.after_step()
+
+    def _judge_end_of_task(self, task: "asyncio.Task[Any]") -> None:
+        """Demand that no task ends with anything but what the service foresees."""
+        process = PROCESS.get(None)
+        if process is not None and process.is_dead:
+            return
+        error = None if task.cancelled() else task.exception()
+        is_defect = isinstance(error, InternalError) and error.__cause__ is not None
+        if is_defect or not isinstance(error, RuntimeManagerError | Killed | None):
+            cause = error.__cause__ if error else None
+            self.violation(f"task {task.get_name()} ended with {error!r}, {cause!r}")

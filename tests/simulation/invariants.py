@@ -1,0 +1,101 @@
+"""Watches every write to the store: the invariants that must hold at every moment of a history."""
+
+from typing import TYPE_CHECKING
+
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Fence, LeaseNumber, Operation, Phase
+from rtmanager.domain.runtime import RuntimeRecord
+from tests.simulation.call_watch import CallWatch
+from tests.simulation.lease_watch import LeaseWatch
+from tests.simulation.message_watch import MessageWatch
+from tests.simulation.outcome_watch import OutcomeWatch
+from tests.simulation.stream_watch import StreamWatch
+
+if TYPE_CHECKING:
+    from tests.simulation.environment import Environment
+
+
+class Invariants:
+    """Sees each write as it happens, and the whole world after each step."""
+
+    def __init__(self, environment: "Environment") -> None:
+        self._environment = environment
+        self._finished: list[Operation] = []
+        self._records: list[RuntimeRecord] = []
+        self.calls = CallWatch(environment)
+        self.leases = LeaseWatch(environment)
+        self.messages = MessageWatch(environment)
+        self.outcomes = OutcomeWatch(environment)
+        self.streams = StreamWatch(environment)
+
+    def operation_written(self, fence: Fence, old: Operation | None, new: Operation) -> None:
+        """Demand that a row gets one outcome and keeps it, and that one at most is open."""
+        if old is not None and old.outcome is not None:
+            words = f"operation {fence} had {old.outcome} and was written again"
+            self._environment.violation(words)
+        if new.outcome is not None:
+            self._finished.append(new)
+        elif any(
+            each.outcome is None and each.id != fence and each.game_id == new.game_id
+            for each in self._environment.store.operations.values()
+        ):
+            self._environment.violation(f"operation {fence} is open beside another one")
+        if old is not None and not _goes_on(old, new):
+            self._environment.violation(f"operation {fence} forgot what was written down")
+        if old is None:
+            self.outcomes.begun(new)
+        elif old.lost == new.lost and old != new:
+            self.leases.written(fence)
+
+    def holder_written(self, fence: Fence, _: LeaseNumber | None, new: LeaseNumber) -> None:
+        """Demand that operations go from earlier holders to later ones."""
+        self.leases.held(fence, new)
+
+    def record_written(
+        self, game_id: GameId, old: RuntimeRecord | None, new: RuntimeRecord
+    ) -> None:
+        """Demand that it goes forward, and was so in Docker."""
+        self._records.append(new)
+        if old is not None and new.fence <= old.fence:
+            self._environment.violation(f"the fence of {game_id} went {old.fence} -> {new.fence}")
+        if old is not None and new.created_at != old.created_at:
+            self._environment.violation(f"created_at of {game_id} changed")
+        if not self._environment.truth.was_as(new, self.leases.since(game_id)):
+            words = f"operation {new.fence} wrote {new.status}: it never was so"
+            self._environment.violation(words)
+
+    def forget(self) -> None:
+        """Forget what the database said: it is another one now."""
+        self.leases.forget()
+        self.outcomes.forget()
+        self.messages.forget()
+
+    def before_step(self) -> None:
+        """Remember how the records are, for the judgement of the next step."""
+        self._finished.clear()
+        self._records.clear()
+        self.messages.before_step()
+
+    def after_step(self) -> None:
+        """Judge the outcome and the messages that were committed in the step."""
+        self._judge_records()
+        for operation in self._finished:
+            self.outcomes.finished(operation)
+        self._finished.clear()
+        self.messages.after_step()
+        self.streams.after_step()
+
+    def _judge_records(self) -> None:
+        """Demand that a record changes together with an operation's outcome."""
+        ended = {each.id for each in self._finished}
+        for record in self._records:
+            if record.fence not in ended:
+                words = f"{record.game_id} changed without an outcome of {record.fence}"
+                self._environment.violation(words)
+        self._records.clear()
+
+
+def _goes_on(old: Operation, new: Operation) -> bool:
+    """Tell whether the operation still knows its steps, its cause and that it was turned back."""
+    known = len(new.steps) >= len(old.steps) and (old.cause is None or new.cause == old.cause)
+    return known and (old.phase is Phase.FORWARD or new.phase is Phase.BACK)

@@ -1,0 +1,139 @@
+"""What others do to the Docker host behind the service's back."""
+
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.adapters.in_memory.docker_world import NETWORK
+from rtmanager.domain.container import (
+    GAME_ID_LABEL,
+    IMAGE_REF_LABEL,
+    INSTALLATION_LABEL,
+    KIND,
+    KIND_LABEL,
+    OPERATION_LABEL,
+    OWNER,
+    OWNER_LABEL,
+    container_name,
+)
+from rtmanager.domain.image_ref import ImageRef
+from tests.simulation.faults import DOCKER
+from tests.simulation.policy import GOOD
+
+if TYPE_CHECKING:
+    from tests.simulation.director import Director
+    from tests.simulation.environment import Environment
+
+_ANY_STATE = {"vanish", "leave", "rename", "recreate", "unstamp", "unlabel", "forget_image"}
+_TAKES_AWAY = {"vanish", "leave", "recreate", "unlabel"}
+SECONDS_TO_LEAVE = 5.0
+
+
+class Strangers:
+    """What strangers do; each public method is an event of a plan."""
+
+    def __init__(self, director: "Director", environment: "Environment") -> None:
+        self._director, self._environment = director, environment
+        self._numbers = count(1)
+
+    def mishap(self, kind: str, pick: float) -> None:
+        """Let something happen to one of the containers."""
+        wanted = kind == "start"
+        candidates = [
+            each
+            for each in self._environment.docker.containers.values()
+            if (each.is_running is not wanted or kind in _ANY_STATE) and each.removal is None
+        ]
+        if candidates:
+            self._environment.faults.struck[kind] += 1
+            self._befall(candidates[int(pick * len(candidates))], kind)
+
+    def squat(self, kind: str, game: str) -> None:
+        """Let a stranger take the engine's name, or run an engine of another installation."""
+        docker, name = self._environment.docker, container_name(game)
+        if kind == "name":
+            holder = docker.holder_of(name)
+            if holder is not None:
+                docker.rename(holder.id, f"renamed-{next(self._numbers)}")
+            docker.add_foreign(name, running=True)
+        else:
+            labels = {
+                OWNER_LABEL: OWNER,
+                KIND_LABEL: KIND,
+                GAME_ID_LABEL: game,
+                INSTALLATION_LABEL: "there",
+                OPERATION_LABEL: "900000",
+                IMAGE_REF_LABEL: GOOD,
+            }
+            docker.add_foreign(f"there-{next(self._numbers)}", labels=labels, running=True)
+
+    def take_away(self, kind: str, which: str, steps: int) -> None:
+        """Take an image, the network, a state directory or the registry away for a while."""
+        docker, directories = self._environment.docker, self._environment.directories.directories
+        normalized = ImageRef.parse(which).normalized
+        path = f"{self._environment.directories.root}/{which}"
+        image, directory = docker.images.get(normalized), directories.get(path)
+
+        def give_back() -> None:
+            if kind == "image" and image is not None:
+                docker.images.setdefault(normalized, image)
+            elif kind == "network":
+                docker.networks.add(NETWORK)
+            elif kind == "directory" and directory is not None:
+                directories.setdefault(path, directory)
+            elif kind == "registry":
+                docker.registry_fault = ""
+
+        match kind:
+            case "image":
+                docker.images.pop(normalized, None)
+            case "network":
+                docker.networks.discard(NETWORK)
+            case "directory":
+                directories.pop(path, None)
+            case _:
+                docker.registry_fault = "registry: connection refused"
+        self._director.after(steps, f"{kind} {which} is back", give_back)
+
+    def host_restart(self, steps: int, jump: float) -> None:
+        """Let the whole host restart: no engine runs any more, and Docker is back later."""
+        for each in list(self._environment.docker.containers.values()):
+            self._environment.docker.kill(each.id)
+        self._director.happen("cut", DOCKER, steps, jump)
+
+    def _befall(self, container: MemoryContainer, kind: str) -> None:  # noqa: C901 - a table
+        docker = self._environment.docker
+        if kind in _TAKES_AWAY:
+            self._environment.truth.taken.add(container.id)
+        match kind:
+            case "crash" | "oom" | "kill" | "vanish" | "recreate" | "stop":
+                getattr(docker, kind)(container.id)
+            case "leave":
+                docker.vanish(container.id, after=SECONDS_TO_LEAVE)
+            case "rename":
+                docker.rename(container.id, f"renamed-{next(self._numbers)}")
+            case "unstamp":
+                docker.drop_labels(container.id, INSTALLATION_LABEL)
+            case "unlabel":
+                docker.drop_labels(docker.recreate(container.id).id, OWNER_LABEL)
+            case "forget_image":
+                docker.drop_labels(container.id, IMAGE_REF_LABEL)
+            case "start":
+                self._start(container)
+            case "mute" | "speak":
+                healthy_after = None if kind == "mute" else 0.0
+                behaviour = replace(container.image.behaviour, healthy_after=healthy_after)
+                container.image = replace(container.image, behaviour=behaviour)
+            case "ail":
+                container.health = "unhealthy" if container.health is None else None
+            case "restarts":
+                container.restart_count += 1
+
+    def _start(self, container: MemoryContainer) -> None:
+        if not container.image.behaviour.refuses_to_start:
+            truth = self._environment.truth
+            if not container.life:
+                truth.disputed.add(container.id)
+            truth.by_strangers[container.id] = self._environment.scheduler.steps
+            self._environment.docker.run(container)

@@ -1,0 +1,104 @@
+"""Decisions as they must not be, each to be put in the place of the right one."""
+
+# ruff: noqa: ARG001, SLF001 - wrong parts have the right signatures and reach into what they break
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerDetails, container_name, parked_name
+from rtmanager.domain.operation import (
+    Action,
+    ActionName,
+    Operation,
+    Outcome,
+)
+from rtmanager.domain.operations import adopt_container, replacement, rollback
+from rtmanager.domain.operations.decision import Decision, attempt, remove, stop
+from rtmanager.domain.operations.observation import Observation
+
+_bring_back = rollback._bring_back
+_pass_gate = replacement._pass_gate
+
+
+def remove_the_predecessor(operation: Operation, old: ContainerDetails) -> Iterator[Action]:
+    """Remove the old container before the new one has shown anything."""
+    yield stop(old.id) if old.is_running else remove(old.id)
+
+
+def park_without_a_stop(operation: Operation, old: ContainerDetails) -> Iterator[Action]:
+    """Let the old engine run while the new one starts."""
+    if old.name != parked_name(operation.game_id, operation.id):
+        yield Action(ActionName.PARK, old.id)
+
+
+def stop_before_parking(operation: Operation, old: ContainerDetails) -> Iterator[Action]:
+    """Stop the old engine by its id, which is the same for ever."""
+    if old.name != parked_name(operation.game_id, operation.id):
+        yield Action(ActionName.PARK, old.id)
+    elif old.is_running:
+        yield stop(old.id)
+
+
+def no_rivals(*_: object) -> Iterator[Action]:
+    """See no other engine."""
+    return iter(())
+
+
+def bring_back_parked(operation: Operation, seen: Observation) -> Iterator[Action]:
+    """Start the old engine again and leave it parked."""
+    every = _bring_back(operation, seen)
+    return (each for each in every if each.name is not ActionName.UNPARK)
+
+
+def bring_back_by_id(operation: Operation, seen: Observation) -> Iterator[Action]:
+    """Put the old engine back by its id, which is the same for ever."""
+    return (replace(each, address=None) for each in _bring_back(operation, seen))
+
+
+def bring_back_no_matter_what(operation: Operation, seen: Observation) -> Iterator[Action]:
+    """Give the old engine its name back though a stop of it may still come."""
+    old, name = seen.current, container_name(operation.game_id)
+    if old is not None and old.name != name:
+        parked = parked_name(operation.game_id, operation.id)
+        if not old.is_running:
+            yield Action(ActionName.START, old.id, parked)
+        yield Action(ActionName.UNPARK, old.id, parked)
+
+
+def pass_the_gate_once_sent(
+    operation: Operation, seen: Observation, new: ContainerDetails
+) -> Decision:
+    """Let an engine pass whose gate another process had begun to watch."""
+    watch = Action(ActionName.WATCH_GATE, new.id)
+    if seen.gate is None and any(each.action == watch for each in operation.steps):
+        return replacement._success(operation, seen, new)
+    return _pass_gate(operation, seen, new)
+
+
+def start_in_doubt_again(self: Operation, action: Action) -> bool:
+    """Send a start again that may yet arrive."""
+    return False
+
+
+def adopt_anything(operation: Operation, seen: Observation) -> Decision:
+    """Adopt what the look before showed, whatever has become of it."""
+    found = seen.subject(operation)
+    if found is None:
+        return rollback.failed(operation, seen)
+    return adopt_container._adopted(operation, seen, found)
+
+
+def exited_by_hearsay(operation: Operation, seen: Observation) -> Completion:
+    """Write down that the engine has exited, as somebody said."""
+    before = seen.record
+    record = before and before.stopped(fence=operation.id, at=seen.at, stopped_at=seen.at)
+    return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record)
+
+
+def remove_though_it_runs(operation: Operation, seen: Observation) -> Decision:
+    """Clean up without a look at what runs."""
+    for each in seen.ours:
+        return attempt(operation, remove(each.id))
+    record = seen.record and seen.record.removed(fence=operation.id, at=seen.at)
+    return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record)

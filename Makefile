@@ -10,19 +10,24 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
-# Of the points at which the service can die, `make test` takes every second, `make recovery` all.
-RECOVERY_EVERY ?= 2
+# Of the points at which the service can end, `make test` takes every twelfth, `make recovery` all.
+RECOVERY_EVERY ?= 12
 HISTORIES ?= 20000
 SEED ?= 1
+MISHAPS ?= 3
 JOBS ?= 10000
 
 .PHONY: help
 help: ## list the tasks
-	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(READY) ## run the service on 127.0.0.1:8096 with everything it needs; Ctrl-C stops it
+run: $(READY) ## run the service on 127.0.0.1:8096 with all it needs; Ctrl-C stops it, the games run on
 	exec $(BIN)/rtmanager dev
+
+.PHONY: stop-docker
+stop-docker: $(READY) ## stop the dockerd that `make run` started, and every game with it
+	exec $(BIN)/python -m rtmanager.dev.stop_docker .rtmanager
 
 .PHONY: test
 test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
@@ -40,9 +45,13 @@ contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operati
 simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1); a violated one is printed
 	exec $(BIN)/python -m tests.simulation.simulate --histories $(HISTORIES) --seed $(SEED)
 
+.PHONY: walk
+walk: $(READY) ## walk every state of every operation (MISHAPS=3 on one way; takes minutes)
+	exec $(BIN)/python -m tests.exhaustive.run_walk --mishaps $(MISHAPS)
+
 .PHONY: storm
 storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its servers are restarted
-	STORM_JOBS=1000 STORM_KILLS=20 exec $(BIN)/pytest tests/acceptance/test_streams_storm.py $(ARGS)
+	STORM_JOBS=1000 STORM_KILLS=20 STORM_SEED=$${STORM_SEED:-$$(date +%s)} exec $(BIN)/pytest tests/acceptance/test_streams_storm.py $(ARGS)
 
 .PHONY: bench-jobs
 bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000)

@@ -87,6 +87,12 @@ class Stage:
         statement = "SELECT * FROM operation_log WHERE game_id = %s AND outcome IS NULL"
         wait_until(lambda: not self.rows(statement, game))
 
+    @property
+    def installation(self) -> str:
+        """The installation's id, as the database keeps it."""
+        (row,) = self.rows("SELECT id FROM installation WHERE %s <> ''", "any")
+        return str(row["id"])
+
     def outbox(self, game: str) -> list[Row]:
         """Return the messages that wait to be sent about a game, oldest first."""
         return self.rows("SELECT * FROM outbox WHERE game_id = %s ORDER BY id", game)

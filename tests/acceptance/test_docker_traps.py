@@ -18,13 +18,14 @@ from tests.acceptance.stage import (
 )
 
 
-def _own_labels(game: str) -> dict[str, str]:
+def _own_labels(stage: Stage, game: str) -> dict[str, str]:
     return {
+        "com.galaxy.installation": stage.installation,
         "com.galaxy.owner": "rtmanager",
         "com.galaxy.kind": "game-engine",
         "com.galaxy.game_id": game,
         "com.galaxy.engine_image_ref": image_of("1.4.7"),
-        "com.galaxy.op_id": "1",
+        "com.galaxy.op_id": "0",
     }
 
 
@@ -47,7 +48,7 @@ def foreign(stage: Stage, game: str) -> Iterator[str]:
 
 def test_trap_dead_container_blocks_name_ours(stage: Stage, game: str) -> None:
     """A leftover of our own is removed by the start that it would block."""
-    leftover = _created(stage, game, _own_labels(game))
+    leftover = _created(stage, game, _own_labels(stage, game))
 
     record = ok(stage.start(game))
 

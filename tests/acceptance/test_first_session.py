@@ -103,6 +103,7 @@ def test_start_makes_the_container_of_the_contract(session: Session) -> None:
         "com.galaxy.owner": "rtmanager",
         "com.galaxy.kind": "game-engine",
         "com.galaxy.game_id": session.game,
+        "com.galaxy.installation": session.stage.installation,
         "com.galaxy.engine_image_ref": "galaxy/game:1.4.7",
         "com.galaxy.op_id": str(session.operation("start")["id"]),
     }
@@ -263,11 +264,11 @@ def test_every_step_leaves_one_finished_operation(session: Session) -> None:
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        ("start", ["create_container", "start_container", "health_gate"]),
-        ("patch", ["park_predecessor", "create_container", "start_container", "health_gate"]),
-        ("patch to a broken one", ["health_gate", "remove_new_container", "unpark_predecessor"]),
-        ("stop", ["stop_container"]),
-        ("clean up", ["remove_container"]),
+        ("start", ["create", "start", "watch_gate"]),
+        ("patch", ["park", "stop", "create", "start", "watch_gate"]),
+        ("patch to a broken one", ["create", "watch_gate", "remove", "unpark"]),
+        ("stop", ["stop"]),
+        ("clean up", ["remove"]),
     ],
 )
 def test_operations_tell_their_steps(session: Session, step: str, expected: list[str]) -> None:

@@ -17,7 +17,7 @@ def _intent_is_open(_: list[Row], operations: list[Row]) -> bool:
 
 
 def _is_parked(containers: list[Row], _: list[Row]) -> bool:
-    return any(".parked-" in each["Names"][0] for each in containers)
+    return any("-parked-" in each["Names"][0] for each in containers)
 
 
 def _is_created(containers: list[Row], operations: list[Row]) -> Row | None:
@@ -106,10 +106,10 @@ def test_killed_patch_can_be_repeated(
     stage.assert_true_record(game, "1.4.8")
 
 
-def test_killed_patch_that_is_given_up_leaves_one_engine(
+def test_killed_patch_goes_on_before_another_request(
     stage: Stage, game: str, killed: Callable[..., None]
 ) -> None:
-    """Whatever is asked next settles the patch: here a stop finds one engine, old or new."""
+    """Whatever is asked next waits for the patch to go on to its end: here a stop stops the new."""
     ok(stage.start(game))
     killed(game, lambda: stage.patch(game, "1.4.8"), "predecessor is parked")
 
@@ -122,7 +122,7 @@ def test_killed_patch_that_is_given_up_leaves_one_engine(
 
 
 def test_killed_stop_can_be_repeated(stage: Stage, game: str, killed: Callable[..., None]) -> None:
-    """A stop that was cut off is settled by what Docker shows, and repeating it stops the game."""
+    """A stop that was cut off goes on, and repeating it is a replay."""
     ok(stage.start(game, "1.4.90-ignores-sigterm"))
     killed(game, lambda: stage.stop(game), "intent is open")
 

@@ -51,7 +51,7 @@ def _leases(stage: Stage) -> list[bytes]:
     address = stage.service.environment["RTMANAGER_REDIS_MASTER_ADDR"]
     host, _, port = address.partition(":")
     with closing(Redis(host=host, port=int(port))) as redis:
-        return list(redis.scan_iter("rtmanager:game_lease:*"))
+        return list(redis.scan_iter("rtmanager:*:game_lease:*"))
 
 
 def _refuses(stage: Stage) -> bool:

@@ -20,7 +20,7 @@ from tests.acceptance.storm import JOBS_PER_GAME, Storm
 
 JOBS = int(os.environ.get("STORM_JOBS", "200"))
 KILLS = int(os.environ.get("STORM_KILLS", "4"))
-SEED = int(os.environ.get("STORM_SEED", "0")) or random.randrange(1, 1_000_000)  # noqa: S311 - shown, to repeat it
+SEED = int(os.environ.get("STORM_SEED", "1"))
 LEASE_TTL = "2"
 # What is left when the last bad thing has happened: all jobs at most, on a machine at work.
 CALM_SECONDS = 60 + JOBS
@@ -91,6 +91,7 @@ def test_a_storm_gives_each_job_one_result_in_order(
     storm.lobby.assert_all_acknowledged()
     wait_until(lambda: _count(storm_stage, "outbox WHERE sent_at IS NULL") == 0)
 
+    assert _internal_errors(storm_stage) == []
     assert storm.results_by_game() == storm.sent
     assert storm.lobby.read(DEAD_JOBS) == []
     _assert_settled(storm_stage, storm)
@@ -132,9 +133,19 @@ def _restart_database(database: EmbeddedPostgres) -> None:
 def _assert_settled(stage: Stage, storm: Storm) -> None:
     """Demand that no operation is open and that the records say what Docker says."""
     wait_until(lambda: _count(stage, "operation_log WHERE outcome IS NULL") == 0)
-    assert not storm.lobby.redis.keys("rtmanager:game_lease:*")
+    assert not storm.lobby.redis.keys("rtmanager:*:game_lease:*")
     for game in storm.games:
         stage.assert_true_record(game, "1.4.7")
+
+
+def _internal_errors(stage: Stage) -> list[Any]:
+    """Return every operation that the kills made fail; there must be none."""
+    statement = """
+        SELECT kind, error_message, lost, steps FROM operation_log
+        WHERE error_code = 'internal_error'
+    """
+    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+        return connection.execute(statement).fetchall()
 
 
 def _count(stage: Stage, what: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rtmanager import bootstrap
 from rtmanager.config import Settings
-from rtmanager.domain.lifecycle.use_cases import Ports
+from rtmanager.domain.use_cases import Ports
 from rtmanager.serve import run
 
 CALLS = "COUNTED_CALLS"
@@ -18,22 +18,22 @@ CALLS = "COUNTED_CALLS"
 
 
 @dataclass(frozen=True)
-class CountedEngine:
-    """The container engine; every call of it leaves a line."""
+class CountedHost:
+    """The Docker host; every call of it leaves a line."""
 
-    engine: Any
+    host: Any
     file: Path
 
     def __getattr__(self, method: str) -> Any:
-        """Return the engine's method, noting that it is about to be called."""
+        """Return the host's method, noting that it is about to be called."""
         with self.file.open("a") as calls:
             calls.write(json.dumps({"call": method, "at": time.time()}) + "\n")
-        return getattr(self.engine, method)
+        return getattr(self.host, method)
 
 
 def counted(ports: Ports, file: Path) -> Ports:
-    """Put a counter before the engine."""
-    return replace(ports, engine=CountedEngine(ports.engine, file))
+    """Put a counter before the host."""
+    return replace(ports, host=CountedHost(ports.host, file))
 
 
 def main() -> None:

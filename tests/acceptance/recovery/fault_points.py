@@ -1,7 +1,7 @@
 """Named points between the steps of an operation, at which the process can be made to die.
 
 A point is the moment before a call of a port. Its name counts the changes that were made by then:
-`05:engine.start` comes before a start, after five changes. Between two changes a call that repeats
+`05:host.start` comes before a start, after five changes. Between two changes a call that repeats
 itself (a gate polls) is one point, since nothing durable tells its repetitions apart.
 """
 
@@ -21,42 +21,51 @@ ARMED = "FAULT_POINTS_ARMED"
 """Environment: a JSON object, from the name of an operation to the point at which it dies."""
 TRACE = "FAULT_POINTS_TRACE"
 """Environment: a file to which every point that was passed is written, after its operation."""
+SIGNAL = "FAULT_POINTS_SIGNAL"
+"""Environment: the signal by which the process dies, or is told to end."""
 
 CHANGES = {
     "leases.hold",
     "journal.begin",
     "journal.refuse",
+    "journal.save",
     "journal.finish",
     "directories.prepare",
-    "engine.pull",
-    "engine.create",
-    "engine.start",
-    "engine.stop",
-    "engine.rename",
-    "engine.remove",
+    "host.pull",
+    "host.create",
+    "host.start",
+    "host.stop",
+    "host.rename",
+    "host.remove",
     "leases.release",
 }
 LAST = "leases.release"
+OUTLASTS = 3.0
+"""Seconds for which it stays at its point after SIGTERM: more than the shutdown limit here."""
 
 
 @dataclass
 class FaultPoints:
     """Follows operations by the names of their tasks, and kills the process as armed.
 
-    An operation stays at its point for ever; once every armed one has come to its own, SIGKILL
-    ends them all. For each of them that is a death at its point.
+    An operation stays at its point; once every armed one has come to its own, the signal ends them
+    all. With SIGKILL that is for each of them a death at its point. With SIGTERM and a limit that
+    they outlast, each is cut off there.
     """
 
     armed: Mapping[str, str]
     trace: Path
+    signal: int = signal.SIGKILL
     _passed: set[tuple[str, str]] = field(default_factory=set)
     _changes: Counter[str] = field(default_factory=Counter)
     _arrived: set[str] = field(default_factory=set)
+    _sent: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Arm what the environment says."""
-        return cls(json.loads(environment[ARMED]), Path(environment[TRACE]))
+        armed, trace = json.loads(environment[ARMED]), Path(environment[TRACE])
+        return cls(armed, trace, int(environment.get(SIGNAL, signal.SIGKILL)))
 
     async def before(self, call: str) -> None:
         """Note the point before a call; die there if it is armed for it, or if it is the last.
@@ -64,6 +73,8 @@ class FaultPoints:
         Not every run passes the same points: an engine may exit before or after the first look.
         """
         operation = _operation()
+        if operation in self._arrived:
+            return  # it was cut off there, and leaves
         point = f"{self._changes[operation]:02}:{call}"
         self._note(operation, point)
         wanted = self.armed.get(operation)
@@ -84,8 +95,10 @@ class FaultPoints:
     async def _die(self, operation: str) -> None:
         self._arrived.add(operation)
         if self._arrived == set(self.armed):
-            os.kill(os.getpid(), signal.SIGKILL)
-        await asyncio.Event().wait()
+            os.kill(os.getpid(), self.signal)
+            self._sent.set()
+        await self._sent.wait()
+        await asyncio.sleep(OUTLASTS)
 
 
 @dataclass(frozen=True)
@@ -119,10 +132,10 @@ class WatchedLeases:
     points: FaultPoints
 
     @asynccontextmanager
-    async def hold(self, game_id: str, *, wait: float) -> AsyncIterator[Any]:
+    async def hold(self, game_id: str, *, wait: float, above: int = 0) -> AsyncIterator[Any]:
         """Hold the lease of a game as the port does."""
         await self.points.before("leases.hold")
-        async with self.port.hold(game_id, wait=wait) as lease:
+        async with self.port.hold(game_id, wait=wait, above=above) as lease:
             self.points.after("leases.hold")
             try:
                 yield lease

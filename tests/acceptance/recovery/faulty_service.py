@@ -3,20 +3,21 @@
 import os
 from dataclasses import fields
 from functools import partial
+from typing import Any
 
 from rtmanager import bootstrap
 from rtmanager.config import Settings
-from rtmanager.domain.lifecycle.use_cases import Ports
+from rtmanager.domain.use_cases import Ports
 from rtmanager.serve import run
 from tests.acceptance.recovery.fault_points import FaultPoints, Watched, WatchedLeases
 
-AS_THEY_ARE = {"clock"}
+AS_THEY_ARE = {"clock", "installation"}
 
 
 def watched(ports: Ports, points: FaultPoints) -> Ports:
-    """Put the fault points before every port but the clock."""
+    """Put the fault points before every port but the clock and the name of the installation."""
     names = [each.name for each in fields(Ports)]
-    wrapped = {
+    wrapped: dict[str, Any] = {
         name: port if name in AS_THEY_ARE else Watched(port, name, points)
         for name in names
         if (port := getattr(ports, name)) is not None

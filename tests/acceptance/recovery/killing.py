@@ -13,13 +13,16 @@ from typing import TypeVar
 
 import httpx
 
-from tests.acceptance.recovery.fault_points import ARMED, TRACE
+from tests.acceptance.recovery.fault_points import ARMED, SIGNAL, TRACE
 from tests.acceptance.recovery.operations import Case
 from tests.acceptance.stage import Stage, new_game
 
 LAUNCHER = ("-m", "tests.acceptance.recovery.faulty_service")
 PROJECT = str(Path(__file__).resolve().parents[3])
 PATIENCE = 60.0
+BEGIN = "journal.begin"
+CUT_OFF = 503
+"""What a caller is answered whose operation goes on after the end of the process."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,9 +37,14 @@ class Death:
     point: str
     done: Sequence[str]
 
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether the intent was committed by then."""
+        return BEGIN in self.done
+
     def __str__(self) -> str:
         """Name it for people."""
-        return f"{self.case.name} killed before {self.point} ({self.game})"
+        return f"{self.case.name} ended before {self.point} ({self.game})"
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], *, at_once: int = 4) -> list[R]:
@@ -46,13 +54,20 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T], *, at_once: int = 4
 
 
 @contextmanager
-def armed(stage: Stage, points: dict[str, str], trace: Path) -> Iterator[None]:
+def armed(
+    stage: Stage, points: dict[str, str], trace: Path, number: signal.Signals = signal.SIGKILL
+) -> Iterator[None]:
     """Run the service under the launcher of the faults for the block, instead of its own."""
     service = stage.service
     program, environment = service.program, service.environment
     service.stop()
     service.program = LAUNCHER
-    arming = {ARMED: json.dumps(points), TRACE: str(trace), "PYTHONPATH": PROJECT}
+    arming = {
+        ARMED: json.dumps(points),
+        TRACE: str(trace),
+        SIGNAL: str(number.value),
+        "PYTHONPATH": PROJECT,
+    }
     service.environment = {**environment, **arming}
     trace.touch()
     try:
@@ -69,7 +84,7 @@ def record_points(stage: Stage, cases: Sequence[Case], trace: Path) -> dict[str,
     side_by_side(lambda case: case.prepare(stage, games[case.name]), cases)
     with armed(stage, {case.task(games[case.name]): "" for case in cases}, trace):
         answers = side_by_side(lambda case: case.request(stage, games[case.name]), cases)
-        assert [each.status_code for each in answers] == [case.repeated for case in cases]
+        assert [each.status_code for each in answers] == [case.answer for case in cases]
     stage.service.start()
     passed = passed_points(trace)
     return {case.name: passed[case.task(games[case.name])] for case in cases}
@@ -81,22 +96,26 @@ def deaths_of(case: Case, points: Sequence[str]) -> Iterator[Death]:
         yield Death(case, new_game(), point, _calls(points[:at]))
 
 
-def kill_all(stage: Stage, deaths: Sequence[Death], trace: Path) -> list[Death]:
-    """Send every request, and kill the service with each of them at its point.
+def end_all(
+    stage: Stage, deaths: Sequence[Death], trace: Path, number: signal.Signals
+) -> list[Death]:
+    """Send every request, and end the service by the signal with each of them at its point.
 
     Return the deaths as they came: an operation that did not pass its point died at its last one.
     """
     points = {each.case.task(each.game): each.point for each in deaths}
-    with armed(stage, points, trace):
+    with armed(stage, points, trace, number):
         send = partial(_send, stage)
         with ThreadPoolExecutor(len(deaths)) as pool:
             sent = [pool.submit(send, each) for each in deaths]
             ended = stage.service.wait_for_death(PATIENCE)
             answers = [each.result() for each in sent]
-    assert ended == -signal.SIGKILL
-    assert answers == [None] * len(deaths), "an operation was answered before its point"
+    killed = number is signal.SIGKILL
+    assert ended == (-signal.SIGKILL if killed else 0)
+    assert answers == [None if killed else CUT_OFF] * len(deaths), answers
     passed = passed_points(trace)
-    return [_as_it_came(each, passed[each.case.task(each.game)]) for each in deaths]
+    came = [_as_it_came(each, passed[each.case.task(each.game)]) for each in deaths]
+    return came if killed else [_with_its_beginning(each) for each in came]
 
 
 def passed_points(trace: Path) -> dict[str, list[str]]:
@@ -111,6 +130,13 @@ def passed_points(trace: Path) -> dict[str, list[str]]:
 def _as_it_came(death: Death, passed: Sequence[str]) -> Death:
     *before, point = passed
     return replace(death, point=point, done=_calls(before))
+
+
+def _with_its_beginning(cut_off: Death) -> Death:
+    """Return it as begun if it was cut off there: a beginning is finished and handed over."""
+    if cut_off.point.endswith(BEGIN):
+        return replace(cut_off, done=[*cut_off.done, BEGIN])
+    return cut_off
 
 
 def _calls(points: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ import httpx
 from tests.acceptance.stage import Stage, ok
 
 OLD, NEW, BROKEN = "1.4.7", "1.4.8", "1.4.90-exits-at-once"
+STUBBORN = "1.4.90-ignores-sigterm"
 
 Request = Callable[[Stage, str], httpx.Response]
 
@@ -30,10 +31,10 @@ NOTHING = End("missing", None)
 
 @dataclass(frozen=True)
 class Case:
-    """One operation in one situation.
+    """One operation in one situation, and where it ends, however often a process dies over it.
 
-    `decisive` is the call after which the operation is settled as a success, None when its engine
-    cannot run; `keeps` tells that a success leaves the game its container.
+    An operation whose engine cannot run `fails`, and ends where it began. `keeps` tells that it
+    leaves the game its container.
     """
 
     name: str
@@ -41,10 +42,9 @@ class Case:
     request: Request
     before: End
     after: End
-    decisive: str | None
     verb: str
+    fails: bool = False
     keeps: bool = False
-    repeated: int = 200
 
     def task(self, game: str) -> str:
         """Return the name under which the service runs the operation."""
@@ -55,18 +55,14 @@ class Case:
         for request in self.set_up:
             ok(request(stage, game))
 
-    def succeeds(self, done: Sequence[str]) -> bool:
-        """Tell whether recovery must end in success when these calls were made."""
-        return self.decisive in done
-
-    def end(self, done: Sequence[str]) -> End:
-        """Return where recovery must lead when these calls were made."""
-        return self.after if self.succeeds(done) else self.before
+    def end(self, *, begun: bool) -> End:
+        """Return where recovery must lead: an operation that has begun goes on to its end."""
+        return self.after if begun else self.before
 
     @property
-    def finally_ends(self) -> End:
-        """Where the game is after the request was repeated."""
-        return self.after if self.decisive else self.before
+    def answer(self) -> int:
+        """The status that the request ends with."""
+        return 500 if self.fails else 200
 
 
 def _start(stage: Stage, game: str) -> httpx.Response:
@@ -97,23 +93,36 @@ def _clean_up(stage: Stage, game: str) -> httpx.Response:
     return stage.clean_up(game)
 
 
+def _stubborn(stage: Stage, game: str) -> httpx.Response:
+    return stage.start(game, STUBBORN)
+
+
 RUNS, STOPPED, RUNS_NEW = End("running", OLD), End("stopped", OLD), End("running", NEW)
-GO = "engine.start"
+RUNS_STUBBORN = End("running", STUBBORN)
 
 CASES = (
-    Case("first start", [], _start, NOTHING, RUNS, GO, "start"),
-    Case("start over a stopped one", [_start, _stop], _start_new, STOPPED, RUNS_NEW, GO, "start"),
-    Case("restart", [_start], _restart, RUNS, RUNS, GO, "restart"),
-    Case("patch", [_start], _patch, RUNS, RUNS_NEW, GO, "patch"),
-    Case("broken patch", [_start], _patch_broken, RUNS, RUNS, None, "patch", repeated=500),
-    Case("stop", [_start], _stop, RUNS, STOPPED, "engine.stop", "stop", keeps=True),
+    Case("first start", [], _start, NOTHING, RUNS, "start"),
+    Case("start over a stopped one", [_start, _stop], _start_new, STOPPED, RUNS_NEW, "start"),
+    Case("restart", [_start], _restart, RUNS, RUNS, "restart"),
+    Case("patch", [_start], _patch, RUNS, RUNS_NEW, "patch"),
     Case(
-        "cleanup",
-        [_start, _stop],
-        _clean_up,
-        STOPPED,
-        End("removed", None),
-        "engine.remove",
-        "cleanup_container",
+        "patch of an engine that ignores SIGTERM",
+        [_stubborn],
+        _patch,
+        RUNS_STUBBORN,
+        RUNS_NEW,
+        "patch",
     ),
+    Case("broken patch", [_start], _patch_broken, RUNS, RUNS, "patch", fails=True, keeps=True),
+    Case("stop", [_start], _stop, RUNS, STOPPED, "stop", keeps=True),
+    Case(
+        "stop of an engine that ignores SIGTERM",
+        [_stubborn],
+        _stop,
+        RUNS_STUBBORN,
+        End("stopped", STUBBORN),
+        "stop",
+        keeps=True,
+    ),
+    Case("cleanup", [_start, _stop], _clean_up, STOPPED, End("removed", None), "cleanup_container"),
 )

@@ -10,7 +10,8 @@ from tests.acceptance.recovery.killing import Death
 from tests.acceptance.recovery.operations import End
 from tests.acceptance.stage import Row, Stage, image_of
 
-LEASES = "rtmanager:game_lease:*"
+START_FAILED = "container_start_failed"
+LEASES = "rtmanager:*:game_lease:*"
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,15 @@ class Truth:
     def after_recovery(self, death: Death, old: str | None) -> list[str]:
         """Tell what docs/recovery.md says otherwise; `old` is the container before the kill."""
         faults = list(self._wrong_log(death))
-        faults += self._wrong_end(death, death.case.end(death.done), parked_may_stay=True)
+        end = death.case.end(begun=death.has_begun)
+        faults += self._wrong_end(death, end, parked_may_stay=True)
         faults += self._wrong_container(death, old)
         return [f"{death}: {fault}" for fault in faults]
 
     def after_repeating(self, death: Death, answer: int) -> list[str]:
         """Tell what is wrong after the request was sent again."""
-        faults = list(self._wrong_end(death, death.case.finally_ends, parked_may_stay=True))
-        if answer != death.case.repeated:
+        faults = list(self._wrong_end(death, death.case.after, parked_may_stay=True))
+        if answer != death.case.answer:
             faults.append(f"the repeated request was answered {answer}")
         if self.open_operations(death):
             faults.append("an operation is open after the repeated request")
@@ -38,7 +40,7 @@ class Truth:
 
     def parked(self, death: Death) -> list[str]:
         """Return the names of the game's parked containers."""
-        return [name for name in self._names(death.game) if ".parked-" in name]
+        return [name for name in self._names(death.game) if "-parked-" in name]
 
     def leases(self) -> list[str]:
         """Return the keys of all leases that are left."""
@@ -58,23 +60,20 @@ class Truth:
 
     def _wrong_log(self, death: Death) -> Iterator[str]:
         rows = self.stage.operations(death.game)[len(death.case.set_up) :]
-        if "journal.begin" not in death.done:
+        if not death.has_begun:
             yield from [f"an operation that never began: {row}" for row in rows]
             return
         if len(rows) != 1:
             yield f"{len(rows)} operations in the log"
             return
-        expected = "success" if death.case.succeeds(death.done) else "failure"
-        if rows[0]["outcome"] != expected:
-            yield f"outcome {rows[0]['outcome']}, not {expected}: {rows[0]['error_message']}"
-        settled = "journal.finish" not in death.done
-        if settled and expected == "failure" and "interrupted" not in rows[0]["error_message"]:
-            yield f"a failure that does not say so: {rows[0]['error_message']}"
+        expected = ("failure", START_FAILED) if death.case.fails else ("success", None)
+        if (rows[0]["outcome"], rows[0]["error_code"]) != expected:
+            yield f"{rows[0]['outcome']} {rows[0]['error_code']}: {rows[0]['error_message']}"
 
     def _wrong_container(self, death: Death, old: str | None) -> Iterator[str]:
         """Tell a container that was replaced without need, or not replaced."""
         now = self.container_of(death.game)
-        replaced = death.case.succeeds(death.done) and not death.case.keeps
+        replaced = death.has_begun and not death.case.keeps
         if replaced == (now == old):
             yield f"the record's container was {old} and is {now}"
 
@@ -86,7 +85,7 @@ class Truth:
         if (status, image) != (end.status, end.version and image_of(end.version)):
             yield f"the record is {status} {image}, not {end}"
         if parked_may_stay and "journal.finish" in death.done:
-            names = [name for name in names if ".parked-" not in name]
+            names = [name for name in names if "-parked-" not in name]
         if names != [f"galaxy-game-{death.game}"] * end.has_container:
             yield f"the containers are {names}"
         elif record is not None and end.has_container:

@@ -1,1 +1,1 @@
-"""Loops that call the cycles of supervision; they hold no decisions."""
+"""Loops that call the cycles of the domain; they hold no decisions."""

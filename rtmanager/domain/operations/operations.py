@@ -1,8 +1,9 @@
 """The one entry for every operation, whoever asks for it: REST, a job, a worker."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 logger = logging.getLogger(__name__)
 
 B = TypeVar("B", Begun, Begun | None)
+R = TypeVar("R")
 
 RESUMPTION_POLL = 0.05
 
@@ -74,6 +76,21 @@ class Operations:
         if record is None:
             raise InternalError(f"{name} ended without a record")
         return record
+
+    async def under_lease(
+        self, game_id: GameId, work: Callable[[GameLease], Awaitable[R]], *, wait: float
+    ) -> R:
+        """Do the work under the game's lease; once more when its number was not the latest.
+
+        Raises LeaseBusy when others hold the lease for longer than `wait` seconds.
+        """
+        above = NO_LEASE
+        while True:
+            try:
+                async with self.leases.hold(game_id, wait=wait, above=above) as lease:
+                    return await work(lease)
+            except LeaseOutnumbered as outnumbered:
+                above = outnumbered.highest
 
     async def run_under(self, lease: GameLease, request: OperationRequest) -> RuntimeRecord | None:
         """Carry the request out under a lease that the caller holds; return the record, if any.
@@ -130,15 +147,10 @@ class Operations:
             raise await self._refused(request, trouble) from trouble
 
     async def _resume(self, game_id: GameId) -> None:
-        above = NO_LEASE
-        while True:
-            try:
-                async with self.leases.hold(game_id, wait=self.lease_wait, above=above) as lease:
-                    return await self._take_over(lease, game_id)
-            except LeaseOutnumbered as outnumbered:
-                above = outnumbered.highest
-            except LeaseBusy:
-                return None  # whoever holds it is at it
+        with contextlib.suppress(LeaseBusy):  # whoever holds it is at it
+            await self.under_lease(
+                game_id, lambda lease: self._take_over(lease, game_id), wait=self.lease_wait
+            )
 
     async def _take_over(self, lease: GameLease, game_id: GameId) -> None:
         begun = await self._unless_outnumbered(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin
 from rtmanager.domain.operations.operations import Operations
-from rtmanager.domain.ports.game_lease import LeaseBusy
+from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from rtmanager.domain.side_by_side import side_by_side
 
@@ -42,15 +42,18 @@ class ExpireContainers:
             kind=OperationKind.CLEANUP_CONTAINER,
             origin=Origin(OpSource.AUTO_TTL, HINT),
         )
+
+        async def clean_up(lease: GameLease) -> bool:
+            record = await self.operations.records.get(game_id)
+            if record is None or not _expired(record, before):
+                return False
+            await self.operations.run_under(lease, request)
+            return True
+
         try:
-            async with self.operations.leases.hold(game_id, wait=0.0) as lease:
-                record = await self.operations.records.get(game_id)
-                if record is None or not _expired(record, before):
-                    return False
-                await self.operations.run_under(lease, request)
+            return await self.operations.under_lease(game_id, clean_up, wait=0.0)
         except LeaseBusy:
             return False
-        return True
 
 
 def _expired(record: RuntimeRecord, before: datetime) -> bool:

@@ -12,9 +12,9 @@ from rtmanager.domain.errors import (
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin
-from rtmanager.domain.operations.operations import LeaseOutnumbered, Operations
+from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.ports.container_host import ContainerHost
-from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, LeaseBusy
+from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind, GameView, find_drift
 
@@ -49,15 +49,12 @@ class ReconcileGame:
         than `wait` seconds is left alone: whoever works on it leaves it right. Raises
         DockerUnavailable and ServiceUnavailable, having changed nothing that is not recorded.
         """
-        above = NO_LEASE
-        while True:
-            try:
-                async with self.operations.leases.hold(game_id, wait=wait, above=above) as lease:
-                    return await self._reconcile(lease, game_id, hint)
-            except LeaseBusy:
-                return []
-            except LeaseOutnumbered as outnumbered:
-                above = outnumbered.highest
+        try:
+            return await self.operations.under_lease(
+                game_id, lambda lease: self._reconcile(lease, game_id, hint), wait=wait
+            )
+        except LeaseBusy:
+            return []
 
     async def _reconcile(self, lease: GameLease, game_id: GameId, hint: str) -> list[Drift]:
         met: list[Drift] = []

@@ -69,6 +69,18 @@ async def test_game_under_a_lease_is_left_alone(watch: Watch) -> None:
     assert len(watch.world.containers) == 1
 
 
+async def test_lease_store_whose_clock_stepped_back_keeps_no_container(watch: Watch) -> None:
+    """A lease whose number is not the latest is taken once more, as for any other operation."""
+    pass_time(watch, RETENTION + SECOND)
+    numbers = watch.process.leases.numbers
+    numbers.forget()
+    numbers.clock_is_off_by = -10 * RETENTION
+
+    said = await watch.expire.run()
+
+    assert said.startswith("1 of 1 containers removed")
+
+
 async def test_game_that_was_started_meanwhile_is_spared(watch: Watch) -> None:
     """The record is read again under the lease."""
     pass_time(watch, RETENTION + SECOND)

@@ -1,6 +1,7 @@
 """Fixtures for every test: the real services, started when the first test asks for them."""
 
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.services.docker import demo_images, docker_host, docker_network
 from tests.services.postgres import database_dsn, new_database, postgres, postgres_dsn
 from tests.services.redis import _shared_redis_addr, new_redis, redis_addr
 from tests.services.registry import registry, secured_registry
+from tests.services.running_service import last_words
 from tests.services.session import say, session_dir
 
 __all__ = [
@@ -39,6 +41,15 @@ settings.load_profile("certain")
 def pytest_configure() -> None:
     """Let SIGTERM end the run as Ctrl-C does, so that no service is left behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a test that failed what the services in use have logged."""
+    report = yield
+    if report.failed:
+        report.sections += last_words()
+    return report
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakSet
 
 import httpx
 import pytest
@@ -23,10 +24,11 @@ STOPPED_WITHIN = 40.0
 COMPILED_ONCE = {
     "PYTHONPYCACHEPREFIX": str(Path(__file__).resolve().parents[2] / ".rtmanager" / "compiled")
 }
+LINES_SHOWN = 60
 _POLL_SECONDS = 0.02
 
 
-@dataclass
+@dataclass(eq=False)
 class RunningService:
     """One `rtmanager serve` process after another, always on the same address and settings.
 
@@ -38,6 +40,10 @@ class RunningService:
     port: int = field(default_factory=free_port)
     program: Sequence[str] = ("-m", "rtmanager", "serve")
     _process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        """Join those whose logs are shown when a test fails."""
+        _in_use.add(self)
 
     @property
     def url(self) -> str:
@@ -121,6 +127,17 @@ class RunningService:
             return httpx.get(f"{self.url}/healthz").is_success
         except httpx.TransportError:
             return False
+
+
+_in_use: WeakSet[RunningService] = WeakSet()
+
+
+def last_words() -> list[tuple[str, str]]:
+    """Return where each service in use answers, and the last lines that it logged."""
+    started = (each for each in _in_use if each.log_file.exists())
+    return [
+        (f"log of {each.url}", "\n".join(each.log.splitlines()[-LINES_SHOWN:])) for each in started
+    ]
 
 
 @pytest.fixture

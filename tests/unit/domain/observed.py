@@ -28,7 +28,7 @@ from rtmanager.domain.operation import (
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import GAME, LEASE, NOON, make_cause, make_record, make_request
-from tests.unit.domain.reconciliation.watch import labels_of
+from tests.unit.domain.watch import labels_of
 
 FENCE = Fence(7)
 OLD, NEW, OTHER = (ContainerId(letter * 64) for letter in "cde")

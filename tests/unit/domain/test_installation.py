@@ -8,7 +8,7 @@ from rtmanager.domain.operation import Operation
 from rtmanager.domain.runtime import RuntimeRecord
 from tests.builders import GAME, make_record
 from tests.unit.domain.observed import FENCE, OTHER, container, operation
-from tests.unit.domain.reconciliation.watch import labels_of
+from tests.unit.domain.watch import labels_of
 
 HERE = Installation("galaxy-net", "here")
 RECORD, OPERATION = make_record(), operation()

@@ -43,6 +43,7 @@ OTHER = "galaxy/game:1.5.0"
 BROKEN = "galaxy/game:1.4.9"
 LAST_WORDS = "no such state file"
 LEASE_TTL = 60.0
+THRESHOLD = 3
 RETENTION = timedelta(days=30)
 INSTALLATION = "here"
 
@@ -102,12 +103,13 @@ class Process:
         )
         store = replace(world.store, gate=self._gate)
         self.host = InMemoryContainerHost(docker=world.docker, gate=self._gate)
+        self.engine_probe = InMemoryEngineProbe(docker=world.docker, gate=self._gate)
         self.ports = Ports(
             records=store.records,
             journal=store.journal,
             leases=self.leases,
             host=self.host,
-            probe=InMemoryEngineProbe(docker=world.docker, gate=self._gate),
+            probe=self.engine_probe,
             directories=replace(world.directories, gate=self._gate),
             clock=world.clock,
             installation=world.installation,
@@ -124,7 +126,7 @@ class Process:
             outbox=InMemoryOutbox(self.world.store.outbox_table, self.world.clock, gate=self._gate),
             publisher=InMemoryMessagePublisher(self.world.streams, gate=self._gate),
         )
-        policy = CyclePolicy(probe_threshold=3, retention=RETENTION, grace=GRACE)
+        policy = CyclePolicy(probe_threshold=THRESHOLD, retention=RETENTION, grace=GRACE)
         return Cycles.assemble(self.ports, beyond, self.cases, policy)
 
     @cached_property

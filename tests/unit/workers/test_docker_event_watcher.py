@@ -6,7 +6,7 @@ from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.domain.runtime import RuntimeStatus
 from rtmanager.workers.docker_event_watcher import LONGEST_PAUSE, DockerEventWatcher
-from tests.unit.domain.reconciliation.watch import Watch
+from tests.unit.domain.watch import Watch
 from tests.unit.domain.world import World
 from tests.unit.workers.turns import running, turns, until
 

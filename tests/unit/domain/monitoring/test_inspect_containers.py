@@ -3,8 +3,8 @@
 import pytest
 
 from tests.unit.domain.faults import refusal
-from tests.unit.domain.monitoring.watch import Watch
-from tests.unit.domain.world import World
+from tests.unit.domain.watch import Watch
+from tests.unit.domain.world import GAME, World
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_growing_restart_count_is_told_each_time(watch: Watch) -> None:
         await watch.inspect.run()
 
     assert watch.told == ["inspect_unhealthy"] * 2
-    event = await watch.health.latest("g1")  # type: ignore[arg-type]
+    event = await watch.inspect.health.latest(GAME)
     assert event is not None
     assert event.details["reason"] == "the restart count grew from 1 to 3"
     assert set(event.details) == {"reason", "restart_count", "state", "health"}

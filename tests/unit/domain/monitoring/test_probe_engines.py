@@ -5,8 +5,8 @@ import pytest
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from tests.unit.domain.faults import unavailable
-from tests.unit.domain.monitoring.watch import THRESHOLD, Watch, engine_of
-from tests.unit.domain.world import GAME, IMAGE, World
+from tests.unit.domain.watch import Watch, engine_of
+from tests.unit.domain.world import GAME, IMAGE, THRESHOLD, World
 
 ILL = "galaxy/game:3.0.0"
 
@@ -140,11 +140,11 @@ async def unasked(watch: Watch, times: int) -> None:
     """Probe so many times while this process has nothing left to ask with."""
     address = engine_of(watch.world, GAME).address
     assert address
-    watch.engine_probe.unaskable.add(address)
+    watch.process.engine_probe.unaskable.add(address)
     for _ in range(times):
         with pytest.raises(ServiceUnavailable, match="1 engines could not be asked: too many open"):
             await watch.probe.run()
-    watch.engine_probe.unaskable.remove(address)
+    watch.process.engine_probe.unaskable.remove(address)
 
 
 async def test_trap_out_of_descriptors_is_not_a_miss(watch: Watch) -> None:
@@ -183,7 +183,7 @@ async def test_engines_that_could_be_asked_are_news_all_the_same(watch: Watch) -
     await probe(watch, THRESHOLD - 1)
     address = engine_of(watch.world, GAME).address
     assert address
-    watch.engine_probe.unaskable.add(address)
+    watch.process.engine_probe.unaskable.add(address)
 
     with pytest.raises(ServiceUnavailable, match=r"1 engines could not .*g2 missed 3 probes"):
         await watch.probe.run()

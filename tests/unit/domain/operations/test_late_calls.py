@@ -9,7 +9,7 @@ from rtmanager.domain.operation import ActionName, StepResult
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.reconciliation.drift import DriftKind
 from tests.unit.domain.operations.scenarios import attempt
-from tests.unit.domain.reconciliation.watch import Watch
+from tests.unit.domain.watch import Watch
 from tests.unit.domain.world import BROKEN, PATCHED, Hang, Process, World
 
 

@@ -16,7 +16,7 @@ from rtmanager.domain.ports.container_host import ContainerHost
 from tests.builders import NOON, make_request
 from tests.unit.domain.faults import refusal, unavailable
 from tests.unit.domain.observed import held_lease
-from tests.unit.domain.reconciliation.watch import labels_of, stray
+from tests.unit.domain.watch import labels_of, stray
 from tests.unit.domain.world import GAME, World
 
 FENCE = Fence(77)

@@ -20,7 +20,7 @@ from rtmanager.domain.operation import Outcome, Phase
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import refusal, unavailable
 from tests.unit.domain.operations.scenarios import attempt
-from tests.unit.domain.reconciliation.watch import GRACE, Watch
+from tests.unit.domain.watch import GRACE, Watch
 from tests.unit.domain.world import (
     BROKEN,
     GAME,

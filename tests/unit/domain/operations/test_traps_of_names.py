@@ -15,7 +15,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Outcome
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.operations.scenarios import attempt
-from tests.unit.domain.reconciliation.watch import GRACE, Watch, labels_of
+from tests.unit.domain.watch import GRACE, Watch, labels_of
 from tests.unit.domain.world import (
     BROKEN,
     GAME,

@@ -8,7 +8,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OpSource
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import refusal
-from tests.unit.domain.reconciliation.watch import RETENTION, Watch
+from tests.unit.domain.watch import RETENTION, Watch
 from tests.unit.domain.world import GAME, IMAGE, World
 
 SECOND = timedelta(seconds=1)

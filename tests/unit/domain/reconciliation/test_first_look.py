@@ -3,7 +3,7 @@
 import pytest
 
 from rtmanager.domain.errors import DockerUnavailable
-from tests.unit.domain.reconciliation.watch import labels_of
+from tests.unit.domain.watch import labels_of
 from tests.unit.domain.world import World
 
 

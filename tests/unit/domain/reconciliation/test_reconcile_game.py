@@ -9,7 +9,7 @@ from rtmanager.domain.operation import Fence, Outcome
 from rtmanager.domain.reconciliation.drift import DriftKind
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import unavailable
-from tests.unit.domain.reconciliation.watch import GRACE, Watch, engine_of, stray
+from tests.unit.domain.watch import GRACE, Watch, engine_of, stray
 from tests.unit.domain.world import GAME, Killed, World
 
 

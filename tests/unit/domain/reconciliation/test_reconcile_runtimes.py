@@ -10,7 +10,7 @@ from rtmanager.domain.errors import DockerUnavailable, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from tests.unit.domain.faults import refusal, unavailable
-from tests.unit.domain.reconciliation.watch import GRACE, Watch, engine_of, labels_of, stray
+from tests.unit.domain.watch import GRACE, Watch, engine_of, labels_of, stray
 from tests.unit.domain.world import IMAGE, Hang, World
 
 GAMES = [GameId(f"g{number}") for number in range(1, 6)]

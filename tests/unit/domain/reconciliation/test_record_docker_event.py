@@ -7,7 +7,7 @@ import pytest
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.runtime import RuntimeStatus
-from tests.unit.domain.reconciliation.watch import Watch, stray
+from tests.unit.domain.watch import Watch, stray
 from tests.unit.domain.world import GAME, Hang, World
 
 

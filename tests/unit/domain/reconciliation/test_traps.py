@@ -9,7 +9,7 @@ from rtmanager.domain.container import aside_name, container_name, parked_name
 from rtmanager.domain.operation import Fence, OperationKind, Outcome
 from rtmanager.domain.reconciliation.drift import DriftKind
 from rtmanager.domain.runtime import RuntimeStatus
-from tests.unit.domain.reconciliation.watch import GRACE, Watch, labels_of, stray
+from tests.unit.domain.watch import GRACE, Watch, labels_of, stray
 from tests.unit.domain.world import GAME, Killed, World
 
 

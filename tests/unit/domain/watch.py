@@ -1,4 +1,4 @@
-"""Reconciliation on the small world of the use cases."""
+"""What the service does by itself, on the small world of the use cases."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,11 +19,14 @@ class Watch:
     def __init__(self, world: World, process: Process | None = None) -> None:
         self.world = world
         self.process = process or world.manager
-        self.backoff = self.process.cycles.reconcile.reconcile_game.backoff
-        self.reconcile = self.process.cycles.reconcile
-        self.reconcile_game = self.process.cycles.reconcile.reconcile_game
-        self.expire = self.process.cycles.expire
-        self.record_event = self.process.cycles.record_event
+        cycles = self.process.cycles
+        self.reconcile = cycles.reconcile
+        self.reconcile_game = cycles.reconcile.reconcile_game
+        self.backoff = cycles.reconcile.reconcile_game.backoff
+        self.expire = cycles.expire
+        self.record_event = cycles.record_event
+        self.probe = cycles.probe
+        self.inspect = cycles.inspect
 
     @property
     def told(self) -> list[str]:

@@ -19,6 +19,7 @@ from rtmanager.domain.reconciliation.first_look import FirstLook
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from rtmanager.domain.reconciliation.resume_handed_over import ResumeHandedOver
 from rtmanager.domain.use_cases import Ports, UseCases
 
 GRACE = 60.0
@@ -54,6 +55,7 @@ class Cycles:
     inspect: InspectContainers
     first_look: FirstLook
     reconcile: ReconcileRuntimes
+    resume_handed_over: ResumeHandedOver
     expire: ExpireContainers
     record_event: RecordDockerEvent
     handle_job: HandleJob
@@ -77,6 +79,7 @@ class Cycles:
             inspect=InspectContainers(engines, ports.host, health, ports.clock),
             first_look=FirstLook(ports.host, ports.journal, installation),
             reconcile=ReconcileRuntimes(operations, reconcile_game),
+            resume_handed_over=ResumeHandedOver(operations, ports.host),
             expire=ExpireContainers(operations, policy.retention),
             record_event=RecordDockerEvent(reconcile_game, operations.lease_wait),
             handle_job=HandleJob(beyond.jobs, operations),

@@ -7,6 +7,9 @@ from rtmanager.domain.cycles import Cycles
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.workers.periodic_worker import PeriodicWorker
 
+HANDOVERS_INTERVAL = 1.0
+"""Seconds between two looks for operations that another replica has handed over: it tells nobody,
+and their callers were told that they go on."""
 HOUSEKEEPING_INTERVAL = 60.0
 """Seconds between two looks for messages and jobs that nobody needs any more."""
 
@@ -17,6 +20,7 @@ def schedule(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[Perio
         ("probe", cycles.probe.run, settings.probe_interval, 0.0),
         ("inspect", cycles.inspect.run, settings.inspect_interval, 0.0),
         ("reconcile", cycles.reconcile_sentence, settings.reconcile_interval, 0.0),
+        ("handovers", cycles.resume_handed_over.run, HANDOVERS_INTERVAL, 0.0),
         ("retention", cycles.expire.run, settings.cleanup_interval, 0.0),
         ("outbox pruning", cycles.relay.prune, HOUSEKEEPING_INTERVAL, 0.0),
         ("job trimming", cycles.trim_jobs, HOUSEKEEPING_INTERVAL, 0.0),

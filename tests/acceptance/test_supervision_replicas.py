@@ -11,21 +11,34 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import SHORT_LEASE
-from tests.acceptance.stage import Stage, at_once, error, ok, wait_until
+from tests.acceptance.stage import Row, Stage, at_once, error, image_of, ok, under_way, wait_until
 from tests.services.session import Say
 
 StageMaker = Callable[..., Stage]
 
 LEADS, LEFT = "this replica leads", "this replica no longer leads"
 TAKEN_OVER_WITHIN = 10.0
+GOES_ON_WITHIN = 15.0
+# A Docker event makes the leader wait for the game this long (RTMANAGER_GAME_LEASE_WAIT), and more.
+EVENTS_OVER_AFTER = 6.0
 
 
 @pytest.fixture
 def replicas(new_stage: StageMaker) -> Iterator[tuple[Stage, Stage]]:
     """Return two replicas of one service, the one that leads first; they end with the test."""
-    leader = new_stage(game_lease_ttl_seconds=SHORT_LEASE)
+    yield from _two_replicas(new_stage)
+
+
+@pytest.fixture
+def hasty_replicas(new_stage: StageMaker) -> Iterator[tuple[Stage, Stage]]:
+    """Return two replicas that hand over soon at their end what may take longer."""
+    yield from _two_replicas(new_stage, shutdown_timeout="1s", patch_gate_timeout="30s")
+
+
+def _two_replicas(new_stage: StageMaker, **settings: str) -> Iterator[tuple[Stage, Stage]]:
+    leader = new_stage(game_lease_ttl_seconds=SHORT_LEASE, **settings)
     wait_until(lambda: LEADS in leader.service.log)
-    other = new_stage(game_lease_ttl_seconds=SHORT_LEASE)
+    other = new_stage(game_lease_ttl_seconds=SHORT_LEASE, **settings)
     yield leader, other
     leader.service.stop()
     other.service.stop()
@@ -88,6 +101,34 @@ def test_stopped_leader_hands_over_at_once(replicas: tuple[Stage, Stage], say: S
     say(f"the other replica leads {seconds:.2f} s after the leader was stopped")
 
 
+@pytest.mark.parametrize("stopped", ["leader", "other"])
+def test_trap_hand_over_waits_for_the_next_cycle(
+    hasty_replicas: tuple[Stage, Stage], game: str, stopped: str, say: Say
+) -> None:
+    """What a replica hands over goes on in the other at once, though nothing else points to it.
+
+    A paused engine keeps the gate watching, and Docker tells nothing of the game meanwhile.
+    """
+    leaving, staying = hasty_replicas if stopped == "leader" else reversed(hasty_replicas)
+    ok(leaving.start(game))
+    with under_way(lambda: leaving.patch(game, "1.4.8")) as answer:
+        new = _running_on(leaving, game, "1.4.8")
+        leaving.docker.pause(new)
+        time.sleep(EVENTS_OVER_AFTER)
+        leaving.service.stop()
+        began, answered = time.monotonic(), answer()
+    staying.docker.unpause(new)
+    wait_until(lambda: _patch_of(staying, game)["outcome"], seconds=GOES_ON_WITHIN)
+    say(f"the {stopped} was stopped: its patch was done {time.monotonic() - began:.2f} s later")
+    row = _patch_of(staying, game)
+
+    assert answered is not None
+    assert error(answered) == (503, "service_unavailable")
+    assert (row["outcome"], row["error_code"], row["lost"]) == ("success", None, 0)
+    wait_until(lambda: len(staying.containers(game)) == 1)
+    staying.assert_true_record(game, "1.4.8")
+
+
 def test_operations_through_both_replicas_are_serialised(
     replicas: tuple[Stage, Stage], game: str
 ) -> None:
@@ -128,3 +169,20 @@ def _assert_one_after_the_other(stage: Stage, game: str) -> None:
     rows = [each for each in stage.operations(game) if each["steps"]]
     for earlier, later in pairwise(rows):
         assert earlier["finished_at"] <= later["started_at"], "two operations at once"
+
+
+def _running_on(stage: Stage, game: str, version: str) -> str:
+    """Wait for the game's engine of this version, and return its container."""
+
+    def found() -> list[str]:
+        containers = [each for each in stage.containers(game) if each["State"] == "running"]
+        label, image = "com.galaxy.engine_image_ref", image_of(version)
+        return [each["Id"] for each in containers if each["Labels"][label] == image]
+
+    wait_until(found)
+    return found()[0]
+
+
+def _patch_of(stage: Stage, game: str) -> Row:
+    """Return the patch, whose row follows that of the start."""
+    return stage.operations(game)[1]

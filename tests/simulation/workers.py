@@ -20,6 +20,7 @@ INTERVALS = {
     "probe": 15.0,
     "inspect": 30.0,
     "reconcile": 60.0,
+    "handovers": 20.0,
     "retention": 300.0,
     "outbox pruning": 60.0,
     "job trimming": 60.0,
@@ -48,7 +49,8 @@ class Workers:
             cycles.relay, process.outbox, ProcessClock(process, slowness=IDLE_SLOWED)
         )
         runs = (
-            *(cycles.probe.run, cycles.inspect.run, cycles.reconcile_sentence, cycles.expire.run),
+            *(cycles.probe.run, cycles.inspect.run, cycles.reconcile_sentence),
+            *(cycles.resume_handed_over.run, cycles.expire.run),
             *(cycles.relay.prune, cycles.trim_jobs),
         )
         periodic = [

@@ -235,6 +235,13 @@ class InMemoryOperationJournal:
         await self.store.gate("store.open_operations:done")
         return operations
 
+    async def handed_over(self) -> Sequence[GameId]:
+        """Return the games whose open operation nobody is at, oldest first."""
+        await self.store.gate("store.handed_over")
+        games = [each.game_id for each in self._all_open() if each.id in self.store.handed_over]
+        await self.store.gate("store.handed_over:done")
+        return games
+
     def _all_open(self) -> list[Operation]:
         return [each for each in self.store.operations.values() if each.outcome is None]
 

@@ -133,6 +133,12 @@ class PostgresOperationJournal:
         """Return every open operation, oldest first."""
         return await self._all(statements.OPEN_OPERATIONS)
 
+    async def handed_over(self) -> Sequence[GameId]:
+        """Return the games whose open operation nobody is at, oldest first."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(statements.HANDED_OVER)
+            return [GameId(game_id) for (game_id,) in await cursor.fetchall()]
+
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation that a job became."""
         return await self._one(statements.OPERATION_OF_JOB, kind.value, entry_id)

@@ -91,6 +91,10 @@ OPEN_OPERATIONS: LiteralString = (
     f"SELECT {_OPERATION} FROM operation_log WHERE outcome IS NULL ORDER BY id"
 )
 
+HANDED_OVER: LiteralString = (
+    "SELECT game_id FROM operation_log WHERE outcome IS NULL AND handed_over ORDER BY id"
+)
+
 GET_OPERATION: LiteralString = f"SELECT {_OPERATION} FROM operation_log WHERE id = %s"
 
 OPERATION_OF_JOB: LiteralString = f"""

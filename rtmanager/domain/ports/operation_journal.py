@@ -138,6 +138,12 @@ class OperationJournal(Protocol):
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
 
+    async def handed_over(self) -> Sequence[GameId]:
+        """Return the games whose open operation nobody is at, oldest first.
+
+        That of a process that died is not among them: nobody knows that it is dead.
+        """
+
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation that a job of the lobby became; None when it is not recorded."""
 

@@ -399,7 +399,7 @@ async def until_waiting(dsn: str, sessions: int) -> None:
 CALLS = ["begin", "refuse", "take over", "save", "hand over", "finish", "raise", "open", "all open"]
 
 
-@pytest.mark.parametrize("call", [*CALLS, "job", "get", "history"])
+@pytest.mark.parametrize("call", [*CALLS, "handed over", "job", "get", "history"])
 async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
     """Every method says the same when the store is away."""
     operation = await begin(store)
@@ -415,6 +415,7 @@ async def test_unreachable_store_raises_service_unavailable(store: Store, call: 
         "raise": lambda: journal.raise_fences(Fence(7)),
         "open": lambda: journal.open_operation(GAME),
         "all open": journal.open_operations,
+        "handed over": journal.handed_over,
         "job": lambda: journal.find_by_job(OperationKind.START, "1-0"),
         "get": lambda: journal.get(operation.id),
         "history": lambda: journal.history(GAME, limit=1),

@@ -23,6 +23,7 @@ class Watch:
         self.reconcile = cycles.reconcile
         self.reconcile_game = cycles.reconcile.reconcile_game
         self.backoff = cycles.reconcile.reconcile_game.backoff
+        self.resume_handed_over = cycles.resume_handed_over
         self.expire = cycles.expire
         self.record_event = cycles.record_event
         self.probe = cycles.probe

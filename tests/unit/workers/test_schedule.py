@@ -1,7 +1,7 @@
 from rtmanager import bootstrap
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.config import Settings
-from rtmanager.workers.schedule import HOUSEKEEPING_INTERVAL, schedule
+from rtmanager.workers.schedule import HANDOVERS_INTERVAL, HOUSEKEEPING_INTERVAL, schedule
 
 SETTINGS = {
     "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://nobody@127.0.0.1:1/none",
@@ -25,6 +25,7 @@ def test_every_interval_is_the_operator_s() -> None:
         "probe": 1.0,
         "inspect": 2.0,
         "reconcile": 3.0,
+        "handovers": HANDOVERS_INTERVAL,
         "retention": 4.0,
         "outbox pruning": HOUSEKEEPING_INTERVAL,
         "job trimming": HOUSEKEEPING_INTERVAL,

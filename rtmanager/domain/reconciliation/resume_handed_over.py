@@ -1,0 +1,52 @@
+"""Setting going what a replica has handed over, without waiting for the next reconciliation."""
+
+from dataclasses import dataclass, field
+
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
+
+
+@dataclass(slots=True)
+class ResumeHandedOver:
+    """Lets the operations go on that nobody is at.
+
+    One that could not go on is handed over once more by this very process: it is left to the
+    reconciliation, which comes more rarely.
+    """
+
+    operations: Operations
+    host: ContainerHost
+    _set_going_before: set[GameId] = field(default_factory=set, init=False)
+
+    async def run(self) -> str:
+        """Set them going in the background and say how many; empty when there were none.
+
+        Raises DockerUnavailable when Docker is away: they would only be handed over once more.
+        Raises ServiceUnavailable.
+        """
+        handed_over = await self.operations.journal.handed_over()
+        self._set_going_before.intersection_update(handed_over)
+        due = [each for each in handed_over if each not in self._set_going_before]
+        if not due:
+            return ""
+        await self.host.ping()
+        set_going = [game_id for game_id in due if await self._set_going(game_id)]
+        self._set_going_before.update(set_going)
+        return f"set going what was handed over: {len(set_going)}" if set_going else ""
+
+    async def _set_going(self, game_id: GameId) -> bool:
+        """Set the game's operation going unless its lease is held.
+
+        A start that waits for its turn is marked handed over as well, and its holder is at it.
+        """
+
+        async def resume(_lease: GameLease) -> bool:
+            self.operations.resume_in_background(game_id)
+            return True
+
+        try:
+            return await self.operations.under_lease(game_id, resume, wait=0.0)
+        except LeaseBusy:
+            return False

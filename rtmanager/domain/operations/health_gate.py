@@ -6,8 +6,9 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
 from rtmanager.domain.operation import Cause
 from rtmanager.domain.operations.observation import GateReading
+from rtmanager.domain.operations.observer import unanswered
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
 
 FIRST_PAUSE = 0.01
@@ -66,11 +67,11 @@ class HealthGate:
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     async def _ask(self, container_id: ContainerId) -> _Answer:
-        """Ask the engine once. A Docker that cannot be asked is no answer, and no exit either."""
+        """Ask the engine once. A Docker that shows nothing is no answer, and no exit either."""
         try:
             seen = await self.host.inspect(container_id)
-        except DockerUnavailable as error:
-            return error
+        except (DockerUnavailable, HostRefused) as trouble:
+            return unanswered(trouble)
         if seen is None or not seen.is_running:
             return _EXITED
         if seen.address is None:

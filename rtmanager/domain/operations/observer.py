@@ -30,7 +30,7 @@ class Observer:
         try:
             return Current(await self.host.inspect(record.current_container_id))
         except (DockerUnavailable, HostRefused) as trouble:
-            return Current(trouble=_unknown(trouble))
+            return Current(trouble=unanswered(trouble))
 
     async def look(self, context: OperationContext) -> Observation:
         """Return what is so now. Raises DockerUnavailable."""
@@ -38,7 +38,7 @@ class Observer:
             if not context.is_fresh:
                 context.found = await self._find(context)
         except HostRefused as trouble:
-            raise _unknown(trouble) from trouble
+            raise unanswered(trouble) from trouble
         return self._sorted(context, context.found)
 
     async def _find(self, context: OperationContext) -> list[ContainerDetails]:
@@ -102,7 +102,7 @@ def _created_by(
     )
 
 
-def _unknown(trouble: RuntimeManagerError) -> DockerUnavailable:
+def unanswered(trouble: RuntimeManagerError) -> DockerUnavailable:
     """Return a look that Docker refused as what it is: nobody knows."""
     if isinstance(trouble, DockerUnavailable):
         return trouble

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -18,8 +18,17 @@ from rtmanager.adapters.postgres.migrate import MIGRATIONS, migrate
 from rtmanager.dev.embedded_postgres import EmbeddedPostgres
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import Action, ActionName, Fence, Phase, StepResult
+from rtmanager.domain.operation import (
+    Action,
+    ActionName,
+    Fence,
+    OperationKind,
+    Phase,
+    Predecessor,
+    StepResult,
+)
 from rtmanager.domain.ports.operation_journal import Ledger
+from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import GAME, LEASE, NOON, make_record, make_request, make_step
 from tests.contract.ports.journals import begin, finish, witness
 from tests.contract.ports.stores import Store, open_store
@@ -31,9 +40,24 @@ FORMER_STEPS = [
     ("health_gate", "it exited", None, ActionName.WATCH_GATE, Phase.FORWARD, "health_gate"),
     ("unpark_predecessor", None, None, ActionName.UNPARK, Phase.BACK, "unpark_predecessor"),
 ]
+OLD = ContainerId("c" * 64)
+RAN = Predecessor(container_id=OLD, ran=True, healthy=True)
+RESTED = Predecessor(container_id=OLD, ran=False, healthy=False)
+STOPPED = {"status": RuntimeStatus.STOPPED}
+REMOVED = {"status": RuntimeStatus.REMOVED, "current_container_id": None}
+PREDECESSORS = {
+    "patch": (OperationKind.PATCH, {}, RAN),
+    "restart": (OperationKind.RESTART, {}, RAN),
+    "patch when stopped": (OperationKind.PATCH, STOPPED, RESTED),
+    "restart when stopped": (OperationKind.RESTART, STOPPED, RESTED),
+    "start when stopped": (OperationKind.START, STOPPED, RESTED),
+    "start over an exited engine": (OperationKind.START, {}, RESTED),
+    "start when removed": (OperationKind.START, REMOVED, None),
+    "stop": (OperationKind.STOP, {}, None),
+}
 _BEGIN: LiteralString = """
     INSERT INTO operation_log (game_id, kind, source, source_ref, image_ref, started_at)
-    VALUES (%s, 'patch', 'gm_rest', 'r1', 'galaxy/game:1.4.8', %s) RETURNING id
+    VALUES (%s, %s, 'gm_rest', 'r1', 'galaxy/game:1.4.8', %s) RETURNING id
 """
 _FINISH: LiteralString = """
     UPDATE operation_log SET outcome = 'failure', error_code = 'container_start_failed',
@@ -76,18 +100,20 @@ async def old_dsn(
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
-def write_record(dsn: str, game_id: str) -> None:
+def write_record(dsn: str, game_id: str, **changes: Any) -> None:
     """Write a record as version 0.1 does."""
-    record = make_record(game_id=GameId(game_id))
+    record = make_record(game_id=GameId(game_id), **changes)
     facts = {name: getattr(record, name) for name in record.__dataclass_fields__}
     with psycopg.connect(dsn) as connection:
         connection.execute(_RECORD, facts | {"status": record.status.value})
 
 
-def begin_operation(dsn: str, game_id: str = GAME) -> Fence:
+def begin_operation(
+    dsn: str, game_id: str = GAME, kind: OperationKind = OperationKind.PATCH
+) -> Fence:
     """Begin an operation as version 0.1 does, and leave it open."""
     with psycopg.connect(dsn) as connection:
-        (id_,) = connection.execute(_BEGIN, [game_id, NOON]).fetchone() or (0,)
+        (id_,) = connection.execute(_BEGIN, [game_id, kind.value, NOON]).fetchone() or (0,)
     return Fence(id_)
 
 
@@ -146,6 +172,49 @@ async def test_open_operation_of_0_1_is_taken_over(old_dsn: str) -> None:
         assert (begun.operation.id, begun.operation.lost, begun.operation.steps) == (id_, 1, ())
         await finish(store, begun.operation)
         assert await store.journal.open_operation(GAME) is None
+
+
+@pytest.mark.parametrize(("kind", "changes", "expected"), PREDECESSORS.values(), ids=PREDECESSORS)
+async def test_trap_open_operation_of_0_1_has_its_predecessor(
+    old_dsn: str, kind: OperationKind, changes: dict[str, Any], expected: Predecessor | None
+) -> None:
+    """What ran is started again on the way back, and whatever is to follow it proves itself."""
+    write_record(old_dsn, GAME, **changes)
+    begin_operation(old_dsn, kind=kind)
+
+    await migrate(old_dsn)
+
+    async with open_store(old_dsn) as store:
+        operation = await store.journal.open_operation(GAME)
+    assert operation is not None
+    assert operation.predecessor == expected
+
+
+async def test_first_start_of_0_1_has_no_predecessor(old_dsn: str) -> None:
+    """A game without a record has no container, whatever other games have."""
+    write_record(old_dsn, "another")
+    begin_operation(old_dsn, kind=OperationKind.START)
+
+    await migrate(old_dsn)
+
+    async with open_store(old_dsn) as store:
+        operation = await store.journal.open_operation(GAME)
+    assert operation is not None
+    assert operation.predecessor is None
+
+
+async def test_finished_operation_of_0_1_keeps_its_row(old_dsn: str) -> None:
+    """Nobody carries it on, and the record tells of another time."""
+    write_record(old_dsn, GAME)
+    id_ = begin_operation(old_dsn)
+    finish_operation(old_dsn, id_)
+
+    await migrate(old_dsn)
+
+    async with open_store(old_dsn) as store:
+        operation = await store.journal.get(id_)
+    assert operation is not None
+    assert operation.predecessor is None
 
 
 async def test_operation_of_0_1_that_is_still_at_work_is_in_nobody_s_way(old_dsn: str) -> None:

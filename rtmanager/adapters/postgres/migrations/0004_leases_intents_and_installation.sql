@@ -17,6 +17,21 @@ ALTER TABLE operation_log
     ADD COLUMN predecessor jsonb,
     ADD COLUMN cause jsonb;
 
+-- What the open ones of the release before found is in the record, which only an outcome changes.
+-- Nobody knows whether an engine that ran was healthy. It counts as healthy, so that after a patch
+-- the new one must prove itself. A start only goes on where no engine runs, whatever the record
+-- says.
+UPDATE operation_log AS operation SET predecessor = jsonb_build_object(
+    'container_id', record.current_container_id,
+    'ran', record.status = 'running' AND operation.kind <> 'start',
+    'healthy', record.status = 'running' AND operation.kind <> 'start'
+)
+FROM runtime_records AS record
+WHERE record.game_id = operation.game_id
+    AND record.current_container_id IS NOT NULL
+    AND operation.outcome IS NULL
+    AND operation.kind IN ('start', 'restart', 'patch');
+
 -- Docker's DNS knows no case and no trailing dot. Games that an earlier release let share a name
 -- keep NULL, all of them: none has more right to it than the others.
 ALTER TABLE runtime_records ADD COLUMN dns_name text COLLATE "C";

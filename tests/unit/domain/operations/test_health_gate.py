@@ -9,7 +9,7 @@ from rtmanager.domain.errors import Conflict, ContainerStartFailed, DockerUnavai
 from rtmanager.domain.operation import Outcome, Phase
 from rtmanager.domain.operations.health_gate import Gate, HealthGate
 from rtmanager.domain.ports.engine_probe import ProbeAnswer
-from tests.unit.domain.faults import unavailable
+from tests.unit.domain.faults import refusal, unavailable
 from tests.unit.domain.world import POLICY, World
 
 SLOW = "galaxy/slow:1.0.0"
@@ -170,6 +170,38 @@ async def test_docker_that_stays_away_is_unavailable(world: World) -> None:
 
     world.docker.reachable = True
     await world.manager.start()
+    assert world.operations[0].outcome is Outcome.SUCCESS
+    assert world.faults() == []
+
+
+async def test_docker_that_refuses_a_look_within_the_gate_is_asked_again(world: World) -> None:
+    """One look that Docker answers with a 500 is no verdict either."""
+
+    async def refuse_the_next_look() -> None:
+        world.manager.on("host.inspect", refusal())
+
+    world.manager.on("host.start:done", refuse_the_next_look)
+
+    await world.manager.start()
+
+    assert world.last.outcome is Outcome.SUCCESS
+    assert len(world.docker.starts) == 1
+    assert world.faults() == []
+
+
+async def test_docker_that_refuses_every_look_is_unavailable(world: World) -> None:
+    """Refused to the end of the gate: unknown as well, and the next holder goes on."""
+
+    async def refuse_every_look() -> None:
+        world.manager.on("host.inspect", refusal(), always=True)
+
+    world.manager.on("host.start:done", refuse_every_look)
+
+    with pytest.raises(DockerUnavailable, match="500 Server Error"):
+        await world.manager.start()
+
+    assert world.last.outcome is None
+    await world.process().start()
     assert world.operations[0].outcome is Outcome.SUCCESS
     assert world.faults() == []
 

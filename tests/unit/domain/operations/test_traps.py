@@ -298,3 +298,23 @@ async def test_pull_that_fails_after_a_crash_is_told_as_that(running: World) -> 
     assert running.operations[1].error_code is ErrorCode.IMAGE_PULL_FAILED
     assert running.record == before
     assert running.faults() == []
+
+
+async def test_trap_refused_look_in_the_gate(running: World) -> None:
+    """Docker answers one look with a 500: nobody knows, and a good patch is not rolled back."""
+    manager = running.manager
+    manager.on("host.start:done", lambda: _refuse_a_look_in_the_gate(manager))
+
+    record = await manager.patch()
+
+    assert record.current_image_ref == PATCHED
+    assert running.last.outcome is Outcome.SUCCESS
+    assert len(running.docker.starts) == 2
+    assert running.faults() == []
+
+
+async def _refuse_a_look_in_the_gate(manager: Process) -> None:
+    async def refuse_the_next() -> None:
+        manager.on("host.inspect", refusal())
+
+    manager.on("probe.check:done", refuse_the_next)

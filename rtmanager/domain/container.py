@@ -166,6 +166,11 @@ def parked_name(game_id: str, fence: int) -> str:
     return f"galaxy-parked-{fence}-{game_id}"
 
 
+def parked_name_of_0_1(game_id: str, fence: int) -> str:
+    """Return the name under which release 0.1 kept the predecessor of an operation."""
+    return f"{container_name(game_id)}.parked-{fence}"
+
+
 def aside_name(game_id: str, fence: int) -> str:
     """Return the name under which operation `fence` puts what it cannot remove out of the way."""
     return f"galaxy-aside-{fence}-{game_id}"

@@ -1,7 +1,8 @@
 """One class per stable error code of the contract; HTTP knows nothing of them, nor they of HTTP."""
 
+from copy import copy
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ErrorCode(StrEnum):
@@ -35,9 +36,11 @@ class RuntimeManagerError(Exception):
         """What went wrong and what to do, written for the caller."""
         return str(self)
 
-    def extend(self, sentence: str) -> None:
-        """Add to the message what else the caller should know."""
-        self.args = (f"{self.message}; {sentence}",)
+    def extended(self, sentence: str) -> Self:
+        """Return the error with what else this caller should know; others may share this one."""
+        error = copy(self)
+        error.args = (f"{self.message}; {sentence}",)
+        return error
 
 
 class InternalError(RuntimeManagerError):

@@ -43,15 +43,17 @@ class Installation:
 
         Ours is what the game's record names, what its open operation made, and what carries our
         stamp on our network. A container without a stamp, of the release before, is ours only when
-        it is named. The record's own container stays ours when the network setting has changed.
+        it is named. What is named stays ours when the network setting has changed.
         """
         if not container.has_our_labels:
             return False
         if record is not None and container.id == record.current_container_id:
             return True
-        if container.installation is None:
-            return operation is not None and container.fence == operation.id
-        return container.installation == self.id and container.network == self.network
+        if container.installation not in {None, self.id}:
+            return False
+        if operation is not None and container.fence == operation.id:
+            return True
+        return container.installation is not None and container.network == self.network
 
     def own(
         self,

@@ -45,6 +45,8 @@ def check_action(setting: Setting, state: State, action: Action) -> None:
     slot = SLOT_OF[action.container_id]
     if action.name is ActionName.REMOVE:
         _check_removal(setting, state.world, slot)
+    elif setting.kind is OperationKind.RECONCILE_DISPOSE:
+        _check_disposal(state.world, slot)
     elif action.name is ActionName.START:
         _check_start(state, action, slot)
     elif setting.replaces and slot == OLD:
@@ -60,6 +62,12 @@ def _check_removal(setting: Setting, world: World, slot: int) -> None:
     is_kept = setting.kind is not OperationKind.CLEANUP_CONTAINER and slot == OLD
     if is_kept and found.status not in UNUSABLE:
         raise Breach(2, "the old one is to be removed before the outcome is committed")
+
+
+def _check_disposal(world: World, slot: int) -> None:
+    """Judge a stop: what runs under the game's name is superfluous only beside the record's own."""
+    if world.runs(slot) and world.is_named(slot, ENGINE) and not world.runs(OLD):
+        raise Breach(2, f"{WORDS[slot]} is to be stopped, and it is the game's only engine")
 
 
 def _check_start(state: State, action: Action, slot: int) -> None:

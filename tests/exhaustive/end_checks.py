@@ -58,10 +58,16 @@ def _check_success(end: _End) -> None:
         _check_adopted(end)
     else:
         _check_as_seen(3, end)
-        if setting.is_stop and world.runs(OLD):
-            raise Breach(3, "a stop succeeds while the engine runs")
+        if setting.is_stop and any(world.runs(each) for each in _known(end)):
+            raise Breach(3, "a stop succeeds while an engine of the game runs")
         if setting.subject == OTHER and world.containers[OTHER] is not None:
             raise Breach(3, "the superfluous container is still there")
+
+
+def _known(end: _End) -> list[int]:
+    """Return the slots of the containers that this holder knows of."""
+    known = end.state.hands.known or frozenset()
+    return [each for each in range(len(end.world.containers)) if each in known]
 
 
 def _check_replaced(end: _End) -> None:
@@ -69,8 +75,7 @@ def _check_replaced(end: _End) -> None:
     if slot not in MADE or end.status != RuntimeStatus.RUNNING or not world.runs(slot):
         raise Breach(3, "a success without the new engine running")
     _check_gate(end)
-    known = end.state.hands.known or frozenset()
-    others = [each for each in range(len(world.containers)) if each != slot and each in known]
+    others = [each for each in _known(end) if each != slot]
     if any(world.runs(each) for each in others):
         raise Breach(3, "a success while another engine of the game runs")
     if {IDS[each] for each in others} - set(end.completion.leftovers):

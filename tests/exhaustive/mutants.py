@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from rtmanager.domain.operation import ActionName, Operation, OperationKind
-from rtmanager.domain.operations import replacement, rollback
+from rtmanager.domain.operations import dispose_container, replacement, rollback
 from rtmanager.domain.operations.observer import Observer
 from tests.exhaustive import wrong_decisions as wrong
 from tests.exhaustive.setting import Setting
@@ -18,6 +18,7 @@ STOP = Setting(OperationKind.STOP, "running")
 CLEANUP = Setting(OperationKind.CLEANUP_CONTAINER, "stopped")
 ADOPT = Setting(OperationKind.RECONCILE_ADOPT, None, subject=OTHER)
 DISPOSE = Setting(OperationKind.RECONCILE_DISPOSE, "running", subject=OTHER)
+DISPOSE_ONLY = Setting(OperationKind.RECONCILE_DISPOSE, "removed", subject=OTHER)
 EXIT = Setting(OperationKind.RECONCILE_OBSERVED_EXIT, "running")
 
 
@@ -191,6 +192,12 @@ MUTANTS = (
         check=3,
     ),
     Mutant(
+        "a stop looks at the record's container alone",
+        wrong.decides(OperationKind.STOP, wrong.stopped_the_records),
+        STOP,
+        check=3,
+    ),
+    Mutant(
         "something that does not run is adopted",
         wrong.decides(OperationKind.RECONCILE_ADOPT, wrong.adopted_whatever),
         ADOPT,
@@ -200,6 +207,12 @@ MUTANTS = (
         "what is superfluous is removed while it runs",
         wrong.decides(OperationKind.RECONCILE_DISPOSE, wrong.disposed_at_once),
         DISPOSE,
+        check=2,
+    ),
+    Mutant(
+        "the game's only engine is superfluous",
+        wrong.puts(dispose_container, "_is_the_engine", lambda *_: False),
+        DISPOSE_ONLY,
         check=2,
     ),
     Mutant(

@@ -137,6 +137,11 @@ def stopped_by_reply(operation: Operation, seen: Observation) -> Decision:
     return stop_runtime.decide(operation, seen)
 
 
+def stopped_the_records(operation: Operation, seen: Observation) -> Decision:
+    """Stop the record's container, whichever engine runs."""
+    return stop_runtime.decide(operation, replace(seen, others=()))
+
+
 def adopted_whatever(operation: Operation, seen: Observation) -> Decision:
     """Adopt what does not run, too."""
     found = seen.subject(operation)

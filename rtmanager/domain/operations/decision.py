@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rtmanager.domain.completion import Completion
-from rtmanager.domain.container import ContainerId
+from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.operation import Action, ActionName, Cause, Operation
 
@@ -37,6 +37,15 @@ def attempt(operation: Operation, action: Action) -> Action | TurnBack:
         words = f"{words_of(action)} has no lasting effect: someone else changes the container"
         return TurnBack(Cause(code=ErrorCode.CONFLICT, message=words))
     return action
+
+
+def overtaken_by(later: ContainerDetails) -> Cause:
+    """Return the cause that turns back an intent from a backup that is older than what it meets."""
+    return Cause(
+        code=ErrorCode.CONFLICT,
+        message=f"container {later.id[:12]} was made by a later operation, which the database does "
+        "not know: it was restored from a backup; what runs is adopted",
+    )
 
 
 def words_of(action: Action) -> str:

@@ -82,11 +82,13 @@ class Interpreter:
         try:
             yield
         except LeaseLost:
-            raise
-        except RuntimeManagerError as trouble:
-            trouble.extend(f"operation {context.operation.id} stays open and goes on by itself")
+            # This process lives, so it is not to be counted as lost if nobody has taken over yet.
             await undisturbed(self._hand_over(context))
             raise
+        except RuntimeManagerError as trouble:
+            await undisturbed(self._hand_over(context))
+            sentence = f"operation {context.operation.id} stays open and goes on by itself"
+            raise trouble.extended(sentence) from trouble
         except asyncio.CancelledError:
             await undisturbed(self._hand_over(context))
             raise

@@ -47,7 +47,16 @@ class Observation:
         named = (each for each in (self.current, self.new) if each is not None)
         return (*named, *self.others)
 
+    def overtaking(self, operation: Operation) -> ContainerDetails | None:
+        """Return a container of a later operation: the database is older than what Docker shows."""
+        return next((each for each in self.ours if made_later(each, operation)), None)
+
     def subject(self, operation: Operation) -> ContainerDetails | None:
         """Return the container that a reconciliation is about."""
         wanted = operation.request.container_id
         return next((each for each in self.ours if each.id == wanted), None)
+
+
+def made_later(container: ContainerDetails, operation: Operation) -> bool:
+    """Tell whether an operation with a higher fence made the container."""
+    return container.fence is not None and container.fence > operation.id

@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 
 from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion, refused
-from rtmanager.domain.errors import InternalError, RuntimeManagerError, error_of
+from rtmanager.domain.errors import (
+    InternalError,
+    RuntimeManagerError,
+    ServiceUnavailable,
+    error_of,
+)
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OperationKind, OperationRequest, Outcome
 from rtmanager.domain.operations.admission import Judge
@@ -37,6 +42,8 @@ B = TypeVar("B", Begun, Begun | None)
 R = TypeVar("R")
 
 RESUMPTION_POLL = 0.05
+RESUMPTION_PAUSE = 0.5
+"""Seconds before an operation that could not go on is tried again."""
 
 
 class LeaseOutnumbered(LeaseLost):
@@ -123,6 +130,7 @@ class Operations:
 
     async def _wait_and_run(self, request: OperationRequest, wait: float) -> RuntimeRecord | None:
         deadline, above = self.clock.monotonic() + wait, NO_LEASE
+        why: RuntimeManagerError = LeaseBusy()
         while True:
             try:
                 left = max(0.0, deadline - self.clock.monotonic())
@@ -131,20 +139,28 @@ class Operations:
             except LeaseOutnumbered as outnumbered:
                 above = outnumbered.highest
             except OperationStillOpen:
-                await self._let_earlier_go_on(request, deadline)
+                why = await self._let_earlier_go_on(request, deadline, why)
             except LeaseBusy as busy:
                 raise await self._refused(request, busy) from None
 
-    async def _let_earlier_go_on(self, request: OperationRequest, deadline: float) -> None:
-        """Wait for the open operation like for any other; return when it may have ended."""
+    async def _let_earlier_go_on(
+        self, request: OperationRequest, deadline: float, why: RuntimeManagerError
+    ) -> RuntimeManagerError:
+        """Wait for the open operation like for any other; return when it may have ended.
+
+        What keeps it open is no answer to this request before the deadline: it is tried again.
+        Returns that trouble, or `why`, which is what the request is refused with at the deadline.
+        """
         earlier = self.resume_in_background(request.game_id)
         while not earlier.done():
             if self.clock.monotonic() >= deadline:
-                raise await self._refused(request, LeaseBusy())
+                raise await self._refused(request, why) from None
             await self.clock.sleep(RESUMPTION_POLL)
         trouble = None if earlier.cancelled() else earlier.exception()
-        if isinstance(trouble, RuntimeManagerError):
-            raise await self._refused(request, trouble) from trouble
+        if not isinstance(trouble, RuntimeManagerError):
+            return why
+        await self.clock.sleep(RESUMPTION_PAUSE)
+        return trouble
 
     async def _resume(self, game_id: GameId) -> None:
         with contextlib.suppress(LeaseBusy):  # whoever holds it is at it
@@ -173,14 +189,19 @@ class Operations:
         current = await self.observer.current(record) if looks else Current()
         judge = Judge(request, record, current, healthy=False, at=self.clock.now())
         if runs and request.kind is OperationKind.PATCH and judge.would_go_on():
-            judge.healthy = await self._is_healthy(current)
+            await self._ask_the_engine(judge)
         return judge
 
-    async def _is_healthy(self, current: Current) -> bool:
-        address = current.container.address if current.container else None
-        if not self.probes_before_patch or address is None:
-            return False
-        return (await self.probe.check(address)).healthy
+    async def _ask_the_engine(self, judge: Judge) -> None:
+        """Learn how the engine is; nothing is concluded from not being able to ask."""
+        container = judge.current.container
+        if not self.probes_before_patch or container is None or container.address is None:
+            return
+        answer = await self.probe.check(container.address)
+        judge.healthy = answer.healthy
+        if answer.is_unknown:
+            words = f"the engine could not be asked how it is: {answer.error}; try again"
+            judge.current = Current(trouble=ServiceUnavailable(words))
 
     async def _begin(self, lease: GameLease, request: OperationRequest, judge: Judge) -> Begun:
         return await self._unless_outnumbered(

@@ -14,7 +14,14 @@ from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.health import HealthEvent, started_event
 from rtmanager.domain.losses import loss_event
 from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Outcome, Phase
-from rtmanager.domain.operations.decision import Decision, TurnBack, attempt, remove, stop
+from rtmanager.domain.operations.decision import (
+    Decision,
+    TurnBack,
+    attempt,
+    overtaken_by,
+    remove,
+    stop,
+)
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import roll_back
 from rtmanager.domain.runtime import running_record
@@ -28,6 +35,9 @@ def decide(operation: Operation, seen: Observation) -> Decision:
     """Decide on the next thing to do for a start, restart or patch."""
     if operation.phase is Phase.BACK:
         return roll_back(operation, seen)
+    later = seen.overtaking(operation)
+    if later is not None:
+        return TurnBack(overtaken_by(later))
     if seen.new is not None:
         return _bring_up(operation, seen, seen.new)
     return _make_way(operation, seen)

@@ -7,7 +7,12 @@ reconciler finds the rest as drift. So every way back ends.
 from collections.abc import Iterator
 
 from rtmanager.domain.completion import Completion
-from rtmanager.domain.container import ContainerDetails, container_name, parked_name
+from rtmanager.domain.container import (
+    ContainerDetails,
+    container_name,
+    parked_name,
+    parked_name_of_0_1,
+)
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.losses import as_observed, loss_event
 from rtmanager.domain.operation import (
@@ -19,7 +24,7 @@ from rtmanager.domain.operation import (
     StepResult,
 )
 from rtmanager.domain.operations.decision import Decision, remove, stop
-from rtmanager.domain.operations.observation import Observation
+from rtmanager.domain.operations.observation import Observation, made_later
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 MOST_TRIES = 3
@@ -62,6 +67,7 @@ def _clear(operation: Operation, seen: Observation) -> Iterator[Action]:
         each
         for each in seen.others
         if seen.current is not None
+        and not made_later(each, operation)
         and (each.name == name or (each.is_running and _should_run(operation)))
     ]
     for each in (*([seen.new] if seen.new else []), *in_the_way):
@@ -81,6 +87,9 @@ def _bring_back(operation: Operation, seen: Observation) -> Iterator[Action]:
     """
     old, parked = seen.current, parked_name(operation.game_id, operation.id)
     if old is None:
+        return
+    if old.name == parked_name_of_0_1(operation.game_id, operation.id):
+        yield Action(ActionName.PARK, old.id)  # begun before the upgrade
         return
     halt, start = stop(old.id, parked), Action(ActionName.START, old.id, parked)
     is_down = (

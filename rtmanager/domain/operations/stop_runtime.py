@@ -4,7 +4,13 @@ from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode, NotFound
 from rtmanager.domain.losses import as_observed
 from rtmanager.domain.operation import Cause, Operation, OperationRequest, Outcome, Phase
-from rtmanager.domain.operations.decision import Decision, TurnBack, attempt, stop
+from rtmanager.domain.operations.decision import (
+    Decision,
+    TurnBack,
+    attempt,
+    overtaken_by,
+    stop,
+)
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import failed
 from rtmanager.domain.operations.rule import Current
@@ -24,12 +30,19 @@ def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
 
 
 def decide(operation: Operation, seen: Observation) -> Decision:
-    """Stop the record's container; the record becomes stopped, or removed when it is gone."""
+    """Stop whatever engine of the game runs; the record becomes stopped, or removed without one.
+
+    Mostly that is the record's container. One that somebody put in its place runs the game, too.
+    """
     if operation.phase is Phase.BACK:
         return failed(operation, seen)
-    if seen.current is None or not seen.current.is_running:
+    later = seen.overtaking(operation)
+    if later is not None:
+        return TurnBack(overtaken_by(later))
+    running = next((each for each in seen.ours if each.is_running), None)
+    if running is None:
         return _stopped(operation, seen)
-    decision = attempt(operation, stop(seen.current.id))
+    decision = attempt(operation, stop(running.id))
     if isinstance(decision, TurnBack) and decision.cause.code is ErrorCode.CONFLICT:
         words = "someone started the engine again while it was stopped; try again"
         return TurnBack(Cause(code=ErrorCode.CONFLICT, message=words))

@@ -82,8 +82,11 @@ def _adoptable(view: GameView) -> EngineContainer | None:
     current, name = view.current, container_name(view.game_id)
     if current is not None and current.is_running:
         return None if _record_runs(view) else current
-    engines = (each for each in view.containers if each.name == name and each.is_running)
-    return next(engines, None)
+    running = [each for each in view.containers if each.is_running]
+    engine = next((each for each in running if each.name == name), None)
+    if engine is None and view.record is None:
+        return next(iter(running), None)  # a lost record, and its engine was renamed
+    return engine
 
 
 def _adoption(view: GameView, engine: EngineContainer) -> Drift:

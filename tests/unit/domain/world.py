@@ -102,7 +102,9 @@ class Process:
             numbers=world.numbers,
         )
         store = replace(world.store, gate=self._gate)
-        self.host = InMemoryContainerHost(docker=world.docker, gate=self._gate)
+        self.host = InMemoryContainerHost(
+            docker=world.docker, gate=self._gate, network=policy.docker_network
+        )
         self.engine_probe = InMemoryEngineProbe(docker=world.docker, gate=self._gate)
         self.ports = Ports(
             records=store.records,

@@ -10,7 +10,7 @@ from rtmanager.domain.errors import (
     NotFound,
     SemverPatchOnly,
 )
-from tests.unit.domain.world import BROKEN, OTHER, Process, World
+from tests.unit.domain.world import BROKEN, OTHER, Killed, Process, World
 
 Request = Callable[[Process], Awaitable[object]]
 
@@ -155,3 +155,13 @@ async def attempt(request: Request, process: Process) -> BaseException | None:
 def by_name(scenario: Scenario) -> str:
     """Return the scenario's name, for the test's."""
     return scenario.name.replace(" ", "_")
+
+
+async def killed_at(world: World, call: str, request: Request) -> Process:
+    """Kill the first process at this call; return another, after the lease has expired."""
+    manager = world.manager
+    manager.on(call, manager.die)
+    assert isinstance(await attempt(request, manager), Killed)
+    manager.leases.abandon()
+    world.after_the_lease()
+    return world.process()

@@ -9,18 +9,8 @@ from rtmanager.domain.operation import ActionName, OpSource, Outcome, StepResult
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.game_lease import LeaseBusy
 from rtmanager.domain.runtime import RuntimeStatus
-from tests.unit.domain.operations.scenarios import Request, attempt
-from tests.unit.domain.world import BROKEN, GAME, IMAGE, PATCHED, Hang, Killed, Process, World
-
-
-async def killed_at(world: World, call: str, request: Request) -> Process:
-    """Kill the first process at this call; return another, after the lease has expired."""
-    manager = world.manager
-    manager.on(call, manager.die)
-    assert isinstance(await attempt(request, manager), Killed)
-    manager.leases.abandon()
-    world.after_the_lease()
-    return world.process()
+from tests.unit.domain.operations.scenarios import attempt, killed_at
+from tests.unit.domain.world import BROKEN, GAME, IMAGE, PATCHED, Hang, Process, World
 
 
 @pytest.mark.parametrize("call", ["host.create", "host.create:done", "host.start:done"])

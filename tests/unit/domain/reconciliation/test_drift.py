@@ -88,10 +88,17 @@ def test_second_engine_beside_a_running_one_is_not_adopted() -> None:
 
 
 def test_running_engine_with_another_name_is_not_adopted() -> None:
-    """A parked engine that runs is nobody's: others cannot reach it under the game's name."""
-    parked = container(name=parked_name(GAME, Fence(3)))
+    """The record knows better: a parked engine that was started is superfluous."""
+    parked = container(id=OTHER, name=parked_name(GAME, Fence(3)))
 
-    assert kinds(drifts(None, parked)) == [DriftKind.STALE_CONTAINER]
+    assert kinds(drifts(STOPPED, container(status=EXITED), parked)) == [DriftKind.STALE_CONTAINER]
+
+
+def test_trap_engine_without_a_record_is_removed_for_its_name() -> None:
+    """No record knows the game: the engine that runs is adopted, and gets its name back."""
+    renamed = container(name="renamed by somebody")
+
+    assert kinds(drifts(None, renamed)) == [DriftKind.ADOPT]
 
 
 @pytest.mark.parametrize("record", [make_record(), STOPPED])

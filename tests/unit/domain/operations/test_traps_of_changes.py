@@ -1,0 +1,215 @@
+"""What was found wrong when the world changes under an open operation, other than by its calls."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.container import INSTALLATION_LABEL, parked_name_of_0_1
+from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.operation import OperationKind, Outcome, StopReason
+from rtmanager.domain.ports.game_lease import LeaseLost
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, StopJob
+from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.operations.scenarios import Request, attempt, killed_at
+from tests.unit.domain.watch import GRACE, Watch, stray
+from tests.unit.domain.world import GAME, INSTALLATION, Process, World
+
+NEWER = "galaxy/game:1.4.12"
+NEVER_HEALTHY = "galaxy/game:1.4.10"
+ANOTHER_NETWORK = "another-net"
+
+
+def _move(world: World) -> Process:
+    """Return a process whose operator has changed the network."""
+    world.docker.networks.add(ANOTHER_NETWORK)
+    world.installation = Installation(ANOTHER_NETWORK, INSTALLATION)
+    world.policy = replace(world.policy, docker_network=ANOTHER_NETWORK)
+    return world.process()
+
+
+def _running(world: World) -> list[MemoryContainer]:
+    world.docker.settle()
+    return [each for each in world.docker.containers.values() if each.is_running]
+
+
+async def test_trap_network_changed_over_an_open_patch(running: World) -> None:
+    """What the open operation made is its own on any network: one engine runs in the end."""
+    await killed_at(running, "host.start:done", Process.patch)
+    mover = _move(running)
+
+    await mover.resume()
+
+    (engine,) = _running(running)
+    assert running.record is not None
+    assert running.record.current_container_id == engine.id
+    assert running.faults() == []
+
+
+async def test_trap_network_changed_over_an_open_first_start(world: World) -> None:
+    """The first start goes on with the container that it made, on the network where it is."""
+    await killed_at(world, "host.start:done", Process.start)
+    mover = _move(world)
+
+    await mover.resume()
+
+    assert world.last.outcome is Outcome.SUCCESS
+    assert world.faults() == []
+
+
+@pytest.mark.parametrize("asked", [Process.patch, Process.stop])
+async def test_trap_intent_in_a_backup_meets_a_later_engine(running: World, asked: Request) -> None:
+    """Restored while it was open, it turns back: what later operations made is not touched."""
+    second = await killed_at(running, "host.stop", asked)
+    backup = copy.deepcopy(_tables(running))
+    await second.resume()
+    running.docker.add_image(NEWER)
+    if asked is Process.stop:
+        await second.start(NEWER)
+    else:
+        await second.patch(NEWER)
+    later = running.engine.id
+    _restore(running, backup)
+    restored = Watch(running, running.process())
+    await restored.process.cycles.first_look.run()
+
+    await restored.process.resume()
+    await restored.reconcile.run()
+
+    assert running.last.outcome is Outcome.SUCCESS
+    assert [each.error_code for each in running.operations][-2] is ErrorCode.CONFLICT
+    assert [each.id for each in _running(running)] == [later]
+    assert running.record is not None
+    assert running.record.current_image_ref == NEWER
+    assert running.doubled == []
+
+
+def _restore(world: World, backup: tuple[dict[Any, Any], dict[Any, Any]]) -> None:
+    """Let the database be as it was."""
+    for table, kept in zip(_tables(world), backup, strict=True):
+        table.clear()
+        table.update(kept)
+
+
+def _tables(world: World) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    return world.store.operations, world.store.runtime_records
+
+
+async def test_trap_stop_leaves_an_equal_engine_running(running: World) -> None:
+    """The record's container was replaced by an equal one: a stop stops the game, whoever runs."""
+    running.docker.run(running.docker.recreate(running.engine.id))
+
+    await running.manager.stop()
+
+    assert _running(running) == []
+    assert running.record is not None
+    assert running.record.status is not RuntimeStatus.RUNNING
+
+
+async def test_trap_disposal_removes_an_engine_that_was_started(world: World) -> None:
+    """An interrupted disposal finds its container running as the game's engine: it is adopted."""
+    world.clock.advance(1)
+    surplus = stray(world, f"galaxy-game-{GAME}")
+    world.clock.advance(GRACE)
+    second = await killed_at(world, "host.remove", _reconcile)
+    world.docker.run(surplus)
+
+    await second.resume()
+    await _reconcile(second)
+
+    assert world.record is not None
+    assert world.record.current_container_id == surplus.id
+    assert world.faults() == []
+
+
+async def _reconcile(process: Process) -> None:
+    await Watch(process.world, process).reconciled()
+
+
+async def test_trap_patch_without_a_gate_when_the_engine_could_not_be_asked(running: World) -> None:
+    """This process cannot ask the old engine: that is no proof that it was ill."""
+    running.image(NEVER_HEALTHY, healthy_after=None)
+    address = running.engine.address
+    assert address is not None
+    running.manager.engine_probe.unaskable.add(address)
+    before = running.record
+
+    with pytest.raises(ServiceUnavailable, match="could not be asked how it is: too many open"):
+        await running.manager.patch(NEVER_HEALTHY)
+
+    assert running.last.error_code is ErrorCode.SERVICE_UNAVAILABLE
+    assert running.record == before
+    assert running.faults() == []
+
+
+async def test_trap_job_fails_for_the_trouble_of_an_earlier_operation(running: World) -> None:
+    """An earlier restart stumbles once more while a stop job waits: the job is carried out."""
+    first, second = running.process(), running.process()
+    for process in (first, second):
+        process.on("host.stop", DockerUnavailable("no reply"))
+    assert isinstance(await attempt(Process.restart, first), DockerUnavailable)
+
+    job = JobEntry(JobKind.STOP, "1-0", StopJob(GAME, StopReason.FINISHED))
+    await second.cycles.handle_job.run(job)
+
+    outcomes = [(each.kind, each.outcome) for each in running.operations[-2:]]
+    assert outcomes == [
+        (OperationKind.RESTART, Outcome.SUCCESS),
+        (OperationKind.STOP, Outcome.SUCCESS),
+    ]
+    assert running.record is not None
+    assert running.record.status is RuntimeStatus.STOPPED
+
+
+async def test_trap_lost_lease_counted_as_a_dead_process(running: World) -> None:
+    """Its process lives: however often the lease is lost, the patch goes on."""
+    calls: list[tuple[Request, str]] = [(Process.patch, "host.start:done")]
+    calls += [(Process.resume, "probe.check")] * 4
+    for asked, call in calls:
+        process = running.process()
+        process.on(call, running.lease_expires)
+        assert isinstance(await attempt(asked, process), LeaseLost)
+        assert running.last.lost == 0
+
+    await running.process().resume()
+
+    assert running.last.outcome is Outcome.SUCCESS
+    assert running.faults() == []
+
+
+async def test_trap_shared_error_grows(running: World) -> None:
+    """Two operations end with one and the same error: each says what became of itself only."""
+    shared = DockerUnavailable("Docker is away")
+    first, second = running.process(), running.process()
+    first.on("host.stop", shared)
+    second.on("host.stop", shared)
+
+    told = [await attempt(Process.restart, first), await attempt(Process.resume, second)]
+
+    assert [str(each).count("stays open") for each in told] == [1, 1]
+
+
+@pytest.mark.parametrize("image", [NEVER_HEALTHY, "galaxy/game:1.4.9"])
+async def test_trap_patch_of_0_1_open_over_the_upgrade(running: World, image: str) -> None:
+    """The release before parked the old engine under its own name: it is brought back all the same.
+
+    What the migration fills in is there: that the old engine ran.
+    """
+    running.image(NEVER_HEALTHY, healthy_after=None)
+    running.image("galaxy/game:1.4.9", exits_after=0.1, exit_code=1)
+    before = running.engine.id
+    second = await killed_at(running, "host.create:done", lambda each: each.patch(image))
+    operation = running.last
+    running.store.operations[operation.id] = replace(operation, steps=())
+    for each in running.docker.containers.values():
+        running.docker.drop_labels(each.id, INSTALLATION_LABEL)
+    running.docker.rename(before, parked_name_of_0_1(GAME, operation.id))
+
+    await second.resume()
+
+    assert running.last.error_code is ErrorCode.CONTAINER_START_FAILED
+    assert [each.id for each in _running(running)] == [before]
+    assert running.faults() == []

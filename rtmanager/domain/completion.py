@@ -29,9 +29,11 @@ class Completion:
 
     @property
     def latest_event(self) -> HealthEvent | None:
-        """The event that becomes the health snapshot: of two at one moment, the one told last."""
-        newest_first = reversed(self.events)
-        return max(newest_first, key=lambda event: event.occurred_at, default=None)
+        """The event that becomes the health snapshot: the one told last.
+
+        A loss of the engine before is dated by when it was seen, which may be later.
+        """
+        return self.events[-1] if self.events else None
 
 
 def replayed(record: RuntimeRecord | None, *, at: datetime) -> Completion:

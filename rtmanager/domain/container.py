@@ -15,6 +15,8 @@ GAME_ID_LABEL = "com.galaxy.game_id"
 IMAGE_REF_LABEL = "com.galaxy.engine_image_ref"
 STARTED_AT_LABEL = "com.galaxy.started_at_ms"
 OPERATION_LABEL = "com.galaxy.op_id"
+MOST_FENCE_DIGITS = 18
+"""What surely fits the database's 64 bits: a stranger may have written the label."""
 INSTALLATION_LABEL = "com.galaxy.installation"
 OWNER = "rtmanager"
 KIND = "game-engine"
@@ -57,9 +59,10 @@ class EngineContainer:
 
     @property
     def fence(self) -> int | None:
-        """The id of the operation that created the container; None when the label is no number."""
+        """The id of the operation that created the container; None when the label is no such id."""
         text = self.labels.get(OPERATION_LABEL, "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        is_id = text.isascii() and text.isdigit() and len(text) <= MOST_FENCE_DIGITS
+        return int(text) if is_id else None
 
     @property
     def image_ref(self) -> str | None:

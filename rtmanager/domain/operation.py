@@ -64,6 +64,11 @@ class Origin:
     source: OpSource
     source_ref: str
 
+    @property
+    def comes_again(self) -> bool:
+        """Tell whether the request is delivered again by itself until it has an outcome."""
+        return self.source is OpSource.LOBBY_STREAM
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRequest:

@@ -1,6 +1,6 @@
 """The operation journal in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -235,12 +235,13 @@ class InMemoryOperationJournal:
         await self.store.gate("store.open_operations:done")
         return operations
 
-    async def handed_over(self) -> Sequence[GameId]:
-        """Return the games whose open operation nobody is at, oldest first."""
+    async def handed_over(self) -> Mapping[Fence, GameId]:
+        """Return the ids and games of the open operations that nobody is at, oldest first."""
         await self.store.gate("store.handed_over")
-        games = [each.game_id for each in self._all_open() if each.id in self.store.handed_over]
+        left = (each for each in self._all_open() if each.id in self.store.handed_over)
+        found = {each.id: each.game_id for each in left}
         await self.store.gate("store.handed_over:done")
-        return games
+        return found
 
     def _all_open(self) -> list[Operation]:
         return [each for each in self.store.operations.values() if each.outcome is None]

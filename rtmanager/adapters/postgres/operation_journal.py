@@ -1,6 +1,6 @@
 """The operation journal in Postgres: intent, progress and outcome, each one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import LiteralString
@@ -133,11 +133,11 @@ class PostgresOperationJournal:
         """Return every open operation, oldest first."""
         return await self._all(statements.OPEN_OPERATIONS)
 
-    async def handed_over(self) -> Sequence[GameId]:
-        """Return the games whose open operation nobody is at, oldest first."""
+    async def handed_over(self) -> Mapping[Fence, GameId]:
+        """Return the ids and games of the open operations that nobody is at, oldest first."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(statements.HANDED_OVER)
-            return [GameId(game_id) for (game_id,) in await cursor.fetchall()]
+            return {Fence(fence): GameId(game_id) for fence, game_id in await cursor.fetchall()}
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation that a job became."""

@@ -92,7 +92,7 @@ OPEN_OPERATIONS: LiteralString = (
 )
 
 HANDED_OVER: LiteralString = (
-    "SELECT game_id FROM operation_log WHERE outcome IS NULL AND handed_over ORDER BY id"
+    "SELECT id, game_id FROM operation_log WHERE outcome IS NULL AND handed_over ORDER BY id"
 )
 
 GET_OPERATION: LiteralString = f"SELECT {_OPERATION} FROM operation_log WHERE id = %s"

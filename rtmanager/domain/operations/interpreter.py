@@ -104,13 +104,19 @@ class Interpreter:
                 context,
                 lambda: self.journal.hand_over(context.operation, lease=context.lease.number),
             )
-        async with self.host.turn():
-            await self._act(context, action)
+        try:
+            async with self.host.turn():
+                await self._act(context, action)
+                if isinstance(context.trouble, DockerUnavailable):
+                    raise context.trouble  # those in the queue look whether Docker is there at all
+        except DockerUnavailable as trouble:
+            if trouble is not context.trouble:
+                raise
 
     async def _act(self, context: OperationContext, action: Action) -> None:
         """Write ahead what will be sent, send it, and keep what came of it."""
         began, started_at = self.clock.monotonic(), self.clock.now()
-        context.trouble, context.is_fresh = None, False
+        context.trouble, context.is_fresh, before = None, False, context.operation
         context.operation = context.operation.acting(action, at=started_at)
         step = context.operation.steps[-1]
         try:
@@ -119,6 +125,7 @@ class Interpreter:
                 await self._write_ahead(context)
             note = await self.executor.perform(context, action)
         except LeaseLost:
+            context.operation = before  # only writing ahead needs the lease: nothing was sent
             raise
         except _UNKNOWN as trouble:
             context.trouble = trouble  # the next look tells whether it happened after all

@@ -48,8 +48,11 @@ class Observation:
         return (*named, *self.others)
 
     def overtaking(self, operation: Operation) -> ContainerDetails | None:
-        """Return a container of a later operation: the database is older than what Docker shows."""
-        return next((each for each in self.ours if made_later(each, operation)), None)
+        """Return a running engine of a later operation: the database is older than Docker's truth.
+
+        The record's own counts as this database's, whoever made it: it was adopted.
+        """
+        return next((each for each in self.others if overtakes(each, operation)), None)
 
     def subject(self, operation: Operation) -> ContainerDetails | None:
         """Return the container that a reconciliation is about."""
@@ -57,6 +60,7 @@ class Observation:
         return next((each for each in self.ours if each.id == wanted), None)
 
 
-def made_later(container: ContainerDetails, operation: Operation) -> bool:
-    """Tell whether an operation with a higher fence made the container."""
-    return container.fence is not None and container.fence > operation.id
+def overtakes(container: ContainerDetails, operation: Operation) -> bool:
+    """Tell whether the container runs, and was made by an operation with a higher fence."""
+    is_later = container.fence is not None and container.fence > operation.id
+    return is_later and container.is_running

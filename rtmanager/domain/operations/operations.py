@@ -42,8 +42,6 @@ B = TypeVar("B", Begun, Begun | None)
 R = TypeVar("R")
 
 RESUMPTION_POLL = 0.05
-RESUMPTION_PAUSE = 0.5
-"""Seconds before an operation that could not go on is tried again."""
 
 
 class LeaseOutnumbered(LeaseLost):
@@ -130,7 +128,6 @@ class Operations:
 
     async def _wait_and_run(self, request: OperationRequest, wait: float) -> RuntimeRecord | None:
         deadline, above = self.clock.monotonic() + wait, NO_LEASE
-        why: RuntimeManagerError = LeaseBusy()
         while True:
             try:
                 left = max(0.0, deadline - self.clock.monotonic())
@@ -139,28 +136,28 @@ class Operations:
             except LeaseOutnumbered as outnumbered:
                 above = outnumbered.highest
             except OperationStillOpen:
-                why = await self._let_earlier_go_on(request, deadline, why)
+                await self._let_earlier_go_on(request, deadline)
             except LeaseBusy as busy:
                 raise await self._refused(request, busy) from None
 
-    async def _let_earlier_go_on(
-        self, request: OperationRequest, deadline: float, why: RuntimeManagerError
-    ) -> RuntimeManagerError:
+    async def _let_earlier_go_on(self, request: OperationRequest, deadline: float) -> None:
         """Wait for the open operation like for any other; return when it may have ended.
 
-        What keeps it open is no answer to this request before the deadline: it is tried again.
-        Returns that trouble, or `why`, which is what the request is refused with at the deadline.
+        What keeps it open refuses the request, unless that comes again by itself: then the request
+        is left without an outcome, because its trouble may be over by then.
         """
         earlier = self.resume_in_background(request.game_id)
         while not earlier.done():
             if self.clock.monotonic() >= deadline:
-                raise await self._refused(request, why) from None
+                raise await self._refused(request, LeaseBusy())
             await self.clock.sleep(RESUMPTION_POLL)
         trouble = None if earlier.cancelled() else earlier.exception()
-        if not isinstance(trouble, RuntimeManagerError):
-            return why
-        await self.clock.sleep(RESUMPTION_PAUSE)
-        return trouble
+        if trouble is None:
+            return
+        known = trouble if isinstance(trouble, RuntimeManagerError) else InternalError()
+        if request.origin.comes_again:
+            raise known from trouble
+        raise await self._refused(request, known) from trouble
 
     async def _resume(self, game_id: GameId) -> None:
         with contextlib.suppress(LeaseBusy):  # whoever holds it is at it
@@ -193,9 +190,15 @@ class Operations:
         return judge
 
     async def _ask_the_engine(self, judge: Judge) -> None:
-        """Learn how the engine is; nothing is concluded from not being able to ask."""
+        """Learn how the engine is; nothing is concluded from not being able to ask.
+
+        One without an address here counts as healthy: then the new one must prove itself.
+        """
         container = judge.current.container
-        if not self.probes_before_patch or container is None or container.address is None:
+        if not self.probes_before_patch or container is None:
+            return
+        if container.address is None:
+            judge.healthy = True
             return
         answer = await self.probe.check(container.address)
         judge.healthy = answer.healthy

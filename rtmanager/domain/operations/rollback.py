@@ -24,7 +24,7 @@ from rtmanager.domain.operation import (
     StepResult,
 )
 from rtmanager.domain.operations.decision import Decision, remove, stop
-from rtmanager.domain.operations.observation import Observation, made_later
+from rtmanager.domain.operations.observation import Observation, overtakes
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 MOST_TRIES = 3
@@ -67,7 +67,7 @@ def _clear(operation: Operation, seen: Observation) -> Iterator[Action]:
         each
         for each in seen.others
         if seen.current is not None
-        and not made_later(each, operation)
+        and not overtakes(each, operation)
         and (each.name == name or (each.is_running and _should_run(operation)))
     ]
     for each in (*([seen.new] if seen.new else []), *in_the_way):

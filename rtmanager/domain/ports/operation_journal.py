@@ -1,6 +1,6 @@
 """The write side of the durable store: every transaction of the operation protocol."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -138,8 +138,8 @@ class OperationJournal(Protocol):
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
 
-    async def handed_over(self) -> Sequence[GameId]:
-        """Return the games whose open operation nobody is at, oldest first.
+    async def handed_over(self) -> Mapping[Fence, GameId]:
+        """Return the ids and games of the open operations that nobody is at, oldest first.
 
         That of a process that died is not among them: nobody knows that it is dead.
         """

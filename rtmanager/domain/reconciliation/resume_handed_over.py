@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Fence
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
@@ -12,13 +13,13 @@ from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 class ResumeHandedOver:
     """Lets the operations go on that nobody is at.
 
-    One that could not go on is handed over once more by this very process: it is left to the
-    reconciliation, which comes more rarely.
+    Each once: one that could not go on is handed over once more by this very process, and left to
+    the reconciliation, which comes more rarely.
     """
 
     operations: Operations
     host: ContainerHost
-    _set_going_before: set[GameId] = field(default_factory=set, init=False)
+    _set_going: set[Fence] = field(default_factory=set, init=False)
 
     async def run(self) -> str:
         """Set them going in the background and say how many; empty when there were none.
@@ -27,16 +28,15 @@ class ResumeHandedOver:
         Raises ServiceUnavailable.
         """
         handed_over = await self.operations.journal.handed_over()
-        self._set_going_before.intersection_update(handed_over)
-        due = [each for each in handed_over if each not in self._set_going_before]
+        due = {each: game for each, game in handed_over.items() if each not in self._set_going}
         if not due:
             return ""
         await self.host.ping()
-        set_going = [game_id for game_id in due if await self._set_going(game_id)]
-        self._set_going_before.update(set_going)
-        return f"set going what was handed over: {len(set_going)}" if set_going else ""
+        gone_on = [each for each, game_id in due.items() if await self._resume(game_id)]
+        self._set_going.update(gone_on)
+        return f"set going what was handed over: {len(gone_on)}" if gone_on else ""
 
-    async def _set_going(self, game_id: GameId) -> bool:
+    async def _resume(self, game_id: GameId) -> bool:
         """Set the game's operation going unless its lease is held.
 
         A start that waits for its turn is marked handed over as well, and its holder is at it.

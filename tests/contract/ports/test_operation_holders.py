@@ -237,7 +237,7 @@ async def test_hand_over_keeps_what_is_in_flight(store: Store) -> None:
     assert (await take_over(store)).is_in_doubt(operation.steps[-1].action)
 
 
-async def test_handed_over_are_the_games_whose_open_operation_nobody_is_at(store: Store) -> None:
+async def test_handed_over_are_the_open_operations_that_nobody_is_at(store: Store) -> None:
     """The oldest first; not the one that somebody is at, took over or finished."""
     names = ["z-1", "at-it", "a-2", "taken", "ended"]
     begun = {name: await begin(store, game_id=GameId(name)) for name in names}
@@ -246,7 +246,9 @@ async def test_handed_over_are_the_games_whose_open_operation_nobody_is_at(store
     await store.journal.take_over(GameId("taken"), lease=LATER)
     await finish(store, begun["ended"])
 
-    assert list(await store.journal.handed_over()) == ["z-1", "a-2"]
+    found = await store.journal.handed_over()
+
+    assert list(found.items()) == [(begun[each].id, each) for each in ("z-1", "a-2")]
 
 
 async def test_handed_over_no_longer_when_the_holder_goes_on(store: Store) -> None:
@@ -255,7 +257,7 @@ async def test_handed_over_no_longer_when_the_holder_goes_on(store: Store) -> No
     await store.journal.hand_over(operation, lease=LEASE)
     await store.journal.save(operation, lease=LEASE)
 
-    assert list(await store.journal.handed_over()) == []
+    assert await store.journal.handed_over() == {}
 
 
 async def test_next_holder_carries_on(store: Store) -> None:

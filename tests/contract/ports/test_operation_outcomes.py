@@ -129,12 +129,15 @@ async def test_finish_with_the_record_as_it_was_does_not_touch_it(store: Store) 
 
 
 async def test_finish_keeps_the_latest_event_as_snapshot(store: Store) -> None:
-    """By the time it happened, not by its place; of two at one moment the one told last."""
-    late = make_event(event_type=HealthEventType.PROBE_FAILED, details={"error": "refused"})
-    early = make_event(occurred_at=NOON.replace(hour=1))
-    same = make_event(occurred_at=NOON, details={"image_ref": "earlier in the list"})
+    """The one told last: a loss of the engine before may be dated later than the next start."""
+    lost = make_event(event_type=HealthEventType.CONTAINER_DISAPPEARED, details={})
+    last = make_event(
+        event_type=HealthEventType.PROBE_FAILED,
+        details={"error": "refused"},
+        occurred_at=NOON.replace(hour=1),
+    )
 
-    await finish(store, await begin(store), events=[same, late, early])
+    await finish(store, await begin(store), events=[lost, last])
 
     assert store.health(GAME) == ("probe_failed", {"error": "refused"})
 

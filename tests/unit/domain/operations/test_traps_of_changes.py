@@ -1,24 +1,38 @@
 """What was found wrong when the world changes under an open operation, other than by its calls."""
 
+import asyncio
 import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from rtmanager.adapters.docker.start_queue import StartQueue
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
-from rtmanager.domain.container import INSTALLATION_LABEL, parked_name_of_0_1
-from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
+from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
+from rtmanager.domain.container import INSTALLATION_LABEL, container_name, parked_name_of_0_1
+from rtmanager.domain.errors import (
+    ContainerStartFailed,
+    DockerUnavailable,
+    ErrorCode,
+    ServiceUnavailable,
+)
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.health import HealthEventType
 from rtmanager.domain.installation import Installation
-from rtmanager.domain.operation import OperationKind, Outcome, StopReason
+from rtmanager.domain.messaging.handle_job import JobUnfinished
+from rtmanager.domain.operation import ActionName, OperationKind, Outcome, StepResult, StopReason
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, StopJob
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.operations.scenarios import Request, attempt, killed_at
-from tests.unit.domain.watch import GRACE, Watch, stray
-from tests.unit.domain.world import GAME, INSTALLATION, Process, World
+from tests.unit.domain.watch import GRACE, Watch, labels_of, stray
+from tests.unit.domain.world import GAME, INSTALLATION, Hang, Process, World
+from tests.unit.workers.turns import turns
 
 NEWER = "galaxy/game:1.4.12"
+SLOW = "galaxy/game:1.4.8"
 NEVER_HEALTHY = "galaxy/game:1.4.10"
 ANOTHER_NETWORK = "another-net"
 
@@ -87,6 +101,31 @@ async def test_trap_intent_in_a_backup_meets_a_later_engine(running: World, aske
     assert running.doubled == []
 
 
+async def test_trap_adopted_engine_of_a_later_operation_is_out_of_reach(running: World) -> None:
+    """Somebody recreates the engine with the label of an operation to come: it is ours, too."""
+    labels = labels_of(fence=999)
+    running.docker.vanish(running.engine.id)
+    running.docker.run(running.docker.add_foreign(container_name(GAME), labels=labels))
+    await Watch(running).reconcile.run()
+    assert running.record is not None
+    assert running.record.current_container_id == running.engine.id
+
+    await running.manager.patch()
+    await running.manager.stop()
+
+    assert running.record.status is RuntimeStatus.STOPPED
+    assert running.faults() == []
+
+
+async def test_trap_stopped_container_of_a_later_operation_blocks_the_game(running: World) -> None:
+    """Only what runs is worth turning back for."""
+    stray(running, "stray", fence=999)
+
+    await running.manager.restart()
+
+    assert running.last.outcome is Outcome.SUCCESS
+
+
 def _restore(world: World, backup: tuple[dict[Any, Any], dict[Any, Any]]) -> None:
     """Let the database be as it was."""
     for table, kept in zip(_tables(world), backup, strict=True):
@@ -145,14 +184,28 @@ async def test_trap_patch_without_a_gate_when_the_engine_could_not_be_asked(runn
     assert running.faults() == []
 
 
+async def test_trap_patch_without_a_gate_on_another_network(running: World) -> None:
+    """The old engine has no address on the present network: the new one must prove itself."""
+    running.image(NEVER_HEALTHY, healthy_after=None)
+    before = running.engine.id
+
+    with pytest.raises(ContainerStartFailed, match="did not become healthy"):
+        await _move(running).patch(NEVER_HEALTHY)
+
+    assert [each.id for each in _running(running)] == [before]
+
+
 async def test_trap_job_fails_for_the_trouble_of_an_earlier_operation(running: World) -> None:
-    """An earlier restart stumbles once more while a stop job waits: the job is carried out."""
+    """An earlier restart stumbles once more while a stop job waits: the job comes again."""
     first, second = running.process(), running.process()
     for process in (first, second):
         process.on("host.stop", DockerUnavailable("no reply"))
     assert isinstance(await attempt(Process.restart, first), DockerUnavailable)
 
     job = JobEntry(JobKind.STOP, "1-0", StopJob(GAME, StopReason.FINISHED))
+    with pytest.raises(JobUnfinished, match="no reply"):
+        await second.cycles.handle_job.run(job)
+    assert len(running.operations) == 2
     await second.cycles.handle_job.run(job)
 
     outcomes = [(each.kind, each.outcome) for each in running.operations[-2:]]
@@ -178,6 +231,62 @@ async def test_trap_lost_lease_counted_as_a_dead_process(running: World) -> None
 
     assert running.last.outcome is Outcome.SUCCESS
     assert running.faults() == []
+
+
+async def test_trap_action_that_was_never_sent_is_in_doubt(running: World) -> None:
+    """The lease is lost before the stop is written ahead: the next holder finds no trace of it."""
+    process = running.process()
+    process.on("host.rename:done", running.lease_expires)
+
+    assert isinstance(await attempt(Process.patch, process), LeaseLost)
+
+    assert running.last.steps[-1].action.name is ActionName.PARK
+    assert running.last.steps[-1].result is StepResult.DONE
+
+
+async def test_trap_queue_of_starts_does_not_learn_that_docker_went_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One start is not answered: those in the queue look first whether Docker is there at all."""
+    pings: list[float] = []
+
+    async def ping() -> None:
+        pings.append(world.clock.monotonic())
+        raise DockerUnavailable("Docker is away")
+
+    queue = StartQueue(1, ping)
+    hang = Hang()
+    process = world.process()
+
+    async def no_answer() -> None:
+        await hang()
+        world.docker.reachable = False
+        raise DockerUnavailable("no answer")
+
+    process.on("host.start", no_answer, always=True)
+    monkeypatch.setattr(InMemoryContainerHost, "turn", lambda _: queue.turn())
+    games = [GameId(f"g{number}") for number in range(5)]
+    starts = [asyncio.ensure_future(process.start(game=each)) for each in games]
+    await hang.reached.wait()
+    await turns(200)
+    hang.release()
+    answers = await asyncio.gather(*starts, return_exceptions=True)
+
+    assert all(isinstance(each, DockerUnavailable) for each in answers)
+    assert process.calls.count("host.start") == 1
+    assert len(pings) == 1
+
+
+async def test_trap_snapshot_tells_of_the_engine_before(running: World) -> None:
+    """An engine had vanished and is started anew: the snapshot is of the one that runs."""
+    running.docker.vanish(running.engine.id)
+    running.image(SLOW, healthy_after=1.0)
+
+    await running.manager.start(SLOW)
+
+    latest = await InMemoryHealthLog(running.store).latest(GAME)
+    assert latest is not None
+    assert latest.event_type is HealthEventType.CONTAINER_STARTED
 
 
 async def test_trap_shared_error_grows(running: World) -> None:

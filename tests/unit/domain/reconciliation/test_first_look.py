@@ -29,6 +29,17 @@ async def test_new_database_on_a_host_with_containers_starts_above_them(
     assert world.last.id == 42
 
 
+async def test_trap_label_of_a_stranger_is_no_fence(world: World) -> None:
+    """Digits that no operation's id can have are read as nothing: the service starts."""
+    labels = dict(labels_of(installation=None)) | {"com.galaxy.op_id": "9" * 5000}
+    world.docker.add_foreign("theirs", labels=labels)
+
+    await world.manager.cycles.first_look.run()
+    await world.manager.start()
+
+    assert world.last.id == 1
+
+
 async def test_fences_of_others_are_theirs(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """Another installation's database counts for itself; that it shares our network is said."""
     world.docker.add_foreign("theirs", labels=labels_of(fence=900, installation="there"))

@@ -118,6 +118,33 @@ async def test_what_could_not_go_on_is_left_to_the_reconciliation(watch: Watch) 
     assert await watch.resume_handed_over.run() == ""
 
 
+async def test_what_was_seen_at_work_is_not_set_going_again(watch: Watch) -> None:
+    """A look that falls into the attempt, when nothing is handed over, changes nothing."""
+    await _hand_over(watch.world.manager, watch.world.manager.patch)
+    hang = Hang()
+    watch.process.on("host.stop", hang)
+    await watch.resume_handed_over.run()
+    await hang.reached.wait()
+    assert await watch.resume_handed_over.run() == ""
+    await watch.process.shut_down()
+
+    assert await watch.resume_handed_over.run() == ""
+    await watch.process.resume()
+
+
+async def test_next_operation_of_the_same_game_is_set_going(watch: Watch) -> None:
+    """Between two looks the first has ended and another was handed over."""
+    await _hand_over(watch.world.manager, watch.world.manager.patch)
+    await watch.resume_handed_over.run()
+    await watch.process.resume()
+    other = watch.world.process()
+    await _hand_over(other, other.restart)
+
+    assert await watch.resume_handed_over.run() == "set going what was handed over: 1"
+    await watch.process.resume()
+    assert watch.world.last.outcome is Outcome.SUCCESS
+
+
 @pytest.mark.parametrize("call", ["store.handed_over", "lease.acquire"])
 async def test_store_that_is_away_is_told(watch: Watch, call: str) -> None:
     """The worker knows of the outage, and tries again at its next look."""

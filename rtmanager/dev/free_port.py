@@ -1,16 +1,26 @@
 """Loopback ports for the servers of a development environment."""
 
+import secrets
 import socket
 from contextlib import closing
 from pathlib import Path
 
+LOWEST = 15_000
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that nobody listens on, and that this process was not given before.
+
+    It lies below those that the kernel gives to outgoing connections: otherwise one of these could
+    take it while the server is down, even a client's own attempt to reach that server.
+    """
+    while True:
+        port = LOWEST + secrets.randbelow(max(_first_outgoing() - LOWEST, 1_000))
+        if port not in _given and is_free(port):
+            _given.add(port)
+            return port
 
 
 def remembered_port(file: Path) -> int:
@@ -37,3 +47,7 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _first_outgoing() -> int:
+    return int(_OUTGOING.read_text().split()[0])

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rtmanager.dev.free_port import free_port
+
 Address = tuple[str, int] | Path
 
 
@@ -20,7 +22,7 @@ class Proxy:
     def __init__(self, target: Address, listen_on: Path | None = None) -> None:
         self.lost_replies = 0
         self._target = target
-        self._listen_on: Address = listen_on or ("127.0.0.1", 0)
+        self._listen_on: Address = listen_on or ("127.0.0.1", free_port())
         self._listener: socket.socket | None = None
         self._links: set[_Link] = set()
         self._lock = threading.Lock()
@@ -109,8 +111,6 @@ class Proxy:
             self._listen_on.unlink(missing_ok=True)
         listener.bind(_plain(self._listen_on))
         listener.listen(128)
-        if not isinstance(self._listen_on, Path):
-            self._listen_on = listener.getsockname()
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 

@@ -29,6 +29,16 @@ def test_a_free_port_can_be_listened_on() -> None:
         assert server.getsockname()[1] > 0
 
 
+def test_trap_outgoing_connection_takes_a_servers_port() -> None:
+    """The kernel gives none of the free ports to a client, while their server is down."""
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+
+    ports = [free_port() for _ in range(100)]
+
+    assert max(ports) < int(outgoing.split()[0])
+    assert len(set(ports)) == 100
+
+
 def test_the_next_free_port_skips_those_that_are_taken() -> None:
     """A port that is proposed in place of a taken one is free."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

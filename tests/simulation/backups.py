@@ -56,7 +56,8 @@ class Backups:
             self._director.happen("kill", slot, steps, UNTIL_CALLS_ARE_OVER)
         self._put_back(self._backup)
         self._environment.invariants.forget()
-        self._environment.faults.struck["restore"] += 1
+        self._environment.invariants.oracle.rebase()
+        self._environment.tally.note("database restored", "from a backup")
 
     def _put_back(self, backup: Backup) -> None:
         store = self._environment.store

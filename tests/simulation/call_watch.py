@@ -8,10 +8,12 @@ from rtmanager.domain.container import (
     GAME_ID_LABEL,
     INSTALLATION_LABEL,
     ContainerId,
+    aside_name,
     container_name,
+    parked_name,
 )
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import ActionName, Operation
+from rtmanager.domain.operation import ActionName, Fence, Operation
 from tests.simulation.policy import INSTALLATION
 
 if TYPE_CHECKING:
@@ -35,10 +37,12 @@ class CallWatch:
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
+        self._sent_for: dict[Fence, int] = {}
 
     def sent(self, call: str, container: str) -> None:
         """Judge a call by what the database and Docker are like when it is sent."""
         found = self._found(container)
+        self._environment.invariants.oracle.sent(call, container, found)
         if found is not None:
             self._judge_owner(call, found)
             self._judge_company(call, found)
@@ -69,7 +73,9 @@ class CallWatch:
 
     def _judge_intent(self, call: str, container: str, found: MemoryContainer | None) -> None:
         """Demand that what a sole holder sends is in flight in the database."""
-        operation = self._operation(container, found)
+        operation = self.operation_for(container, found)
+        if operation is not None:
+            self._sent_for[operation.id] = len(operation.steps)
         if operation is None or not self._environment.invariants.leases.is_sole(operation.id):
             return
         last = operation.steps[-1] if operation.steps else None
@@ -77,10 +83,27 @@ class CallWatch:
             words = f"{call} of {container} was sent and not written down before"
             self._environment.violation(words)
 
-    def _operation(self, container: str, found: MemoryContainer | None) -> Operation | None:
-        game = found.spec.labels.get(GAME_ID_LABEL) if found else None
+    def must_know(self, operation: Operation) -> int:
+        """Return how many steps must not be forgotten.
+
+        A holder that lost the reply to what it wrote ahead, and then its lease, has not sent it.
+        """
+        steps = operation.steps
+        is_unsent = self._sent_for.get(operation.id, 0) < len(steps)
+        return len(steps) - bool(is_unsent and steps and steps[-1].result is None)
+
+    def operation_for(self, container: str, found: MemoryContainer | None) -> Operation | None:
+        """Return the open operation of the game whose container this is, or is to be."""
+        known = found or self._environment.truth.seen.get(ContainerId(container))
+        game = known.spec.labels.get(GAME_ID_LABEL) if known else None
         for each in self._environment.store.operations.values():
-            named = container_name(each.game_id) == container
-            if each.outcome is None and (named or (game and each.game_id == GameId(game))):
+            is_of_game = container in _names_of(each) or (game and each.game_id == GameId(game))
+            if each.outcome is None and is_of_game:
                 return each
         return None
+
+
+def _names_of(operation: Operation) -> set[str]:
+    """Return every name by which an operation may call a container of its game."""
+    game, fence = operation.game_id, operation.id
+    return {container_name(game), parked_name(game, fence), aside_name(game, fence)}

@@ -21,6 +21,7 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.policy import INSTALLATION, LEISURELY, add_images
 from tests.simulation.process import Killed, Process
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.tally import Tally
 from tests.simulation.truth import Truth
 from tests.simulation.virtual_loop import VirtualLoop
 
@@ -30,6 +31,8 @@ V = TypeVar("V")
 SLOTS = 2
 LAGS = (0.0, 0.0, 0.008, 1.0)
 LONG_AGO = -1e9
+SKEWS = (0.0, 0.0, 0.0, 2.0, 40.0)
+"""Seconds that the clocks of two processes may differ by."""
 
 
 class Watched(dict[K, V]):
@@ -61,10 +64,13 @@ class Environment:
     supervised: bool = False
     violations: list[str] = field(default_factory=list)
     flushed_at: float = LONG_AGO
+    skew: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.skew = Random(f"clocks {self.seed}").choice(SKEWS)  # noqa: S311 - as below
         self.loop = VirtualLoop()  # type: ignore[abstract] # it needs no sockets, no threads
         self.loop.on_end = self._judge_end_of_task
+        self.tally = Tally(self)
         self.faults = Faults(self)
         self.host_clock = HostClock(self.loop)
         self.docker = self._build_docker()
@@ -104,6 +110,11 @@ class Environment:
         add_images(docker)
         return docker
 
+    def draw_clock(self, generation: int) -> float:
+        """Return by how many seconds the clock of a new process is off."""
+        random = Random(f"clock {self.seed} {generation}")  # noqa: S311 - as above
+        return self.skew * random.choice((-0.5, 0.5))
+
     def boot(self, slot: int) -> Process:
         """Start a new process; the caller lets it look and reconcile first."""
         self.generations += 1
@@ -122,6 +133,7 @@ class Environment:
 
     def end(self) -> None:
         """End every process, so that nothing of this history is left."""
+        self.tally.pulls()
         for process in self.alive:
             process.kill()
 

@@ -10,7 +10,7 @@ from tests.simulation.policy import DIES_SOON, FAULTY
 _HARMLESS = {
     *("request", "disconnect", "cycle", "hint", "wait", "job", "redeliver", "depose"),
     *("kill", "stall", "shutdown", "cut", "lose", "fate", "flush", "ambush", "clock", "numb"),
-    *("late call", "suspend"),
+    *("late call", "suspend", "lurk"),
 }
 """What alone fails no operation: nobody refuses anything, and no stranger is about."""
 _LATE = {
@@ -19,6 +19,9 @@ _LATE = {
 }
 """What changes engines behind the service's back, or lets its own calls come late."""
 _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
+
+_UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore"}
+"""What lets a process act that has lost its lease, or a call come when others have gone on."""
 
 _DEADLY = {"mishap", "squat", "take_away", "restore", "host_restart", "refusal", "stubborn"}
 """What ends engines, or keeps the service from bringing them back."""
@@ -32,7 +35,8 @@ class Expectation:
     beyond that every call to Docker that is made gets its true answer. `innocent`: there may be
     deaths, outages, lost and late calls, but nothing is refused. `lossless`: no process dies
     without having handed over. `immortal`: engines end only when the service ends them, and then it
-    knows. `clocks_step`: what is young by one clock may be old by another.
+    knows. `punctual`: nobody acts on what was so long ago. `unrefused`: Docker refuses nothing
+    but faulty images. `clocks_step`: what is young by one clock may be old by another.
     """
 
     undisturbed: bool = False
@@ -40,6 +44,8 @@ class Expectation:
     innocent: bool = False
     lossless: bool = False
     immortal: bool = False
+    punctual: bool = False
+    unrefused: bool = False
     clocks_step: bool = True
 
 
@@ -57,6 +63,8 @@ def expect(plan: Sequence[Event]) -> Expectation:
         innocent=happens <= _HARMLESS and not texts & set(FAULTY),
         lossless=not happens & _LOSSES,
         immortal=not happens & _DEADLY and DIES_SOON not in texts,
+        punctual=not happens & _UNPUNCTUAL and "redis" not in texts,
+        unrefused=not happens & {"refusal", "stubborn", "take_away", "squat"},
         clocks_step="clock" in happens,
     )
 
@@ -68,6 +76,10 @@ def _kinds(event: Event) -> Iterator[str]:
         case "ambush":
             yield event.args[1]
             if event.args[1] == "shutdown" and event.args[3]:
+                yield "kill"
+        case "lurk":
+            yield event.args[2]
+            if event.args[2] == "shutdown" and event.args[4]:
                 yield "kill"
         case "shutdown" if event.args[2]:
             yield "kill"

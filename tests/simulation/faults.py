@@ -1,6 +1,5 @@
 """Fault injection: lost calls and replies, refusals, late effects, services that are cut off."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,14 @@ FATES: Mapping[str, Callable[[float], Fate]] = {
     "refuse_before": lambda _: REFUSE_BEFORE,
     "refuse_after": lambda _: REFUSE_AFTER,
 }
+_WORDS = {
+    "normal": "carried out",
+    "lose_reply": "reply lost by Docker",
+    "lose_call": "call lost by Docker",
+    "late": "carried out late",
+    "refuse_before": "refused",
+    "refuse_after": "refused, and carried out",
+}
 REFUSALS = {"refuse_before", "refuse_after"}
 
 
@@ -59,7 +66,6 @@ class Faults:
         self._fates: list[tuple[str, str, float]] = []
         self._stubborn: list[str] = []
         self._cut: list[str] = []
-        self.struck: Counter[str] = Counter()
 
     def strike_next(self, wanted: str, variety: int) -> None:
         """Let the next call whose name contains `wanted` meet a fault; variety 1 is a refusal."""
@@ -120,26 +126,26 @@ class Faults:
         if service is None:
             return None
         if service in self._cut:
-            self.struck[f"cut {service}"] += 1
+            self._environment.tally.lost(f"{service} cut off", call)
             return _error(service, call, 0)
         hit = next((each for each in self._strikes if each[0] in call), None)
         if hit is None:
             return None
         self._strikes.remove(hit)
-        self.struck[f"lost at {service}"] += 1
+        self._environment.tally.lost(f"lost at {service}", call)
         return _error(service, call, hit[1])
 
     def meddle(self, call: str, container: str) -> Fate:
         """Return the fate of a changing call to Docker."""
         self._environment.invariants.calls.sent(call, container)
         if call in self._stubborn:
-            self.struck["stubborn"] += 1
+            self._environment.tally.note("always refused", call)
             return REFUSE_BEFORE
         hit = next((each for each in self._fates if each[0] in {"", call}), None)
         if hit is None:
             return NORMAL
         self._fates.remove(hit)
-        self.struck[hit[1]] += 1
+        self._environment.tally.note(_WORDS[hit[1]], call)
         self._environment.scheduler.note(f"!! {hit[1]} {hit[2]:g}: {call} {container}")
         return FATES[hit[1]](hit[2])
 

@@ -1,6 +1,5 @@
 """One history from its seed to its verdict."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from tests.simulation.event import Plan
 from tests.simulation.expectation import expect
 from tests.simulation.plan import make_plan
 from tests.simulation.stream_plan import make_supervised_plan
+from tests.simulation.tally import Struck
 
 MOST_STEPS = 6000
 
@@ -24,7 +24,7 @@ class Verdict:
     steps: int
     violations: Sequence[str]
     trace: Sequence[str]
-    struck: Counter[str]
+    struck: Struck
     supervised: bool = False
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ def run_history(
     if plan is None:
         plan = make_supervised_plan(seed) if supervised else make_plan(seed)
     environment = Environment(seed, keeps_trace=trace, supervised=supervised)
-    environment.invariants.outcomes.expect(expect(plan))
+    environment.invariants.expect(expect(plan))
     with environment.loop.running():
         director = Director(environment, plan)
         _play(environment, director)
@@ -58,7 +58,7 @@ def run_history(
         scheduler.steps,
         environment.violations,
         scheduler.trace,
-        environment.faults.struck,
+        environment.tally.struck,
         supervised=supervised,
     )
 

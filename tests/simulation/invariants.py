@@ -6,8 +6,10 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation, Phase
 from rtmanager.domain.runtime import RuntimeRecord
 from tests.simulation.call_watch import CallWatch
+from tests.simulation.expectation import Expectation
 from tests.simulation.lease_watch import LeaseWatch
 from tests.simulation.message_watch import MessageWatch
+from tests.simulation.oracle import Oracle
 from tests.simulation.outcome_watch import OutcomeWatch
 from tests.simulation.stream_watch import StreamWatch
 
@@ -25,6 +27,7 @@ class Invariants:
         self.calls = CallWatch(environment)
         self.leases = LeaseWatch(environment)
         self.messages = MessageWatch(environment)
+        self.oracle = Oracle(environment)
         self.outcomes = OutcomeWatch(environment)
         self.streams = StreamWatch(environment)
 
@@ -40,10 +43,11 @@ class Invariants:
             for each in self._environment.store.operations.values()
         ):
             self._environment.violation(f"operation {fence} is open beside another one")
-        if old is not None and not _goes_on(old, new):
+        if old is not None and not _goes_on(old, self.calls.must_know(old), new):
             self._environment.violation(f"operation {fence} forgot what was written down")
         if old is None:
             self.outcomes.begun(new)
+            self.oracle.begun(new)
         elif old.lost == new.lost and old != new:
             self.leases.written(fence)
 
@@ -64,6 +68,11 @@ class Invariants:
             words = f"operation {new.fence} wrote {new.status}: it never was so"
             self._environment.violation(words)
 
+    def expect(self, expected: Expectation) -> None:
+        """Tell what the plan leaves to the service alone."""
+        self.outcomes.expect(expected)
+        self.oracle.expect(expected)
+
     def forget(self) -> None:
         """Forget what the database said: it is another one now."""
         self.leases.forget()
@@ -81,6 +90,8 @@ class Invariants:
         self._judge_records()
         for operation in self._finished:
             self.outcomes.finished(operation)
+            self.oracle.finished(operation)
+            self._environment.tally.ended(operation)
         self._finished.clear()
         self.messages.after_step()
         self.streams.after_step()
@@ -95,7 +106,7 @@ class Invariants:
         self._records.clear()
 
 
-def _goes_on(old: Operation, new: Operation) -> bool:
+def _goes_on(old: Operation, steps: int, new: Operation) -> bool:
     """Tell whether the operation still knows its steps, its cause and that it was turned back."""
-    known = len(new.steps) >= len(old.steps) and (old.cause is None or new.cause == old.cause)
+    known = len(new.steps) >= steps and (old.cause is None or new.cause == old.cause)
     return known and (old.phase is Phase.FORWARD or new.phase is Phase.BACK)

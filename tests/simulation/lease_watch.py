@@ -1,10 +1,11 @@
 """Watches the leases: one owner at a time, and nobody gives another's away."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.game_lease import Grant
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import Fence, LeaseNumber
+from rtmanager.domain.operation import Fence, LeaseNumber, Operation
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
@@ -52,6 +53,9 @@ class LeaseWatch:
         self._highest[game_id] = max(number, self._highest.get(game_id, number))
         if fence in self._holders:
             self._changed_hands.add(fence)
+        if name not in {"", self._process}:
+            lives = any(each.name == name for each in self._environment.alive)
+            self._environment.tally.taken_over(from_the_living=lives)
         self._holders[fence] = self._process, number
 
     def written(self, fence: Fence) -> None:
@@ -76,6 +80,12 @@ class LeaseWatch:
         """Tell whether the process at work is the only one that ever held the operation."""
         name, _ = self._holders.get(fence, ("", 0))
         return name == self._process and fence not in self._changed_hands
+
+    def operations_of(self, process: str) -> Iterator[Operation]:
+        """Return the open operations that a process holds."""
+        operations = self._environment.store.operations
+        held = (fence for fence, (name, _) in self._holders.items() if name == process)
+        return (operations[each] for each in held if operations[each].outcome is None)
 
     def since(self, game_id: GameId) -> int:
         """Return the step at which the process at work last got the game's lease."""

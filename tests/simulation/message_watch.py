@@ -75,6 +75,7 @@ class MessageWatch:
         self._losses[container] += 1
         if self._losses[container] > self._environment.truth.losses[container]:
             self._wrong(event, container, "more often than it happened")
+        self._environment.invariants.oracle.lost(container)
         self._environment.invariants.outcomes.lost(f"{event} of {container[:12]} was told")
 
     def _judge_start(self, event: str, container: ContainerId) -> None:

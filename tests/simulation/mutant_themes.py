@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tests.simulation.anchored import cleaned_up_beside_another
 from tests.simulation.strikes import ambush, at_the_gate, late, late_in_a_patch, lose, refuse, stall
 from tests.simulation.surroundings import (
     clock,
@@ -33,6 +34,7 @@ SOONEST: Mapping[str, Sequence[Theme]] = {
     "brought back too early": [(ambush, refuse)],
     "cleaned up by force": [(started_by_hand,)],
     "no grace": [(late, late, reconcile)],
+    "cleanup of every game": [(cleaned_up_beside_another,)],
     "no back-off": [(never_again,)],
     "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
 }

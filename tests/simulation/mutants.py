@@ -12,14 +12,17 @@ from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring import running_engines
 from rtmanager.domain.operation import Operation, OperationKind
 from rtmanager.domain.operations import (
+    admission,
     interpreter,
     kinds,
     replacement,
     rollback,
 )
+from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.rule import Rule
 from rtmanager.domain.reconciliation import (
     drift,
     reconcile_game,
@@ -67,6 +70,12 @@ class Mutant:
 
 def _mutant(name: str, owner: object, attribute: str, part: object, *more: Patch) -> Mutant:
     return Mutant(name, ((owner, attribute, part), *more))
+
+
+def _ruling(name: str, kind: OperationKind, rule: Rule) -> Mutant:
+    """Return a mutant with one kind ruled wrongly."""
+    table = {**kinds.KINDS, kind: replace(kinds.KINDS[kind], rule=rule)}
+    return _mutant(name, admission, "KINDS", table)
 
 
 def _deciding(name: str, kind: OperationKind, decide: kinds.Decide, *more: Patch) -> Mutant:
@@ -162,7 +171,19 @@ IN_RECONCILIATION = (
     _mutant("no back-off", Backoff, "is_due", wrong.always),
     _mutant("baselines forgotten", running_engines, "_baseline", wrong.forget_what_was_told),
 )
+GROSS = (
+    _deciding(
+        "stopped games' containers removed",
+        OperationKind.RECONCILE_DISPOSE,
+        deciding.dispose_of_whatever_it_is,
+        (drift, "_stale", wrong.take_the_stopped_for_stale),
+    ),
+    _mutant("patch that runs the old image", Executor, "_on_host", wrong.find_what_ran_before),
+    _mutant("cleanup of every game", Observer, "look", wrong.see_every_game_to_clean_up),
+    _ruling("start that is never a replay", OperationKind.START, wrong.rule_that_replays_nothing),
+    _ruling("patch that is never a replay", OperationKind.PATCH, wrong.patch_that_replays_nothing),
+)
 MUTANTS = (
     *(*IN_THE_STORE, *WITH_LEASES, *IN_THE_INTERPRETER),
-    *(*IN_THE_DECISIONS, *IN_RECONCILIATION),
+    *(*IN_THE_DECISIONS, *IN_RECONCILIATION, *GROSS),
 )

@@ -146,7 +146,7 @@ class OutcomeWatch:
             born = self._environment.truth.born.get(step.action.container_id or ContainerId(""))
             if step.action.name is ActionName.REMOVE and born is not None:
                 age = self._environment.loop.now - born
-                if age < GRACE:
+                if age < GRACE - self._environment.skew:
                     self._wrong(operation, f"removed {step.action.container_id} after {age} s")
 
     def _judge_efforts(self, operation: Operation) -> None:

@@ -28,6 +28,7 @@ from tests.simulation.policy import (
     LEASE_TTL,
     POLICY,
     PROBE_THRESHOLD,
+    RETENTION,
 )
 from tests.simulation.unaskable import Unaskable
 from tests.simulation.workers import IDLE_SLOWED, Workers
@@ -55,7 +56,7 @@ class Process:
         self.slot = slot
         self.is_awake = self.is_open = True
         self.is_dead = False
-        self.clock_off_by = 0.0
+        self.clock_off_by = environment.draw_clock(generation)
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.background: list[asyncio.Task[Any]] = []
         self.clock = ProcessClock(self)
@@ -184,7 +185,7 @@ class Process:
         )
         cases = UseCases.assemble(ports, POLICY)
         policy = CyclePolicy(
-            probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=300), grace=GRACE
+            probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=RETENTION), grace=GRACE
         )
         beyond = CyclePorts(
             health=InMemoryHealthLog(store),

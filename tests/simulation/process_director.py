@@ -18,6 +18,9 @@ class ProcessDirector:
 
     def kill(self, slot: int, steps: int, jump: float) -> None:
         """Kill the process of a slot; another one starts in its place some steps later."""
+        victim = self._environment.processes[slot]
+        if victim is not None:
+            self._environment.tally.process("killed", victim)
         process = self._take_out(slot, steps)
         if process is not None:
             process.kill()
@@ -28,6 +31,7 @@ class ProcessDirector:
         process = self._environment.processes[slot]
         if process is None or not process.is_awake:
             return
+        self._environment.tally.process("stalled", process)
         process.stall()
         self._director.after(steps, f"{process.name} wakes", process.wake)
         self._environment.pass_time(jump)
@@ -40,6 +44,7 @@ class ProcessDirector:
         process = self._environment.processes[slot]
         if process is None or not process.is_awake:
             return
+        self._environment.tally.process("told to end", process)
         self._take_out(slot, steps)
         self._environment.leaving.append(process)
         task = process.spawn(process.shut_down(limit))
@@ -52,6 +57,7 @@ class ProcessDirector:
         """Let a process have no descriptors left for a while: it can ask no engine anything."""
         process = self._environment.processes[slot]
         if process is not None:
+            self._environment.tally.process("out of descriptors", process)
             process.unaskable.has_no_descriptors = True
             self._director.after(steps, f"{process.name} can ask again", process.unaskable.recover)
 
@@ -69,7 +75,7 @@ class ProcessDirector:
         if process not in self._environment.leaving:
             return
         self._environment.leaving.remove(process)
-        self._environment.faults.struck["left in time" if in_time else "left too late"] += 1
+        self._environment.tally.note("told to end", "in time" if in_time else "too late")
         self._environment.invariants.leases.left(process, in_time=in_time)
         process.kill()
 

@@ -59,6 +59,7 @@ class Request:
     def send(self, process: Process) -> None:
         """Send the request to a process."""
         self._sent_at = self._environment.scheduler.steps
+        self._environment.invariants.oracle.asked(self._request)
         self._task = process.spawn(self._converse(process))
 
     def disconnect(self) -> None:

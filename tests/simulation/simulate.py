@@ -4,12 +4,15 @@ import argparse
 import logging
 import sys
 import time
-from collections import Counter
 
 from tests.simulation.history import run_history
+from tests.simulation.minima import shortfalls, summary, table
 from tests.simulation.shrink import shrink
+from tests.simulation.tally import Struck
 
 PROGRESS = 5000
+SUPERVISED = 10
+"""Of so many histories there is one supervised one beside: they take ten times as long."""
 
 
 def main() -> int:
@@ -17,21 +20,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow")
-    parser.add_argument("--supervised", action="store_true", help="run all workers, supervised")
+    parser.add_argument(
+        "--supervised", type=int, help="histories of all workers; a tenth, if unset"
+    )
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    began, steps, struck = time.perf_counter(), 0, Counter[str]()
-    for done, seed in enumerate(range(asked.seed, asked.seed + asked.histories), start=1):
-        verdict = run_history(seed, supervised=asked.supervised)
+    beside = asked.histories // SUPERVISED if asked.supervised is None else asked.supervised
+    is_right = _run(asked.seed, asked.histories, supervised=False)
+    return int(not (is_right and _run(asked.seed, beside, supervised=True)))
+
+
+def _run(first: int, histories: int, *, supervised: bool) -> bool:
+    """Run so many histories of a kind, and tell whether all held and enough struck."""
+    began, steps, struck = time.perf_counter(), 0, Struck()
+    sys.stdout.write(
+        f"\nHistories {'of all workers' if supervised else 'of requests and cycles'}:\n"
+    )
+    for done, seed in enumerate(range(first, first + histories), start=1):
+        verdict = run_history(seed, supervised=supervised)
         steps += verdict.steps
         struck.update(verdict.struck)
         if verdict.violations:
             sys.stdout.write(f"{shrink(verdict)}\n")
-            return 1
-        if done % PROGRESS == 0 or done == asked.histories:
+            return False
+        if done % PROGRESS == 0 or done == histories:
             _tell(done, steps, time.perf_counter() - began)
-    sys.stdout.write(f"what struck: {_sorted(struck)}\n")
-    return 0
+    return _tell_what_struck(struck, histories, supervised=supervised)
 
 
 def _tell(done: int, steps: int, seconds: float) -> None:
@@ -41,8 +55,12 @@ def _tell(done: int, steps: int, seconds: float) -> None:
     sys.stdout.flush()
 
 
-def _sorted(struck: Counter[str]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in struck.most_common())
+def _tell_what_struck(struck: Struck, histories: int, *, supervised: bool) -> bool:
+    """Print what struck, and tell whether it was enough."""
+    sys.stdout.write(f"\n{table(struck)}\n\n{summary(struck, histories, supervised=supervised)}\n")
+    too_rare = shortfalls(struck, histories, supervised=supervised)
+    sys.stdout.writelines(f"struck too rarely: {each}\n" for each in too_rare)
+    return not too_rare
 
 
 if __name__ == "__main__":

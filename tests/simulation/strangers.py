@@ -15,11 +15,13 @@ from rtmanager.domain.container import (
     OPERATION_LABEL,
     OWNER,
     OWNER_LABEL,
+    ContainerId,
     container_name,
 )
 from rtmanager.domain.image_ref import ImageRef
 from tests.simulation.faults import DOCKER
 from tests.simulation.policy import GOOD
+from tests.simulation.situations import met_by_game
 
 if TYPE_CHECKING:
     from tests.simulation.director import Director
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _ANY_STATE = {"vanish", "leave", "rename", "recreate", "unstamp", "unlabel", "forget_image"}
 _TAKES_AWAY = {"vanish", "leave", "recreate", "unlabel"}
 SECONDS_TO_LEAVE = 5.0
+MOSTLY = 0.7
+"""The part of the picks that go to running containers alone, though any would do."""
 
 
 class Strangers:
@@ -40,21 +44,26 @@ class Strangers:
     def mishap(self, kind: str, pick: float) -> None:
         """Let something happen to one of the containers."""
         wanted = kind == "start"
-        candidates = [
+        there = [
             each
             for each in self._environment.docker.containers.values()
-            if (each.is_running is not wanted or kind in _ANY_STATE) and each.removal is None
+            if each.removal is None and self._environment.truth.game_of(each)
         ]
+        fitting = [each for each in there if each.is_running is not wanted]
+        candidates = there if kind in _ANY_STATE and (pick > MOSTLY or not fitting) else fitting
         if candidates:
-            self._environment.faults.struck[kind] += 1
-            self._befall(candidates[int(pick * len(candidates))], kind)
+            befallen = candidates[int(pick * len(candidates))]
+            self._environment.tally.container(kind, befallen)
+            self._befall(befallen, kind)
 
     def squat(self, kind: str, game: str) -> None:
         """Let a stranger take the engine's name, or run an engine of another installation."""
         docker, name = self._environment.docker, container_name(game)
         if kind == "name":
             holder = docker.holder_of(name)
+            self._environment.tally.note("name taken", met_by_game(self._environment, game))
             if holder is not None:
+                self._environment.truth.befallen.add(holder.id)
                 docker.rename(holder.id, f"renamed-{next(self._numbers)}")
             docker.add_foreign(name, running=True)
         else:
@@ -99,16 +108,21 @@ class Strangers:
     def host_restart(self, steps: int, jump: float) -> None:
         """Let the whole host restart: no engine runs any more, and Docker is back later."""
         for each in list(self._environment.docker.containers.values()):
+            self._environment.tally.container("host restarted", each)
+            self._environment.truth.befallen.add(each.id)
             self._environment.docker.kill(each.id)
         self._director.happen("cut", DOCKER, steps, jump)
 
     def _befall(self, container: MemoryContainer, kind: str) -> None:  # noqa: C901 - a table
         docker = self._environment.docker
+        self._environment.truth.befallen.add(container.id)
         if kind in _TAKES_AWAY:
             self._environment.truth.taken.add(container.id)
         match kind:
-            case "crash" | "oom" | "kill" | "vanish" | "recreate" | "stop":
+            case "crash" | "oom" | "kill" | "vanish" | "stop":
                 getattr(docker, kind)(container.id)
+            case "recreate":
+                self._recreate(container)
             case "leave":
                 docker.vanish(container.id, after=SECONDS_TO_LEAVE)
             case "rename":
@@ -116,7 +130,7 @@ class Strangers:
             case "unstamp":
                 docker.drop_labels(container.id, INSTALLATION_LABEL)
             case "unlabel":
-                docker.drop_labels(docker.recreate(container.id).id, OWNER_LABEL)
+                docker.drop_labels(self._recreate(container), OWNER_LABEL)
             case "forget_image":
                 docker.drop_labels(container.id, IMAGE_REF_LABEL)
             case "start":
@@ -129,6 +143,11 @@ class Strangers:
                 container.health = "unhealthy" if container.health is None else None
             case "restarts":
                 container.restart_count += 1
+
+    def _recreate(self, container: MemoryContainer) -> ContainerId:
+        copy = self._environment.docker.recreate(container.id)
+        self._environment.truth.befallen.add(copy.id)
+        return copy.id
 
     def _start(self, container: MemoryContainer) -> None:
         if not container.image.behaviour.refuses_to_start:

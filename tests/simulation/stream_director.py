@@ -34,7 +34,9 @@ class StreamDirector:
                 job = MalformedJob(None, FAULT)
             case _:
                 stream, job = JobKind.START, StartJob(f"{game}/..", image)
-        self._environment.invariants.streams.added(self._environment.streams.add(stream, job))
+        entry = self._environment.streams.add(stream, job)
+        self._environment.invariants.streams.added(entry)
+        self._environment.invariants.oracle.asked_by_job(entry)
 
     def redeliver(self) -> None:
         """Lose the consumer group: every job that is there still is delivered again."""

@@ -3,9 +3,21 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
+from tests.simulation.anchored import (
+    ended_at_work,
+    engine_befallen,
+    host_restarted,
+    name_taken,
+    refused_on_the_way_back,
+    retention_over,
+    stopped_one_befallen,
+    work_befallen,
+)
 from tests.simulation.event import Event, Plan
 from tests.simulation.plan import make_plan
 from tests.simulation.policy import ABSENT, DIES_AT_ONCE, GOOD, LEASE_TTL, NEWER, REFUSED
+from tests.simulation.strikes import late, lose, unheard
+from tests.simulation.vocabulary import Theme
 
 GAMES = ("g1", "g1", "g2", "g3")
 JOBS = (
@@ -53,7 +65,7 @@ def make_supervised_plan(seed: int) -> Plan:
     events = list(make_plan(seed))
     horizon = events[-1].at + 80
     events += _jobs(random, horizon)
-    for make in random.choice(_THEMES):
+    for make in (*random.choice(_THEMES), *random.choice(ANCHORED)):
         events += make(random, random.randrange(horizon))
     return sorted(events, key=lambda event: event.at)
 
@@ -121,6 +133,25 @@ def _redeliver(_: Random, at: int) -> list[Event]:
 def _flush(_: Random, at: int) -> list[Event]:
     return [Event(at, "flush", ())]
 
+
+ANCHORED: Sequence[Theme] = (
+    (),
+    (engine_befallen,),
+    (engine_befallen, engine_befallen),
+    (stopped_one_befallen,),
+    (retention_over,),
+    (work_befallen,),
+    (ended_at_work,),
+    (ended_at_work, work_befallen),
+    (unheard, unheard, late),
+    (unheard, lose, ended_at_work),
+    (host_restarted,),
+    (host_restarted, ended_at_work),
+    (name_taken,),
+    (refused_on_the_way_back,),
+    (refused_on_the_way_back,),
+)
+"""What waits beside for engines that run, and for operations."""
 
 _Make = Callable[[Random, int], list[Event]]
 _THEMES: Sequence[Sequence[_Make]] = (

@@ -89,7 +89,7 @@ def at_the_gate(random: Random, at: int) -> list[Event]:
     what = random.choice(
         (
             ("cut", "docker", random.randrange(2, 12), random.choice((0.0, 3.0))),
-            ("numb", slot, random.randrange(2, 30)),
+            ("numb", random.randrange(2, 30)),
             ("kill", random.randrange(20), LEASE_TTL + 1),
             ("shutdown", 0.0, 0, random.randrange(20)),
         )

@@ -2,6 +2,17 @@
 
 from collections.abc import Sequence
 
+from tests.simulation.anchored import (
+    cleaned_up_beside_another,
+    ended_at_work,
+    engine_befallen,
+    host_restarted,
+    name_taken,
+    refused_on_the_way_back,
+    retention_over,
+    stopped_one_befallen,
+    work_befallen,
+)
 from tests.simulation.strikes import (
     ambush,
     at_the_gate,
@@ -102,6 +113,24 @@ THEMES: Sequence[Theme] = (
     (host_restart, cycle),
     (restore,),
     (restore, mishap),
+    (engine_befallen, engine_befallen),
+    (engine_befallen, ambush),
+    (stopped_one_befallen,),
+    (stopped_one_befallen, unheard),
+    (cleaned_up_beside_another,),
+    (cleaned_up_beside_another, ended_at_work, lose),
+    (retention_over,),
+    (retention_over, ended_at_work),
+    (work_befallen,),
+    (work_befallen, work_befallen, ended_at_work),
+    (ended_at_work, ended_at_work),
+    (ended_at_work, lose, unheard),
+    (host_restarted,),
+    (host_restarted, ended_at_work),
+    (name_taken,),
+    (name_taken, ended_at_work),
+    (refused_on_the_way_back,),
+    (refused_on_the_way_back, ended_at_work),
     (mute, *[probe] * 8, speak),
     (mute, kill, *[probe] * 10, speak, mute),
     (reconcile,) * 5,

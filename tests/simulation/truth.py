@@ -36,7 +36,8 @@ class Truth:
     it could have known. `disputed` are
     those that a stranger was the first to start: a start of the service may be under way still.
     `leaving` are those that Docker removed while they ran: as good as gone before they end.
-    `taken` are those that strangers removed.
+    `befallen` are those that strangers touched, `taken` those that they removed. `seen` is every
+    container that there ever was.
     """
 
     docker: InMemoryDocker
@@ -47,13 +48,16 @@ class Truth:
     by_strangers: dict[ContainerId, int] = field(default_factory=dict)
     disputed: set[ContainerId] = field(default_factory=set)
     leaving: set[ContainerId] = field(default_factory=set)
+    befallen: set[ContainerId] = field(default_factory=set)
     taken: set[ContainerId] = field(default_factory=set)
+    seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
 
     def look(self, step: int) -> list[str]:
         """Note how every game is now; return what must never be: two engines, one removed alive."""
         self.docker.settle()
         now: dict[str, list[Engine]] = {game: [] for game in self.states}
         for each in self.docker.containers.values():
+            self.seen.setdefault(each.id, each)
             game = self.game_of(each)
             if game is not None:
                 now.setdefault(game, []).append((each.id, each.name, each.is_running))

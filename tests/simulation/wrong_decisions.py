@@ -13,7 +13,7 @@ from rtmanager.domain.operation import (
     Operation,
     Outcome,
 )
-from rtmanager.domain.operations import adopt_container, replacement, rollback
+from rtmanager.domain.operations import adopt_container, dispose_container, replacement, rollback
 from rtmanager.domain.operations.decision import Decision, attempt, remove, stop
 from rtmanager.domain.operations.observation import Observation
 
@@ -102,3 +102,11 @@ def remove_though_it_runs(operation: Operation, seen: Observation) -> Decision:
         return attempt(operation, remove(each.id))
     record = seen.record and seen.record.removed(fence=operation.id, at=seen.at)
     return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record)
+
+
+def dispose_of_whatever_it_is(operation: Operation, seen: Observation) -> Decision:
+    """Remove the container, though it may be the game's own."""
+    surplus = seen.subject(operation)
+    if surplus is None:
+        return dispose_container.decide(operation, seen)
+    return attempt(operation, stop(surplus.id) if surplus.is_running else remove(surplus.id))

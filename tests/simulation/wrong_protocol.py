@@ -28,7 +28,11 @@ from rtmanager.domain.operation import (
     Origin,
     Outcome,
 )
+from rtmanager.domain.operations import patch_runtime, start_runtime
+from rtmanager.domain.operations.context import OperationContext
+from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.observation import Observation
+from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.container_host import ContainerGone
@@ -38,12 +42,13 @@ from rtmanager.domain.reconciliation import drift
 from rtmanager.domain.reconciliation.drift import Drift, GameView
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes, Reconciliation
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 _inspect = InMemoryContainerHost.inspect
 _reconcile = ReconcileRuntimes.run
 _begin = InMemoryOperationJournal._begin
 _hand_over = InMemoryOperationJournal.hand_over
+_look, _on_host = Observer.look, Executor._on_host
 _find_drift, _stale = drift.find_drift, drift._stale
 
 
@@ -194,6 +199,39 @@ def own_all(self: Any, container: Any, *, record: Any, operation: Any) -> bool:
     return bool(container.has_our_labels)
 
 
+async def see_every_game_to_clean_up(self: Observer, context: OperationContext) -> Observation:
+    """Take the containers of all games for those of the one that is cleaned up."""
+    seen = await _look(self, context)
+    if context.operation.kind is not OperationKind.CLEANUP_CONTAINER:
+        return seen
+    every = [await self.host.inspect(each.id) for each in await self.host.list_containers()]
+    known = {each.id for each in seen.ours}
+    others = [each for each in every if each and not each.is_running and each.id not in known]
+    return replace(seen, others=[*seen.others, *others])
+
+
+# What is asked for.
+
+
+def rule_that_replays_nothing(request: OperationRequest, ledger: Any, current: Current) -> bool:
+    """Start a game once more that runs already."""
+    start_runtime.rule(request, ledger, current)
+    return False
+
+
+def patch_that_replays_nothing(request: OperationRequest, ledger: Any, current: Current) -> bool:
+    """Patch a game once more that runs the image already."""
+    patch_runtime.rule(request, ledger, current)
+    return False
+
+
+async def find_what_ran_before(self: Executor, context: OperationContext) -> Any:
+    """Run the image that ran before, whatever is asked for."""
+    if context.record is not None and context.record.image_id:
+        return await self.host.image(context.record.image_id)
+    return await _on_host(self, context)
+
+
 # Reconciliation.
 
 
@@ -231,6 +269,12 @@ def overlook_the_parked(view: GameView, keep: Any, spared_since: Any) -> Iterato
     parked = {each.id for each in view.containers if "-parked-" in each.name}
     every = _stale(view, keep, spared_since)
     return (each for each in every if each.container_id not in parked)
+
+
+def take_the_stopped_for_stale(view: GameView, keep: Any, spared_since: Any) -> Iterator[Drift]:
+    """Take a stopped game's container for one that belongs to nobody."""
+    is_stopped = view.record is not None and view.record.status is RuntimeStatus.STOPPED
+    return _stale(view, None if is_stopped else keep, spared_since)
 
 
 def forget_what_was_told(baselines: Any, game_id: Any, container_id: Any, watch: Any) -> Baseline:

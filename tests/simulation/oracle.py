@@ -1,0 +1,231 @@
+"""Knows what was asked for and what befell whom: nothing else may happen to a game."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.container import ContainerId, ImageId
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.operation import (
+    Fence,
+    Operation,
+    OperationKind,
+    OperationRequest,
+    OpSource,
+)
+from rtmanager.domain.ports.job_stream import JobEntry, StartJob, StopJob
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from tests.simulation.expectation import NOTHING_SPECIAL, Expectation
+from tests.simulation.model import Change, GameState, complaints, same_image
+from tests.simulation.policy import RETENTION
+
+if TYPE_CHECKING:
+    from tests.simulation.environment import Environment
+
+_START, _STOP = OperationKind.START, OperationKind.STOP
+_REPLACE = {_START, OperationKind.RESTART, OperationKind.PATCH}
+_DISPOSE, _CLEAN_UP = OperationKind.RECONCILE_DISPOSE, OperationKind.CLEANUP_CONTAINER
+_BY_ITSELF = {
+    *(OperationKind.RECONCILE_ADOPT, OperationKind.RECONCILE_OBSERVED_EXIT),
+    _DISPOSE,
+}
+_MAY = {
+    "create": _REPLACE,
+    "start": _REPLACE,
+    "stop": _REPLACE | {_STOP, _DISPOSE},
+    "rename": _REPLACE | {OperationKind.RECONCILE_ADOPT},
+    "remove": _REPLACE | {_CLEAN_UP, _DISPOSE},
+}
+"""The kinds of operations that may make a call."""
+
+COMMITTED_WITHIN = 60.0
+"""Seconds from a change, as its record says, to its commit: the outcome is tried that long."""
+
+Asked = tuple[OperationKind, str, str | None]
+
+
+class Oracle:
+    """Holds every change of a game against who asked for it; the games' states as they must be."""
+
+    def __init__(self, environment: "Environment") -> None:
+        self._environment = environment
+        self._expected: Expectation = NOTHING_SPECIAL
+        self._asked: dict[str, Asked] = {}
+        self._states: dict[GameId, GameState] = {}
+        self._changed_at: dict[GameId, float] = {}
+
+    def expect(self, expected: Expectation) -> None:
+        """Tell what the plan leaves to the service alone."""
+        self._expected = expected
+
+    def asked(self, request: OperationRequest) -> None:
+        """Remember what a caller has asked for."""
+        words = request.kind, request.game_id, request.image_ref
+        self._asked[request.origin.source_ref] = words
+
+    def asked_by_job(self, entry: JobEntry) -> None:
+        """Remember what a job asks for."""
+        if isinstance(entry.job, StartJob):
+            self._asked[entry.entry_id] = _START, entry.job.game_id, entry.job.image_ref
+        elif isinstance(entry.job, StopJob):
+            self._asked[entry.entry_id] = _STOP, entry.job.game_id, None
+
+    def rebase(self) -> None:
+        """Take the database as it is now: it was restored."""
+        records = self._environment.store.runtime_records
+        self._states = {each: self._shown(record) for each, record in records.items()}
+
+    def begun(self, operation: Operation) -> None:
+        """Demand that somebody asked for an operation that begins, and that it is needed."""
+        if operation.outcome is None:
+            for words in (*self._unasked(operation), *self._needless(operation)):
+                self._wrong(operation, words)
+
+    def finished(self, operation: Operation) -> None:
+        """Demand that an outcome makes of the game what was asked for."""
+        game = operation.game_id
+        record = self._environment.store.runtime_records.get(game)
+        before = self._states.get(game, GameState())
+        after = self._shown(record) if record else GameState()
+        touched = after.container in self._environment.truth.befallen
+        change = Change(operation, before, after, self._wanted(operation), touched)
+        for words in (*complaints(change), *self._surprises(change)):
+            self._wrong(operation, words)
+        self._states[game] = after
+        if before != after:
+            self._changed_at[game] = self._environment.loop.now
+
+    def sent(self, call: str, container: str, found: MemoryContainer | None) -> None:
+        """Demand that somebody asked for what is sent to Docker."""
+        if not self._expected.punctual or call == "pull":
+            return
+        open_operation = self._open_for(container, found)
+        if call == "remove" and found is not None:
+            words = self._needed_still(found, open_operation)
+        elif open_operation is None:
+            words = "nobody has asked for it" if call != "remove" else ""
+        elif open_operation.kind not in _MAY[call]:
+            words = f"that is nothing that a {open_operation.kind} may do"
+        else:
+            words = self._not_surplus(found, open_operation)
+        if words:
+            self._environment.violation(f"{call} of {found.name if found else container}: {words}")
+
+    def lost(self, container_id: ContainerId) -> None:
+        """Demand that an engine whose loss is told was not ended by the service itself."""
+        truth = self._environment.truth
+        container = truth.seen.get(container_id)
+        dies = container is not None and container.image.behaviour.exits_after is not None
+        is_sure = self._expected.punctual and self._expected.unrefused
+        if is_sure and not dies and container_id not in truth.befallen:
+            words = f"the loss of {container_id[:12]} was told, and nothing befell it"
+            self._environment.violation(words)
+
+    def _unasked(self, operation: Operation) -> Iterator[str]:
+        """Return why nobody can have asked for the operation."""
+        request = operation.request
+        match request.origin.source:
+            case OpSource.AUTO_RECONCILE:
+                if request.kind not in _BY_ITSELF:
+                    yield "is nothing that a reconciliation may do"
+            case OpSource.AUTO_TTL:
+                yield from self._expired_early(operation)
+            case _:
+                asked = self._asked.get(request.origin.source_ref)
+                if asked != (request.kind, request.game_id, request.image_ref):
+                    yield f"was never asked for: {asked}"
+
+    def _expired_early(self, operation: Operation) -> Iterator[str]:
+        since = self._changed_at.get(operation.game_id, 0.0)
+        age = self._environment.loop.now - since
+        allowed = self._environment.skew + COMMITTED_WITHIN
+        if operation.kind is not _CLEAN_UP:
+            yield "is nothing that the retention may do"
+        elif not self._expected.clocks_step and age < RETENTION - allowed:
+            yield f"comes {age:.0f} s after the game's last change"
+
+    def _needless(self, operation: Operation) -> Iterator[str]:
+        """Return why there is nothing to do: the game has run all the time as it is asked for."""
+        before = self._states.get(operation.game_id, GameState())
+        wanted = operation.request.image_ref or ""
+        is_same = operation.kind is _START or (
+            operation.kind is OperationKind.PATCH and same_image(wanted, before.image_ref)
+        )
+        if is_same and before.status is RuntimeStatus.RUNNING and self._has_run(operation, before):
+            yield f"begins although {before.image_ref} runs"
+
+    def _surprises(self, change: Change) -> Iterator[str]:
+        """Return what is adopted though no stranger touched it, and the service left nothing."""
+        is_adoption = change.operation.kind is OperationKind.RECONCILE_ADOPT
+        if not is_adoption or not (self._expected.punctual and self._expected.unrefused):
+            return
+        is_new = change.after != change.before
+        if is_new and change.after.container not in self._environment.truth.befallen:
+            yield "adopted an engine that no stranger has started"
+
+    def _has_run(self, operation: Operation, state: GameState) -> bool:
+        """Tell whether the engine ran at every moment since the operation got its lease."""
+        container = self._environment.truth.seen.get(state.container or ContainerId(""))
+        if container is None or container.removal is not None:
+            return False
+        since = self._environment.invariants.leases.since(operation.game_id)
+        during = self._environment.truth.during(operation.game_id, since)
+        return all(any(each[0] == state.container and each[2] for each in one) for one in during)
+
+    def _needed_still(self, found: MemoryContainer, operation: Operation | None) -> str:
+        """Return why a container must not be removed."""
+        record = self._record_of(found)
+        is_current = record is not None and record.current_container_id == found.id
+        if operation is not None and operation.kind not in _MAY["remove"]:
+            return f"that is nothing that a {operation.kind} may do"
+        cleans_up = operation is not None and operation.kind is _CLEAN_UP
+        if is_current and not cleans_up and found.removal is None:
+            return "it is the game's, and no cleanup was asked for"
+        return ""
+
+    def _not_surplus(self, found: MemoryContainer | None, operation: Operation) -> str:
+        """Return why a disposal must leave a container alone."""
+        if operation.kind is not _DISPOSE or found is None:
+            return ""
+        record = self._record_of(found)
+        is_current = record is not None and record.current_container_id == found.id
+        return "it is the game's engine, and nothing superfluous" if is_current else ""
+
+    def _record_of(self, found: MemoryContainer) -> RuntimeRecord | None:
+        game = self._environment.truth.game_of(found)
+        return self._environment.store.runtime_records.get(GameId(game)) if game else None
+
+    def _open_for(self, container: str, found: MemoryContainer | None) -> Operation | None:
+        return self._environment.invariants.calls.operation_for(container, found)
+
+    def _shown(self, record: RuntimeRecord) -> GameState:
+        """Return the game's state by its record, and by the container that it names."""
+        container = self._environment.truth.seen.get(record.current_container_id or ContainerId(""))
+        return GameState(
+            status=record.status,
+            container=record.current_container_id,
+            image_ref=record.current_image_ref,
+            image=container.image.id if container else None,
+            maker=_maker(container) if container else None,
+        )
+
+    def _wanted(self, operation: Operation) -> ImageId | None:
+        """Return the image that the operation's reference names."""
+        try:
+            reference = ImageRef.parse(operation.request.image_ref or "").normalized
+        except RuntimeManagerError:
+            return None
+        docker = self._environment.docker
+        image = docker.registry.get(reference) or docker.images.get(reference)
+        return image.id if image else None
+
+    def _wrong(self, operation: Operation, words: str) -> None:
+        self._environment.violation(f"operation {operation.id} ({operation.kind}) {words}")
+
+
+def _maker(container: MemoryContainer) -> Fence | None:
+    """Return the operation that has created a container, by its label."""
+    fence = container.listed().fence
+    return None if fence is None else Fence(fence)

@@ -1,11 +1,14 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.runtime import RuntimeStatus
-from rtmanager.workers.docker_event_watcher import LONGEST_PAUSE, DockerEventWatcher
+from rtmanager.workers.docker_event_watcher import LONGEST_PAUSE, LOOK_BACK, DockerEventWatcher
 from tests.unit.domain.watch import Watch
 from tests.unit.domain.world import World
 from tests.unit.workers.turns import running, turns, until
@@ -168,3 +171,29 @@ async def test_doubled_and_late_events_change_nothing(house: House) -> None:
         await house.pass_time(10)
 
     assert house.watch.told == ["container_exited"]
+
+
+async def test_new_connection_goes_on_where_the_last_one_was(house: House) -> None:
+    """From the last event on, however long ago: not from now, and not from the beginning."""
+    asked: list[float | None] = []
+    listen = house.events.listen
+
+    def noted(*, since: float | None) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
+        asked.append(since)
+        return listen(since=since)
+
+    house.events.listen = noted  # type: ignore[method-assign,assignment]
+    began = house.world.clock.now().timestamp()
+    async with running(house.watcher.run()):
+        await house.listens()
+        await house.pass_time(30)
+        house.world.docker.crash(house.world.engine.id)
+        await until(lambda: house.status is RuntimeStatus.STOPPED)
+        exited = house.world.clock.now().timestamp()
+        house.world.docker.reachable = False
+        await house.pass_time(10 * LOOK_BACK)
+        house.world.docker.reachable = True
+        await house.pass_time(LONGEST_PAUSE)
+
+    assert asked[0] == began - LOOK_BACK
+    assert set(asked[1:]) == {exited}

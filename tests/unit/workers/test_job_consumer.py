@@ -374,3 +374,34 @@ async def test_consumer_that_runs_again_starts_afresh(desk: Desk) -> None:
         await until(lambda: len(desk.handled) == 2)
 
     assert desk.handled == [first.entry_id, second.entry_id]
+
+
+async def test_game_that_waits_for_its_next_try_leaves_its_place_to_others() -> None:
+    """The clock stands still, so it waits for ever; the only place is another's meanwhile."""
+    desk = Desk(games_at_once=1)
+    desk.consumer.clock = ManualClock(auto=False)
+    stuck = desk.start("stuck")
+    desk.faults[stuck.entry_id] = 1_000
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.tried == [stuck.entry_id])
+        await turns(20)
+        other = desk.start("other")
+        await until(lambda: desk.handled == [other.entry_id])
+
+    assert desk.tried == [stuck.entry_id, other.entry_id]
+
+
+async def test_nothing_is_read_while_something_that_jobs_need_is_away(desk: Desk) -> None:
+    """What waits in the streams is safe there, and other replicas see it."""
+    desk.start("g1")
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 1)
+        desk.away.add("ready")
+        asked = desk.calls["ready"]
+        await until(lambda: desk.calls["ready"] > asked)
+        reads = desk.calls["jobs.read"]
+        desk.start("g2")
+        await until(lambda: desk.calls["ready"] > asked + 5)
+
+    assert desk.calls["jobs.read"] == reads

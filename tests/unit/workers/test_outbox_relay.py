@@ -9,7 +9,7 @@ from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.outbox_table import OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.messaging.relay_outbox import RelayOutbox
+from rtmanager.domain.messaging.relay_outbox import BATCH, RelayOutbox
 from rtmanager.workers.outbox_relay import LONGEST_NAP, LONGEST_PAUSE, OutboxRelay
 from tests.builders import make_message
 from tests.unit.workers.turns import running, turns, until
@@ -163,3 +163,35 @@ async def test_loop_that_is_cancelled_alone_ends_the_relay(desk: Desk, loop: str
 
     assert relay.cancelled()
     assert not desk.table.listeners
+
+
+async def test_message_committed_while_an_empty_batch_is_lent_is_relayed_at_once(
+    desk: Desk,
+) -> None:
+    """The wake-up comes while the relay is at work: it looks again before it sleeps."""
+    async with running(desk.relay.run()):
+        await until(lambda: len(desk.table.listeners) == 1)
+        await turns(100)
+        look = desk.held["outbox.batch:done"] = asyncio.Event()
+        looks = desk.batches
+        desk.clock.advance(LONGEST_NAP)
+        await until(lambda: desk.batches == looks + 1)
+        desk.write(1)
+        await turns(20)
+        look.set()
+        await until(lambda: desk.published == ["1"])
+
+    assert desk.clock.monotonic() == LONGEST_NAP
+
+
+async def test_batch_follows_batch_without_a_pause(desk: Desk) -> None:
+    """What has piled up is sent as fast as it can be, in its order."""
+    everything = [str(number) for number in range(4 * BATCH + 1)]
+    for number in everything:
+        desk.write(int(number))
+
+    async with running(desk.relay.run()):
+        await until(lambda: len(desk.published) == len(everything))
+
+    assert desk.published == everything
+    assert desk.clock.monotonic() == 0

@@ -3,11 +3,14 @@ import asyncio
 import pytest
 
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.messaging.handle_job import LEASE_WAIT
 from rtmanager.domain.operation import OpSource, Origin
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind
 from rtmanager.domain.runtime import RuntimeStatus
+from tests.unit.domain.faults import unavailable
 from tests.unit.domain.messaging.job_desk import JobDesk
-from tests.unit.domain.world import BROKEN, OTHER, Hang, Killed
+from tests.unit.domain.world import BROKEN, GAME, OTHER, Hang, Killed
+from tests.unit.workers.turns import turns
 
 
 @pytest.fixture
@@ -270,3 +273,40 @@ async def test_job_that_is_resumed_by_others_is_only_acknowledged(desk: JobDesk)
 
     assert desk.outcomes == [("1-0", "success", "")]
     assert len(desk.world.operations) == 1
+
+
+async def test_job_waits_five_minutes_for_others_on_its_game(desk: JobDesk) -> None:
+    """Nobody waits for its reply: it has sixty times the patience of a request by REST."""
+    clock, entry = desk.world.clock, await desk.start()
+    async with desk.world.process().leases.hold(GAME, wait=0):
+        handling = asyncio.create_task(desk.handler().run(entry))
+        await turns(50)  # it has begun to wait
+        await clock.sleep(LEASE_WAIT - 1 - clock.monotonic())
+        assert desk.results == []
+    await handling
+
+    assert desk.outcomes == [("1-0", "success", "")]
+
+
+async def test_job_whose_game_is_busy_for_longer_is_refused(desk: JobDesk) -> None:
+    """It is answered all the same, after those five minutes."""
+    entry = await desk.start()
+    async with desk.world.process().leases.hold(GAME, wait=0):
+        await desk.handler().run(entry)
+
+    assert desk.world.clock.monotonic() == pytest.approx(300.0)
+    assert desk.outcomes == [("1-0", "failure", "conflict")]
+    assert list(desk.pending) == []
+
+
+async def test_job_that_stumbles_once_goes_on_at_once(desk: JobDesk) -> None:
+    """Docker did not answer in time: the operation is carried on before the job is given back."""
+    await desk.handler().run(await desk.start())
+    desk.world.manager.on("host.stop", unavailable())
+    handling = desk.handler().run(await desk.stop())
+
+    (trouble,) = await asyncio.gather(handling, return_exceptions=True)
+
+    assert trouble is None
+    assert desk.outcomes[1:] == [("2-0", "success", "")]
+    assert list(desk.pending) == []

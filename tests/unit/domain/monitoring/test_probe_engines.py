@@ -224,3 +224,12 @@ async def test_stopped_game_is_not_probed(watch: Watch) -> None:
     await probe(watch, THRESHOLD)
 
     assert "probe.check" not in watch.process.calls
+
+
+async def test_engine_without_an_address_misses(watch: Watch) -> None:
+    """It runs where nobody reaches it: on another network, or on none."""
+    engine_of(watch.world, GAME).address = None
+
+    await probe(watch, THRESHOLD)
+
+    assert watch.told == ["probe_failed"]

@@ -2,6 +2,7 @@ import pytest
 
 from rtmanager.domain.container import parked_name
 from rtmanager.domain.errors import Conflict, ErrorCode, NotFound
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Outcome
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import refusal
@@ -101,3 +102,16 @@ async def test_cleanup_cut_short_takes_leftovers_before_the_records_container(
     assert leftover.id not in stopped.docker.containers
     assert record.status is RuntimeStatus.REMOVED
     assert stopped.faults() == []
+
+
+async def test_cleanup_removes_containers_of_its_own_game_only(stopped: World) -> None:
+    """Other games' containers stay, stopped or running."""
+    ours = stopped.engine.id
+    for game in ("g2", "g3"):
+        await stopped.manager.start(game=GameId(game))
+    await stopped.manager.stop(GameId("g3"))
+    everyone = set(stopped.docker.containers)
+
+    await stopped.manager.cleanup()
+
+    assert set(stopped.docker.containers) == everyone - {ours}

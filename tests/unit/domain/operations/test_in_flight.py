@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from rtmanager.domain.operations.in_flight import InFlight
+from rtmanager.domain.operations.in_flight import InFlight, undisturbed
 from tests.unit.domain.world import Hang
 
 
@@ -80,3 +80,23 @@ async def test_failure_nobody_listens_to_is_no_warning() -> None:
     await in_flight.drain(10)
 
     assert heard == []
+
+
+async def test_undisturbed_work_is_finished_however_often_its_caller_is_cancelled() -> None:
+    """What must be written down is written down before anybody leaves."""
+    hang, done = Hang(), []
+
+    async def work() -> None:
+        await hang()
+        done.append("done")
+
+    caller = asyncio.create_task(undisturbed(work()))
+    await hang.reached.wait()
+    for _ in range(3):
+        caller.cancel()
+        await asyncio.sleep(0)
+    assert not caller.done()
+    hang.release()
+    await caller
+
+    assert done == ["done"]

@@ -39,6 +39,7 @@ async def test_patch_changes_image_and_container_only(running: World) -> None:
 
     assert before is not None
     assert record.current_image_ref == PATCHED
+    assert running.engine.image is running.docker.find_image(PATCHED)
     assert record.current_container_id != before.current_container_id
     assert record.engine_endpoint == before.engine_endpoint
     assert record.state_path == before.state_path

@@ -12,7 +12,7 @@ from rtmanager.domain.operations.decision import MOST_ATTEMPTS, TurnBack, remove
 from rtmanager.domain.operations.observation import GateReading, Observation
 from rtmanager.domain.operations.replacement import CREATE, OBTAIN_IMAGE, PREPARE_STATE, decide
 from rtmanager.domain.runtime import RuntimeStatus
-from tests.builders import NOON, make_cause
+from tests.builders import GAME, NOON, make_cause
 from tests.unit.domain.observed import (
     EXITED,
     FENCE,
@@ -32,6 +32,7 @@ from tests.unit.domain.observed import (
     ready,
     seen,
 )
+from tests.unit.domain.watch import labels_of
 
 PARK = Action(ActionName.PARK, OLD)
 START = Action(ActionName.START, NEW)
@@ -256,3 +257,10 @@ def test_decision_does_not_depend_on_who_asks_again() -> None:
     found = ready(current=container(name=PARKED), others=[other(status=RUNNING)])
 
     assert decide(operation(), found) == decide(replace(operation()), replace(found))
+
+
+def test_second_container_of_its_own_is_no_later_operations() -> None:
+    """A create that came late made it: it is stopped, and the operation goes on."""
+    twin = other(status=RUNNING, labels=labels_of(GAME, fence=FENCE))
+
+    assert decide(operation(), ready(current=None, new=new(), others=[twin])) == stop(OTHER)

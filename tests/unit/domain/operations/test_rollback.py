@@ -12,9 +12,10 @@ from rtmanager.domain.operations.decision import remove, stop
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import MOST_TRIES, failed, roll_back
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from tests.builders import make_cause, make_record
+from tests.builders import GAME, make_cause, make_record
 from tests.unit.domain.observed import (
     EXITED,
+    FENCE,
     NAME,
     NEW,
     OLD,
@@ -29,6 +30,7 @@ from tests.unit.domain.observed import (
     other,
     seen,
 )
+from tests.unit.domain.watch import labels_of
 
 START = Action(ActionName.START, OLD, PARKED)
 UNPARK = Action(ActionName.UNPARK, OLD, PARKED)
@@ -235,3 +237,20 @@ def test_failure_without_a_cause_is_an_internal_error() -> None:
 
     assert completion.cause is not None
     assert completion.cause.code is ErrorCode.INTERNAL_ERROR
+
+
+def test_engine_of_a_later_operation_is_not_touched() -> None:
+    """The database is older than what runs: the old engine gets its name back, and that is all."""
+    later = other(status=RUNNING, labels=labels_of(GAME, fence=FENCE + 1))
+    old = container(name=PARKED, status=EXITED)
+
+    assert roll_back(backward(), seen(current=old, others=[later])) == UNPARK
+
+
+def test_old_engine_that_exited_by_itself_is_left_where_it_is() -> None:
+    """It was never asked to stop: its exit is not ours to make good, and it is told."""
+    completion = ended(backward(), seen(current=container(status=EXITED)))
+
+    assert completion.record is not None
+    assert completion.record.status is RuntimeStatus.STOPPED
+    assert [each.event_type.value for each in completion.events] == ["container_exited"]

@@ -15,7 +15,7 @@ from rtmanager.domain.operation import OperationKind, OpSource, Outcome, StepRes
 from rtmanager.domain.operations.engine_policy import PullPolicy
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.runtime import RuntimeStatus
-from tests.unit.domain.faults import refusal
+from tests.unit.domain.faults import refusal, unavailable
 from tests.unit.domain.world import BROKEN, GAME, IMAGE, LAST_WORDS, OTHER, POLICY, World
 
 
@@ -354,4 +354,28 @@ async def test_start_with_unacceptable_limits_leaves_nothing(world: World) -> No
         await world.manager.start("galaxy/greedy:1.0.0")
 
     assert world.record is None
+    assert world.faults() == []
+
+
+async def test_start_that_timed_out_and_took_place_is_a_success(world: World) -> None:
+    """No answer is no refusal: the engine is looked at, and it runs."""
+    world.manager.on("host.start:done", unavailable())
+
+    record = await world.manager.start()
+
+    assert record.status is RuntimeStatus.RUNNING
+    assert world.last.outcome is Outcome.SUCCESS
+    assert world.faults() == []
+
+
+async def test_start_that_timed_out_and_did_nothing_stays_open(world: World) -> None:
+    """Nobody knows whether it comes yet: it has not failed, and the next holder makes it anew."""
+    world.manager.on("host.start", unavailable())
+
+    with pytest.raises(DockerUnavailable, match="stays open"):
+        await world.manager.start()
+
+    assert [each.outcome for each in world.operations] == [None]
+    await world.process().resume()
+    assert [each.outcome for each in world.operations] == [Outcome.SUCCESS]
     assert world.faults() == []

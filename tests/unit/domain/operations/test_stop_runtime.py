@@ -12,7 +12,9 @@ from rtmanager.domain.operation import (
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import unavailable
-from tests.unit.domain.world import GAME, World
+from tests.unit.domain.operations.scenarios import killed_at
+from tests.unit.domain.watch import Watch
+from tests.unit.domain.world import GAME, Process, World
 
 
 async def test_stop_keeps_the_container_and_what_it_ran(running: World) -> None:
@@ -153,3 +155,16 @@ async def test_lobby_stop_owes_one_job_result(running: World) -> None:
     (message,) = running.store.outbox[told:]
     assert message.stream is OutboxStream.JOB_RESULTS
     assert message.fields["op_kind"] == "stop"
+
+
+@pytest.mark.parametrize("call", ["host.stop:done", "store.finish"])
+async def test_stop_that_was_interrupted_tells_no_loss(running: World, call: str) -> None:
+    """The engine exited because it was asked to, whoever takes that into the record."""
+    second = await killed_at(running, call, Process.stop)
+
+    await second.resume()
+    await Watch(running, second).reconciled()
+
+    assert running.record is not None
+    assert running.record.status is RuntimeStatus.STOPPED
+    assert running.events == ["container_started"]

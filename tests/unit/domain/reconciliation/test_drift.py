@@ -118,6 +118,13 @@ def test_container_that_docker_is_removing_is_gone(record: RuntimeRecord) -> Non
     assert drifts(None, leaving) == []
 
 
+def test_container_that_docker_is_removing_needs_no_name() -> None:
+    """It is lost, and that is all there is to it."""
+    leaving = container(status=ContainerStatus.REMOVING, name=parked_name(GAME, Fence(3)))
+
+    assert kinds(drifts(make_record(), leaving)) == [DriftKind.DISPOSE]
+
+
 @pytest.mark.parametrize("status", [EXITED, ContainerStatus.CREATED, ContainerStatus.DEAD])
 def test_exit_of_a_running_game_is_observed(status: ContainerStatus) -> None:
     """The record says running, its container does not run."""

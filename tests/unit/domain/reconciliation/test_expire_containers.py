@@ -42,7 +42,7 @@ async def test_container_goes_when_its_time_is_over(watch: Watch) -> None:
 
 
 async def test_container_stays_until_then(watch: Watch) -> None:
-    """The last operation on the game counts."""
+    """A second before its time is over."""
     pass_time(watch, RETENTION - SECOND)
 
     assert await watch.expire.run() == ""
@@ -111,3 +111,44 @@ async def test_one_container_that_resists_never_stops_the_others(watch: Watch) -
     assert said.startswith("1 of 2")
     assert len(watch.world.containers) == 1
     assert [each for each in watch.world.operations if each.outcome is None] == []
+
+
+async def test_game_that_ran_for_long_has_its_whole_time_from_its_stop(watch: Watch) -> None:
+    """How long ago it was first started, or started last, says nothing."""
+    await watch.process.start()
+    pass_time(watch, 10 * RETENTION)
+    await watch.process.stop()
+    pass_time(watch, RETENTION - SECOND)
+    assert await watch.expire.run() == ""
+    pass_time(watch, 2 * SECOND)
+
+    assert (await watch.expire.run()).startswith("1 of 1 containers removed")
+
+
+async def test_exit_that_was_found_late_counts_from_when_it_was_found(watch: Watch) -> None:
+    """Nobody could know of it before: the contract counts from the record's last change."""
+    await watch.process.start()
+    watch.world.docker.crash(watch.world.engine.id)
+    pass_time(watch, 2 * RETENTION)
+    await watch.reconciled()
+
+    assert await watch.expire.run() == ""
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.STOPPED
+
+
+async def test_game_that_was_started_and_stopped_meanwhile_is_spared(watch: Watch) -> None:
+    """Its time has begun anew, which only the second look shows: its status is what it was."""
+    pass_time(watch, RETENTION + SECOND)
+    other = watch.world.process()
+
+    async def start_and_stop() -> None:
+        await other.start()
+        await other.stop()
+
+    watch.process.on("records.list:done", start_and_stop)
+
+    assert (await watch.expire.run()).startswith("0 of 1")
+    assert watch.world.record is not None
+    assert watch.world.record.status is RuntimeStatus.STOPPED
+    assert watch.world.faults() == []

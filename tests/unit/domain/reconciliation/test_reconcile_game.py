@@ -2,11 +2,13 @@
 
 import pytest
 
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
-from rtmanager.domain.container import container_name, parked_name
+from rtmanager.domain.container import EngineContainer, container_name, parked_name
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.operation import Fence, Outcome
 from rtmanager.domain.reconciliation.drift import DriftKind
+from rtmanager.domain.reconciliation.reconcile_game import MOST_ROUNDS
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import unavailable
 from tests.unit.domain.watch import GRACE, Watch, engine_of, stray
@@ -32,6 +34,7 @@ async def test_exit_is_observed_and_told(watch: Watch) -> None:
     watch.world.docker.crash(watch.world.engine.id, exit_code=7)
 
     assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT]
+    assert watch.kinds == ["start", "reconcile_observed_exit"]
     assert watch.told == ["container_exited"]
     assert watch.world.last.details["exit_code"] == 7
     assert watch.world.record is not None
@@ -106,8 +109,9 @@ async def test_engine_that_exits_before_its_adoption_is_not_adopted(watch: Watch
     watch.world.docker.run(engine)
     watch.process.on("store.begin:done", lambda: _crash(watch, engine))
 
-    await watch.reconciled()
+    met = await watch.reconciled()
 
+    assert met == [DriftKind.ADOPT]  # it is no drift any more, and nothing to be tried more rarely
     assert watch.world.last.outcome is Outcome.FAILURE
     assert "stopped running before it could be adopted" in (watch.world.last.error_message or "")
     assert watch.world.record is not None
@@ -165,6 +169,17 @@ async def test_open_intent_of_a_dead_process_goes_on_in_the_background(watch: Wa
     assert watch.world.faults() == []
 
 
+async def test_open_intent_needs_nobody_but_the_reconciler(watch: Watch) -> None:
+    """No caller comes back for it: what was set going ends by itself."""
+    await _die_in_a_stop(watch)
+
+    await watch.reconciled()
+
+    assert await watch.process.shut_down(limit=10) == 0
+    assert watch.world.last.outcome is Outcome.SUCCESS
+    assert watch.world.faults() == []
+
+
 async def test_open_intent_under_its_lease_is_left_open(watch: Watch) -> None:
     """A lease that has not expired may be that of a living process."""
     with pytest.raises(Killed):
@@ -172,6 +187,37 @@ async def test_open_intent_under_its_lease_is_left_open(watch: Watch) -> None:
 
     assert await Watch(watch.world, watch.world.process()).reconciled() == []
     assert watch.world.last.outcome is None
+
+
+async def test_container_that_the_list_does_not_show_yet_is_looked_at(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker's list lags behind: the record's own container is asked for by its id."""
+
+    async def nothing_yet(*_: object) -> list[EngineContainer]:
+        return []
+
+    monkeypatch.setattr(InMemoryContainerHost, "containers_of", nothing_yet)
+
+    assert await watch.reconciled() == []
+    assert watch.kinds == ["start"]
+
+
+async def test_game_that_drifts_on_and_on_is_left_to_the_next_cycle(watch: Watch) -> None:
+    """Somebody makes a container for each that is removed: others wait for their turn, too."""
+    made = 0
+
+    async def make_another() -> None:
+        nonlocal made
+        made += 1
+        if made <= 2 * MOST_ROUNDS:
+            stray(watch.world, f"left-over {made}")
+            watch.world.clock.advance(GRACE)
+
+    await make_another()
+    watch.process.on("host.remove:done", make_another, always=True)
+
+    assert await watch.reconciled() == [DriftKind.STALE_CONTAINER] * MOST_ROUNDS
 
 
 @pytest.mark.parametrize("call", ["host.containers_of", "host.inspect"])

@@ -76,6 +76,17 @@ async def test_start_that_waits_for_its_turn_is_left_to_its_holder(watch: Watch)
     assert watch.world.last.outcome is None
 
 
+async def test_what_had_a_holder_at_one_look_is_set_going_at_the_next(watch: Watch) -> None:
+    """Only what was set going counts as that: the holder may have given it up."""
+    await _hand_over(watch.world.manager, watch.world.manager.patch)
+    async with watch.world.process().leases.hold(GAME, wait=0):
+        await watch.resume_handed_over.run()
+
+    assert await watch.resume_handed_over.run() == "set going what was handed over: 1"
+    await watch.process.resume()
+    assert watch.world.last.outcome is Outcome.SUCCESS
+
+
 async def test_operation_of_a_dead_process_is_left_to_the_reconciliation(watch: Watch) -> None:
     """It has not been handed over: its process may live, as far as anyone knows."""
     watch.world.manager.on("host.stop:done", watch.world.manager.die)

@@ -1,0 +1,267 @@
+"""Mutants around the operations: reconciliation, jobs, messages, and the loops of all that."""
+
+from tests.mutation.mutant import Mutant
+
+_RECONCILIATION = "tests/unit/domain/reconciliation"
+_MESSAGING = "tests/unit/domain/messaging"
+_WORKERS = "tests/unit/workers"
+
+RECONCILIATION = (
+    Mutant(
+        name="containers of stopped games removed",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old="    keep = adoptable or view.current\n",
+        new="    keep = adoptable or (view.current if _record_runs(view) else None)\n",
+        caught_by=f"{_RECONCILIATION}/test_drift.py"
+        "::test_agreement_is_no_drift[record2-containers2]",
+    ),
+    Mutant(
+        name="fresh container removed",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old=" or each.created_at > spared_since:\n",
+        new=":\n",
+        caught_by=f"{_RECONCILIATION}/test_drift.py"
+        "::test_trap_reaper_spares_fresh_and_foreign[59.999-expected0]",
+    ),
+    Mutant(
+        name="drift judged beside an open operation",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old="        return [_open_operation(view.game_id, view.open_operation)]\n",
+        new="        pass\n",
+        caught_by=f"{_RECONCILIATION}/test_drift.py::test_open_operation_comes_alone",
+    ),
+    Mutant(
+        name="stopped game said to exit",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old="    elif _record_runs(view) and not current.is_running:\n",
+        new="    elif not current.is_running:\n",
+        caught_by=f"{_RECONCILIATION}/test_drift.py"
+        "::test_agreement_is_no_drift[record2-containers2]",
+    ),
+    Mutant(
+        name="engine of a stopped game not adopted",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old="        return None if _record_runs(view) else current\n",
+        new="        return None\n",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
+        "::test_engine_that_someone_started_is_adopted",
+    ),
+    Mutant(
+        name="whatever runs adopted",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old="    if engine is None and view.record is None:\n",
+        new="    if engine is None:\n",
+        caught_by=f"{_RECONCILIATION}/test_drift.py"
+        "::test_running_engine_with_another_name_is_not_adopted",
+    ),
+    Mutant(
+        name="container that is being removed renamed",
+        file="rtmanager/domain/reconciliation/drift.py",
+        old="    if current is not None and not current.is_leaving and current.name != name:\n",
+        new="    if current is not None and current.name != name:\n",
+        caught_by=f"{_RECONCILIATION}/test_drift.py"
+        "::test_container_that_docker_is_removing_needs_no_name",
+    ),
+    Mutant(
+        name="open operation found and left",
+        file="rtmanager/domain/reconciliation/reconcile_game.py",
+        old="                self.operations.resume_in_background(game_id)\n",
+        new="",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
+        "::test_open_intent_needs_nobody_but_the_reconciler",
+    ),
+    Mutant(
+        name="list of containers believed",
+        file="rtmanager/domain/reconciliation/reconcile_game.py",
+        old="            ids.add(record.current_container_id)\n",
+        new="            pass\n",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
+        "::test_container_that_the_list_does_not_show_yet_is_looked_at",
+    ),
+    Mutant(
+        name="change meanwhile taken for a failure",
+        file="rtmanager/domain/reconciliation/reconcile_game.py",
+        old="        except Conflict:\n            return True ",
+        new="        except Conflict:\n            return False ",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
+        "::test_engine_that_exits_before_its_adoption_is_not_adopted",
+    ),
+    Mutant(
+        name="one game reconciled without end",
+        file="rtmanager/domain/reconciliation/reconcile_game.py",
+        old="        for _ in range(MOST_ROUNDS):\n",
+        new="        while True:\n",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
+        "::test_game_that_drifts_on_and_on_is_left_to_the_next_cycle",
+    ),
+    Mutant(
+        name="exit logged as a disposal",
+        file="rtmanager/domain/reconciliation/reconcile_game.py",
+        old="DriftKind.OBSERVED_EXIT: OperationKind.RECONCILE_OBSERVED_EXIT",
+        new="DriftKind.OBSERVED_EXIT: OperationKind.RECONCILE_DISPOSE",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py::test_exit_is_observed_and_told",
+    ),
+)
+
+HANDOVERS = (
+    Mutant(
+        name="handover taken over while its holder is at it",
+        file="rtmanager/domain/reconciliation/resume_handed_over.py",
+        old="            return await self.operations.under_lease(game_id, resume, wait=0.0)\n",
+        new="            self.operations.resume_in_background(game_id)\n            return True\n",
+        caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
+        "::test_start_that_waits_for_its_turn_is_left_to_its_holder",
+    ),
+    Mutant(
+        name="handover with a holder never looked at again",
+        file="rtmanager/domain/reconciliation/resume_handed_over.py",
+        old="self._set_going.update(gone_on)",
+        new="self._set_going.update(due)",
+        caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
+        "::test_what_had_a_holder_at_one_look_is_set_going_at_the_next",
+    ),
+    Mutant(
+        name="handover tried every second",
+        file="rtmanager/domain/reconciliation/resume_handed_over.py",
+        old=" if each not in self._set_going}",
+        new="}",
+        caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
+        "::test_what_could_not_go_on_is_left_to_the_reconciliation",
+    ),
+    Mutant(
+        name="handover taken over without Docker",
+        file="rtmanager/domain/reconciliation/resume_handed_over.py",
+        old="        await self.host.ping()\n",
+        new="",
+        caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
+        "::test_docker_that_is_away_is_waited_for",
+    ),
+)
+
+JOBS = (
+    Mutant(
+        name="job acknowledged before it is done",
+        file="rtmanager/domain/messaging/handle_job.py",
+        old="        await self._carry_out(entry, _request(entry, entry.job, game_id))\n",
+        new="""        await self.jobs.acknowledge(entry)
+        await self._carry_out(entry, _request(entry, entry.job, game_id))
+""",
+        caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_was_never_recorded_stays",
+    ),
+    Mutant(
+        name="job without an outcome done",
+        file="rtmanager/domain/messaging/handle_job.py",
+        old="        if operation is None or operation.outcome is None:\n            raise",
+        new="        if False:\n            raise",
+        caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_was_never_recorded_stays",
+    ),
+    Mutant(
+        name="job that stumbled once given back",
+        file="rtmanager/domain/messaging/handle_job.py",
+        old="            await self.operations.resume(game_id)\n",
+        new="",
+        caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_stumbles_once_goes_on_at_once",
+    ),
+    Mutant(
+        name="malformed job without a result",
+        file="rtmanager/domain/messaging/handle_job.py",
+        old="        if job.game_id is not None:\n",
+        new="        if False:\n",
+        caught_by=f"{_MESSAGING}/test_handle_job.py::test_malformed_job_notifies_nobody",
+    ),
+    Mutant(
+        name="job that failed forgotten",
+        file="rtmanager/workers/job_consumer.py",
+        old="            return False\n        return True\n",
+        new="        return True\n",
+        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        "::test_job_that_fails_is_tried_again_before_the_games_next",
+    ),
+    Mutant(
+        name="newer job before the older of its game",
+        file="rtmanager/workers/job_consumer.py",
+        old="        return game not in self._overflowing\n",
+        new="        return len(self._queues.get(game, ())) < MOST_PER_GAME\n",
+        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        "::test_newer_job_of_a_game_that_overflows_waits_behind_the_older",
+    ),
+    Mutant(
+        name="place kept by a game that waits",
+        file="rtmanager/workers/job_consumer.py",
+        old="                await self.clock.sleep(pause)\n",
+        new="""                async with places:
+                    await self.clock.sleep(pause)
+""",
+        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        "::test_game_that_waits_for_its_next_try_leaves_its_place_to_others",
+    ),
+    Mutant(
+        name="jobs read while something is away",
+        file="rtmanager/workers/job_consumer.py",
+        old="            await self.ready()\n            if self._must_reclaim:\n",
+        new="            if self._must_reclaim:\n",
+        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        "::test_nothing_is_read_while_something_that_jobs_need_is_away",
+    ),
+    Mutant(
+        name="jobs carried out while something is away",
+        file="rtmanager/workers/job_consumer.py",
+        old="            await self._demand_ready()\n",
+        new="",
+        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        "::test_job_that_was_read_ahead_waits_while_something_is_away",
+    ),
+    Mutant(
+        name="entry that comes again while at work forgotten",
+        file="rtmanager/workers/job_consumer.py",
+        old="                self._again.add(_key(entry))\n            elif",
+        new="                pass\n            elif",
+        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        "::test_entry_that_comes_again_while_at_work_is_handled_again_after",
+    ),
+)
+
+MESSAGES = (
+    Mutant(
+        name="messages pruned as soon as they are sent",
+        file="rtmanager/domain/messaging/relay_outbox.py",
+        old="before = self.clock.now() - self.keep_sent",
+        new="before = self.clock.now()",
+        caught_by=f"{_MESSAGING}/test_relay_outbox.py::test_old_sent_messages_are_pruned",
+    ),
+    Mutant(
+        name="half a relay",
+        file="rtmanager/workers/outbox_relay.py",
+        old="return_when=asyncio.FIRST_COMPLETED)\n        finally:\n            await end(loops)",
+        new="return_when=asyncio.ALL_COMPLETED)\n        finally:\n            await end(loops)",
+        caught_by=f"{_WORKERS}/test_outbox_relay.py"
+        "::test_loop_that_is_cancelled_alone_ends_the_relay[outbox relay]",
+    ),
+)
+
+LEADING = (
+    Mutant(
+        name="lost lead not noticed",
+        file="rtmanager/workers/supervisor.py",
+        old="        while await self.leadership.confirm():\n",
+        new="        while [await self.leadership.confirm()]:\n",
+        caught_by=f"{_WORKERS}/test_supervisor.py::test_lost_lead_stops_the_workers",
+    ),
+    Mutant(
+        name="two leaders",
+        file="rtmanager/workers/supervisor.py",
+        old="                if await self.leadership.campaign():\n",
+        new="                if [await self.leadership.campaign()]:\n",
+        caught_by=f"{_WORKERS}/test_supervisor.py::test_workers_run_in_the_leader_alone",
+    ),
+    Mutant(
+        name="lead kept at the end",
+        file="rtmanager/workers/supervisor.py",
+        old="        finally:\n            await self._resign()\n",
+        new="        finally:\n            pass\n",
+        caught_by=f"{_WORKERS}/test_supervisor.py"
+        "::test_leader_that_ends_leaves_the_lead_to_the_other",
+    ),
+)
+
+AROUND = (*RECONCILIATION, *HANDOVERS, *JOBS, *MESSAGES, *LEADING)

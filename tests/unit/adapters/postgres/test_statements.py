@@ -1,0 +1,20 @@
+"""Statements whose words an SQL engine in memory understands as Postgres does."""
+
+import sqlite3
+
+from rtmanager.adapters.postgres import statements
+
+
+def test_oldest_messages_are_lent_first_wherever_they_lie() -> None:
+    """Pruning makes room among the old rows, which Postgres fills with new ones."""
+    table = "CREATE TABLE outbox (id, token, game_id, stream, fields, sent_at)"
+    with sqlite3.connect(":memory:") as database:
+        database.execute(table)
+        for number in (7, 3, 9, 4, 8):
+            row = (number, f"t{number}", "chess-7", "job_results", "{}")
+            database.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, NULL)", row)
+        lent = database.execute(statements.UNSENT_MESSAGES.replace("%s", "?"), [3])
+        numbers = [number for number, *_ in lent]
+    database.close()
+
+    assert numbers == [3, 4, 7]

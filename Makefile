@@ -16,6 +16,11 @@ HISTORIES ?= 20000
 SEED ?= 1
 MISHAPS ?= 3
 JOBS ?= 10000
+LINEARIZE_SECONDS ?= 600
+# More workers than cores: tests wait most of the time.
+WORKERS ?= 4
+# Every worker reads all tests: it is spared compiling them, whatever the environment says.
+COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.rtmanager/compiled
 
 .PHONY: help
 help: ## list the tasks
@@ -31,7 +36,7 @@ stop-docker: $(READY) ## stop the dockerd that `make run` started, and every gam
 
 .PHONY: test
 test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
-	RECOVERY_EVERY=$(RECOVERY_EVERY) exec $(BIN)/pytest $(ARGS)
+	RECOVERY_EVERY=$(RECOVERY_EVERY) $(COMPILED_ONCE) exec $(BIN)/pytest -n $(WORKERS) --durations=10 $(ARGS)
 
 .PHONY: unit
 unit: $(READY) ## run the unit tests alone, in seconds
@@ -56,6 +61,10 @@ storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its serve
 .PHONY: bench-jobs
 bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000)
 	exec $(BIN)/python -m bench.jobs --jobs $(JOBS) $(ARGS)
+
+.PHONY: linearize
+linearize: $(READY) ## call two processes that are killed: is there an order? (LINEARIZE_SECONDS=600 LINEARIZE_SEED=…)
+	LINEARIZABILITY_SECONDS=$(LINEARIZE_SECONDS) LINEARIZABILITY_SEED=$${LINEARIZE_SEED:-$$(date +%s)} exec $(BIN)/pytest tests/linearizability $(ARGS)
 
 .PHONY: recovery
 recovery: $(READY) ## kill the service at every step, restart its servers under load

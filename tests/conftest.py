@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,8 +12,12 @@ from tests.services.docker import demo_images, docker_host, docker_network
 from tests.services.postgres import database_dsn, new_database, postgres, postgres_dsn
 from tests.services.redis import _shared_redis_addr, new_redis, redis_addr
 from tests.services.registry import registry, secured_registry
+from tests.services.run import begin_run, run_directory
 from tests.services.running_service import last_words
-from tests.services.session import say, session_dir
+from tests.services.session import SAID, say, session_dir, speaker
+from tests.services.warm_start import end_warm_python
+from tests.services.whole_run import WholeRun
+from tests.services.workers import longest_first, make_scheduler
 
 __all__ = [
     "_shared_redis_addr",
@@ -32,15 +37,77 @@ __all__ = [
     "state_root",
 ]
 
+_RUN = pytest.StashKey[WholeRun]()
+_SAID = pytest.StashKey[list[str]]()
+_LEFT = pytest.StashKey[list[str]]()
 
 # Properties are judged by their result alone: never by a busy machine's clock, never by chance.
 settings.register_profile("certain", deadline=None, derandomize=True)
 settings.load_profile("certain")
 
 
-def pytest_configure() -> None:
-    """Let SIGTERM end the run as Ctrl-C does, so that no service is left behind."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the directory of the run, and let SIGTERM end it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if _leads(config):
+        config.stash[_SAID] = []
+        config.option.basetemp = begin_run() / "pytest"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin the run, and prepare what its workers use together."""
+    if _leads(session.config):
+        run = session.config.stash[_RUN] = WholeRun(run_directory())
+        if session.config.getoption("numprocesses", None):
+            run.prepare(speaker(session.config))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with what takes long."""
+    if not _leads(config):
+        longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share out the tests by what they need to themselves."""
+    return make_scheduler(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Keep what the tests of a worker had to say."""
+    node.config.stash[_SAID] += getattr(node, "workeroutput", {}).get(SAID, [])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the run; one that has left something behind has failed."""
+    end_warm_python()
+    run = session.config.stash.get(_RUN, None)
+    if run is not None:
+        left = session.config.stash[_LEFT] = run.end(speaker(session.config))
+        if left and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what the workers' tests had to say, and name what the run has left behind."""
+    if said := config.stash[_SAID]:
+        terminalreporter.section("measured")
+        terminalreporter.write("".join(f"{each}\n" for each in said))
+    if left := config.stash.get(_LEFT, []):
+        terminalreporter.section("left behind", red=True)
+        terminalreporter.write("".join(f"{each}\n" for each in left))
+
+
+def _leads(config: pytest.Config) -> bool:
+    """Tell whether this process leads the run, and is not one of its workers."""
+    return not hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(wrapper=True)

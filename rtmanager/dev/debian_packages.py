@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from rtmanager.dev.errors import SetUpError
+from rtmanager.dev.machine_lock import machine_lock
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -21,7 +22,10 @@ def require_command(
     """Return the path of a command, installing its package when it is missing."""
     if found := shutil.which(command):
         return found
-    install([package], echo, run=run)
+    with machine_lock("require-command"):
+        # Another process may have installed it while this one waited.
+        if shutil.which(command) is None:
+            install([package], echo, run=run)
     if found := shutil.which(command):
         return found
     raise SetUpError(f"the package {package} is installed, but {command} is not on the PATH")
@@ -35,9 +39,11 @@ def install(
     if not can_install():
         raise SetUpError(f"missing here: {names}; install it (Debian: apt-get install {names})")
     echo(f"Installing {names} (apt-get, a minute on a slow line) ...")
-    # A machine that was never updated knows no packages; one that was may know outdated ones.
-    _apt_get(["update"], run)
-    _apt_get(["install", "--yes", "--no-install-recommends", *packages], run)
+    # apt-get waits for another one that installs, but not for one that updates the lists.
+    with machine_lock("apt"):
+        # A machine that was never updated knows no packages; one that was may know outdated ones.
+        _apt_get(["update"], run)
+        _apt_get(["install", "--yes", "--no-install-recommends", *packages], run)
 
 
 def is_known(package: str, *, run: Run = subprocess.run) -> bool:

@@ -14,6 +14,7 @@ from docker.errors import ImageNotFound
 
 from rtmanager.dev import debian_packages
 from rtmanager.dev.demo_variants import REPOSITORY, VARIANTS, Variant
+from rtmanager.dev.machine_lock import machine_lock
 
 CONTENT_LABEL = "com.galaxy.demo.content"
 SCRIPTS = Path(__file__).parent / "demo_engine"
@@ -24,7 +25,7 @@ GROUPS = "root:x:0:\nengine:x:4243:\n"
 
 def ensure_demo_images(docker_host: str, echo: Callable[[str], None]) -> list[str]:
     """Build the demo images that are missing or outdated, and return the names of all."""
-    with closing(docker.APIClient(base_url=docker_host)) as client:
+    with machine_lock("demo-images"), closing(docker.APIClient(base_url=docker_host)) as client:
         missing = list(_outdated(client))
         if missing:
             echo(f"Building {len(missing)} demo engine images ...")

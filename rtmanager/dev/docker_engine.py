@@ -16,6 +16,7 @@ from docker.errors import DockerException
 from rtmanager.dev import debian_packages
 from rtmanager.dev.background_process import BackgroundProcess
 from rtmanager.dev.errors import SetUpError
+from rtmanager.dev.machine_lock import machine_lock
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 START_SECONDS = 60.0
@@ -36,7 +37,15 @@ class DockerEngine:
 
 
 def ensure_engine(directory: Path, echo: Callable[[str], None]) -> DockerEngine:
-    """Return a Docker engine that answers; as root on Debian, install and start one if needed."""
+    """Return a Docker engine that answers; as root on Debian, install and start one if needed.
+
+    Who asks while another process installs or starts one waits for that one.
+    """
+    with machine_lock("docker"):
+        return _ensure_engine(directory, echo)
+
+
+def _ensure_engine(directory: Path, echo: Callable[[str], None]) -> DockerEngine:
     host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
     fault = why_unreachable(host)
     if fault is None:
@@ -91,6 +100,7 @@ def _install_and_start(directory: Path, echo: Callable[[str], None]) -> DockerEn
             return DockerEngine(DEFAULT_HOST)
     _mount_cgroups(echo)
     echo("Starting dockerd ...")
+    directory.mkdir(parents=True, exist_ok=True)
     log_file = directory / "dockerd.log"
     process = BackgroundProcess.start(
         ["dockerd", "--host", DEFAULT_HOST], pid_file=_pid_file(directory), log_file=log_file

@@ -67,6 +67,7 @@ def _options(directory: Path, port: int, *, durable: bool) -> list[str]:
         "--appendonly": "yes" if durable else "no",
         "--save": "",  # the append-only file is enough
         "--daemonize": "no",
+        "--set-proc-title": "no",  # a title would be written over its environment
     }
     return [part for option in options.items() for part in option]
 

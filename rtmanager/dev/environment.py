@@ -11,6 +11,7 @@ from rtmanager.dev.checkout_network import ensure_checkout_network
 from rtmanager.dev.demo_images import ensure_demo_images
 from rtmanager.dev.directory_lock import lock_directory
 from rtmanager.dev.docker_engine import ensure_engine
+from rtmanager.dev.docker_use import DockerUse
 from rtmanager.dev.embedded_postgres import start_postgres
 from rtmanager.dev.embedded_redis import start_redis
 from rtmanager.dev.errors import SetUpError
@@ -61,6 +62,7 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
     games = data_dir / "games"
     games.mkdir(exist_ok=True)
     checkout = Checkout(data_dir, Path(_set_by_user("GAME_STATE_ROOT") or games))
+    running.callback(DockerUse().end, echo)
     engine = ensure_engine(data_dir, echo)
     if engine.process is not None:
         # Told, not stopped: every engine would stop with it, and stay stopped.

@@ -7,25 +7,25 @@ from pathlib import Path
 
 LOWEST = 15_000
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_given: set[int] = set()
+_claims: dict[int, int] = {}
+"""The ports that this process was given, each with the open socket that tells others so."""
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on, and that this process was not given before.
+    """Return a loopback port that nobody listens on, and that no living process was given here.
 
     It lies below those that the kernel gives to outgoing connections: otherwise one of these could
     take it while the server is down, even a client's own attempt to reach that server.
     """
     while True:
         port = LOWEST + secrets.randbelow(max(_first_outgoing() - LOWEST, 1_000))
-        if port not in _given and is_free(port):
-            _given.add(port)
+        if port not in _claims and _claim(port) and is_free(port):
             return port
 
 
 def remembered_port(file: Path) -> int:
     """Return the port in the file while it is free, so that addresses outlive a restart."""
-    if file.is_file() and is_free(port := int(file.read_text())):
+    if file.is_file() and _claim(port := int(file.read_text())) and is_free(port):
         return port
     port = free_port()
     file.write_text(f"{port}\n")
@@ -47,6 +47,23 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _claim(port: int) -> bool:
+    """Claim a port for this process until it ends; tell whether no other one has done so.
+
+    Two processes that ask at the same moment would otherwise both find it free.
+    """
+    if port not in _claims:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            # A name of Linux's own kind: no file is left behind, whatever ends the process.
+            claim.bind(f"\0rtmanager-port-{port}")
+        except OSError:
+            claim.close()
+            return False
+        _claims[port] = claim.detach()  # nobody closes it but the end of the process
+    return True
 
 
 def _first_outgoing() -> int:

@@ -94,8 +94,11 @@ def stage(new_stage: StageMaker) -> Stage:
 
 @pytest.fixture(scope="module")
 def mortal_stage(new_stage: StageMaker) -> Stage:
-    """Return a service that tests may kill: the leases it leaves behind are soon gone."""
-    return new_stage(game_lease_ttl_seconds=SHORT_LEASE)
+    """Return a service that tests may kill: the leases it leaves behind are soon gone.
+
+    What is asked next waits for what goes on after the kill, however slow the host is.
+    """
+    return new_stage(game_lease_ttl_seconds=SHORT_LEASE, game_lease_wait="20s")
 
 
 @pytest.fixture

@@ -16,11 +16,13 @@ import psycopg
 from docker.errors import NotFound
 from psycopg.rows import dict_row
 
+from tests.services import plain_http
+from tests.services.run import run_name
 from tests.services.running_service import RUNTIMES, RunningService
 
 Row = dict[str, Any]
 GAME_LABEL = "com.galaxy.game_id"
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Stage:
     def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Send one request to the service, on a connection of its own."""
         url = f"{self.service.url}{path}"
-        return httpx.request(method, url, json=body, headers=self.headers, timeout=90)
+        return plain_http.request(method, url, json=body, headers=self.headers, timeout=90)
 
     def start(self, game: str, version: str = "1.4.7") -> httpx.Response:
         """Start a game with a demo image."""
@@ -75,7 +77,8 @@ class Stage:
     def health(self, game: str) -> httpx.Response:
         """Ask the game's engine for its health, at its address on the network."""
         networks = self.inspect(f"galaxy-game-{game}")["NetworkSettings"]["Networks"]
-        return httpx.get(f"http://{networks[self.network]['IPAddress']}:8080/healthz", timeout=5)
+        url = f"http://{networks[self.network]['IPAddress']}:8080/healthz"
+        return plain_http.request("GET", url, timeout=5)
 
     def operations(self, game: str) -> list[Row]:
         """Return what callers asked for on a game, from the operation log, oldest first."""
@@ -133,7 +136,7 @@ def image_of(version: str) -> str:
 
 def new_game() -> str:
     """Return a game id that no other test uses."""
-    return f"acc-{secrets.token_hex(6)}"
+    return f"{run_name()}-{secrets.token_hex(6)}"
 
 
 def ok(answer: httpx.Response) -> Row:

@@ -14,6 +14,7 @@ from tests.acceptance.stage import Stage, image_of, new_game, ok, remove_contain
 
 AWAY_SECONDS = 3.0
 GAMES = 4
+ROUNDS = 4
 # Its start takes as long as the gate, which leaves time to play tricks.
 SILENT = image_of("1.4.90-never-listens")
 
@@ -72,14 +73,16 @@ def test_a_server_that_goes_while_jobs_run_loses_none(
 ) -> None:
     """Each job that was under way or queued has one result, in order, and the record is true."""
     sent = {game: [lobby.start(game)] for game in games}
-    for _ in range(6):
+    for _ in range(ROUNDS):
         for game in games:
             sent[game] += [lobby.stop(game), lobby.start(game)]
     wait_until(lambda: len(lobby.results(games[0])) > 1, seconds=30)
     getattr(proxies, server).refuse()
     time.sleep(AWAY_SECONDS)
+    early = {game: len(lobby.results(game)) for game in games}
     getattr(proxies, server).pass_on()
     for game in games:
+        assert early[game] < len(sent[game]) - 1  # one under way, and others behind it
         lobby.result(sent[game][-1], seconds=90)
         told = lobby.results(game)
 

@@ -4,32 +4,30 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import docker
 import pytest
 from docker.errors import APIError
 
 from rtmanager.dev.demo_images import ensure_demo_images
-from rtmanager.dev.docker_engine import ensure_engine
 from rtmanager.dev.docker_network import ensure_network, remove_network
+from tests.services.run import run_name
 from tests.services.session import Say
+from tests.services.whole_run import start_engine
 
 DROP_TRIES = 5
 
 
 @pytest.fixture(scope="session")
-def docker_host(session_dir: Path, say: Say) -> Iterator[str]:
-    """Return the address of a Docker engine, started for this session if there was none."""
-    engine = ensure_engine(session_dir, say)
-    yield engine.host
-    engine.stop()
+def docker_host(say: Say) -> str:
+    """Return the address of a Docker engine, started for this run if there was none."""
+    return start_engine(say)
 
 
 @pytest.fixture(scope="session")
 def docker_network(docker_host: str) -> Iterator[str]:
     """Return the name of a network; at the end it goes with every container on it."""
-    name = f"galaxy-test-{secrets.token_hex(4)}"
+    name = f"{run_name()}-{secrets.token_hex(4)}"
     ensure_network(docker_host, name)
     yield name
     _remove_containers(docker_host, name)

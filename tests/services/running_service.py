@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,8 @@ import httpx
 import pytest
 
 from rtmanager.dev.free_port import free_port
+from tests.services import plain_http
+from tests.services.warm_start import WarmProcess, warm_python
 
 RUNTIMES = "/api/v1/internal/runtimes"
 READY_WITHIN = 20.0
@@ -32,14 +33,14 @@ _POLL_SECONDS = 0.02
 class RunningService:
     """One `rtmanager serve` process after another, always on the same address and settings.
 
-    `program` is what Python runs, for tests that need another launcher.
+    `program` is the module that runs and its arguments, for tests that need another launcher.
     """
 
     environment: Mapping[str, str]
     log_file: Path
     port: int = field(default_factory=free_port)
-    program: Sequence[str] = ("-m", "rtmanager", "serve")
-    _process: subprocess.Popen[bytes] | None = None
+    program: Sequence[str] = ("rtmanager", "serve")
+    _process: WarmProcess | None = None
 
     def __post_init__(self) -> None:
         """Join those whose logs are shown when a test fails."""
@@ -69,14 +70,8 @@ class RunningService:
             if not name.startswith(("RTMANAGER_", "OTEL_", "PYTHONDONTWRITEBYTECODE"))
         }
         address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{self.port}"}
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self.program],
-                env={**inherited, **COMPILED_ONCE, **self.environment, **address},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        environment = {**inherited, **COMPILED_ONCE, **self.environment, **address}
+        self._process = warm_python().start(self.program, environment, self.log_file)
         self._wait_until_healthy()
 
     def stop(self) -> int:
@@ -99,7 +94,7 @@ class RunningService:
 
     def client(self) -> httpx.Client:
         """Return a client of the service."""
-        return httpx.Client(base_url=self.url, timeout=60)
+        return plain_http.client(self.url, timeout=60)
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
@@ -124,7 +119,7 @@ class RunningService:
 
     def _is_healthy(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz").is_success
+            return plain_http.request("GET", f"{self.url}/healthz").is_success
         except httpx.TransportError:
             return False
 

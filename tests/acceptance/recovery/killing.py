@@ -3,7 +3,7 @@
 import json
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +17,8 @@ from tests.acceptance.recovery.fault_points import ARMED, SIGNAL, TRACE
 from tests.acceptance.recovery.operations import Case
 from tests.acceptance.stage import Stage, new_game
 
-LAUNCHER = ("-m", "tests.acceptance.recovery.faulty_service")
+FAULTY = ("tests.acceptance.recovery.faulty_service",)
+LATER = ("tests.acceptance.recovery.later_service",)
 PROJECT = str(Path(__file__).resolve().parents[3])
 PATIENCE = 60.0
 BEGIN = "journal.begin"
@@ -30,12 +31,21 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Death:
-    """One operation, killed at one point: the point, and the calls that were made before it."""
+    """One operation, killed at one point: the point, and the calls that were made before it.
+
+    `armed` is the point at which it was to die.
+    """
 
     case: Case
     game: str
+    armed: str
     point: str
     done: Sequence[str]
+
+    @property
+    def came_at_its_point(self) -> bool:
+        """Tell whether it died where it was to die, and not at the end because it missed that."""
+        return self.point == self.armed
 
     @property
     def has_begun(self) -> bool:
@@ -57,24 +67,26 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T], *, at_once: int = 4
 def armed(
     stage: Stage, points: dict[str, str], trace: Path, number: signal.Signals = signal.SIGKILL
 ) -> Iterator[None]:
-    """Run the service under the launcher of the faults for the block, instead of its own."""
-    service = stage.service
-    program, environment = service.program, service.environment
-    service.stop()
-    service.program = LAUNCHER
-    arming = {
-        ARMED: json.dumps(points),
-        TRACE: str(trace),
-        SIGNAL: str(number.value),
-        "PYTHONPATH": PROJECT,
-    }
-    service.environment = {**environment, **arming}
+    """Run the service under the launcher of the faults for the block, then kill it."""
     trace.touch()
+    arming = {ARMED: json.dumps(points), TRACE: str(trace), SIGNAL: str(number.value)}
+    with launched(stage, FAULTY, arming):
+        yield
+
+
+@contextmanager
+def launched(stage: Stage, program: Sequence[str], more: Mapping[str, str]) -> Iterator[None]:
+    """Run the service by another launcher for the block, then kill it."""
+    service = stage.service
+    before = service.program, service.environment
+    service.stop()
+    service.program = program
+    service.environment = {**service.environment, **more, "PYTHONPATH": PROJECT}
     try:
         service.start()
         yield
     finally:
-        service.program, service.environment = program, environment
+        service.program, service.environment = before
         service.kill()
 
 
@@ -93,7 +105,7 @@ def record_points(stage: Stage, cases: Sequence[Case], trace: Path) -> dict[str,
 def deaths_of(case: Case, points: Sequence[str]) -> Iterator[Death]:
     """Return a death at every point of an operation, each in a game of its own."""
     for at, point in enumerate(points):
-        yield Death(case, new_game(), point, _calls(points[:at]))
+        yield Death(case, new_game(), point, point, _calls(points[:at]))
 
 
 def end_all(
@@ -101,9 +113,10 @@ def end_all(
 ) -> list[Death]:
     """Send every request, and end the service by the signal with each of them at its point.
 
-    Return the deaths as they came: an operation that did not pass its point died at its last one.
+    Return the deaths as they came: an operation that did not pass its point died at its last one,
+    and says so.
     """
-    points = {each.case.task(each.game): each.point for each in deaths}
+    points = {each.case.task(each.game): each.armed for each in deaths}
     with armed(stage, points, trace, number):
         send = partial(_send, stage)
         with ThreadPoolExecutor(len(deaths)) as pool:

@@ -90,7 +90,7 @@ def counted(stage: Stage, tmp_path: Path) -> Iterator[Path]:
     """Make the service write down its calls; return the file."""
     service, file = stage.service, tmp_path / "calls"
     program, environment = service.program, service.environment
-    service.program = ("-m", "tests.acceptance.recovery.counting_service")
+    service.program = ("tests.acceptance.recovery.counting_service",)
     service.environment = {**environment, CALLS: str(file), "PYTHONPATH": PROJECT}
     yield file
     service.program, service.environment = program, environment

@@ -1,8 +1,10 @@
 """What must be true of a game after its operation was killed and the service came back."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 
@@ -34,13 +36,14 @@ class Truth:
         faults = list(self._wrong_end(death, death.case.after, parked_may_stay=True))
         if answer != death.case.answer:
             faults.append(f"the repeated request was answered {answer}")
-        if self.open_operations(death):
+        if death.game in self.open_operations():
             faults.append("an operation is open after the repeated request")
         return [f"{death}, then repeated: {fault}" for fault in faults]
 
-    def parked(self, death: Death) -> list[str]:
-        """Return the names of the game's parked containers."""
-        return [name for name in self._names(death.game) if "-parked-" in name]
+    def parked(self) -> list[str]:
+        """Return the names of all parked containers on the network."""
+        found = self.stage.docker.containers(all=True, filters={"network": self.stage.network})
+        return [each["Names"][0] for each in found if "-parked-" in each["Names"][0]]
 
     def leases(self) -> list[str]:
         """Return the keys of all leases that are left."""
@@ -48,10 +51,21 @@ class Truth:
         with closing(redis.Redis(host=host, port=int(port), decode_responses=True)) as client:
             return [str(key) for key in client.keys(LEASES)]
 
-    def open_operations(self, death: Death) -> list[Row]:
-        """Return the game's open operations."""
-        statement = "SELECT * FROM operation_log WHERE game_id = %s AND outcome IS NULL"
-        return self.stage.rows(statement, death.game)
+    def open_operations(self) -> list[str]:
+        """Return the games whose operations are open."""
+        statement = "SELECT game_id FROM operation_log WHERE outcome IS NULL AND game_id <> %s"
+        return [str(row["game_id"]) for row in self.stage.rows(statement, "none")]
+
+    def seconds_to_the_last_end(self, deaths: Sequence[Death], log: str) -> float:
+        """Return how long after it began to serve the process of this log ended what had died.
+
+        By the service's own timestamps: how often a busy host lets us look does not count.
+        """
+        lines: list[Row] = [json.loads(line) for line in log.splitlines()]
+        serving = next(each["timestamp"] for each in lines if each["event"] == "serving")
+        rows = [row for death in deaths for row in self.stage.operations(death.game)]
+        took = max(row["finished_at"] for row in rows) - datetime.fromisoformat(serving)
+        return max(0.0, float(took.total_seconds()))
 
     def container_of(self, game: str) -> str | None:
         """Return the id of the container in the game's record."""

@@ -28,7 +28,6 @@ from rtmanager.domain.container import (
 from rtmanager.domain.image_ref import ImageRef
 from tests.contract.ports.docker_worlds import (
     GOOD,
-    NO_SUCH_USER,
     DockerWorld,
     MemoryWorld,
     RealWorld,
@@ -108,7 +107,6 @@ async def real_docker(
     """Return the real Docker's world."""
     assert GOOD in demo_images
     world = RealWorld(docker_host, docker_network, registry, str(state_root))
-    world.build(NO_SUCH_USER, "USER nobody-knows")
     yield world
     await world.aclose()
 

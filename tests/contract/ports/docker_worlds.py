@@ -17,6 +17,7 @@ from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_host import ContainerHost
+from tests.services.run import run_name
 
 GOOD = "galaxy/game:1.4.7"
 OTHER = "galaxy/game:1.4.8"
@@ -24,7 +25,7 @@ EXITS = "galaxy/game:1.4.90-exits-at-once"
 DEAF = "galaxy/game:1.4.90-ignores-sigterm"
 BY_NUMBER = "galaxy/game:1.4.90-user-by-number"
 BY_NAME = "galaxy/game:1.4.90-user-by-name"
-NO_SUCH_USER = "galaxy/game:1.4.90-user-unknown"
+NO_SUCH_USER = "nobody-knows"
 LIMITED = "galaxy/game:1.4.90-own-limits"
 EXITS_SAYING = "fatal: the turn data is unreadable"
 EXITS_WITH = 3
@@ -59,13 +60,16 @@ class DockerWorld(Protocol):
     def publish(self) -> str:
         """Return a reference that the registry has and the host has not."""
 
+    def image_without_its_user(self) -> str:
+        """Return a reference of an image on the host that names a user it does not have."""
+
     def registry_fails(self) -> str:
         """Return a reference whose registry does not answer."""
 
 
 def new_game_id() -> str:
     """Return a game id that no other test uses."""
-    return f"test-{secrets.token_hex(6)}"
+    return f"{run_name()}-{secrets.token_hex(6)}"
 
 
 @dataclass
@@ -87,7 +91,6 @@ class MemoryWorld:
         self._add(DEAF, ImageBehaviour(ignores_sigterm=True))
         for reference, user in ((BY_NUMBER, "4242:4242"), (BY_NAME, "engine")):
             self._add(reference, ImageBehaviour(passwd=PASSWD), user=user)
-        self._add(NO_SUCH_USER, ImageBehaviour(passwd=PASSWD), user="nobody-knows")
         self.docker.add_image(LIMITED, labels={"com.galaxy.memory": "64m"})
 
     def new_host(self, *, network: str) -> ContainerHost:
@@ -120,6 +123,12 @@ class MemoryWorld:
         """Return a reference that only the registry has."""
         reference = f"registry.test/{new_game_id()}:1.0.0"
         self.docker.add_image(reference, in_registry=True)
+        return reference
+
+    def image_without_its_user(self) -> str:
+        """Put an image on the host that names a user it does not have."""
+        reference = f"{new_game_id()}:1.0.0"
+        self._add(reference, ImageBehaviour(passwd=PASSWD), user=NO_SUCH_USER)
         return reference
 
     def registry_fails(self) -> str:
@@ -195,13 +204,19 @@ class RealWorld:
         name, _, tag = reference.rpartition(":")
         base = self.api.create_container(GOOD, ["none"])["Id"]
         try:
-            mark = f"LABEL com.galaxy.test={secrets.token_hex(8)}"
+            mark = f"LABEL com.galaxy.test={new_game_id()}"
             changes = "\n".join((mark, *instructions))
             made = self.api.commit(base, repository=name, tag=tag, changes=changes)
         finally:
             self.api.remove_container(base)
         self.references.append(reference)
         return str(made["Id"])
+
+    def image_without_its_user(self) -> str:
+        """Make an image that names a user it does not have, under a name of its own."""
+        reference = f"{new_game_id()}:1.0.0"
+        self.build(reference, f"USER {NO_SUCH_USER}")
+        return reference
 
     def registry_fails(self) -> str:
         """Return a reference at a port where nothing listens."""

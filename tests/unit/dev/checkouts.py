@@ -12,6 +12,7 @@ import pytest
 from rtmanager.dev.checkout import Checkout
 from rtmanager.dev.checkout_network import ensure_checkout_network
 from rtmanager.dev.docker_network import networks_named
+from tests.services.run import run_name
 
 StartEngine = Callable[[str, Checkout], str]
 """Starts an engine of a checkout on a network, as the service does; returns its name."""
@@ -53,7 +54,7 @@ def client(docker_host: str) -> Iterator[docker.APIClient]:
 @pytest.fixture
 def preferred(client: docker.APIClient) -> Iterator[str]:
     """Return a name that stands for galaxy-net; networks of it and after it are removed."""
-    name = f"galaxy-test-{secrets.token_hex(4)}"
+    name = f"{run_name()}-{secrets.token_hex(4)}"
     yield name
     for network in client.networks(names=[name]):
         client.remove_network(network["Id"])

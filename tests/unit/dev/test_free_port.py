@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 from rtmanager.dev.free_port import free_port, next_free_port, remembered_port
@@ -45,3 +47,17 @@ def test_the_next_free_port_skips_those_that_are_taken() -> None:
         port = taken.getsockname()[1]
 
         assert next_free_port(port - 1) > port
+
+
+def test_port_of_another_process_is_not_given_twice(tmp_path: Path) -> None:
+    """What one process was given, nobody listening on it yet, another one does not get."""
+    port = free_port()
+    (tmp_path / "port").write_text(f"{port}\n")
+    ask = "import sys, pathlib; from rtmanager.dev.free_port import remembered_port as ask; "
+    ask += "print(ask(pathlib.Path(sys.argv[1])))"
+
+    given = subprocess.run(
+        [sys.executable, "-c", ask, tmp_path / "port"], capture_output=True, check=True, text=True
+    )
+
+    assert int(given.stdout) != port

@@ -1,0 +1,150 @@
+"""What a run of the tests has left behind: found by its mark, named, and removed."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from rtmanager.dev.docker_engine import why_unreachable
+from tests.services.run import MARK, NAME_OF_A_RUN
+
+ENDED_WITHIN = 5.0
+"""Seconds that a process which was told to end is given."""
+_POLL_SECONDS = 0.05
+
+
+class KeptByDocker(Exception):
+    """Docker counts endpoints of containers that are gone, until it is started anew."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that is there when it should be gone, and how to remove it."""
+
+    name: str
+    remove: Callable[[], object]
+
+
+def processes_of(run: Path) -> list[Leftover]:
+    """Return the processes that carry the mark of the run, once the ending ones have ended."""
+    deadline = time.monotonic() + ENDED_WITHIN
+    while (found := list(_marked_processes(run))) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return found
+
+
+def docker_things_of(run: Path, host: str) -> list[Leftover]:
+    """Return the run's containers, networks, volumes and images, in the order of their removal.
+
+    The run's name stands in their names, in their labels, in the name of their network, or in the
+    path of what they mount.
+    """
+    if why_unreachable(host) is not None:
+        return []
+    with closing(docker.APIClient(base_url=host)) as client:
+        return [
+            Leftover(f"{kind} {name}", partial(_remove, host, kind, name))
+            for kind, name in _things(client, run.name)
+        ]
+
+
+def directory_of(run: Path) -> list[Leftover]:
+    """Return the run's directory if it is there."""
+    return [Leftover(f"directory {run}", partial(shutil.rmtree, run))] if run.exists() else []
+
+
+def docker_things_of_dead_runs(host: str) -> list[Leftover]:
+    """Return what runs that are over have left in Docker: neither directory nor process is left."""
+    with closing(docker.APIClient(base_url=host)) as client:
+        every = json.dumps([client.containers(all=True), client.networks(), client.images()])
+    here = Path(tempfile.gettempdir())
+    runs = set(NAME_OF_A_RUN.findall(every)) - _living_runs()
+    dead = [here / run for run in runs if not (here / run).exists()]
+    return [thing for run in dead for thing in docker_things_of(run, host)]
+
+
+def _living_runs() -> set[str]:
+    """Return the names of the runs that have processes, wherever their directories are."""
+    names = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            names.update(NAME_OF_A_RUN.findall((process / "environ").read_text(errors="replace")))
+    return names
+
+
+def removed(leftovers: Sequence[Leftover], echo: Callable[[str], None]) -> list[str]:
+    """Remove what was left and return the names, with the reason of what cannot be removed."""
+    return [said for each in leftovers if (said := _removed(each, echo))]
+
+
+def _removed(leftover: Leftover, echo: Callable[[str], None]) -> str:
+    try:
+        leftover.remove()
+    except KeptByDocker as kept:
+        echo(f"{leftover.name} is empty, and the next run removes it: {kept}")
+        return ""
+    except (OSError, docker.errors.DockerException) as fault:
+        return f"{leftover.name} (and it stays: {fault})"
+    return leftover.name
+
+
+def _marked_processes(run: Path) -> Iterator[Leftover]:
+    mark = f"{MARK}={run}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        # It may have ended since, or belong to somebody else.
+        with suppress(OSError):
+            pid = int(process.name)
+            if mark in (process / "environ").read_bytes().split(b"\0") and pid != os.getpid():
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                name = f"process {pid}: {command}"
+                yield Leftover(name, partial(os.kill, pid, signal.SIGKILL))
+
+
+def _things(client: docker.APIClient, run: str) -> Iterator[tuple[str, str]]:
+    for container in client.containers(all=True):
+        if _belongs(container, run):
+            yield "container", container["Names"][0].removeprefix("/")
+    for network in client.networks():
+        if _belongs(network, run):
+            yield "network", network["Name"]
+    for volume in client.volumes()["Volumes"] or []:
+        if _belongs(volume, run):
+            yield "volume", volume["Name"]
+    for image in client.images():
+        if _belongs(image, run):
+            yield "image", image["Id"]
+
+
+def _belongs(thing: Any, run: str) -> bool:
+    return run in json.dumps(thing)
+
+
+def _remove(host: str, kind: str, name: str) -> None:
+    with closing(docker.APIClient(base_url=host)) as client:
+        if kind == "container":
+            client.remove_container(name, force=True, v=True)
+        elif kind == "network":
+            _remove_network(client, name)
+        elif kind == "volume":
+            client.remove_volume(name)
+        else:
+            client.remove_image(name, force=True)
+
+
+def _remove_network(client: docker.APIClient, name: str) -> None:
+    try:
+        client.remove_network(name)
+    except docker.errors.APIError as refusal:
+        if refusal.is_client_error() and not client.inspect_network(name)["Containers"]:
+            raise KeptByDocker(refusal.explanation) from refusal
+        raise

@@ -1,0 +1,54 @@
+"""The beginning and the end of a whole run of the tests, in the process that leads it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from rtmanager.dev.debian_packages import require_command
+from rtmanager.dev.demo_images import ensure_demo_images
+from rtmanager.dev.docker_engine import DEFAULT_HOST, ensure_engine
+from rtmanager.dev.docker_use import DIRECTORY, DockerUse
+from tests.services.leftovers import (
+    directory_of,
+    docker_things_of,
+    docker_things_of_dead_runs,
+    processes_of,
+    removed,
+)
+from tests.services.run import unmarked
+
+Echo = Callable[[str], None]
+
+
+class WholeRun:
+    """A run that has begun: its directory exists, and nobody stops the Docker engine under it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir()
+        # Postgres runs as another user, who must be able to enter.
+        directory.chmod(0o711)
+        self._docker = DockerUse()
+
+    def prepare(self, echo: Echo) -> None:
+        """Install, start and build once what the workers of the run use together."""
+        host = start_engine(echo)
+        removed(docker_things_of_dead_runs(host), echo)
+        ensure_demo_images(host, echo)
+        require_command("docker-registry", "docker-registry", echo)
+
+    def end(self, echo: Echo) -> list[str]:
+        """Stop what the run has started, and return the names of what else was left."""
+        host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+        left = removed(processes_of(self._directory), echo)
+        left += removed(docker_things_of(self._directory, host), echo)
+        self._docker.end(echo)
+        shutil.rmtree(self._directory, ignore_errors=True)
+        return left + removed(directory_of(self._directory), echo)
+
+
+def start_engine(echo: Echo) -> str:
+    """Return the address of a Docker engine, started for all runs if there was none."""
+    with unmarked():
+        return ensure_engine(DIRECTORY, echo).host

@@ -1,0 +1,49 @@
+"""How the tests are shared out among the workers of a run."""
+
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+FOLDERS = (
+    *("linearizability", "mutation", "recovery", "acceptance"),
+    *("ports", "simulation", "exhaustive", "contract"),
+)
+"""The folders whose tests take long, longest first: no worker begins one of them last."""
+LONG_MODULES = (
+    "test_ended_at_every_step.py",
+    "test_streams_outages.py",
+    "test_restarts_under_load.py",
+)
+"""Modules whose tests take so long that each is a share of its own."""
+
+
+class Shares(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
+    """Gives a module to one worker, which has its services to itself, and goes on to the next."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return share_of(nodeid)
+
+
+def share_of(nodeid: str) -> str:
+    """Return the name of the share that a test belongs to."""
+    module, _, _ = nodeid.partition("::")
+    return nodeid if PurePath(module).name in LONG_MODULES else module
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Put the tests that take long before the others."""
+    items.sort(key=_position)
+
+
+def _position(item: pytest.Item) -> tuple[int, int]:
+    in_long_module = item.path.name in LONG_MODULES
+    folder = item.path.parent.name
+    return (not in_long_module, FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS))
+
+
+def make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return what shares out the tests of a run."""
+    config.option.loadscopereorder = False  # they are in order already
+    return Shares(config, log)

@@ -64,7 +64,7 @@ bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000
 
 .PHONY: linearize
 linearize: $(READY) ## call two processes that are killed: is there an order? (LINEARIZE_SECONDS=600 LINEARIZE_SEED=…)
-	LINEARIZABILITY_SECONDS=$(LINEARIZE_SECONDS) LINEARIZABILITY_SEED=$${LINEARIZE_SEED:-$$(date +%s)} exec $(BIN)/pytest tests/linearizability $(ARGS)
+	LINEARIZABILITY_SECONDS=$(LINEARIZE_SECONDS) LINEARIZABILITY_SEED=$${LINEARIZE_SEED:-$$(date +%s)} exec $(BIN)/pytest -o faulthandler_timeout=0 tests/linearizability $(ARGS)
 
 .PHONY: recovery
 recovery: $(READY) ## kill the service at every step, restart its servers under load

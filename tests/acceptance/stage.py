@@ -96,6 +96,18 @@ class Stage:
         (row,) = self.rows("SELECT id FROM installation WHERE %s <> ''", "any")
         return str(row["id"])
 
+    def seconds_until_told(self, told: Row, *, since: float) -> float:
+        """Return the time from Docker's word of a container's end to an outbox row about it.
+
+        Not by our clock: how often a busy host lets us look does not count. A row is written in one
+        transaction with the record, and dated when that begins.
+        """
+        filters = {"container": told["fields"]["container_id"], "event": ["die", "destroy"]}
+        until = f"{time.time():.6f}"  # what has happened by now, without waiting for more
+        events = self.docker.events(since=f"{since:.6f}", until=until, decode=True, filters=filters)
+        ended = min(each["timeNano"] for each in events)
+        return float(told["created_at"].timestamp() - ended / 1e9)
+
     def outbox(self, game: str) -> list[Row]:
         """Return the messages that wait to be sent about a game, oldest first."""
         return self.rows("SELECT * FROM outbox WHERE game_id = %s ORDER BY id", game)
@@ -189,7 +201,7 @@ def remove_containers(api: Any, filters: Row) -> None:
     """Remove all containers that match, side by side."""
     found = [each["Id"] for each in api.containers(all=True, quiet=True, filters=filters)]
     if found:
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(16) as pool:
             list(pool.map(partial(_remove, api), found))
 
 

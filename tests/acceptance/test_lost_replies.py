@@ -55,10 +55,12 @@ def test_restart_survives_each_lost_reply(
 def test_stop_looks_after_a_lost_reply(stage: Stage, game: str, proxies: Proxies) -> None:
     """A stop whose reply got lost finds the engine stopped, and succeeds."""
     ok(stage.start(game))
+    before = proxies.docker.lost_replies
     proxies.docker.lose_reply_to(STOP)
 
     record = ok(stage.stop(game))
 
+    assert proxies.docker.lost_replies == before + 1
     assert record["status"] == "stopped"
     assert stage.containers(game)[0]["State"] == "exited"
 
@@ -106,6 +108,7 @@ def test_trap_outcome_lost_in_a_short_outage(stage: Stage, game: str, proxies: P
         wait_until(_is_created(stage, game))
         proxies.postgres.refuse()
         time.sleep(OUTAGE_SECONDS)
+        assert stage.operations(game)[0]["outcome"] is None, "Postgres left too late"
         proxies.postgres.pass_on()
         first = answer()
 
@@ -118,12 +121,13 @@ def test_trap_outcome_lost_in_a_short_outage(stage: Stage, game: str, proxies: P
 
 def test_lease_whose_grant_was_not_heard(stage: Stage, game: str, proxies: Proxies) -> None:
     """A lease that Redis granted without our hearing of it does not lock the game out."""
+    before = proxies.redis.lost_replies
     lease = base64.urlsafe_b64encode(game.encode())
     proxies.redis.lose_reply_to(b":game_lease:" + lease)
 
     first = stage.start(game)
 
-    assert proxies.redis.lost_replies
+    assert proxies.redis.lost_replies == before + 1
     assert error(first) == (503, "service_unavailable")
     ok(stage.start(game))
     stage.assert_true_record(game, "1.4.7")
@@ -136,6 +140,7 @@ def test_redis_that_leaves_in_the_middle_of_a_start(
     with under_way(lambda: stage.start(game)) as answer:
         wait_until(_is_created(stage, game))
         proxies.redis.refuse()
+        assert stage.operations(game)[0]["outcome"] is None, "Redis left too late"
         first = answer()
     proxies.redis.pass_on()
 

@@ -185,11 +185,11 @@ def test_trap_two_installations_one_host(
     container = ok(stage.start(game))["current_container_id"]
 
     other = replace(new_stage(postgres_primary_dsn=other_database), dsn=other_database)
+    wait_until(lambda: "network_shared_with_others" in other.service.log)
     refused = other.start(game)
 
     assert other.installation != stage.installation
     assert other.call("GET", "/api/v1/internal/runtimes").json() == {"items": []}
-    assert "network_shared_with_others" in other.service.log
     assert error(refused) == (409, "conflict")
     assert stage.inspect(container)["State"]["Running"]
     stage.assert_true_record(game, "1.4.7")

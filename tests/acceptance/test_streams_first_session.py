@@ -148,9 +148,12 @@ def test_requests_and_jobs_on_one_game_at_once(stage: Stage, lobby: Lobby, game:
 
 def test_no_good_job_is_buried(lobby: Lobby, game: str) -> None:
     """The dead letters hold what could not be read and nothing else."""
-    job = lobby.start(game)
-    lobby.result(job)
+    before = len(lobby.read(DEAD_JOBS))
+    bad = lobby.send(STOP_JOBS, {"game_id": game, "reason": "boredom", "requested_at_ms": "1"})
+    for job in (bad, lobby.start(game)):
+        lobby.result(job)
+    wait_until(lambda: lobby.dead_letter(bad))
     lobby.assert_all_acknowledged()
+    letters = lobby.read(DEAD_JOBS)[before:]
 
-    assert lobby.dead_letter(job) is None
-    assert all(each["origin"] == "job" for each in lobby.read(DEAD_JOBS))
+    assert [(each["origin"], each["entry_id"]) for each in letters] == [("job", bad)]

@@ -15,7 +15,7 @@ import pytest
 from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from rtmanager.dev.embedded_redis import EmbeddedRedis, start_redis
 from tests.acceptance.lobby import DEAD_JOBS, Lobby, lobby_at
-from tests.acceptance.stage import GAME_LABEL, Stage, new_game, remove_containers, wait_until
+from tests.acceptance.stage import Stage, new_game, wait_until
 from tests.acceptance.storm import JOBS_PER_GAME, Storm
 
 JOBS = int(os.environ.get("STORM_JOBS", "200"))
@@ -62,12 +62,10 @@ def lobby(redis: EmbeddedRedis) -> Iterator[Lobby]:
 
 
 @pytest.fixture
-def storm(lobby: Lobby, docker_api: Any) -> Iterator[Storm]:
-    """Return a storm over games of this test's own."""
+def storm(lobby: Lobby) -> Storm:
+    """Return a storm over games of this test's own; their containers go with the network."""
     games = [new_game() for _ in range(JOBS // JOBS_PER_GAME)]
-    yield Storm(lobby, games, random.Random(SEED))  # noqa: S311 - to be repeated by its seed
-    for game in games:
-        remove_containers(docker_api, {"label": f"{GAME_LABEL}={game}"})
+    return Storm(lobby, games, random.Random(SEED))  # noqa: S311 - to be repeated by its seed
 
 
 def test_a_storm_gives_each_job_one_result_in_order(
@@ -82,11 +80,13 @@ def test_a_storm_gives_each_job_one_result_in_order(
     began = time.monotonic()
     storm.blow(_disturbances(storm_stage, redis, database))
     blown = time.monotonic() - began
-    left = storm.size - len(storm.results())
-    wait_until(lambda: len(storm.results()) >= storm.size, seconds=CALM_SECONDS)
+    left = storm.size - storm.answered()
+    storm.wait_for_results(storm.size, seconds=CALM_SECONDS)
+    outlived = _count(storm_stage, "operation_log WHERE lost > 0")
     say(
         f"Storm of {blown:.0f} s, {left} jobs left then, all done after "
-        f"{time.monotonic() - began:.0f} s: {storm.figures()}"
+        f"{time.monotonic() - began:.0f} s: {storm.figures()}; "
+        f"{outlived} operations outlived a process"
     )
     storm.lobby.assert_all_acknowledged()
     wait_until(lambda: _count(storm_stage, "outbox WHERE sent_at IS NULL") == 0)
@@ -94,6 +94,8 @@ def test_a_storm_gives_each_job_one_result_in_order(
     assert _internal_errors(storm_stage) == []
     assert storm.results_by_game() == storm.sent
     assert storm.lobby.read(DEAD_JOBS) == []
+    assert outlived > 0
+    storm.assert_one_true_row_each(storm_stage)
     _assert_settled(storm_stage, storm)
 
 
@@ -114,6 +116,8 @@ def _disturbances(
 
 
 def _kill(stage: Stage) -> None:
+    """Kill the service over something that it is at: a kill of an idle one would show nothing."""
+    wait_until(lambda: _count(stage, "operation_log WHERE outcome IS NULL"), seconds=CALM_SECONDS)
     stage.service.kill()
     stage.service.start()
 

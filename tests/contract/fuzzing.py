@@ -106,5 +106,10 @@ def _steered_image(image_ref: str, *, is_live: bool) -> str:
 
 
 def _choice(text: str) -> int:
-    """Return a number that looks random and is always the same for a text."""
+    """Return a number that looks random and is always the same for a text.
+
+    Texts may come from earlier answers: what is called otherwise in each run counts as the same.
+    """
+    for variable in (GAMES_VARIABLE, REGISTRY_VARIABLE):
+        text = text.replace(os.environ[variable], variable)
     return crc32(text.encode("utf-8", "surrogatepass"))

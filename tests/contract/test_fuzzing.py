@@ -85,3 +85,16 @@ def test_only_a_missing_generated_image_is_overlooked(
 def test_no_generated_reference_leaves_this_machine(text: str) -> None:
     """Whatever was generated, the registry that is asked is the test's own."""
     assert fuzzing.missing_image(text).startswith("127.0.0.1:5000/missing/")
+
+
+def test_choices_are_the_same_in_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's own names for games and registry, met again in an answer, change nothing."""
+    texts = [*fuzzing.live_games(), f"127.0.0.1:5000/galaxy/game:{fuzzing.live_games()[0]}"]
+    images = [fuzzing.missing_image(text).rpartition(":")[2] for text in texts]
+    monkeypatch.setenv(fuzzing.REGISTRY_VARIABLE, "127.0.0.1:6000")
+    monkeypatch.setenv(fuzzing.GAMES_VARIABLE, "other")
+
+    others = [*fuzzing.live_games(), f"127.0.0.1:6000/galaxy/game:{fuzzing.live_games()[0]}"]
+
+    assert [fuzzing.missing_image(text).rpartition(":")[2] for text in others] == images
+    assert len(set(images)) > 1

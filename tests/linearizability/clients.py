@@ -12,23 +12,24 @@ from random import Random
 import httpx
 
 from tests.acceptance.stage import image_of
-from tests.linearizability.history import Kind, Operation, Record, Response
+from tests.linearizability.history import Kind, Operation, Record, Response, request_id
 from tests.services.running_service import RUNTIMES
 
-CLIENTS = 8
+CLIENTS = 6
 KINDS = {
     Kind.GET: 6,
-    Kind.START: 4,
+    Kind.START: 5,
     Kind.STOP: 2,
     Kind.RESTART: 2,
-    Kind.PATCH: 3,
+    Kind.PATCH: 5,
     Kind.CLEANUP: 2,
 }
 """How often each kind is asked for."""
+BROKEN = "1.4.90-exits-at-once"
+OTHER_LINE = "1.5.0"
 IMAGES: Mapping[Kind, Sequence[str | None]] = {
-    # One that exits before it answers, and one of another line, which no patch may lead to.
-    Kind.START: [image_of(each) for each in ("1.4.7", "1.4.7", "1.4.7", "1.4.8", "1.5.0", "1.4.9")],
-    Kind.PATCH: [image_of(each) for each in ("1.4.7", "1.4.8", "1.4.8", "1.5.0", "1.4.9")],
+    Kind.START: [image_of(each) for each in ("1.4.7",) * 5 + ("1.4.8", OTHER_LINE, BROKEN)],
+    Kind.PATCH: [image_of(each) for each in ("1.4.7", "1.4.8") * 3 + (OTHER_LINE, BROKEN)],
 }
 _PATHS: Mapping[Kind, tuple[str, str]] = {
     Kind.GET: ("GET", ""),
@@ -43,6 +44,29 @@ Connect = Callable[[], httpx.Client]
 """Makes a client of one replica."""
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What a client asks for."""
+
+    kind: Kind
+    game: str
+    image: str | None = None
+
+    @property
+    def method(self) -> str:
+        return _PATHS[self.kind][0]
+
+    @property
+    def path(self) -> str:
+        return f"{RUNTIMES}/{self.game}{_PATHS[self.kind][1]}"
+
+    @property
+    def body(self) -> object:
+        if self.kind is Kind.STOP:
+            return {"reason": "finished"}
+        return {"image_ref": self.image} if self.image else None
+
+
 @dataclass
 class Crowd:
     """Clients of some replicas; `history` is what they have asked for and were answered so far."""
@@ -53,62 +77,55 @@ class Crowd:
     longest_pause: float
     history: list[Operation] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=count)
+    _rounds: "count[int]" = field(default_factory=count)
 
     def call_for(self, seconds: float) -> None:
-        """Let all clients call until the time is over and each has its last answer."""
-        until = time.monotonic() + seconds
+        """Let all clients call until the time is over and each has its last answer.
+
+        Each round has other calls, which the seed tells too.
+        """
+        until, seed = time.monotonic() + seconds, f"{self.seed} {next(self._rounds)}"
         with ThreadPoolExecutor(CLIENTS) as pool:
-            list(pool.map(partial(self._call_until, until), range(CLIENTS)))
+            list(pool.map(partial(self._call_until, until, seed), range(CLIENTS)))
 
     def read_all(self) -> None:
         """Read every game once more, at the first replica."""
-        with self.replicas[0]() as http:
-            for game in self.games:
-                self._ask("last", http, game, Kind.GET, None)
+        for game in self.games:
+            self._ask("last", self.replicas[0], _Call(Kind.GET, game))
 
-    def _call_until(self, until: float, number: int) -> None:
-        random = Random(f"{self.seed} {number}")  # noqa: S311 - to be repeated by its seed
-        connected = [connect() for connect in self.replicas]
+    def _call_until(self, until: float, seed: str, number: int) -> None:
+        random = Random(f"{seed} {number}")  # noqa: S311 - to be repeated by its seed
         while time.monotonic() < until:
             (kind,) = random.choices(list(KINDS), list(KINDS.values()))
-            image = random.choice(IMAGES.get(kind, [None]))
-            game = random.choice(self.games)
-            self._ask(f"c{number}", random.choice(connected), game, kind, image)
+            call = _Call(kind, random.choice(self.games), random.choice(IMAGES.get(kind, [None])))
+            self._ask(f"c{number}", random.choice(self.replicas), call)
             time.sleep(random.uniform(0, self.longest_pause))
-        for http in connected:
-            http.close()
 
-    def _ask(
-        self, client: str, http: httpx.Client, game: str, kind: Kind, image: str | None
-    ) -> None:
-        method, path = _PATHS[kind]
-        called_at, given_up = time.monotonic(), False
+    def _ask(self, client: str, connect: Connect, call: _Call) -> None:
+        number, called_at, given_up = next(self._numbers), time.monotonic(), False
+        headers = {"X-Request-Id": request_id(number)}
         try:
-            url = f"{RUNTIMES}/{game}{path}"
-            response = _heard(http.request(method, url, json=_body(kind, image)))
+            # A connection of its own: one that is kept would be lost without having been used.
+            with connect() as http:
+                answer = http.request(call.method, call.path, json=call.body, headers=headers)
+            response = _heard(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return  # nobody was there to begin anything
         except httpx.TransportError as lost:
             response, given_up = None, isinstance(lost, httpx.TimeoutException)
         self.history.append(
             Operation(
-                id=next(self._numbers),
+                id=number,
                 client=client,
-                game=game,
-                kind=kind,
-                image=image,
+                game=call.game,
+                kind=call.kind,
+                image=call.image,
                 called_at=called_at,
                 returned_at=time.monotonic(),
                 response=response,
                 may_begin_late=given_up,
             )
         )
-
-
-def _body(kind: Kind, image: str | None) -> object:
-    if kind is Kind.STOP:
-        return {"reason": "finished"}
-    return {"image_ref": image} if image else None
 
 
 def _heard(answer: httpx.Response) -> Response:

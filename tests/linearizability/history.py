@@ -70,6 +70,11 @@ class Operation:
     may_begin_late: bool = False
 
     @property
+    def request_id(self) -> str:
+        """The id that its request carried, by which the operation log knows it."""
+        return request_id(self.id)
+
+    @property
     def is_unknown(self) -> bool:
         """Tell whether the client does not know what came of it: no answer, or a 503."""
         return self.response is None or self.response.status == 503
@@ -93,6 +98,11 @@ class Operation:
         asked = f"{self.kind} {self.image or ''}".strip()
         answer = self.response or "no answer"
         return f"[{self.called_at:9.3f} {self.returned_at:9.3f}] {self.client}: {asked} -> {answer}"
+
+
+def request_id(number: int) -> str:
+    """Return the request id of the operation of this number."""
+    return f"call-{number}"
 
 
 def by_game(history: Iterable[Operation]) -> dict[str, list[Operation]]:

@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import count
-from random import Random
 from typing import Any
 
 import httpx
@@ -13,6 +12,7 @@ import httpx
 from tests.linearizability.history import Kind, Operation
 from tests.linearizability.model import (
     NEVER_STARTED,
+    NOT_FOUND,
     RUNNING,
     STATUS_OF,
     STOPPED,
@@ -21,21 +21,26 @@ from tests.linearizability.model import (
 )
 
 STALE_READ, LOST_STOP, DOUBLE_START = "a stale read", "a lost stop", "a double start"
-HOW_OFTEN = 0.1
+CHANCE = 10
+"""At which chance to do it the planted wrong is done, once in each game."""
+_NEW = "?new"
 _KINDS = {"start": Kind.START, "stop": Kind.STOP, "restart": Kind.RESTART, "patch": Kind.PATCH}
 
 
 @dataclass
 class WrongService:
-    """Answers requests in memory; one of ten chances to do the planted wrong is taken."""
+    """Answers requests in memory, and does the planted wrong once in each game.
+
+    `planted` names the games in which it was done.
+    """
 
     fault: str | None
-    planted: Counter[str] = field(default_factory=Counter)
+    planted: set[str] = field(default_factory=set)
+    _chances: Counter[str] = field(default_factory=Counter)
     _games: dict[str, GameState] = field(default_factory=dict)
     _before: dict[str, GameState] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - a fault, no secret
 
     def connect(self) -> httpx.Client:
         """Return a client of it."""
@@ -60,23 +65,26 @@ class WrongService:
 
     def _carry_out(self, operation: Operation) -> httpx.Response:
         game, state = operation.game, self._games.get(operation.game, NEVER_STARTED)
-        if self._strikes(STALE_READ, when=operation.kind is Kind.GET and game in self._before):
-            return _shown(self._before[game])
-        if operation.kind is Kind.GET and state == NEVER_STARTED:
-            return _refused("not_found")
+        if operation.kind is Kind.GET:
+            return self._read(game, state)
         effect = effect_of(state, operation)
         if isinstance(effect, str):
             return _refused(effect)
         stops = (state.status, effect.status) == (RUNNING, STOPPED)
-        if self._strikes(LOST_STOP, when=stops):
+        if self._strikes(LOST_STOP, game, when=stops):
             return _shown(effect)
         is_replay = operation.kind is Kind.START and effect is state
-        if self._strikes(DOUBLE_START, when=is_replay):
-            effect = replace(effect, container="new")
+        if self._strikes(DOUBLE_START, game, when=is_replay):
+            effect = replace(effect, container=_NEW)
         return self._become(game, state, effect)
 
+    def _read(self, game: str, state: GameState) -> httpx.Response:
+        if self._strikes(STALE_READ, game, when=game in self._before):
+            return _shown(self._before[game])
+        return _refused(NOT_FOUND) if state == NEVER_STARTED else _shown(state)
+
     def _become(self, game: str, state: GameState, effect: GameState) -> httpx.Response:
-        if effect.container and (effect.is_unnamed or effect.container == "new"):
+        if effect.is_unnamed:
             effect = replace(effect, container=f"container-{next(self._numbers)}")
         if effect != state:
             self._games[game] = effect
@@ -84,10 +92,14 @@ class WrongService:
                 self._before[game] = state
         return _shown(effect)
 
-    def _strikes(self, fault: str, *, when: bool) -> bool:
-        struck = self.fault == fault and when and self._random.random() < HOW_OFTEN
-        self.planted[fault] += struck
-        return struck
+    def _strikes(self, fault: str, game: str, *, when: bool) -> bool:
+        if self.fault != fault or not when:
+            return False
+        self._chances[game] += 1
+        strikes = self._chances[game] == CHANCE
+        if strikes:
+            self.planted.add(game)
+        return strikes
 
 
 def _asked(request: httpx.Request) -> tuple[str, Kind]:

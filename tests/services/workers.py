@@ -12,7 +12,6 @@ FOLDERS = (
 )
 """The folders whose tests take long, longest first: no worker begins one of them last."""
 LONG_MODULES = (
-    "test_ended_at_every_step.py",
     "test_streams_outages.py",
     "test_restarts_under_load.py",
 )

@@ -57,7 +57,7 @@ class Death:
         return f"{self.case.name} ended before {self.point} ({self.game})"
 
 
-def side_by_side(work: Callable[[T], R], items: Sequence[T], *, at_once: int = 4) -> list[R]:
+def side_by_side(work: Callable[[T], R], items: Sequence[T], *, at_once: int = 8) -> list[R]:
     """Do the same for all, a few at a time, and return the results in order."""
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(work, items))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import SHORT_LEASE
 from tests.acceptance.recovery.killing import (
     LATER,
     Death,
@@ -46,7 +47,7 @@ def stage(new_stage: Callable[..., Stage]) -> Stage:
     No start waits for its turn behind one that stays at its point.
     """
     return new_stage(
-        game_lease_ttl_seconds="1",
+        game_lease_ttl_seconds=SHORT_LEASE,
         reconcile_interval="1s",
         shutdown_timeout="1s",
         docker_start_concurrency=str(AT_ONCE),

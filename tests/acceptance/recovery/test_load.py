@@ -1,0 +1,54 @@
+"""What is held against the callers' answers must be able to find each kind of fault."""
+
+import pytest
+
+from tests.acceptance.recovery.load import Answer, wrong_answers
+from tests.acceptance.stage import Row
+
+GAME = "g1"
+
+
+def _row(outcome: str, request_id: str = "asked") -> Row:
+    return {"game_id": GAME, "source_ref": request_id, "outcome": outcome}
+
+
+SUCCESS, FAILURE = _row("success"), _row("failure")
+
+
+@pytest.mark.parametrize(
+    ("status", "rows"),
+    [
+        (200, [SUCCESS]),
+        (404, [FAILURE]),
+        (409, [FAILURE]),
+        (500, [FAILURE]),
+        (503, []),
+        (503, [SUCCESS]),
+        (503, [FAILURE]),
+        (None, []),
+        (None, [SUCCESS]),
+    ],
+)
+def test_answer_that_the_log_confirms_is_right(status: int | None, rows: list[Row]) -> None:
+    """One row that says the same; at most one after an answer that leaves it open."""
+    assert wrong_answers([Answer(GAME, "asked", status)], rows) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "rows"),
+    [
+        (200, []),
+        (200, [FAILURE]),
+        (200, [SUCCESS, SUCCESS]),
+        (409, []),
+        (409, [SUCCESS]),
+        (500, [FAILURE, FAILURE]),
+        (503, [SUCCESS, SUCCESS]),
+        (None, [FAILURE, SUCCESS]),
+        (200, [SUCCESS, _row("success", "unknown")]),
+        (None, [{**SUCCESS, "game_id": "other"}]),
+    ],
+)
+def test_answer_that_the_log_contradicts_is_wrong(status: int | None, rows: list[Row]) -> None:
+    """A row too few or too many, of another outcome, or of a request that nobody sent."""
+    assert len(wrong_answers([Answer(GAME, "asked", status)], rows)) == 1

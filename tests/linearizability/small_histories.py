@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tests.linearizability.checker import Violation, check_game, violations
-from tests.linearizability.history import Kind, Operation, Record, Response, load, save
+from tests.linearizability.checker import Violation, check_game
+from tests.linearizability.history import Kind, Operation, Record, Response
 
 OLD, NEW, OTHER, BROKEN = (f"galaxy/game:{tag}" for tag in ("1.4.7", "1.4.8", "1.5.0", "1.4.9"))
 A = Response(200, Record("running", OLD, "aaa"))
@@ -235,4 +235,3 @@ ILLEGAL: dict[str, Sequence[Call]] = {
     ],
     "refusal that nothing explains": [start(0, 1, Response(500, code="image_pull_failed"))],
 }
-

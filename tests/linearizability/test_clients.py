@@ -9,7 +9,8 @@ from tests.linearizability.clients import Crowd
 from tests.linearizability.history import Kind
 from tests.linearizability.wrong_service import DOUBLE_START, LOST_STOP, STALE_READ, WrongService
 
-GAMES = [f"g{number}" for number in range(6)]
+GAMES = [f"g{number}" for number in range(24)]
+"""So many because a restart that comes next hides a lost stop for good."""
 ROUND_SECONDS, MOST_ROUNDS = 0.5, 60
 
 

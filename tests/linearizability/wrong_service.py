@@ -21,7 +21,7 @@ from tests.linearizability.model import (
 )
 
 STALE_READ, LOST_STOP, DOUBLE_START = "a stale read", "a lost stop", "a double start"
-CHANCE = 10
+CHANCE = 2
 """At which chance to do it the planted wrong is done, once in each game."""
 _NEW = "?new"
 _KINDS = {"start": Kind.START, "stop": Kind.STOP, "restart": Kind.RESTART, "patch": Kind.PATCH}

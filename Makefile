@@ -12,13 +12,15 @@ ARGS ?=
 EXAMPLES ?= 200
 # Of the points at which the service can end, `make test` takes every twelfth, `make recovery` all.
 RECOVERY_EVERY ?= 12
+# Of the games that a start-up finds, `make test` makes a quarter, `make recovery` the thousand.
+BOOT_GAMES ?= 250
 HISTORIES ?= 20000
 SEED ?= 1
 MISHAPS ?= 3
 JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
 # More workers than cores: tests wait most of the time.
-WORKERS ?= 4
+WORKERS ?= 3
 # Every worker reads all tests: it is spared compiling them, whatever the environment says.
 COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.rtmanager/compiled
 
@@ -36,7 +38,7 @@ stop-docker: $(READY) ## stop the dockerd that `make run` started, and every gam
 
 .PHONY: test
 test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
-	RECOVERY_EVERY=$(RECOVERY_EVERY) $(COMPILED_ONCE) exec $(BIN)/pytest -n $(WORKERS) --durations=10 $(ARGS)
+	RECOVERY_EVERY=$(RECOVERY_EVERY) BOOT_GAMES=$(BOOT_GAMES) $(COMPILED_ONCE) exec $(BIN)/pytest -n $(WORKERS) --durations=10 $(ARGS)
 
 .PHONY: unit
 unit: $(READY) ## run the unit tests alone, in seconds

@@ -8,7 +8,7 @@ import psycopg
 
 from tests.services.proxy import Proxy
 
-DOCKER_TIMEOUT = 2.0
+DOCKER_TIMEOUT = 3.0
 
 
 class Proxies:

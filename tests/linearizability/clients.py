@@ -18,11 +18,11 @@ from tests.services.running_service import RUNTIMES
 CLIENTS = 6
 KINDS = {
     Kind.GET: 6,
-    Kind.START: 5,
-    Kind.STOP: 2,
-    Kind.RESTART: 2,
-    Kind.PATCH: 5,
-    Kind.CLEANUP: 2,
+    Kind.START: 4,
+    Kind.STOP: 4,
+    Kind.RESTART: 3,
+    Kind.PATCH: 3,
+    Kind.CLEANUP: 4,
 }
 """How often each kind is asked for."""
 BROKEN = "1.4.90-exits-at-once"

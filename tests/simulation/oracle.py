@@ -161,8 +161,8 @@ class Oracle:
         is_adoption = change.operation.kind is OperationKind.RECONCILE_ADOPT
         if not is_adoption or not (self._expected.punctual and self._expected.unrefused):
             return
-        is_new = change.after != change.before
-        if is_new and change.after.container not in self._environment.truth.befallen:
+        runs_anew = change.after != change.before and change.after.status is RuntimeStatus.RUNNING
+        if runs_anew and change.after.container not in self._environment.truth.befallen:
             yield "adopted an engine that no stranger has started"
 
     def _has_run(self, operation: Operation, state: GameState) -> bool:

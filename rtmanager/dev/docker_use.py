@@ -18,9 +18,9 @@ DIRECTORY = Path("/run/rtmanager-test-docker")
 class DockerUse:
     """The use that one run makes of the Docker engine, from its construction on."""
 
-    def __init__(self, directory: Path = DIRECTORY, lock: str = "docker-use") -> None:
+    def __init__(self, directory: Path = DIRECTORY) -> None:
         self._directory = directory
-        self._lock = open_lock(lock)
+        self._lock = open_lock("docker-use")
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits while a run that ends stops dockerd
 
     def end(self, echo: Callable[[str], None]) -> None:

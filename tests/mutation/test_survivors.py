@@ -1,7 +1,6 @@
 """The tests bite: each of these mutants is noticed, by the test that is named with it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from tests.mutation.laboratory import Verdict
 from tests.mutation.mutant import ROOT, Mutant
 from tests.mutation.operations import OF_OPERATIONS
 from tests.mutation.survivors import SURVIVORS
-from tests.services.running_service import COMPILED_ONCE
+from tests.services.compiled_once import compiled_once
 
 Laboratory = subprocess.Popen[str]
 
@@ -24,13 +23,10 @@ MUTANTS = (*SURVIVORS, *OF_OPERATIONS, *AROUND)
 
 @contextmanager
 def _opened() -> Iterator[Laboratory]:
-    inherited = {
-        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
-    }
     with subprocess.Popen(
         [sys.executable, "-m", "tests.mutation.laboratory"],
         cwd=ROOT,
-        env=inherited | COMPILED_ONCE,
+        env=compiled_once(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -20,11 +20,6 @@ from tests.services.warm_start import WarmProcess, warm_python
 RUNTIMES = "/api/v1/internal/runtimes"
 READY_WITHIN = 20.0
 STOPPED_WITHIN = 40.0
-# Compiling everything anew takes seconds for each process; so it is done once, whatever the
-# environment says, and beside the sources.
-COMPILED_ONCE = {
-    "PYTHONPYCACHEPREFIX": str(Path(__file__).resolve().parents[2] / ".rtmanager" / "compiled")
-}
 LINES_SHOWN = 60
 _POLL_SECONDS = 0.02
 
@@ -67,10 +62,10 @@ class RunningService:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("RTMANAGER_", "OTEL_", "PYTHONDONTWRITEBYTECODE"))
+            if not name.startswith(("RTMANAGER_", "OTEL_"))
         }
         address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{self.port}"}
-        environment = {**inherited, **COMPILED_ONCE, **self.environment, **address}
+        environment = {**inherited, **self.environment, **address}
         self._process = warm_python().start(self.program, environment, self.log_file)
         self._wait_until_healthy()
 

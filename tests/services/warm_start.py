@@ -20,8 +20,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.services.compiled_once import PROJECT, compiled_once
+
 PRELOADED = ("rtmanager.cli", "rtmanager.serve")
-_PROJECT = Path(__file__).resolve().parents[2]
 
 
 class WarmProcess:
@@ -67,7 +68,7 @@ class WarmPython:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.services.warm_start"],
-            cwd=_PROJECT,
+            cwd=PROJECT,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -98,9 +99,7 @@ class WarmPython:
 @cache
 def warm_python() -> WarmPython:
     """Return this process's own one, started when it is first asked for."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = str(_PROJECT / ".rtmanager" / "compiled")
-    return WarmPython(environment)
+    return WarmPython(compiled_once())
 
 
 def end_warm_python() -> None:

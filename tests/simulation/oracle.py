@@ -101,7 +101,7 @@ class Oracle:
         """Demand that somebody asked for what is sent to Docker."""
         if not self._expected.punctual or call == "pull":
             return
-        open_operation = self._open_for(container, found)
+        open_operation = self._environment.invariants.calls.operation_for(container, found)
         if call == "remove" and found is not None:
             words = self._needed_still(found, open_operation)
         elif open_operation is None:
@@ -196,9 +196,6 @@ class Oracle:
     def _record_of(self, found: MemoryContainer) -> RuntimeRecord | None:
         game = self._environment.truth.game_of(found)
         return self._environment.store.runtime_records.get(GameId(game)) if game else None
-
-    def _open_for(self, container: str, found: MemoryContainer | None) -> Operation | None:
-        return self._environment.invariants.calls.operation_for(container, found)
 
     def _shown(self, record: RuntimeRecord) -> GameState:
         """Return the game's state by its record, and by the container that it names."""

@@ -12,13 +12,12 @@ from rtmanager.domain.operation import (
     OperationKind,
     OpSource,
     Outcome,
-    Phase,
-    StepResult,
 )
 from rtmanager.domain.operations.kinds import MOST_LOST
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.simulation.expectation import NOTHING_SPECIAL, Expectation
 from tests.simulation.policy import GRACE
+from tests.simulation.situations import was_refused_on_the_way_back
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
@@ -62,7 +61,7 @@ class OutcomeWatch:
         if self._expected.immortal:
             self._judge_gate(operation)
             self._judge_surprises(operation)
-        if self._expected.undisturbed and not _was_refused_on_the_way_back(operation):
+        if self._expected.undisturbed and not was_refused_on_the_way_back(operation):
             self._judge_agreement(operation)
         ran = operation.kind in _REVIVE and self._ran_at_begin[operation.id]
         if self._expected.calm and ran and not self._running(operation):
@@ -170,13 +169,6 @@ class OutcomeWatch:
         self._environment.violation(
             f"operation {operation.id} ({operation.kind}, {operation.outcome}) {words}"
         )
-
-
-def _was_refused_on_the_way_back(operation: Operation) -> bool:
-    """Tell whether Docker has kept the operation from putting everything back."""
-    return any(
-        each.phase is Phase.BACK and each.result is StepResult.REFUSED for each in operation.steps
-    )
 
 
 def _why(operation: Operation) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.operation import ActionName, Operation
+from rtmanager.domain.operation import ActionName, Operation, Phase, StepResult
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from tests.simulation.process import Process
 
@@ -27,6 +27,13 @@ def watches_its_gate(operation: Operation) -> bool:
     """Tell whether the operation is at its health gate."""
     last = operation.steps[-1] if operation.steps else None
     return last is not None and last.result is None and last.action.name is ActionName.WATCH_GATE
+
+
+def was_refused_on_the_way_back(operation: Operation) -> bool:
+    """Tell whether Docker has kept the operation from putting everything back."""
+    return any(
+        each.phase is Phase.BACK and each.result is StepResult.REFUSED for each in operation.steps
+    )
 
 
 def met_by_process(environment: "Environment", process: Process) -> str:

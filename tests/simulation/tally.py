@@ -10,10 +10,12 @@ from rtmanager.domain.operation import (
     OperationKind,
     OpSource,
     Outcome,
-    Phase,
-    StepResult,
 )
-from tests.simulation.situations import met_by_container, met_by_process
+from tests.simulation.situations import (
+    met_by_container,
+    met_by_process,
+    was_refused_on_the_way_back,
+)
 from tests.simulation.vocabulary import CHANGES
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Tally:
             self.note(_BY_ITSELF[operation.kind], met)
         if operation.request.origin.source is OpSource.AUTO_TTL:
             self.note("retention over", met)
-        if _refused_on_the_way_back(operation):
+        if was_refused_on_the_way_back(operation):
             self.note("refused on the way back", f"a {operation.kind}")
         if self._environment.skew:
             self.note("clocks differ", met)
@@ -83,9 +85,3 @@ class Tally:
         docker = self._environment.docker
         for reference in docker.pulls:
             self.note("pulled", "an image" if reference in docker.registry else "nothing")
-
-
-def _refused_on_the_way_back(operation: Operation) -> bool:
-    return any(
-        each.phase is Phase.BACK and each.result is StepResult.REFUSED for each in operation.steps
-    )

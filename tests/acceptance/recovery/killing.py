@@ -19,7 +19,6 @@ from tests.acceptance.stage import Stage, new_game
 
 FAULTY = ("tests.acceptance.recovery.faulty_service",)
 LATER = ("tests.acceptance.recovery.later_service",)
-PROJECT = str(Path(__file__).resolve().parents[3])
 PATIENCE = 60.0
 BEGIN = "journal.begin"
 CUT_OFF = 503
@@ -81,7 +80,7 @@ def launched(stage: Stage, program: Sequence[str], more: Mapping[str, str]) -> I
     before = service.program, service.environment
     service.stop()
     service.program = program
-    service.environment = {**service.environment, **more, "PYTHONPATH": PROJECT}
+    service.environment = {**service.environment, **more}
     try:
         service.start()
         yield

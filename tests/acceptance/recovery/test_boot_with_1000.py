@@ -16,7 +16,6 @@ import psycopg
 import pytest
 
 from tests.acceptance.recovery.counting_service import CALLS
-from tests.acceptance.recovery.killing import PROJECT
 from tests.acceptance.stage import Row, Stage, image_of, new_game, remove_containers
 from tests.services.session import Say
 
@@ -97,7 +96,7 @@ def counted(stage: Stage, tmp_path: Path) -> Iterator[Path]:
     service, file = stage.service, tmp_path / "calls"
     program, environment = service.program, service.environment
     service.program = ("tests.acceptance.recovery.counting_service",)
-    service.environment = {**environment, CALLS: str(file), "PYTHONPATH": PROJECT}
+    service.environment = {**environment, CALLS: str(file)}
     yield file
     service.program, service.environment = program, environment
 

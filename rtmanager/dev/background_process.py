@@ -95,11 +95,16 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def _start_time(pid: int) -> str | None:
-    """Return the kernel's start time of a living process, None for a dead one."""
+    """Return the kernel's start time of a living process, None for a dead one.
+
+    A killed process is a zombie as soon as its first thread has ended, and holds its ports and
+    files until the last has: proc(5) counts them.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The second field is the command in parentheses and may hold anything, blanks included.
     state, *rest = stat.rpartition(")")[2].split()
-    return None if state == "Z" else rest[18]
+    is_dead = state == "Z" and int(rest[16]) <= 1
+    return None if is_dead else rest[18]

@@ -1,6 +1,8 @@
 import os
+import platform
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,18 @@ from rtmanager.dev import background_process
 from rtmanager.dev.background_process import BackgroundProcess
 from rtmanager.dev.errors import SetUpError
 
+SYS_EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+"""The system call that ends a thread, and not its process as libc's exit does."""
+
 
 def _start(tmp_path: Path, script: str) -> BackgroundProcess:
     return BackgroundProcess.start(
         ["sh", "-c", script], pid_file=tmp_path / "server.pid", log_file=tmp_path / "log"
     )
+
+
+def _is_zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_running_process_is_found_again_by_its_pid_file(tmp_path: Path) -> None:
@@ -81,6 +90,26 @@ def test_a_child_that_dies_while_it_is_looked_at_is_waited_for(
     assert not process.is_running()
     with pytest.raises(ChildProcessError):
         os.waitpid(process.pid, os.WNOHANG)
+
+
+def test_a_process_whose_first_thread_has_ended_still_runs(tmp_path: Path) -> None:
+    """A killed server holds its port until its last thread is gone: nobody may take it for dead."""
+    script = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        f"ctypes.CDLL(None).syscall({SYS_EXIT}, 0)\n"
+    )
+    log = tmp_path / "log"
+    process = BackgroundProcess.start(
+        [sys.executable, "-c", script], pid_file=tmp_path / "pid", log_file=log
+    )
+    process.wait_until(lambda: _is_zombie(process.pid), seconds=10, log_file=log)
+
+    is_running = process.is_running()
+    process.stop(seconds=0.1)
+
+    assert is_running
+    assert not process.is_running()
 
 
 def test_the_terminals_interrupt_does_not_reach_the_process(tmp_path: Path) -> None:

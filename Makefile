@@ -20,7 +20,7 @@ MISHAPS ?= 3
 JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
 # More workers than cores: tests wait most of the time.
-WORKERS ?= 3
+WORKERS ?= 4
 # Every worker reads all tests: it is spared compiling them, whatever the environment says.
 COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.rtmanager/compiled
 

@@ -122,20 +122,28 @@ def all_proxies(
 
 
 @pytest.fixture(scope="module")
-def proxied_stage(new_stage: StageMaker, all_proxies: Proxies) -> Stage:
-    """Return a service that reaches everything through a proxy."""
-    return new_stage(
-        postgres_primary_dsn=all_proxies.dsn,
-        redis_master_addr=all_proxies.redis.address,
-        docker_host=all_proxies.docker_host,
-        docker_timeout=f"{DOCKER_TIMEOUT:g}s",
-        game_lease_ttl_seconds=SHORT_LEASE,
-    )
+def proxied_settings(all_proxies: Proxies) -> dict[str, str]:
+    """Return the settings of a service that reaches everything through a proxy."""
+    return {
+        "postgres_primary_dsn": all_proxies.dsn,
+        "redis_master_addr": all_proxies.redis.address,
+        "docker_host": all_proxies.docker_host,
+        "game_lease_ttl_seconds": SHORT_LEASE,
+    }
+
+
+@pytest.fixture(scope="module")
+def impatient_stage(new_stage: StageMaker, proxied_settings: dict[str, str]) -> Stage:
+    """Return a service behind proxies that soon gives up a Docker engine that hangs.
+
+    A busy host can keep it waiting as long: what Docker was too slow to remove is left parked.
+    """
+    return new_stage(**proxied_settings, docker_timeout=f"{DOCKER_TIMEOUT:g}s")
 
 
 @pytest.fixture
 def proxies(all_proxies: Proxies) -> Iterator[Proxies]:
-    """Return the proxies of the proxied stage; after the test everything passes again."""
+    """Return the proxies before the servers; after the test everything passes again."""
     yield all_proxies
     for proxy in all_proxies:
         proxy.pass_on()

@@ -122,11 +122,16 @@ class Stage:
         """Return the game's state directory."""
         return self.state_root / game
 
-    def assert_true_record(self, game: str, version: str) -> None:
-        """Demand one running container, a record that says so, and nothing left of an operation."""
+    def assert_true_record(self, game: str, version: str, *, parked_may_stay: bool = False) -> None:
+        """Demand one running container, a record that says so, and nothing left of an operation.
+
+        A parked one may stay where Docker was away, or given up, when it was to be removed: it is
+        the reconciler's after its grace period.
+        """
         self.assert_settled(game)
         record = ok(self.get(game))
-        (container,) = self.containers(game)
+        found = self.containers(game)
+        (container,) = [each for each in found if not (parked_may_stay and _is_parked(each))]
         seen = (container["State"], container["Names"], container["Labels"])
 
         assert seen[:2] == ("running", [f"/galaxy-game-{game}"])
@@ -139,6 +144,10 @@ class Stage:
         """Demand that a first start that failed left neither a container nor a record."""
         assert self.containers(game) == []
         assert self.get(game).status_code == 404
+
+
+def _is_parked(container: Row) -> bool:
+    return "-parked-" in container["Names"][0]
 
 
 def image_of(version: str) -> str:

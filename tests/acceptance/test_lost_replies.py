@@ -10,6 +10,7 @@ from contextlib import closing
 import httpx
 import pytest
 
+from tests.acceptance.conftest import StageMaker
 from tests.acceptance.proxied import Proxies
 from tests.acceptance.stage import Stage, error, image_of, ok, under_way, wait_until
 from tests.services.running_service import RUNTIMES
@@ -19,9 +20,9 @@ CREATE, START, STOP, RENAME = b"/containers/create", b"/start HTTP", b"/stop?", 
 
 
 @pytest.fixture(scope="module")
-def stage(proxied_stage: Stage) -> Stage:
+def stage(new_stage: StageMaker, proxied_settings: dict[str, str]) -> Stage:
     """Return a service that reaches everything through a proxy."""
-    return proxied_stage
+    return new_stage(**proxied_settings)
 
 
 @pytest.mark.parametrize("lost", [CREATE, START])

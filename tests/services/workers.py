@@ -1,5 +1,6 @@
 """How the tests are shared out among the workers of a run."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -16,6 +17,18 @@ LONG_MODULES = (
     "test_restarts_under_load.py",
 )
 """Modules whose tests take so long that each is a share of its own."""
+WAITING = (
+    "ports",
+    "test_killed_processes.py",
+    "test_lost_replies.py",
+    "test_misbehaving_engines.py",
+    "test_outages.py",
+    "test_retention.py",
+    "test_streams_flushed.py",
+    "test_supervision_replicas.py",
+    "test_supervision_without_events.py",
+)
+"""Modules and folders whose tests wait for limits and pauses; the others keep a core busy."""
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
@@ -24,11 +37,31 @@ class Shares(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
     def _split_scope(self, nodeid: str) -> str:
         return share_of(nodeid)
 
+    def _assign_work_unit(self, node: Any) -> None:
+        share = share_for(self.nodes.index(node), list(self.workqueue))
+        self.workqueue.move_to_end(share, last=False)
+        super()._assign_work_unit(node)
+
 
 def share_of(nodeid: str) -> str:
     """Return the name of the share that a test belongs to."""
     module, _, _ = nodeid.partition("::")
     return nodeid if PurePath(module).name in LONG_MODULES else module
+
+
+def share_for(worker: int, shares: Sequence[str]) -> str:
+    """Return what a worker does next: every other one begins with the shares that wait.
+
+    Were all workers busy at once, tests would miss their limits; were all waiting, time was lost.
+    """
+    fitting = (each for each in shares if waits(each) == bool(worker % 2))
+    return next(fitting, shares[0])
+
+
+def waits(share: str) -> bool:
+    """Tell whether the tests of a share wait most of their time."""
+    module, _, _ = share.partition("::")
+    return not {PurePath(module).name, PurePath(module).parent.name}.isdisjoint(WAITING)
 
 
 def longest_first(items: list[pytest.Item]) -> None:

@@ -51,6 +51,10 @@ class Death:
         """Tell whether the intent was committed by then."""
         return BEGIN in self.done
 
+    def once_more(self) -> "Death":
+        """Return it as it was planned, for another game."""
+        return replace(self, game=new_game(), point=self.armed)
+
     def __str__(self) -> str:
         """Name it for people."""
         return f"{self.case.name} ended before {self.point} ({self.game})"

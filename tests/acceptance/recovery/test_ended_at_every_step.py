@@ -34,7 +34,9 @@ EVERY = int(os.environ.get("RECOVERY_EVERY", "1"))
 """Of all points every so-manieth dies, by each signal others; 1 is all of them."""
 FIRST = {signal.SIGKILL: 0, signal.SIGTERM: EVERY // 2}
 AT_THEIR_POINTS = 0.9
-"""The part of the deaths that must come where they were to come; the rest missed its point."""
+"""The part of the deaths that must come where they were to come."""
+TRIES = 2
+"""How often each is planned: while a busy host stands still, its operation can lose its lease."""
 
 Points = Mapping[str, Sequence[str]]
 """The points that each operation passes, by the name of its case."""
@@ -67,19 +69,27 @@ class Run:
     stage: Stage
     truth: Truth
     number: signal.Signals
+    traces: Path
     deaths: list[Death] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     complete_after: float = 0.0
 
-    @property
-    def at_their_points(self) -> int:
-        """How many came where they were to come."""
-        return sum(each.came_at_its_point for each in self.deaths)
+    def end_all_and_look(self, planned: Sequence[Death]) -> Sequence[Death]:
+        """Let all die, a batch at a time; return those that have missed their points every time."""
+        for _ in range(TRIES):
+            came = [
+                death
+                for first in range(0, len(planned), AT_ONCE)
+                for death in self._end_and_look(planned[first : first + AT_ONCE])
+            ]
+            planned = [each.once_more() for each in came if not each.came_at_its_point]
+        return planned
 
-    def end_and_look(self, batch: Sequence[Death], trace: Path) -> None:
+    def _end_and_look(self, batch: Sequence[Death]) -> Sequence[Death]:
         """End the service with each of the operations at its point, and see what becomes of it."""
         side_by_side(lambda each: each.case.prepare(self.stage, each.game), batch)
         before = {each.game: self.truth.container_of(each.game) for each in batch}
+        trace = self.traces / batch[0].game
         came = end_all(self.stage, batch, trace, self.number)
         self.deaths += came
         self._recover(came)
@@ -88,6 +98,7 @@ class Run:
         answers = side_by_side(lambda each: each.case.request(self.stage, each.game), came)
         for each, answer in zip(came, answers, strict=True):
             self.faults += self.truth.after_repeating(each, answer.status_code)
+        return came
 
     def let_parked_ones_go(self) -> int:
         """Demand that whatever is parked goes when its time has come; return how many there were.
@@ -113,10 +124,14 @@ class Run:
 
 @pytest.fixture
 def run(
-    request: pytest.FixtureRequest, stage: Stage, settings: dict[str, str], docker_api: Any
+    request: pytest.FixtureRequest,
+    stage: Stage,
+    settings: dict[str, str],
+    docker_api: Any,
+    tmp_path: Path,
 ) -> Iterator[Run]:
     """Return a run by the signal that is its parameter; its containers go with the test."""
-    made = Run(stage, Truth(stage, settings["redis_master_addr"]), request.param)
+    made = Run(stage, Truth(stage, settings["redis_master_addr"]), request.param, tmp_path)
     yield made
     games = [each.game for each in made.deaths]
     side_by_side(
@@ -125,25 +140,25 @@ def run(
 
 
 @pytest.mark.parametrize("run", list(FIRST), ids=lambda number: number.name, indirect=True)
-def test_ended_at_every_step(run: Run, points: Points, tmp_path: Path, say: Say) -> None:
+def test_ended_at_every_step(run: Run, points: Points, say: Say) -> None:
     """Wherever its process ends, an operation goes on to its end; nothing is left or doubled."""
     began = time.monotonic()
     planned = [death for case in CASES for death in deaths_of(case, points[case.name])]
     chosen = planned[FIRST[run.number] :: EVERY]
-    for first in range(0, len(chosen), AT_ONCE):
-        run.end_and_look(chosen[first : first + AT_ONCE], tmp_path / f"batch-{first}")
+    missed = run.end_all_and_look(chosen)
     parked = run.let_parked_ones_go()
     say(
         f"{run.number.name}: {len(chosen)} of {len(planned)} points ({_counts(points)}); "
-        f"{run.at_their_points} died at theirs; complete {run.complete_after:.1f} s after a "
-        f"new process began to serve ({COMPLETE_WITHIN:.0f} s allowed); {parked} containers were "
+        f"{len(run.deaths)} deaths, {len(missed)} points were missed; complete "
+        f"{run.complete_after:.1f} s after a new process began to serve "
+        f"({COMPLETE_WITHIN:.0f} s allowed); {parked} containers were "
         f"parked until their time; {len(run.faults)} faults; {time.monotonic() - began:.0f} s"
     )
 
     assert run.faults == []
     assert 0 < run.complete_after <= COMPLETE_WITHIN
-    assert len(run.deaths) == len(chosen)
-    assert run.at_their_points >= AT_THEIR_POINTS * len(chosen) > 0
+    assert len(run.deaths) >= len(chosen) > 0
+    assert len(chosen) - len(missed) >= AT_THEIR_POINTS * len(chosen)
 
 
 def _counts(points: Points) -> str:

@@ -5,7 +5,15 @@ from typing import cast
 
 import pytest
 
-from tests.services.workers import FOLDERS, LONG_MODULES, longest_first, share_of
+from tests.services.workers import (
+    FOLDERS,
+    LONG_MODULES,
+    WAITING,
+    longest_first,
+    share_for,
+    share_of,
+    waits,
+)
 
 TESTS = Path(__file__).parents[2]
 
@@ -41,9 +49,25 @@ def test_long_ones_come_first() -> None:
     assert [each.path.name for each in items] == [LONG_MODULES[0], "test_outages.py", "test_cli.py"]
 
 
+def test_those_that_wait_are_told_from_those_that_do_not() -> None:
+    """By the name of the module or of its folder."""
+    assert waits("tests/contract/ports/test_outbox.py")
+    assert waits("tests/acceptance/test_outages.py")
+    assert not waits("tests/acceptance/test_streams_outages.py::test_one[a/b]")
+    assert not waits("tests/unit/test_cli.py")
+
+
+def test_every_other_worker_begins_with_those_that_wait() -> None:
+    """One keeps a core busy while the next waits, until nothing of its kind is left."""
+    busy, waiting = "tests/unit/test_cli.py", "tests/acceptance/test_outages.py"
+
+    assert [share_for(worker, [busy, waiting]) for worker in (0, 1)] == [busy, waiting]
+    assert [share_for(worker, [waiting, busy]) for worker in (2, 3)] == [busy, waiting]
+    assert [share_for(worker, [busy]) for worker in (0, 1)] == [busy, busy]
+    assert [share_for(worker, [waiting]) for worker in (0, 1)] == [waiting, waiting]
+
+
 def test_names_are_those_of_the_tests() -> None:
     """A module or folder that was renamed would lose its place without a word."""
-    for name in LONG_MODULES:
+    for name in (*FOLDERS, *LONG_MODULES, *WAITING):
         assert list(TESTS.rglob(name)), name
-    for name in FOLDERS:
-        assert [each for each in TESTS.rglob(name) if each.is_dir()], name

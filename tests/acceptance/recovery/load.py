@@ -4,7 +4,7 @@ import secrets
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,6 +70,11 @@ class Load:
         counted = Counter(str(each.status or "lost") for each in self.answers)
         return ", ".join(f"{status}: {count}" for status, count in sorted(counted.items()))
 
+    @property
+    def was_refused(self) -> bool:
+        """Tell whether any request was answered 503."""
+        return any(each.status == HTTPStatus.SERVICE_UNAVAILABLE for each in self.answers)
+
     def _call(self, game: str) -> None:
         for step in cycle(STEPS):
             if self._is_over.is_set():
@@ -96,8 +101,11 @@ class Load:
         return Answer(game, request_id, answer.status_code)
 
 
-def assert_true_outcomes(load: Load, *, seconds: float = SETTLED_WITHIN) -> None:
-    """Demand that all is settled, that the log agrees with the answers, and records with Docker."""
+def assert_true_outcomes(load: Load, *, without_log: bool, seconds: float = SETTLED_WITHIN) -> None:
+    """Demand that all is settled, that the log agrees with the answers, and records with Docker.
+
+    `without_log` tells that Postgres was away: what was refused meanwhile could not be logged.
+    """
     stage = load.stage
     for game in load.games:
         statement = "SELECT * FROM operation_log WHERE game_id = %s AND outcome IS NULL"
@@ -105,30 +113,41 @@ def assert_true_outcomes(load: Load, *, seconds: float = SETTLED_WITHIN) -> None
         wait_until(lambda: not disagreements(stage, game), seconds=seconds)  # noqa: B023 - at once
     rows = [row for game in load.games for row in stage.operations(game)]
     assert rows
-    assert wrong_answers(load.answers, rows) == []
+    assert wrong_answers(load.answers, rows, without_log=without_log) == []
 
 
-def wrong_answers(answers: Sequence[Answer], rows: Sequence[Row]) -> list[str]:
+def wrong_answers(
+    answers: Sequence[Answer], rows: Sequence[Row], *, without_log: bool
+) -> list[str]:
     """Return the answers that the log contradicts, and the rows that nobody asked for."""
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         found[row["game_id"], row["source_ref"]].append(row)
     asked = {(each.game, each.request_id) for each in answers}
-    wrong = [f"{each} has {said}" for each in answers if (said := _wrong_rows(each, found))]
+    may_lack_row = UNCLEAR if without_log else {None}
+    wrong = [
+        f"{each} has the outcomes {outcomes}"
+        for each in answers
+        if not _agree(each, outcomes := _outcomes(each, found), may_lack_row)
+    ]
     return wrong + [f"nobody asked for {found[key]}" for key in found.keys() - asked]
 
 
-def _wrong_rows(answer: Answer, found: Mapping[tuple[str, str], Sequence[Row]]) -> str | None:
-    """Return what is wrong with an answer's rows.
+def _outcomes(answer: Answer, found: Mapping[tuple[str, str], Sequence[Row]]) -> list[str]:
+    return [row["outcome"] for row in found.get((answer.game, answer.request_id), ())]
+
+
+def _agree(answer: Answer, outcomes: Sequence[str], may_lack_row: Collection[int | None]) -> bool:
+    """Tell whether an answer's rows are those that it must have.
 
     A request that was told an outcome, refusals included, has one row, which says the same. After
-    a 503, or no answer at all, there may be a row, and whatever came of it in the end.
+    a 503 the row may say whatever came of it in the end, and so may that of a lost answer.
     """
-    outcomes = [row["outcome"] for row in found.get((answer.game, answer.request_id), ())]
+    if not outcomes:
+        return answer.status in may_lack_row
     if answer.status in UNCLEAR:
-        return None if len(outcomes) <= 1 else f"the outcomes {outcomes}"
-    expected = "success" if answer.status == HTTPStatus.OK else "failure"
-    return None if outcomes == [expected] else f"the outcomes {outcomes}"
+        return len(outcomes) == 1
+    return outcomes == ["success" if answer.status == HTTPStatus.OK else "failure"]
 
 
 def disagreements(stage: Stage, game: str) -> list[str]:

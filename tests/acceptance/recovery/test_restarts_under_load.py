@@ -151,4 +151,6 @@ def test_every_operation_ends_in_one_true_outcome(
         load.wait_for_success(BACK_WITHIN)
     say(f"{name} under load: {len(load.answers)} requests ({load.summary})")
 
-    assert_true_outcomes(load)
+    assert_true_outcomes(load, without_log=name.startswith("Postgres"))
+    if name.endswith("restarted"):  # it was away for longer than a caller pauses
+        assert load.was_refused

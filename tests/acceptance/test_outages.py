@@ -150,13 +150,19 @@ def test_nothing_works_without_postgres_and_everything_says_so(
 def test_without_redis_reads_answer_and_mutations_are_refused(
     stage: Stage, running_game: str, proxies: Proxies, mode: str
 ) -> None:
-    """No lease, no mutation; reads need none."""
+    """No lease, no mutation, and a row that says so; reads need none."""
     getattr(proxies.redis, mode)()
 
     answer, seconds = _timed(lambda: stage.stop(running_game))
 
     assert error(answer) == (503, "service_unavailable")
     assert seconds < SERVICE_DEADLINE
+    row = stage.operations(running_game)[-1]
+    assert (row["kind"], row["outcome"], row["error_code"]) == (
+        "stop",
+        "failure",
+        "service_unavailable",
+    )
     assert ok(stage.get(running_game))["status"] == "running"
     assert stage.call("GET", RUNTIMES).status_code == 200
 

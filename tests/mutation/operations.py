@@ -95,10 +95,17 @@ ADMISSION = (
     Mutant(
         name="job refused for the trouble of an earlier operation",
         file=f"{_CODE}/operations.py",
-        old="        if request.origin.comes_again:\n            raise known from trouble\n",
-        new="",
+        old="return error if request.origin.comes_again else await self._refused(request, error)",
+        new="return await self._refused(request, error)",
         caught_by=f"{_TESTS}/test_traps_of_changes.py"
         "::test_trap_job_fails_for_the_trouble_of_an_earlier_operation",
+    ),
+    Mutant(
+        name="no row of a request that got no lease",
+        file=f"{_CODE}/operations.py",
+        old="raise await self._refused_for_now(request, away) from away",
+        new="raise",
+        caught_by=f"{_TESTS}/test_operations.py::test_lease_store_away_is_service_unavailable",
     ),
     Mutant(
         name="engine that could not be asked taken for ill",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from rtmanager.domain.errors import (
     error_of,
 )
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import OperationKind, OperationRequest, Outcome
+from rtmanager.domain.operation import LeaseNumber, OperationKind, OperationRequest, Outcome
 from rtmanager.domain.operations.admission import Judge
 from rtmanager.domain.operations.context import OperationContext
 from rtmanager.domain.operations.in_flight import InFlight, beside, undisturbed
@@ -131,20 +131,33 @@ class Operations:
         while True:
             try:
                 left = max(0.0, deadline - self.clock.monotonic())
-                async with self.leases.hold(request.game_id, wait=left, above=above) as lease:
+                async with self._lease_for(request, wait=left, above=above) as lease:
                     return await self.run_under(lease, request)
             except LeaseOutnumbered as outnumbered:
                 above = outnumbered.highest
             except OperationStillOpen:
                 await self._let_earlier_go_on(request, deadline)
+
+    @contextlib.asynccontextmanager
+    async def _lease_for(
+        self, request: OperationRequest, *, wait: float, above: LeaseNumber
+    ) -> AsyncIterator[GameLease]:
+        """Hold the lease of a request's game; when none can be had, the request is refused."""
+        async with contextlib.AsyncExitStack() as held:
+            try:
+                lease = await held.enter_async_context(
+                    self.leases.hold(request.game_id, wait=wait, above=above)
+                )
             except LeaseBusy as busy:
                 raise await self._refused(request, busy) from None
+            except ServiceUnavailable as away:
+                raise await self._refused_for_now(request, away) from away
+            yield lease
 
     async def _let_earlier_go_on(self, request: OperationRequest, deadline: float) -> None:
         """Wait for the open operation like for any other; return when it may have ended.
 
-        What keeps it open refuses the request, unless that comes again by itself: then the request
-        is left without an outcome, because its trouble may be over by then.
+        What keeps it open refuses the request.
         """
         earlier = self.resume_in_background(request.game_id)
         while not earlier.done():
@@ -155,9 +168,7 @@ class Operations:
         if trouble is None:
             return
         known = trouble if isinstance(trouble, RuntimeManagerError) else InternalError()
-        if request.origin.comes_again:
-            raise known from trouble
-        raise await self._refused(request, known) from trouble
+        raise await self._refused_for_now(request, known) from trouble
 
     async def _resume(self, game_id: GameId) -> None:
         with contextlib.suppress(LeaseBusy):  # whoever holds it is at it
@@ -231,6 +242,15 @@ class Operations:
                 await self.journal.hand_over(begun.operation, lease=lease.number)
         except RuntimeManagerError as trouble:
             logger.warning("beginning_not_handed_over", extra={"error": trouble.message})
+
+    async def _refused_for_now(
+        self, request: OperationRequest, error: RuntimeManagerError
+    ) -> RuntimeManagerError:
+        """Write the refusal and return it, unless the request comes again by itself.
+
+        Such a one is left without an outcome, because its trouble may be over by then.
+        """
+        return error if request.origin.comes_again else await self._refused(request, error)
 
     async def _refused(
         self, request: OperationRequest, error: RuntimeManagerError

@@ -137,7 +137,7 @@ async def test_request_on_an_open_game_is_refused_while_docker_is_away(running: 
 
 
 async def test_lease_store_away_is_service_unavailable(running: World) -> None:
-    """Without a lease nothing is done."""
+    """Without a lease nothing is done, and that is in the log like any other refusal."""
     before = running.record
     running.manager.on("lease.acquire", ServiceUnavailable("redis: connection refused"))
 
@@ -145,6 +145,8 @@ async def test_lease_store_away_is_service_unavailable(running: World) -> None:
         await running.manager.stop()
 
     assert running.record == before
+    assert (running.last.kind, running.last.outcome) == (OperationKind.STOP, Outcome.FAILURE)
+    assert running.last.error_code is ErrorCode.SERVICE_UNAVAILABLE
 
 
 async def test_every_operation_writes_one_log_line(

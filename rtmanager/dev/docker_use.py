@@ -23,15 +23,21 @@ class DockerUse:
         self._lock = open_lock("docker-use")
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits while a run that ends stops dockerd
 
-    def end(self, echo: Callable[[str], None]) -> None:
-        """Stop the dockerd that test runs have started, unless somebody else still uses it."""
+    def end(self, echo: Callable[[str], None]) -> bool:
+        """Stop the dockerd that test runs have started, unless somebody else still uses it.
+
+        Return whether it was stopped.
+        """
         with self._lock:
-            if self._is_last() and (process := started_here(self._directory)):
-                if _containers_run():
-                    echo(f"dockerd (pid {process.pid}) runs on: there are containers on it.")
-                    return
-                DockerEngine(DEFAULT_HOST, process).stop()
-                shutil.rmtree(self._directory)
+            process = started_here(self._directory) if self._is_last() else None
+            if process is None:
+                return False
+            if _containers_run():
+                echo(f"dockerd (pid {process.pid}) runs on: there are containers on it.")
+                return False
+            DockerEngine(DEFAULT_HOST, process).stop()
+            shutil.rmtree(self._directory)
+            return True
 
     def _is_last(self) -> bool:
         try:

@@ -40,12 +40,25 @@ class WholeRun:
 
     def end(self, echo: Echo) -> list[str]:
         """Stop what the run has started, and return the names of what else was left."""
-        host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
         left = removed(processes_of(self._directory), echo)
-        left += removed(docker_things_of(self._directory, host), echo)
-        self._docker.end(echo)
+        left += self._end_docker(echo)
         shutil.rmtree(self._directory, ignore_errors=True)
         return left + removed(directory_of(self._directory), echo)
+
+    def _end_docker(self, echo: Echo) -> list[str]:
+        """Remove what was left in Docker, and stop it; return the names of what was left.
+
+        What it would not let go, it does once it is started anew, unless others are using it.
+        """
+        host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+        left = removed(docker_things_of(self._directory, host), echo)
+        is_kept = bool(docker_things_of(self._directory, host))
+        if self._docker.end(echo) and is_kept:
+            again = DockerUse()
+            removed(docker_things_of(self._directory, start_engine(echo)), echo)
+            left += [each.name for each in docker_things_of(self._directory, host)]
+            again.end(echo)
+        return left
 
 
 def start_engine(echo: Echo) -> str:

@@ -49,10 +49,10 @@ def test_last_user_stops_dockerd(machine: Machine) -> None:
     """A dockerd that runs have started runs until the last of them has ended."""
     first, second = machine.use(), machine.use()
 
-    first.end(machine.told.append)
+    assert not first.end(machine.told.append)
     assert machine.stops == 0
 
-    second.end(machine.told.append)
+    assert second.end(machine.told.append)
     assert machine.stops == 1
     assert not machine.directory.exists()
 
@@ -61,7 +61,7 @@ def test_dockerd_with_containers_runs_on(machine: Machine) -> None:
     """Games that somebody has started meanwhile are not ended."""
     machine.has_containers = True
 
-    machine.use().end(machine.told.append)
+    assert not machine.use().end(machine.told.append)
 
     assert machine.stops == 0
     assert "runs on: there are containers on it" in machine.told[0]
@@ -74,6 +74,6 @@ def test_dockerd_of_somebody_else_is_left_alone(
     nothing: Callable[[Path], None] = lambda _: None  # noqa: E731 - it has no use of its own
     monkeypatch.setattr(docker_use, "started_here", nothing)
 
-    machine.use().end(machine.told.append)
+    assert not machine.use().end(machine.told.append)
 
     assert machine.stops == 0

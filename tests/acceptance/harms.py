@@ -11,7 +11,7 @@ from tests.acceptance.stage import Row, Stage, ok, wait_until
 
 Harm = Callable[[Stage, str], None]
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 
 
 def _kill(stage: Stage, game: str) -> None:

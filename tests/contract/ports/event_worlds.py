@@ -92,8 +92,10 @@ class RealEvents:
 
     async def out_of_memory(self) -> ContainerId:
         """Run the greedy engine, and let it be greedy."""
+        container_id = await running(self.docker, EATS_MEMORY)
+        # Not before: Docker misses what happens while it begins to watch.
         (Path(self.docker.state_path) / "eat-memory").touch()
-        return await running(self.docker, EATS_MEMORY)
+        return container_id
 
     def start_foreign(self, container_id: str) -> None:
         """Start it over a connection of our own."""

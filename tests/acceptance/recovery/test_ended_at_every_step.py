@@ -31,7 +31,7 @@ COMPLETE_WITHIN = 30.0
 """Seconds after a new process began to serve, on a host with as much else to do as it may have."""
 PATIENCE = 90.0
 EVERY = int(os.environ.get("RECOVERY_EVERY", "1"))
-"""Of all points every so-manieth dies, by each signal others; 1 is all of them."""
+"""One in how many points is chosen, by each signal others; 1 is all of them."""
 FIRST = {signal.SIGKILL: 0, signal.SIGTERM: EVERY // 2}
 AT_THEIR_POINTS = 0.9
 """The part of the deaths that must come where they were to come."""

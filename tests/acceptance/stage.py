@@ -129,6 +129,9 @@ class Stage:
         the reconciler's after its grace period.
         """
         self.assert_settled(game)
+        if not parked_may_stay:
+            # It goes after the outcome was written, and long before a reconciler would take it.
+            wait_until(lambda: not any(map(_is_parked, self.containers(game))))
         record = ok(self.get(game))
         found = self.containers(game)
         (container,) = [each for each in found if not (parked_may_stay and _is_parked(each))]

@@ -129,8 +129,9 @@ class Proxy:
             server.close()
             return
         link = _Link(client, server)
-        with self._lock:
-            self._links.add(link)
+        if not self._welcomes(link):
+            link.close()
+            return
         backwards = threading.Thread(target=self._pump_replies, args=(link,), daemon=True)
         backwards.start()
         self._pump_requests(link)
@@ -138,6 +139,14 @@ class Proxy:
         with self._lock:
             self._links.discard(link)
         link.close()
+
+    def _welcomes(self, link: "_Link") -> bool:
+        """Count it among the open ones, unless all are refused since it was accepted."""
+        with self._lock:
+            if self._listener is None:
+                return False
+            self._links.add(link)
+            return True
 
     def _pump_requests(self, link: "_Link") -> None:
         with suppress(OSError):

@@ -3,11 +3,13 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from rtmanager.dev.free_port import free_port
+from tests.services import proxy as proxy_module
 from tests.services.proxy import Proxy
 
 
@@ -80,6 +82,29 @@ def test_refuse_drops_connections_and_takes_no_new_ones(proxy: Proxy) -> None:
         assert connection.recv(1024) == b""
     with pytest.raises(ConnectionRefusedError):
         _connect(proxy)
+
+
+def test_refuse_drops_a_connection_that_is_being_made(
+    proxy: Proxy, shouter: Shouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was accepted before and is led on after: nothing of it reaches the service."""
+    is_accepted, may_go_on = threading.Event(), threading.Event()
+    make_link = proxy_module._Link  # noqa: SLF001 - the moment between the two
+
+    def make_link_late(client: socket.socket, server: socket.socket) -> object:
+        is_accepted.set()
+        may_go_on.wait(5)
+        return make_link(client, server)
+
+    monkeypatch.setattr(proxy_module, "_Link", make_link_late)
+    with _connect(proxy) as connection:
+        assert is_accepted.wait(5)
+        proxy.refuse()
+        may_go_on.set()
+
+        with suppress(ConnectionError):
+            assert _ask(connection, b"hello") == b""
+    assert shouter.heard == []
 
 
 def test_a_refused_service_comes_back_at_the_same_port(proxy: Proxy) -> None:

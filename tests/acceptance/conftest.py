@@ -9,6 +9,7 @@ import docker
 import pytest
 
 from rtmanager.dev.docker_network import ensure_network
+from tests.acceptance.lobby import Lobby, lobby_at
 from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
 from tests.acceptance.stage import Stage, new_game, remove_containers
 from tests.services.docker import drop_network
@@ -90,6 +91,13 @@ def new_stage(
 def stage(new_stage: StageMaker) -> Stage:
     """Return a running service that a module's tests share."""
     return new_stage()
+
+
+@pytest.fixture(scope="module")
+def lobby(settings: dict[str, str]) -> Iterator[Lobby]:
+    """Return the Lobby, which reaches Redis itself."""
+    with lobby_at(settings["redis_master_addr"]) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

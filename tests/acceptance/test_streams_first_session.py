@@ -1,9 +1,5 @@
 """The first session of the Lobby: each kind of job, and what comes of it."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from rtmanager.dev.free_port import free_port
 from tests.acceptance.lobby import (
     DEAD_JOBS,
@@ -13,16 +9,8 @@ from tests.acceptance.lobby import (
     START_JOBS,
     STOP_JOBS,
     Lobby,
-    lobby_at,
 )
 from tests.acceptance.stage import Stage, at_once, image_of, ok, wait_until
-
-
-@pytest.fixture(scope="module")
-def lobby(settings: dict[str, str]) -> Iterator[Lobby]:
-    """Return the Lobby of the shared stage."""
-    with lobby_at(settings["redis_master_addr"]) as found:
-        yield found
 
 
 def test_a_start_job_runs_the_engine(stage: Stage, lobby: Lobby, game: str) -> None:

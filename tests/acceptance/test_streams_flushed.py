@@ -1,13 +1,11 @@
 """Redis flushed, with jobs on their way: whatever it held is gone, and nothing depends on it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from rtmanager.adapters.redis.lease_key import lease_key
 from rtmanager.domain.game_id import GameId
 from tests.acceptance.conftest import SHORT_LEASE, StageMaker
-from tests.acceptance.lobby import GROUP, START_JOBS, STOP_JOBS, Lobby, lobby_at
+from tests.acceptance.lobby import GROUP, START_JOBS, STOP_JOBS, Lobby
 from tests.acceptance.stage import Stage, image_of, ok, wait_until
 
 # Its start takes as long as the gate, which leaves time to play tricks.
@@ -18,13 +16,6 @@ SILENT = image_of("1.4.90-never-listens")
 def stage(new_stage: StageMaker) -> Stage:
     """Return a service that soon takes over what has lost its lease."""
     return new_stage(game_lease_ttl_seconds=SHORT_LEASE)
-
-
-@pytest.fixture(scope="module")
-def lobby(settings: dict[str, str]) -> Iterator[Lobby]:
-    """Return the Lobby."""
-    with lobby_at(settings["redis_master_addr"]) as found:
-        yield found
 
 
 def test_a_flushed_redis_gets_its_groups_again(stage: Stage, lobby: Lobby, game: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.lobby import JOB_RESULTS, Lobby, lobby_at
+from tests.acceptance.lobby import JOB_RESULTS, Lobby
 from tests.acceptance.proxied import Proxies
 from tests.acceptance.stage import Stage, new_game, remove_containers, wait_until
 
@@ -19,13 +19,6 @@ ROUNDS = 3
 def stage(impatient_stage: Stage) -> Stage:
     """Return a service that reaches everything through a proxy."""
     return impatient_stage
-
-
-@pytest.fixture(scope="module")
-def lobby(settings: dict[str, str]) -> Iterator[Lobby]:
-    """Return the Lobby, which reaches Redis itself."""
-    with lobby_at(settings["redis_master_addr"]) as found:
-        yield found
 
 
 @pytest.fixture

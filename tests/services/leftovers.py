@@ -91,9 +91,7 @@ def _removed(leftover: Leftover, echo: Callable[[str], None]) -> str:
     try:
         leftover.remove()
     except KeptByDocker as kept:
-        echo(
-            f"{leftover.name} is empty, but only a dockerd that is started anew removes it: {kept}"
-        )
+        echo(f"{leftover.name} is empty, and stays until dockerd is started anew: {kept}")
         return ""
     except (OSError, docker.errors.DockerException) as fault:
         return f"{leftover.name} (and it stays: {fault})"

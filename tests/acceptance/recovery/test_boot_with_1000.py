@@ -43,6 +43,7 @@ def herd(stage: Stage, docker_api: Any) -> Iterator[list[str]]:
 
     Docker creates many at once in a third of the time, even on two cores.
     """
+    stage.service.stop()  # it would look at every new one, and at every removal below
     name = new_game()
     games = [f"{name}-{number:04}" for number in range(GAMES)]
     image = docker_api.inspect_image(image_of("1.4.7"))["Id"]
@@ -50,7 +51,7 @@ def herd(stage: Stage, docker_api: Any) -> Iterator[list[str]]:
         ids = list(pool.map(partial(_create, docker_api, stage.network, image, name), games))
     _write_records(stage, list(zip(games, ids, strict=True)), image)
     yield games
-    stage.service.stop()  # it would look at every removal
+    stage.service.stop()
     remove_containers(docker_api, {"label": f"{HERD}={name}"})
 
 
@@ -119,6 +120,7 @@ def test_start_up_inspects_only_what_has_drifted(
 ) -> None:
     """Of a thousand games ten have drifted: these alone are looked at closely, and healed."""
     drifted = list(islice(herd, DRIFTED))
+    stage.service.stop()  # it is for the next one to find them
     statement = "UPDATE runtime_records SET status = 'running' WHERE game_id = ANY(%s)"
     with psycopg.connect(stage.dsn, autocommit=True) as connection:
         connection.execute(statement, (drifted,))

@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ class Preparation:
     mode: int
     known_path: str | None
     until: float
+    monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
         """Do all the steps, blocking. Raises StartConfigInvalid, TimeoutError past its time."""
@@ -99,7 +100,7 @@ class Preparation:
             ) from None
 
     def _demand_time(self) -> None:
-        if time.monotonic() > self.until:
+        if self.monotonic() > self.until:
             raise _OutOfTime
 
 

@@ -5,11 +5,9 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from rtmanager.adapters.filesystem import preparation
 from rtmanager.adapters.filesystem.preparation import Preparation
 from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
 from rtmanager.domain.errors import StartConfigInvalid
@@ -67,14 +65,17 @@ async def test_trap_hung_state_directory_leaves_names_resolved(real: RealDirecto
     assert {type(each) for each in refused} == {StartConfigInvalid}
 
 
-def test_preparation_past_its_time_changes_nothing_more(
-    state_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_preparation_past_its_time_changes_nothing_more(state_root: Path) -> None:
     """What answers after its caller was told otherwise: others may be at work there by then."""
-    times = [0.0, 0.0, 0.0, 2.0]  # the last one after the owner was given
-    monkeypatch.setattr(preparation, "time", SimpleNamespace(monotonic=lambda: times.pop(0)))
+    times = iter((0.0, 0.0, 0.0, 2.0))  # the last one after the owner was given
     late = Preparation(
-        root=state_root, game_id=GAME, owner=OWNER, mode=0o750, known_path=None, until=1.0
+        root=state_root,
+        game_id=GAME,
+        owner=OWNER,
+        mode=0o750,
+        known_path=None,
+        until=1.0,
+        monotonic=lambda: next(times),
     )
 
     with pytest.raises(TimeoutError):

@@ -11,6 +11,7 @@ from rtmanager.adapters.engine_http.engine_probe import HttpEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
+from rtmanager.dev.free_port import free_port
 from rtmanager.domain.ports.engine_probe import EngineProbe
 
 TIMEOUT = 0.5
@@ -64,9 +65,9 @@ class MemoryEngines:
 class HttpEngines:
     """Engines on loopback."""
 
-    def __init__(self, stack: AsyncExitStack, port: int) -> None:
-        self._stack, self._port = stack, port
-        probe = HttpEngineProbe(timeout=TIMEOUT, port=port)
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack, self._port = stack, free_port()
+        probe = HttpEngineProbe(timeout=TIMEOUT, port=self._port)
         stack.push_async_callback(self._until_all_left)
         self.probe: EngineProbe = probe
         self._connections: set[asyncio.StreamWriter] = set()

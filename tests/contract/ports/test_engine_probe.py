@@ -12,11 +12,11 @@ NOBODY = "127.0.77.1"
 
 
 @pytest.fixture(params=["in memory", "http"])
-async def engines(request: pytest.FixtureRequest, unused_tcp_port: int) -> AsyncIterator[Engines]:
+async def engines(request: pytest.FixtureRequest) -> AsyncIterator[Engines]:
     """Return each kind of engines in turn."""
     async with AsyncExitStack() as stack:
         in_memory = request.param == "in memory"
-        yield MemoryEngines() if in_memory else HttpEngines(stack, unused_tcp_port)
+        yield MemoryEngines() if in_memory else HttpEngines(stack)
 
 
 async def test_an_engine_that_answers_is_healthy(engines: Engines) -> None:

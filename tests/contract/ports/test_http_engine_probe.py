@@ -15,10 +15,10 @@ from tests.contract.ports.probe_worlds import TIMEOUT, HttpEngines
 
 
 @pytest.fixture
-async def http_engines(unused_tcp_port: int) -> AsyncIterator[HttpEngines]:
+async def http_engines() -> AsyncIterator[HttpEngines]:
     """Return engines behind real sockets."""
     async with AsyncExitStack() as stack:
-        yield HttpEngines(stack, unused_tcp_port)
+        yield HttpEngines(stack)
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ async def test_a_flood_is_not_read_to_its_end(http_engines: HttpEngines) -> None
 
 
 async def test_proxies_of_the_environment_are_ignored(
-    unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Engines are asked directly."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     async with AsyncExitStack() as stack:
-        engines = HttpEngines(stack, unused_tcp_port)
+        engines = HttpEngines(stack)
 
         assert (await engines.probe.check(await engines.healthy())).healthy
 

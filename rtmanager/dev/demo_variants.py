@@ -38,6 +38,7 @@ VARIANTS = (
     Variant("1.5.0"),
     Variant("1.4.90-exits-at-once", "exit-at-once"),
     Variant("1.4.90-exits-before-ready", "exit-before-ready"),
+    Variant("1.4.90-exits-when-asked", "exit-when-asked"),
     Variant("1.4.90-exits-after-a-second", "exit-after-a-second"),
     Variant("1.4.90-never-answers", "never-answer"),
     Variant("1.4.90-never-listens", "never-listen"),

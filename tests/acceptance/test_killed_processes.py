@@ -144,7 +144,7 @@ def test_trap_restart_during_rollback_no_double(
 ) -> None:
     """A restart after a rollback that was cut off makes one engine, never two."""
     ok(stage.start(game))
-    broken: dict[str, Any] = {"version": "1.4.90-exits-at-once"}
+    broken: dict[str, Any] = {"version": "1.4.90-exits-before-ready"}
     killed(game, lambda: stage.patch(game, **broken), "container runs")
 
     ok(stage.restart(game))

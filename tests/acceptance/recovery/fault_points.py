@@ -70,7 +70,7 @@ class FaultPoints:
     async def before(self, call: str) -> None:
         """Note the point before a call; die there if it is armed for it, or if it is the last.
 
-        Not every run passes the same points: an engine may exit before or after the first look. One
+        Not every run passes the same points: on a busy host an operation can lose its lease. One
         that has missed its own stays at its last, so that it holds nobody up; the trace tells.
         """
         operation = _operation()

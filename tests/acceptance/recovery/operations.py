@@ -9,7 +9,7 @@ from tests.acceptance.stage import Stage, ok
 
 OLD, NEW = "1.4.7", "1.4.8"
 BROKEN = "1.4.90-exits-when-asked"
-"""One that exits by itself is seen to run by the look after its start, or not: by chance."""
+"""Not one that exits by itself: whether the look after its start finds it running is chance."""
 STUBBORN = "1.4.90-ignores-sigterm"
 
 Request = Callable[[Stage, str], httpx.Response]

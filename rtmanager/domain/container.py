@@ -1,5 +1,6 @@
 """Engine containers as Docker shows them, and the names and labels that they carry."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,9 @@ INSTALLATION_LABEL = "com.galaxy.installation"
 OWNER = "rtmanager"
 KIND = "game-engine"
 ENGINE_PORT = 8080
+MEMORY_UNITS = {"g": 1 << 30, "m": 1 << 20, "k": 1 << 10, "b": 1}
+
+_MEMORY = re.compile(r"([0-9]{1,15})([kmg]?)b?", re.ASCII | re.IGNORECASE)
 
 
 class ContainerStatus(StrEnum):
@@ -138,6 +142,14 @@ class ResourceLimits:
     cpu_quota: float
     memory_bytes: int
     pids_limit: int
+
+
+def parse_memory(text: str) -> int:
+    """Return the bytes of a size such as `512m`, `2g` or `1GB`; ValueError when it is none."""
+    match = _MEMORY.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        raise ValueError("not a size of memory")
+    return int(match[1]) * MEMORY_UNITS[match[2].lower() or "b"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

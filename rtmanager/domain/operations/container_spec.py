@@ -18,6 +18,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ResourceLimits,
     container_name,
+    parse_memory,
 )
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.operation import Operation
@@ -31,8 +32,6 @@ PIDS_LABEL = "com.galaxy.pids_limit"
 # The engines of the platform read their state directory under this name too.
 STORAGE_PATH = "STORAGE_PATH"
 
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_MEMORY = re.compile(r"([0-9]{1,15})([bkmg]?)", re.ASCII)
 _CPU = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?", re.ASCII)
 _PIDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -97,10 +96,10 @@ def _cpu(text: str) -> float:
 
 
 def _memory(text: str) -> int:
-    match = _MEMORY.fullmatch(text.strip().lower())
-    if match is None or int(match[1]) == 0:
-        raise _bad_label(MEMORY_LABEL, text, "a size such as 512m or 2g")
-    return int(match[1]) * _UNITS[match[2]]
+    try:
+        return parse_memory(text)
+    except ValueError:
+        raise _bad_label(MEMORY_LABEL, text, "a size such as 512m or 2g") from None
 
 
 def _pids(text: str) -> int:

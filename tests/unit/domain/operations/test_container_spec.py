@@ -66,6 +66,7 @@ def test_image_without_labels_gets_the_defaults() -> None:
         ("512m", 512 << 20),
         ("2g", 2 << 30),
         ("2G", 2 << 30),
+        ("1GB", 1 << 30),
         (" 64m ", 64 << 20),
     ],
 )

@@ -23,7 +23,7 @@ app = typer.Typer(
     help="The Galaxy Runtime Manager: runs every game as one Docker container.",
     no_args_is_help=True,
     add_completion=False,
-    # Tracebacks for the eye show local variables, and those hold passwords.
+    # Human-readable tracebacks show local variables, and those hold passwords.
     pretty_exceptions_enable=False,
 )
 

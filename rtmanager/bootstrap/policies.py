@@ -6,7 +6,7 @@ from rtmanager.adapters.redis.stream_layout import StreamLayout
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.cycles import CyclePolicy
-from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.operations.engine_policy import EnginePolicy
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.job_stream import JobKind
 
@@ -25,7 +25,7 @@ def engine_policy(settings: Settings) -> EnginePolicy:
         ),
         read_only_root=settings.read_only_root_filesystem,
         state_owner=None if owner[0] is None or owner[1] is None else (owner[0], owner[1]),
-        pull_policy=PullPolicy(settings.image_pull_policy),
+        pull_policy=settings.image_pull_policy,
         stop_timeout=settings.container_stop_timeout_seconds,
         start_gate_timeout=settings.start_gate_timeout,
         patch_gate_timeout=settings.patch_gate_timeout,

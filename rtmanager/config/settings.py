@@ -1,41 +1,18 @@
-"""The settings of the service: one frozen object, built once from the environment."""
+"""The settings of the service: one frozen object, built once from a mapping of variables."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AliasGenerator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from rtmanager import setting_kinds as kind
-from rtmanager.setting_forms import Address, Form, FormError, Seconds
-
-__all__ = ["PREFIX", "Address", "ConfigError", "Fault", "Seconds", "Settings", "ShownSetting"]
+from rtmanager.config import formats as kind
+from rtmanager.config.faults import ConfigError, half_a_pair, library_faults, unknown_exporter
 
 PREFIX = "RTMANAGER_"
-TRACES_EXPORTERS = ("none", "otlp", "console")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong with the environment; it never repeats a value, which may be a secret."""
-
-    variable: str
-    problem: str
-    accepted: str
-
-    def __str__(self) -> str:
-        return f"{self.variable} {self.problem}; accepted: {self.accepted}"
-
-
-class ConfigError(Exception):
-    """The environment does not give valid settings."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        self.faults = faults
-        super().__init__("\n".join(str(fault) for fault in faults))
 
 
 @dataclass(frozen=True)
@@ -57,23 +34,32 @@ def _required(description: str) -> Any:
     return Field(description=description)
 
 
-class Settings(BaseModel):
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+class Settings(BaseSettings):
     """Everything that can be set; each field is the variable of its name behind the prefix."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True
+    model_config = SettingsConfigDict(
+        alias_generator=AliasGenerator(validation_alias=_variable),
+        case_sensitive=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
     )
 
     internal_http_addr: kind.ListenAddress = _setting(":8096", "Where the REST API listens.")
     shutdown_timeout: kind.Duration = _setting("30s", "How long running work may take at shutdown.")
     log_level: kind.LogLevel = _setting("info", "Least severe log line that is written.")
-    log_format: kind.LogFormat = _setting("json", "Log lines as JSON or for the eye.")
+    log_format: kind.LogFormat = _setting("json", "Log lines as JSON or human-readable.")
 
     postgres_primary_dsn: kind.PostgresDsn = _required("The Postgres database.")
     postgres_pool_size: kind.Count = _setting("10", "Most Postgres connections at a time.")
 
     redis_master_addr: kind.ServiceAddress = _required("The Redis server.")
-    redis_password: kind.Secret | None = _setting(None, "Password of the Redis server.")
+    redis_password: SecretStr | None = _setting(None, "Password of the Redis server.")
     redis_start_jobs_stream: kind.StreamName = _setting("runtime:start_jobs", "Start jobs, read.")
     redis_stop_jobs_stream: kind.StreamName = _setting("runtime:stop_jobs", "Stop jobs, read.")
     redis_job_results_stream: kind.StreamName = _setting(
@@ -170,71 +156,47 @@ class Settings(BaseModel):
     )
 
     @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_more: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the variables that are handed over; the command line alone reads the process's."""
+        return (init_settings,)
+
+    @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Build the settings from variables, or raise `ConfigError` with every fault found."""
-        ours = {
+        variables = {
             name: value.strip()
             for name, value in environment.items()
             if name.startswith(PREFIX) and value.strip()
         }
-        given = {
-            name: ours[_variable(name)] for name in cls.model_fields if _variable(name) in ours
-        }
-        faults = [*_unknown(ours), *_half_an_owner(given), *_unknown_exporter(environment)]
+        pair = {_variable("game_state_owner_uid"), _variable("game_state_owner_gid")}
+        faults = [*half_a_pair(pair, variables), *unknown_exporter(environment)]
         try:
-            settings = cls.model_validate(given)
+            settings = cls.model_validate(variables)
         except ValidationError as error:
-            faults = [*(_fault(detail) for detail in error.errors()), *faults]
+            fields = {_variable(name): field for name, field in cls.model_fields.items()}
+            faults = [*library_faults(error, fields), *faults]
         if faults:
             raise ConfigError(tuple(faults))
         return settings
 
     def shown(self) -> Iterator[ShownSetting]:
         """Yield every setting as an operator may see it."""
-        for name, value in self.model_dump().items():
+        for name, value in self.model_dump(mode="json").items():
             yield ShownSetting(
                 variable=_variable(name),
-                value="" if value is None else value,
+                value=_as_written(value),
                 source="environment" if name in self.model_fields_set else "default",
                 description=type(self).model_fields[name].description or "",
             )
 
 
-def _variable(field: str) -> str:
-    return PREFIX + field.upper()
-
-
-def _fault(detail: ErrorDetails) -> Fault:
-    """Turn one fault of the model into ours: a value is either missing or not in its form."""
-    field = str(detail["loc"][0])
-    error = detail.get("ctx", {}).get("error")
-    if isinstance(error, FormError):
-        return Fault(_variable(field), str(error), error.accepted)
-    forms = (form for form in Settings.model_fields[field].metadata if isinstance(form, Form))
-    return Fault(_variable(field), "is required but not set", next(forms).accepted)
-
-
-def _unknown(given: Mapping[str, str]) -> Iterator[Fault]:
-    """Find variables that carry our prefix and mean nothing, most likely typing errors."""
-    known = [_variable(field) for field in Settings.model_fields]
-    for name in sorted(given.keys() - set(known)):
-        close = get_close_matches(name.upper(), known, n=1)
-        yield Fault(
-            name, "is not a setting", close[0] if close else f"{PREFIX}LOG_LEVEL and others"
-        )
-
-
-def _half_an_owner(given: Mapping[str, str]) -> Iterator[Fault]:
-    """Find an owner without its group or the reverse: one alone would be guesswork."""
-    pair = ("game_state_owner_uid", "game_state_owner_gid")
-    missing = [name for name in pair if name not in given]
-    if len(missing) == 1:
-        yield Fault(_variable(missing[0]), "is not set, but its counterpart is", "both or neither")
-
-
-def _unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:
-    """Find exporters of traces that are not built in; OpenTelemetry reads its other variables."""
-    chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
-    if not {name.strip() for name in chosen} <= {"", *TRACES_EXPORTERS}:
-        accepted = f"{', '.join(TRACES_EXPORTERS)}, several separated by commas"
-        yield Fault("OTEL_TRACES_EXPORTER", "names no known exporter", accepted)
+def _as_written(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -210,6 +210,14 @@ def test_variables_of_others_are_none_of_our_business() -> None:
     )
 
 
+def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the mapping counts: who hands over the process's environment decides so."""
+    monkeypatch.setenv("RTMANAGER_LOG_LEVEL", "debug")
+    monkeypatch.setenv("RTMANAGER_LOG_LEVELL", "debug")
+
+    assert Settings.from_environment(REQUIRED).log_level == "info"
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     """An empty variable means the default, as compose files write it."""
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_LOG_LEVEL": " "})

@@ -1,0 +1,7 @@
+"""The settings of the service, read from `RTMANAGER_*` variables."""
+
+from rtmanager.config.faults import ConfigError, Fault
+from rtmanager.config.formats import Address, Seconds
+from rtmanager.config.settings import PREFIX, Settings, ShownSetting
+
+__all__ = ["PREFIX", "Address", "ConfigError", "Fault", "Seconds", "Settings", "ShownSetting"]

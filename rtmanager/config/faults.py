@@ -1,0 +1,88 @@
+"""What is wrong with the environment, in words for the operator and without any value."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import chain
+from typing import get_args
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from rtmanager.config.formats import NOT_ACCEPTED, Accepted
+
+TRACES_EXPORTERS = ("none", "otlp", "console")
+
+_PROBLEMS = {
+    "missing": "is required but not set",
+    "greater_than": "is too small",
+    "greater_than_equal": "is too small",
+    "less_than": "is too large",
+    "less_than_equal": "is too large",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with the environment; it never repeats a value, which may be a secret."""
+
+    variable: str
+    problem: str
+    accepted: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.problem}; accepted: {self.accepted}"
+
+
+class ConfigError(Exception):
+    """The environment does not give valid settings."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+def library_faults(error: ValidationError, fields: Mapping[str, FieldInfo]) -> Iterator[Fault]:
+    """Turn the errors of pydantic into ours; `fields` are the settings by their variables."""
+    for detail in error.errors():
+        variable = str(detail["loc"][0])
+        field = fields.get(variable)
+        yield _fault(variable, field, detail) if field else _unknown(variable, fields)
+
+
+def _fault(variable: str, field: FieldInfo, detail: ErrorDetails) -> Fault:
+    problem = _PROBLEMS.get(detail["type"], "is not valid")
+    if detail["type"] == NOT_ACCEPTED:
+        problem = detail["msg"]
+    choices = detail.get("ctx", {}).get("expected")
+    return Fault(variable, problem, choices or _accepted(field))
+
+
+def _accepted(field: FieldInfo) -> str:
+    """Return what a field accepts; in an optional one the kind is a member of the union."""
+    members = (getattr(member, "__metadata__", ()) for member in get_args(field.annotation))
+    marks = [*field.metadata, *chain.from_iterable(members)]
+    return [mark.words for mark in marks if isinstance(mark, Accepted)][-1]
+
+
+def _unknown(variable: str, fields: Mapping[str, FieldInfo]) -> Fault:
+    """Describe a variable that has our prefix and means nothing, most likely a typing error."""
+    close = get_close_matches(variable.upper(), fields, n=1)
+    accepted = close[0] if close else "RTMANAGER_LOG_LEVEL and others"
+    return Fault(variable, "is not a setting", accepted)
+
+
+def half_a_pair(pair: set[str], variables: Mapping[str, str]) -> Iterator[Fault]:
+    """Find an owner without its group or the reverse: one alone would be guesswork."""
+    missing = pair - variables.keys()
+    if len(missing) == 1:
+        yield Fault(missing.pop(), "is not set, but its counterpart is", "both or neither")
+
+
+def unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:
+    """Find exporters of traces that are not built in; OpenTelemetry reads its other variables."""
+    chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
+    if not {name.strip() for name in chosen} <= {"", *TRACES_EXPORTERS}:
+        accepted = f"{', '.join(TRACES_EXPORTERS)}, several separated by commas"
+        yield Fault("OTEL_TRACES_EXPORTER", "names no known exporter", accepted)

@@ -1,0 +1,229 @@
+"""How the values of settings are written: a type for each kind, with its limits and its wording.
+
+No error repeats a value, which may be a secret in the wrong variable.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, NewType
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+)
+from pydantic_core import PydanticCustomError
+
+from rtmanager.domain.container import MEMORY_UNITS, parse_memory
+from rtmanager.domain.operations.engine_policy import PullPolicy as DomainPullPolicy
+
+Seconds = NewType("Seconds", float)
+"""A length of time in seconds."""
+
+NOT_ACCEPTED = "not_accepted"
+"""The type of the errors whose text is written here; other texts could repeat the value."""
+
+MASK = str(SecretStr("any secret"))
+
+_DURATION_UNITS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
+_YEAR = 8760 * 3600
+_LEAST_MEMORY = 6 << 20
+_HIGHEST_PORT = 65_535
+_HIGHEST_NUMBER = 2**31 - 1
+_HIGHEST_OWNER = 2**32 - 2
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What an operator may write, in words."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and a port; an empty host stands for every interface."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def _refusal(problem: str) -> PydanticCustomError:
+    return PydanticCustomError(NOT_ACCEPTED, problem)
+
+
+def parse_duration(text: str) -> Seconds:
+    """Read a length of time such as `30s`; only 0 needs no unit."""
+    if text == "0":
+        return Seconds(0.0)
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text)
+    if match is None:
+        raise _refusal("is not a duration")
+    return Seconds(float(Decimal(match[1]) * _DURATION_UNITS[match[2]]))
+
+
+def render_duration(seconds: Seconds) -> str:
+    """Write a length of time in the largest unit that keeps it whole."""
+    exact = Decimal(repr(seconds))
+    if not exact:
+        return "0"
+    unit = next((unit for unit, size in _DURATION_UNITS.items() if exact % size == 0), "ms")
+    return f"{(exact / _DURATION_UNITS[unit]).normalize():f}{unit}"
+
+
+def render_memory(amount: int) -> str:
+    """Write an amount of memory in the largest unit that keeps it whole."""
+    unit, size = next(item for item in MEMORY_UNITS.items() if amount % item[1] == 0)
+    return f"{amount // size}{unit}"
+
+
+def _mode(text: str) -> int:
+    if not re.fullmatch("(0o)?[0-7]?7[0-7]{2}", text):
+        raise _refusal("is not an octal mode that leaves the owner all access")
+    return int(text, base=8)
+
+
+def _address(text: str) -> Address:
+    host = r"\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?)?"
+    match = re.fullmatch(rf"(?:{host}):([0-9]{{1,5}})", text)
+    if match is None or int(match[3]) > _HIGHEST_PORT:
+        raise _refusal("is not host:port")
+    return Address(match[1] or match[2] or "", int(match[3]))
+
+
+def _complete(address: Address) -> Address:
+    if not address.host or not address.port:
+        raise _refusal("names no host or no port")
+    return address
+
+
+def _user_defined(network: str) -> str:
+    if network in {"bridge", "host", "none", "default"}:
+        raise _refusal("is one of Docker's own networks, on which containers have no names")
+    return network
+
+
+def _below_root(path: Path) -> Path:
+    if not str(path).isprintable() or not path.is_absolute():
+        raise _refusal("is not an absolute path")
+    if path == Path("/") or ".." in path.parts:
+        raise _refusal("is the root directory or contains ..")
+    return path
+
+
+def check_postgres_dsn(dsn: SecretStr) -> SecretStr:
+    """Return a Postgres URL or connection string that can be read; its password is in it."""
+    _connection_parameters(dsn.get_secret_value())
+    return dsn
+
+
+def mask_postgres_dsn(dsn: SecretStr) -> str:
+    """Show where a DSN leads as `key=value` pairs, its passwords masked."""
+    parameters = _connection_parameters(dsn.get_secret_value())
+    return make_conninfo(
+        **{key: MASK if "password" in key else str(value) for key, value in parameters.items()}
+    )
+
+
+def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
+    """Return what libpq understands of a DSN, and the search path, which it does not."""
+    try:
+        text, search_path = _without_search_path(dsn)
+        parameters = conninfo_to_dict(text)
+    except (ProgrammingError, ValueError):
+        # The driver's message quotes the DSN, password included: it must not become our cause.
+        raise _refusal("is not a Postgres DSN") from None
+    if not parameters:
+        raise _refusal("is not a Postgres DSN")
+    if search_path and "options" not in parameters:
+        parameters["options"] = f"-c search_path={search_path}"
+    return parameters
+
+
+def _without_search_path(dsn: str) -> tuple[str, str | None]:
+    """Take `search_path` out of a URL: other drivers know this parameter, libpq refuses it."""
+    if not dsn.startswith(("postgres://", "postgresql://")):
+        return dsn, None
+    url = urlsplit(dsn)
+    query = dict(parse_qsl(url.query, keep_blank_values=True))
+    search_path = query.pop("search_path", None)
+    return urlunsplit(url._replace(query=urlencode(query))), search_path
+
+
+# A kind made from another one says last what it accepts; that is what counts.
+_A_DURATION = "a number and its unit (ms, s, m, h), such as 250ms, 30s, 5m or 1h, at most 8760h"
+Duration = Annotated[
+    Seconds,
+    BeforeValidator(parse_duration),
+    Field(ge=0, le=_YEAR),
+    PlainSerializer(render_duration),
+    Accepted(f"{_A_DURATION}; 0 is allowed"),
+]
+PositiveDuration = Annotated[Duration, Field(gt=0), Accepted(f"{_A_DURATION}, more than 0")]
+WholeNumber = Annotated[
+    int, Field(ge=0, le=_HIGHEST_NUMBER), Accepted(f"a whole number from 0 to {_HIGHEST_NUMBER}")
+]
+Count = Annotated[WholeNumber, Field(ge=1), Accepted(f"a whole number from 1 to {_HIGHEST_NUMBER}")]
+OwnerId = Annotated[
+    int, Field(ge=0, le=_HIGHEST_OWNER), Accepted(f"a whole number from 0 to {_HIGHEST_OWNER}")
+]
+CpuQuota = Annotated[
+    # A hundredth is the least that Docker grants.
+    float, Field(ge=0.01, lt=1_000_000), Accepted("a number of CPUs from 0.01, such as 1.5")
+]
+Memory = Annotated[
+    int,
+    BeforeValidator(parse_memory),
+    Field(ge=_LEAST_MEMORY),
+    PlainSerializer(render_memory),
+    Accepted("at least 6m: a number and b, k, m or g"),
+]
+Switch = Annotated[bool, Accepted("true or false")]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)]
+LogFormat = Annotated[Literal["json", "console"], BeforeValidator(str.lower)]
+PullPolicy = Annotated[DomainPullPolicy, BeforeValidator(str.lower)]
+StreamName = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), Accepted("a Redis key")]
+VariableName = Annotated[
+    str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$"), Accepted("letters, digits and underscores")
+]
+NetworkName = Annotated[
+    str,
+    Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"),
+    AfterValidator(_user_defined),
+    Accepted("the name of a user-defined Docker network"),
+]
+DockerHost = Annotated[
+    str,
+    Field(pattern=r"^(unix:///\S+|(tcp|http|https)://[^\s/@]+:[0-9]{1,5})$"),
+    Accepted("unix:///path, tcp://host:port or https://host:port"),
+]
+ListenAddress = Annotated[
+    Address, PlainValidator(_address), PlainSerializer(str), Accepted(":port or host:port")
+]
+ServiceAddress = Annotated[
+    ListenAddress, AfterValidator(_complete), Accepted("host:port, no scheme")
+]
+Directory = Annotated[
+    Path, AfterValidator(_below_root), Accepted("an absolute path such as /srv/galaxy")
+]
+DirectoryMode = Annotated[
+    int, PlainValidator(_mode), PlainSerializer("{:04o}".format), Accepted("octal such as 0750")
+]
+PostgresDsn = Annotated[
+    SecretStr,
+    AfterValidator(check_postgres_dsn),
+    PlainSerializer(mask_postgres_dsn),
+    Accepted("postgresql://user:password@host:5432/database or a libpq connection string"),
+]

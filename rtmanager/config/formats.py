@@ -4,6 +4,7 @@ No error repeats a value, which may be a secret in the wrong variable.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -123,10 +124,12 @@ def _below_root(path: Path) -> Path:
     return path
 
 
-def check_postgres_dsn(dsn: SecretStr) -> SecretStr:
-    """Return a Postgres URL or connection string that can be read; its password is in it."""
-    _connection_parameters(dsn.get_secret_value())
-    return dsn
+def read_postgres_dsn(dsn: SecretStr) -> SecretStr:
+    """Return a Postgres URL or connection string as libpq reads it; its password is in it."""
+    text = dsn.get_secret_value()
+    parameters = _connection_parameters(text)
+    _, search_path = _without_search_path(text)
+    return dsn if search_path is None else SecretStr(make_conninfo(**_as_texts(parameters)))
 
 
 def mask_postgres_dsn(dsn: SecretStr) -> str:
@@ -135,6 +138,10 @@ def mask_postgres_dsn(dsn: SecretStr) -> str:
     return make_conninfo(
         **{key: MASK if "password" in key else str(value) for key, value in parameters.items()}
     )
+
+
+def _as_texts(parameters: Mapping[str, str | int | None]) -> dict[str, str]:
+    return {key: str(value) for key, value in parameters.items() if value is not None}
 
 
 def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
@@ -223,7 +230,7 @@ DirectoryMode = Annotated[
 ]
 PostgresDsn = Annotated[
     SecretStr,
-    AfterValidator(check_postgres_dsn),
+    AfterValidator(read_postgres_dsn),
     PlainSerializer(mask_postgres_dsn),
     Accepted("postgresql://user:password@host:5432/database or a libpq connection string"),
 ]

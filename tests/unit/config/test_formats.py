@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 from rtmanager.config.formats import (
     Memory,
     PositiveDuration,
-    check_postgres_dsn,
     parse_duration,
+    read_postgres_dsn,
     render_duration,
     render_memory,
 )
@@ -85,7 +85,7 @@ def test_a_duration_is_shown_in_its_largest_whole_unit(text: str, shown: str) ->
 def test_a_refused_dsn_is_not_in_the_traceback(dsn: str) -> None:
     """The driver quotes a DSN that it refuses; that must not reach any log."""
     with pytest.raises(PydanticCustomError) as caught:
-        check_postgres_dsn(SecretStr(dsn))
+        read_postgres_dsn(SecretStr(dsn))
 
     assert "hunter2" not in str(format_exception(caught.value)[-1])
     assert caught.value.__suppress_context__

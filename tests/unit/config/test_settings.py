@@ -3,8 +3,10 @@ from pathlib import Path
 from traceback import format_exception
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
+from rtmanager.adapters.postgres.connection_settings import service_conninfo
 from rtmanager.config import Address, ConfigError, Settings
 
 REQUIRED = {
@@ -255,7 +257,6 @@ def test_a_value_is_read_in_its_form(variable: str, text: str, value: object) ->
 @pytest.mark.parametrize(
     "dsn",
     [
-        "postgres://rtm:hunter2@db/galaxy?search_path=rtmanager&sslmode=disable",
         "postgresql://rtm@db/galaxy?password=hunter2",
         "postgresql://rtm:hunter2@db1:5432,db2:5432/galaxy",
         "host=db dbname=galaxy user=rtm password=hunter2",
@@ -271,6 +272,20 @@ def test_a_dsn_is_shown_without_its_password(dsn: str) -> None:
     assert "hunter2" not in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
     assert "password=********" in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
     assert "host=db" in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
+
+
+def test_the_search_path_of_a_url_is_given_to_libpq_as_it_reads_it() -> None:
+    """Other drivers know `search_path` in a URL, libpq refuses it: it becomes an option."""
+    dsn = "postgres://rtm:hunter2@db/galaxy?search_path=games&sslmode=disable"
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_POSTGRES_PRIMARY_DSN": dsn})
+    shown = {setting.variable: setting.value for setting in settings.shown()}
+
+    parameters = conninfo_to_dict(
+        service_conninfo(settings.postgres_primary_dsn.get_secret_value())
+    )
+    assert str(parameters["options"]).endswith("-c search_path=games")
+    assert (parameters["password"], parameters["sslmode"]) == ("hunter2", "disable")
+    assert "hunter2" not in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
 
 
 def test_no_secret_appears_in_any_text_form_of_the_settings() -> None:

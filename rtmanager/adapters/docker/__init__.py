@@ -1,1 +1,1 @@
-"""The Docker engine behind the container engine port; the only user of the Docker SDK."""
+"""The container host and container events ports on a real Docker; the only user of its SDK."""

@@ -1,4 +1,4 @@
-"""The one door to the Docker SDK: its threads, the deadline of every call, and the connection."""
+"""The only way into the Docker SDK: threads in bulkheads, and a deadline for every call."""
 
 import asyncio
 import time
@@ -7,13 +7,8 @@ from enum import Enum
 from threading import Lock
 from typing import Any, TypeVar
 
-import docker
-from docker.errors import APIError, DockerException
-from docker.transport.unixconn import UnixHTTPAdapter
-
 from rtmanager.adapters.docker import errors
-from rtmanager.adapters.docker.api_version import LOWEST, agree
-from rtmanager.adapters.docker.unix_socket import UnixSocketAdapter
+from rtmanager.adapters.docker.connection import connect
 from rtmanager.adapters.threads import NoFreeThread, Threads
 from rtmanager.domain.ports.container_host import DockerUnavailable, ImagePullFailed
 
@@ -23,10 +18,10 @@ Work = Callable[[Any], T]
 
 
 class Bulkhead(Enum):
-    """Threads of their own for each kind of call, so that none waits behind another kind.
+    """A kind of call that has threads of its own, so that no kind waits behind another.
 
-    The value is their number. A stop may last as long as an engine's grace period, so there are as
-    many as games may ever stop at once; idle ones are never created.
+    The value is their number. A stop may last as long as an engine's grace period, so stops get as
+    many threads as games may ever stop at once; a thread is created only when it is needed.
     """
 
     READ = 8
@@ -37,10 +32,10 @@ class Bulkhead(Enum):
 
 
 class DockerClient:
-    """Calls the Docker SDK in threads, each call with a deadline, errors in the domain's words.
+    """Calls the Docker SDK in threads, each call with a deadline, and translates its errors.
 
-    Nothing is connected before the first call, so that a service boots with Docker down. The
-    API version is agreed on once, and again when Docker was replaced.
+    Nothing is connected before the first call, so that the service boots while Docker is down. The
+    API version is negotiated once, and again when Docker was replaced.
     """
 
     def __init__(self, host: str, *, timeout: float = 10.0, pull_stall: float = 60.0) -> None:
@@ -61,9 +56,9 @@ class DockerClient:
         refused: errors.Refusal = errors.refused,
         deadline: float | None = None,
     ) -> T:
-        """Do the work in a thread of the bulkhead within `deadline` seconds, the queue included.
+        """Do the work in a thread of the bulkhead within `deadline` seconds, queueing included.
 
-        Raises DockerUnavailable when that passes; what has not begun then never begins.
+        Raises DockerUnavailable after that; work that has not begun by then never begins.
         """
         seconds = self.timeout if deadline is None else deadline
         try:
@@ -75,18 +70,18 @@ class DockerClient:
             ) from error
 
     def run(self, work: Work[T], *, refused: errors.Refusal = errors.refused) -> T:
-        """Do the work in the calling thread, without a deadline: a stream brings its own of both.
+        """Do the work in the calling thread, without a deadline: a stream has its own of both.
 
         Raises DockerUnavailable when the connection is lost, or silent for longer than its socket
-        may be.
+        waits.
         """
         return self._do(work, refused, None)
 
     async def pull(self, work: Work[T]) -> T:
-        """Do the work of a pull: it may last as long as something arrives within the stall limit.
+        """Do the work of a pull, which may take any time but never stall for `pull_stall` seconds.
 
-        The limit is that of the socket, so it needs no watchdog and ends the thread too; a free
-        thread is waited for as long. Raises ImagePullFailed when either passes.
+        The socket has that limit, so it needs no watchdog and ends the thread too. The wait for a
+        free thread has the same limit. Raises ImagePullFailed when either passes.
         """
         try:
             return await self._threads[Bulkhead.PULL].run(
@@ -117,7 +112,7 @@ class DockerClient:
         try:
             api = self._connected(until)
             if until is not None and time.monotonic() > until:
-                # Nobody waits any more, and whoever did has looked at what happened: do nothing.
+                # The caller has given up, and may have read the state already: change nothing.
                 raise DockerUnavailable
             return work(api)
         except errors.SDK_ERRORS as error:
@@ -141,50 +136,9 @@ class DockerClient:
             self._connecting.release()
 
     def _connect(self) -> Any:
-        asking = self._build(LOWEST)
-        try:
-            version = agree(asking.version(api_version=False), self.host)
-        except APIError as error:
-            raise errors.no_docker(self.host) from error
-        finally:
-            asking.close()
-        return self._build(version)
-
-    def _build(self, version: str) -> Any:
-        threads = sum(each.value for each in Bulkhead)
-        try:
-            api: Any = _Api(self.host, version, self.timeout, threads, self.pull_stall)
-        except DockerException as error:
-            raise DockerUnavailable(f"{self.host} is no Docker address: {error}") from error
-        return api
-
-
-class _Api(docker.APIClient):
-    """The SDK's client, with a limit for what it would wait for without one."""
-
-    def __init__(
-        self, host: str, version: str, timeout: float, connections: int, stall: float
-    ) -> None:
-        seconds: Any = timeout  # the stubs say int, but it goes to the socket as it is
-        super().__init__(base_url=host, version=version, timeout=seconds, max_pool_size=connections)
-        self.trust_env = False  # a proxy for web traffic is none for Docker
-        self._stall = stall
-        given: Any = self.adapters.get("http+docker://")
-        if isinstance(given, UnixHTTPAdapter):
-            ours = UnixSocketAdapter(given.socket_path, timeout, connections)
-            self.mount("http+docker://", ours)
-
-    def send(self, request: Any, **kwargs: Any) -> Any:
-        """Send a request; only a pull comes without a timeout, and the SDK leaves no choice."""
-        if kwargs.get("timeout") is None:
-            kwargs["timeout"] = self._stall
-        return super().send(request, **kwargs)
-
-    def _raise_for_status(self, response: Any) -> None:
-        """Raise APIError for an error answer, whatever its body; the SDK trips over some."""
-        sdk: Any = super()  # the stubs lack the method
-        try:
-            sdk._raise_for_status(response)  # noqa: SLF001 - our own superclass
-        except (KeyError, TypeError) as error:
-            words = f"{response.status_code} {response.reason}"
-            raise APIError(words, response=response, explanation=words) from error
+        return connect(
+            self.host,
+            timeout=self.timeout,
+            pull_stall=self.pull_stall,
+            connections=sum(each.value for each in Bulkhead),
+        )

@@ -1,4 +1,4 @@
-"""The last lines of a container's output, bounded and safe to print."""
+"""The last lines of a container's output, of bounded size and safe to print."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,24 +9,24 @@ _CHUNK = 64 * 1024
 
 
 def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
-    """Return up to `lines` last lines, up to 16 KiB of them.
+    """Return up to `lines` last lines, at most 16 KiB.
 
-    The SDK's own method collects the whole answer, which a single long line makes huge, and takes
-    the timeout off the socket when it streams.
+    The SDK's own method reads the whole answer into memory, however long its lines are, and when
+    it streams it removes the timeout of the socket.
     """
     if lines < 1:
         return ()
     url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/logs"
     wanted = {"stdout": 1, "stderr": 1, "tail": lines}
     with api.get(url, params=wanted, stream=True, timeout=api.timeout) as response:
-        api._raise_for_status(response)  # noqa: SLF001 - the SDK's reading of an error answer
+        api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer
         tail = _last_bytes(_payloads(response.iter_content(_CHUNK)))
     text = tail.decode(errors="replace").removesuffix("\n")
     return tuple(_safe(line) for line in text.split("\n")[-lines:]) if text else ()
 
 
 def _payloads(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Take the stream apart: each piece of output comes behind its stream's number and length."""
+    """Split the stream: a header with the stream's number and the length precedes each payload."""
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk
@@ -46,7 +46,7 @@ def _last_bytes(payloads: Iterator[bytes]) -> bytes:
 
 
 def _safe(line: str) -> str:
-    """Show control characters, which could rewrite the reader's terminal, as escapes."""
+    """Escape control characters, which could change the reader's terminal."""
     return "".join(_printable(character) for character in line.rstrip("\r"))
 
 

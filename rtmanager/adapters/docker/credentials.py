@@ -1,22 +1,26 @@
-"""Registry credentials from a Docker config file, as `docker login` writes it."""
+"""Registry credentials from a Docker config file, as `docker login` writes it, or its helpers."""
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from docker.auth import AuthConfig, resolve_repository_name
+from docker.credentials.errors import CredentialsNotFound
 from docker.errors import DockerException
 from docker.utils.config import find_config_file
 
-from rtmanager.adapters.docker.credential_helper import CredentialHelper, HelperFailed
 from rtmanager.domain.ports.container_host import ImagePullFailed
 
-# The SDK takes the file's shape for granted, so a wrong one shows in its own ways.
+# The SDK takes the file's shape for granted, so a wrong one raises any of these.
 _UNREADABLE = (OSError, ValueError, TypeError, AttributeError, DockerException)
+_NOT_FOUND = b"credentials not found in native keychain"
 
 
 class RegistryCredentials:
-    """Finds what to show to a registry.
+    """Finds the credentials for a registry.
 
     The file is read for each pull, so that a change counts at once and no secret stays in memory.
     """
@@ -40,7 +44,7 @@ class RegistryCredentials:
         path = Path(found)
         try:
             return self._lookup(path, name)
-        except HelperFailed as error:
+        except _HelperFailed as error:
             reason = f"registry credentials for {name}: {error}"
         except _UNREADABLE as error:
             # No cause attached: a parser's message may quote the file.
@@ -57,10 +61,71 @@ class RegistryCredentials:
         return dict(auth.resolve_authconfig(registry) or {})
 
 
+class _HelperFailed(Exception):
+    """a credential helper gave no answer."""
+
+
+class _Helper:
+    """A credential helper: a program that the config file names, run with a time limit.
+
+    The SDK can run it too, but would wait for ever. What it prints may quote a secret, so no error
+    repeats it.
+    """
+
+    def __init__(self, name: str, *, limit: float) -> None:
+        """Use the program `docker-credential-<name>`, `limit` seconds at a time."""
+        self._program = f"docker-credential-{name}"
+        self._limit = limit
+
+    def get(self, server: str) -> dict[str, Any]:
+        """Return `Username` and `Secret` for the server, as the SDK's stores do.
+
+        Raises the SDK's CredentialsNotFound when the helper has none, else _HelperFailed.
+        """
+        output = self._run(server.encode())
+        try:
+            answer = json.loads(output)
+            found = {key: str(answer[key]) for key in ("Username", "Secret")}
+        except (ValueError, KeyError, TypeError):
+            raise _HelperFailed(f"{self._program} did not answer as helpers do") from None
+        if not any(found.values()):
+            raise CredentialsNotFound(self._program)
+        return found
+
+    def _run(self, server: bytes) -> bytes:
+        try:
+            # A session of its own, so that what the helper has started ends with it.
+            running = subprocess.Popen(  # noqa: S603 - the user's own config file names it
+                [self._program, "get"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = f"{self._program} cannot be run: {error.strerror}"
+            raise _HelperFailed(reason) from None
+        with running:
+            output = self._answer(running, server)
+        if _NOT_FOUND in output:
+            raise CredentialsNotFound(self._program)
+        if running.returncode:
+            raise _HelperFailed(f"{self._program} exited with {running.returncode}")
+        return output
+
+    def _answer(self, running: "subprocess.Popen[bytes]", server: bytes) -> bytes:
+        try:
+            return running.communicate(server, timeout=self._limit)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            reason = f"{self._program} did not answer within {self._limit:g} s"
+            raise _HelperFailed(reason) from None
+
+
 class _Config(AuthConfig):
-    """The SDK's reading of a config file, with our own way of running a helper."""
+    """The SDK's reading of a config file, with helpers that have a time limit."""
 
     limit: float
 
-    def _get_store_instance(self, name: str) -> CredentialHelper:
-        return CredentialHelper(name, limit=self.limit)
+    def _get_store_instance(self, name: str) -> _Helper:
+        return _Helper(name, limit=self.limit)

@@ -1,6 +1,6 @@
-"""Every error of the Docker SDK, and of what lies below it, in the domain's words.
+"""Translates the errors of the Docker SDK, requests and urllib3 into those of the ports.
 
-Note the SDK's family tree: an APIError is a requests exception and an OSError too.
+An APIError of the SDK is a requests exception and an OSError, too.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class HostSilent(DockerUnavailable):
 
 
 class ApiVersionRefused(DockerUnavailable):
-    """Docker no longer speaks the API version agreed on."""
+    """Docker no longer supports the API version agreed on."""
 
 
 def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerError:
@@ -56,83 +56,83 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
     root = _root(error)
     if any(isinstance(one, Timeout | Urllib3Timeout | TimeoutError) for one in (error, root)):
         return HostSilent(f"the Docker engine at {host} did not answer in time")
-    words = str(root) or type(root).__name__
-    return DockerUnavailable(f"the Docker engine at {host} cannot be reached: {words}")
+    reason = str(root) or type(root).__name__
+    return DockerUnavailable(f"the Docker engine at {host} cannot be reached: {reason}")
 
 
 def no_docker(host: str) -> DockerUnavailable:
-    """Return the error of something that answers, but not as Docker does."""
+    """Return the error of a server that is not a Docker."""
     return DockerUnavailable(f"what answers at {host} is not a Docker engine")
 
 
 def refused(error: APIError) -> RuntimeManagerError:
     """Return the error of an ordinary call that Docker refused."""
-    words = _words(error)
+    message = _message(error)
     if isinstance(error, ImageNotFound):
-        return ImageGone(words)
-    if _says_gone(error):
-        return ContainerGone(words)
+        return ImageGone(message)
+    if _is_gone(error):
+        return ContainerGone(message)
     if error.status_code == HTTPStatus.CONFLICT:
-        return _conflict(words)
-    return HostRefused(words)
+        return _conflict(message)
+    return HostRefused(message)
 
 
-def _conflict(words: str) -> HostRefused:
-    """Tell the conflicts apart, which only Docker's words do.
+def _conflict(message: str) -> HostRefused:
+    """Return the error of a conflict; only Docker's message shows which one it is.
 
-    A paused container is refused like a running one; "stop the container before" is common to all
-    of Docker's versions.
+    A paused container is refused like a running one; all versions of Docker say "stop the container
+    before".
     """
     kinds = {
         "already in use": ContainerNameInUse,
         "already in progress": RemovalInProgress,
         "stop the container before": ContainerRuns,
     }
-    lowered = words.lower()
-    return next((kind for says, kind in kinds.items() if says in lowered), HostRefused)(words)
+    lowered = message.lower()
+    return next((kind for phrase, kind in kinds.items() if phrase in lowered), HostRefused)(message)
 
 
 def create_refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of a create: what Docker does not accept is our configuration."""
+    """Return the error of a create: what Docker rejects is our configuration."""
     if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
-        return StartConfigInvalid(_words(error))
+        return StartConfigInvalid(_message(error))
     return refused(error)
 
 
 def start_refused(error: APIError) -> RuntimeManagerError:
     """Return the error of a start; a missing network is a 404 as a missing container is."""
-    words = _words(error)
-    return ContainerGone(words) if _says_gone(error) else ContainerStartFailed(words)
+    message = _message(error)
+    return ContainerGone(message) if _is_gone(error) else ContainerStartFailed(message)
 
 
 def pull_refused(error: APIError) -> RuntimeManagerError:
     """Return the error of a pull that failed before its stream began."""
-    return ImagePullFailed(_words(error))
+    return ImagePullFailed(_message(error))
 
 
-def _says_gone(error: APIError) -> bool:
-    """Tell Docker's word that a container is gone from any other 404.
+def _is_gone(error: APIError) -> bool:
+    """Return whether it is Docker that reports the container as missing.
 
-    Something between us and Docker may answer 404 too, and must not make containers vanish.
+    A proxy between us and Docker may answer 404 as well, and that means no missing container.
     """
-    return isinstance(error, NotFound) and "no such container" in _words(error).lower()
+    return isinstance(error, NotFound) and "no such container" in _message(error).lower()
 
 
 def _version_refusal(error: APIError) -> RuntimeManagerError | None:
-    """Recognise a Docker that was replaced by one of another generation."""
-    words = _words(error)
-    if error.status_code == HTTPStatus.BAD_REQUEST and words.startswith("client version"):
-        return ApiVersionRefused(words)
+    """Recognise a Docker that was replaced by one with other API versions."""
+    message = _message(error)
+    if error.status_code == HTTPStatus.BAD_REQUEST and message.startswith("client version"):
+        return ApiVersionRefused(message)
     return None
 
 
-def _words(error: APIError) -> str:
-    """Return Docker's own words."""
+def _message(error: APIError) -> str:
+    """Return Docker's own message."""
     return str(error.explanation or error)
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the innermost error, which says what happened; requests and urllib3 only wrap it."""
+    """Return the innermost error, which has the reason; requests and urllib3 only wrap it."""
     wrapped = [getattr(error, "reason", None), *reversed(error.args)]
     inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
     return error if inner is None else _root(inner)

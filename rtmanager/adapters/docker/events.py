@@ -1,4 +1,4 @@
-"""The event stream of a real Docker engine."""
+"""The container events port on a real Docker."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from docker.errors import APIError
 
-from rtmanager.adapters.docker import container_views, errors
+from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
 from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
@@ -23,10 +23,10 @@ _MICROSECOND = 1e-6
 
 
 class DockerContainerEvents:
-    """Events of containers with our labels, on whatever network: they are hints only.
+    """Events of containers with our labels, on any network; they are hints only.
 
-    A stream from which nothing came for `staleness` seconds is taken for dead; that of a host on
-    which nothing happens is, too.
+    A stream on which nothing arrived for `staleness` seconds counts as dead, even if nothing
+    happened on the host.
     """
 
     def __init__(self, client: DockerClient, *, staleness: float = 60.0) -> None:
@@ -36,15 +36,15 @@ class DockerContainerEvents:
     async def now(self) -> float:
         """Return Docker's own time."""
         answer = await self._client.call(lambda api: api.info())
-        moment = container_views.parse_time(answer["SystemTime"])
+        moment = docker_json.parse_time(answer["SystemTime"])
         if moment is None:
             raise DockerUnavailable("the Docker engine does not know the time")
         return moment.timestamp()
 
     @asynccontextmanager
     async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
-        """Follow events, those of the past included, for the block."""
-        # Docker answers before it subscribes us; with a time, what lies between comes too.
+        """Follow events, past ones included, for the block."""
+        # Docker answers before it has subscribed us; given a time, it sends what happened between.
         start = await self.now() if since is None else since
         stream = _EventStream(self._client, start, self._staleness)
         try:
@@ -57,7 +57,7 @@ class DockerContainerEvents:
 class _EventStream:
     """One subscription, read by a thread of its own, which ends when the stream is closed.
 
-    What arrives is handed over in order; the last item is the error that ended the stream.
+    Events are handed over in order; the last item is the error that ended the stream.
     """
 
     def __init__(self, client: DockerClient, since: float, staleness: float) -> None:
@@ -71,7 +71,7 @@ class _EventStream:
         self._is_closed = False
 
     async def open(self) -> None:
-        """Subscribe; return once Docker has accepted, which is told by None."""
+        """Subscribe; return once Docker has accepted, for which the thread hands over None."""
         Thread(target=self._run, name="docker-events", daemon=True).start()
         try:
             async with asyncio.timeout(self._client.timeout):
@@ -84,11 +84,11 @@ class _EventStream:
             raise first
 
     def close(self) -> None:
-        """Hang up: the thread reads the end of the stream and ends too."""
+        """Close the connection, at which the thread ends too."""
         with self._lock:
             self._is_closed = True
             if self._socket is not None:
-                with suppress(OSError):  # Docker may have hung up first
+                with suppress(OSError):  # Docker may have closed it first
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def __aiter__(self) -> Self:
@@ -104,30 +104,30 @@ class _EventStream:
     def _run(self) -> None:
         try:
             self._client.run(self._follow, refused=_refused)
-            self._tell(DockerUnavailable("the Docker engine ended its stream of events"))
+            self._hand_over(DockerUnavailable("the Docker engine ended its stream of events"))
         except errors.HostSilent as error:
-            self._tell(self._silence(error))
+            self._hand_over(self._silence(error))
         except Exception as error:  # noqa: BLE001 - whoever reads the stream gets it
-            self._tell(error)
+            self._hand_over(error)
 
     def _follow(self, api: Any) -> None:
         with self._subscribe(api) as response:
-            api._raise_for_status(response)  # noqa: SLF001 - the SDK's reading of an error answer
+            api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer
             if self._keeps(response.raw.connection):
-                self._tell(None)
+                self._hand_over(None)
                 for line in filter(None, response.iter_lines()):
                     self._take(line)
 
     def _subscribe(self, api: Any) -> Any:
-        """Ask for the events; the SDK's own method hides the connection, which we must hang up."""
-        # Docker shows nanoseconds, for which a float is too coarse: rather once more than never.
+        """Request the events; the SDK's own method hides the connection, which `close` needs."""
+        # A float is too coarse for Docker's nanoseconds: an event may come twice, none is missed.
         since = f"{self._since - _MICROSECOND:.6f}"
         url = f"{api.base_url}/v{api.api_version}/events"
-        wanted = {"since": since, "filters": _OURS}
-        return api.get(url, params=wanted, stream=True, timeout=api.timeout)
+        query = {"since": since, "filters": _OURS}
+        return api.get(url, params=query, stream=True, timeout=api.timeout)
 
     def _keeps(self, connection: Any) -> bool:
-        """Keep the socket for `close` and let it wait as long as a live stream may be silent."""
+        """Keep the socket for `close`, with the timeout of a silent stream; False when closed."""
         if connection is None or connection.sock is None:
             raise DockerUnavailable("the Docker engine answered without a stream of events")
         with self._lock:
@@ -137,12 +137,12 @@ class _EventStream:
             return not self._is_closed
 
     def _take(self, line: bytes) -> None:
-        event = container_views.event(line)
+        event = docker_json.event(line)
         if event is not None:
-            self._tell(event)
+            self._hand_over(event)
 
-    def _tell(self, item: ContainerEvent | Exception | None) -> None:
-        """Hand over to the loop, which may be gone once the stream is closed."""
+    def _hand_over(self, item: ContainerEvent | Exception | None) -> None:
+        """Pass an item to the event loop, which may be gone once the stream is closed."""
         with self._lock:
             if not self._is_closed:
                 self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
@@ -154,4 +154,4 @@ class _EventStream:
 
 
 def _refused(error: APIError) -> DockerUnavailable:
-    return DockerUnavailable(f"the Docker engine tells no events: {error.explanation or error}")
+    return DockerUnavailable(f"the Docker engine sends no events: {error.explanation or error}")

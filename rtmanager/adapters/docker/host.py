@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from rtmanager.adapters.docker import container_views, errors
+from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
-from rtmanager.adapters.docker.container_config import create_arguments
 from rtmanager.adapters.docker.container_logs import read_tail
 from rtmanager.adapters.docker.credentials import RegistryCredentials
 from rtmanager.adapters.docker.image_owner import ImageOwners
@@ -62,7 +61,7 @@ class DockerContainerHost:
         await self._client.call(lambda api: api.ping())
 
     async def network_exists(self) -> bool:
-        """Tell whether the configured network exists; Docker's filter takes parts of names."""
+        """Return whether the configured network exists; Docker's filter matches parts of names."""
         found = await self._client.call(lambda api: api.networks(names=[self._network]))
         return any(network["Name"] == self._network for network in found)
 
@@ -75,7 +74,7 @@ class DockerContainerHost:
         return await self._list((*_LABELLED, f"{GAME_ID_LABEL}={game_id}"))
 
     async def named(self, name: str) -> ContainerDetails | None:
-        """Return the container with exactly this name; Docker would take part of an id too."""
+        """Return the container with exactly this name; Docker would accept part of an id too."""
         container = await self._inspect(name)
         return container if container is not None and container.name == name else None
 
@@ -97,7 +96,7 @@ class DockerContainerHost:
             answer = await self._client.call(lambda api: api.inspect_image(name))
         except errors.ImageGone:
             return None
-        return container_views.image(answer)
+        return docker_json.image(answer)
 
     async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Pull the image and return it."""
@@ -110,7 +109,7 @@ class DockerContainerHost:
     async def create(self, spec: ContainerSpec) -> ContainerId:
         """Create a container, hardened, without starting it."""
         answer = await self._client.call(
-            lambda api: api.create_container(**create_arguments(api, spec)),
+            lambda api: api.create_container(**docker_json.create_arguments(api, spec)),
             bulkhead=Bulkhead.CHANGE,
             refused=errors.create_refused,
         )
@@ -118,7 +117,7 @@ class DockerContainerHost:
 
     @property
     def starts_wait(self) -> bool:
-        """Tell whether a start would have to wait for its turn."""
+        """Return whether a start would have to wait for its turn."""
         return self._starts.is_full
 
     def turn(self) -> AbstractAsyncContextManager[None]:
@@ -146,7 +145,7 @@ class DockerContainerHost:
         await self._client.call(lambda api: api.rename(container, name), bulkhead=Bulkhead.CHANGE)
 
     async def remove(self, container_id: ContainerId) -> None:
-        """Remove the container, unless it runs, and wait for that as long as one call may last."""
+        """Remove the container, unless it runs, and wait until it is gone, up to a deadline."""
         try:
             await self._client.call(
                 lambda api: api.remove_container(container_id, v=True),
@@ -155,7 +154,7 @@ class DockerContainerHost:
         except ContainerGone:
             return
         except errors.RemovalInProgress:
-            pass  # someone else removes it
+            pass  # somebody else removes it
         try:
             async with asyncio.timeout(self._client.timeout):
                 while await self.inspect(container_id) is not None:  # noqa: ASYNC110 - Docker's business, not ours
@@ -171,11 +170,11 @@ class DockerContainerHost:
             answer = await self._client.call(lambda api: api.inspect_container(container))
         except ContainerGone:
             return None
-        return container_views.inspected(answer, self._network)
+        return docker_json.inspected(answer, self._network)
 
     async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
         """List by labels, in one call that inspects nothing."""
         found = await self._client.call(
             lambda api: api.containers(all=True, filters={"label": list(labels)})
         )
-        return [container_views.listed(entry, self._network) for entry in found]
+        return [docker_json.listed(entry, self._network) for entry in found]

@@ -1,4 +1,4 @@
-"""Who an image's engine runs as, by the image's own files."""
+"""Which user an image's engine runs as, from the image's own files."""
 
 import io
 import secrets
@@ -22,7 +22,7 @@ _LEFTOVER_SECONDS = 300
 
 
 class ImageOwners:
-    """Finds the numeric user and group of images, and remembers them: an image never changes."""
+    """Finds the numeric user and group of images, and caches them: an image never changes."""
 
     def __init__(self, client: DockerClient) -> None:
         self._client = client
@@ -43,9 +43,9 @@ class ImageOwners:
 
 
 def _user_files(api: Any, image: ImageId) -> tuple[str, str]:
-    """Read both files from a container of the image that is never started.
+    """Read /etc/passwd and /etc/group from a container of the image that is never started.
 
-    All in one thread, so that no cancellation comes between the container and its removal.
+    All in one thread, so that no cancellation can leave the container behind.
     """
     _remove_leftovers(api)
     short = image.removeprefix("sha256:")[:12]
@@ -64,7 +64,7 @@ def _user_files(api: Any, image: ImageId) -> tuple[str, str]:
 
 
 def _remove_leftovers(api: Any) -> None:
-    """Remove what a process that was killed in the middle of this has left."""
+    """Remove the containers of processes that were killed in the middle of this."""
     labels = [f"{name}={value}" for name, value in _LABELS.items()]
     for entry in api.containers(all=True, filters={"label": labels}):
         if entry["Created"] < time.time() - _LEFTOVER_SECONDS:
@@ -72,13 +72,13 @@ def _remove_leftovers(api: Any) -> None:
 
 
 def _remove(api: Any, container: str) -> None:
-    # Gone already or being removed by another: the next look at leftovers would find it.
+    # It may be gone, or somebody else removes it; if not, it is removed as a leftover later.
     with suppress(APIError):
         api.remove_container(container, force=True, v=True)
 
 
 def _text_file(api: Any, container: str, path: str) -> str:
-    """Return a file of the container; empty when it has none or it is no plain file."""
+    """Return a file of the container; empty when there is none or it is not a regular file."""
     try:
         chunks, _ = api.get_archive(container, path)
     except NotFound:

@@ -1,28 +1,33 @@
-"""Pulling images: shared by all who want the same one."""
+"""Pulling images, each once at a time for all who want it, and reporting the progress."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from rtmanager.adapters.docker import container_views, errors, pull_progress
+from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.credentials import RegistryCredentials
 from rtmanager.domain.container import EngineImage
 from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.ports.container_host import ImagePullFailed
 
 Listener = Callable[[str], None]
 
+_DONE = {"Pull complete", "Already exists"}
+_SECONDS_BETWEEN_LINES = 1.0
+
 
 @dataclass
-class _Flight:
-    """A pull under way and those who watch it."""
+class _SharedPull:
+    """A pull under way and its listeners."""
 
     listeners: list[Listener] = field(default_factory=list)
     task: "asyncio.Task[EngineImage] | None" = None
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         for listener in self.listeners:
             listener(line)
 
@@ -33,56 +38,56 @@ class ImagePulls:
     def __init__(self, client: DockerClient, credentials: RegistryCredentials) -> None:
         self._client = client
         self._credentials = credentials
-        self._flights: dict[str, _Flight] = {}
+        self._under_way: dict[str, _SharedPull] = {}
 
     async def pull(self, image: ImageRef, progress: Listener) -> EngineImage:
         """Pull the image, or join the pull of it that is under way.
 
-        Whoever stops waiting leaves the pull to the others; it goes on even for nobody, since the
-        image will be asked for again.
+        A caller who is cancelled leaves the pull to the others; it goes on even without callers,
+        since the image will be asked for again.
         """
-        flight = self._flights.setdefault(image.normalized, _Flight())
-        flight.listeners.append(progress)
-        if flight.task is None:
-            fly = self._fly(image.normalized, image, flight)
-            flight.task = asyncio.create_task(fly, name=f"pull {image.normalized}")
-            flight.task.add_done_callback(_retrieve)
+        shared = self._under_way.setdefault(image.normalized, _SharedPull())
+        shared.listeners.append(progress)
+        if shared.task is None:
+            work = self._pull_once(image.normalized, image, shared)
+            shared.task = asyncio.create_task(work, name=f"pull {image.normalized}")
+            shared.task.add_done_callback(_retrieve)
         try:
-            return await asyncio.shield(flight.task)
+            return await asyncio.shield(shared.task)
         finally:
-            flight.listeners.remove(progress)
+            shared.listeners.remove(progress)
 
-    async def _fly(self, name: str, image: ImageRef, flight: _Flight) -> EngineImage:
+    async def _pull_once(self, name: str, image: ImageRef, shared: _SharedPull) -> EngineImage:
         loop = asyncio.get_running_loop()
 
-        def say(line: str) -> None:
-            loop.call_soon_threadsafe(flight.tell, line)
+        def report(line: str) -> None:
+            loop.call_soon_threadsafe(shared.report, line)
 
         try:
-            # A frozen Docker is found out here, within an ordinary deadline.
+            # A frozen Docker is noticed here, within an ordinary deadline.
             await self._client.call(lambda api: api.ping())
-            await self._client.pull(lambda api: self._pull(api, image, say))
+            await self._client.pull(lambda api: self._stream(api, image, report))
             return await self._client.call(
-                lambda api: container_views.image(api.inspect_image(lookup_name(image))),
+                lambda api: docker_json.image(api.inspect_image(lookup_name(image))),
                 refused=errors.pull_refused,
             )
         finally:
-            del self._flights[name]
+            del self._under_way[name]
 
-    def _pull(self, api: Any, image: ImageRef, say: Listener) -> None:
-        stream = api.pull(
+    def _stream(self, api: Any, image: ImageRef, report: Listener) -> None:
+        messages = api.pull(
             image.name,
             tag=image.digest or image.tag or "latest",
             stream=True,
             decode=True,
             auth_config=self._credentials.for_image(image.name),
         )
-        with closing(stream):
-            pull_progress.follow(stream, image.text, say)
+        with closing(messages):
+            follow(messages, image.text, report)
 
 
 def _retrieve(task: "asyncio.Task[EngineImage]") -> None:
-    """Take the result, for nobody may be waiting for it any more."""
+    """Take the result, so that asyncio does not complain when no caller is left to take it."""
     if not task.cancelled():
         task.exception()
 
@@ -90,3 +95,42 @@ def _retrieve(task: "asyncio.Task[EngineImage]") -> None:
 def lookup_name(image: ImageRef) -> str:
     """Return the name under which Docker finds the image: the digest alone when there is one."""
     return f"{image.name}@{image.digest}" if image.digest else image.text
+
+
+def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: Listener) -> None:
+    """Read a pull's messages to the end and report progress, a line per second at most.
+
+    Raises ImagePullFailed for any error among them, which Docker sends with a status of 200, and
+    when the final status is missing: then the stream was cut, and the tag may name an older image.
+    """
+    layers: dict[str, str] = {}
+    is_complete = False
+    last_line, last_time = "", float("-inf")
+    for message in messages:
+        _raise_error(message)
+        _note(message, layers)
+        is_complete = is_complete or str(message.get("status", "")).startswith("Status: ")
+        line = _line(reference, layers)
+        if line != last_line and time.monotonic() - last_time >= _SECONDS_BETWEEN_LINES:
+            last_line, last_time = line, time.monotonic()
+            progress(line)
+    if not is_complete:
+        raise ImagePullFailed("Docker ended the pull without saying how it went")
+
+
+def _raise_error(message: Mapping[str, Any]) -> None:
+    detail = message.get("errorDetail") or {}
+    reason = message.get("error") or detail.get("message") or detail
+    if reason:
+        raise ImagePullFailed(str(reason))
+
+
+def _note(message: Mapping[str, Any], layers: dict[str, str]) -> None:
+    layer, status = message.get("id"), str(message.get("status", ""))
+    if layer and not status.startswith("Pulling from"):
+        layers[str(layer)] = status
+
+
+def _line(reference: str, layers: Mapping[str, str]) -> str:
+    done = sum(status in _DONE for status in layers.values())
+    return f"pulling {reference}: {done} of {len(layers)} layers"

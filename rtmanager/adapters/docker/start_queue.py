@@ -1,4 +1,4 @@
-"""Starts are CPU-bound on the host: they are queued here, not in Docker."""
+"""A queue for starts, which are CPU-bound on the host: they wait here, not in Docker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,25 +10,25 @@ from rtmanager.domain.ports.container_host import DockerUnavailable
 class StartQueue:
     """Lets a few starts through at a time, in the order of their arrival.
 
-    The time in the queue does not count against a start's deadline. So that a Docker that went
-    away does not hold a long queue for one deadline after the other, those who were queued when a
-    start was not answered share one look at whether Docker is still there.
+    The time in the queue does not count against a start's deadline. When Docker does not answer a
+    start, all that were queued then share one ping before their own: else each in turn would wait
+    for its whole deadline.
     """
 
     def __init__(self, places: int, ping: Callable[[], Awaitable[None]]) -> None:
         self._places = asyncio.Semaphore(places)
         self._ping = ping
         self._unanswered = 0
-        self._look: asyncio.Future[None] | None = None
+        self._shared_ping: asyncio.Future[None] | None = None
 
     @property
     def is_full(self) -> bool:
-        """Tell whether the next start would have to wait."""
+        """Return whether the next start would have to wait."""
         return self._places.locked()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a place, and have it for the block, which is the start."""
+        """Wait for a place, and hold it for the block, which is the start."""
         unanswered = self._unanswered
         async with self._places:
             if self._unanswered != unanswered:
@@ -37,10 +37,10 @@ class StartQueue:
                 yield
             except DockerUnavailable:
                 self._unanswered += 1
-                self._look = None
+                self._shared_ping = None
                 raise
 
     async def _check_docker(self) -> None:
-        if self._look is None:
-            self._look = asyncio.ensure_future(self._ping())
-        await asyncio.shield(self._look)
+        if self._shared_ping is None:
+            self._shared_ping = asyncio.ensure_future(self._ping())
+        await asyncio.shield(self._shared_ping)

@@ -44,8 +44,8 @@ def _fake_docker(answer: Answer) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"ApiVersion": "2.10", "MinAPIVersion": "1.99"}, "speaks API 1.99 at least"),
-        ({"ApiVersion": "1.39", "MinAPIVersion": "1.12"}, "speaks API 1.39 at most"),
+        ({"ApiVersion": "2.10", "MinAPIVersion": "1.99"}, "supports API 1.99 at least"),
+        ({"ApiVersion": "1.39", "MinAPIVersion": "1.12"}, "supports API 1.39 at most"),
         ({"hello": "world"}, "is not a Docker engine"),
         (["hello"], "is not a Docker engine"),
         ({"ApiVersion": "new"}, "is not a Docker engine"),

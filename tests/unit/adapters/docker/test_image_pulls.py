@@ -1,6 +1,6 @@
 import pytest
 
-from rtmanager.adapters.docker import pull_progress
+from rtmanager.adapters.docker.image_pulls import follow
 from rtmanager.domain.ports.container_host import ImagePullFailed
 
 DONE = {"status": "Status: Downloaded newer image for a:1"}
@@ -18,14 +18,14 @@ DONE = {"status": "Status: Downloaded newer image for a:1"}
 def test_any_error_in_the_stream_fails_the_pull(message: dict[str, object], words: str) -> None:
     """Even when the closing word would follow."""
     with pytest.raises(ImagePullFailed, match=words):
-        pull_progress.follow([message, DONE], "a:1", print)
+        follow([message, DONE], "a:1", print)
 
 
 @pytest.mark.parametrize("messages", [[], [{"status": "Pulling from a", "id": "1"}]])
 def test_a_stream_without_its_closing_word_was_cut(messages: list[dict[str, object]]) -> None:
     """An older image may still carry the tag, so silence is no success."""
     with pytest.raises(ImagePullFailed, match="without saying how it went"):
-        pull_progress.follow(messages, "a:1", lambda _: None)
+        follow(messages, "a:1", lambda _: None)
 
 
 def test_progress_is_one_line_per_second_at_most() -> None:
@@ -33,6 +33,6 @@ def test_progress_is_one_line_per_second_at_most() -> None:
     layers = [{"id": f"l{n}", "status": "Pull complete"} for n in range(1000)]
     lines: list[str] = []
 
-    pull_progress.follow([*layers, DONE], "a:1", lines.append)
+    follow([*layers, DONE], "a:1", lines.append)
 
     assert lines == ["pulling a:1: 1 of 1 layers"]

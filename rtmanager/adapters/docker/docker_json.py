@@ -1,4 +1,4 @@
-"""Docker's JSON of containers and images as domain values."""
+"""Domain values in Docker's JSON: the containers we ask for, and what Docker answers."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from docker.types import LogConfig, Mount
+
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     ContainerDetails,
     ContainerId,
+    ContainerSpec,
     ContainerStatus,
     EngineContainer,
     EngineImage,
@@ -19,8 +22,44 @@ from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
 STATE_VARIABLE = "STORAGE_PATH"
-"""Tells an engine where its state is mounted, by the contract of every engine image."""
+"""Says where an engine's state is mounted, by the contract of every engine image."""
 _NANO = 1_000_000_000
+
+
+def create_arguments(api: Any, spec: ContainerSpec) -> dict[str, Any]:
+    """Return the arguments of the SDK's `create_container` for this container."""
+    return {
+        "image": spec.image,
+        "name": spec.name,
+        "hostname": spec.hostname,
+        "labels": dict(spec.labels),
+        "environment": dict(spec.environment),
+        "host_config": api.create_host_config(**_host_arguments(spec)),
+        # The SDK would add the proxies of the manager's own Docker config file to the environment.
+        "use_config_proxy": False,
+    }
+
+
+def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
+    """Return the arguments of the SDK's `create_host_config`: limits and hardening."""
+    memory = spec.limits.memory_bytes
+    return {
+        "network_mode": spec.network,
+        # A Mount, unlike a volume string, is an error when the directory is missing.
+        "mounts": [Mount(target=spec.mount_path, source=spec.state_path, type="bind")],
+        "init": True,
+        "restart_policy": {"Name": "no"},
+        "security_opt": ["no-new-privileges:true"],
+        "cap_drop": ["ALL"],
+        "read_only": spec.read_only_root,
+        "nano_cpus": round(spec.limits.cpu_quota * _NANO),
+        "mem_limit": memory,
+        "memswap_limit": memory,  # the sum of both, so there is no swap
+        "pids_limit": spec.limits.pids_limit,
+        "log_config": LogConfig(
+            type=LogConfig.types.JSON, config={"max-size": "10m", "max-file": "3"}
+        ),
+    }
 
 
 def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
@@ -53,7 +92,7 @@ def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
         oom_killed=state["OOMKilled"],
         error=state["Error"],
         started_at=parse_time(state["StartedAt"]),
-        # Docker keeps the end of the life before while the container runs.
+        # While the container runs, Docker keeps the time at which it last ended.
         finished_at=None if state["Running"] else parse_time(state["FinishedAt"]),
         restart_count=answer["RestartCount"],
         health=(state.get("Health") or {}).get("Status"),
@@ -70,9 +109,9 @@ def image(answer: Mapping[str, Any]) -> EngineImage:
 
 
 def event(line: bytes) -> ContainerEvent | None:
-    """Read a line of the event stream; None when no game is named.
+    """Read a line of the event stream; None when it names no game.
 
-    Raises DockerUnavailable when the line makes no sense: the stream was torn.
+    Raises DockerUnavailable when the line cannot be read: the stream was cut.
     """
     try:
         entry = json.loads(line)
@@ -88,7 +127,7 @@ def event(line: bytes) -> ContainerEvent | None:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Read a time as Docker writes it, nanoseconds cut off; None for the year 1, Go's zero time."""
+    """Read a time as Docker writes it, without nanoseconds; None for Go's zero time, the year 1."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
@@ -100,7 +139,7 @@ def _own_name(names: tuple[str, ...]) -> str:
 
 
 def _address(answer: Mapping[str, Any], network: str) -> str | None:
-    """Return the address by the network's name: its id changes when it is made anew."""
+    """Return the address by the network's name: its id changes when it is created again."""
     networks = answer["NetworkSettings"]["Networks"] or {}
     return (networks.get(network) or {}).get("IPAddress") or None
 
@@ -111,9 +150,9 @@ def _network(answer: Mapping[str, Any]) -> str:
 
 
 def _state_path(answer: Mapping[str, Any]) -> str | None:
-    """Return the host directory that is bound where the engine was told to keep its state.
+    """Return the host directory that is mounted where the engine was asked to keep its state.
 
-    A container that was told nothing keeps it in the only directory that it has.
+    Without `STORAGE_PATH` that is the container's only host directory.
     """
     binds = {
         PurePosixPath(mount["Destination"]): str(mount["Source"])
@@ -121,6 +160,6 @@ def _state_path(answer: Mapping[str, Any]) -> str | None:
         if mount["Type"] == "bind"
     }
     variables = (text.partition("=") for text in answer["Config"].get("Env") or ())
-    told = next((value for name, _, value in variables if name == STATE_VARIABLE), "")
+    target = next((value for name, _, value in variables if name == STATE_VARIABLE), "")
     only = next(iter(binds.values())) if len(binds) == 1 else None
-    return binds.get(PurePosixPath(told), only)
+    return binds.get(PurePosixPath(target), only)

@@ -1,6 +1,6 @@
 import pytest
 
-from rtmanager.adapters.docker.api_version import HIGHEST, agree
+from rtmanager.adapters.docker.connection import HIGHEST, agree
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""A connection to Docker through its SDK: the API version, the limits, the unix socket."""
+
+import socket
+from typing import Any
+
+import docker
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.errors import APIError, DockerException
+from docker.transport.unixconn import (
+    UnixHTTPAdapter,
+    UnixHTTPConnection,
+    UnixHTTPConnectionPool,
+)
+from docker.utils import version_lt
+
+from rtmanager.adapters.docker.errors import no_docker
+from rtmanager.domain.ports.container_host import DockerUnavailable
+
+LOWEST = "1.41"
+HIGHEST = str(DEFAULT_DOCKER_API_VERSION)
+
+
+def connect(host: str, *, timeout: float, pull_stall: float, connections: int) -> Any:
+    """Return the SDK's client of the Docker at this address, the API version agreed on.
+
+    The SDK's own `version="auto"` takes the newest version that Docker offers, even one that the
+    SDK does not know. Raises DockerUnavailable.
+    """
+    limits = (timeout, pull_stall, connections)
+    asking = _build(host, LOWEST, *limits)
+    try:
+        version = agree(asking.version(api_version=False), host)
+    except APIError as error:
+        raise no_docker(host) from error
+    finally:
+        asking.close()
+    return _build(host, version, *limits)
+
+
+def agree(answer: Any, host: str) -> str:
+    """Return the highest version that we and the Docker behind this `/version` answer support.
+
+    Raises DockerUnavailable, saying who has to be upgraded, when there is none.
+    """
+    theirs, their_lowest = _offer(answer, host)
+    if version_lt(theirs, LOWEST):
+        raise DockerUnavailable(
+            f"the Docker engine at {host} supports API {theirs} at most, but {LOWEST} is needed; "
+            "upgrade Docker to 20.10 or later"
+        )
+    if version_lt(HIGHEST, their_lowest):
+        raise DockerUnavailable(
+            f"the Docker engine at {host} supports API {their_lowest} at least, but this Runtime "
+            f"Manager supports {HIGHEST} at most; upgrade its docker package"
+        )
+    return theirs if version_lt(theirs, HIGHEST) else HIGHEST
+
+
+def _offer(answer: Any, host: str) -> tuple[str, str]:
+    try:
+        theirs = str(answer["ApiVersion"])
+        lowest = str(answer.get("MinAPIVersion") or LOWEST)
+        version_lt(theirs, "0"), version_lt(lowest, "0")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise no_docker(host) from error
+    return theirs, lowest
+
+
+def _build(host: str, version: str, timeout: float, pull_stall: float, connections: int) -> Any:
+    try:
+        return _Client(host, version, timeout, pull_stall, connections)
+    except DockerException as error:
+        raise DockerUnavailable(f"{host} is no Docker address: {error}") from error
+
+
+class _Client(docker.APIClient):
+    """The SDK's client, with a limit where the SDK sets none."""
+
+    def __init__(
+        self, host: str, version: str, timeout: float, pull_stall: float, connections: int
+    ) -> None:
+        seconds: Any = timeout  # the stubs say int, but it goes to the socket as it is
+        super().__init__(base_url=host, version=version, timeout=seconds, max_pool_size=connections)
+        self.trust_env = False  # a proxy for web traffic must not be used for Docker
+        self._pull_stall = pull_stall
+        theirs: Any = self.adapters.get("http+docker://")
+        if isinstance(theirs, UnixHTTPAdapter):
+            ours = _SocketAdapter(theirs.socket_path, seconds, max_pool_size=connections)
+            self.mount("http+docker://", ours)
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a request; only a pull has no timeout, and the SDK offers no way to set one."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self._pull_stall
+        return super().send(request, **kwargs)
+
+    def _raise_for_status(self, response: Any) -> None:
+        """Raise APIError for an error answer, whatever its body; some make the SDK fail."""
+        sdk: Any = super()  # the stubs lack the method
+        try:
+            sdk._raise_for_status(response)  # noqa: SLF001 - our own superclass
+        except (KeyError, TypeError) as error:
+            message = f"{response.status_code} {response.reason}"
+            raise APIError(message, response=response, explanation=message) from error
+
+
+class _SocketConnection(UnixHTTPConnection):
+    """A connection whose socket is closed when it is refused.
+
+    The SDK forgets to, so that each attempt to reach a Docker that is down would cost a file
+    descriptor until the garbage collector runs.
+    """
+
+    def connect(self) -> None:
+        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connecting.settimeout(self.timeout)
+            connecting.connect(self.unix_socket)
+        except OSError:
+            connecting.close()
+            raise
+        self.sock = connecting
+
+
+class _SocketPool(UnixHTTPConnectionPool):
+    def _new_conn(self) -> Any:
+        timeout: Any = self.timeout  # replaced by that of each request
+        return _SocketConnection(self.base_url, self.socket_path, timeout)
+
+
+class _SocketAdapter(UnixHTTPAdapter):
+    """Connects to one unix socket, whatever the URL says."""
+
+    def get_connection(self, url: Any, proxies: Any = None) -> Any:  # noqa: ARG002 - the SDK's
+        """Return the pool of the socket's connections."""
+        with self.pools.lock:
+            pool = self.pools.get(url)
+            if pool is None:
+                pool = _SocketPool(url, self.socket_path, self.timeout, maxsize=self.max_pool_size)
+                self.pools[url] = pool
+        return pool

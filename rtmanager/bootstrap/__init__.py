@@ -16,7 +16,7 @@ from rtmanager.adapters.postgres.outbox import PostgresOutbox
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
-from rtmanager.adapters.redis.stream_schemas import StreamSchemas
+from rtmanager.adapters.redis.streams import StreamSchemas
 from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.bootstrap.connections import POSTGRES_ADVICE, Connections
 from rtmanager.bootstrap.policies import cycle_policy, engine_policy, stream_layout

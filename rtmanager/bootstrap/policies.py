@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from rtmanager.adapters.redis.stream_layout import StreamLayout
+from rtmanager.adapters.redis.streams import StreamLayout
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.cycles import CyclePolicy

@@ -7,9 +7,8 @@ import pytest
 import yaml
 
 from rtmanager import spec_dir
-from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
-from rtmanager.adapters.redis.stream_layout import StreamLayout
-from rtmanager.adapters.redis.stream_schemas import SPEC, Channel, StreamSchemas
+from rtmanager.adapters.redis.stream_entries import DeadOrigin, dead_letter
+from rtmanager.adapters.redis.streams import SPEC, Channel, StreamLayout, StreamSchemas
 from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import replayed
 from rtmanager.domain.container import ContainerStatus

@@ -231,8 +231,8 @@ STREAMS_AND_LEASES = (
     Mutant(
         name="renewal counted from a slow answer",
         file="rtmanager/adapters/redis/game_lease.py",
-        old="                self._surely_until = sent_at + self._key.ttl\n",
-        new="                self._surely_until = time.monotonic() + self._key.ttl\n",
+        old="                self._valid_until = sent_at + self._key.ttl\n",
+        new="                self._valid_until = time.monotonic() + self._key.ttl\n",
         caught_by=f"{_UNIT}/adapters/redis/test_game_lease.py"
         "::test_renewed_lease_counts_from_before_the_renewal_was_sent",
     ),

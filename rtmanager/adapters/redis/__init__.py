@@ -1,1 +1,1 @@
-"""Redis, or anything that speaks its protocol, through redis-py's asyncio client."""
+"""Redis, or any server with its protocol, through redis-py's asyncio client."""

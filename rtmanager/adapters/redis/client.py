@@ -11,7 +11,7 @@ MOST_CONNECTIONS = 50
 
 
 class RedisClient:
-    """Connections that are made when needed. Close it at the end."""
+    """A pool of connections, opened when they are needed. Close it at the end."""
 
     def __init__(self, host: str, port: int, *, password: str | None = None) -> None:
         pool = BlockingConnectionPool(
@@ -22,10 +22,10 @@ class RedisClient:
             timeout=ANSWER_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # Whether an unanswered command happened is for its sender to find out: a SET NX that
-            # is repeated by the driver would find its own value and report that others hold it.
+            # The caller has to find out whether an unanswered command took effect: the driver would
+            # repeat the script that takes a lease, find its own token, and report it as taken.
             retry=Retry(NoBackoff(), 0),
-            # What every server since 6.2 speaks, Valkey included.
+            # Supported by every server since 6.2, Valkey included.
             protocol=2,
         )
         self.commands: Redis = Redis(connection_pool=pool)

@@ -1,4 +1,4 @@
-"""One stream as a consumer group sees it: the commands and their raw answers."""
+"""The commands of a consumer group, the atomic ones as scripts, and their raw answers."""
 
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,29 +13,73 @@ from redis.exceptions import ResponseError
 
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.errors import redis_errors
-from rtmanager.adapters.redis.group_scripts import (
-    DEAD_LETTER,
-    FORGET_IDLE,
-    OTHERS_PENDING,
-    TRIM_ACKNOWLEDGED,
-)
 
 CLAIMED_AT_ONCE = 500
-LOOKED_AT_ONCE = 500
-"""Entries that one trimming step looks at; the server does nothing else meanwhile."""
+TRIMMED_AT_ONCE = 500
+"""Entries that one trimming step examines; the server does nothing else meanwhile."""
 
 FIRST = "0-0"
 NEW = ">"
-"""Where to read on: after an id, what is pending to us; else what nobody was given yet."""
+"""Where to read: after an id, entries that are pending to us; with NEW, undelivered ones."""
 
 Pairs = Sequence[tuple[bytes, bytes]]
+
+# Deleting a consumer drops what is pending to it, so the check and the deletion are one step.
+_FORGET_IDLE = """
+local gone = 0
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local facts = {}
+  for i = 1, #consumer, 2 do facts[consumer[i]] = consumer[i + 1] end
+  if facts.name ~= ARGV[2] and facts.pending == 0 then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], facts.name)
+    gone = gone + 1
+  end
+end
+return gone
+"""
+_OTHERS_PENDING = """
+for _, stream in ipairs(KEYS) do
+  local consumers = redis.call('XPENDING', stream, ARGV[1])[4]
+  for _, consumer in ipairs(consumers or {}) do
+    if consumer[1] ~= ARGV[2] then return 1 end
+  end
+end
+return 0
+"""
+# One stretch of the stream, from its oldest entry or the end of the stretch before: entries that
+# were delivered and are not pending are done. Returns how many were dropped, and where to go on.
+_TRIM_ACKNOWLEDGED = """
+local excess = redis.call('XLEN', KEYS[1]) - tonumber(ARGV[2])
+if excess <= 0 then return {0} end
+local delivered = '0-0'
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local facts = {}
+  for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
+  if facts.name == ARGV[1] then delivered = facts['last-delivered-id'] end
+end
+local entries = redis.call('XRANGE', KEYS[1], ARGV[3], delivered, 'COUNT', ARGV[4])
+local done = {}
+for _, entry in ipairs(entries) do
+  local id = entry[1]
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1) == 0 then done[#done + 1] = id end
+  if #done == excess then break end
+end
+if #done > 0 then redis.call('XDEL', KEYS[1], unpack(done)) end
+if #done == excess or #entries < tonumber(ARGV[4]) then return {#done} end
+return {#done, '(' .. entries[#entries][1]}
+"""
+_DEAD_LETTER = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, 4))
+return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RawEntry:
-    """An entry as it is in the stream: names and values in their order, doubled names included.
+    """An entry as it is in the stream: names and values in their order, repeated names included.
 
-    Without any it is pending and not in the stream any more.
+    Without any, the entry is pending but was trimmed from the stream.
     """
 
     id: str
@@ -47,18 +91,18 @@ class GroupLostError(Exception):
 
 
 class ConsumerGroup:
-    """The commands of one consumer of a group, named anew in each process."""
+    """The commands of one consumer of a group; each process is a consumer of its own name."""
 
     def __init__(self, client: RedisClient, *, group: str) -> None:
         self._redis = Redis(connection_pool=client.commands.connection_pool)
-        # As the server answers: made into a mapping, a field that comes twice would come once.
+        # The raw answer: redis-py makes a dict of it, which hides that a field came twice.
         for command in ("XREADGROUP", "XAUTOCLAIM", "XRANGE"):
-            self._redis.set_response_callback(command, _as_it_is)
+            self._redis.set_response_callback(command, _unchanged)
         self._group = group
         self._consumer = f"{gethostname()}-{getpid()}-{token_hex(4)}"
 
     async def create(self, stream: str) -> None:
-        """Make the group, and the stream if need be; entries that are there already are new."""
+        """Create the group, and the stream if need be; entries that exist already count as new."""
         try:
             await self._ask(self._redis.xgroup_create(stream, self._group, id="0", mkstream=True))
         except ResponseError as error:
@@ -68,9 +112,9 @@ class ConsumerGroup:
     async def read(
         self, after: Mapping[str, str], *, count: int, block_ms: int | None
     ) -> dict[str, list[RawEntry]]:
-        """Return entries of each stream after its id, at most `count` of each, or new ones.
+        """Return entries of each stream after its id, or new ones, at most `count` of each.
 
-        Blocks only if all that is asked for is new.
+        Blocks only if new ones are asked for on every stream.
         """
         streams: Any = dict(after)
         answer = await self._ask(
@@ -83,7 +127,7 @@ class ConsumerGroup:
         trimmed: list[str] = []
         start: Any = FIRST
         while True:
-            # Their ids alone: there may be more of them than memory should hold.
+            # Only their ids: there may be more entries than memory should hold.
             start, _, *deleted = await self._ask(
                 self._redis.xautoclaim(
                     stream, self._group, self._consumer, 0, start, CLAIMED_AT_ONCE, justid=True
@@ -94,13 +138,13 @@ class ConsumerGroup:
                 return trimmed
 
     async def others_have_some(self, streams: Sequence[str]) -> bool:
-        """Tell whether entries of these streams are pending to another consumer."""
+        """Return whether entries of these streams are pending to another consumer."""
         keys = [*streams, self._group, self._consumer]
-        return bool(await self._ask(self._redis.eval(OTHERS_PENDING, len(streams), *keys)))
+        return bool(await self._ask(self._redis.eval(_OTHERS_PENDING, len(streams), *keys)))
 
     async def forget_idle_consumers(self, stream: str) -> None:
         """Delete the other consumers of the group that have nothing pending."""
-        await self._ask(self._redis.eval(FORGET_IDLE, 1, stream, self._group, self._consumer))
+        await self._ask(self._redis.eval(_FORGET_IDLE, 1, stream, self._group, self._consumer))
 
     async def acknowledge(self, stream: str, entry_id: str) -> None:
         """Take the entry off the pending list."""
@@ -117,19 +161,19 @@ class ConsumerGroup:
         """Add the fields to another stream and acknowledge the entry, if it is pending."""
         await self._ask(
             self._redis.eval(
-                DEAD_LETTER, 2, stream, to, self._group, entry_id, str(maxlen), *fields
+                _DEAD_LETTER, 2, stream, to, self._group, entry_id, str(maxlen), *fields
             )
         )
 
     async def trim(self, stream: str, *, maxlen: int) -> int:
-        """Drop the oldest acknowledged entries until the stream is no longer than this.
+        """Drop the oldest acknowledged entries until the stream is no longer than `maxlen`.
 
-        Those before and behind one that is pending too, stretch by stretch.
+        Pending entries among them stay. Works stretch by stretch.
         """
         dropped, start = 0, "-"
         while start:
-            arguments = self._group, str(maxlen), start, str(LOOKED_AT_ONCE)
-            trim = self._redis.eval(TRIM_ACKNOWLEDGED, 1, stream, *arguments)
+            arguments = self._group, str(maxlen), start, str(TRIMMED_AT_ONCE)
+            trim = self._redis.eval(_TRIM_ACKNOWLEDGED, 1, stream, *arguments)
             count, *more = await self._ask(trim)
             dropped += count
             start = more[0].decode() if more else ""
@@ -145,13 +189,13 @@ def _lost_group() -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
-        # From a script the server's words come with more before or after them.
-        if any(sign in str(error) for sign in ("NOGROUP", "UNBLOCKED", "no such key")):
+        # The error of a script has more text before or after the server's message.
+        if any(code in str(error) for code in ("NOGROUP", "UNBLOCKED", "no such key")):
             raise GroupLostError from error
         raise
 
 
-def _as_it_is(response: Any, **_options: Any) -> Any:
+def _unchanged(response: Any, **_options: Any) -> Any:
     return response
 
 

@@ -1,4 +1,4 @@
-"""Redis's errors in the words of the ports; the only place that translates them."""
+"""Translates the errors of redis-py into those of the ports."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from redis.exceptions import (
 from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.domain.errors import ServiceUnavailable
 
-_AWAY = (
+_OUTAGES = (
     ClusterDownError,
     ConnectionError,
     NoPermissionError,
@@ -28,26 +28,26 @@ _AWAY = (
     TryAgainError,
     OSError,
 )
-_FOR_NOW = r"(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\s"
-# Most of these have no class in redis-py. Servers before version 7 wrap what a script met in words
-# of their own, with the code further on; BUSYGROUP and BUSYKEY are other things.
-_REFUSED_FOR_NOW = re.compile(rf"^{_FOR_NOW}|^Error running script .*-{_FOR_NOW}", re.DOTALL)
+_CODES = r"(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\s"
+# Most of these have no class in redis-py. Servers before version 7 put text of their own before the
+# code when it comes from a script. BUSYGROUP and BUSYKEY are different errors.
+_REFUSED_TEMPORARILY = re.compile(rf"^{_CODES}|^Error running script .*-{_CODES}", re.DOTALL)
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Translate what the world does to us; a fault of our own commands stays what it is.
+    """Raise ServiceUnavailable for an outage; an error in our own commands is left as it is.
 
-    A server that refuses for now, because it lacks replicas, room, its disk or its primary, or is
-    busy with somebody's script, is as good as away: it will answer later.
+    A server that refuses temporarily, because it lacks replicas, memory, its disk or its primary,
+    or is busy with a script, counts as unavailable: it will answer later.
     """
     try:
         with cancellation_first():
             yield
-    except _AWAY as error:
+    except _OUTAGES as error:
         raise _unavailable(error) from error
     except ResponseError as error:
-        if not _REFUSED_FOR_NOW.search(str(error)):
+        if not _REFUSED_TEMPORARILY.search(str(error)):
             raise
         raise _unavailable(error) from error
 

@@ -1,4 +1,4 @@
-"""Game leases in Redis: one key with a random token, renewed while it is held."""
+"""Game leases in Redis, renewed while they are held, and granted in the order of arrival here."""
 
 import asyncio
 import logging
@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from rtmanager.adapters.redis.client import RedisClient
-from rtmanager.adapters.redis.game_queues import GameQueues
 from rtmanager.adapters.redis.lease_key import LeaseKey
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
@@ -23,12 +23,12 @@ _logger = logging.getLogger(__name__)
 
 
 class RedisGameLease:
-    """A lease that is held; its owner keeps `renew_for_ever` running."""
+    """A lease that is held; whoever holds it keeps `renew_for_ever` running."""
 
     def __init__(self, key: LeaseKey, number: LeaseNumber, *, taken_at: float) -> None:
         self._key = key
         self._number = number
-        self._surely_until = taken_at + key.ttl
+        self._valid_until = taken_at + key.ttl
         self._is_lost = False
 
     @property
@@ -38,37 +38,37 @@ class RedisGameLease:
 
     def check(self) -> None:
         """Raise LeaseLost unless the last renewal that arrived was sent less than a TTL ago."""
-        if self._is_lost or time.monotonic() >= self._surely_until:
+        if self._is_lost or time.monotonic() >= self._valid_until:
             raise LeaseLost
 
     def end(self) -> None:
-        """Say that the lease is being given back: it passes no check and is not renewed any more.
+        """Mark the lease as given back: it passes no check and is not renewed any more.
 
-        Cancelling the renewal is not enough: on Python 3.11 `asyncio.wait_for`, through which the
-        driver sends, swallows a cancellation that arrives just as it is done.
+        Cancelling the renewal is not enough: on Python 3.11 `asyncio.wait_for`, with which the
+        driver sends, swallows a cancellation that arrives just as it finishes.
         """
         self._is_lost = True
 
     async def renew_for_ever(self) -> None:
         """Renew at a third of the TTL, more often after a failure, until lost or ended."""
         while not self._is_lost:
-            in_time = time.monotonic() < self._surely_until - self._key.ttl / 2
+            in_time = time.monotonic() < self._valid_until - self._key.ttl / 2
             await asyncio.sleep(self._key.ttl / (3 if in_time else 12))
             await self._renew()
 
     async def _renew(self) -> None:
-        # Counted from before it was sent: the server's clock starts at some moment after.
+        # Counted from before it was sent: the server counts from some later moment.
         sent_at = time.monotonic()
         try:
             if await self._key.renew():
-                self._surely_until = sent_at + self._key.ttl
+                self._valid_until = sent_at + self._key.ttl
             elif not self._is_lost:
                 self._is_lost = True
                 _logger.warning("lease lost: %s expired or is another's", self._key.name)
         except ServiceUnavailable as error:
             _logger.warning("lease not renewed, trying again: %s", error)
         except Exception:
-            # Nobody waits for this task while the lease is held: what ended it would go unseen.
+            # Nobody awaits this task while the lease is held: an error that ended it would be lost.
             _logger.exception("lease not renewed, trying again")
 
 
@@ -90,7 +90,7 @@ class RedisGameLeases:
     ) -> AsyncIterator[RedisGameLease]:
         """Hold the game's lease for the block."""
         deadline = time.monotonic() + wait
-        # Only the first caller of this process asks Redis, which knows no order of arrival.
+        # One caller of this process at a time asks Redis, which has no order of arrival.
         async with self._queues.turn(game_id, wait=wait):
             key = LeaseKey(self._client, self._installation.id, game_id, self._ttl)
             lease = await self._take(key, above, deadline)
@@ -112,7 +112,7 @@ class RedisGameLeases:
     async def _take(self, key: LeaseKey, above: LeaseNumber, deadline: float) -> RedisGameLease:
         pause = SHORTEST_PAUSE
         while True:
-            # Counted from before it was sent: it surely was not yet ours then.
+            # Counted from before it was sent: the lease cannot have begun earlier.
             sent_at = time.monotonic()
             number = await self._try(key, above)
             if number is not None:
@@ -127,11 +127,11 @@ class RedisGameLeases:
         try:
             return await key.take(above=above)
         except BaseException:
-            # No answer does not mean no lease. Who waits for ours is not made to wait for this too.
-            self._release_aside(key)
+            # No answer does not mean no lease. The caller need not wait for its release.
+            self._release_in_background(key)
             raise
 
-    def _release_aside(self, key: LeaseKey) -> None:
+    def _release_in_background(self, key: LeaseKey) -> None:
         release = asyncio.create_task(_release(key), name=f"release {key.name}")
         self._releases.add(release)
         release.add_done_callback(self._releases.discard)
@@ -151,7 +151,7 @@ async def _release(key: LeaseKey) -> None:
 
 
 async def _undisturbed(work: Coroutine[object, object, None]) -> None:
-    """Finish the work, and only then be cancelled if that was asked meanwhile."""
+    """Finish the work first; raise CancelledError after it if the task was cancelled meanwhile."""
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -161,3 +161,43 @@ async def _undisturbed(work: Coroutine[object, object, None]) -> None:
             cancelled = error
     if cancelled:
         raise cancelled
+
+
+@dataclass
+class _Queue:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    callers: int = 0
+
+
+class GameQueues:
+    """One fair lock per game for the callers of this process, kept only while it is wanted."""
+
+    def __init__(self) -> None:
+        self._queues: dict[GameId, _Queue] = {}
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    @asynccontextmanager
+    async def turn(self, game_id: GameId, *, wait: float) -> AsyncIterator[None]:
+        """Have the game for the block; raises LeaseBusy when our turn does not come in time."""
+        queue = self._queues.setdefault(game_id, _Queue())
+        queue.callers += 1
+        try:
+            await _acquire(queue.lock, wait)
+            try:
+                yield
+            finally:
+                queue.lock.release()
+        finally:
+            queue.callers -= 1
+            if not queue.callers:
+                del self._queues[game_id]
+
+
+async def _acquire(lock: asyncio.Lock, wait: float) -> None:
+    try:
+        async with asyncio.timeout(wait):
+            await lock.acquire()
+    except TimeoutError:
+        raise LeaseBusy from None

@@ -1,4 +1,4 @@
-"""The Lobby's job streams in Redis, merged into one order."""
+"""The Lobby's two job streams in Redis, merged into one order."""
 
 import logging
 from collections import deque
@@ -14,15 +14,13 @@ from rtmanager.adapters.redis.consumer_group import (
     GroupLostError,
     RawEntry,
 )
-from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
-from rtmanager.adapters.redis.job_entries import job_entry
-from rtmanager.adapters.redis.stream_layout import StreamLayout
-from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas
+from rtmanager.adapters.redis.stream_entries import DeadOrigin, dead_letter, job_entry
+from rtmanager.adapters.redis.streams import Channel, StreamLayout, StreamSchemas
 from rtmanager.domain.errors import InternalError, ServiceUnavailable
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind
 
 LONGEST_BLOCK = 1.0
-"""Seconds; a call that blocks must end well before the client gives its connection up."""
+"""Seconds; a blocking call must end well before the client's socket times out."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +30,10 @@ Order = tuple[int, int]
 class RedisJobStream:
     """Reads both streams as one consumer of a group, oldest entry first.
 
-    The server counts `count` per stream, and with a backlog what it returns of one stream may be
-    much younger than what it returns of the other. So entries are kept here, delivered and not yet
-    handed out, until it is certain that no older one can come from the other stream. What was
-    reclaimed is read page by page as well: there is no limit to how much may be pending.
+    The server applies `count` to each stream, so with a backlog the entries it returns of one
+    stream may be much younger than those of the other. Delivered entries therefore wait here until
+    it is certain that the other stream has no older one. Reclaimed entries are read page by page
+    too, since there is no limit to how many may be pending.
     """
 
     def __init__(
@@ -53,19 +51,19 @@ class RedisJobStream:
         try:
             await self._claim()
         except GroupLostError:
-            await self._make_groups()
+            await self._create_groups()
 
     async def read(self, *, count: int, block: float) -> Sequence[JobEntry]:
         """Return at most `count` entries, oldest first."""
         try:
             drained = await self._fetch(count, block)
             if await self._group.others_have_some(list(self._streams.values())):
-                # A replica that led before: what it got late is older than what we have now.
+                # A former leader received them late: they are older than the entries we have now.
                 await self._claim()
                 return []
         except GroupLostError:
             logger.warning("the job streams or their consumer group were lost; making them again")
-            await self._make_groups()
+            await self._create_groups()
             return []
         return [job_entry(kind, entry, self._schemas) for kind, entry in self._take(count, drained)]
 
@@ -92,7 +90,7 @@ class RedisJobStream:
             )
 
     async def trim(self) -> int:
-        """Drop acknowledged entries of a stream that is too long."""
+        """Drop acknowledged entries of streams that are too long."""
         dropped = 0
         for stream in self._streams.values():
             with suppress(GroupLostError):
@@ -106,7 +104,7 @@ class RedisJobStream:
             _report(stream, await self._group.claim_all(stream))
             await self._group.forget_idle_consumers(stream)
 
-    async def _make_groups(self) -> None:
+    async def _create_groups(self) -> None:
         for stream in self._streams.values():
             try:
                 await self._group.create(stream)
@@ -114,9 +112,9 @@ class RedisJobStream:
                 raise ServiceUnavailable("Redis lost the consumer group at once") from error
 
     async def _fetch(self, count: int, block: float) -> set[JobKind]:
-        """Read from the streams of which nothing waits; return those that had no more.
+        """Read the streams of which no entry waits here; return those that had no more.
 
-        Again, if one was read to the end of what is pending only: nothing is certain of it yet.
+        Reads again when a stream reached the end of its pending entries only: it may have new ones.
         """
         while hungry := [kind for kind, entries in self._waiting.items() if not entries]:
             answer = await self._read(hungry, count, block)
@@ -138,23 +136,23 @@ class RedisJobStream:
         return await self._group.read(after, count=count, block_ms=block_ms)
 
     async def _keep(self, kind: JobKind, entries: Sequence[RawEntry]) -> bool:
-        """Let the entries wait; tell whether they were new."""
+        """Keep the entries here; return whether new ones were asked for."""
         was_new = self._after[kind] == NEW
         if not was_new:
             self._after[kind] = entries[-1].id if entries else NEW
         self._waiting[kind].extend(each for each in entries if each.pairs)
         trimmed = [each.id for each in entries if not each.pairs]
         for entry_id in trimmed:
-            # As servers before version 7 show what was trimmed while it was pending.
+            # Servers before version 7 still return pending entries that were trimmed.
             await self._group.acknowledge(self._streams[kind], entry_id)
         _report(self._streams[kind], trimmed)
         return was_new
 
     def _take(self, count: int, drained: set[JobKind]) -> list[tuple[JobKind, RawEntry]]:
-        """Take the oldest entries, up to where a stream may hold others that wait unread.
+        """Take the oldest entries, up to the point where a stream may have unread older ones.
 
-        What is added to a drained stream from now on gets an id from the server's clock, younger
-        than all that was there.
+        An entry that is added to a drained stream from now on gets an id from the server's clock,
+        and is younger than all others.
         """
         bounds = [
             _order(entries[-1].id)

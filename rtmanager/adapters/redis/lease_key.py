@@ -1,4 +1,4 @@
-"""The commands on the one key that is a game's lease; every one is atomic in Redis."""
+"""The commands on the key that is a game's lease, each an atomic step in Redis."""
 
 import base64
 import secrets
@@ -10,10 +10,10 @@ from rtmanager.adapters.redis.errors import redis_errors
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber
 
-# The number is drawn by whoever gets the lease and by nobody else, in the same step: there are no
-# two holders whose numbers are not in the order of their leases. The clock makes up for a last
-# number that was flushed, the last number for a clock that stepped back, and `above`, which the
-# database keeps, for both at once. Lua's numbers are exact till the year 2255.
+# redis-py's own Lock draws no number, which must happen in the step that takes the lease: so the
+# numbers of any two holders are in the order of their leases. The clock makes up for a last number
+# that was flushed, the last number for a clock that stepped back, and `above`, which the database
+# keeps, for both at once. Lua's numbers are exact until the year 2255.
 _TAKE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
 local time = redis.call('TIME')
@@ -34,19 +34,19 @@ return 0
 
 
 def lease_key(installation_id: str, game_id: GameId) -> str:
-    """Return the key of a game's lease: the id encoded, for it may hold any byte."""
+    """Return the key of a game's lease; the id is encoded, since it may contain any byte."""
     encoded = base64.urlsafe_b64encode(game_id.encode("utf-8", "surrogatepass")).decode()
     return f"rtmanager:{installation_id}:game_lease:{encoded}"
 
 
 def lease_number_key(installation_id: str) -> str:
-    """Return the key of the number that was drawn last, by whichever game's lease."""
+    """Return the key of the number that was drawn last, for any game."""
     return f"rtmanager:{installation_id}:lease_number"
 
 
 @dataclass(frozen=True)
 class LeaseKey:
-    """One holder's view of the key, told from every other's by a random token."""
+    """The key as one holder uses it, who is identified by a random token."""
 
     client: RedisClient
     installation_id: str
@@ -60,13 +60,13 @@ class LeaseKey:
         return lease_key(self.installation_id, self.game_id)
 
     async def take(self, *, above: LeaseNumber) -> LeaseNumber | None:
-        """Set our token if nobody's is there, and draw its number; None when somebody's is."""
+        """Set our token if there is none, and draw the lease's number; None when it is taken."""
         last = lease_number_key(self.installation_id)
         answer = await self._run(_TAKE, str(self._ttl_milliseconds), str(above), more_keys=[last])
         return None if answer is None else LeaseNumber(answer)
 
     async def renew(self) -> bool:
-        """Give our token its full life again; False when it is no longer there."""
+        """Give our token its full time to live again; False when it is no longer there."""
         return bool(await self._run(_RENEW, str(self._ttl_milliseconds)))
 
     async def release(self) -> bool:

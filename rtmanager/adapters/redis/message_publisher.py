@@ -1,28 +1,27 @@
-"""Adding messages to the streams that others read, each exactly once."""
+"""Publishing messages to the streams that others read, each exactly once."""
 
 import logging
 
 from rtmanager.adapters.redis.client import RedisClient
-from rtmanager.adapters.redis.dead_letters import DeadOrigin, dead_letter
 from rtmanager.adapters.redis.errors import redis_errors
-from rtmanager.adapters.redis.stream_layout import StreamLayout
-from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas
+from rtmanager.adapters.redis.stream_entries import DeadOrigin, dead_letter
+from rtmanager.adapters.redis.streams import Channel, StreamLayout, StreamSchemas
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxRow, RelayFence, StaleBatch
 
 MARKERS_KEPT = 10_000
 MARKERS_BEFORE = "rtmanager:outbox_published"
-"""Where the release before, which knew no installations, keeps its markers: read, not written."""
+"""The markers of the previous release, which had no installations: read, never written."""
 
-# Reads: fence, entries per stream, markers kept; then per message its token, the number of its
-# stream among the keys, how many names and values follow, and these. Answers with the highest fence
-# when the batch's is lower, and has added nothing then.
+# Arguments: fence, entries per stream, markers kept; then for each message its token, the number of
+# its stream among the keys, the count of names and values that follow, and these. Returns the
+# highest fence when the batch's is lower, and has added nothing then.
 #
-# Markers alone would have to be kept for ever: a relay that was frozen between borrowing and
-# publishing may send its batch again at any later time. The fence turns that away, so a marker
-# is needed only until its message is marked sent in the database. Messages that are not come
-# again in the very next batches, long before so many others were published.
+# Markers alone would have to be kept for ever: a relay that froze between borrowing and publishing
+# may send its batch again at any later time. The fence refuses that, so a marker is needed only
+# until its message is marked sent in the database. A message that is not comes again in the very
+# next batches, long before as many others as there are markers.
 _PUBLISH = """
 local fence, highest = tonumber(ARGV[1]), redis.call('GET', KEYS[2])
 if highest and fence < tonumber(highest) then return highest end
@@ -50,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 
 class RedisMessagePublisher:
-    """Publishes a batch in one atomic step; what does not fit the specification is put aside."""
+    """Publishes a batch in one atomic step; messages that break the schema are dead-lettered."""
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class RedisMessagePublisher:
 
     @property
     def _keys(self) -> list[str]:
-        """The keys of the script; those of our own carry the installation's id."""
+        """The keys of the script; our own contain the installation's id."""
         ours = f"rtmanager:{self._installation.id}"
         return [
             f"{ours}:outbox_published",

@@ -11,8 +11,7 @@ from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.job_stream import RedisJobStream
-from rtmanager.adapters.redis.stream_layout import StreamLayout
-from rtmanager.adapters.redis.stream_schemas import StreamSchemas
+from rtmanager.adapters.redis.streams import StreamLayout, StreamSchemas
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobKind, JobStream, MalformedJob, StartJob, StopJob

@@ -20,8 +20,7 @@ from rtmanager.adapters.postgres.outbox import PostgresOutbox
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
-from rtmanager.adapters.redis.stream_layout import StreamLayout
-from rtmanager.adapters.redis.stream_schemas import StreamSchemas
+from rtmanager.adapters.redis.streams import StreamLayout, StreamSchemas
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import OpSource, Origin

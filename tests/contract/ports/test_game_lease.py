@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rtmanager.adapters.redis.game_queues import GameQueues
+from rtmanager.adapters.redis.game_lease import GameQueues
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber

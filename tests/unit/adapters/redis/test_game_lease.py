@@ -1,4 +1,4 @@
-"""How long a lease is surely ours when the answers of Redis are slow."""
+"""How long a lease is valid when the answers of Redis are slow."""
 
 import asyncio
 from types import SimpleNamespace

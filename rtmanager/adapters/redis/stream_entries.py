@@ -1,19 +1,30 @@
-"""From raw stream entries to jobs."""
+"""Entries of the streams: read as jobs, and copied as dead letters."""
 
+import json
 from collections import Counter
+from enum import StrEnum
 
 from rtmanager.adapters.redis.consumer_group import Pairs, RawEntry
-from rtmanager.adapters.redis.stream_schemas import Channel, StreamSchemas, shown_name
+from rtmanager.adapters.redis.streams import Channel, StreamSchemas, shown_name
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
 
 LONGEST_GAME_ID = 255
+LONGEST_TEXT = 2_000
+MOST_FIELDS = 64
 
 _CHANNELS = {JobKind.START: Channel.START_JOBS, JobKind.STOP: Channel.STOP_JOBS}
 
 
+class DeadOrigin(StrEnum):
+    """Where a dead letter comes from: a job of the Lobby, or a message of ours in the outbox."""
+
+    JOB = "job"
+    OUTBOX = "outbox"
+
+
 def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntry:
-    """Read the entry as the job that it is, or as malformed with what is wrong with it."""
+    """Read the entry as a job, malformed with its fault if it breaks the schema."""
     fields = {_text(name): _text(value) for name, value in entry.pairs}
     fault = _encoding_fault(entry.pairs) or schemas.fault(_CHANNELS[kind], fields)
     if fault is not None:
@@ -21,6 +32,22 @@ def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntr
     if kind is JobKind.START:
         return JobEntry(kind, entry.id, StartJob(fields["game_id"], fields["image_ref"]))
     return JobEntry(kind, entry.id, StopJob(fields["game_id"], StopReason(fields["reason"])))
+
+
+def dead_letter(
+    origin: DeadOrigin, stream: str, entry_id: str, fault: str, pairs: Pairs
+) -> dict[str, str]:
+    """Return the fields of a dead letter; long values and many fields are cut."""
+    shown = [(_shortened(name), _shortened(value)) for name, value in pairs[:MOST_FIELDS]]
+    if len(pairs) > MOST_FIELDS:
+        shown.append(("…", f"{len(pairs) - MOST_FIELDS} more fields"))
+    return {
+        "origin": origin.value,
+        "stream": stream,
+        "entry_id": entry_id,
+        "fault": fault[:LONGEST_TEXT],
+        "payload": json.dumps(shown, ensure_ascii=False),
+    }
 
 
 def _encoding_fault(pairs: Pairs) -> str | None:
@@ -32,13 +59,18 @@ def _encoding_fault(pairs: Pairs) -> str | None:
 
 
 def _readable_game_id(pairs: Pairs) -> str | None:
-    """Return the one game id that a person could read; the result for the job will repeat it."""
+    """Return the game id if there is one and it is printable: the job's result will repeat it."""
     given = [value for name, value in pairs if name == b"game_id"]
     if len(given) != 1 or not _is_utf8(given[0]):
         return None
     game_id = given[0].decode()
     readable = game_id.isprintable() and 0 < len(game_id) <= LONGEST_GAME_ID
     return game_id if readable else None
+
+
+def _shortened(raw: bytes) -> str:
+    text = _text(raw)
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 def _text(raw: bytes) -> str:

@@ -1,8 +1,8 @@
-"""The schemas of every stream, read from spec/runtime-streams-asyncapi.yaml."""
+"""The streams: their names here, and their schemas in spec/runtime-streams-asyncapi.yaml."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, cast
@@ -12,11 +12,34 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from rtmanager import spec_dir
+from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.ports.job_stream import JobKind
 
 SPEC = "runtime-streams-asyncapi.yaml"
 LONGEST_NAME = 40
 
 Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLayout:
+    """The streams' names, by default those of the specification, and their approximate length."""
+
+    jobs: Mapping[JobKind, str] = field(
+        default_factory=lambda: {
+            JobKind.START: "runtime:start_jobs",
+            JobKind.STOP: "runtime:stop_jobs",
+        }
+    )
+    messages: Mapping[OutboxStream, str] = field(
+        default_factory=lambda: {
+            OutboxStream.JOB_RESULTS: "runtime:job_results",
+            OutboxStream.HEALTH_EVENTS: "runtime:health_events",
+            OutboxStream.NOTIFICATION_INTENTS: "notification:intents",
+        }
+    )
+    dead: str = "runtime:dead_jobs"
+    maxlen: int = 100_000
 
 
 class Channel(StrEnum):
@@ -32,9 +55,9 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True)
 class MessageSchema:
-    """One message: what tells it from the others of its channel, and its compiled schemas.
+    """One message: the constants that identify it within its channel, and its compiled schemas.
 
-    A field that carries JSON text has a schema of its own for what the text says.
+    A field that holds JSON text has a schema of its own for the value of that text.
     """
 
     constants: Mapping[str, str]
@@ -43,7 +66,7 @@ class MessageSchema:
 
     @classmethod
     def compile(cls, schema: Schema) -> Self:
-        """Prepare the schema of a payload, all its references resolved."""
+        """Compile the schema of a payload, all of whose references are resolved."""
         fields = schema["properties"].items()
         return cls(
             constants={name: field["const"] for name, field in fields if "const" in field},
@@ -132,7 +155,7 @@ def _is_valid_json(text: str, validator: Draft7Validator) -> bool:
 
 
 def _resolved(node: Any, document: Schema) -> Any:
-    """Return the node with every reference into the document replaced by what it names."""
+    """Return the node with every reference into the document replaced by its target."""
     if isinstance(node, list):
         return [_resolved(item, document) for item in node]
     if not isinstance(node, dict):

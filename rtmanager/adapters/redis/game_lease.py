@@ -64,12 +64,12 @@ class RedisGameLease:
                 self._valid_until = sent_at + self._key.ttl
             elif not self._is_lost:
                 self._is_lost = True
-                _logger.warning("lease lost: %s expired or is another's", self._key.name)
+                _logger.warning("lease_lost", extra=self._key.fields())
         except ServiceUnavailable as error:
-            _logger.warning("lease not renewed, trying again: %s", error)
+            _logger.warning("lease_not_renewed", extra=self._key.fields(error=str(error)))
         except Exception:
             # Nobody awaits this task while the lease is held: an error that ended it would be lost.
-            _logger.exception("lease not renewed, trying again")
+            _logger.exception("lease_not_renewed", extra=self._key.fields())
 
 
 class RedisGameLeases:
@@ -147,7 +147,8 @@ async def _release(key: LeaseKey) -> None:
     try:
         await key.release()
     except Exception as error:  # noqa: BLE001 - leaving never raises; the key expires by itself
-        _logger.warning("lease not released, it expires in %g s at most: %s", key.ttl, error)
+        fields = key.fields(error=str(error), expires_within_seconds=key.ttl)
+        _logger.warning("lease_not_released", extra=fields)
 
 
 async def _undisturbed(work: Coroutine[object, object, None]) -> None:

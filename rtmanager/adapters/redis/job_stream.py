@@ -62,8 +62,8 @@ class RedisJobStream:
                 await self._claim()
                 return []
         except GroupLostError:
-            logger.warning("the job streams or their consumer group were lost; making them again")
             await self._create_groups()
+            logger.warning("job_streams_recreated", extra={"streams": list(self._streams.values())})
             return []
         return [job_entry(kind, entry, self._schemas) for kind, entry in self._take(count, drained)]
 
@@ -173,8 +173,8 @@ class RedisJobStream:
 
 def _report(stream: str, trimmed: Sequence[str]) -> None:
     if trimmed:
-        message = "%d jobs were trimmed from %s before they were done, the first: %s"
-        logger.error(message, len(trimmed), stream, trimmed[0])
+        fields = {"stream": stream, "jobs": len(trimmed), "first_entry_id": trimmed[0]}
+        logger.error("pending_jobs_trimmed", extra=fields)
 
 
 def _order(entry_id: str) -> Order:

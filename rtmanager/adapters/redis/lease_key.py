@@ -73,6 +73,10 @@ class LeaseKey:
         """Delete our token; False when it is no longer there."""
         return bool(await self._run(_RELEASE))
 
+    def fields(self, **more: object) -> dict[str, object]:
+        """Return the fields of a log event about this lease."""
+        return {"game_id": self.game_id, "lease": self.name, **more}
+
     @property
     def _ttl_milliseconds(self) -> int:
         return max(1, int(self.ttl * 1000))

@@ -89,13 +89,8 @@ class RedisMessagePublisher:
     def _arguments(self, row: OutboxRow) -> list[str]:
         stream, fields = self._layout.messages[row.message.stream], row.message.fields
         if fault := self._fault(row.message):
-            logger.error(
-                "message %d does not fit %s and is put among the dead letters: %s",
-                row.id,
-                stream,
-                fault,
-                extra={"game_id": row.message.game_id},
-            )
+            about = {"game_id": row.message.game_id, "outbox_id": row.id, "stream": stream}
+            logger.error("message_dead_lettered", extra=about | {"fault": fault})
             stream, fields = self._layout.dead, _dead_letter(row, stream, fault)
         parts = [part for pair in fields.items() for part in pair]
         number = len(self._keys) - len(self._streams) + self._streams.index(stream) + 1

@@ -333,4 +333,7 @@ async def test_message_that_does_not_fit_is_put_aside(
     assert letter["origin"] == "outbox"
     assert letter["stream"] == "runtime:job_results"
     assert letter["fault"] == "job_id is missing"
-    assert "job_id is missing" in caplog.text
+    (record,) = caplog.records
+    assert record.message == "message_dead_lettered"
+    assert vars(record)["fault"] == "job_id is missing"
+    assert vars(record)["game_id"] == wrong.game_id

@@ -45,7 +45,9 @@ async def take_and_leave(leases: GameLeases, *, wait: float = 0, game_id: GameId
         lease.check()
 
 
-async def test_lease_survives_an_outage_shorter_than_its_ttl(redis_addr: str) -> None:
+async def test_lease_survives_an_outage_shorter_than_its_ttl(
+    redis_addr: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Renewal tries again until it is too late; the double knows lasting outages only."""
     async with open_leases(redis_addr) as world, world.here.hold(GAME, wait=0) as lease:
         world.go_away(GAME)
@@ -54,6 +56,33 @@ async def test_lease_survives_an_outage_shorter_than_its_ttl(redis_addr: str) ->
         await world.pass_time(TTL)
 
         lease.check()
+    assert {record.message for record in caplog.records} == {"lease_not_renewed"}
+    assert "Redis is not available" in vars(caplog.records[0])["error"]
+
+
+async def test_lost_lease_is_logged(redis_addr: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, with its game and its key: whoever debugs the operation it was for needs both."""
+    async with open_leases(redis_addr) as world, world.here.hold(GAME, wait=0):
+        await world.steal(GAME)
+        await world.pass_time(TTL)
+
+    (record,) = caplog.records
+    assert (record.levelno, record.message) == (logging.WARNING, "lease_lost")
+    assert vars(record)["game_id"] == GAME
+    assert vars(record)["lease"] == lease_key(INSTALLATION, GAME)
+
+
+async def test_lease_that_could_not_be_released_is_logged(
+    redis_addr: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the time after which it expires by itself; leaving raises nothing."""
+    async with open_leases(redis_addr) as world:
+        async with world.here.hold(GAME, wait=0):
+            world.go_away(GAME)
+
+        assert caplog.records[-1].message == "lease_not_released"
+        assert vars(caplog.records[-1])["game_id"] == GAME
+        assert vars(caplog.records[-1])["expires_within_seconds"] == TTL
 
 
 async def test_hung_redis_raises_service_unavailable(redis_addr: str) -> None:
@@ -252,4 +281,5 @@ async def test_renewal_outlives_an_error_that_nobody_foresaw(
 
             lease.check()
             assert await client.commands.exists(lease_key(INSTALLATION, GAME))
+    assert [record.message for record in caplog.records] == ["lease_not_renewed"]
     assert "nobody foresaw it" in caplog.text

@@ -87,13 +87,17 @@ async def test_waiting_ends_well_before_the_client_gives_up(jobs: RedisJobs) -> 
     assert list(await jobs.here.read(count=10, block=60)) == []
 
 
-async def test_flush_while_waiting_is_survived(jobs: RedisJobs) -> None:
-    """The server wakes who waits on a stream that is gone."""
+async def test_flush_while_waiting_is_survived(
+    jobs: RedisJobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server wakes a reader whose stream is gone; that the streams are recreated is logged."""
     waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
     await asyncio.sleep(0.1)
     await jobs.flush()
 
     assert list(await waiting) == []
+    assert [record.message for record in caplog.records] == ["job_streams_recreated"]
+    assert vars(caplog.records[0])["streams"] == list(LAYOUT.jobs.values())
     added = await jobs.start("go-3")
     assert [entry.entry_id for entry in await drain(jobs, 10)] == [added]
 
@@ -137,7 +141,9 @@ async def test_entry_trimmed_before_it_was_done_is_logged_and_dropped(
         await jobs.here.reclaim()
 
     assert [entry.entry_id for entry in await drain(jobs, 10)] == [kept]
-    assert lost in caplog.text
+    (record,) = caplog.records
+    assert record.message == "pending_jobs_trimmed"
+    assert vars(record)["first_entry_id"] == lost
 
 
 async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
@@ -154,7 +160,9 @@ async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
         found = await drain(jobs, 2)
 
     assert [entry.entry_id for entry in found] == [kept]
-    assert lost[0] in caplog.text
+    assert {record.message for record in caplog.records} == {"pending_jobs_trimmed"}
+    assert vars(caplog.records[0])["first_entry_id"] == lost[0]
+    assert sum(vars(record)["jobs"] for record in caplog.records) == len(lost)
     assert (await jobs.redis.xpending(START, GROUP))["pending"] == 1
 
 

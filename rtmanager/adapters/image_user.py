@@ -1,4 +1,4 @@
-"""Who an image's engine runs as: Docker's own reading of `USER`, /etc/passwd and /etc/group."""
+"""Which user an image's engine runs as, by Docker's rules for USER, /etc/passwd and /etc/group."""
 
 from rtmanager.domain.errors import StartConfigInvalid
 
@@ -6,7 +6,7 @@ ROOT = (0, 0)
 
 
 def numeric_owner(user: str) -> tuple[int, int] | None:
-    """Return user and group when the image's USER alone tells both, else None."""
+    """Return user and group if the image's USER alone gives both as numbers, else None."""
     if not user:
         return ROOT
     name, _, group = user.partition(":")
@@ -16,10 +16,10 @@ def numeric_owner(user: str) -> tuple[int, int] | None:
 
 
 def owner_from_files(user: str, passwd: str, group: str) -> tuple[int, int]:
-    """Return user and group of an image's USER by the image's own files.
+    """Return user and group of an image's USER, looked up in the image's own files.
 
-    Raises StartConfigInvalid when the files do not have the name. A number needs no entry, and has
-    group 0 then.
+    A number needs no entry; its group is then 0. Raises StartConfigInvalid for a name that the
+    files do not have.
     """
     user_name, _, group_name = user.partition(":")
     entry = _find(passwd, user_name)
@@ -43,7 +43,7 @@ def _group_id(name: str, group: str) -> int:
 def _find(text: str, name: str) -> tuple[int, int] | None:
     """Return the two numbers of the first entry with this name or number.
 
-    /etc/passwd has user and group there, /etc/group its number and the members.
+    In /etc/passwd these are user and group; /etc/group has the group and then its members.
     """
     for line in text.splitlines():
         fields = [*line.split(":"), "", "", ""]

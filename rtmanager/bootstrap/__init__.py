@@ -6,7 +6,7 @@ Assembling does no I/O; `Service.open` does.
 from collections.abc import Callable
 
 from rtmanager.adapters.docker.events import DockerContainerEvents
-from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
+from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import MigrationReport

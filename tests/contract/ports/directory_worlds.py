@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
+from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.domain.game_id import GameId

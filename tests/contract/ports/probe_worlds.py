@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
 from typing import Protocol
 
-from rtmanager.adapters.engine_http.engine_probe import HttpEngineProbe
+from rtmanager.adapters.engine_http import HttpEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtmanager.adapters.filesystem.preparation import Preparation
-from rtmanager.adapters.filesystem.state_directories import FilesystemStateDirectories
+from rtmanager.adapters.filesystem import FilesystemStateDirectories, Preparation
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 from tests.contract.ports.directory_worlds import (

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from rtmanager.adapters.engine_http.one_request import MOST_BODY, MOST_HEAD, MOST_INFORMATIONAL
+from rtmanager.adapters.engine_http import MOST_BODY, MOST_HEAD, MOST_INFORMATIONAL
 from tests.contract.ports.probe_worlds import TIMEOUT, HttpEngines
 
 

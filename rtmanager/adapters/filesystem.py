@@ -1,5 +1,6 @@
-"""Preparing one game's state directory, step by step."""
+"""The state directories port on the host's file system."""
 
+import asyncio
 import errno
 import os
 import time
@@ -8,17 +9,60 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rtmanager.adapters.threads import Threads
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 
-# Every step is taken relative to a directory that is already open, and never through a link, so
-# that nobody who can write below the root can lead a chown elsewhere by being quick.
+THREADS = 8
+"""How many directories are worked on at once; that many calls may hang before others wait."""
+
+# Every step is relative to a directory that is already open, and follows no link: else whoever can
+# write below the root could swap a directory for a link in time to redirect a chown.
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FilesystemStateDirectories:
+    """One directory per game below the state root, which may be a symbolic link.
+
+    A call to a file system that hangs cannot be interrupted: it is left behind in a daemon thread,
+    of a pool that is used for nothing else.
+    """
+
+    def __init__(self, root: str, *, mode: int = 0o750, deadline: float = 10.0) -> None:
+        self._root = Path(root).resolve()
+        self._mode = mode
+        self._deadline = deadline
+        self._threads = Threads("state directory", THREADS)
+
+    def path(self, game_id: GameId) -> str:
+        """Return the absolute host path of the game's state directory."""
+        return str(self._root / game_id)
+
+    async def prepare(
+        self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
+    ) -> None:
+        """Set the directory's mode and owner; create it only for a game without a known path."""
+        preparation = Preparation(
+            root=self._root,
+            game_id=game_id,
+            owner=(uid, gid),
+            mode=self._mode,
+            known_path=known_path,
+            until=time.monotonic() + self._deadline,
+        )
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._threads.run(preparation.run)
+        except TimeoutError:
+            raise StartConfigInvalid(
+                f"state directory {self.path(game_id)} did not answer within "
+                f"{self._deadline:g} s; check the file system that holds it"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """One preparation; past its time it changes nothing more, for nobody waits for it any more."""
+    """The steps for one directory; after `until` they change nothing, since the caller gave up."""
 
     root: Path
     game_id: GameId
@@ -29,14 +73,14 @@ class Preparation:
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
-        """Do all the steps, blocking. Raises StartConfigInvalid, TimeoutError past its time."""
-        with _explained(self._path, "state directory"):
-            _demand_single_name(self.game_id)
-            self._demand_same_path()
+        """Do all the steps, blocking. Raises StartConfigInvalid, and TimeoutError after `until`."""
+        with _explain_unusable(self._path, "state directory"):
+            _check_single_name(self.game_id)
+            self._check_same_directory()
         with self._root() as root, self._directory(root) as directory:
-            self._demand_time()
+            self._check_time()
             os.fchown(directory, *self.owner)
-            self._demand_time()
+            self._check_time()
             os.fchmod(directory, self.mode)
 
     @property
@@ -45,9 +89,9 @@ class Preparation:
 
     @contextmanager
     def _root(self) -> Iterator[int]:
-        with _explained(self.root, "state root"), self._demand_present():
+        with _explain_unusable(self.root, "state root"), self._explain_missing():
             if self.known_path is None:
-                self._demand_time()
+                self._check_time()
                 self.root.mkdir(parents=True, exist_ok=True)
             root = os.open(self.root, _OPEN)
         try:
@@ -57,22 +101,22 @@ class Preparation:
 
     @contextmanager
     def _directory(self, root: int) -> Iterator[int]:
-        with _explained(self._path, "state directory"):
+        with _explain_unusable(self._path, "state directory"):
             if self.known_path is None:
-                self._demand_time()
+                self._check_time()
                 with suppress(FileExistsError):
                     os.mkdir(self.game_id, mode=0o700, dir_fd=root)
-            with self._demand_present():
+            with self._explain_missing():
                 directory = os.open(self.game_id, _OPEN, dir_fd=root)
             try:
                 yield directory
             finally:
                 os.close(directory)
 
-    def _demand_same_path(self) -> None:
-        """Raise unless the game's state is where it would be mounted from now.
+    def _check_same_directory(self) -> None:
+        """Raise unless the game's state is in the directory that would be mounted now.
 
-        Links may have changed since: what counts is the directory, not how it is written.
+        Links may have changed since then: directories are compared, not their paths.
         """
         if self.known_path is None or self.known_path == str(self._path):
             return
@@ -86,7 +130,7 @@ class Preparation:
         )
 
     @contextmanager
-    def _demand_present(self) -> Iterator[None]:
+    def _explain_missing(self) -> Iterator[None]:
         """Explain a missing directory of a game whose state must be in it."""
         try:
             yield
@@ -99,24 +143,24 @@ class Preparation:
                 "begin without the state, make an empty directory there)"
             ) from None
 
-    def _demand_time(self) -> None:
+    def _check_time(self) -> None:
         if self.monotonic() > self.until:
             raise _OutOfTime
 
 
 class _OutOfTime(TimeoutError):
-    """nobody waits for this any more."""
+    """the caller has given up."""
 
 
-def _demand_single_name(game_id: GameId) -> None:
+def _check_single_name(game_id: GameId) -> None:
     """Raise unless the id names one directory entry; game ids are checked long before this."""
     if "/" in game_id or "\0" in game_id or game_id in {"", ".", ".."}:
         raise OSError(errno.EINVAL, "the game id is no directory name")
 
 
 @contextmanager
-def _explained(path: Path, what: str) -> Iterator[None]:
-    """Say which path cannot be used, and why."""
+def _explain_unusable(path: Path, what: str) -> Iterator[None]:
+    """Raise StartConfigInvalid with the path that cannot be used, and the reason."""
     try:
         yield
     except _OutOfTime:

@@ -119,7 +119,10 @@ class _EventStream:
                     self._take(line)
 
     def _subscribe(self, api: Any) -> Any:
-        """Request the events; the SDK's own method hides the connection, which `close` needs."""
+        """Request the events.
+
+        The SDK's own method sets no timeout, and its stream takes a lost connection for the end.
+        """
         # A float is too coarse for Docker's nanoseconds: an event may come twice, none is missed.
         since = f"{self._since - _MICROSECOND:.6f}"
         url = f"{api.base_url}/v{api.api_version}/events"

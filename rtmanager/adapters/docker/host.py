@@ -75,12 +75,16 @@ class DockerContainerHost:
 
     async def named(self, name: str) -> ContainerDetails | None:
         """Return the container with exactly this name; Docker would accept part of an id too."""
-        container = await self._inspect(name)
+        container = await self.inspect(ContainerId(name))
         return container if container is not None and container.name == name else None
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
         """Return one container's details."""
-        return await self._inspect(container_id)
+        try:
+            answer = await self._client.call(lambda api: api.inspect_container(container_id))
+        except ContainerGone:
+            return None
+        return docker_json.inspected(answer, self._network)
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the container's last output lines, 16 KiB at most."""
@@ -164,13 +168,6 @@ class DockerContainerHost:
                 f"container {container_id[:12]} is still being removed after "
                 f"{self._client.timeout:g} s"
             ) from error
-
-    async def _inspect(self, container: str) -> ContainerDetails | None:
-        try:
-            answer = await self._client.call(lambda api: api.inspect_container(container))
-        except ContainerGone:
-            return None
-        return docker_json.inspected(answer, self._network)
 
     async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
         """List by labels, in one call that inspects nothing."""

@@ -139,8 +139,8 @@ class ConsumerGroup:
 
     async def others_have_some(self, streams: Sequence[str]) -> bool:
         """Return whether entries of these streams are pending to another consumer."""
-        keys = [*streams, self._group, self._consumer]
-        return bool(await self._ask(self._redis.eval(_OTHERS_PENDING, len(streams), *keys)))
+        arguments = [*streams, self._group, self._consumer]
+        return bool(await self._ask(self._redis.eval(_OTHERS_PENDING, len(streams), *arguments)))
 
     async def forget_idle_consumers(self, stream: str) -> None:
         """Delete the other consumers of the group that have nothing pending."""

@@ -4,7 +4,6 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.consumer_group import (
@@ -23,8 +22,6 @@ LONGEST_BLOCK = 1.0
 """Seconds; a blocking call must end well before the client's socket times out."""
 
 logger = logging.getLogger(__name__)
-
-Order = tuple[int, int]
 
 
 class RedisJobStream:
@@ -159,16 +156,16 @@ class RedisJobStream:
             for kind, entries in self._waiting.items()
             if entries and kind not in drained
         ]
-        everything = [
-            (_order(entry.id), place, kind, entry)
-            for place, (kind, entries) in enumerate(self._waiting.items())
+        certain = [
+            (kind, entry)
+            for kind, entries in self._waiting.items()
             for entry in entries
             if not bounds or _order(entry.id) <= min(bounds)
         ]
-        oldest = sorted(everything, key=_by_order)[:count]
-        for _, _, kind, _ in oldest:
+        oldest = sorted(certain, key=lambda each: _order(each[1].id))[:count]
+        for kind, _ in oldest:
             self._waiting[kind].popleft()
-        return [(kind, entry) for _, _, kind, entry in oldest]
+        return oldest
 
 
 def _report(stream: str, trimmed: Sequence[str]) -> None:
@@ -177,10 +174,6 @@ def _report(stream: str, trimmed: Sequence[str]) -> None:
         logger.error("pending_jobs_trimmed", extra=fields)
 
 
-def _order(entry_id: str) -> Order:
+def _order(entry_id: str) -> tuple[int, int]:
     milliseconds, _, sequence = entry_id.partition("-")
     return int(milliseconds), int(sequence)
-
-
-def _by_order(each: tuple[Any, ...]) -> tuple[Order, int]:
-    return each[0], each[1]

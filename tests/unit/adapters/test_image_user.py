@@ -12,7 +12,7 @@ GROUP = "root:x:0:\nplayers:x:5000:engine,root\n"
     [("", (0, 0)), ("1:2", (1, 2)), ("1", None), ("engine", None), ("1:players", None)],
 )
 def test_numbers_need_no_files(user: str, owner: tuple[int, int] | None) -> None:
-    """Only a user and a group in numbers tell the owner by themselves; no user is root."""
+    """Only a numeric user with a numeric group gives the owner by itself; no user is root."""
     assert numeric_owner(user) == owner
 
 

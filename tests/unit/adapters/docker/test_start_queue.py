@@ -30,7 +30,7 @@ class Starts:
             await self.running[number]
 
 
-async def _settle() -> None:
+async def _let_tasks_run() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -39,16 +39,16 @@ async def test_a_few_start_at_once_in_the_order_of_arrival() -> None:
     """The others wait for a place."""
     starts = Starts(2)
     tasks = [starts.start(number) for number in range(4)]
-    await _settle()
+    await _let_tasks_run()
     assert list(starts.running) == [0, 1]
 
     starts.running[1].set_result(None)
-    await _settle()
+    await _let_tasks_run()
 
     assert list(starts.running) == [0, 1, 2]
     for number in (0, 2, 3):
         starts.running[number].set_result(None)
-        await _settle()
+        await _let_tasks_run()
     await asyncio.gather(*tasks)
 
 
@@ -56,9 +56,9 @@ async def test_a_refused_start_does_not_concern_the_others() -> None:
     """A container that cannot start is no sign of the engine."""
     starts = Starts(1)
     first, second = starts.start(1), starts.start(2)
-    await _settle()
+    await _let_tasks_run()
     starts.running[1].set_exception(ContainerStartFailed())
-    await _settle()
+    await _let_tasks_run()
 
     assert isinstance(first.exception(), ContainerStartFailed)
     assert (list(starts.running), starts.looks) == ([1, 2], 0)
@@ -70,11 +70,11 @@ async def test_one_hanging_start_does_not_fail_those_behind_it() -> None:
     """They look once whether the engine is there, together, and go on."""
     starts = Starts(1)
     tasks = [starts.start(number) for number in range(3)]
-    await _settle()
+    await _let_tasks_run()
     starts.running[0].set_exception(DockerUnavailable())
-    await _settle()
+    await _let_tasks_run()
     starts.running[1].set_result(None)
-    await _settle()
+    await _let_tasks_run()
     starts.running[2].set_result(None)
 
     done = await asyncio.gather(*tasks, return_exceptions=True)
@@ -87,7 +87,7 @@ async def test_an_engine_that_is_away_empties_the_queue_with_one_look() -> None:
     """Nobody waits for one deadline after the other."""
     starts = Starts(1)
     tasks = [starts.start(number) for number in range(50)]
-    await _settle()
+    await _let_tasks_run()
     starts.answers = False
     starts.running[0].set_exception(DockerUnavailable())
 
@@ -101,13 +101,13 @@ async def test_a_later_start_tries_by_itself() -> None:
     """An outage is over for those who come after it."""
     starts = Starts(1)
     first = starts.start(0)
-    await _settle()
+    await _let_tasks_run()
     starts.running[0].set_exception(DockerUnavailable())
     with pytest.raises(DockerUnavailable):
         await first
 
     later = starts.start(1)
-    await _settle()
+    await _let_tasks_run()
     starts.running[1].set_result(None)
     await later
 

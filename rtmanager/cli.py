@@ -96,7 +96,7 @@ def dev(
 def _serve_announced(environment: Mapping[str, str]) -> None:
     settings = _settings(environment)
     with _start_up_faults_in_plain_words():
-        from rtmanager.http_app import SWAGGER_UI_PATH  # noqa: PLC0415 - see the module's docstring
+        from rtmanager.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415 - see the module's docstring
         from rtmanager.serve import run  # noqa: PLC0415 - see the module's docstring
 
         run(settings, lambda address: typer.echo(_welcome(_local_url(address), SWAGGER_UI_PATH)))

@@ -10,7 +10,8 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from rtmanager import __version__, bootstrap
 from rtmanager.config import Address, Settings
-from rtmanager.http_app import create_app
+from rtmanager.connexion_app import create_app
+from rtmanager.handlers import endpoints
 from rtmanager.http_server import HttpServer, bind, http_server, stopped_by_signals
 from rtmanager.service import Service, ShutdownDeadline, StartupError
 from rtmanager.telemetry.logs import configure_logs
@@ -57,7 +58,11 @@ async def serve(
             announce(address)
 
         service = assemble(settings)
-        server = http_server(create_app(service.use_cases), settings.shutdown_timeout, on_started)
+        use_cases = service.use_cases
+        table = endpoints(
+            operations=use_cases.operations, read=use_cases.read, readiness=use_cases.readiness
+        )
+        server = http_server(create_app(table), settings.shutdown_timeout, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
         with stopped_by_signals(server, deadline.begin):
             async with service.open(deadline):

@@ -1,20 +1,23 @@
-"""The operations table: which method of which handler answers which operationId.
+"""The endpoints table: which method of which handler answers which operationId.
 
-Handlers know nothing of Connexion; `rtmanager.http_app` hands this table to it.
+Handlers know nothing of Connexion; `rtmanager.connexion_app` hands this table to it.
 """
 
 from collections.abc import Mapping
 
-from rtmanager.domain.use_cases import UseCases
-from rtmanager.handlers.operation import Handler
-from rtmanager.handlers.probes import Probes
-from rtmanager.handlers.runtimes import Runtimes
+from rtmanager.domain.monitoring.check_readiness import CheckReadiness
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.read_runtimes import ReadRuntimes
+from rtmanager.handlers.endpoint import Handler
+from rtmanager.handlers.runtimes import Probes, Runtimes
 
 
-def operations(use_cases: UseCases) -> Mapping[str, Handler]:
+def endpoints(
+    *, operations: Operations, read: ReadRuntimes, readiness: CheckReadiness
+) -> Mapping[str, Handler]:
     """Return the handler of every operation of `spec/internal-openapi.yaml`."""
-    probes = Probes(use_cases.readiness)
-    runtimes = Runtimes(use_cases.operations, use_cases.read)
+    probes = Probes(readiness)
+    runtimes = Runtimes(operations, read)
     return {
         "internalHealthz": probes.healthz,
         "internalReadyz": probes.readyz,

@@ -1,13 +1,15 @@
-"""The runtimes' handlers: read the call, run the use case of the same verb, render the record."""
+"""The handlers: read the call, run the use case of the same verb, render what it returns."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from rtmanager.domain.operation import OperationKind
+from rtmanager.domain.monitoring.check_readiness import CheckReadiness
+from rtmanager.domain.operation import OperationKind, OperationRequest
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
-from rtmanager.handlers.asgi import JsonObject
-from rtmanager.handlers.call import Call
-from rtmanager.handlers.runtime_json import runtime_json
+from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.handlers.endpoint import Call
+from rtmanager.handlers.strict_json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +30,64 @@ class Runtimes:
 
     async def start(self, call: Call) -> JsonObject:
         """Start a game with an image."""
-        return runtime_json(
-            await self.operations.run(call.to(OperationKind.START, call.new_game_id))
-        )
+        return await self._run(call.to(OperationKind.START, call.new_game_id))
 
     async def stop(self, call: Call) -> JsonObject:
         """Stop a game for a reason."""
-        request = call.to(OperationKind.STOP, call.game_id)
-        return runtime_json(await self.operations.run(request))
+        return await self._run(call.to(OperationKind.STOP, call.game_id))
 
     async def restart(self, call: Call) -> JsonObject:
         """Run a game's image in a new container."""
-        request = call.to(OperationKind.RESTART, call.game_id)
-        return runtime_json(await self.operations.run(request))
+        return await self._run(call.to(OperationKind.RESTART, call.game_id))
 
     async def patch(self, call: Call) -> JsonObject:
         """Move a game to another patch level."""
-        request = call.to(OperationKind.PATCH, call.game_id)
-        return runtime_json(await self.operations.run(request))
+        return await self._run(call.to(OperationKind.PATCH, call.game_id))
 
     async def cleanup(self, call: Call) -> JsonObject:
         """Remove the container of a stopped game."""
-        return runtime_json(
-            await self.operations.run(call.to(OperationKind.CLEANUP_CONTAINER, call.game_id))
-        )
+        return await self._run(call.to(OperationKind.CLEANUP_CONTAINER, call.game_id))
+
+    async def _run(self, request: OperationRequest) -> JsonObject:
+        return runtime_json(await self.operations.run(request))
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Say whether the process serves, and whether it can do its work."""
+
+    readiness: CheckReadiness
+
+    async def healthz(self, _: Call) -> JsonObject:
+        """Say that the process serves; nothing else is asked."""
+        return {"status": "ok"}
+
+    async def readyz(self, _: Call) -> JsonObject:
+        """Say that everything operations need is there."""
+        await self.readiness.run()
+        return {"status": "ready"}
+
+
+def runtime_json(record: RuntimeRecord) -> JsonObject:
+    """Return the record as the contract shows it: every property, null where none applies."""
+    return {
+        "game_id": record.game_id,
+        "status": record.status,
+        "current_container_id": record.current_container_id,
+        "current_image_ref": record.current_image_ref,
+        "engine_endpoint": record.engine_endpoint,
+        "state_path": record.state_path,
+        "docker_network": record.docker_network,
+        "started_at": _timestamp(record.started_at),
+        "stopped_at": _timestamp(record.stopped_at),
+        "removed_at": _timestamp(record.removed_at),
+        "last_op_at": _timestamp(record.last_op_at),
+        "created_at": _timestamp(record.created_at),
+    }
+
+
+def _timestamp(at: datetime | None) -> str | None:
+    """Return the time as RFC 3339 in UTC, with microseconds and Z."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -1,22 +1,36 @@
-"""The body rules: one JSON object in UTF-8, without surprises, of a bounded size.
+"""JSON in and out: a body is one object in UTF-8, without surprises, of a bounded size.
 
 Every refusal is an InvalidRequest whose message names the fault.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.message import Message
 from typing import Any, Protocol
 
 from jsonschema import ValidationError
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope
 
 from rtmanager.domain.errors import InvalidRequest
-from rtmanager.handlers.asgi import Receive, Scope, header_values
-from rtmanager.handlers.quoting import shown, shown_names
 
 MAX_BODY = 64 * 1024
-_SHOWN_FAULTS = 3
+_LONGEST_QUOTE = 80
+_NAMED = 3
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+JsonObject = Mapping[str, object]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class AsciiJson(JSONResponse):
+    """A JSON response in ASCII, which can be sent whatever its texts contain, even surrogates."""
+
+    def render(self, content: JsonObject) -> bytes:
+        """Return the body."""
+        return _encode(content).encode("ascii")
 
 
 class BodyTooLarge(InvalidRequest):
@@ -32,20 +46,21 @@ class SchemaValidator(Protocol):
 
 async def read_object(scope: Scope, receive: Receive) -> dict[str, Any]:
     """Read the request's body; raise BodyTooLarge as soon as it is, without keeping the rest."""
-    check_content_type(header_values(scope, b"content-type"))
-    return parse_object(await _read(scope, receive))
+    headers = Headers(scope=scope)
+    check_content_type(headers.getlist("content-type"))
+    _check_announced_size(headers.getlist("content-length"))
+    return parse_object(await _read(receive))
 
 
-def check_content_type(values: list[bytes]) -> None:
+def check_content_type(values: list[str]) -> None:
     """Raise unless the one content type is application/json, with no charset but UTF-8."""
     if len(values) != 1:
         raise InvalidRequest(f"{len(values)} Content-Type headers, expected application/json")
-    text = values[0].decode("latin-1")
     parsed = Message()
-    parsed["content-type"] = text
+    parsed["content-type"] = values[0]
     charset = parsed.get_content_charset("utf-8")
     if parsed.get_content_type() != "application/json" or charset not in {"utf-8", "utf8"}:
-        raise InvalidRequest(f"the content type is {shown(text)}, expected application/json")
+        raise InvalidRequest(f"the content type is {quoted(values[0])}, expected application/json")
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -73,11 +88,26 @@ def check_schema(validator: SchemaValidator, body: dict[str, Any]) -> None:
     """Raise naming the first few faults unless the body is as the spec describes it."""
     faults = list(dict.fromkeys(_fault(error) for error in validator.iter_errors(body)))
     if faults:
-        raise InvalidRequest("; ".join(faults[:_SHOWN_FAULTS]))
+        raise InvalidRequest("; ".join(faults[:_NAMED]))
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    _check_announced(header_values(scope, b"content-length"))
+def quoted(text: str) -> str:
+    """Quote what a caller sent, as ASCII, shortened, never misread as our own words."""
+    return ascii(text[:_LONGEST_QUOTE]) + ("..." if len(text) > _LONGEST_QUOTE else "")
+
+
+def quoted_names(names: list[str]) -> str:
+    """Quote the first few names."""
+    return ", ".join(map(quoted, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+
+
+def _check_announced_size(values: list[str]) -> None:
+    """Raise when the body says itself that it is too large, before reading any of it."""
+    if any(value.isdecimal() and int(value) > MAX_BODY for value in values):
+        raise BodyTooLarge
+
+
+async def _read(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
@@ -90,18 +120,12 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _check_announced(values: list[bytes]) -> None:
-    """Raise when the body says itself that it is too large, before reading any of it."""
-    if any(value.isdigit() and int(value) > MAX_BODY for value in values):
-        raise BodyTooLarge
-
-
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object; JSON leaves open what a repeated key means, so it is refused."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise InvalidRequest(f"the body has the key {shown(key)} twice")
+            raise InvalidRequest(f"the body has the key {quoted(key)} twice")
         found[key] = value
     return found
 
@@ -118,10 +142,10 @@ def _fault(error: ValidationError) -> str:
     match error.validator:
         case "required":
             missing = [name for name in rule if name not in instance]
-            return f"{place} lacks {shown_names(missing)}"
+            return f"{place} lacks {quoted_names(missing)}"
         case "additionalProperties":
             unknown = [name for name in instance if name not in schema["properties"]]
-            return f"{place} has an unknown key: {shown_names(unknown)}"
+            return f"{place} has an unknown key: {quoted_names(unknown)}"
         case "type":
             return f"{place} must be of type {rule}"
         case "enum":

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from rtmanager.handlers.asgi import App, Header, Message
+from starlette.types import ASGIApp, Message
+
+Header = tuple[bytes, bytes]
 
 RUNTIMES = "/api/v1/internal/runtimes"
 JSON: Header = (b"content-type", b"application/json")
@@ -47,7 +49,7 @@ class Answer:
 class Caller:
     """Calls the application; counts how much of a body it was ready to take."""
 
-    app: App
+    app: ASGIApp
     taken: int = 0
 
     async def send(

@@ -1,12 +1,14 @@
 """The application over the real use cases on a world in memory, its answers validated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from rtmanager.http_app import create_app
+from rtmanager.connexion_app import create_app
+from rtmanager.handlers import endpoints
+from rtmanager.handlers.endpoint import Handler
 from tests.contract.caller import Caller
 from tests.unit.domain.world import World
 
@@ -18,9 +20,16 @@ def world() -> World:
 
 
 @pytest.fixture
-def caller(world: World) -> Caller:
+def table(world: World) -> Mapping[str, Handler]:
+    """Return the endpoints table of the service in the world."""
+    cases = world.manager.cases
+    return endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
+
+
+@pytest.fixture
+def caller(table: Mapping[str, Handler]) -> Caller:
     """Return a caller of the service in the world."""
-    return Caller(create_app(world.manager.cases, validate_responses=True))
+    return Caller(create_app(table, validate_responses=True))
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
-from rtmanager.handlers.error_responses import STATUS_OF_CODE
+from rtmanager.handlers.errors import STATUS_OF_CODE
 from tests.contract.caller import RUNTIMES, Answer, Caller
 from tests.unit.domain.world import BROKEN, OTHER, World
 

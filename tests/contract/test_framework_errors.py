@@ -1,13 +1,13 @@
 import asyncio
+from collections.abc import Mapping
 
 import pytest
+from starlette.types import Message
 from structlog.typing import EventDict
 
-from rtmanager import spec_dir
-from rtmanager.handlers import operations
-from rtmanager.handlers.asgi import JsonObject, Message
-from rtmanager.handlers.call import Call
-from rtmanager.http_app import SPEC_FILE, create_app, route
+from rtmanager.connexion_app import create_app
+from rtmanager.handlers.endpoint import Call, Handler
+from rtmanager.handlers.strict_json import JsonObject
 from tests.contract.caller import RUNTIMES, Caller
 from tests.unit.domain.world import World
 
@@ -65,14 +65,14 @@ async def test_refusal_is_no_defect(caller: Caller, log_lines: list[EventDict]) 
     assert log_lines == []
 
 
-async def test_answer_that_breaks_the_contract_is_a_defect(world: World) -> None:
+async def test_answer_that_breaks_the_contract_is_a_defect(table: Mapping[str, Handler]) -> None:
     """With response validation on, as in all these tests, a wrong answer does not get out."""
 
     async def forget_the_status(_: Call) -> JsonObject:
         return {"state": "ok"}
 
-    table = {**operations(world.manager.cases), "internalHealthz": forget_the_status}
-    caller = Caller(route(spec_dir() / SPEC_FILE, table, validate_responses=True))
+    forgetful = {**table, "internalHealthz": forget_the_status}
+    caller = Caller(create_app(forgetful, validate_responses=True))
 
     assert (await caller.get("/healthz")).error == (500, "internal_error")
 
@@ -110,9 +110,11 @@ async def test_strange_caller_is_served_as_admin(
     assert world.last.request.origin.source == "admin_rest"
 
 
-async def test_application_starts_and_stops_by_itself(world: World) -> None:
+async def test_application_starts_and_stops_by_itself(
+    world: World, table: Mapping[str, Handler]
+) -> None:
     """The server's lifespan finds an application that opens nothing of its own."""
-    app = create_app(world.manager.cases)
+    app = create_app(table)
     events: asyncio.Queue[Message] = asyncio.Queue()
     told: list[str] = []
 

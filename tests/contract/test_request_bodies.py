@@ -2,9 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rtmanager.handlers.asgi import Header
 from rtmanager.handlers.strict_json import MAX_BODY
-from tests.contract.caller import JSON, RUNTIMES, Caller
+from tests.contract.caller import JSON, RUNTIMES, Caller, Header
 from tests.unit.domain.world import World
 
 GAME = f"{RUNTIMES}/g1"

@@ -1,29 +1,54 @@
 import re
+from urllib.parse import urljoin
 
-from rtmanager.http_app import SWAGGER_UI_PATH
+import yaml
+
+from rtmanager import spec_dir
+from rtmanager.connexion_app import SPEC_FILE
+from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH
 from tests.contract.caller import Caller
+
+HERE = f"http://rtm{SWAGGER_UI_PATH}"
 
 
 async def test_page_loads_everything_from_this_process(caller: Caller) -> None:
     """Swagger UI works in a closed network: every script and style comes from here."""
     page = await caller.get(SWAGGER_UI_PATH)
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
-    answers = [await caller.get(SWAGGER_UI_PATH + asset.removeprefix("./")) for asset in assets]
+    answers = [await caller.get(urljoin(SWAGGER_UI_PATH, asset)) for asset in assets]
 
     assert page.status == 200
     assert any(asset.endswith(".js") for asset in assets)
     assert {answer.status for answer in answers} == {200}
 
 
+async def test_browser_refuses_whatever_else_the_page_would_load(caller: Caller) -> None:
+    """The page names no other host, and its policy allows none, not even to Swagger UI's files."""
+    page = await caller.get(SWAGGER_UI_PATH)
+    allowed = page.headers["content-security-policy"].replace(";", " ").split()
+
+    assert "://" not in page.body.decode()
+    assert set(allowed) == {"default-src", "img-src", "'self'", "'unsafe-inline'", "data:"}
+
+
+async def test_swagger_ui_is_of_the_present_major_version(caller: Caller) -> None:
+    """The page runs Swagger UI 5."""
+    script = (await caller.get(f"{SWAGGER_UI_PATH}swagger-ui-bundle.js")).body.decode()
+
+    assert re.search(r'PACKAGE_VERSION:"5\.\d+\.\d+"', script)
+
+
 async def test_page_shows_the_spec(caller: Caller) -> None:
-    """The page's document is the contract, with all operations."""
+    """The page's document is the contract; requests go to the address of the page itself."""
     page = await caller.get(SWAGGER_UI_PATH)
     url = re.search(r'url: "([^"]+)"', page.body.decode())
     assert url is not None
-    spec = await caller.get(url[1])
+    spec = (await caller.get(urljoin(SWAGGER_UI_PATH, url[1]))).json
+    (server,) = spec.pop("servers")
 
-    assert spec.json["info"]["title"] == "Galaxy Runtime Manager Internal REST API"
-    assert len(spec.json["paths"]) == 9
+    contract = yaml.safe_load((spec_dir() / SPEC_FILE).read_text(encoding="utf-8"))
+    assert spec == {key: value for key, value in contract.items() if key != "servers"}
+    assert urljoin(urljoin(HERE, url[1]), server["url"]) == "http://rtm/"
 
 
 async def test_path_without_its_slash_leads_to_the_page(caller: Caller) -> None:
@@ -36,3 +61,8 @@ async def test_path_without_its_slash_leads_to_the_page(caller: Caller) -> None:
 async def test_unknown_asset_is_not_found(caller: Caller) -> None:
     """A missing file is an error like every other."""
     assert (await caller.get(f"{SWAGGER_UI_PATH}nope.js")).error == (404, "not_found")
+
+
+async def test_page_is_only_read(caller: Caller) -> None:
+    """Another method is an error like every other."""
+    assert (await caller.send("DELETE", SWAGGER_UI_PATH)).error == (405, "invalid_request")

@@ -30,7 +30,7 @@ def say(what: str) -> None:
 class Service:
     """A service that only says what is done to it."""
 
-    use_cases = None
+    use_cases = SimpleNamespace(operations=None, read=None, readiness=None)
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:
@@ -105,6 +105,6 @@ if __name__ == "__main__":
         migrate=migrate,
         assemble=lambda _settings: Service(),
     )
-    plant("http_app", create_app=lambda _service: application, SWAGGER_UI_PATH="/swagger/ui")
+    plant("connexion_app", create_app=lambda _table: application, SWAGGER_UI_PATH="/swagger/ui")
     vars(environment)["prepare"] = prepare
     main()

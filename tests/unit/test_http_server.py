@@ -17,7 +17,7 @@ from rtmanager.http_server import bind
 SERVE = """
 import asyncio, sys
 from rtmanager.config import Address
-from rtmanager.handlers.error_boundary import ErrorBoundary
+from rtmanager.handlers.errors import ErrorBoundary
 from rtmanager.http_server import bind, http_server, stopped_by_signals
 
 async def app(scope, receive, send):

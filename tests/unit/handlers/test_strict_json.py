@@ -1,14 +1,19 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft4Validator
+from starlette.types import Message
 
 from rtmanager.domain.errors import InvalidRequest
-from rtmanager.handlers.asgi import Message
 from rtmanager.handlers.strict_json import (
     MAX_BODY,
+    AsciiJson,
     BodyTooLarge,
     check_content_type,
     check_schema,
     parse_object,
+    quoted,
+    quoted_names,
     read_object,
 )
 
@@ -47,21 +52,21 @@ def test_all_faults_of_the_schema_are_named_once() -> None:
 
 
 def test_values_are_never_quoted() -> None:
-    """A message about a wrong value tells the rule, not the value, which may be huge."""
+    """A message about a wrong value names the rule, not the value, which may be huge."""
     with pytest.raises(InvalidRequest) as caught:
         check_schema(SCHEMA, {"a": 1, "b": "z" * 10_000})
 
     assert caught.value.message == "a must be of type string; b must be one of x, y"
 
 
-@pytest.mark.parametrize("value", [b"application/json", b"application/json; charset=UTF-8"])
-def test_json_content_types_pass(value: bytes) -> None:
+@pytest.mark.parametrize("value", ["application/json", "application/json; charset=UTF-8"])
+def test_json_content_types_pass(value: str) -> None:
     """JSON has one charset, which need not be named."""
     check_content_type([value])
 
 
-@pytest.mark.parametrize("values", [[], [b"text/json"], [b"application/json"] * 2])
-def test_other_content_types_are_refused(values: list[bytes]) -> None:
+@pytest.mark.parametrize("values", [[], ["text/json"], ["application/json"] * 2])
+def test_other_content_types_are_refused(values: list[str]) -> None:
     """Exactly one content type, and that JSON's."""
     with pytest.raises(InvalidRequest, match="expected application/json"):
         check_content_type(values)
@@ -87,3 +92,24 @@ async def test_caller_who_leaves_within_the_body_is_no_defect() -> None:
 
     with pytest.raises(InvalidRequest, match="went away"):
         await read_object({"headers": HEADERS}, receive)
+
+
+def test_response_is_ascii_whatever_it_says() -> None:
+    """Even half a surrogate pair, which has no UTF-8, can be sent."""
+    assert AsciiJson({"message": "\ud800é"}).body == b'{"message":"\\ud800\\u00e9"}'
+
+
+@given(st.text(st.characters()))
+def test_quoted_text_is_printable_ascii_and_short(text: str) -> None:
+    """Whatever a caller sends can stand in a message and a log line."""
+    result = quoted(text)
+
+    assert result.isascii()
+    assert result.isprintable()
+    assert len(result) < 1_000
+
+
+def test_only_a_few_names_are_quoted() -> None:
+    """Of many names the first three are enough."""
+    assert quoted_names(["a", "b", "c", "d"]) == "'a', 'b', 'c', ..."
+    assert quoted_names(["a"]) == "'a'"

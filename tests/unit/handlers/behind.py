@@ -4,7 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from rtmanager.handlers.asgi import Header, Message, Receive, Scope, Send, send_json
+from starlette.types import Message, Receive, Scope, Send
+
+from rtmanager.handlers.strict_json import AsciiJson
+
+Header = tuple[bytes, bytes]
 
 
 def request(*headers: Header, **parts: Any) -> dict[str, Any]:
@@ -28,11 +32,11 @@ class Behind:
     arrived: Scope = field(default_factory=dict)
     sent: list[Message] = field(default_factory=list)
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.arrived = scope
         fails = self.hanging or self.error is not None
         if self.answers_first or not fails:
-            await send_json(send, 200, {})
+            await AsciiJson({})(scope, receive, send)
         if self.hanging:
             self.hangs.set()
             await asyncio.Event().wait()

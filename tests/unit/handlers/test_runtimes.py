@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 from rtmanager.domain.runtime import RuntimeStatus
-from rtmanager.handlers.runtime_json import runtime_json
+from rtmanager.handlers.runtimes import runtime_json
 from tests.builders import NOON, make_record
 
 

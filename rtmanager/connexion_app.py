@@ -1,0 +1,133 @@
+"""The HTTP application: Connexion routes by the spec and checks parameters, our endpoints answer.
+
+No other module knows Connexion. As shipped it departs from the contract in places, for which it has
+no options; `docs/connexion.md` lists them. None is corrected by a subclass: what it does otherwise
+is done by our own middlewares before it or by our endpoints after it, and what it need not know
+is not given to it.
+"""
+
+import warnings
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import Any
+
+import yaml
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rtmanager import spec_dir
+from rtmanager.handlers.endpoint import Endpoint, Handler
+from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
+from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
+from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH, SwaggerUi
+
+with warnings.catch_warnings():
+    # Connexion imports what other libraries have deprecated: its concern, not our operators'.
+    warnings.simplefilter("ignore")
+    from connexion.json_schema import Draft4RequestValidator, resolve_refs
+    from connexion.middleware import ConnexionMiddleware
+    from connexion.middleware.abstract import ROUTING_CONTEXT
+    from connexion.middleware.request_validation import RequestValidationMiddleware
+    from connexion.middleware.response_validation import ResponseValidationMiddleware
+    from connexion.middleware.routing import RoutingMiddleware
+
+__all__ = ["SPEC_FILE", "SWAGGER_UI_PATH", "create_app"]
+
+SPEC_FILE = "internal-openapi.yaml"
+
+_Document = dict[str, Any]
+
+
+def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False) -> ASGIApp:
+    """Return the ASGI application that answers the spec's operations by the endpoints table.
+
+    Raises LookupError unless the operations and the table match one to one. Nothing is opened here
+    or at start-up: what the handlers need is opened by the caller.
+    """
+    operations = _operations()
+    _check_table(operations, table)
+    endpoints = {name: _endpoint(each, table[name]) for name, each in operations.items()}
+    app = ConnexionMiddleware(
+        _Dispatch(endpoints),
+        import_name=__name__,
+        middlewares=[
+            RequestId,
+            ErrorBoundary,
+            partial(SwaggerUi, document=_document()),
+            RawPath,
+            CallerHeader,
+            RoutingMiddleware,
+            RequestValidationMiddleware,
+            *([ResponseValidationMiddleware] if validate_responses else []),
+        ],
+        resolver=table.__getitem__,
+        validate_responses=validate_responses,
+    )
+    app.add_api(_without_bodies())
+    return app  # type: ignore[no-any-return]
+
+
+class _Dispatch:
+    """The application behind Connexion's middlewares: calls the endpoint that they routed to."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self.endpoints = endpoints
+        self.lifespan = Router().lifespan
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.lifespan(scope, receive, send)
+            return
+        name = scope["extensions"][ROUTING_CONTEXT]["operation_id"]
+        if name is None:
+            raise NoSuchPath
+        await self.endpoints[name](scope, receive, send)
+
+
+def _endpoint(operation: _Document, handler: Handler) -> Endpoint:
+    """Return the endpoint of an operation; unknown parameters count where 400 is documented."""
+    content = operation.get("requestBody", {}).get("content", {})
+    named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+    return Endpoint(
+        operation["operationId"],
+        handler,
+        body=Draft4RequestValidator(content["application/json"]["schema"]) if content else None,
+        query=frozenset(named) if "400" in operation["responses"] else None,
+    )
+
+
+def _check_table(specified: Mapping[str, object], table: Mapping[str, Handler]) -> None:
+    """Raise LookupError unless every operation has its handler and every handler its operation."""
+    faults = [
+        *(f"{name} has no handler" for name in sorted(specified.keys() - table.keys())),
+        *(f"{name} is not in the spec" for name in sorted(table.keys() - specified.keys())),
+    ]
+    if faults:
+        raise LookupError("; ".join(faults))
+
+
+@cache
+def _document() -> _Document:
+    """Read the spec; Connexion's own way is slow, and would take it for a Jinja template."""
+    document: _Document = yaml.load((spec_dir() / SPEC_FILE).read_bytes(), Loader=yaml.CSafeLoader)
+    return document
+
+
+@cache
+def _operations() -> Mapping[str, _Document]:
+    """Return the spec's operations by id, without references to other parts of it."""
+    paths = resolve_refs(_document())["paths"]
+    return {each["operationId"]: each for path in paths.values() for each in path.values()}
+
+
+def _without_bodies() -> _Document:
+    """Return the spec as Connexion gets it: the endpoints read and check bodies themselves."""
+    document = _document()
+    paths = {
+        path: {
+            method: {key: value for key, value in operation.items() if key != "requestBody"}
+            for method, operation in operations.items()
+        }
+        for path, operations in document["paths"].items()
+    }
+    return {**document, "paths": paths}

@@ -1,0 +1,111 @@
+"""An endpoint: check the request, call the handler, send what it returns."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from opentelemetry import trace
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
+
+from rtmanager.domain.errors import InvalidRequest, NotFound
+from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
+from rtmanager.domain.operation import OperationKind, OperationRequest, Origin, StopReason
+from rtmanager.handlers.middleware import request_id_of, source_of
+from rtmanager.handlers.strict_json import (
+    AsciiJson,
+    JsonObject,
+    SchemaValidator,
+    check_schema,
+    quoted,
+    quoted_names,
+    read_object,
+)
+
+_tracer = trace.get_tracer(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was routed and validated, as a handler may read it."""
+
+    scope: Scope
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def game_id(self) -> GameId:
+        """The game; raises NotFound for an id under which no game can ever have been started."""
+        game_id = parse_game_id(self._game_id_text)
+        if game_id is None:
+            raise NotFound
+        return game_id
+
+    @property
+    def new_game_id(self) -> GameId:
+        """The game to start; raises InvalidRequest for an id that cannot name a container."""
+        text = self._game_id_text
+        game_id = parse_game_id(text)
+        if game_id is None:
+            raise InvalidRequest(f"the game id is {quoted(text)}, expected {GAME_ID_RULE}")
+        return game_id
+
+    @property
+    def origin(self) -> Origin:
+        """Who is calling, and the request's id."""
+        return Origin(source_of(self.scope), request_id_of(self.scope))
+
+    def to(self, kind: OperationKind, game_id: GameId) -> OperationRequest:
+        """Return the operation that the call asks for."""
+        reason = self.body.get("reason")
+        return OperationRequest(
+            game_id=game_id,
+            kind=kind,
+            origin=self.origin,
+            image_ref=self.body.get("image_ref"),
+            reason=StopReason(reason) if reason else None,
+        )
+
+    @property
+    def _game_id_text(self) -> str:
+        """The id as it was meant: see `RawPath`; bytes that are not UTF-8 become U+FFFD."""
+        return unquote(self.scope["path_params"]["game_id"])
+
+
+Handler = Callable[[Call], Awaitable[JsonObject]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Answers one operation of the spec, in a span of its name; success is always 200.
+
+    Without a schema a body is ignored; without `query` so are query parameters, else those that it
+    does not name are refused.
+    """
+
+    name: str
+    handler: Handler
+    body: SchemaValidator | None = None
+    query: frozenset[str] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the handler answer."""
+        self._check_query(scope)
+        call = Call(scope, await self._read_body(scope, receive))
+        with _tracer.start_as_current_span(self.name, kind=trace.SpanKind.SERVER):
+            answer = await self.handler(call)
+        await AsciiJson(answer)(scope, receive, send)
+
+    def _check_query(self, scope: Scope) -> None:
+        if self.query is None:
+            return
+        unknown = [name for name in QueryParams(scope["query_string"]) if name not in self.query]
+        if unknown:
+            raise InvalidRequest(f"the query has an unknown parameter: {quoted_names(unknown)}")
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
+        if self.body is None:
+            return {}
+        body = await read_object(scope, receive)
+        check_schema(self.body, body)
+        return body

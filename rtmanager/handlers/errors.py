@@ -1,0 +1,143 @@
+"""Every error leaves as the contract's envelope; HTTP status codes are named here alone."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rtmanager.domain.errors import (
+    ErrorCode,
+    InternalError,
+    RuntimeManagerError,
+    ServiceUnavailable,
+)
+from rtmanager.handlers.strict_json import AsciiJson, BodyTooLarge, JsonObject
+
+log = structlog.get_logger(__name__)
+
+STATUS_OF_CODE = {
+    ErrorCode.INVALID_REQUEST: 400,
+    ErrorCode.START_CONFIG_INVALID: 400,
+    ErrorCode.IMAGE_REF_NOT_SEMVER: 400,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.SEMVER_PATCH_ONLY: 409,
+    ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.IMAGE_PULL_FAILED: 500,
+    ErrorCode.CONTAINER_START_FAILED: 500,
+    ErrorCode.DOCKER_UNAVAILABLE: 503,
+    ErrorCode.SERVICE_UNAVAILABLE: 503,
+}
+"""The status of every code; `replay_no_op` is missing because a replay is no error."""
+
+CUT_OFF = (
+    "the service is shutting down before this request was answered; an operation that has begun "
+    "goes on: send the same request again to learn how it ended"
+)
+
+_NOT_FOUND, _METHOD_NOT_ALLOWED, _TOO_LARGE, _FIRST_SERVER_ERROR = 404, 405, 413, 500
+_MESSAGE_LIMIT = 400
+
+
+class NoSuchPath(HTTPException):
+    """The contract has no such path."""
+
+    def __init__(self) -> None:
+        super().__init__(_NOT_FOUND)
+
+
+class ErrorBoundary:
+    """ASGI middleware that answers in place of an application that raised."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; a defect is logged with its traceback and not shown to the caller.
+
+        An error after the answer has begun goes to the server, which logs it and cuts the
+        connection: half an answer must not look like a whole one. The server cancels a request for
+        one reason only, that its limit for a shutdown has passed.
+        """
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_watched)
+        except asyncio.CancelledError:
+            if begun:
+                raise
+            log.warning("request_cut_off", method=scope["method"], path=scope["path"])
+            await answer_to(ServiceUnavailable(CUT_OFF)).response(scope, receive, send)
+        except Exception as error:
+            if begun:
+                raise
+            answer = answer_to(error)
+            if answer.is_defect:
+                log.exception("request_failed", method=scope["method"], path=scope["path"])
+            await answer.response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An answer in the contract's error envelope. A defect is ours, to be logged and fixed."""
+
+    status: int
+    code: ErrorCode
+    message: str
+    headers: Mapping[str, str] | None = None
+    is_defect: bool = False
+
+    @property
+    def response(self) -> AsciiJson:
+        """The response that carries the envelope."""
+        envelope: JsonObject = {"error": {"code": self.code, "message": self.message}}
+        return AsciiJson(envelope, self.status, self.headers)
+
+
+def answer_to(error: Exception) -> ErrorAnswer:
+    """Return the answer to any error that a request can end in."""
+    if isinstance(error, BodyTooLarge):
+        return ErrorAnswer(_TOO_LARGE, error.code, error.message)
+    if isinstance(error, RuntimeManagerError):
+        return ErrorAnswer(STATUS_OF_CODE[error.code], error.code, error.message)
+    if isinstance(error, HTTPException) and error.status_code < _FIRST_SERVER_ERROR:
+        return _answer_of_framework(error)
+    code = InternalError.code
+    return ErrorAnswer(STATUS_OF_CODE[code], code, InternalError().message, is_defect=True)
+
+
+def _answer_of_framework(error: HTTPException) -> ErrorAnswer:
+    """Return the answer to what the router or the request validation refused."""
+    if error.status_code == _NOT_FOUND:
+        return ErrorAnswer(_NOT_FOUND, ErrorCode.NOT_FOUND, "there is no such path")
+    if error.status_code == _METHOD_NOT_ALLOWED:
+        return _method_not_allowed((error.headers or {}).get("Allow", "GET, HEAD"))
+    code = ErrorCode.INVALID_REQUEST
+    return ErrorAnswer(STATUS_OF_CODE[code], code, _one_line(error.detail or "request is invalid"))
+
+
+def _method_not_allowed(allow: str) -> ErrorAnswer:
+    allowed = ", ".join(sorted(allow.split(", ")))
+    return ErrorAnswer(
+        _METHOD_NOT_ALLOWED,
+        ErrorCode.INVALID_REQUEST,
+        f"this path does not have this method; it has {allowed}",
+        headers={"allow": allowed},
+    )
+
+
+def _one_line(detail: str) -> str:
+    """Return the framework's words, which may quote the caller's, printable and bounded."""
+    first = detail.partition("\n")[0][:_MESSAGE_LIMIT]
+    return first.encode("ascii", "backslashreplace").decode("ascii")

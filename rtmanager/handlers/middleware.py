@@ -1,0 +1,106 @@
+"""What every request passes before it is routed: its id, its path as sent, and who is calling."""
+
+import re
+import uuid
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
+
+from rtmanager.domain.operation import OpSource
+from rtmanager.handlers.errors import NoSuchPath
+
+_CALLER = "x-galaxy-caller"
+_SOURCES = {"gm": OpSource.GM_REST, "admin": OpSource.ADMIN_REST}
+
+_REQUEST_ID = "x-request-id"
+_REQUEST_ID_KEY = "rtmanager.request_id"
+_SAFE_ID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
+
+
+class RequestId:
+    """Takes the caller's request id, or makes one up, and sends it back with every answer.
+
+    The same id is in the operation log and in every log line of the request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Name the request, and its answer, whatever that is."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = scope[_REQUEST_ID_KEY] = _given_id(scope) or uuid.uuid4().hex
+        bind_contextvars(request_id=request_id)
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).append(_REQUEST_ID, request_id)
+            await send(message)
+
+        await self.app(scope, receive, send_named)
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the id of the request."""
+    return str(scope[_REQUEST_ID_KEY])
+
+
+def _given_id(scope: Scope) -> str | None:
+    """Return the caller's id if there is one and it is safe in a log line and a header."""
+    values = Headers(scope=scope).getlist(_REQUEST_ID)
+    return values[0] if len(values) == 1 and _SAFE_ID.fullmatch(values[0]) else None
+
+
+class RawPath:
+    """Routes by the path as it was sent, before percent-decoding and without redirects.
+
+    A decoded path has lost where its segments end: `/runtimes/a%2Fstop` would stop the game `a`,
+    and an id with a newline would match no pattern at all. So routing sees the encoded path, and a
+    parameter is decoded where it is read. No path of the contract ends in a slash; a router would
+    redirect one that does to another path.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its path as it was sent."""
+        if scope["type"] == "http":
+            raw = scope.get("raw_path")
+            scope["path"] = raw.decode("latin-1") if raw else quote(scope["path"])
+            if scope["path"].endswith("/"):
+                raise NoSuchPath
+        await self.app(scope, receive, send)
+
+
+class CallerHeader:
+    """Drops a caller header without a known value, before validation would refuse it.
+
+    The spec lists the known values, but the contract says that a missing, repeated or unknown one
+    counts as the admin's and never fails a request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with at most one caller header, of a known value."""
+        if scope["type"] == "http":
+            headers = MutableHeaders(scope=scope)
+            if _CALLER in headers and _known_source(headers) is None:
+                del headers[_CALLER]
+        await self.app(scope, receive, send)
+
+
+def source_of(scope: Scope) -> OpSource:
+    """Return who is calling, as the operation log records it."""
+    return _known_source(Headers(scope=scope)) or OpSource.ADMIN_REST
+
+
+def _known_source(headers: Headers) -> OpSource | None:
+    values = headers.getlist(_CALLER)
+    return _SOURCES.get(values[0]) if len(values) == 1 else None

@@ -1,0 +1,89 @@
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.types import Message
+
+from rtmanager.domain.errors import InvalidRequest, NotFound
+from rtmanager.domain.operation import OperationKind, StopReason
+from rtmanager.handlers import endpoint
+from rtmanager.handlers.endpoint import Call
+from rtmanager.handlers.strict_json import JsonObject
+from tests.builders import GAME, IMAGE
+
+SCOPE: dict[str, Any] = {"headers": [], "rtmanager.request_id": "request-1"}
+
+
+def call(game: str) -> Call:
+    """Return a call for a game."""
+    return Call({**SCOPE, "path_params": {"game_id": game}})
+
+
+def test_game_id_is_read_from_the_path() -> None:
+    """A safe id is the game's, for start and for all other operations."""
+    assert call("chess-7").game_id == call("chess-7").new_game_id == "chess-7"
+
+
+def test_impossible_game_is_not_found() -> None:
+    """No game with such an id can ever have been started."""
+    with pytest.raises(NotFound):
+        _ = call("..").game_id
+
+
+def test_impossible_game_cannot_be_started() -> None:
+    """Start says which ids are possible."""
+    with pytest.raises(InvalidRequest, match="1 to 51 characters"):
+        _ = call("..").new_game_id
+
+
+def test_body_comes_with_the_request() -> None:
+    """The validated body reaches the operation; the request itself stays as it was."""
+    scope = dict(SCOPE)
+    body = {"image_ref": IMAGE, "reason": "finished"}
+
+    request = Call(scope, body).to(OperationKind.START, GAME)
+
+    assert (request.image_ref, request.reason) == (IMAGE, StopReason.FINISHED)
+    assert scope == SCOPE
+
+
+def test_request_without_a_body_asks_for_nothing_more() -> None:
+    """A restart has neither an image nor a reason."""
+    request = call(GAME).to(OperationKind.RESTART, GAME)
+
+    assert (request.kind, request.game_id) == (OperationKind.RESTART, GAME)
+    assert (request.image_ref, request.reason) == (None, None)
+
+
+def test_game_id_is_decoded_where_it_is_read() -> None:
+    """Bytes that are no UTF-8 become replacement characters, which no game id has."""
+    with pytest.raises(InvalidRequest, match=r"'a/b\\ufffd'"):
+        _ = call("a%2Fb%FF").new_game_id
+
+
+async def test_endpoint_runs_in_a_span_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace names the operation of the spec, and log lines inside it can name the trace."""
+    exporter, seen, sent = InMemorySpanExporter(), [], []
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(endpoint, "_tracer", provider.get_tracer("test"))
+
+    async def handler(_: Call) -> JsonObject:
+        seen.append(trace.get_current_span().get_span_context().trace_id)
+        return {"status": "ok"}
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await endpoint.Endpoint("internalHealthz", handler)({"type": "http"}, receive, send)
+
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "internalHealthz"
+    assert seen == [span.context and span.context.trace_id]
+    assert sent[0]["status"] == 200

@@ -1,0 +1,108 @@
+import pytest
+from starlette.exceptions import HTTPException
+from structlog.contextvars import get_contextvars
+
+from rtmanager.domain.operation import OpSource
+from rtmanager.handlers.middleware import (
+    CallerHeader,
+    RawPath,
+    RequestId,
+    request_id_of,
+    source_of,
+)
+from tests.unit.handlers.behind import Behind, receive, request
+
+REQUEST_ID = b"x-request-id"
+CALLER = b"x-galaxy-caller"
+
+
+async def arrive(*values: bytes) -> Behind:
+    """Send a request with these ids."""
+    behind = Behind()
+    await RequestId(behind)(
+        request(*((REQUEST_ID, value) for value in values)), receive, behind.send
+    )
+    return behind
+
+
+@pytest.mark.parametrize("value", [b"a", b"job 17/4", b"~" * 128])
+async def test_sane_id_is_kept_and_sent_back(value: bytes) -> None:
+    """The caller finds its own id in the answer, the log and the operation."""
+    behind = await arrive(value)
+
+    assert request_id_of(behind.arrived) == value.decode()
+    assert (REQUEST_ID, value) in behind.sent[0]["headers"]
+    assert get_contextvars()["request_id"] == value.decode()
+
+
+@pytest.mark.parametrize("values", [[], [b""], [b" a"], [b"a\x00"], [b"~" * 129], [b"a", b"a"]])
+async def test_other_ids_are_replaced(values: list[bytes]) -> None:
+    """Without one usable id a new one is made, and sent back."""
+    behind = await arrive(*values)
+    made = request_id_of(behind.arrived)
+
+    assert len(made) == 32
+    assert (REQUEST_ID, made.encode()) in behind.sent[0]["headers"]
+
+
+async def test_made_up_ids_differ() -> None:
+    """No two requests share an id that we made."""
+    assert request_id_of((await arrive()).arrived) != request_id_of((await arrive()).arrived)
+
+
+async def test_routers_see_the_encoded_path() -> None:
+    """An encoded slash separates nothing."""
+    behind = Behind()
+
+    await RawPath(behind)(request(path="/a/b", raw_path=b"/a%2Fb"), receive, behind.send)
+
+    assert behind.arrived["path"] == "/a%2Fb"
+
+
+async def test_server_without_raw_paths_gets_one_made() -> None:
+    """Where the server keeps only the decoded path, it is encoded again."""
+    behind = Behind()
+
+    await RawPath(behind)(request(path="/é\n"), receive, behind.send)
+
+    assert behind.arrived["path"] == "/%C3%A9%0A"
+
+
+async def test_path_with_a_slash_at_its_end_is_another_path() -> None:
+    """No router gets the chance to redirect it; an encoded slash is part of a name."""
+    with pytest.raises(HTTPException, match="404"):
+        await RawPath(Behind())(request(path="/a/", raw_path=b"/a/"), receive, Behind().send)
+
+    behind = Behind()
+    await RawPath(behind)(request(path="/a/", raw_path=b"/a%2F"), receive, behind.send)
+    assert behind.arrived["path"] == "/a%2F"
+
+
+@pytest.mark.parametrize(
+    ("value", "source"), [(b"gm", OpSource.GM_REST), (b"admin", OpSource.ADMIN_REST)]
+)
+async def test_known_caller_passes(value: bytes, source: OpSource) -> None:
+    """The two known callers arrive and are told apart."""
+    behind = Behind()
+
+    await CallerHeader(behind)(request((CALLER, value)), receive, behind.send)
+
+    assert behind.arrived["headers"] == [(CALLER, value)]
+    assert source_of(behind.arrived) is source
+
+
+@pytest.mark.parametrize("values", [[b"lobby"], [b"GM"], [b""], [b"gm", b"gm"], [b"\xff"]])
+async def test_unknown_caller_is_dropped(values: list[bytes]) -> None:
+    """Validation never sees a value that it would refuse; other headers stay."""
+    behind = Behind()
+    headers = [(b"accept", b"*/*"), *((CALLER, value) for value in values)]
+
+    await CallerHeader(behind)(request(*headers), receive, behind.send)
+
+    assert behind.arrived["headers"] == [(b"accept", b"*/*")]
+    assert source_of(behind.arrived) is OpSource.ADMIN_REST
+
+
+def test_missing_caller_is_the_admin() -> None:
+    """Without the header the source is the admin's."""
+    assert source_of(request()) is OpSource.ADMIN_REST

@@ -1,0 +1,241 @@
+"""Each of Connexion's departures from the contract, numbered as in docs/connexion.md.
+
+Every test shows what Connexion does as it is shipped and what our application does. One that fails
+at Connexion's part, after an update, says that our correction may go.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from connexion import AsyncApp
+from connexion.exceptions import ResolverError
+from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+from connexion.options import SwaggerUIOptions
+from connexion.spec import Specification
+from structlog.typing import EventDict
+
+from rtmanager import spec_dir
+from rtmanager.connexion_app import SPEC_FILE, create_app
+from rtmanager.handlers.endpoint import Call, Handler
+from rtmanager.handlers.strict_json import JsonObject
+from rtmanager.handlers.swagger_ui import SwaggerUi
+from tests.contract.caller import JSON, RUNTIMES, Answer, Caller, Header
+
+START = f"{RUNTIMES}/g1/start"
+GOOD = b'{"image_ref": "galaxy/game:1.4.7"}'
+
+
+async def accept(**arguments: Any) -> dict[str, Any]:
+    """Answer any operation with the names of what Connexion passes on to it."""
+    return {"passed": sorted(arguments)}
+
+
+def as_shipped(resolve: Callable[[str], Any] = lambda _: accept, **options: Any) -> Caller:
+    """Return a caller of the contract as plain Connexion serves it."""
+    pages = SwaggerUIOptions(swagger_ui=False)
+    app = AsyncApp(__name__, swagger_ui_options=pages, resolver=resolve, **options)
+    app.add_api(yaml.safe_load((spec_dir() / SPEC_FILE).read_text(encoding="utf-8")))
+    return Caller(app)
+
+
+@pytest.fixture
+def plain() -> Caller:
+    """Return a caller of the contract as plain Connexion serves it."""
+    return as_shipped()
+
+
+async def start(
+    caller: Caller, body: bytes = GOOD, content_type: bytes | None = JSON[1], path: str = START
+) -> Answer:
+    """Start a game with this body."""
+    headers: list[Header] = [(b"content-length", str(len(body)).encode())]
+    if content_type is not None:
+        headers.append((b"content-type", content_type))
+    return await caller.send("POST", path, body=body, headers=headers)
+
+
+async def test_1_paths_are_decoded_before_they_are_routed(plain: Caller, caller: Caller) -> None:
+    """An encoded slash separates segments there: the name of a game can reach another operation."""
+    path = f"{RUNTIMES}%2Fg1%2Fstart"
+
+    assert (await start(plain, path=path)).json == {"passed": ["body", "game_id"]}
+    assert (await start(caller, path=path)).error == (404, "not_found")
+
+
+async def test_2_a_slash_too_many_is_redirected(plain: Caller, caller: Caller) -> None:
+    """The contract knows 200 and errors, and a path with a slash at its end is another path."""
+    assert (await plain.get(f"{RUNTIMES}/")).status == 307
+    assert (await caller.get(f"{RUNTIMES}/")).error == (404, "not_found")
+
+
+async def test_3_an_unknown_caller_is_refused(plain: Caller, caller: Caller) -> None:
+    """The contract describes the header by an enum, and yet takes any value as the admin's."""
+    header = (b"x-galaxy-caller", b"intruder")
+
+    assert (await plain.send("GET", RUNTIMES, headers=[header])).status == 400
+    assert (await caller.send("GET", RUNTIMES, headers=[header])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "error"),
+    [("GET", "/nope", (404, "not_found")), ("PUT", RUNTIMES, (405, "invalid_request"))],
+)
+async def test_4_errors_are_problem_json(
+    method: str, path: str, error: tuple[int, str], plain: Caller, caller: Caller
+) -> None:
+    """The contract has one envelope for every error, the framework's own too."""
+    shipped = await plain.send(method, path)
+
+    assert shipped.headers["content-type"] == "application/problem+json"
+    assert (await caller.send(method, path)).error == error
+
+
+@pytest.mark.parametrize(
+    ("content_type", "shipped"),
+    [
+        (b"text/plain", 415),
+        (None, 200),
+        (b"application/json;charset=latin-1", 200),
+        (b"application/json;charset=klingon", 500),
+    ],
+    ids=["415", "none", "other charset", "unknown charset"],
+)
+async def test_5_content_types_are_read_loosely(
+    content_type: bytes | None, shipped: int, plain: Caller, caller: Caller
+) -> None:
+    """The contract has one content type, and 400 for all others and for none."""
+    assert (await start(plain, content_type=content_type)).status == shipped
+    assert (await start(caller, content_type=content_type)).error == (400, "invalid_request")
+
+
+async def test_6_a_content_type_in_capitals_switches_validation_off(
+    plain: Caller, caller: Caller
+) -> None:
+    """Media types have no case: the body is JSON and must be as the spec describes it."""
+    bad, capitals = b'{"force": true}', b"Application/JSON"
+
+    assert (await start(plain, bad)).status == 400
+    assert (await start(plain, bad, content_type=capitals)).status == 200
+    assert (await start(caller, bad, content_type=capitals)).error == (400, "invalid_request")
+    assert (await start(caller, GOOD, content_type=capitals)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "shipped"),
+    [
+        (b'{"image_ref": "\xff"}', 500),
+        (b'{"image_ref":' + b"[" * 30_000, 500),
+        (b'{"image_ref": ' + b"9" * 5_000 + b"}", 500),
+        (GOOD[:-1] + b', "image_ref": "x"}', 200),
+        (b'{"image_ref": "' + b"x" * 100_000 + b'"}', 200),
+    ],
+    ids=["not UTF-8", "deep nesting", "endless number", "duplicate key", "oversized"],
+)
+async def test_7_bodies_are_read_loosely(
+    body: bytes, shipped: int, plain: Caller, caller: Caller
+) -> None:
+    """Malformed bodies are the caller's fault, and what is ambiguous or too large is refused."""
+    assert (await start(plain, body)).status == shipped
+    assert (await start(caller, body)).error in {(400, "invalid_request"), (413, "invalid_request")}
+
+
+async def test_8_a_body_without_its_length_is_taken_for_none(plain: Caller, caller: Caller) -> None:
+    """A caller may send a body in chunks, whose length it does not know beforehand."""
+    assert (await plain.send("POST", START, body=GOOD, headers=[JSON])).status == 400
+    assert (await caller.send("POST", START, body=GOOD, headers=[JSON])).status == 200
+
+
+async def test_9_strictness_of_the_query_is_all_or_none(plain: Caller, caller: Caller) -> None:
+    """The contract refuses unknown parameters where it documents 400, and nowhere else."""
+    strict = as_shipped(strict_validation=True)
+    documented, undocumented = f"{START}?force=1", f"{RUNTIMES}?force=1"
+
+    shipped = [(await start(each, path=documented)).status for each in (strict, plain)]
+    shipped += [(await each.get(undocumented)).status for each in (strict, plain)]
+
+    assert shipped == [400, 200, 400, 200]
+    assert (await start(caller, path=documented)).error == (400, "invalid_request")
+    assert (await caller.get(undocumented)).status == 200
+
+
+async def test_10_an_unbound_operation_is_found_when_it_is_too_late(
+    table: Mapping[str, Handler],
+) -> None:
+    """A handler that is missing fails here when the application is made, not at a request."""
+    short = {name: each for name, each in table.items() if name != "internalStopRuntime"}
+    plain = as_shipped(short.__getitem__)
+
+    with pytest.raises((KeyError, ResolverError), match="internalStopRuntime"):
+        await plain.get("/healthz")
+    with pytest.raises(LookupError, match="internalStopRuntime has no handler"):
+        create_app(short)
+
+
+async def test_11_handlers_are_called_by_their_parameters(
+    table: Mapping[str, Handler], log_lines: list[EventDict]
+) -> None:
+    """A handler that takes the call itself is called without; headers would not reach it at all."""
+
+    async def handler(call: Call) -> JsonObject:
+        return {"status": call.origin.source_ref}
+
+    headers = [(b"x-request-id", b"abc")]
+    plain = as_shipped(lambda _: handler)
+    ours = Caller(create_app({**table, "internalHealthz": handler}))
+
+    assert (await plain.send("GET", "/healthz", headers=headers)).status == 500
+    assert (await ours.send("GET", "/healthz", headers=headers)).json == {"status": "abc"}
+    assert log_lines == []
+
+
+async def test_12_served_spec_loses_its_servers(plain: Caller, caller: Caller) -> None:
+    """Swagger UI's list of servers would have one entry, without an address."""
+    assert (await plain.get("/openapi.json")).json["servers"] == [{"url": ""}]
+    assert (await caller.get("/openapi.json")).json["servers"][0]["url"] == "./"
+
+
+async def test_13_every_request_is_routed_for_swagger_ui() -> None:
+    """Connexion's middleware sends each request through its router; ours looks at its path."""
+    routed: list[str] = []
+    other = {"type": "http", "path": "/healthz"}
+
+    async def app(*_: object) -> None:
+        routed.append("app")
+
+    async def router(*_: object) -> None:
+        routed.append("router")
+
+    both: list[tuple[Any, str]] = [
+        (SwaggerUIMiddleware(app), "router"),
+        (SwaggerUi(app, {}), "pages"),
+    ]
+    for middleware, pages in both:
+        setattr(middleware, pages, router)
+        await middleware(other, None, None)
+
+    assert routed == ["router", "app"]
+
+
+def test_14_spec_is_taken_for_a_template(tmp_path: Path) -> None:
+    """Braces in a description would be carried out; the spec is read by us and given as it is."""
+    path = tmp_path / "spec.yaml"
+    text = (spec_dir() / SPEC_FILE).read_text(encoding="utf-8")
+    path.write_text(text.replace("title: Galaxy", "title: '{{ 6 * 7 }}' # Galaxy"))
+
+    assert Specification.load(path)["info"]["title"] == "42"
+
+
+def test_15_import_warns_of_what_others_deprecated() -> None:
+    """Operators who turn warnings into errors can start the service all the same."""
+
+    def imports(module: str) -> int:
+        command = [sys.executable, "-W", "error::DeprecationWarning", "-c", f"import {module}"]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert imports("connexion.middleware") != 0
+    assert imports("rtmanager.connexion_app") == 0

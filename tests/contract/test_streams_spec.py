@@ -18,6 +18,7 @@ from rtmanager.domain.operation import Cause, OperationKind, Outcome, StopReason
 from rtmanager.domain.outbox import LONGEST_TEXT, OutboxMessage, OutboxStream, health_message
 from rtmanager.domain.ports.job_stream import JobKind
 from tests.builders import IMAGE, NOON, make_completion, make_event, make_job, make_record
+from tests.contract.caller import RUNTIMES, Caller
 
 SCHEMAS = StreamSchemas.load()
 SPECIFICATION: dict[str, Any] = yaml.safe_load((spec_dir() / SPEC).read_text(encoding="utf-8"))
@@ -244,9 +245,32 @@ def test_details_are_closed_inside_their_text(details: str) -> None:
     assert fault == "details is not the JSON text that it should be"
 
 
+async def test_refused_value_is_answered_as_the_rest_api_does(caller: Caller) -> None:
+    """Who stops for an unknown reason learns the known ones, in the same words on either way."""
+    job = {"game_id": "chess-7", "reason": "bored", "requested_at_ms": "1772366400123"}
+    await caller.start("chess-7")
+    answer = await caller.post(f"{RUNTIMES}/chess-7/stop", {"reason": "bored"})
+
+    fault = SCHEMAS.fault(Channel.STOP_JOBS, job)
+    assert fault == answer.message
+    assert fault == (
+        "reason must be one of orphan_cleanup, cancelled, finished, admin_request, timeout"
+    )
+
+
+def test_field_that_must_be_empty_is_named_so() -> None:
+    """An empty value among those allowed is called nothing."""
+    message = next(
+        each for each in results() if each.fields.get("error_code") == ErrorCode.REPLAY_NO_OP
+    )
+    fields = {**message.fields, "error_code": "oops"}
+
+    fault = SCHEMAS.fault(Channel.JOB_RESULTS, fields)
+    assert fault == "error_code must be one of nothing, replay_no_op"
+
+
 def test_message_of_no_known_type_is_a_fault() -> None:
     """What tells the messages of a channel apart must be one of its values."""
     fault = SCHEMAS.fault(Channel.HEALTH_EVENTS, {"event_type": "container_bored"})
 
-    assert fault is not None
-    assert fault.startswith("event_type is none of the values")
+    assert fault == f"event_type must be one of {', '.join(HealthEventType)}"

@@ -115,8 +115,9 @@ class StreamSchemas:
         for message in candidates:
             if all(fields.get(name) == value for name, value in message.constants.items()):
                 return message.fault(fields)
-        return (
-            f"{', '.join(candidates[0].constants)} is none of the values that tell messages apart"
+        return "; ".join(
+            _one_of(name, [message.constants[name] for message in candidates])
+            for name in candidates[0].constants
         )
 
 
@@ -126,12 +127,18 @@ def shown_name(name: str) -> str:
     return f"{quoted}…" if len(name) > LONGEST_NAME else quoted
 
 
+def _one_of(name: str, allowed: Sequence[str]) -> str:
+    """Name the values that a field may have, in the words in which the REST API names them."""
+    return f"{name} must be one of {', '.join(value or 'nothing' for value in allowed)}"
+
+
 def _in_words(error: ValidationError) -> str:
-    """Name the first field that is at fault; values are never repeated."""
+    """Name the first field that is at fault; what it contains is never repeated."""
     if error.absolute_path:
-        return (
-            f"{error.absolute_path[0]} {_PROBLEMS.get(str(error.validator), 'is not in its form')}"
-        )
+        name = str(error.absolute_path[0])
+        if error.validator == "enum":
+            return _one_of(name, cast("Sequence[str]", error.validator_value))
+        return f"{name} {_PROBLEMS.get(str(error.validator), 'is not in its form')}"
     fields, schema = cast("Mapping[str, str]", error.instance), cast("Schema", error.schema)
     for name in schema["required"]:
         if name not in fields:
@@ -143,7 +150,6 @@ def _in_words(error: ValidationError) -> str:
 _PROBLEMS = {
     "minLength": "is empty",
     "maxLength": "is too long",
-    "enum": "is none of the values that it may have",
 }
 
 

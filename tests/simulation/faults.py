@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from rtmanager.adapters.in_memory.docker_faults import (
+from rtmanager.adapters.in_memory.docker_effects import (
     LOSE_CALL,
     LOSE_REPLY,
     NORMAL,

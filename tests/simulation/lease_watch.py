@@ -67,8 +67,10 @@ class LeaseWatch:
 
     def left(self, process: "Process", *, in_time: bool) -> None:
         """Demand that a process which ended in time has kept no lease."""
-        if in_time and process.leases.held:
-            words = f"{process.name} has gone and kept the leases of {process.leases.held}"
+        if in_time and process.lease_connection.held:
+            words = (
+                f"{process.name} has gone and kept the leases of {process.lease_connection.held}"
+            )
             self._environment.violation(words)
 
     def forget(self) -> None:

@@ -43,6 +43,7 @@ class BelievedLease:
         return now < flushed_at + NOTICED_AFTER and not self.lease.grant.is_over(now)
 
 
+@dataclass(eq=False)
 class BelievedLeases(InMemoryGameLeases):
     """The leases of one process, which learns of a flush at its next renewal only."""
 

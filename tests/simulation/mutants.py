@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
-from rtmanager.adapters.in_memory.game_lease import InMemoryGameLeases, LeaseNumbers
-from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.game_lease import LeaseConnection, LeaseNumbers
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring import running_engines
@@ -37,6 +37,7 @@ from tests.simulation import wrong_protocol as wrong
 from tests.simulation.history import Verdict, run_history
 from tests.simulation.mutant_themes import SOONEST
 from tests.simulation.plan import make_plan
+from tests.simulation.process import Process
 from tests.simulation.themes import THEMES
 
 Patch = tuple[object, str, object]
@@ -87,7 +88,7 @@ def _deciding(name: str, kind: OperationKind, decide: kinds.Decide, *more: Patch
 _JOURNAL = InMemoryOperationJournal
 
 IN_THE_STORE = (
-    _mutant("no holder check in save", _JOURNAL, "_save", wrong.save_for_anyone),
+    _mutant("no holder check in save", _JOURNAL, "save", wrong.save_for_anyone),
     _mutant(
         "no holder check in finish",
         _JOURNAL,
@@ -96,13 +97,13 @@ IN_THE_STORE = (
         (_JOURNAL, "_finished_before", wrong.never_finished_before),
     ),
     _mutant("no lease number check in begin", _JOURNAL, "_demand_latest", wrong.check_nothing),
-    _mutant("begin beside an open operation", _JOURNAL, "_begin", wrong.begin_beside_another),
+    _mutant("begin beside an open operation", _JOURNAL, "begin", wrong.begin_beside_another),
     _mutant("outcome in two parts", _JOURNAL, "finish", wrong.finish_in_two_transactions),
     _mutant("handed over without its steps", _JOURNAL, "hand_over", wrong.hand_over_what_was_begun),
     _mutant("fences repeated after a restore", FirstLook, "_raise_fences", wrong.do_nothing),
 )
 WITH_LEASES = (
-    _mutant("release of another's", InMemoryGameLeases, "_release", wrong.release_anyones),
+    _mutant("release of another's", LeaseConnection, "release", wrong.release_anyones),
     _mutant("numbers by the clock alone", LeaseNumbers, "draw", wrong.draw_by_the_clock),
     _mutant("resumed without the lease", Operations, "_resume", wrong.resume_without_the_lease),
     _mutant("not handed over at shutdown", Interpreter, "_hand_over", wrong.do_nothing),
@@ -114,7 +115,7 @@ IN_THE_INTERPRETER = (
     _mutant("unknown is a refusal", interpreter, "_UNKNOWN", ()),
     _mutant("one lost process turns it back", kinds, "MOST_LOST", 1),
     _mutant("replay without a look", Observer, "current", wrong.believe_the_record),
-    _mutant("unknown is gone", InMemoryContainerHost, "inspect", wrong.unknown_is_gone),
+    _mutant("unknown is gone", Process, "_host", wrong.host_without_unknown),
     _mutant("ownership without installation", Installation, "owns", wrong.own_all),
 )
 IN_THE_DECISIONS = (

@@ -6,15 +6,16 @@ from contextvars import copy_context
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
-from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
-from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
-from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
-from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.game_lease import LeaseConnection
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
+from rtmanager.adapters.in_memory.store import InMemoryHealthLog, InMemoryRuntimeRecords
+from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryMessagePublisher
 from rtmanager.domain.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_events import ContainerEvent
@@ -35,6 +36,8 @@ from tests.simulation.workers import IDLE_SLOWED, Workers
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
+
+P = TypeVar("P")
 
 BOOT_PAUSE = 5.0
 
@@ -61,27 +64,26 @@ class Process:
         self.background: list[asyncio.Task[Any]] = []
         self.clock = ProcessClock(self)
         self.unaskable = Unaskable()
-        self.leases = BelievedLeases(
+        self.lease_connection = LeaseConnection(
             environment.host_clock,
             ttl=LEASE_TTL,
-            gate=self.park,
             grants=environment.grants,
             numbers=environment.numbers,
         )
-        self.leases.environment = environment
         self._delays = Random(f"{environment.seed} {self.name}")  # noqa: S311 - no secret
-        self.events = InMemoryContainerEvents(
-            docker=environment.docker, gate=self.park, delays=self._on_their_way
+        self.events = self._faulty(
+            InMemoryContainerEvents(docker=environment.docker, delays=self._on_their_way), "events"
         )
         # Its own clock: an idle consumer that looks every second would be most of a history.
-        self.jobs = InMemoryJobStream(
+        jobs = InMemoryJobStream(
             streams=environment.streams,
             clock=ProcessClock(self, slowness=IDLE_SLOWED),
             maxlen=JOBS_KEPT,
-            gate=self.park,
+            between=self.park,
         )
-        self.outbox = InMemoryOutbox(
-            table=environment.store.outbox_table, clock=self.clock, gate=self.park
+        self.jobs = self._faulty(jobs, "jobs")
+        self.outbox = self._faulty(
+            InMemoryOutbox(environment.store.outbox_table, self.clock), "outbox"
         )
         self.cases, self.cycles = self._assemble()
         self.workers = Workers(self)
@@ -138,7 +140,7 @@ class Process:
         """End the process here and now; its leases expire a TTL later."""
         self.is_dead = True
         self.is_open = False
-        self.leases.abandon()
+        self.lease_connection.abandon()
         self.workers.leadership.abandon()
         for parked in self.environment.scheduler.forget(self):
             if not parked.wakeup.done():
@@ -160,26 +162,25 @@ class Process:
 
     def stall_leases(self) -> None:
         """Let no renewal arrive: what is held expires a TTL from now."""
-        for game_id in self.leases.held:
-            self.leases.stall(game_id)
+        for game_id in self.lease_connection.held:
+            self.lease_connection.stall(game_id)
 
     def resume_leases(self) -> None:
         """Renew what has not expired, unless something else still keeps renewals from arriving."""
         if self.is_awake and not self.environment.faults.redis_is_cut:
-            self.leases.resume()
+            self.lease_connection.resume()
 
     def _assemble(self) -> tuple[UseCases, Cycles]:
-        environment = self.environment
-        store = replace(environment.store, gate=self.park)
+        environment, store = self.environment, self.environment.store
+        connection = self._faulty(self.lease_connection, "lease")
+        probe = InMemoryEngineProbe(docker=environment.docker, unaskable=self.unaskable)
         ports = Ports(
-            records=store.records,
-            journal=store.journal,
-            leases=self.leases,
-            host=InMemoryContainerHost(docker=environment.docker, gate=self.park),
-            probe=InMemoryEngineProbe(
-                docker=environment.docker, gate=self.park, unaskable=self.unaskable
-            ),
-            directories=replace(environment.directories, gate=self.park),
+            records=self._faulty(InMemoryRuntimeRecords(store), "records"),
+            journal=self._faulty(InMemoryOperationJournal(store), "store"),
+            leases=BelievedLeases(connection, environment),
+            host=self._host(),
+            probe=self._faulty(probe, "probe"),
+            directories=self._faulty(environment.directories, "directories"),
             clock=self.clock,
             installation=environment.installation,
         )
@@ -188,16 +189,23 @@ class Process:
             probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=RETENTION), grace=GRACE
         )
         beyond = CyclePorts(
-            health=InMemoryHealthLog(store),
+            health=self._faulty(InMemoryHealthLog(store), "health"),
             events=self.events,
             jobs=self.jobs,
             outbox=self.outbox,
-            publisher=InMemoryMessagePublisher(streams=environment.streams, gate=self.park),
+            publisher=self._faulty(InMemoryMessagePublisher(environment.streams), "publisher"),
         )
         cycles = Cycles.assemble(ports, beyond, cases, policy)
         # Jobs wait for a lease a short while only: each look for it is a step.
         handle_job = replace(cycles.handle_job, lease_wait=JOB_LEASE_WAIT)
         return cases, replace(cycles, handle_job=handle_job)
+
+    def _host(self) -> InMemoryContainerHost:
+        return self._faulty(InMemoryContainerHost(docker=self.environment.docker), "host")
+
+    def _faulty(self, port: P, name: str) -> P:
+        """Let the scheduler decide when each call of the port goes on, and what it meets."""
+        return with_faults(port, name, self.park)
 
     def _on_their_way(self, _: ContainerEvent) -> Sequence[float]:
         """Drop, double, delay and thereby reorder events."""

@@ -1,8 +1,8 @@
 """The way of jobs and messages with one thing wrong at a time; an invariant must notice each."""
 
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
-from rtmanager.adapters.in_memory.outbox_table import OutboxTable
-from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.outbox import OutboxTable
+from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operations import admission, interpreter
 from rtmanager.workers.job_consumer import JobConsumer

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.workers.background import in_background
@@ -38,7 +39,9 @@ class Workers:
     def __init__(self, process: "Process") -> None:
         self._process = process
         clock, cycles = process.clock, process.cycles
-        self.leadership = InMemoryLeadership(process.environment.claim, process.park)
+        self.leadership = InMemoryLeadership(
+            with_faults(process.environment.claim, "leadership", process.park)
+        )
         watcher = DockerEventWatcher(
             process.events, cycles.record_event, cycles.reconcile_sentence, clock
         )

@@ -43,10 +43,12 @@ from rtmanager.domain.reconciliation.drift import Drift, GameView
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes, Reconciliation
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from tests.simulation.clocks import PROCESS
+from tests.simulation.process import Process
 
-_inspect = InMemoryContainerHost.inspect
+_host = Process._host
 _reconcile = ReconcileRuntimes.run
-_begin = InMemoryOperationJournal._begin
+_begin = InMemoryOperationJournal.begin
 _hand_over = InMemoryOperationJournal.hand_over
 _look, _on_host = Observer.look, Executor._on_host
 _find_drift, _stale = drift.find_drift, drift._stale
@@ -80,7 +82,9 @@ def accept_any_holder(
     return self.store.operations[operation.id]
 
 
-def save_for_anyone(self: InMemoryOperationJournal, operation: Operation, _: LeaseNumber) -> None:
+async def save_for_anyone(
+    self: InMemoryOperationJournal, operation: Operation, *, lease: LeaseNumber
+) -> None:
     """Write an operation's progress, whoever holds it by now, unless it is finished."""
     stored = self.store.operations[operation.id]
     if stored.outcome is None:
@@ -92,11 +96,11 @@ def never_finished_before(*_: object) -> bool:
     return False
 
 
-def begin_beside_another(
-    self: InMemoryOperationJournal, request: Any, admit: Any, lease: Any, at: Any
+async def begin_beside_another(
+    self: InMemoryOperationJournal, request: Any, admit: Any, *, lease: Any, at: Any
 ) -> Begun:
     """Begin although another operation is open."""
-    return _begin(_Blind(self.store), request, admit, lease, at)
+    return await _begin(_Blind(self.store), request, admit, lease=lease, at=at)
 
 
 class _Blind(InMemoryOperationJournal):
@@ -110,15 +114,13 @@ async def finish_in_two_transactions(
     self: Any, operation: Any, completion: Completion, messages: Any, *, lease: Any
 ) -> None:
     """Write the record, and the row some time later."""
-    await self.store.gate("store.finish")
     stored = self._demand_holder(operation, lease)
     before = self.store.runtime_records.get(operation.game_id)
     if completion.record and completion.record != before:
         self.store.runtime_records[operation.game_id] = completion.record
-    await self.store.gate("store.finish")
+    await PROCESS.get().park("store.finish")
     self.store.operations[stored.id] = _completed(stored, completion, before)
     self.store.outbox_table.insert(messages, at=completion.at)
-    await self.store.gate("store.finish:done")
 
 
 async def hand_over_what_was_begun(self: Any, operation: Operation, *, lease: Any) -> None:
@@ -131,8 +133,6 @@ async def hand_over_what_was_begun(self: Any, operation: Operation, *, lease: An
 
 async def release_anyones(self: Any, game_id: Any, grant: Any) -> None:
     """Delete the lease without a compare."""
-    self._held.pop(game_id, None)
-    await self.gate("lease.release")
     if game_id in self.grants:
         del self.grants[game_id]
 
@@ -145,7 +145,7 @@ def draw_by_the_clock(self: LeaseNumbers, now: datetime, *, above: Any) -> Lease
 
 async def resume_without_the_lease(self: Operations, game_id: Any) -> None:
     """Carry an open operation on beside whoever is at it."""
-    numbers = cast("Any", self.leases).numbers
+    numbers = cast("Any", self.leases).connection.numbers
     number = numbers.draw(self.clock.now(), above=0)
     lease = SimpleNamespace(number=number, check=check_nothing)
     await self._take_over(cast("Any", lease), game_id)
@@ -176,22 +176,34 @@ async def believe_the_record(self: Any, record: RuntimeRecord | None) -> Current
     return Current(cast("ContainerDetails", engine))
 
 
-async def unknown_is_gone(self: InMemoryContainerHost, container_id: Any) -> Any:
+def host_without_unknown(process: Process) -> Any:
     """Take a Docker that does not answer for one that has no such container."""
-    try:
-        return await _inspect(self, container_id)
-    except DockerUnavailable:
-        return None
+    return _HostWithoutUnknown(_host(process))
+
+
+class _HostWithoutUnknown:
+    """A host of whose faults only the effects are seen."""
+
+    def __init__(self, host: InMemoryContainerHost) -> None:
+        self._right = host
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._right, name)
+
+    async def inspect(self, container_id: Any) -> Any:
+        try:
+            return await self._right.inspect(container_id)
+        except DockerUnavailable:
+            return None
 
 
 async def remove_by_force(self: InMemoryContainerHost, container_id: Any) -> None:
     """Remove a container whether it runs or not."""
-    async with self._call("remove"):
-        try:
-            found = _existing(self.docker, container_id)
-        except ContainerGone:
-            return
-        self.docker.vanish(found.id)
+    try:
+        found = _existing(self._reach(), container_id)
+    except ContainerGone:
+        return
+    self.docker.vanish(found.id)
 
 
 def own_all(self: Any, container: Any, *, record: Any, operation: Any) -> bool:

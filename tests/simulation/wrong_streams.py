@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import cast
 
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
-from rtmanager.adapters.in_memory.outbox_table import OutboxTable
-from rtmanager.adapters.in_memory.store import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.outbox import OutboxTable
+from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
 from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
@@ -20,6 +20,7 @@ from rtmanager.domain.ports.job_stream import JobEntry
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
 from rtmanager.workers.job_consumer import JobConsumer, Queue
+from tests.simulation.clocks import PROCESS
 
 _right_carry_out = HandleJob._carry_out
 
@@ -32,21 +33,18 @@ async def acknowledge_first(self: HandleJob, entry: JobEntry, request: Operation
 
 async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:
     """Add the entries first and the markers afterwards."""
-    await self.gate("publisher.publish")
     fresh = [row for row in batch.rows if row.token not in self.streams.markers]
     self.streams.published.extend(row.message for row in fresh)
-    await self.gate("publisher.publish:done")
+    await PROCESS.get().park("publisher.publish:done")
     self.streams.markers.update(row.token for row in fresh)
 
 
 async def publish_stale(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:
     """Publish although another relay has published since."""
-    await self.gate("publisher.publish")
     for row in batch.rows:
         if row.token not in self.streams.markers:
             self.streams.markers.add(row.token)
             self.streams.published.append(row.message)
-    await self.gate("publisher.publish:done")
 
 
 def announce_without_result(
@@ -71,7 +69,7 @@ async def tell_from_memory(self: HandleJob, entry: JobEntry, request: OperationR
         error = failure
         await self._demand_outcome(entry, request.game_id, failure)
     journal = cast("InMemoryOperationJournal", self.operations.journal)
-    await journal.store.gate("store.tell")
+    await PROCESS.get().park("store.tell")
     now = self.operations.clock.now()
     journal.store.outbox_table.insert(_result(request, error, now), at=now)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
@@ -27,33 +26,27 @@ class InMemoryContainerEvents:
     """One manager's connections to the events of an InMemoryDocker.
 
     `delays` drops, doubles, delays and, where they differ, reorders events. `cut` and `silence`
-    strike the streams that are open. Gates: `events.listen`, `events.next`, `events.now`.
+    affect the streams that are open.
     """
 
     docker: InMemoryDocker
-    gate: Gate = open_gate
     staleness: float = 60.0
     delays: Delays = at_once
     _streams: "list[_Stream]" = field(default_factory=list, init=False)
 
     async def now(self) -> float:
         """Return Docker's time."""
-        await self.gate("events.now")
         if not self.docker.reachable:
             raise DockerUnavailable
-        now = self.docker.clock.now().timestamp()
-        await self.gate("events.now:done")
-        return now
+        return self.docker.clock.now().timestamp()
 
     @asynccontextmanager
     async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
         """Follow events, those that Docker still has from the past included, for the block."""
-        await self.gate("events.listen")
         if not self.docker.reachable:
             raise DockerUnavailable
         stream = self._subscribe(since)
         try:
-            await self.gate("events.listen:done")
             yield stream
         finally:
             self._streams.remove(stream)
@@ -123,11 +116,9 @@ class _Stream:
         return self
 
     async def __anext__(self) -> ContainerEvent:
-        await self.owner.gate("events.next")
         while (event := self._arrived()) is None:
             self._demand_life()
             await self._wait()
-        await self.owner.gate("events.next:done")
         return event
 
     def _arrived(self) -> ContainerEvent | None:

@@ -1,7 +1,7 @@
-"""The container host port on a Docker that lives in memory."""
+"""A Docker that lives in memory, as one manager sees it: its containers and their engines."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -10,7 +10,6 @@ from rtmanager.adapters.in_memory import docker_requests
 from rtmanager.adapters.in_memory.docker_effects import Act, Effect
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.container import (
     ContainerDetails,
     ContainerId,
@@ -21,6 +20,7 @@ from rtmanager.domain.container import (
 )
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import DockerUnavailable, StartConfigInvalid
+from rtmanager.domain.ports.engine_probe import ProbeAnswer
 
 Seen = TypeVar("Seen", bound=EngineContainer)
 T = TypeVar("T")
@@ -30,87 +30,73 @@ T = TypeVar("T")
 class InMemoryContainerHost:
     """One manager's connection to an InMemoryDocker, which others may share.
 
-    Every call passes `gate` before its effect and after its answer. An effect itself is one step
-    that nothing can interrupt; it belongs to Docker, where a caller who leaves does not end it.
+    An effect is one step that nothing can interrupt; it belongs to Docker, where a caller who
+    leaves does not end it.
     """
 
     docker: InMemoryDocker = field(default_factory=InMemoryDocker)
     network: str = NETWORK
-    gate: Gate = open_gate
 
     async def ping(self) -> None:
         """Raise DockerUnavailable when Docker is unreachable."""
-        async with self._call("ping"):
-            pass
+        self._reach()
 
     async def network_exists(self) -> bool:
-        """Tell whether the configured network exists."""
-        async with self._call("network_exists"):
-            return self.network in self.docker.networks
+        """Return whether the configured network exists."""
+        return self.network in self._reach().networks
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all labelled containers in the order of their names, as they were a lag ago."""
-        async with self._call("list_containers"):
-            return self._listed()
+        return self._listed()
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
         """Return one game's containers in the order of their names."""
-        async with self._call("containers_of"):
-            return [one for one in self._listed() if one.game_id == game_id]
+        return [one for one in self._listed() if one.game_id == game_id]
 
     async def named(self, name: str) -> ContainerDetails | None:
         """Return the container of this name, whoever owns it."""
-        async with self._call("named"):
-            return self._details(self.docker.holder_of(name))
+        return self._details(self._reach().holder_of(name))
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
         """Return one container's details."""
-        async with self._call("inspect"):
-            return self._details(self.docker.containers.get(container_id))
+        return self._details(self._reach().containers.get(container_id))
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
-        """Return the last lines of what the container said."""
-        async with self._call("logs"):
-            container = self.docker.containers.get(container_id)
-            output = container.output if container else []
-            return tuple(output[-lines:]) if lines > 0 else ()
+        """Return the last lines of the container's output."""
+        container = self._reach().containers.get(container_id)
+        output = container.output if container else []
+        return tuple(output[-lines:]) if lines > 0 else ()
 
     async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
         """Return the image from the host."""
-        async with self._call("image"):
-            image = self.docker.find_image(reference)
+        image = self._reach().find_image(reference)
         return image.shown() if image else None
 
     async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Copy the image from the registry to the host."""
-        async with self._call("pull"):
-            image = await self._change(
-                "pull", reference.normalized, lambda _: docker_requests.pull(self.docker, reference)
-            )
-            progress(f"pulled {reference.text}")
+        image = await self._change(
+            "pull", reference.normalized, lambda _: docker_requests.pull(self.docker, reference)
+        )
+        progress(f"pulled {reference.text}")
         return image.shown()
 
     async def image_owner(self, image: EngineImage) -> tuple[int, int]:
         """Return the image's user and group, by its own files."""
-        async with self._call("image_owner"):
-            found = self.docker.find_image(image.id)
-            if found is None:
-                raise StartConfigInvalid(f"No such image: {image.id}")
-            files = found.behaviour
-            return numeric_owner(found.user) or owner_from_files(
-                found.user, files.passwd, files.group
-            )
+        found = self._reach().find_image(image.id)
+        if found is None:
+            raise StartConfigInvalid(f"No such image: {image.id}")
+        files = found.behaviour
+        return numeric_owner(found.user) or owner_from_files(found.user, files.passwd, files.group)
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         """Create a container that can be started."""
-        async with self._call("create"):
-            return await self._change(
-                "create", spec.name, lambda _: docker_requests.create(self.docker, spec)
-            )
+        return await self._change(
+            "create", spec.name, lambda _: docker_requests.create(self.docker, spec)
+        )
 
     @property
     def starts_wait(self) -> bool:
-        """Tell that no start ever has to wait."""
+        """Say that no start ever has to wait."""
         return False
 
     def turn(self) -> AbstractAsyncContextManager[None]:
@@ -119,55 +105,47 @@ class InMemoryContainerHost:
 
     async def start(self, container: str) -> None:
         """Start the container, if its image lets it and the network is there."""
-        async with self._call("start"):
-            await self._change(
-                "start", container, lambda at: docker_requests.start(self.docker, container, at)
-            )
+        await self._change(
+            "start", container, lambda at: docker_requests.start(self.docker, container, at)
+        )
 
     async def stop(self, container: str, *, grace: int) -> None:
         """Stop the container, and wait until it has."""
-        async with self._call("stop"):
-            stopped, life = await self._change(
-                "stop",
-                container,
-                lambda at: docker_requests.stop(self.docker, container, grace, at),
-            )
-            while stopped.life == life and (due := stopped.exit_due) is not None:
-                await self._sleep_until(due)
+        stopped, life = await self._change(
+            "stop", container, lambda at: docker_requests.stop(self.docker, container, grace, at)
+        )
+        while stopped.life == life and (due := stopped.exit_due) is not None:
+            await self._sleep_until(due)
 
     async def rename(self, container: str, name: str) -> None:
         """Give the container another free name."""
-        async with self._call("rename"):
-            await self._change(
-                "rename", container, lambda _: docker_requests.rename(self.docker, container, name)
-            )
+        await self._change(
+            "rename", container, lambda _: docker_requests.rename(self.docker, container, name)
+        )
 
     async def remove(self, container_id: ContainerId) -> None:
         """Remove the container unless it runs, and wait until it is gone."""
-        async with self._call("remove"):
-            removal = await self._change(
-                "remove",
-                container_id,
-                lambda at: docker_requests.remove(self.docker, container_id, at),
-                seconds=0.0,
-            )
-            if removal is not None:
-                await self._finish(removal)
+        removal = await self._change(
+            "remove",
+            container_id,
+            lambda at: docker_requests.remove(self.docker, container_id, at),
+            seconds=0.0,
+        )
+        if removal is not None:
+            await self._finish(removal)
 
-    @asynccontextmanager
-    async def _call(self, name: str) -> AsyncIterator[None]:
-        """Pass the gate around the effect; a refused call passes no second time."""
-        await self.gate(f"host.{name}")
+    def _reach(self) -> InMemoryDocker:
+        """Return Docker as it is at this moment; raises DockerUnavailable."""
         if not self.docker.reachable:
             raise DockerUnavailable
         self.docker.settle()
-        yield
-        await self.gate(f"host.{name}:done")
+        return self.docker
 
     async def _change(
         self, call: str, container: str, act: Act[T], *, seconds: float | None = None
     ) -> T:
         """Let Docker act in its own time, as it is fated, and wait for the answer."""
+        self._reach()
         fate = docker_requests.fate_of(self.docker, call, container)
         if not fate.happens:
             docker_requests.check_reply(self.docker, call, fate)
@@ -192,7 +170,7 @@ class InMemoryContainerHost:
 
     def _listed(self) -> Sequence[EngineContainer]:
         then = self.docker.clock.monotonic() - self.docker.lag if self.docker.lag else None
-        shown = [one.listed(then=then) for one in self.docker.containers.values()]
+        shown = [one.listed(then=then) for one in self._reach().containers.values()]
         labelled = (self._from_here(one) for one in shown if one.has_our_labels)
         return sorted(labelled, key=lambda one: one.name)
 
@@ -202,3 +180,25 @@ class InMemoryContainerHost:
     def _from_here(self, view: Seen) -> Seen:
         """Leave the address out when it is none of our network."""
         return view if view.network == self.network else replace(view, address=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InMemoryEngineProbe:
+    """Asks the container that has the address now, which may be another one than before.
+
+    `unaskable` are addresses at which this process cannot ask at all, for want of descriptors.
+    """
+
+    docker: InMemoryDocker
+    unaskable: set[str] = field(default_factory=set)
+
+    async def check(self, address: str) -> ProbeAnswer:
+        """Ask the engine once."""
+        if address in self.unaskable:
+            return ProbeAnswer(healthy=False, error="too many open files", is_unknown=True)
+        container = self.docker.at_address(address)
+        if container is None:
+            return ProbeAnswer(healthy=False, error="connection refused")
+        if not container.is_healthy(self.docker.clock.monotonic()):
+            return ProbeAnswer(healthy=False, error=container.image.behaviour.unhealthy_words)
+        return ProbeAnswer(healthy=True)

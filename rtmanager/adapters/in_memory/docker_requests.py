@@ -1,7 +1,6 @@
 """What the in-memory Docker does when it is asked to, with the checks that Docker makes."""
 
-from rtmanager.adapters.in_memory.docker_effects import Effect, Moment
-from rtmanager.adapters.in_memory.docker_faults import NORMAL, Fate, Reply
+from rtmanager.adapters.in_memory.docker_effects import NORMAL, Effect, Fate, Moment, Reply
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer, MemoryImage
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import ContainerId, ContainerSpec

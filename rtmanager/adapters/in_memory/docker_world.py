@@ -13,9 +13,9 @@ from rtmanager.adapters.in_memory.docker_effects import (
     Act,
     Effect,
     EffectQueue,
+    Meddle,
     Moment,
 )
-from rtmanager.adapters.in_memory.docker_faults import Meddle
 from rtmanager.adapters.in_memory.docker_objects import (
     KILLED,
     OOM_KILLED,

@@ -2,11 +2,10 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.clock import Clock
@@ -70,55 +69,52 @@ class InMemoryGameLease:
             raise LeaseLost
 
 
-@dataclass
-class InMemoryGameLeases:
-    """The leases of one process. Those of one simulation share `grants` and `numbers`.
+@dataclass(eq=False)
+class LeaseConnection:
+    """One process's connection to the lease store. Those of one simulation share both tables.
 
-    The background renewal is modelled, not run: a held lease lives on until `stall` (the holder's
-    renewals no longer arrive; it expires a TTL later, unless they `resume`), `expire` (gone now) or
-    `abandon` (the whole process was killed). Gates: `lease.acquire`, `lease.release`, `lease.ping`.
+    Faults belong around this (`lease.acquire` at each try, `lease.release`, `lease.ping`): waiting
+    for a lease and leaving it are the port's own behaviour. The background renewal is modelled, not
+    run: a held lease lives on until `stall` (the holder's renewals no longer arrive; it expires a
+    TTL later, unless they `resume`), `expire` (gone now) or `abandon` (the process was killed).
     """
 
     clock: Clock
     ttl: float = 60.0
-    gate: Gate = open_gate
     grants: Grants = field(default_factory=dict)
     numbers: LeaseNumbers = field(default_factory=LeaseNumbers)
-    _queues: dict[GameId, deque[object]] = field(default_factory=dict, init=False)
     _held: Grants = field(default_factory=dict, init=False)
 
-    @asynccontextmanager
-    async def hold(
-        self, game_id: GameId, *, wait: float, above: LeaseNumber = NO_LEASE
-    ) -> AsyncIterator[InMemoryGameLease]:
-        """Hold the game's lease for the block."""
-        ticket, queue = object(), self._queues.setdefault(game_id, deque())
-        queue.append(ticket)
-        try:
-            grant = await self._acquire(game_id, ticket, wait, above)
-            try:
-                yield InMemoryGameLease(game_id, grant, self.grants, self.clock)
-            finally:
-                await self._release(game_id, grant)
-        finally:
-            queue.remove(ticket)
-            if not queue:
-                self._queues.pop(game_id, None)
+    async def acquire(self, game_id: GameId, grant: Grant, *, above: LeaseNumber) -> None:
+        """Try once to take the lease, and draw the grant's number; raises LeaseBusy."""
+        holder = self.grants.get(game_id)
+        if holder and not holder.is_over(self.clock.monotonic()):
+            raise LeaseBusy
+        grant.number = self.numbers.draw(self.clock.now(), above=above)
+        self.grants[game_id] = self._held[game_id] = grant
+
+    async def release(self, game_id: GameId, grant: Grant) -> None:
+        """Delete the lease if it is this one."""
+        if self.grants.get(game_id) is grant:
+            del self.grants[game_id]
 
     async def ping(self) -> None:
-        """Answer, unless the gate does not let it."""
-        await self.gate("lease.ping")
-        await self.gate("lease.ping:done")
-
-    def stall(self, game_id: GameId) -> None:
-        """Let no further renewal of this process's lease arrive: it expires a TTL from now."""
-        if grant := self._held.get(game_id):
-            grant.expires_at = self.clock.monotonic() + self.ttl
+        """Answer."""
 
     @property
     def held(self) -> Sequence[GameId]:
         """The games whose leases this process holds, or believes to hold."""
         return list(self._held)
+
+    def let_go(self, game_id: GameId) -> None:
+        """Renew the lease no longer: if it cannot be released, it expires."""
+        self.stall(game_id)
+        self._held.pop(game_id, None)
+
+    def stall(self, game_id: GameId) -> None:
+        """Let no further renewal of this process's lease arrive: it expires a TTL from now."""
+        if grant := self._held.get(game_id):
+            grant.expires_at = self.clock.monotonic() + self.ttl
 
     def resume(self) -> None:
         """Let renewals arrive again: what has not expired by now lives on."""
@@ -135,42 +131,66 @@ class InMemoryGameLeases:
         for game_id in self._held:
             self.stall(game_id)
 
+
+@dataclass(eq=False)
+class InMemoryGameLeases:
+    """The leases of one process, which waits its turn and polls as the real one does."""
+
+    connection: LeaseConnection
+    _queues: dict[GameId, deque[object]] = field(default_factory=dict, init=False)
+
+    @asynccontextmanager
+    async def hold(
+        self, game_id: GameId, *, wait: float, above: LeaseNumber = NO_LEASE
+    ) -> AsyncIterator[InMemoryGameLease]:
+        """Hold the game's lease for the block."""
+        ticket, queue = object(), self._queues.setdefault(game_id, deque())
+        queue.append(ticket)
+        try:
+            grant = await self._acquire(game_id, ticket, wait, above)
+            try:
+                yield InMemoryGameLease(
+                    game_id, grant, self.connection.grants, self.connection.clock
+                )
+            finally:
+                await self._release(game_id, grant)
+        finally:
+            queue.remove(ticket)
+            if not queue:
+                self._queues.pop(game_id, None)
+
+    async def ping(self) -> None:
+        """Ask the store for an answer."""
+        await self.connection.ping()
+
     async def _acquire(
         self, game_id: GameId, ticket: object, wait: float, above: LeaseNumber
     ) -> Grant:
-        deadline = self.clock.monotonic() + wait
+        clock = self.connection.clock
+        deadline = clock.monotonic() + wait
         while True:
             # Only the first of this process asks the store; the holder stays first until it leaves.
             is_first = self._queues[game_id][0] is ticket
             if is_first and (grant := await self._try(game_id, above)):
                 return grant
-            left = deadline - self.clock.monotonic()
+            left = deadline - clock.monotonic()
             if left <= 0:
                 raise LeaseBusy
-            await self.clock.sleep(min(POLL_SECONDS, left))
+            await clock.sleep(min(POLL_SECONDS, left))
 
     async def _try(self, game_id: GameId, above: LeaseNumber) -> Grant | None:
-        await self.gate("lease.acquire")
-        holder = self.grants.get(game_id)
-        if holder and not holder.is_over(self.clock.monotonic()):
-            return None
-        grant = Grant(self.numbers.draw(self.clock.now(), above=above))
-        self.grants[game_id] = self._held[game_id] = grant
+        grant = Grant()
         try:
-            await self.gate("lease.acquire:done")
+            await self.connection.acquire(game_id, grant, above=above)
+        except LeaseBusy:
+            return None
         except BaseException:
-            await self._release(game_id, grant)
+            if grant.number != NO_LEASE:  # it was given, and the reply was lost
+                await self._release(game_id, grant)
             raise
         return grant
 
     async def _release(self, game_id: GameId, grant: Grant) -> None:
-        # Nobody renews it any more: what cannot be released expires.
-        self.stall(game_id)
-        self._held.pop(game_id, None)
-        try:
-            await self.gate("lease.release")
-            if self.grants.get(game_id) is grant:
-                del self.grants[game_id]
-            await self.gate("lease.release:done")
-        except Exception:  # noqa: BLE001, S110 - leaving never raises, whatever the store does
-            pass
+        self.connection.let_go(game_id)
+        with suppress(Exception):  # leaving never raises, whatever the store does
+            await self.connection.release(game_id, grant)

@@ -2,15 +2,37 @@
 
 from dataclasses import dataclass, field
 
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.errors import ServiceUnavailable
 
 
 @dataclass
 class Claim:
-    """The claim as the store keeps it: who leads. The processes of one simulation share it."""
+    """The claim as the store keeps it: who leads. The processes of one simulation share it.
 
-    leader: "InMemoryLeadership | None" = None
+    Faults belong around this (`leadership.campaign`, `leadership.confirm`, `leadership.resign`):
+    what a contender makes of a call that failed is the port's own behaviour.
+    """
+
+    leader: object | None = None
+
+    async def campaign(self, contender: object) -> bool:
+        """Give the claim to the contender if nobody has it; return whether it leads."""
+        if self.leader is None:
+            self.leader = contender
+        return self.leader is contender
+
+    async def confirm(self, contender: object) -> bool:
+        """Return whether the contender leads."""
+        return self.leader is contender
+
+    async def resign(self, contender: object) -> None:
+        """Free the claim if the contender has it."""
+        self.free(contender)
+
+    def free(self, contender: object) -> None:
+        """End the contender's connection, and its claim with it."""
+        if self.leader is contender:
+            self.leader = None
 
 
 @dataclass(eq=False)
@@ -18,50 +40,37 @@ class InMemoryLeadership:
     """The leadership of one process.
 
     A call that fails costs the connection, and the claim with it. `abandon` takes both away: the
-    process was killed or cut off. Gates: `leadership.campaign`, `leadership.confirm`,
-    `leadership.resign`.
+    process was killed or cut off.
     """
 
     claim: Claim = field(default_factory=Claim)
-    gate: Gate = open_gate
 
     async def campaign(self) -> bool:
         """Try once to become the leader."""
         try:
-            await self.gate("leadership.campaign")
-            if self.claim.leader is None:
-                self.claim.leader = self
-            leads = self.claim.leader is self
-            await self.gate("leadership.campaign:done")
+            return await self.claim.campaign(self)
         except BaseException:
             self.abandon()
             raise
-        return leads
 
     async def confirm(self) -> bool:
-        """Tell whether we still lead."""
+        """Return whether we still lead."""
         try:
-            await self.gate("leadership.confirm")
-            leads = self.claim.leader is self
-            await self.gate("leadership.confirm:done")
+            return await self.claim.confirm(self)
         except ServiceUnavailable:
             self.abandon()
             return False
         except BaseException:
             self.abandon()
             raise
-        return leads
 
     async def resign(self) -> None:
         """Give the claim up."""
         try:
-            await self.gate("leadership.resign")
-            self.abandon()
-            await self.gate("leadership.resign:done")
+            await self.claim.resign(self)
         except ServiceUnavailable:
             self.abandon()
 
     def abandon(self) -> None:
         """Lose the connection and whatever was claimed over it."""
-        if self.claim.leader is self:
-            self.claim.leader = None
+        self.claim.free(self)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from rtmanager.adapters.in_memory.store import InMemoryStore
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
@@ -29,31 +29,20 @@ from rtmanager.domain.ports.operation_journal import (
 )
 from rtmanager.domain.runtime import RuntimeRecord
 
-if TYPE_CHECKING:  # the store offers this journal
-    from rtmanager.adapters.in_memory.store import InMemoryStore
-
 
 @dataclass(frozen=True)
 class InMemoryOperationJournal:
-    """OperationJournal in memory. Gates: `store.` and the name of the method.
+    """OperationJournal in memory.
 
     The effect of a call is one step without an await: nobody ever sees half of a transaction.
     """
 
-    store: "InMemoryStore"
+    store: InMemoryStore
 
     async def begin(
         self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
     ) -> Begun:
         """Read the record, decide, insert the operation and the admission's messages."""
-        await self.store.gate("store.begin")
-        begun = self._begin(request, admit, lease, at)
-        await self.store.gate("store.begin:done")
-        return begun
-
-    def _begin(
-        self, request: OperationRequest, admit: Admit, lease: LeaseNumber, at: datetime
-    ) -> Begun:
         self._demand_latest(request.game_id, lease)
         if self._open(request.game_id):
             raise OperationStillOpen
@@ -75,10 +64,8 @@ class InMemoryOperationJournal:
         messages: Sequence[OutboxMessage],
     ) -> None:
         """Insert a finished operation and its messages."""
-        await self.store.gate("store.refuse")
         admission = Admission(completion=completion, messages=messages)
         self._insert(request, admission, None, completion.at)
-        await self.store.gate("store.refuse:done")
 
     def _insert(
         self,
@@ -108,12 +95,6 @@ class InMemoryOperationJournal:
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
         """Become the holder of the game's open operation, if there is one."""
-        await self.store.gate("store.take_over")
-        begun = self._take_over(game_id, lease)
-        await self.store.gate("store.take_over:done")
-        return begun
-
-    def _take_over(self, game_id: GameId, lease: LeaseNumber) -> Begun | None:
         self._demand_latest(game_id, lease)
         self.store.leases[game_id] = lease
         operation = self._open(game_id)
@@ -134,21 +115,14 @@ class InMemoryOperationJournal:
 
     async def save(self, operation: Operation, *, lease: LeaseNumber) -> None:
         """Write the open operation's phase, cause and steps."""
-        await self.store.gate("store.save")
-        self._save(operation, lease)
-        await self.store.gate("store.save:done")
-
-    def _save(self, operation: Operation, lease: LeaseNumber) -> None:
         stored = self._demand_holder(operation, lease)
         self.store.operations[stored.id] = _progressed(stored, operation)
         self.store.handed_over.discard(stored.id)
 
     async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
         """Write them, and that nobody is lost when the next holder takes over."""
-        await self.store.gate("store.hand_over")
-        self._save(operation, lease)
+        await self.save(operation, lease=lease)
         self.store.handed_over.add(operation.id)
-        await self.store.gate("store.hand_over:done")
 
     async def finish(
         self,
@@ -159,24 +133,8 @@ class InMemoryOperationJournal:
         lease: LeaseNumber,
     ) -> None:
         """Write the outcome, the record, the health snapshot and the messages."""
-        await self.store.gate("store.finish")
-        if not self._finished_before(operation, lease):
-            self._finish(operation, completion, messages, lease)
-        await self.store.gate("store.finish:done")
-
-    def _finished_before(self, operation: Operation, lease: LeaseNumber) -> bool:
-        stored = self.store.operations.get(operation.id)
-        if stored is None or stored.outcome is None or stored.game_id != operation.game_id:
-            return False
-        return self.store.holders.get(operation.id) == lease
-
-    def _finish(
-        self,
-        operation: Operation,
-        completion: Completion,
-        messages: Sequence[OutboxMessage],
-        lease: LeaseNumber,
-    ) -> None:
+        if self._finished_before(operation, lease):
+            return
         stored = _progressed(self._demand_holder(operation, lease), operation)
         before = self.store.runtime_records.get(operation.game_id)
         record = completion.record
@@ -187,6 +145,12 @@ class InMemoryOperationJournal:
         if event := completion.latest_event:
             self.store.health_snapshots[event.game_id] = event
         self.store.outbox_table.insert(messages, at=completion.at)
+
+    def _finished_before(self, operation: Operation, lease: LeaseNumber) -> bool:
+        stored = self.store.operations.get(operation.id)
+        if stored is None or stored.outcome is None or stored.game_id != operation.game_id:
+            return False
+        return self.store.holders.get(operation.id) == lease
 
     def _demand_holder(self, operation: Operation, lease: LeaseNumber) -> Operation:
         """Return the row while it is open and this holder's, or raise LeaseLost."""
@@ -209,10 +173,8 @@ class InMemoryOperationJournal:
 
     async def raise_fences(self, above: Fence) -> bool:
         """Give no id up to `above` from now on."""
-        await self.store.gate("store.raise_fences")
         is_to_be_feared = self._highest_id() < above
         self.store.fences_up_to = max(self.store.fences_up_to, above)
-        await self.store.gate("store.raise_fences:done")
         return is_to_be_feared
 
     def _highest_id(self) -> int:
@@ -220,55 +182,37 @@ class InMemoryOperationJournal:
 
     async def open_operation(self, game_id: GameId) -> Operation | None:
         """Return the game's open operation."""
-        await self.store.gate("store.open_operation")
-        operation = self._open(game_id)
-        await self.store.gate("store.open_operation:done")
-        return operation
+        return self._open(game_id)
 
     def _open(self, game_id: GameId) -> Operation | None:
         return next((each for each in self._all_open() if each.game_id == game_id), None)
 
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
-        await self.store.gate("store.open_operations")
-        operations = self._all_open()
-        await self.store.gate("store.open_operations:done")
-        return operations
+        return self._all_open()
 
     async def handed_over(self) -> Mapping[Fence, GameId]:
         """Return the ids and games of the open operations that nobody is at, oldest first."""
-        await self.store.gate("store.handed_over")
         left = (each for each in self._all_open() if each.id in self.store.handed_over)
-        found = {each.id: each.game_id for each in left}
-        await self.store.gate("store.handed_over:done")
-        return found
+        return {each.id: each.game_id for each in left}
 
     def _all_open(self) -> list[Operation]:
         return [each for each in self.store.operations.values() if each.outcome is None]
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation that a job became."""
-        await self.store.gate("store.find_by_job")
         origin = Origin(OpSource.LOBBY_STREAM, entry_id)
         jobs = (one for one in self.store.operations.values() if one.request.origin == origin)
-        operation = next((one for one in jobs if one.kind is kind), None)
-        await self.store.gate("store.find_by_job:done")
-        return operation
+        return next((one for one in jobs if one.kind is kind), None)
 
     async def get(self, operation_id: Fence) -> Operation | None:
         """Return one operation."""
-        await self.store.gate("store.get")
-        operation = self.store.operations.get(operation_id)
-        await self.store.gate("store.get:done")
-        return operation
+        return self.store.operations.get(operation_id)
 
     async def history(self, game_id: GameId, *, limit: int) -> Sequence[Operation]:
         """Return the game's last operations, newest first."""
-        await self.store.gate("store.history")
         newest_first = reversed(self.store.operations.values())
-        operations = [each for each in newest_first if each.game_id == game_id][:limit]
-        await self.store.gate("store.history:done")
-        return operations
+        return [each for each in newest_first if each.game_id == game_id][:limit]
 
 
 def _progressed(stored: Operation, now: Operation) -> Operation:

@@ -1,70 +1,142 @@
-"""The outbox of the store in memory, as the relay sees it."""
+"""The outbox in memory: the table, and what a relay sees of it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
-from rtmanager.adapters.in_memory.outbox_table import OutboxTable
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
+from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
+
+NO_FENCE = RelayFence(0)
+
+
+@dataclass(kw_only=True)
+class OutboxTable:
+    """Every message that was ever written, open to inspection; its id is its place, from 1.
+
+    `fence` is the last one that was lent. `borrower` is the turn that holds the lock; `cut_off`
+    takes it away as Postgres does when the borrower's connection is lost.
+    """
+
+    messages: list[OutboxMessage] = field(default_factory=list)
+    sent_at: dict[OutboxId, datetime] = field(default_factory=dict)
+    pruned: set[OutboxId] = field(default_factory=set)
+    listeners: list[asyncio.Event] = field(default_factory=list)
+    borrower: object | None = None
+    fence: RelayFence = NO_FENCE
+    _quiet_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
+
+    def insert(self, messages: Iterable[OutboxMessage], *, at: datetime) -> None:
+        """Insert the messages, but none that an earlier one keeps quiet; wake the listeners."""
+        for message in messages:
+            if not self._is_kept_quiet(message, at):
+                self.messages.append(message)
+                self._keep_quiet(message, at)
+                for listener in self.listeners:
+                    listener.set()
+
+    def borrow(self, limit: int, *, now: datetime) -> tuple[OutboxBatch, object | None]:
+        """Return the oldest unsent messages and the turn, which is None when it is another's."""
+        if self.borrower is not None:
+            return OutboxBatch(RelayFence(0)), None
+        self.borrower = turn = object()
+        unsent = [row for row in self._rows() if row.id not in self.sent_at]
+        if unsent:
+            self.raise_fence(RelayFence(max(self.fence + 1, _microseconds(now))))
+        return OutboxBatch(self.fence, unsent[:limit]), turn
+
+    def raise_fence(self, above: RelayFence) -> None:
+        """Let the next fence be larger than this one."""
+        self.fence = max(self.fence, above)
+
+    def mark_sent(self, batch: OutboxBatch, turn: object | None, at: datetime) -> None:
+        """Mark the batch sent; raise ServiceUnavailable when the turn was cut off."""
+        if turn is not None and turn is not self.borrower:
+            raise ServiceUnavailable
+        self.sent_at.update({row.id: at for row in batch.rows})
+
+    def give_back(self, turn: object | None) -> None:
+        """End the turn."""
+        if turn is not None and turn is self.borrower:
+            self.borrower = None
+
+    def cut_off(self) -> None:
+        """Take the lock from whoever has it; what it was lent comes again."""
+        self.borrower = None
+
+    def prune(self, sent_before: datetime, limit: int) -> int:
+        """Forget messages that were sent before then and keep nothing quiet."""
+        kept = {id_ for id_, until in self._quiet_until.values() if until >= sent_before}
+        old = [
+            id_
+            for id_, at in self.sent_at.items()
+            if at < sent_before and id_ not in self.pruned | kept
+        ][:limit]
+        self.pruned.update(old)
+        return len(old)
+
+    def _rows(self) -> Iterable[OutboxRow]:
+        for id_, message in enumerate(self.messages, 1):
+            yield OutboxRow(OutboxId(id_), f"message {id_}", message)
+
+    def _is_kept_quiet(self, message: OutboxMessage, at: datetime) -> bool:
+        if message.quiet_key is None or message.quiet_key not in self._quiet_until:
+            return False
+        return self._quiet_until[message.quiet_key][1] > at
+
+    def _keep_quiet(self, message: OutboxMessage, at: datetime) -> None:
+        if message.quiet_key is not None:
+            until = at + timedelta(seconds=message.quiet_for)
+            self._quiet_until[message.quiet_key] = OutboxId(len(self.messages)), until
 
 
 @dataclass(frozen=True)
 class InMemoryOutbox:
-    """One process's view of the table. Gates: `outbox.` and the name of the method.
-
-    `outbox.commit` stands between the block's end and the mark that its messages are sent.
-    """
+    """One process's view of the table."""
 
     table: OutboxTable
     clock: Clock
-    gate: Gate = open_gate
 
     @asynccontextmanager
     async def batch(self, *, limit: int) -> AsyncIterator[OutboxBatch]:
         """Lend the oldest unsent messages and mark them sent when the block ends well."""
-        await self.gate("outbox.batch")
         batch, turn = self.table.borrow(limit, now=self.clock.now())
         try:
-            await self.gate("outbox.batch:done")
             yield batch
-            await self.gate("outbox.commit")
             self.table.mark_sent(batch, turn, self.clock.now())
         finally:
             self.table.give_back(turn)
-        await self.gate("outbox.commit:done")
 
     @asynccontextmanager
     async def wakeups(self) -> AsyncIterator[AsyncIterator[None]]:
         """Listen to the table."""
-        await self.gate("outbox.wakeups")
         inserted = asyncio.Event()
         self.table.listeners.append(inserted)
         try:
-            async with aclosing(self._notifications(inserted)) as notifications:
+            async with aclosing(_notifications(inserted)) as notifications:
                 yield notifications
         finally:
             self.table.listeners.remove(inserted)
 
     async def raise_fence(self, above: RelayFence) -> None:
         """Let the next batch's fence be larger."""
-        await self.gate("outbox.raise_fence")
         self.table.raise_fence(above)
-        await self.gate("outbox.raise_fence:done")
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete messages that were sent before then and keep nothing quiet."""
-        await self.gate("outbox.prune")
-        pruned = self.table.prune(sent_before, limit)
-        await self.gate("outbox.prune:done")
-        return pruned
+        return self.table.prune(sent_before, limit)
 
-    async def _notifications(self, inserted: asyncio.Event) -> AsyncGenerator[None, None]:
-        while True:
-            await inserted.wait()
-            inserted.clear()
-            await self.gate("outbox.notify")
-            yield
+
+async def _notifications(inserted: asyncio.Event) -> AsyncGenerator[None, None]:
+    while True:
+        await inserted.wait()
+        inserted.clear()
+        yield
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)

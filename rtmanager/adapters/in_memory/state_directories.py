@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
@@ -31,7 +30,6 @@ class InMemoryStateDirectories:
     hanging: set[str] = field(default_factory=set)
     deadline: float = 10.0
     clock: Clock | None = None
-    gate: Gate = open_gate
 
     def path(self, game_id: GameId) -> str:
         """Return the absolute path of the game's state directory."""
@@ -41,14 +39,12 @@ class InMemoryStateDirectories:
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
     ) -> None:
         """Give the directory its owner; make it only for a game without a history."""
-        await self.gate("directories.prepare")
         path = self.path(game_id)
         await self._demand_answer(path)
         self._demand_state(path, known_path)
         existing = self.directories.get(path)
         content = existing.content if existing else ()
         self.directories[path] = MemoryDirectory(uid, gid, content)
-        await self.gate("directories.prepare:done")
 
     async def _demand_answer(self, path: str) -> None:
         if path not in self.hanging:

@@ -1,30 +1,25 @@
-"""The durable store in memory, with the transactions and the errors of the Postgres one."""
+"""The durable store in memory: its tables, and the ports onto records and health."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rtmanager.adapters.in_memory.gate import Gate, open_gate
-from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
-from rtmanager.adapters.in_memory.outbox_table import OutboxTable
+from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation
-from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.outbox import OutboxMessage, health_message
 from rtmanager.domain.ports.health_log import Baseline, Watch
-from rtmanager.domain.runtime import RuntimeRecord
-
-__all__ = ["InMemoryOperationJournal", "InMemoryRuntimeRecords", "InMemoryStore"]
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
 @dataclass
 class InMemoryStore:
-    """What the database holds, open to inspection, and the two ports onto it.
+    """What the database holds, open to inspection.
 
     `leases` are the highest numbers seen, `holders` who may write which operation, `handed_over`
     the operations that were left to the next holder. No id up to `fences_up_to` is given.
     """
 
-    gate: Gate = open_gate
     runtime_records: dict[GameId, RuntimeRecord] = field(default_factory=dict)
     operations: dict[Fence, Operation] = field(default_factory=dict)
     leases: dict[GameId, LeaseNumber] = field(default_factory=dict)
@@ -41,38 +36,52 @@ class InMemoryStore:
         """Every message that was ever written, oldest first."""
         return self.outbox_table.messages
 
-    @property
-    def records(self) -> "InMemoryRuntimeRecords":
-        """The port that reads the records."""
-        return InMemoryRuntimeRecords(self)
-
-    @property
-    def journal(self) -> InMemoryOperationJournal:
-        """The port that runs the transactions."""
-        return InMemoryOperationJournal(self)
-
 
 @dataclass(frozen=True)
 class InMemoryRuntimeRecords:
-    """RuntimeRecords in memory. Gates: `records.get`, `records.list`, `records.ping`."""
+    """RuntimeRecords in memory."""
 
     store: InMemoryStore
 
     async def get(self, game_id: GameId) -> RuntimeRecord | None:
         """Return the game's record, None when it was never started."""
-        await self.store.gate("records.get")
-        record = self.store.runtime_records.get(game_id)
-        await self.store.gate("records.get:done")
-        return record
+        return self.store.runtime_records.get(game_id)
 
     async def list(self) -> Sequence[RuntimeRecord]:
         """Return every record of any status, ordered by game id."""
-        await self.store.gate("records.list")
-        records = [record for _, record in sorted(self.store.runtime_records.items())]
-        await self.store.gate("records.list:done")
-        return records
+        return [record for _, record in sorted(self.store.runtime_records.items())]
 
     async def ping(self) -> None:
-        """Answer, unless the gate does not let it."""
-        await self.store.gate("records.ping")
-        await self.store.gate("records.ping:done")
+        """Answer."""
+
+
+@dataclass(frozen=True)
+class InMemoryHealthLog:
+    """HealthLog in memory."""
+
+    store: InMemoryStore
+
+    async def baselines(self, watch: Watch) -> Mapping[GameId, Baseline]:
+        """Return the watcher's baselines by game."""
+        every = self.store.health_baselines.values()
+        return {each.game_id: each for each in every if each.watch is watch}
+
+    async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
+        """Store the baseline and the event while the game runs in that very container."""
+        if not self._still_runs(baseline):
+            return False
+        self.store.health_baselines[baseline.game_id, baseline.watch] = baseline
+        if event:
+            self.store.health_snapshots[event.game_id] = event
+            self.store.outbox_table.insert([health_message(event)], at=event.occurred_at)
+        return True
+
+    async def latest(self, game_id: GameId) -> HealthEvent | None:
+        """Return the game's health snapshot."""
+        return self.store.health_snapshots.get(game_id)
+
+    def _still_runs(self, baseline: Baseline) -> bool:
+        record = self.store.runtime_records.get(baseline.game_id)
+        if record is None or record.status is not RuntimeStatus.RUNNING:
+            return False
+        return record.current_container_id == baseline.container_id

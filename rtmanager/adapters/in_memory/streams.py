@@ -1,9 +1,13 @@
-"""What the stream store holds, in memory."""
+"""The stream store in memory: what it holds, the jobs' consumer and the messages' publisher."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rtmanager.adapters.in_memory.fault_hook import FaultHook, no_faults
 from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
+from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence, StaleBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,86 @@ class InMemoryStreams:
         """Forget what was delivered and acknowledged; the entries stay."""
         self.unread[:] = self.jobs
         self.pending.clear()
+
+
+@dataclass(eq=False)
+class InMemoryJobStream:
+    """One process's consumer.
+
+    An entry whose delivery was lost after the effect stays pending until it is reclaimed. `read` is
+    two calls to the store, a delivery and a look at who else got entries: `between` is awaited in
+    between, where no proxy around the port can be.
+    """
+
+    streams: InMemoryStreams
+    clock: Clock
+    maxlen: int = 100_000
+    between: FaultHook = no_faults
+    _reclaimed: list[JobEntry] = field(default_factory=list, init=False)
+
+    async def reclaim(self) -> None:
+        """Take over every entry that was delivered and not acknowledged."""
+        self._take_over()
+
+    async def read(self, *, count: int, block: float) -> Sequence[JobEntry]:
+        """Return at most `count` entries, oldest first."""
+        if not self._reclaimed and not self.streams.unread:
+            await self.clock.sleep(block)
+        entries = self._deliver(count)
+        await self.between("jobs.read:delivered")
+        if any(self.streams.owners.get(each) is not self for each in self.streams.pending):
+            self._take_over()
+            entries = []
+        return entries
+
+    async def acknowledge(self, entry: JobEntry) -> None:
+        """Take the entry off the pending list."""
+        self._drop(entry)
+
+    async def dead_letter(self, entry: JobEntry, fault: str) -> None:
+        """Copy the entry to the dead letters and acknowledge it."""
+        if self._drop(entry):
+            self.streams.dead.append(MemoryDeadJob(entry, fault))
+
+    async def trim(self) -> int:
+        """Drop the oldest acknowledged entries if there are too many."""
+        jobs, needed = self.streams.jobs, {*self.streams.pending, *self.streams.unread}
+        excess = max(0, len(jobs) - self.maxlen)
+        done = {*[each for each in jobs if each not in needed][:excess]}
+        jobs[:] = [each for each in jobs if each not in done]
+        return len(done)
+
+    def _take_over(self) -> None:
+        self._reclaimed = list(self.streams.pending)
+        self.streams.owners = dict.fromkeys(self._reclaimed, self)
+
+    def _deliver(self, count: int) -> list[JobEntry]:
+        again, self._reclaimed = self._reclaimed[:count], self._reclaimed[count:]
+        fresh = self.streams.unread[: count - len(again)]
+        del self.streams.unread[: len(fresh)]
+        self.streams.pending.extend(fresh)
+        self.streams.owners.update(dict.fromkeys(fresh, self))
+        return [*again, *fresh]
+
+    def _drop(self, entry: JobEntry) -> bool:
+        if entry not in self.streams.pending:
+            return False
+        self.streams.pending.remove(entry)
+        return True
+
+
+@dataclass(frozen=True)
+class InMemoryMessagePublisher:
+    """Publishes each message once, by its marker."""
+
+    streams: InMemoryStreams
+
+    async def publish(self, batch: OutboxBatch) -> None:
+        """Add the messages that were not added before."""
+        if batch.fence < self.streams.fence:
+            raise StaleBatch(highest=RelayFence(self.streams.fence))
+        self.streams.fence = batch.fence
+        for row in batch.rows:
+            if row.token not in self.streams.markers:
+                self.streams.markers.add(row.token)
+                self.streams.published.append(row.message)

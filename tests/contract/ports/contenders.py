@@ -8,7 +8,8 @@ from typing import Protocol
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.leadership import Claim, InMemoryLeadership
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.ports.leadership import Leadership
@@ -38,28 +39,29 @@ class MemoryContenders:
     """The doubles of two processes."""
 
     def __init__(self) -> None:
-        self._first = InMemoryLeadership(gate=self._gate)
+        claim = Claim()
+        self._first = InMemoryLeadership(with_faults(claim, "leadership", self._fault))
         self._is_away = self._loses_reply = False
         self.here: Leadership = self._first
-        self.there: Leadership = InMemoryLeadership(self._first.claim)
+        self.there: Leadership = InMemoryLeadership(claim)
 
-    async def _gate(self, point: str) -> None:
+    async def _fault(self, point: str) -> None:
         lost = self._loses_reply and point == "leadership.campaign:done"
         if self._is_away or lost:
             self._loses_reply = False
             raise ServiceUnavailable
 
     def go_away(self) -> None:
-        """Close the gate; the connection ends."""
+        """Refuse every call; the connection ends."""
         self._is_away = True
         self._first.abandon()
 
     def come_back(self) -> None:
-        """Open the gate."""
+        """Let every call through."""
         self._is_away = False
 
     def lose_reply_to_campaign(self) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._loses_reply = True
 
     async def end_session(self) -> None:

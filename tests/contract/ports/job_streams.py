@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
-from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryStreams
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.streams import StreamLayout, StreamSchemas
@@ -66,11 +66,12 @@ class MemoryJobs:
     def __init__(self) -> None:
         self._streams = InMemoryStreams()
         clock = ManualClock()
-        self.here: JobStream = InMemoryJobStream(self._streams, clock, MAXLEN, self._gate)
+        first = InMemoryJobStream(self._streams, clock, MAXLEN)
+        self.here: JobStream = with_faults(first, "jobs", self._fault)
         self.there: JobStream = InMemoryJobStream(self._streams, clock, MAXLEN)
         self._is_away, self._lost = False, ""
 
-    async def _gate(self, point: str) -> None:
+    async def _fault(self, point: str) -> None:
         if self._is_away or point == self._lost:
             self._lost = ""
             raise ServiceUnavailable
@@ -105,15 +106,15 @@ class MemoryJobs:
         self._streams.lose_group()
 
     def go_away(self) -> None:
-        """Close the gate."""
+        """Refuse every call."""
         self._is_away = True
 
     def come_back(self) -> None:
-        """Open the gate."""
+        """Let every call through."""
         self._is_away = False
 
     def lose_reply_to(self, method: str) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._lost = f"jobs.{method}:done"
 
 

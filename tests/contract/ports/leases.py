@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from redis.asyncio import Redis
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.game_lease import Grant, InMemoryGameLeases
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.game_lease import Grant, InMemoryGameLeases, LeaseConnection
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.adapters.redis.lease_key import lease_key, lease_number_key
@@ -66,15 +68,13 @@ class MemoryLeases:
 
     def __init__(self) -> None:
         self._time = ManualClock()
-        self._memory = InMemoryGameLeases(self._time, ttl=TTL, gate=self._gate)
+        self._memory = LeaseConnection(self._time, ttl=TTL)
         self._stranger = Grant()
         self._is_away = self._loses_reply = False
-        self.here: GameLeases = self._memory
-        self.there: GameLeases = InMemoryGameLeases(
-            self._time, ttl=TTL, grants=self._memory.grants, numbers=self._memory.numbers
-        )
+        self.here: GameLeases = InMemoryGameLeases(with_faults(self._memory, "lease", self._fault))
+        self.there: GameLeases = InMemoryGameLeases(replace(self._memory))
 
-    async def _gate(self, point: str) -> None:
+    async def _fault(self, point: str) -> None:
         if self._is_away or (self._loses_reply and point == "lease.acquire:done"):
             self._loses_reply = False
             raise ServiceUnavailable
@@ -96,16 +96,16 @@ class MemoryLeases:
         self._time.advance(seconds)
 
     def go_away(self, game_id: GameId) -> None:
-        """Close the gate, to renewals too."""
+        """Refuse every call, renewals too."""
         self._is_away = True
         self._memory.stall(game_id)
 
     def come_back(self) -> None:
-        """Open the gate."""
+        """Let every call through."""
         self._is_away = False
 
     def lose_reply_to_acquire(self) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._loses_reply = True
 
     async def flush(self) -> None:

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, s
 from typing import Protocol
 
 from rtmanager.adapters.engine_http import HttpEngineProbe
+from rtmanager.adapters.in_memory.container_host import InMemoryEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
 from rtmanager.dev.free_port import free_port
 from rtmanager.domain.ports.engine_probe import EngineProbe
 

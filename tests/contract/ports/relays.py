@@ -11,10 +11,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis.asyncio import Redis
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.store import InMemoryStore
-from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher, InMemoryStreams
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
 from rtmanager.adapters.postgres.pool import PostgresPool
@@ -83,15 +84,17 @@ class MemoryRelays:
         self._store, self._streams = InMemoryStore(), InMemoryStreams()
         self._table = self._store.outbox_table
         clock = ManualClock(start=NOON)
-        self.journal: OperationJournal = self._store.journal
-        self.here: Outbox = InMemoryOutbox(self._table, clock, self._gate)
+        self.journal: OperationJournal = InMemoryOperationJournal(self._store)
+        self.here: Outbox = with_faults(InMemoryOutbox(self._table, clock), "outbox", self._fault)
         self.there: Outbox = InMemoryOutbox(self._table, clock)
-        self.publisher: MessagePublisher = InMemoryMessagePublisher(self._streams, self._gate)
+        self.publisher: MessagePublisher = with_faults(
+            InMemoryMessagePublisher(self._streams), "publisher", self._fault
+        )
         self.other_publisher: MessagePublisher = InMemoryMessagePublisher(self._streams)
         self._away: set[str] = set()
         self._lost = ""
 
-    async def _gate(self, point: str) -> None:
+    async def _fault(self, point: str) -> None:
         if point.partition(".")[0] in self._away or point == self._lost:
             self._lost = ""
             raise ServiceUnavailable
@@ -117,23 +120,23 @@ class MemoryRelays:
         self._table.cut_off()
 
     def lose_reply_to_commit(self) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._lost = "outbox.commit:done"
 
     def lose_reply_to_publish(self) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._lost = "publisher.publish:done"
 
     def database_goes(self) -> None:
-        """Close the outbox's gate."""
+        """Refuse the calls to the outbox."""
         self._away.add("outbox")
 
     def streams_go(self) -> None:
-        """Close the publisher's gate."""
+        """Refuse the calls to the publisher."""
         self._away.add("publisher")
 
     def all_come_back(self) -> None:
-        """Open the gates."""
+        """Let every call through."""
         self._away.clear()
 
 

@@ -8,8 +8,13 @@ from typing import Any, LiteralString, Protocol
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
-from rtmanager.adapters.in_memory.store import InMemoryStore
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.store import (
+    InMemoryHealthLog,
+    InMemoryRuntimeRecords,
+    InMemoryStore,
+)
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
@@ -60,16 +65,19 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """The double, its gate in our hands."""
+    """The double, with its faults in our hands."""
 
     def __init__(self) -> None:
-        self._memory = InMemoryStore(gate=self._gate)
-        self.records: RuntimeRecords = self._memory.records
-        self.journal: OperationJournal = self._memory.journal
-        self.health_log: HealthLog = InMemoryHealthLog(self._memory)
+        store = self._memory = InMemoryStore()
+        fault = self._fault
+        self.records: RuntimeRecords = with_faults(InMemoryRuntimeRecords(store), "records", fault)
+        self.journal: OperationJournal = with_faults(
+            InMemoryOperationJournal(store), "store", fault
+        )
+        self.health_log: HealthLog = with_faults(InMemoryHealthLog(store), "health", fault)
         self._is_away = self._loses_reply = self._dies = False
 
-    async def _gate(self, point: str) -> None:
+    async def _fault(self, point: str) -> None:
         done = point.endswith(":done")
         if self._is_away or self._dies or (done and self._loses_reply):
             self._loses_reply = self._dies = False
@@ -85,23 +93,23 @@ class MemoryStore:
         return (event.event_type.value, dict(event.details)) if event else None
 
     def go_away(self) -> None:
-        """Close the gate."""
+        """Refuse every call."""
         self._is_away = True
 
     def come_back(self) -> None:
-        """Open the gate."""
+        """Let every call through."""
         self._is_away = False
 
     def lose_reply_to_commit(self) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._loses_reply = True
 
     def lose_reply_to_save(self) -> None:
-        """Close the gate once, after the effect."""
+        """Fail once, after the effect."""
         self._loses_reply = True
 
     def die_before_commit(self) -> None:
-        """Close the gate once, before the effect."""
+        """Fail once, before the effect."""
         self._dies = True
 
 

@@ -2,24 +2,36 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import TypeVar
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
-from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
-from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
-from rtmanager.adapters.in_memory.game_lease import Grants, InMemoryGameLeases, LeaseNumbers
-from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
-from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.game_lease import (
+    Grants,
+    InMemoryGameLeases,
+    LeaseConnection,
+    LeaseNumbers,
+)
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
-from rtmanager.adapters.in_memory.store import InMemoryStore
-from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.store import (
+    InMemoryHealthLog,
+    InMemoryRuntimeRecords,
+    InMemoryStore,
+)
+from rtmanager.adapters.in_memory.streams import (
+    InMemoryJobStream,
+    InMemoryMessagePublisher,
+    InMemoryStreams,
+)
 from rtmanager.domain.container import ResourceLimits, container_name
 from rtmanager.domain.cycles import GRACE, CyclePolicy, CyclePorts, Cycles
 from rtmanager.domain.game_id import GameId
@@ -35,6 +47,8 @@ from rtmanager.domain.operation import (
 from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from rtmanager.domain.use_cases import Ports, UseCases
+
+P = TypeVar("P")
 
 GAME = GameId("g1")
 IMAGE = "galaxy/game:1.4.7"
@@ -94,25 +108,21 @@ class Process:
         self.dead = False
         self._faults: dict[int, Fault] = {}
         self._named_faults: dict[str, Fault] = {}
-        self.leases = InMemoryGameLeases(
-            world.clock,
-            ttl=LEASE_TTL,
-            gate=self._gate,
-            grants=world.grants,
-            numbers=world.numbers,
+        self.lease_connection = LeaseConnection(
+            world.clock, ttl=LEASE_TTL, grants=world.grants, numbers=world.numbers
         )
-        store = replace(world.store, gate=self._gate)
-        self.host = InMemoryContainerHost(
-            docker=world.docker, gate=self._gate, network=policy.docker_network
+        self.leases = InMemoryGameLeases(self._faulty(self.lease_connection, "lease"))
+        self.host = self._faulty(
+            InMemoryContainerHost(docker=world.docker, network=policy.docker_network), "host"
         )
-        self.engine_probe = InMemoryEngineProbe(docker=world.docker, gate=self._gate)
+        self.engine_probe = self._faulty(InMemoryEngineProbe(docker=world.docker), "probe")
         self.ports = Ports(
-            records=store.records,
-            journal=store.journal,
+            records=self._faulty(InMemoryRuntimeRecords(world.store), "records"),
+            journal=self._faulty(InMemoryOperationJournal(world.store), "store"),
             leases=self.leases,
             host=self.host,
             probe=self.engine_probe,
-            directories=replace(world.directories, gate=self._gate),
+            directories=self._faulty(world.directories, "directories"),
             clock=world.clock,
             installation=world.installation,
         )
@@ -121,12 +131,13 @@ class Process:
     @cached_property
     def cycles(self) -> Cycles:
         """What the process does by itself, when a test calls it."""
+        world = self.world
         beyond = CyclePorts(
-            health=InMemoryHealthLog(self.world.store),
-            events=InMemoryContainerEvents(docker=self.world.docker, gate=self._gate),
+            health=self._faulty(InMemoryHealthLog(world.store), "health"),
+            events=self._faulty(InMemoryContainerEvents(docker=world.docker), "events"),
             jobs=self.jobs,
-            outbox=InMemoryOutbox(self.world.store.outbox_table, self.world.clock, gate=self._gate),
-            publisher=InMemoryMessagePublisher(self.world.streams, gate=self._gate),
+            outbox=self._faulty(InMemoryOutbox(world.store.outbox_table, world.clock), "outbox"),
+            publisher=self._faulty(InMemoryMessagePublisher(world.streams), "publisher"),
         )
         policy = CyclePolicy(probe_threshold=THRESHOLD, retention=RETENTION, grace=GRACE)
         return Cycles.assemble(self.ports, beyond, self.cases, policy)
@@ -134,7 +145,7 @@ class Process:
     @cached_property
     def jobs(self) -> InMemoryJobStream:
         """The process's consumer of the Lobby's jobs, which dies with it."""
-        return InMemoryJobStream(self.world.streams, self.world.clock, gate=self._gate)
+        return self._faulty(InMemoryJobStream(self.world.streams, self.world.clock), "jobs")
 
     async def start(self, image: str = IMAGE, game: GameId = GAME) -> RuntimeRecord:
         """Start a game as the Game Master would."""
@@ -207,7 +218,10 @@ class Process:
         """Kill the process at the call of this index, counted from now."""
         self.at(index, self.die)
 
-    async def _gate(self, call: str) -> None:
+    def _faulty(self, port: P, name: str) -> P:
+        return with_faults(port, name, self._fault)
+
+    async def _fault(self, call: str) -> None:
         if self.dead:
             raise Killed
         index = len(self.calls)

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.job_stream import InMemoryJobStream
-from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
@@ -23,7 +23,7 @@ class Desk:
 
     def __init__(self, *, games_at_once: int = 4) -> None:
         self.streams, self.clock = InMemoryStreams(), ManualClock()
-        self.jobs = InMemoryJobStream(self.streams, self.clock, gate=self._gate)
+        self.jobs = with_faults(InMemoryJobStream(self.streams, self.clock), "jobs", self._fault)
         self.consumer = JobConsumer(
             self.jobs, cast("HandleJob", self), self._ready, self.clock, games_at_once
         )
@@ -84,7 +84,7 @@ class Desk:
         if "ready" in self.away:
             raise ServiceUnavailable
 
-    async def _gate(self, call: str) -> None:
+    async def _fault(self, call: str) -> None:
         self.calls[call] += 1
         if call in self.away:
             raise ServiceUnavailable

@@ -4,10 +4,9 @@ from datetime import timedelta
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
-from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
-from rtmanager.adapters.in_memory.outbox_table import OutboxTable
-from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.outbox import InMemoryOutbox, OutboxTable
+from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher, InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging.relay_outbox import BATCH, RelayOutbox
 from rtmanager.workers.outbox_relay import LONGEST_NAP, LONGEST_PAUSE, OutboxRelay
@@ -21,15 +20,15 @@ class Desk:
     def __init__(self) -> None:
         self.table, self.streams = OutboxTable(), InMemoryStreams()
         self.clock = ManualClock(auto=False)
-        outbox = InMemoryOutbox(self.table, self.clock, self._gate)
-        publisher = InMemoryMessagePublisher(self.streams, self._gate)
+        outbox = with_faults(InMemoryOutbox(self.table, self.clock), "outbox", self._fault)
+        publisher = with_faults(InMemoryMessagePublisher(self.streams), "publisher", self._fault)
         cycle = RelayOutbox(outbox, publisher, self.clock, timedelta(hours=1))
         self.relay = OutboxRelay(cycle, outbox, self.clock)
         self.away: set[str] = set()
         self.held: dict[str, asyncio.Event] = {}
         self.calls: list[str] = []
 
-    async def _gate(self, call: str) -> None:
+    async def _fault(self, call: str) -> None:
         self.calls.append(call)
         if event := self.held.get(call):
             await event.wait()

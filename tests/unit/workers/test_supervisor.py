@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.leadership import Claim, InMemoryLeadership
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.workers import ending
@@ -44,10 +45,10 @@ class Replica:
         self.postgres = True
         self.defects: list[str] = []
         self.hand = hand or Hand()
-        self.leadership = InMemoryLeadership(claim, self._gate)
+        self.leadership = InMemoryLeadership(with_faults(claim, "leadership", self._fault))
         self.supervisor = Supervisor(self.leadership, [self.hand], ManualClock())
 
-    async def _gate(self, call: str) -> None:
+    async def _fault(self, call: str) -> None:
         if not self.postgres:
             raise ServiceUnavailable("Postgres is away")
         if call in self.defects:

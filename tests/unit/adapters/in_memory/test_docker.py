@@ -3,10 +3,10 @@
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.adapters.in_memory.engine_probe import InMemoryEngineProbe
+from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.domain.container import ContainerDetails, ContainerId, ContainerSpec, ResourceLimits
 from rtmanager.domain.ports.container_host import ContainerStartFailed, DockerUnavailable
 
@@ -18,18 +18,18 @@ class Lost(Exception):
 
 
 class World:
-    """A Docker whose gate the test holds."""
+    """A Docker, and faults in the test's hands."""
 
     def __init__(self, **behaviour: object) -> None:
         self.clock = ManualClock()
         self.docker = InMemoryDocker(clock=self.clock)
         self.calls: list[str] = []
         self.lose = ""
-        self.host = InMemoryContainerHost(docker=self.docker, gate=self._gate)
+        self.host = with_faults(InMemoryContainerHost(docker=self.docker), "host", self._fault)
         self.probe = InMemoryEngineProbe(docker=self.docker)
         self.image = self.docker.add_image(REFERENCE, behaviour=ImageBehaviour(**behaviour))  # type: ignore[arg-type]
 
-    async def _gate(self, call: str) -> None:
+    async def _fault(self, call: str) -> None:
         self.calls.append(call)
         if call == self.lose:
             raise Lost
@@ -64,7 +64,7 @@ class World:
         return found
 
 
-async def test_the_gate_is_passed_before_and_after_the_effect() -> None:
+async def test_the_hook_is_called_before_and_after_the_effect() -> None:
     """Each call has two places where a fault can be put."""
     world = World()
 
@@ -73,7 +73,7 @@ async def test_the_gate_is_passed_before_and_after_the_effect() -> None:
     assert world.calls == ["host.ping", "host.ping:done"]
 
 
-async def test_a_call_lost_at_the_gate_has_no_effect() -> None:
+async def test_a_call_that_is_lost_has_no_effect() -> None:
     """A request that never arrived changes nothing."""
     world = World()
     container_id = await world.create()

@@ -9,7 +9,7 @@ import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
-from rtmanager.adapters.in_memory.docker_faults import (
+from rtmanager.adapters.in_memory.docker_effects import (
     LOSE_CALL,
     LOSE_REPLY,
     NORMAL,

@@ -172,7 +172,7 @@ async def test_job_killed_anywhere_has_one_result(desk: JobDesk) -> None:
         desk.world.manager.kill_at(index)
         with pytest.raises(Killed):
             await desk.handler().run(entry)
-        desk.world.manager.leases.abandon()
+        desk.world.manager.lease_connection.abandon()
         desk.world.after_the_lease()
         successor = desk.world.process()
 
@@ -264,7 +264,7 @@ async def test_job_that_is_resumed_by_others_is_only_acknowledged(desk: JobDesk)
     desk.world.manager.on("host.create", desk.world.manager.die)
     with pytest.raises(Killed):
         await desk.handler().run(entry)
-    desk.world.manager.leases.abandon()
+    desk.world.manager.lease_connection.abandon()
     desk.world.after_the_lease()
     successor = desk.world.process()
     await successor.resume()

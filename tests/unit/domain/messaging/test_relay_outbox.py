@@ -4,10 +4,9 @@ from datetime import timedelta
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.message_publisher import InMemoryMessagePublisher
-from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
-from rtmanager.adapters.in_memory.outbox_table import OutboxTable
-from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.outbox import InMemoryOutbox, OutboxTable
+from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher, InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging import relay_outbox
 from rtmanager.domain.messaging.relay_outbox import RelayOutbox
@@ -32,13 +31,13 @@ class Desk:
         self.fault = ""
         self.calls: list[str] = []
         self.relay = RelayOutbox(
-            InMemoryOutbox(self.table, self.clock, self._gate),
-            InMemoryMessagePublisher(self.streams, self._gate),
+            with_faults(InMemoryOutbox(self.table, self.clock), "outbox", self._fault),
+            with_faults(InMemoryMessagePublisher(self.streams), "publisher", self._fault),
             self.clock,
             KEEP,
         )
 
-    async def _gate(self, call: str) -> None:
+    async def _fault(self, call: str) -> None:
         self.calls.append(call)
         if call == self.fault:
             self.fault = ""

@@ -162,6 +162,6 @@ async def killed_at(world: World, call: str, request: Request) -> Process:
     manager = world.manager
     manager.on(call, manager.die)
     assert isinstance(await attempt(request, manager), Killed)
-    manager.leases.abandon()
+    manager.lease_connection.abandon()
     world.after_the_lease()
     return world.process()

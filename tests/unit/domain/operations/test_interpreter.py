@@ -279,7 +279,7 @@ async def test_leftover_of_a_resumed_operation_that_resists_does_not_fail_the_ne
     """Once an operation has ended a leftover that cannot be removed holds nobody up."""
     running.manager.on("store.finish", Killed())
     await attempt(lambda process: process.restart(), running.manager)
-    running.manager.leases.abandon()
+    running.manager.lease_connection.abandon()
     running.after_the_lease()
     second = running.process()
     second.on("host.remove", refusal())

@@ -28,7 +28,7 @@ async def killed(scenario: Scenario, index: int) -> World:
     world = await scenario.world()
     world.manager.kill_at(index)
     assert isinstance(await attempt(scenario.request, world.manager), Killed)
-    world.manager.leases.abandon()
+    world.manager.lease_connection.abandon()
     world.after_the_lease()
     return world
 
@@ -115,7 +115,7 @@ async def test_killed_while_it_goes_on_is_carried_on_by_the_next(scenario: Scena
         second = world.process()
         second.kill_at(nth)
         assert isinstance(await attempt(scenario.request, second), Killed)
-        second.leases.abandon()
+        second.lease_connection.abandon()
         world.after_the_lease()
 
         error = await attempt(RESTART, world.process())

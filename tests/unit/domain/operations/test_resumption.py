@@ -174,7 +174,7 @@ async def test_resumption_waits_for_the_dead_process_lease(world: World) -> None
     manager = world.manager
     manager.on("host.create", manager.die)
     await attempt(Process.start, manager)
-    manager.leases.abandon()
+    manager.lease_connection.abandon()
 
     error = await attempt(Process.start, world.process())
 

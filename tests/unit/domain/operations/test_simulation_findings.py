@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rtmanager.adapters.in_memory.docker_faults import (
+from rtmanager.adapters.in_memory.docker_effects import (
     LOSE_REPLY,
     NORMAL,
     REFUSE_BEFORE,

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.adapters.in_memory.docker_faults import NORMAL as DONE
-from rtmanager.adapters.in_memory.docker_faults import REFUSE_AFTER, REFUSE_BEFORE, Fate
+from rtmanager.adapters.in_memory.docker_effects import NORMAL as DONE
+from rtmanager.adapters.in_memory.docker_effects import REFUSE_AFTER, REFUSE_BEFORE, Fate
 from rtmanager.domain.container import aside_name, container_name
 from rtmanager.domain.errors import (
     Conflict,
@@ -124,7 +124,7 @@ async def test_trap_gate_survives_a_crash(running: World) -> None:
     before, manager = running.record, running.manager
     manager.on("host.start:done", lambda: _die_in_the_gate(manager))
     assert isinstance(await attempt(lambda each: each.patch(SILENT), manager), Killed)
-    manager.leases.abandon()
+    manager.lease_connection.abandon()
     running.after_the_lease()
 
     await running.process().resume()
@@ -288,7 +288,7 @@ async def test_pull_that_fails_after_a_crash_is_told_as_that(running: World) -> 
     before, manager = running.record, running.manager
     manager.on("host.stop:done", manager.die)
     assert isinstance(await attempt(Process.patch, manager), Killed)
-    manager.leases.abandon()
+    manager.lease_connection.abandon()
     running.after_the_lease()
     running.docker.remove_image(PATCHED)
 

@@ -10,7 +10,7 @@ import pytest
 from rtmanager.adapters.docker.start_queue import StartQueue
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
-from rtmanager.adapters.in_memory.health_log import InMemoryHealthLog
+from rtmanager.adapters.in_memory.store import InMemoryHealthLog
 from rtmanager.domain.container import INSTALLATION_LABEL, container_name, parked_name_of_0_1
 from rtmanager.domain.errors import (
     ContainerStartFailed,

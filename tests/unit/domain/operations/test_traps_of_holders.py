@@ -61,7 +61,7 @@ async def _killed(world: World, process: Process, call: str) -> None:
     is_open = world.last.outcome is None
     asked = Process.resume if is_open else Process.patch
     assert isinstance(await attempt(asked, process), Killed)
-    process.leases.abandon()
+    process.lease_connection.abandon()
     world.after_the_lease()
 
 
@@ -102,7 +102,7 @@ async def test_trap_outcome_lost_with_the_process_on_the_way_back(world: World, 
     process.on("host.logs:done", lambda: _die_at(process, call))
     await attempt(_start_broken, process)
     assert process.dead
-    process.leases.abandon()
+    process.lease_connection.abandon()
     world.after_the_lease()
 
     await world.process().resume()

@@ -72,7 +72,7 @@ async def test_game_under_a_lease_is_left_alone(watch: Watch) -> None:
 async def test_lease_store_whose_clock_stepped_back_keeps_no_container(watch: Watch) -> None:
     """A lease whose number is not the latest is taken once more, as for any other operation."""
     pass_time(watch, RETENTION + SECOND)
-    numbers = watch.process.leases.numbers
+    numbers = watch.process.lease_connection.numbers
     numbers.forget()
     numbers.clock_is_off_by = -10 * RETENTION
 

@@ -282,7 +282,7 @@ async def _killed_stop(watch: Watch) -> None:
     try:
         await dying.stop()
     finally:
-        dying.leases.abandon()
+        dying.lease_connection.abandon()
 
 
 async def _die_in_a_stop(watch: Watch) -> None:

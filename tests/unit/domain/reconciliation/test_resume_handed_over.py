@@ -92,7 +92,7 @@ async def test_operation_of_a_dead_process_is_left_to_the_reconciliation(watch: 
     watch.world.manager.on("host.stop:done", watch.world.manager.die)
     with pytest.raises(Killed):
         await watch.world.manager.patch()
-    watch.world.manager.leases.abandon()
+    watch.world.manager.lease_connection.abandon()
     watch.world.after_the_lease()
 
     assert await watch.resume_handed_over.run() == ""

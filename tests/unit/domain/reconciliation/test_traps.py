@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rtmanager.adapters.in_memory.docker_faults import NORMAL, REFUSE_BEFORE, Fate
+from rtmanager.adapters.in_memory.docker_effects import NORMAL, REFUSE_BEFORE, Fate
 from rtmanager.domain.container import aside_name, container_name, parked_name
 from rtmanager.domain.operation import Fence, OperationKind, Outcome
 from rtmanager.domain.reconciliation.drift import DriftKind
@@ -31,7 +31,7 @@ async def test_trap_adoption_interrupted(watch: Watch, call: str) -> None:
     watch.process.on(call, watch.process.die)
     with pytest.raises(Killed):
         await watch.reconciled()
-    watch.process.leases.abandon()
+    watch.process.lease_connection.abandon()
     world.after_the_lease()
 
     await world.process().resume()
@@ -51,7 +51,7 @@ async def test_trap_adoption_interrupted_at_its_renaming(watch: Watch) -> None:
     watch.process.on("host.rename:done", watch.process.die)
     with pytest.raises(Killed):
         await watch.reconciled()
-    watch.process.leases.abandon()
+    watch.process.lease_connection.abandon()
     world.after_the_lease()
 
     await world.process().resume()

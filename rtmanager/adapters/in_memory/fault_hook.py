@@ -1,0 +1,115 @@
+"""Fault injection around any port: one proxy with a hook before and after every call."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any, Self, TypeVar, cast
+
+P = TypeVar("P")
+
+FaultHook = Callable[[str], Awaitable[None]]
+"""Awaited as `hook("host.start")` before a call and as `hook("host.start:done")` after its effect.
+
+Raising before the call means that it never arrived, raising after it that its reply was lost. A
+call that raises by itself has its answer: the second hook is not awaited then.
+"""
+
+
+async def no_faults(_call: str) -> None:
+    """Let every call through."""
+
+
+def with_faults(port: P, name: str, hook: FaultHook) -> P:
+    """Return the port with `hook` around each of its calls, named `name.method`.
+
+    Coroutine methods are hooked, and the async context managers that `_BLOCKS` lists. Everything
+    else (plain methods, attributes, waiting for a turn) costs no call and is passed on as it is.
+    """
+    return cast("P", _FaultProxy(port, name, hook))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """The calls of a method that returns an async context manager, beside entering it.
+
+    `item` names a step of the iterator that it yields, `end` what is called when the block ends
+    well. To a subscription that is `pushed` nothing replies: an item is not asked for, it arrives
+    or is lost.
+    """
+
+    item: str = ""
+    end: str = ""
+    pushed: bool = False
+
+
+_BLOCKS = {
+    "events.listen": _Block(item="events.next"),
+    "outbox.batch": _Block(end="outbox.commit"),
+    "outbox.wakeups": _Block(item="outbox.notify", pushed=True),
+}
+
+
+class _FaultProxy:
+    """Stands before a port; what it does not know itself, the port does."""
+
+    def __init__(self, port: object, name: str, hook: FaultHook) -> None:
+        self.__port, self.__name, self.__hook = port, name, hook
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(self.__port, attribute)
+        call = f"{self.__name}.{attribute}"
+        if iscoroutinefunction(found):
+            return partial(_hooked, self.__hook, call, found)
+        if block := _BLOCKS.get(call):
+            return partial(_hooked_block, self.__hook, call, block, found)
+        return found
+
+
+async def _hooked(
+    hook: FaultHook, call: str, method: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+) -> Any:
+    await hook(call)
+    result = await method(*args, **kwargs)
+    await hook(f"{call}:done")
+    return result
+
+
+@asynccontextmanager
+async def _hooked_block(
+    hook: FaultHook,
+    call: str,
+    block: _Block,
+    method: Callable[..., AbstractAsyncContextManager[Any]],
+    *args: Any,
+    **kwargs: Any,
+) -> AsyncIterator[Any]:
+    await hook(call)
+    async with method(*args, **kwargs) as inside:
+        if not block.pushed:
+            await hook(f"{call}:done")
+        yield _HookedItems(inside, hook, block) if block.item else inside
+        if block.end:
+            await hook(block.end)
+    if block.end:
+        await hook(f"{block.end}:done")
+
+
+@dataclass(frozen=True)
+class _HookedItems:
+    """An async iterator whose steps are calls, too."""
+
+    items: AsyncIterator[Any]
+    hook: FaultHook
+    block: _Block
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self.block.pushed:
+            item = await anext(self.items)
+            await self.hook(self.block.item)
+            return item
+        return await _hooked(self.hook, self.block.item, self.items.__anext__)

@@ -1,4 +1,4 @@
-"""The world of one history: Docker, the store, the leases, and the processes that share them."""
+"""The environment of one history: Docker, the store, the leases, and the processes on them."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,15 +15,14 @@ from rtmanager.adapters.in_memory.streams import InMemoryStreams
 from rtmanager.domain.errors import InternalError, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
-from tests.simulation.clocks import PROCESS, HostClock
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Invariants
 from tests.simulation.policy import INSTALLATION, LEISURELY, add_images
 from tests.simulation.process import Killed, Process
-from tests.simulation.scheduler import Scheduler
+from tests.simulation.process_parts import PROCESS, HostClock
+from tests.simulation.scheduler import Scheduler, VirtualLoop
 from tests.simulation.tally import Tally
 from tests.simulation.truth import Truth
-from tests.simulation.virtual_loop import VirtualLoop
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,7 +35,7 @@ SKEWS = (0.0, 0.0, 0.0, 2.0, 40.0)
 
 
 class Watched(dict[K, V]):
-    """A dictionary that tells of every write, and of every removal, before it happens."""
+    """A dictionary that reports every write and every removal before it happens."""
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class Environment:
         self.scheduler = Scheduler(
             self.loop,
             Random(self.seed),  # noqa: S311 - a schedule, not a secret
-            self.faults.strike,
+            self.faults.fault_of,
             lambda: self.docker.next_due,
             keeps_trace=self.keeps_trace,
         )
@@ -161,7 +160,7 @@ class Environment:
         self.look()
 
     def look(self) -> None:
-        """Hold the world as it is now to the invariants that must hold at every moment."""
+        """Check the invariants that must hold at every moment."""
         for words in self.truth.look(self.scheduler.steps):
             self.violation(words)
         self.invariants.after_step()

@@ -62,14 +62,14 @@ class Faults:
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
-        self._strikes: list[tuple[str, int]] = []
+        self._failing: list[tuple[str, int]] = []
         self._fates: list[tuple[str, str, float]] = []
-        self._stubborn: list[str] = []
+        self._refused: list[str] = []
         self._cut: list[str] = []
 
-    def strike_next(self, wanted: str, variety: int) -> None:
+    def fail_next(self, wanted: str, variety: int) -> None:
         """Let the next call whose name contains `wanted` meet a fault; variety 1 is a refusal."""
-        self._strikes.append((wanted, variety))
+        self._failing.append((wanted, variety))
 
     def decide_next(self, wanted: str, fate: str, seconds: float) -> None:
         """Let the next changing call to Docker of this name, or of any, have a fate."""
@@ -77,12 +77,12 @@ class Faults:
 
     def refuse_all(self, call: str) -> None:
         """Let Docker refuse every call of this name from now on."""
-        self._stubborn.append(call)
+        self._refused.append(call)
 
     def refuse_no_more(self, call: str) -> None:
         """Let Docker do again what it was asked for."""
-        if call in self._stubborn:
-            self._stubborn.remove(call)
+        if call in self._refused:
+            self._refused.remove(call)
 
     def cut(self, service: str) -> None:
         """Make a service unreachable for everyone: locks and renewals go with connections."""
@@ -108,18 +108,18 @@ class Faults:
 
     @property
     def redis_is_cut(self) -> bool:
-        """Tell whether no renewal arrives."""
+        """Return whether no renewal arrives."""
         return REDIS in self._cut
 
     def forget(self) -> None:
         """Let no fault happen that has not happened yet."""
-        self._strikes.clear()
+        self._failing.clear()
         self._fates.clear()
-        self._stubborn.clear()
+        self._refused.clear()
 
-    def strike(self, parked: Parked) -> BaseException | None:
-        """Return what the chosen call meets at its port; None when it goes well."""
-        if not self._strikes and not self._cut:
+    def fault_of(self, parked: Parked) -> BaseException | None:
+        """Return the fault that the chosen call meets at its port; None when it meets none."""
+        if not self._failing and not self._cut:
             return None
         call = parked.call
         service = _SERVICES.get(call.partition(".")[0])
@@ -128,17 +128,17 @@ class Faults:
         if service in self._cut:
             self._environment.tally.lost(f"{service} cut off", call)
             return _error(service, call, 0)
-        hit = next((each for each in self._strikes if each[0] in call), None)
+        hit = next((each for each in self._failing if each[0] in call), None)
         if hit is None:
             return None
-        self._strikes.remove(hit)
+        self._failing.remove(hit)
         self._environment.tally.lost(f"lost at {service}", call)
         return _error(service, call, hit[1])
 
     def meddle(self, call: str, container: str) -> Fate:
         """Return the fate of a changing call to Docker."""
         self._environment.invariants.calls.sent(call, container)
-        if call in self._stubborn:
+        if call in self._refused:
             self._environment.tally.note("always refused", call)
             return REFUSE_BEFORE
         hit = next((each for each in self._fates if each[0] in {"", call}), None)

@@ -1,30 +1,29 @@
-"""One history from its seed to its verdict."""
+"""One history from its seed to its result, and the smallest plan that still violates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.simulation.director import Director
 from tests.simulation.end_state import come_to_rest, reconcile_to_rest
 from tests.simulation.environment import Environment
-from tests.simulation.event import Plan
-from tests.simulation.expectation import expect
+from tests.simulation.events import Event, Plan, expect
 from tests.simulation.plan import make_plan
+from tests.simulation.plan_runner import PlanRunner
 from tests.simulation.stream_plan import make_supervised_plan
-from tests.simulation.tally import Struck
+from tests.simulation.tally import FaultCounts
 
 MOST_STEPS = 6000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came of a history; it held when there are no violations."""
+class HistoryResult:
+    """What came of a history; the invariants held when there are no violations."""
 
     seed: int
     plan: Plan
     steps: int
     violations: Sequence[str]
     trace: Sequence[str]
-    struck: Struck
+    faults: FaultCounts
     supervised: bool = False
 
     def __str__(self) -> str:
@@ -35,7 +34,7 @@ class Verdict:
 
 def run_history(
     seed: int, plan: Plan | None = None, *, trace: bool = False, supervised: bool = False
-) -> Verdict:
+) -> HistoryResult:
     """Run the history of this seed, with its own plan or another one, and judge it.
 
     A supervised one runs all workers under their supervisor in both processes, and in the end they
@@ -46,30 +45,59 @@ def run_history(
     environment = Environment(seed, keeps_trace=trace, supervised=supervised)
     environment.invariants.expect(expect(plan))
     with environment.loop.running():
-        director = Director(environment, plan)
-        _play(environment, director)
+        runner = PlanRunner(environment, plan)
+        _play(environment, runner)
         if not environment.violations:
             (come_to_rest if supervised else reconcile_to_rest)(environment)
         environment.end()
     scheduler = environment.scheduler
-    return Verdict(
+    return HistoryResult(
         seed,
         plan,
         scheduler.steps,
         environment.violations,
         scheduler.trace,
-        environment.tally.struck,
+        environment.tally.faults,
         supervised=supervised,
     )
 
 
-def _play(environment: Environment, director: Director) -> None:
+def _play(environment: Environment, runner: PlanRunner) -> None:
     rests, goes_on = True, True
     while goes_on and not environment.violations:
-        goes_on = director.go_on(rests=rests)
+        goes_on = runner.go_on(rests=rests)
         rests = not environment.step()
         goes_on = goes_on or not rests
-        if environment.supervised and director.is_done():
+        if environment.supervised and runner.is_done():
             return
         if environment.scheduler.steps > MOST_STEPS:
             environment.violation(f"the history did not come to rest in {MOST_STEPS} steps")
+
+
+def shrink(result: HistoryResult) -> HistoryResult:
+    """Return a history with as few events as can be found that is violated still, with its trace.
+
+    Leaving an event out shifts the schedule behind it, so another invariant may be the one that is
+    violated then; that is as good a clue.
+    """
+    plan = list(result.plan)
+    chunk = max(len(plan) // 2, 1)
+    while True:
+        smaller = _without_a_chunk(result, plan, chunk)
+        if smaller is not None:
+            plan = smaller
+        elif chunk == 1:
+            return run_history(result.seed, plan, trace=True, supervised=result.supervised)
+        else:
+            chunk //= 2
+
+
+def _without_a_chunk(result: HistoryResult, plan: list[Event], chunk: int) -> list[Event] | None:
+    for start in range(0, len(plan), chunk):
+        candidate = plan[:start] + plan[start + chunk :]
+        if (
+            candidate
+            and run_history(result.seed, candidate, supervised=result.supervised).violations
+        ):
+            return candidate
+    return None

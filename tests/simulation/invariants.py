@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation, Phase
 from rtmanager.domain.runtime import RuntimeRecord
-from tests.simulation.call_watch import CallWatch
-from tests.simulation.expectation import Expectation
-from tests.simulation.lease_watch import LeaseWatch
-from tests.simulation.message_watch import MessageWatch
+from tests.simulation.events import Expectation
+from tests.simulation.holder_invariants import CallWatch, LeaseWatch
+from tests.simulation.message_invariants import MessageWatch, StreamWatch
 from tests.simulation.oracle import Oracle
-from tests.simulation.outcome_watch import OutcomeWatch
-from tests.simulation.stream_watch import StreamWatch
+from tests.simulation.outcome_invariants import OutcomeWatch
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
@@ -69,7 +67,7 @@ class Invariants:
             self._environment.violation(words)
 
     def expect(self, expected: Expectation) -> None:
-        """Tell what the plan leaves to the service alone."""
+        """Learn what the plan leaves to the service alone."""
         self.outcomes.expect(expected)
         self.oracle.expect(expected)
 
@@ -107,6 +105,6 @@ class Invariants:
 
 
 def _goes_on(old: Operation, steps: int, new: Operation) -> bool:
-    """Tell whether the operation still knows its steps, its cause and that it was turned back."""
+    """Return whether the operation still knows its steps, its cause and that it was turned back."""
     known = len(new.steps) >= steps and (old.cause is None or new.cause == old.cause)
     return known and (old.phase is Phase.FORWARD or new.phase is Phase.BACK)

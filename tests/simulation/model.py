@@ -31,7 +31,7 @@ class GameState:
 class Change:
     """An operation that has ended, the game before and after, and the image that was asked for.
 
-    A container that strangers have `touched` may have lost the label that names its image.
+    A container that others have `touched` may have lost the label that names its image.
     """
 
     operation: Operation
@@ -158,5 +158,5 @@ def _same_container(change: Change) -> Complaints:
 
 
 def same_image(one: str, other: str | None) -> bool:
-    """Tell whether two references name the same image; none is like no other."""
+    """Return whether two references name the same image; none is like no other."""
     return other is not None and ImageRef.parse(one).same_image_as(ImageRef.parse(other))

@@ -1,14 +1,17 @@
-"""The protocol with one thing wrong at a time; an invariant must notice each."""
+"""The service with one thing wrong at a time; an invariant must notice each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection, LeaseNumbers
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.outbox import OutboxTable
+from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
+from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.monitoring import running_engines
 from rtmanager.domain.operation import Operation, OperationKind
 from rtmanager.domain.operations import (
@@ -32,27 +35,73 @@ from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.first_look import FirstLook
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from rtmanager.workers.job_consumer import JobConsumer
 from tests.simulation import wrong_decisions as deciding
 from tests.simulation import wrong_protocol as wrong
-from tests.simulation.history import Verdict, run_history
-from tests.simulation.mutant_themes import SOONEST
-from tests.simulation.plan import make_plan
+from tests.simulation import wrong_streams as streaming
+from tests.simulation.events import Theme
+from tests.simulation.external_plans import (
+    cleaned_up_beside_another,
+    clock,
+    cycle,
+    foreign_container,
+    interfere,
+    leftover_refused,
+    mute,
+    probe,
+    reconcile,
+    restore,
+    started_by_hand,
+    wait,
+)
+from tests.simulation.fault_plans import (
+    at_the_gate,
+    late,
+    late_in_a_patch,
+    lose,
+    process_fault_at_call,
+    refuse,
+    stall,
+)
+from tests.simulation.history import HistoryResult, run_history
+from tests.simulation.plan import THEMES, make_plan
 from tests.simulation.process import Process
-from tests.simulation.themes import THEMES
 
 Patch = tuple[object, str, object]
 
 
+SOONEST: Mapping[str, Sequence[Theme]] = {
+    "no lease number check in begin": [(process_fault_at_call, stall)],
+    "fences repeated after a restore": [(restore,)],
+    "numbers by the clock alone": [(clock,)],
+    "replay without a look": [(interfere, interfere, wait)],
+    "unknown is gone": [(lose, lose, lose, lose)],
+    "ownership without installation": [(foreign_container, cycle, cycle)],
+    "stopped by id": [(late_in_a_patch,)],
+    "rivals overlooked": [(started_by_hand,)],
+    "start in doubt sent again": [(late_in_a_patch,)],
+    "gate not watched again": [(at_the_gate,)],
+    "brought back by id": [(late_in_a_patch,)],
+    "brought back too early": [(process_fault_at_call, refuse)],
+    "cleaned up by force": [(started_by_hand,)],
+    "no grace": [(late, late, reconcile)],
+    "cleanup of every game": [(cleaned_up_beside_another,)],
+    "no back-off": [(leftover_refused,)],
+    "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
+}
+"""The themes that show a mutant soonest: among all themes, each comes up in its own time."""
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """What is wrong, and the parts that are put in the place of the right ones."""
+    """What is wrong, and the parts that replace the right ones."""
 
     name: str
     patches: tuple[Patch, ...]
     supervised: bool = False
 
-    def run(self, seed: int) -> Verdict:
-        """Run the history of this seed, struck by what shows the mutant soonest."""
+    def run(self, seed: int) -> HistoryResult:
+        """Run the history of this seed, with the faults that show the mutant soonest."""
         plan = None if self.supervised else make_plan(seed, SOONEST.get(self.name, THEMES))
         return run_history(seed, plan, supervised=self.supervised)
 
@@ -73,14 +122,19 @@ def _mutant(name: str, owner: object, attribute: str, part: object, *more: Patch
     return Mutant(name, ((owner, attribute, part), *more))
 
 
-def _ruling(name: str, kind: OperationKind, rule: Rule) -> Mutant:
-    """Return a mutant with one kind ruled wrongly."""
+def _streaming(name: str, *patches: Patch) -> Mutant:
+    """Return a mutant of jobs or messages, which only supervised histories can show."""
+    return Mutant(name, patches, supervised=True)
+
+
+def _ruled(name: str, kind: OperationKind, rule: Rule) -> Mutant:
+    """Return a mutant with one kind whose rule is wrong."""
     table = {**kinds.KINDS, kind: replace(kinds.KINDS[kind], rule=rule)}
     return _mutant(name, admission, "KINDS", table)
 
 
-def _deciding(name: str, kind: OperationKind, decide: kinds.Decide, *more: Patch) -> Mutant:
-    """Return a mutant with one kind decided wrongly."""
+def _decided(name: str, kind: OperationKind, decide: kinds.Decide, *more: Patch) -> Mutant:
+    """Return a mutant with one kind whose decision is wrong."""
     table = {**kinds.KINDS, kind: replace(kinds.KINDS[kind], decide=decide)}
     return _mutant(name, kinds, "KINDS", table, *more)
 
@@ -135,7 +189,7 @@ IN_THE_DECISIONS = (
     _mutant("rollback does not unpark", rollback, "_bring_back", deciding.bring_back_parked),
     _mutant("brought back by id", rollback, "_bring_back", deciding.bring_back_by_id),
     _mutant("brought back too early", rollback, "_bring_back", deciding.bring_back_no_matter_what),
-    _deciding(
+    _decided(
         "cleaned up by force",
         OperationKind.CLEANUP_CONTAINER,
         deciding.remove_though_it_runs,
@@ -143,13 +197,13 @@ IN_THE_DECISIONS = (
     ),
 )
 IN_RECONCILIATION = (
-    _deciding(
+    _decided(
         "adopted without a second look",
         OperationKind.RECONCILE_ADOPT,
         deciding.adopt_anything,
         (ReconcileRuntimes, "run", wrong.reconcile_by_the_survey),
     ),
-    _deciding(
+    _decided(
         "event believed",
         OperationKind.RECONCILE_OBSERVED_EXIT,
         deciding.exited_by_hearsay,
@@ -173,7 +227,7 @@ IN_RECONCILIATION = (
     _mutant("baselines forgotten", running_engines, "_baseline", wrong.forget_what_was_told),
 )
 GROSS = (
-    _deciding(
+    _decided(
         "stopped games' containers removed",
         OperationKind.RECONCILE_DISPOSE,
         deciding.dispose_of_whatever_it_is,
@@ -181,10 +235,34 @@ GROSS = (
     ),
     _mutant("patch that runs the old image", Executor, "_on_host", wrong.find_what_ran_before),
     _mutant("cleanup of every game", Observer, "look", wrong.see_every_game_to_clean_up),
-    _ruling("start that is never a replay", OperationKind.START, wrong.rule_that_replays_nothing),
-    _ruling("patch that is never a replay", OperationKind.PATCH, wrong.patch_that_replays_nothing),
+    _ruled("start that is never a replay", OperationKind.START, wrong.rule_that_replays_nothing),
+    _ruled("patch that is never a replay", OperationKind.PATCH, wrong.patch_that_replays_nothing),
 )
 MUTANTS = (
     *(*IN_THE_STORE, *WITH_LEASES, *IN_THE_INTERPRETER),
     *(*IN_THE_DECISIONS, *IN_RECONCILIATION, *GROSS),
+)
+STREAM_MUTANTS = (
+    _streaming(
+        "acknowledged before the outcome", (HandleJob, "_carry_out", streaming.acknowledge_first)
+    ),
+    _streaming(
+        "published and marked apart",
+        (InMemoryMessagePublisher, "publish", streaming.publish_and_mark_apart),
+    ),
+    _streaming(
+        "result from memory",
+        (HandleJob, "_carry_out", streaming.result_from_memory),
+        (interpreter, "announcements", streaming.announce_without_result),
+        (admission, "announcements", streaming.announce_without_result),
+    ),
+    _streaming("relay without its lock", (OutboxTable, "borrow", streaming.lend_to_anyone)),
+    _streaming(
+        "relay without its fence", (InMemoryMessagePublisher, "publish", streaming.publish_stale)
+    ),
+    _streaming("jobs of a game at once", (JobConsumer, "_take", streaming.take_each_by_itself)),
+    _streaming(
+        "job carried out again",
+        (InMemoryOperationJournal, "_demand_new_job", streaming.accept_any_job),
+    ),
 )

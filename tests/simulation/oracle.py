@@ -1,4 +1,4 @@
-"""Knows what was asked for and what befell whom: nothing else may happen to a game."""
+"""The oracle: knows what was asked for and what others changed, and allows nothing else."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.ports.job_stream import JobEntry, StartJob, StopJob
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from tests.simulation.expectation import NOTHING_SPECIAL, Expectation
+from tests.simulation.events import NOTHING_SPECIAL, Expectation
 from tests.simulation.model import Change, GameState, complaints, same_image
 from tests.simulation.policy import RETENTION
 
@@ -57,7 +57,7 @@ class Oracle:
         self._changed_at: dict[GameId, float] = {}
 
     def expect(self, expected: Expectation) -> None:
-        """Tell what the plan leaves to the service alone."""
+        """Learn what the plan leaves to the service alone."""
         self._expected = expected
 
     def asked(self, request: OperationRequest) -> None:
@@ -89,7 +89,7 @@ class Oracle:
         record = self._environment.store.runtime_records.get(game)
         before = self._states.get(game, GameState())
         after = self._shown(record) if record else GameState()
-        touched = after.container in self._environment.truth.befallen
+        touched = after.container in self._environment.truth.interfered
         change = Change(operation, before, after, self._wanted(operation), touched)
         for words in (*complaints(change), *self._surprises(change)):
             self._wrong(operation, words)
@@ -114,13 +114,13 @@ class Oracle:
             self._environment.violation(f"{call} of {found.name if found else container}: {words}")
 
     def lost(self, container_id: ContainerId) -> None:
-        """Demand that an engine whose loss is told was not ended by the service itself."""
+        """Demand that an engine whose loss is published was not ended by the service itself."""
         truth = self._environment.truth
         container = truth.seen.get(container_id)
         dies = container is not None and container.image.behaviour.exits_after is not None
         is_sure = self._expected.punctual and self._expected.unrefused
-        if is_sure and not dies and container_id not in truth.befallen:
-            words = f"the loss of {container_id[:12]} was told, and nothing befell it"
+        if is_sure and not dies and container_id not in truth.interfered:
+            words = f"the loss of {container_id[:12]} was published, and nothing happened to it"
             self._environment.violation(words)
 
     def _unasked(self, operation: Operation) -> Iterator[str]:
@@ -157,16 +157,16 @@ class Oracle:
             yield f"begins although {before.image_ref} runs"
 
     def _surprises(self, change: Change) -> Iterator[str]:
-        """Return what is adopted though no stranger touched it, and the service left nothing."""
+        """Return what is adopted though nobody else touched it, and the service left nothing."""
         is_adoption = change.operation.kind is OperationKind.RECONCILE_ADOPT
         if not is_adoption or not (self._expected.punctual and self._expected.unrefused):
             return
         runs_anew = change.after != change.before and change.after.status is RuntimeStatus.RUNNING
-        if runs_anew and change.after.container not in self._environment.truth.befallen:
-            yield "adopted an engine that no stranger has started"
+        if runs_anew and change.after.container not in self._environment.truth.interfered:
+            yield "adopted an engine that nobody else has started"
 
     def _has_run(self, operation: Operation, state: GameState) -> bool:
-        """Tell whether the engine ran at every moment since the operation got its lease."""
+        """Return whether the engine ran at every moment since the operation got its lease."""
         container = self._environment.truth.seen.get(state.container or ContainerId(""))
         if container is None or container.removal is not None:
             return False

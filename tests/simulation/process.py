@@ -20,8 +20,6 @@ from rtmanager.domain.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.use_cases import Ports, UseCases
-from tests.simulation.clocks import PROCESS, ProcessClock
-from tests.simulation.leases import BelievedLeases
 from tests.simulation.policy import (
     GRACE,
     JOB_LEASE_WAIT,
@@ -31,8 +29,14 @@ from tests.simulation.policy import (
     PROBE_THRESHOLD,
     RETENTION,
 )
-from tests.simulation.unaskable import Unaskable
-from tests.simulation.workers import IDLE_SLOWED, Workers
+from tests.simulation.process_parts import (
+    IDLE_SLOWED,
+    PROCESS,
+    BelievedLeases,
+    ProcessClock,
+    Unaskable,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment

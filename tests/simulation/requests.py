@@ -69,7 +69,7 @@ class Request:
 
     @property
     def is_answered(self) -> bool:
-        """Tell whether nobody works on the answer any more."""
+        """Return whether nobody works on the answer any more."""
         return self._task is None or self._task.done()
 
     async def _converse(self, process: Process) -> None:
@@ -85,18 +85,18 @@ class Request:
     def _judge_success(self, record: RuntimeRecord) -> None:
         row = self._row()
         if row is None or row.outcome is not Outcome.SUCCESS:
-            self._lie(f"success was answered, but the log says {row and row.outcome}")
+            self._untrue(f"success was answered, but the log says {row and row.outcome}")
         elif row.error_code is ErrorCode.REPLAY_NO_OP and row.kind is OperationKind.START:
             self._judge_replay(record)
         if record.status not in self._promised():
-            self._lie(f"success was answered with a record that is {record.status}")
+            self._untrue(f"success was answered with a record that is {record.status}")
         if not self._environment.truth.was_as(record, self._since(row)):
-            self._lie(f"{record.status} was answered, and never was so")
+            self._untrue(f"{record.status} was answered, and never was so")
 
     def _judge_replay(self, record: RuntimeRecord) -> None:
         current = ImageRef.parse(record.current_image_ref or "none")
         if not current.same_image_as(ImageRef.parse(self._image)):
-            self._lie(f"a replay was answered while {record.current_image_ref} runs")
+            self._untrue(f"a replay was answered while {record.current_image_ref} runs")
 
     def _since(self, row: Operation | None) -> int:
         """Return from when on the answer must have been true: a replayed stop does not look."""
@@ -119,16 +119,16 @@ class Request:
             return
         if row is None or row.outcome is not Outcome.FAILURE or row.error_code is not error.code:
             said = row and (row.outcome, row.error_code)
-            self._lie(f"{error.code} was answered, but the log says {said}")
+            self._untrue(f"{error.code} was answered, but the log says {said}")
 
     def _row(self) -> Operation | None:
         every = self._environment.store.operations.values()
         rows = [each for each in every if each.request.origin == self._request.origin]
         if len(rows) > 1:
-            self._lie(f"one request made {len(rows)} operations")
+            self._untrue(f"one request made {len(rows)} operations")
         return rows[-1] if rows else None
 
-    def _lie(self, words: str) -> None:
+    def _untrue(self, words: str) -> None:
         self._environment.violation(f"{self}: {words}")
 
     def __str__(self) -> str:

@@ -1,15 +1,136 @@
-"""The seeded scheduler: every await at a port parks its task here, and one goes on at a time."""
+"""Virtual time, and the seeded scheduler: each call to a port parks its task until it is chosen."""
 
 import asyncio
-from collections.abc import Callable
+import heapq
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
-from typing import TYPE_CHECKING
-
-from tests.simulation.virtual_loop import VirtualLoop
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
+
+
+T = TypeVar("T")
+
+
+class VirtualLoop(asyncio.AbstractEventLoop):
+    """Runs callbacks in the order in which they became ready; time moves only when it is told to.
+
+    It has no selector, no threads and no signals, so nothing can come from outside.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.on_end: Callable[[asyncio.Task[Any]], None] | None = None
+        self._ready: deque[asyncio.Handle] = deque()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = count()
+        self._births: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Be the running loop of this thread for the block."""
+        before = events._get_running_loop()  # noqa: SLF001 - the tests' own loop may be around us
+        events._set_running_loop(self)  # noqa: SLF001 - as above
+        try:
+            yield
+        finally:
+            events._set_running_loop(before)  # noqa: SLF001 - as above
+
+    def run_ready(self) -> None:
+        """Run until nothing is ready at this moment."""
+        while self._ready:
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 - what every event loop does
+
+    def advance_to(self, moment: float) -> None:
+        """Move time forward and make ready what was due by then."""
+        self.now = max(self.now, moment)
+        while self._timers and self._timers[0][0] <= self.now:
+            self._ready.append(heapq.heappop(self._timers)[2])
+
+    def next_timer(self) -> float | None:
+        """Return when the next timer is due."""
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    # What asyncio asks of its loop.
+
+    def time(self) -> float:
+        """Return the virtual moment."""
+        return self.now
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        return handle
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[T]:
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._births[task] = next(self._numbers)
+        if self.on_end is not None:
+            task.add_done_callback(self.on_end, context=context)
+        return task
+
+    def number_of(self, task: "asyncio.Task[Any] | None") -> int:
+        """Return the task's number among those of this loop, in their order of creation."""
+        return self._births[task] if task is not None else -1
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Stay silent: what a killed process leaves behind is nobody's to retrieve."""
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Nothing to do: cancelled timers are passed over."""
+
 
 TIME_PASSES = 0.08
 """How often time passes for a sleeper although others could go on: those were slow, then."""
@@ -27,11 +148,12 @@ class Parked:
     wakeup: asyncio.Future[None]
 
     def can_go_on(self, now: float) -> bool:
-        """Tell whether the scheduler may choose this task now."""
+        """Return whether the scheduler may choose this task now."""
         return self.due <= now and self.process.is_awake and not self.wakeup.done()
 
 
-Strike = Callable[[Parked], BaseException | None]
+FaultOf = Callable[[Parked], BaseException | None]
+"""Returns the fault that the chosen call meets, if it meets one."""
 
 
 @dataclass(slots=True)
@@ -39,13 +161,13 @@ class Scheduler:
     """Chooses which parked task goes on, and lets virtual time pass when none can.
 
     `looked` has the step at which each task last began to look at a game's containers. `next_due`
-    tells when something will happen in Docker by itself: time never passes beyond it
+    returns when something will happen in Docker by itself: time never passes beyond it
     unnoticed.
     """
 
     loop: VirtualLoop
     random: Random
-    strike: Strike
+    fault_of: FaultOf
     next_due: Callable[[], float | None]
     keeps_trace: bool = False
     steps: int = 0
@@ -96,7 +218,7 @@ class Scheduler:
         self.steps += 1
         self.loop.advance_to(self.loop.now + STEP_SECONDS)
         self.parked.remove(chosen)
-        fault = self.strike(chosen)
+        fault = self.fault_of(chosen)
         self.running = chosen.process
         if chosen.call == "host.named":
             self.looked[chosen.task] = self.steps

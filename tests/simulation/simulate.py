@@ -1,18 +1,16 @@
-"""Runs many histories and tells what became of them: `make simulate HISTORIES=20000 SEED=1`."""
+"""Run many histories and report what became of them: `make simulate HISTORIES=20000 SEED=1`."""
 
 import argparse
 import logging
 import sys
 import time
 
-from tests.simulation.history import run_history
-from tests.simulation.minima import shortfalls, summary, table
-from tests.simulation.shrink import shrink
-from tests.simulation.tally import Struck
+from tests.simulation.history import run_history, shrink
+from tests.simulation.tally import FaultCounts, shortfalls, summary, table
 
 PROGRESS = 5000
 SUPERVISED = 10
-"""Of so many histories there is one supervised one beside: they take ten times as long."""
+"""One supervised history is run for so many others: it takes ten times as long."""
 
 
 def main() -> int:
@@ -21,7 +19,7 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow")
     parser.add_argument(
-        "--supervised", type=int, help="histories of all workers; a tenth, if unset"
+        "--supervised", type=int, help="histories of all workers (default: a tenth)"
     )
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -31,35 +29,35 @@ def main() -> int:
 
 
 def _run(first: int, histories: int, *, supervised: bool) -> bool:
-    """Run so many histories of a kind, and tell whether all held and enough struck."""
-    began, steps, struck = time.perf_counter(), 0, Struck()
+    """Run so many histories of a kind; return whether all held and faults were frequent enough."""
+    began, steps, counts = time.perf_counter(), 0, FaultCounts()
     sys.stdout.write(
         f"\nHistories {'of all workers' if supervised else 'of requests and cycles'}:\n"
     )
     for done, seed in enumerate(range(first, first + histories), start=1):
-        verdict = run_history(seed, supervised=supervised)
-        steps += verdict.steps
-        struck.update(verdict.struck)
-        if verdict.violations:
-            sys.stdout.write(f"{shrink(verdict)}\n")
+        result = run_history(seed, supervised=supervised)
+        steps += result.steps
+        counts.update(result.faults)
+        if result.violations:
+            sys.stdout.write(f"{shrink(result)}\n")
             return False
         if done % PROGRESS == 0 or done == histories:
-            _tell(done, steps, time.perf_counter() - began)
-    return _tell_what_struck(struck, histories, supervised=supervised)
+            _report_progress(done, steps, time.perf_counter() - began)
+    return _report_faults(counts, histories, supervised=supervised)
 
 
-def _tell(done: int, steps: int, seconds: float) -> None:
+def _report_progress(done: int, steps: int, seconds: float) -> None:
     rate = f"{done / seconds:.0f} a second"
     line = f"{done} histories, {steps} steps, 0 violations, {seconds:.1f} s ({rate})\n"
     sys.stdout.write(line)
     sys.stdout.flush()
 
 
-def _tell_what_struck(struck: Struck, histories: int, *, supervised: bool) -> bool:
-    """Print what struck, and tell whether it was enough."""
-    sys.stdout.write(f"\n{table(struck)}\n\n{summary(struck, histories, supervised=supervised)}\n")
-    too_rare = shortfalls(struck, histories, supervised=supervised)
-    sys.stdout.writelines(f"struck too rarely: {each}\n" for each in too_rare)
+def _report_faults(counts: FaultCounts, histories: int, *, supervised: bool) -> bool:
+    """Print the faults and what they hit; return whether each was frequent enough."""
+    sys.stdout.write(f"\n{table(counts)}\n\n{summary(counts, histories, supervised=supervised)}\n")
+    too_rare = shortfalls(counts, histories, supervised=supervised)
+    sys.stdout.writelines(f"too rare: {each}\n" for each in too_rare)
     return not too_rare
 
 

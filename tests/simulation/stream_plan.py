@@ -3,21 +3,20 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tests.simulation.anchored import (
-    ended_at_work,
-    engine_befallen,
+from tests.simulation.events import Event, Plan, Theme
+from tests.simulation.external_plans import (
+    end_in_operation,
     host_restarted,
+    interfere_with_engine,
+    interfere_with_operation,
+    interfere_with_stopped_game,
     name_taken,
-    refused_on_the_way_back,
+    refused_in_rollback,
     retention_over,
-    stopped_one_befallen,
-    work_befallen,
 )
-from tests.simulation.event import Event, Plan
+from tests.simulation.fault_plans import late, lose, lose_in_docker
 from tests.simulation.plan import make_plan
 from tests.simulation.policy import ABSENT, DIES_AT_ONCE, GOOD, LEASE_TTL, NEWER, REFUSED
-from tests.simulation.strikes import late, lose, unheard
-from tests.simulation.vocabulary import Theme
 
 GAMES = ("g1", "g1", "g2", "g3")
 JOBS = (
@@ -25,7 +24,7 @@ JOBS = (
     *("malformed", "malformed", "unreadable", "misnamed"),
 )
 IMAGES = (GOOD, GOOD, GOOD, GOOD, NEWER, ABSENT, REFUSED, DIES_AT_ONCE)
-AMBUSHES = (
+STREAM_FAULT_POINTS = (
     *(
         "jobs.read:done",
         "jobs.acknowledge",
@@ -37,7 +36,7 @@ AMBUSHES = (
     *("outbox.batch:done", "publisher.publish", "publisher.publish:done", "outbox.commit"),
     *("outbox.commit:done", "lease.acquire:done", "host.start:done", "store.find_by_job:done"),
 )
-"""Calls at which processes are lain in wait for."""
+"""Calls at which faults are injected."""
 WANTED = (
     *("jobs.", "jobs.read", "jobs.read:done", "jobs.reclaim", "jobs.acknowledge"),
     *(
@@ -65,7 +64,7 @@ def make_supervised_plan(seed: int) -> Plan:
     events = list(make_plan(seed))
     horizon = events[-1].at + 80
     events += _jobs(random, horizon)
-    for make in (*random.choice(_THEMES), *random.choice(ANCHORED)):
+    for make in (*random.choice(_THEMES), *random.choice(IN_SITUATIONS)):
         events += make(random, random.randrange(horizon))
     return sorted(events, key=lambda event: event.at)
 
@@ -97,7 +96,7 @@ def _failing(random: Random, at: int) -> list[Event]:
     return [Event(at + 15 * each, "job", ("start", "g3", image)) for each in range(4)]
 
 
-def _ambush(random: Random, at: int) -> list[Event]:
+def _process_fault_at_call(random: Random, at: int) -> list[Event]:
     what = random.choice(("kill", "kill", "suspend", "shutdown", "depose"))
     steps, jump = random.randrange(5, 90), random.choice((0.0, 5.0, LEASE_TTL + 1))
     args: tuple[object, ...] = (steps, jump)
@@ -105,12 +104,12 @@ def _ambush(random: Random, at: int) -> list[Event]:
         args = ()
     elif what == "shutdown":
         args = (random.choice((0.0, 1.0)), random.choice((0, steps)), steps)
-    return [Event(at, "ambush", (random.choice(AMBUSHES), what, *args))]
+    return [Event(at, "at_call", (random.choice(STREAM_FAULT_POINTS), what, *args))]
 
 
 def _stalled_relay(random: Random, at: int) -> list[Event]:
     """Suspend a relay that is about to publish, until its batch is stale and forgotten."""
-    return [Event(at, "ambush", ("publisher.publish", "suspend", random.randrange(20, 90), 30.0))]
+    return [Event(at, "at_call", ("publisher.publish", "suspend", random.randrange(20, 90), 30.0))]
 
 
 def _lose(random: Random, at: int) -> list[Event]:
@@ -134,41 +133,41 @@ def _flush(_: Random, at: int) -> list[Event]:
     return [Event(at, "flush", ())]
 
 
-ANCHORED: Sequence[Theme] = (
+IN_SITUATIONS: Sequence[Theme] = (
     (),
-    (engine_befallen,),
-    (engine_befallen, engine_befallen),
-    (stopped_one_befallen,),
+    (interfere_with_engine,),
+    (interfere_with_engine, interfere_with_engine),
+    (interfere_with_stopped_game,),
     (retention_over,),
-    (work_befallen,),
-    (ended_at_work,),
-    (ended_at_work, work_befallen),
-    (unheard, unheard, late),
-    (unheard, lose, ended_at_work),
+    (interfere_with_operation,),
+    (end_in_operation,),
+    (end_in_operation, interfere_with_operation),
+    (lose_in_docker, lose_in_docker, late),
+    (lose_in_docker, lose, end_in_operation),
     (host_restarted,),
-    (host_restarted, ended_at_work),
+    (host_restarted, end_in_operation),
     (name_taken,),
-    (refused_on_the_way_back,),
-    (refused_on_the_way_back,),
+    (refused_in_rollback,),
+    (refused_in_rollback,),
 )
-"""What waits beside for engines that run, and for operations."""
+"""Faults that wait for engines that run, and for operations."""
 
 _Make = Callable[[Random, int], list[Event]]
 _THEMES: Sequence[Sequence[_Make]] = (
     (),
     (_failing, _failing),
-    (_ambush,),
-    (_ambush, _ambush, _ambush),
-    (_ambush, _lose, _depose),
+    (_process_fault_at_call,),
+    (_process_fault_at_call, _process_fault_at_call, _process_fault_at_call),
+    (_process_fault_at_call, _lose, _depose),
     (_stalled_relay, _stalled_relay),
-    (_stalled_relay, _ambush, _failing),
+    (_stalled_relay, _process_fault_at_call, _failing),
     (_lose, _lose, _lose),
     (_cut, _lose),
-    (_cut, _ambush, _failing),
+    (_cut, _process_fault_at_call, _failing),
     (_depose, _depose, _lose),
     (_redeliver,),
-    (_redeliver, _ambush, _lose),
+    (_redeliver, _process_fault_at_call, _lose),
     (_flush,),
-    (_flush, _ambush, _depose),
+    (_flush, _process_fault_at_call, _depose),
     (_flush, _stalled_relay, _cut),
 )

@@ -1,7 +1,8 @@
-"""Counts what has struck in a history, and what it met: else it may have met nothing at all."""
+"""Counts the faults of a history and what they hit, and how often each must occur at least."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
@@ -11,21 +12,23 @@ from rtmanager.domain.operation import (
     OpSource,
     Outcome,
 )
-from tests.simulation.situations import (
-    met_by_container,
-    met_by_process,
-    was_refused_on_the_way_back,
+from tests.simulation.events import CHANGES
+from tests.simulation.external_plans import INTERFERENCES, OF_A_STOPPED_GAME, OF_AN_ENGINE
+from tests.simulation.triggers import (
+    hit_container,
+    hit_process,
+    was_refused_in_rollback,
 )
-from tests.simulation.vocabulary import CHANGES
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
     from tests.simulation.process import Process
 
-Strike = tuple[str, str]
-"""What struck, and what it met."""
 
-Struck = Counter[Strike]
+Fault = tuple[str, str]
+"""A kind of fault, and what it hit."""
+
+FaultCounts = Counter[Fault]
 
 _BY_ITSELF: Mapping[OperationKind, str] = {
     OperationKind.RECONCILE_ADOPT: "adopted",
@@ -36,23 +39,23 @@ _CHANGES = {f"host.{each}" for each in CHANGES}
 
 
 class Tally:
-    """What has struck so far."""
+    """The faults so far."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
-        self.struck: Struck = Counter()
+        self.faults: FaultCounts = Counter()
 
-    def note(self, what: str, met: str) -> None:
-        """Count a strike."""
-        self.struck[what, met] += 1
+    def note(self, what: str, hit: str) -> None:
+        """Count a fault, or an event that a minimum is asked for."""
+        self.faults[what, hit] += 1
 
     def process(self, what: str, process: "Process") -> None:
-        """Count what a process meets that is struck now."""
-        self.note(what, met_by_process(self._environment, process))
+        """Count a fault of a process by what the process is at."""
+        self.note(what, hit_process(self._environment, process))
 
     def container(self, what: str, container: MemoryContainer) -> None:
-        """Count what a container meets that is struck now."""
-        self.note(what, met_by_container(self._environment, container))
+        """Count a fault of a container by what the container is."""
+        self.note(what, hit_container(self._environment, container))
 
     def lost(self, what: str, call: str) -> None:
         """Count a call that was lost at its port, or whose reply was."""
@@ -65,23 +68,149 @@ class Tally:
 
     def taken_over(self, *, from_the_living: bool) -> None:
         """Count an operation that went to another process, whose own one may not know it yet."""
-        met = "a process that lives" if from_the_living else "a dead process"
-        self.note("operation taken over", f"from {met}")
+        hit = "a process that lives" if from_the_living else "a dead process"
+        self.note("operation taken over", f"from {hit}")
 
     def ended(self, operation: Operation) -> None:
         """Count what an operation was about, as it shows in its outcome."""
-        met = "success" if operation.outcome is Outcome.SUCCESS else "failure"
+        hit = "success" if operation.outcome is Outcome.SUCCESS else "failure"
         if operation.kind in _BY_ITSELF:
-            self.note(_BY_ITSELF[operation.kind], met)
+            self.note(_BY_ITSELF[operation.kind], hit)
         if operation.request.origin.source is OpSource.AUTO_TTL:
-            self.note("retention over", met)
-        if was_refused_on_the_way_back(operation):
-            self.note("refused on the way back", f"a {operation.kind}")
+            self.note("retention over", hit)
+        if was_refused_in_rollback(operation):
+            self.note("refused in rollback", f"a {operation.kind}")
         if self._environment.skew:
-            self.note("clocks differ", met)
+            self.note("clocks differ", hit)
 
     def pulls(self) -> None:
         """Count the images that were pulled."""
         docker = self._environment.docker
         for reference in docker.pulls:
             self.note("pulled", "an image" if reference in docker.registry else "nothing")
+
+
+_GATE = {"a watched gate"}
+_WORK = {"an operation", *_GATE}
+_ENGINE = {"a running engine"}
+_CHANGE = {"create", "start", "stop", "rename", "remove", "a change in Docker"}
+_ANYTHING: set[str] = set()
+_INTERFERENCE = {*INTERFERENCES, *OF_AN_ENGINE, *OF_A_STOPPED_GAME}
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Faults that are counted together, and how many a thousand histories must have at least.
+
+    With no `hit` it does not matter what they hit.
+    """
+
+    words: str
+    what: set[str]
+    hit: set[str]
+    plain: int
+    supervised: int
+
+    def covers(self, fault: Fault) -> bool:
+        """Return whether a fault counts."""
+        what, hit = fault
+        return what in self.what and (not self.hit or hit in self.hit)
+
+    def asked(self, histories: int, *, supervised: bool) -> int:
+        """Return how often it must occur in so many histories."""
+        return (self.supervised if supervised else self.plain) * histories // 1000
+
+
+MINIMA = (
+    Minimum("processes killed inside an operation", {"killed"}, _WORK, 80, 120),
+    Minimum("processes stalled inside an operation", {"stalled"}, _WORK, 50, 120),
+    Minimum("processes told to end inside an operation", {"told to end"}, _WORK, 50, 80),
+    Minimum("processes killed or stalled at a watched gate", {"killed", "stalled"}, _GATE, 25, 25),
+    Minimum(
+        "operations taken from a process that lives",
+        {"operation taken over"},
+        {"from a process that lives"},
+        40,
+        80,
+    ),
+    Minimum("changes carried out late", {"carried out late"}, _CHANGE, 40, 20),
+    Minimum(
+        "replies of changes lost",
+        {"reply lost by Docker", "lost at docker: reply", "docker cut off: reply"},
+        _CHANGE,
+        15,
+        6,
+    ),
+    Minimum(
+        "changes lost on the way",
+        {"call lost by Docker", "lost at docker: call", "docker cut off: call"},
+        _CHANGE,
+        12,
+        6,
+    ),
+    Minimum(
+        "changes refused",
+        {"refused", "refused, and carried out", "always refused"},
+        _CHANGE,
+        60,
+        30,
+    ),
+    Minimum("refusals in a rollback", {"refused in rollback"}, _ANYTHING, 8, 3),
+    Minimum(
+        "failures at finish",
+        {
+            *(
+                f"{what}: {part}"
+                for what in ("lost at postgres", "postgres cut off")
+                for part in ("call", "reply")
+            ),
+        },
+        {"an outcome"},
+        30,
+        15,
+    ),
+    Minimum("engines adopted", {"adopted"}, {"success"}, 25, 25),
+    Minimum("containers disposed of", {"disposed of"}, {"success"}, 25, 20),
+    Minimum("exits observed", {"exit observed"}, {"success"}, 20, 20),
+    Minimum("retentions over", {"retention over"}, {"success"}, 2, 12),
+    Minimum("interference with running engines", _INTERFERENCE, _ENGINE, 40, 60),
+    Minimum("interference with open operations", _INTERFERENCE, _WORK, 40, 35),
+    Minimum("interference with stopped games", _INTERFERENCE, {"a container at rest"}, 8, 6),
+    Minimum("names taken from engines and operations", {"name taken"}, _ENGINE | _WORK, 15, 40),
+    Minimum("containers on a restarted host", {"host restarted"}, _ENGINE | _WORK, 14, 15),
+    Minimum("images pulled", {"pulled"}, {"an image"}, 15, 8),
+    Minimum("databases restored", {"database restored"}, _ANYTHING, 12, 0),
+    Minimum("operations under clocks that differ", {"clocks differ"}, _ANYTHING, 500, 500),
+)
+
+
+def shortfalls(counts: FaultCounts, histories: int, *, supervised: bool) -> list[str]:
+    """Return the faults that were too rare."""
+    return [
+        f"{each.words}: {count}, not {asked}"
+        for each, count, asked in _counted(counts, histories, supervised=supervised)
+        if count < asked
+    ]
+
+
+def summary(counts: FaultCounts, histories: int, *, supervised: bool) -> str:
+    """Return how often each fault occurred, and how often it must at least."""
+    counted = list(_counted(counts, histories, supervised=supervised))
+    lines = [f"{each.words:<45} {count:>7} {asked:>8}" for each, count, asked in counted]
+    return "\n".join([f"{'fault':<45} {'times':>7} {'at least':>8}", *lines])
+
+
+def table(counts: FaultCounts) -> str:
+    """Return every kind of fault and what it hit."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for (what, hit), count in sorted(counts.items()):
+        by_kind[what].append(f"{count} {hit}")
+    return "\n".join(f"{what:<24} {', '.join(hits)}" for what, hits in by_kind.items())
+
+
+def _counted(
+    counts: FaultCounts, histories: int, *, supervised: bool
+) -> Iterator[tuple[Minimum, int, int]]:
+    for each in MINIMA:
+        count = sum(times for fault, times in counts.items() if each.covers(fault))
+        yield each, count, each.asked(histories, supervised=supervised)

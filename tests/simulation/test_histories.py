@@ -6,13 +6,11 @@ import sys
 
 import pytest
 
-from tests.simulation.expectation import expect
-from tests.simulation.history import run_history
-from tests.simulation.minima import MINIMA, shortfalls
+from tests.simulation.events import expect
+from tests.simulation.history import run_history, shrink
 from tests.simulation.plan import make_plan
-from tests.simulation.shrink import shrink
 from tests.simulation.stream_plan import make_supervised_plan
-from tests.simulation.tally import Struck
+from tests.simulation.tally import MINIMA, FaultCounts, shortfalls
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "1000"))
 SUPERVISED = HISTORIES // 5
@@ -20,7 +18,7 @@ SEED = int(os.environ.get("SIMULATION_SEED", "1"))
 
 REPLAY = """
 import logging
-from tests.simulation.expectation import expect
+from tests.simulation.events import expect
 from tests.simulation.history import run_history
 logging.disable(logging.CRITICAL)
 for supervised in (False, True):
@@ -31,9 +29,9 @@ for supervised in (False, True):
 
 def test_no_history_violates_an_invariant() -> None:
     """Whatever is interleaved, killed, lost, cut or late: record, log and Docker agree."""
-    struck = _run_all(HISTORIES, supervised=False)
+    counts = _run_all(HISTORIES, supervised=False)
 
-    assert shortfalls(struck, HISTORIES, supervised=False) == []
+    assert shortfalls(counts, HISTORIES, supervised=False) == []
 
 
 def test_workers_put_everything_in_order_by_themselves() -> None:
@@ -41,20 +39,20 @@ def test_workers_put_everything_in_order_by_themselves() -> None:
 
     Meanwhile the Lobby adds jobs: each gets one result, in order per game.
     """
-    struck = _run_all(SUPERVISED, supervised=True)
+    counts = _run_all(SUPERVISED, supervised=True)
 
-    assert shortfalls(struck, SUPERVISED, supervised=True) == []
+    assert shortfalls(counts, SUPERVISED, supervised=True) == []
 
 
-def _run_all(histories: int, *, supervised: bool) -> Struck:
-    """Run so many histories, of which none may violate an invariant; return what struck."""
-    struck = Struck()
+def _run_all(histories: int, *, supervised: bool) -> FaultCounts:
+    """Run so many histories, of which none may violate an invariant; count the faults."""
+    counts = FaultCounts()
     for seed in range(SEED, SEED + histories):
-        verdict = run_history(seed, supervised=supervised)
-        if verdict.violations:
-            pytest.fail(str(shrink(verdict)), pytrace=False)
-        struck.update(verdict.struck)
-    return struck
+        result = run_history(seed, supervised=supervised)
+        if result.violations:
+            pytest.fail(str(shrink(result)), pytrace=False)
+        counts.update(result.faults)
+    return counts
 
 
 def test_replay_is_exact() -> None:
@@ -98,15 +96,15 @@ def test_every_kind_of_event_is_drawn() -> None:
         "cut",
         "lose",
         "fate",
-        "stubborn",
-        "ambush",
-        "lurk",
+        "refuse_all",
+        "at_call",
+        "in_situation",
         "flush",
         "clock",
         "lease_clock",
-        "numb",
-        "mishap",
-        "squat",
+        "no_descriptors",
+        "interfere",
+        "foreign_container",
         "take_away",
         "host_restart",
         "backup",
@@ -115,8 +113,8 @@ def test_every_kind_of_event_is_drawn() -> None:
     }
 
 
-def test_many_plans_leave_no_excuse() -> None:
-    """Of many histories much may be demanded: nothing fails, no engine is lost, nobody counts."""
+def test_many_plans_leave_the_service_to_itself() -> None:
+    """In many histories much may be demanded: nothing fails, no engine is lost, no process is."""
     expected = [expect(make_plan(seed)) for seed in range(400)]
 
     assert sum(each.innocent for each in expected) > 100
@@ -127,10 +125,10 @@ def test_many_plans_leave_no_excuse() -> None:
 
 
 def test_every_kind_of_job_and_stream_fault_is_drawn() -> None:
-    """Supervised histories add jobs of every kind, and strike the streams in every way."""
+    """Supervised histories add jobs of every kind, with every fault of the streams."""
     plans = [make_supervised_plan(seed) for seed in range(200)]
     jobs = {event.args[0] for plan in plans for event in plan if event.what == "job"}
-    fates = {event.args[1] for plan in plans for event in plan if event.what == "ambush"}
+    fates = {event.args[1] for plan in plans for event in plan if event.what == "at_call"}
     drawn = {event.what for plan in plans for event in plan}
 
     assert jobs == {"start", "stop", "malformed", "unreadable", "misnamed"}
@@ -138,11 +136,11 @@ def test_every_kind_of_job_and_stream_fault_is_drawn() -> None:
     assert drawn >= {"flush", "redeliver", "depose", "cut", "lose"}
 
 
-def test_what_strikes_too_rarely_is_told() -> None:
-    """Of faults that meet nothing no minimum is reached; too few histories ask for none."""
-    struck = Struck({("killed", "no operation"): 9000, ("killed", "an operation"): 79})
+def test_faults_that_are_too_rare_are_reported() -> None:
+    """Faults that hit nothing count for no minimum; too few histories ask for none."""
+    counts = FaultCounts({("killed", "no operation"): 9000, ("killed", "an operation"): 79})
     asked = [each for each in MINIMA if each.plain]
 
-    assert len(shortfalls(struck, 1000, supervised=False)) == len(asked)
-    assert shortfalls(struck, 1000, supervised=False)[0].endswith("an operation: 79, not 80")
-    assert shortfalls(struck, 1, supervised=False) == []
+    assert len(shortfalls(counts, 1000, supervised=False)) == len(asked)
+    assert shortfalls(counts, 1000, supervised=False)[0].endswith("an operation: 79, not 80")
+    assert shortfalls(counts, 1, supervised=False) == []

@@ -1,11 +1,11 @@
-"""The simulation bites: what is wrong with the protocol is noticed within few histories."""
+"""The simulation notices what is wrong: each mutant is caught within few histories."""
 
 import sys
 
 import pytest
 
-from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.stream_mutants import STREAM_MUTANTS
+from tests.simulation.history import shrink
+from tests.simulation.mutants import MUTANTS, STREAM_MUTANTS, Mutant
 
 MOST_HISTORIES = 400
 
@@ -17,9 +17,23 @@ def test_mutant_is_caught(mutant: Mutant, capsys: pytest.CaptureFixture[str]) ->
     """An invariant is violated within a bounded number of histories."""
     with mutant.alive():
         seeds = range(1, MOST_HISTORIES + 1)
-        verdicts = (mutant.run(seed) for seed in seeds)
-        caught = next((verdict for verdict in verdicts if verdict.violations), None)
+        results = (mutant.run(seed) for seed in seeds)
+        caught = next((result for result in results if result.violations), None)
 
     assert caught is not None
     with capsys.disabled():
         sys.stdout.write(f"\n  {mutant.name}: history {caught.seed}: {caught.violations[0][:90]}")
+
+
+def test_shrunk_history_is_smaller_and_violated_still() -> None:
+    """What does not matter is left out, and every step of the rest is in the trace."""
+    mutant = next(each for each in MUTANTS if each.name == "replay without a look")
+    with mutant.alive():
+        results = (mutant.run(seed) for seed in range(1, 500))
+        caught = next(result for result in results if result.violations)
+        shrunk = shrink(caught)
+
+    assert shrunk.violations
+    assert len(shrunk.plan) < len(caught.plan)
+    assert "VIOLATED: " in str(shrunk)
+    assert shrunk.trace

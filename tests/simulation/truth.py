@@ -1,4 +1,4 @@
-"""What was true in Docker, and when: the yardstick for records, answers and events."""
+"""The ground truth: what was so in Docker, and when, to check records, answers and events by."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -31,13 +31,12 @@ Shown = tuple[Engine, ...]
 class Truth:
     """The states of every game's containers, each with the step from which on it was so.
 
-    `born` holds the moment of each container's creation. `by_strangers` are the running containers
-    that someone else started, and the step: what they run beside is not the service's doing, unless
-    it could have known. `disputed` are
-    those that a stranger was the first to start: a start of the service may be under way still.
-    `leaving` are those that Docker removed while they ran: as good as gone before they end.
-    `befallen` are those that strangers touched, `taken` those that they removed. `seen` is every
-    container that there ever was.
+    `born` holds the moment of each container's creation. `started_by_others` are the running
+    containers that someone else started, and the step: what they run beside is not the service's
+    doing, unless it could have known. `disputed` are those that others were the first to start: a
+    start of the service may be under way still. `leaving` are those that Docker removed while they
+    ran: as good as gone before they end. `interfered` are those that others changed, `taken` those
+    that they removed. `seen` is every container that there ever was.
     """
 
     docker: InMemoryDocker
@@ -45,10 +44,10 @@ class Truth:
     states: dict[str, list[tuple[int, Shown]]] = field(default_factory=lambda: defaultdict(list))
     born: dict[ContainerId, float] = field(default_factory=dict)
     losses: Counter[ContainerId] = field(default_factory=Counter)
-    by_strangers: dict[ContainerId, int] = field(default_factory=dict)
+    started_by_others: dict[ContainerId, int] = field(default_factory=dict)
     disputed: set[ContainerId] = field(default_factory=set)
     leaving: set[ContainerId] = field(default_factory=set)
-    befallen: set[ContainerId] = field(default_factory=set)
+    interfered: set[ContainerId] = field(default_factory=set)
     taken: set[ContainerId] = field(default_factory=set)
     seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
 
@@ -81,7 +80,7 @@ class Truth:
         return game if stamp == INSTALLATION and container.spec.network == NETWORK else None
 
     def _is_named(self, container: MemoryContainer, game_id: GameId) -> bool:
-        """Tell whether the game's record or its open operation says that the container is ours."""
+        """Return whether the game's record or its open operation names the container as ours."""
         record = self.store.runtime_records.get(game_id)
         if record is not None and record.current_container_id == container.id:
             return True
@@ -106,11 +105,11 @@ class Truth:
         running = {each for each, _, runs in shown if runs}
         for lost in {each for each, _, runs in before if runs} - running:
             self.losses[lost] += lost not in self.leaving
-            self.by_strangers.pop(lost, None)
+            self.started_by_others.pop(lost, None)
             if lost not in self.docker.containers and lost not in self.taken:
                 yield f"an engine of {game} was removed while it ran: {lost}"
         states.append((step, shown))
-        if len(running - self.by_strangers.keys() - self.disputed) > 1:
+        if len(running - self.started_by_others.keys() - self.disputed) > 1:
             yield f"two engines of {game} run: {shown}"
 
     def during(self, game: str, since: int) -> Iterator[Shown]:
@@ -122,7 +121,7 @@ class Truth:
         yield ()
 
     def was_as(self, record: RuntimeRecord, since: int) -> bool:
-        """Tell whether the record was true at any moment from `since` on."""
+        """Return whether the record was true at any moment from `since` on."""
         return any(agrees(record, shown) for shown in self.during(record.game_id, since))
 
     def now(self, game: str) -> Shown:
@@ -135,7 +134,7 @@ class Truth:
 
 
 def agrees(record: RuntimeRecord, shown: Shown) -> bool:
-    """Tell whether the record says of its container what Docker shows."""
+    """Return whether the record says of its container what Docker shows."""
     states = {each: runs for each, _, runs in shown}
     if record.status is RuntimeStatus.REMOVED:
         return record.current_container_id is None

@@ -43,8 +43,8 @@ from rtmanager.domain.reconciliation.drift import Drift, GameView
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes, Reconciliation
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from tests.simulation.clocks import PROCESS
 from tests.simulation.process import Process
+from tests.simulation.process_parts import PROCESS
 
 _host = Process._host
 _reconcile = ReconcileRuntimes.run

@@ -20,7 +20,7 @@ from rtmanager.domain.ports.job_stream import JobEntry
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
 from rtmanager.workers.job_consumer import JobConsumer, Queue
-from tests.simulation.clocks import PROCESS
+from tests.simulation.process_parts import PROCESS
 
 _right_carry_out = HandleJob._carry_out
 
@@ -50,7 +50,7 @@ async def publish_stale(self: InMemoryMessagePublisher, batch: OutboxBatch) -> N
 def announce_without_result(
     request: OperationRequest, completion: Completion
 ) -> list[OutboxMessage]:
-    """Leave a valid job's result out of the outcome's messages: the handler is to tell it."""
+    """Leave a valid job's result out of the outcome's messages: the handler is to write it."""
     messages = announcements(request, completion)
     code = completion.cause.code if completion.cause else None
     if request.origin.source_ref.startswith("r") or code is ErrorCode.INVALID_REQUEST:
@@ -58,7 +58,7 @@ def announce_without_result(
     return [each for each in messages if each.stream is not OutboxStream.JOB_RESULTS]
 
 
-async def tell_from_memory(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
+async def result_from_memory(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
     """Write the result in a transaction of its own, by what the operation answered."""
     error: RuntimeManagerError | None = None
     try:
@@ -69,7 +69,7 @@ async def tell_from_memory(self: HandleJob, entry: JobEntry, request: OperationR
         error = failure
         await self._demand_outcome(entry, request.game_id, failure)
     journal = cast("InMemoryOperationJournal", self.operations.journal)
-    await PROCESS.get().park("store.tell")
+    await PROCESS.get().park("store.result")
     now = self.operations.clock.now()
     journal.store.outbox_table.insert(_result(request, error, now), at=now)
 

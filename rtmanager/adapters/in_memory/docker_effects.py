@@ -38,7 +38,7 @@ class Effect(Generic[T]):
 
     @property
     def is_done(self) -> bool:
-        """Tell whether it has happened, or was refused."""
+        """Return whether it has happened, or was refused."""
         return bool(self._result) or self._error is not None
 
     @property
@@ -99,7 +99,7 @@ class Fate:
 
     @property
     def is_heard(self) -> bool:
-        """Tell whether the caller hears anything at all."""
+        """Return whether the caller hears anything at all."""
         return self.reply is not Reply.NOTHING
 
 

@@ -110,7 +110,7 @@ class MemoryContainer:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether the container's process is there; it may be while a removal is under way."""
+        """Return whether the container's process is there; it may be while a removal is under way."""
         is_leaving = self.status is ContainerStatus.REMOVING and self.address is not None
         return self.status in _ALIVE or is_leaving
 
@@ -175,7 +175,7 @@ class MemoryContainer:
             self.exit(at, self.image.behaviour.exit_code if by_itself else self._stop_code)
 
     def is_healthy(self, elapsed: float) -> bool:
-        """Tell whether the engine answers `/healthz` by then."""
+        """Return whether the engine answers `/healthz` by then."""
         seconds = self.image.behaviour.healthy_after
         return self.is_running and seconds is not None and elapsed >= self._born + seconds
 

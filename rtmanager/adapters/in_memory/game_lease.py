@@ -23,7 +23,7 @@ class Grant:
     expires_at: float | None = None
 
     def is_over(self, now: float) -> bool:
-        """Tell whether it has expired."""
+        """Return whether it has expired."""
         return self.expires_at is not None and now >= self.expires_at
 
 

@@ -203,12 +203,12 @@ class Process:
         """Raise or run `fault` at the next call of this name, or at every one."""
         once = _as_fault(fault)
 
-        async def strike() -> None:
+        async def fail() -> None:
             if not always:
                 del self._named_faults[call]
             await once()
 
-        self._named_faults[call] = strike
+        self._named_faults[call] = fail
 
     def at(self, index: int, fault: BaseException | Fault) -> None:
         """Raise or run `fault` at the call of this index, counted from now."""
@@ -355,7 +355,7 @@ def _as_fault(fault: BaseException | Fault) -> Fault:
     if not isinstance(fault, BaseException):
         return fault
 
-    async def strike() -> None:
+    async def fail() -> None:
         raise fault
 
-    return strike
+    return fail

@@ -132,7 +132,7 @@ def fault_points(calls: list[str], *prefixes: str) -> Iterator[int]:
 
 
 async def calls_of(scenario: Scenario) -> list[str]:
-    """Return every gate that the scenario's request passes when nothing goes wrong."""
+    """Return every fault point of the scenario's request, when nothing goes wrong."""
     world = await scenario.world()
     await attempt(scenario.request, world.manager)
     return list(world.manager.calls)

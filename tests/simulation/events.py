@@ -1,21 +1,68 @@
-"""What a plan leaves to the service alone, and what may be demanded of it therefore."""
+"""The events of a plan, and what a plan leaves to the service alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
+from typing import Any
 
-from tests.simulation.event import Event
 from tests.simulation.faults import REFUSALS
-from tests.simulation.policy import DIES_SOON, FAULTY
+from tests.simulation.policy import DIES_SOON, FAULTY, GOOD, LEASE_TTL, NEWER, STOPS_SLOWLY
 
-_HARMLESS = {
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens once the scheduler has made `at` steps."""
+
+    at: int
+    what: str
+    args: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"at {self.at}: {self.what}{self.args}"
+
+
+Plan = Sequence[Event]
+
+
+GAMES = ("g1", "g1", "g1", "g1", "g2")
+KINDS = ("start", "start", "stop", "restart", "patch", "patch", "cleanup_container")
+CHANGES = ("create", "start", "stop", "rename", "remove")
+FAULT_POINTS = (
+    *(f"host.{each}" for each in CHANGES),
+    *(f"host.{each}:done" for each in CHANGES),
+    *("docker.works", "docker.works", "host.pull", "probe.check", "directories.prepare"),
+    *("store.begin", "store.begin:done", "store.save", "store.save:done", "store.take_over:done"),
+    *("store.finish", "store.finish:done", "lease.acquire:done", "lease.release"),
+)
+"""Calls at which faults are injected."""
+
+Make = Callable[[Random, int], list[Event]]
+Theme = Sequence[Make]
+
+
+def jump(random: Random) -> float:
+    """Draw how many seconds pass at once."""
+    return random.choice((0.0, 0.0, 5.0, LEASE_TTL + 1))
+
+
+def meanwhile(random: Random, at: int, slot: int) -> list[Event]:
+    """Let a process work on the game, now and some time later."""
+    image = random.choice((NEWER, NEWER, GOOD, STOPS_SLOWLY))
+    return [
+        Event(at + delay, "request", (slot, random.choice(KINDS[2:]), "g1", image, "gm_rest"))
+        for delay in (1, random.randrange(20, 80))
+    ]
+
+
+_FAILS_NOTHING = {
     *("request", "disconnect", "cycle", "hint", "wait", "job", "redeliver", "depose"),
-    *("kill", "stall", "shutdown", "cut", "lose", "fate", "flush", "ambush", "clock", "numb"),
-    *("late call", "suspend", "lurk"),
+    *("kill", "stall", "shutdown", "cut", "lose", "fate", "flush", "clock", "no_descriptors"),
+    *("late call", "suspend", "at_call", "in_situation"),
 }
-"""What alone fails no operation: nobody refuses anything, and no stranger is about."""
+"""Events that fail no operation: nobody refuses anything, and nobody else changes Docker."""
 _LATE = {
     *("stall", "suspend", "late call", "flush"),
-    *("mishap", "squat", "take_away", "restore", "host_restart"),
+    *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
 }
 """What changes engines behind the service's back, or lets its own calls come late."""
 _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
@@ -23,7 +70,10 @@ _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
 _UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore"}
 """What lets a process act that has lost its lease, or a call come when others have gone on."""
 
-_DEADLY = {"mishap", "squat", "take_away", "restore", "host_restart", "refusal", "stubborn"}
+_DEADLY = {
+    *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
+    *("refusal", "refuse_all"),
+}
 """What ends engines, or keeps the service from bringing them back."""
 
 
@@ -59,12 +109,12 @@ def expect(plan: Sequence[Event]) -> Expectation:
     undisturbed = not happens & _LATE and not texts & {"redis", DIES_SOON}
     return Expectation(
         undisturbed=undisturbed,
-        calm=undisturbed and not happens & {"lose", "cut", "fate", "stubborn"},
-        innocent=happens <= _HARMLESS and not texts & set(FAULTY),
+        calm=undisturbed and not happens & {"lose", "cut", "fate", "refuse_all"},
+        innocent=happens <= _FAILS_NOTHING and not texts & set(FAULTY),
         lossless=not happens & _LOSSES,
         immortal=not happens & _DEADLY and DIES_SOON not in texts,
         punctual=not happens & _UNPUNCTUAL and "redis" not in texts,
-        unrefused=not happens & {"refusal", "stubborn", "take_away", "squat"},
+        unrefused=not happens & {"refusal", "refuse_all", "take_away", "foreign_container"},
         clocks_step="clock" in happens,
     )
 
@@ -73,11 +123,11 @@ def _kinds(event: Event) -> Iterator[str]:
     """Return what happens, and what makes more of it than its name says."""
     yield event.what
     match event.what:
-        case "ambush":
+        case "at_call":
             yield event.args[1]
             if event.args[1] == "shutdown" and event.args[3]:
                 yield "kill"
-        case "lurk":
+        case "in_situation":
             yield event.args[2]
             if event.args[2] == "shutdown" and event.args[4]:
                 yield "kill"

@@ -1,7 +1,8 @@
-"""Situations in which faults hurt, and what a fault has met."""
+"""Situations and calls at which an event happens, and what a fault has hit."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.domain.container import ContainerId
@@ -11,6 +12,8 @@ from tests.simulation.process import Process
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
+    from tests.simulation.plan_runner import PlanRunner
+
 
 AN_ENGINE_RUNS = "an engine runs"
 A_GAME_IS_STOPPED = "a game is stopped"
@@ -24,42 +27,42 @@ def open_operations(environment: "Environment") -> Iterator[Operation]:
 
 
 def watches_its_gate(operation: Operation) -> bool:
-    """Tell whether the operation is at its health gate."""
+    """Return whether the operation is at its health gate."""
     last = operation.steps[-1] if operation.steps else None
     return last is not None and last.result is None and last.action.name is ActionName.WATCH_GATE
 
 
-def was_refused_on_the_way_back(operation: Operation) -> bool:
-    """Tell whether Docker has kept the operation from putting everything back."""
+def was_refused_in_rollback(operation: Operation) -> bool:
+    """Return whether Docker has kept the operation from putting everything back."""
     return any(
         each.phase is Phase.BACK and each.result is StepResult.REFUSED for each in operation.steps
     )
 
 
-def met_by_process(environment: "Environment", process: Process) -> str:
-    """Name what a process is about that is struck now."""
+def hit_process(environment: "Environment", process: Process) -> str:
+    """Name what a process is at that a fault hits now."""
     held = list(environment.invariants.leases.operations_of(process.name))
     if any(map(watches_its_gate, held)):
         return "a watched gate"
     return "an operation" if held else "no operation"
 
 
-def met_by_container(environment: "Environment", container: MemoryContainer) -> str:
-    """Name what a container is that is struck now."""
+def hit_container(environment: "Environment", container: MemoryContainer) -> str:
+    """Name what a container is that a fault hits now."""
     game = environment.truth.game_of(container)
     if game is None:
         return "another's container"
     at_rest = "a running engine" if container.is_running else "a container at rest"
-    return _met_at_work(environment, game) or at_rest
+    return _operation_of(environment, game) or at_rest
 
 
-def met_by_game(environment: "Environment", game: str) -> str:
-    """Name what a game is about that is struck now."""
+def hit_game(environment: "Environment", game: str) -> str:
+    """Name what a game is at that a fault hits now."""
     runs = bool(environment.truth.running(game))
-    return _met_at_work(environment, game) or ("a running engine" if runs else "no engine")
+    return _operation_of(environment, game) or ("a running engine" if runs else "no engine")
 
 
-def _met_at_work(environment: "Environment", game: str) -> str | None:
+def _operation_of(environment: "Environment", game: str) -> str | None:
     of_game = [each for each in open_operations(environment) if each.game_id == game]
     if any(map(watches_its_gate, of_game)):
         return "a watched gate"
@@ -87,7 +90,7 @@ def _beside_a_game(environment: "Environment", status: RuntimeStatus) -> Process
 
 
 def _agrees(environment: "Environment", record: RuntimeRecord) -> bool:
-    """Tell whether the record's container is there, and runs if the record says so."""
+    """Return whether the record's container is there, and runs if the record says so."""
     containers = environment.docker.containers
     found = containers.get(record.current_container_id or ContainerId(""))
     runs = record.status is RuntimeStatus.RUNNING
@@ -101,3 +104,56 @@ SITUATIONS: Mapping[str, Callable[["Environment"], Process | None]] = {
     A_GATE_IS_WATCHED: lambda environment: _at_work(environment, watches_its_gate),
 }
 """Each situation, and the process that is in it or beside it; None while there is none."""
+
+
+OF_A_PROCESS = {"kill", "stall", "shutdown", "suspend", "no_descriptors"}
+"""Events whose first argument is a slot: that of the process which pulled the trigger."""
+
+
+@dataclass(eq=False)
+class Trigger:
+    """An event, and the call or situation it waits for, which must last for `patience` looks."""
+
+    where: str
+    what: str
+    args: tuple[Any, ...]
+    patience: int = 0
+
+
+class Triggers:
+    """Events that happen as soon as some process is at a certain call, or in a situation."""
+
+    def __init__(self, runner: "PlanRunner", environment: "Environment") -> None:
+        self._runner, self._environment = runner, environment
+        self._waiting: list[Trigger] = []
+
+    def at_call(self, call: str, what: str, *args: Any) -> None:
+        """Let an event happen to the next process that makes this call."""
+        self._waiting.append(Trigger(call, what, args))
+
+    def in_situation(self, situation: str, patience: int, what: str, *args: Any) -> None:
+        """Let an event happen in a situation, once that has lasted for some steps."""
+        self._waiting.append(Trigger(situation, what, args, patience))
+
+    def fire(self) -> None:
+        """Let every event happen whose call or situation is there."""
+        for each in list(self._waiting):
+            process = self._process_at(each.where)
+            if process is None:
+                continue
+            each.patience -= 1
+            if each.patience < 0:
+                self._waiting.remove(each)
+                self._fire(each, process)
+
+    def _fire(self, trigger: Trigger, process: Process) -> None:
+        self._environment.scheduler.note(f"** {process.name}: {trigger.where}")
+        slot = (process.slot,) if trigger.what in OF_A_PROCESS else ()
+        self._runner.happen(trigger.what, *slot, *trigger.args)
+
+    def _process_at(self, where: str) -> Process | None:
+        if where in SITUATIONS:
+            return SITUATIONS[where](self._environment)
+        every = (each for each in self._environment.scheduler.parked if each.call == where)
+        awake = (each.process for each in every if each.process.is_awake)
+        return next((each for each in awake if each in self._environment.live), None)

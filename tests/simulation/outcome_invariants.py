@@ -1,4 +1,4 @@
-"""Watches outcomes: at the moment an operation ends, Docker must be as the record says."""
+"""Invariants of outcomes: when an operation ends, Docker is as the record says."""
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -15,12 +15,13 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.operations.kinds import MOST_LOST
 from rtmanager.domain.runtime import RuntimeStatus
-from tests.simulation.expectation import NOTHING_SPECIAL, Expectation
+from tests.simulation.events import NOTHING_SPECIAL, Expectation
 from tests.simulation.policy import GRACE
-from tests.simulation.situations import was_refused_on_the_way_back
+from tests.simulation.triggers import was_refused_in_rollback
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
+
 
 _REVIVE = {OperationKind.RESTART, OperationKind.PATCH}
 _DEFECT = InternalError().message
@@ -39,7 +40,7 @@ class OutcomeWatch:
         self._in_vain: dict[tuple[object, ...], list[float]] = defaultdict(list)
 
     def expect(self, expected: Expectation) -> None:
-        """Tell what the plan leaves to the service alone."""
+        """Learn what the plan leaves to the service alone."""
         self._expected = expected
 
     def begun(self, operation: Operation) -> None:
@@ -61,7 +62,7 @@ class OutcomeWatch:
         if self._expected.immortal:
             self._judge_gate(operation)
             self._judge_surprises(operation)
-        if self._expected.undisturbed and not was_refused_on_the_way_back(operation):
+        if self._expected.undisturbed and not was_refused_in_rollback(operation):
             self._judge_agreement(operation)
         ran = operation.kind in _REVIVE and self._ran_at_begin[operation.id]
         if self._expected.calm and ran and not self._running(operation):
@@ -124,7 +125,7 @@ class OutcomeWatch:
             self._judge_remains(operation)
 
     def _dies_by_itself(self, container_id: ContainerId | None) -> bool:
-        """Tell whether the engine may have exited since the operation's last look."""
+        """Return whether the engine may have exited since the operation's last look."""
         container = self._environment.docker.containers.get(container_id or ContainerId(""))
         return container is not None and container.image.behaviour.exits_after is not None
 

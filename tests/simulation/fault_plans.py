@@ -1,8 +1,8 @@
-"""What strikes processes, the services that they need, and their calls."""
+"""Events that fail processes, the services that they need, and their calls."""
 
 from random import Random
 
-from tests.simulation.event import Event
+from tests.simulation.events import CHANGES, FAULT_POINTS, Event, jump, meanwhile
 from tests.simulation.policy import (
     ANSWERS_LATE,
     DIES_AT_ONCE,
@@ -12,7 +12,6 @@ from tests.simulation.policy import (
     NEVER_ANSWERS,
     NEWER,
 )
-from tests.simulation.vocabulary import CHANGES, POINTS, jump, meanwhile
 
 WANTED = (
     *("", "", ":done", "host.", "host.inspect", "host.named", "host.containers_of", "probe."),
@@ -33,7 +32,7 @@ def kill(random: Random, at: int) -> list[Event]:
 
 
 def shutdown(random: Random, at: int) -> list[Event]:
-    """Tell a process to end."""
+    """Ask a process to end."""
     return [Event(at, "shutdown", (random.randrange(2), *_end(random)))]
 
 
@@ -53,7 +52,7 @@ def stalled_rollback(random: Random, at: int) -> list[Event]:
     return [patch, stalled, *meanwhile(random, stalled_at, 1 - slot)]
 
 
-def ambush(random: Random, at: int) -> list[Event]:
+def process_fault_at_call(random: Random, at: int) -> list[Event]:
     """End or suspend a process at a certain call."""
     what = random.choice(("kill", "kill", "shutdown", "shutdown", "stall"))
     args: tuple[object, ...]
@@ -64,12 +63,12 @@ def ambush(random: Random, at: int) -> list[Event]:
             args = _end(random)
         case _:
             args = (random.randrange(5, 90), LEASE_TTL + 1)
-    event = Event(at, "ambush", (random.choice(POINTS), what, *args))
+    event = Event(at, "at_call", (random.choice(FAULT_POINTS), what, *args))
     return [event, *meanwhile(random, at, random.randrange(2))]
 
 
-def strike(random: Random, at: int) -> list[Event]:
-    """Cut a service off, flush Redis or let strangers act at a certain call."""
+def outage_at_call(random: Random, at: int) -> list[Event]:
+    """Cut a service off or flush Redis at a certain call."""
     what, *args = random.choice(
         (
             ("cut", "postgres", random.randrange(5, 40), random.choice((0.0, 1.0, LEASE_TTL))),
@@ -78,18 +77,18 @@ def strike(random: Random, at: int) -> list[Event]:
             ("flush",),
         )
     )
-    event = Event(at, "ambush", (random.choice(POINTS), what, *args))
+    event = Event(at, "at_call", (random.choice(FAULT_POINTS), what, *args))
     return [event, *meanwhile(random, at + 10, random.randrange(2))]
 
 
 def at_the_gate(random: Random, at: int) -> list[Event]:
-    """End the process, or let it be blind, while it watches a patched engine."""
+    """End the process while it watches a patched engine, or keep it from asking the engine."""
     slot = random.randrange(2)
     image = random.choice((NEWER, NEVER_ANSWERS, ANSWERS_LATE))
     what = random.choice(
         (
             ("cut", "docker", random.randrange(2, 12), random.choice((0.0, 3.0))),
-            ("numb", random.randrange(2, 30)),
+            ("no_descriptors", random.randrange(2, 30)),
             ("kill", random.randrange(20), LEASE_TTL + 1),
             ("shutdown", 0.0, 0, random.randrange(20)),
         )
@@ -97,7 +96,7 @@ def at_the_gate(random: Random, at: int) -> list[Event]:
     return [
         Event(at, "request", (slot, "start", "g1", GOOD, "gm_rest")),
         Event(at + 45, "request", (slot, "patch", "g1", image, "gm_rest")),
-        Event(at + 90, "ambush", ("probe.check:done", *what)),
+        Event(at + 90, "at_call", ("probe.check:done", *what)),
         Event(at + 160, "cycle", (1 - slot, "reconcile")),
     ]
 
@@ -137,7 +136,7 @@ def lose(random: Random, at: int) -> list[Event]:
     return [Event(at, "lose", (random.choice(WANTED), int(random.random() < 0.15)))]
 
 
-def unheard(random: Random, at: int) -> list[Event]:
+def lose_in_docker(random: Random, at: int) -> list[Event]:
     """Lose a changing call to Docker, or its reply."""
     fate = random.choice(("lose_reply", "lose_reply", "lose_call"))
     return [Event(at, "fate", (random.choice(CHANGES), fate, 0.0))]
@@ -157,11 +156,11 @@ def refuse(random: Random, at: int) -> list[Event]:
     return [Event(at, "fate", (random.choice((*CHANGES, "")), fate, 0.0))]
 
 
-def stubborn(random: Random, at: int) -> list[Event]:
-    """Let Docker refuse all calls of one name for a while, with strangers or faulty engines."""
+def refuse_for_a_while(random: Random, at: int) -> list[Event]:
+    """Let Docker refuse all calls of one name for a while, with a faulty engine."""
     call, slot = random.choice(CHANGES), random.randrange(2)
     patch = Event(at, "request", (slot, "patch", "g1", random.choice(FAULTY), "gm_rest"))
-    event = Event(at + random.randrange(40), "stubborn", (call, random.randrange(20, 200), 0.0))
+    event = Event(at + random.randrange(40), "refuse_all", (call, random.randrange(20, 200), 0.0))
     return [patch, event]
 
 

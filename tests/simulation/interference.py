@@ -21,28 +21,29 @@ from rtmanager.domain.container import (
 from rtmanager.domain.image_ref import ImageRef
 from tests.simulation.faults import DOCKER
 from tests.simulation.policy import GOOD
-from tests.simulation.situations import met_by_game
+from tests.simulation.triggers import hit_game
 
 if TYPE_CHECKING:
-    from tests.simulation.director import Director
     from tests.simulation.environment import Environment
+    from tests.simulation.plan_runner import PlanRunner
+
 
 _ANY_STATE = {"vanish", "leave", "rename", "recreate", "unstamp", "unlabel", "forget_image"}
 _TAKES_AWAY = {"vanish", "leave", "recreate", "unlabel"}
 SECONDS_TO_LEAVE = 5.0
 MOSTLY = 0.7
-"""The part of the picks that go to running containers alone, though any would do."""
+"""The share of picks among running containers alone, though any would do."""
 
 
-class Strangers:
-    """What strangers do; each public method is an event of a plan."""
+class Interference:
+    """What others do; each public method is an event of a plan."""
 
-    def __init__(self, director: "Director", environment: "Environment") -> None:
-        self._director, self._environment = director, environment
+    def __init__(self, runner: "PlanRunner", environment: "Environment") -> None:
+        self._runner, self._environment = runner, environment
         self._numbers = count(1)
 
-    def mishap(self, kind: str, pick: float) -> None:
-        """Let something happen to one of the containers."""
+    def interfere(self, kind: str, pick: float) -> None:
+        """Let others do something to one of the containers."""
         wanted = kind == "start"
         there = [
             each
@@ -52,18 +53,18 @@ class Strangers:
         fitting = [each for each in there if each.is_running is not wanted]
         candidates = there if kind in _ANY_STATE and (pick > MOSTLY or not fitting) else fitting
         if candidates:
-            befallen = candidates[int(pick * len(candidates))]
-            self._environment.tally.container(kind, befallen)
-            self._befall(befallen, kind)
+            container = candidates[int(pick * len(candidates))]
+            self._environment.tally.container(kind, container)
+            self._change(container, kind)
 
-    def squat(self, kind: str, game: str) -> None:
-        """Let a stranger take the engine's name, or run an engine of another installation."""
+    def foreign_container(self, kind: str, game: str) -> None:
+        """Let others take the engine's name, or run an engine of another installation."""
         docker, name = self._environment.docker, container_name(game)
         if kind == "name":
             holder = docker.holder_of(name)
-            self._environment.tally.note("name taken", met_by_game(self._environment, game))
+            self._environment.tally.note("name taken", hit_game(self._environment, game))
             if holder is not None:
-                self._environment.truth.befallen.add(holder.id)
+                self._environment.truth.interfered.add(holder.id)
                 docker.rename(holder.id, f"renamed-{next(self._numbers)}")
             docker.add_foreign(name, running=True)
         else:
@@ -103,19 +104,19 @@ class Strangers:
                 directories.pop(path, None)
             case _:
                 docker.registry_fault = "registry: connection refused"
-        self._director.after(steps, f"{kind} {which} is back", give_back)
+        self._runner.after(steps, f"{kind} {which} is back", give_back)
 
     def host_restart(self, steps: int, jump: float) -> None:
         """Let the whole host restart: no engine runs any more, and Docker is back later."""
         for each in list(self._environment.docker.containers.values()):
             self._environment.tally.container("host restarted", each)
-            self._environment.truth.befallen.add(each.id)
+            self._environment.truth.interfered.add(each.id)
             self._environment.docker.kill(each.id)
-        self._director.happen("cut", DOCKER, steps, jump)
+        self._runner.happen("cut", DOCKER, steps, jump)
 
-    def _befall(self, container: MemoryContainer, kind: str) -> None:  # noqa: C901 - a table
+    def _change(self, container: MemoryContainer, kind: str) -> None:  # noqa: C901 - a table
         docker = self._environment.docker
-        self._environment.truth.befallen.add(container.id)
+        self._environment.truth.interfered.add(container.id)
         if kind in _TAKES_AWAY:
             self._environment.truth.taken.add(container.id)
         match kind:
@@ -146,7 +147,7 @@ class Strangers:
 
     def _recreate(self, container: MemoryContainer) -> ContainerId:
         copy = self._environment.docker.recreate(container.id)
-        self._environment.truth.befallen.add(copy.id)
+        self._environment.truth.interfered.add(copy.id)
         return copy.id
 
     def _start(self, container: MemoryContainer) -> None:
@@ -154,5 +155,5 @@ class Strangers:
             truth = self._environment.truth
             if not container.life:
                 truth.disputed.add(container.id)
-            truth.by_strangers[container.id] = self._environment.scheduler.steps
+            truth.started_by_others[container.id] = self._environment.scheduler.steps
             self._environment.docker.run(container)

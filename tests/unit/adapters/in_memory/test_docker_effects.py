@@ -1,9 +1,9 @@
-"""How the in-memory Docker is as unkind as a real one: slow, refusing, late, changed by others."""
+"""Calls to the in-memory Docker take time, are refused, lost or late as those to a real one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -18,58 +18,20 @@ from rtmanager.adapters.in_memory.docker_effects import (
     Fate,
     late,
 )
-from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
+from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL, ContainerStatus
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import (
-    ContainerGone,
     ContainerNameInUse,
-    ContainerRuns,
     ContainerStartFailed,
     DockerUnavailable,
     HostRefused,
     ImagePullFailed,
 )
+from tests.unit.adapters.in_memory.slow_docker import SteppingClock, add, settle, under_way
 
 REFERENCE = ImageRef.parse("galaxy/game:1.4.7")
-OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 DEAF = ImageBehaviour(ignores_sigterm=True)
-
-
-class SteppingClock(ManualClock):
-    """A clock whose wall time jumps when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__(auto=False)
-        self.jump = timedelta()
-
-    def now(self) -> datetime:
-        """Return the wall time, jumps included."""
-        return super().now() + self.jump
-
-
-@pytest.fixture
-def clock() -> SteppingClock:
-    """Return a clock that moves only when the test moves it."""
-    return SteppingClock()
-
-
-@pytest.fixture
-def docker(clock: SteppingClock) -> InMemoryDocker:
-    """Return a Docker."""
-    return InMemoryDocker(clock=clock)
-
-
-@pytest.fixture
-def host(docker: InMemoryDocker) -> InMemoryContainerHost:
-    """Return a manager's connection to it."""
-    return InMemoryContainerHost(docker=docker)
-
-
-def add(docker: InMemoryDocker, name: str = "a", **more: bool | ImageBehaviour) -> MemoryContainer:
-    """Create a container with our labels."""
-    return docker.add_foreign(name, labels=OURS, **more)  # type: ignore[arg-type]
 
 
 def fated(docker: InMemoryDocker, fate: Fate) -> list[tuple[str, str]]:
@@ -82,81 +44,6 @@ def fated(docker: InMemoryDocker, fate: Fate) -> list[tuple[str, str]]:
 
     docker.meddle = meddle
     return calls
-
-
-async def under_way(call: Awaitable[object]) -> "asyncio.Future[object]":
-    """Let a call come to where it waits."""
-    task = asyncio.ensure_future(call)
-    await settle()
-    return task
-
-
-async def settle() -> None:
-    """Let everybody go on who can."""
-    for _ in range(9):
-        await asyncio.sleep(0)
-
-
-async def test_an_engine_that_ignores_the_signal_runs_until_its_grace_is_over(
-    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
-) -> None:
-    """The call lasts as long, and the engine is killed at its end."""
-    engine = add(docker, running=True, behaviour=DEAF)
-    stop = await under_way(host.stop(engine.id, grace=30))
-    clock.advance(29.9)
-    await settle()
-    assert (stop.done(), engine.is_running) == (False, True)
-
-    clock.advance(0.1)
-    await stop
-
-    assert (engine.is_running, engine.exit_code) == (False, 137)
-
-
-@pytest.mark.parametrize(("grace", "seconds", "code"), [(10, 4.0, 143), (3, 3.0, 137)])
-async def test_an_engine_may_take_its_time_to_stop(
-    docker: InMemoryDocker, clock: SteppingClock, grace: int, seconds: float, code: int
-) -> None:
-    """As long as the grace allows."""
-    engine = add(docker, running=True, behaviour=ImageBehaviour(stops_in=4.0))
-    docker.stop(engine.id, grace=grace)
-
-    assert docker.next_due == seconds
-    clock.advance(seconds)
-    docker.settle()
-    assert (engine.is_running, engine.exit_code) == (False, code)
-
-
-async def test_a_stop_goes_on_when_its_caller_has_gone(
-    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
-) -> None:
-    """Nobody waits for it, and it ends the engine at its time, not at the next look."""
-    engine = add(docker, running=True, behaviour=DEAF)
-    stop = await under_way(host.stop(engine.id, grace=30))
-    stop.cancel()
-    await asyncio.wait([stop])
-    ends = clock.now() + timedelta(seconds=30)
-
-    clock.advance(100.0)
-
-    found = await host.inspect(engine.id)
-    assert found is not None
-    assert (found.is_running, found.finished_at) == (False, ends)
-
-
-async def test_an_engine_that_was_started_again_is_not_stopped_by_the_old_signal(
-    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
-) -> None:
-    """The stop was for the process that ran then, and its caller hears so."""
-    engine = add(docker, running=True, behaviour=DEAF)
-    stop = await under_way(host.stop(engine.id, grace=30))
-    docker.crash(engine.id)
-    docker.run(engine)
-
-    clock.advance(60.0)
-    await stop
-
-    assert engine.is_running
 
 
 @pytest.mark.parametrize("call", ["create", "start", "remove", "pull"])
@@ -397,96 +284,3 @@ async def test_a_wall_clock_that_steps_changes_no_duration(
     found = await host.inspect(engine.id)
     assert found is not None
     assert (found.is_running, found.finished_at) == (False, clock.now())
-
-
-async def test_the_list_may_lag_behind_an_inspection(
-    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
-) -> None:
-    """It shows the state of some seconds ago; what exists it shows at once."""
-    docker.lag = 2.0
-    engine = add(docker)
-    clock.advance(5.0)
-    docker.run(engine)
-    clock.advance(1.0)
-    docker.crash(engine.id)
-    states = []
-
-    for _ in range(4):
-        states.append([one.status for one in await host.list_containers()])
-        clock.advance(0.75)
-
-    assert states == [
-        [ContainerStatus.CREATED],
-        [ContainerStatus.CREATED],
-        [ContainerStatus.RUNNING],
-        [ContainerStatus.EXITED],
-    ]
-
-
-async def test_strangers_obey_docker(docker: InMemoryDocker) -> None:
-    """Nobody takes a name that is in use."""
-    add(docker)
-    other = add(docker, "b")
-
-    with pytest.raises(ContainerNameInUse):
-        docker.rename(other.id, "a")
-
-
-async def test_a_stranger_may_replace_a_container(
-    docker: InMemoryDocker, host: InMemoryContainerHost
-) -> None:
-    """The name and the labels stay, the id does not."""
-    old = add(docker, running=True)
-
-    new = docker.recreate(old.id)
-
-    found = await host.named("a")
-    assert found is not None
-    assert (found.id, found.has_our_labels, found.is_running) == (new.id, True, False)
-    assert new.id != old.id
-    with pytest.raises(ContainerGone):
-        await host.start(old.id)
-
-
-async def test_a_removal_by_force_may_show_before_the_engine_has_died(
-    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
-) -> None:
-    """It says that it is leaving, and its process is there."""
-    engine = add(docker, running=True)
-    docker.vanish(engine.id, after=3.0)
-
-    found = await host.inspect(engine.id)
-    assert found is not None
-    assert (found.is_leaving, engine.is_running) == (True, True)
-    clock.advance(3.0)
-    assert await host.inspect(engine.id) is None
-    assert not engine.is_running
-
-
-async def test_labels_networks_and_images_go_missing(
-    docker: InMemoryDocker, host: InMemoryContainerHost
-) -> None:
-    """As they do when others tidy up."""
-    docker.add_image(REFERENCE.text)
-    made = add(docker)
-    docker.drop_labels(made.id, OWNER_LABEL)
-    docker.networks.discard(host.network)
-    docker.remove_image(REFERENCE.text)
-
-    assert await host.list_containers() == []
-    assert not await host.network_exists()
-    assert await host.image(REFERENCE) is None
-    with pytest.raises(ContainerStartFailed, match="not found"):
-        await host.start(made.id)
-
-
-async def test_a_running_container_is_not_removed(
-    docker: InMemoryDocker, host: InMemoryContainerHost
-) -> None:
-    """Docker refuses, and so does the double."""
-    engine = add(docker, running=True)
-
-    with pytest.raises(ContainerRuns):
-        await host.remove(engine.id)
-
-    assert engine.is_running

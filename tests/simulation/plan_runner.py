@@ -1,4 +1,4 @@
-"""Lets the events of a plan happen, each when the scheduler has come so far."""
+"""Runs the events of a plan, each when the scheduler has come so far."""
 
 import asyncio
 import heapq
@@ -8,38 +8,37 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvent
-from tests.simulation.ambushes import Ambushes
-from tests.simulation.backups import Backups
-from tests.simulation.event import Event, Plan
+from tests.simulation.events import Event, Plan
+from tests.simulation.interference import Interference
 from tests.simulation.process import Process
-from tests.simulation.process_director import ProcessDirector
 from tests.simulation.requests import Request
-from tests.simulation.strangers import Strangers
-from tests.simulation.stream_director import StreamDirector
+from tests.simulation.service_faults import DatabaseRestore, ProcessFaults, StoreFaults
+from tests.simulation.triggers import Triggers
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
 
-Happening = Callable[[], None]
+
+Step = Callable[[], None]
 
 
-class Director:
+class PlanRunner:
     """Knows what is still to happen: the plan, and what its events bring with them.
 
-    Each kind of event is a method of this name, here or of one of the directors that it employs.
+    Each kind of event is a method of this name, here or of one of its parts.
     """
 
     def __init__(self, environment: "Environment", plan: Plan) -> None:
         self._environment = environment
         self._order = count()
-        self._pending: list[tuple[int, int, Happening]] = []
+        self._pending: list[tuple[int, int, Step]] = []
         self._cycles: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self.requests: list[Request] = []
-        self.processes = ProcessDirector(self, environment)
-        self._ambushes = Ambushes(self, environment)
+        self.processes = ProcessFaults(self, environment)
+        self._triggers = Triggers(self, environment)
         self._owners = (
-            *(self, self.processes, self._ambushes, Strangers(self, environment)),
-            *(StreamDirector(self, environment), Backups(self, environment)),
+            *(self, self.processes, self._triggers, Interference(self, environment)),
+            *(StoreFaults(self, environment), DatabaseRestore(self, environment)),
         )
         if environment.supervised:
             for process in environment.live:
@@ -48,7 +47,7 @@ class Director:
             self._later(event.at, lambda event=event: self.happen(event.what, *event.args))  # type: ignore[misc]
 
     def is_done(self) -> bool:
-        """Tell whether nothing is to happen any more and every request has its answer."""
+        """Return whether nothing is to happen any more and every request has its answer."""
         return (
             not self._pending
             and not self._environment.leaving
@@ -57,7 +56,7 @@ class Director:
 
     def go_on(self, *, rests: bool) -> bool:
         """Let happen what is due; when all `rests`, the next event is. False when none is left."""
-        self._ambushes.spring()
+        self._triggers.fire()
         if not self._pending:
             return False
         scheduler = self._environment.scheduler
@@ -68,7 +67,7 @@ class Director:
             self._environment.look()
         return True
 
-    def after(self, steps: int, words: str, happening: Happening) -> None:
+    def after(self, steps: int, words: str, happening: Step) -> None:
         """Let something happen `steps` steps from now."""
 
         def happen() -> None:
@@ -114,7 +113,7 @@ class Director:
             self._cycles[process.name, name] = process.work(process.attempt(cycle()))
 
     def hint(self, slot: int, game: str, action: str) -> None:
-        """Tell a process that something happened to a game."""
+        """Send a process a Docker event about a game."""
         process = self._environment.processes[slot]
         if process is not None and process.is_open:
             event = ContainerEvent(game, ContainerId("someone"), action, 0.0)
@@ -122,13 +121,13 @@ class Director:
 
     def lose(self, wanted: str, variety: int) -> None:
         """Let the next call whose name contains `wanted` be lost, or its reply."""
-        self._environment.faults.strike_next(wanted, variety)
+        self._environment.faults.fail_next(wanted, variety)
 
     def fate(self, wanted: str, fate: str, seconds: float) -> None:
         """Decide what becomes of the next changing call to Docker."""
         self._environment.faults.decide_next(wanted, fate, seconds)
 
-    def stubborn(self, call: str, steps: int, jump: float) -> None:
+    def refuse_all(self, call: str, steps: int, jump: float) -> None:
         """Let Docker refuse all calls of this name for a while."""
         faults = self._environment.faults
         faults.refuse_all(call)
@@ -154,5 +153,5 @@ class Director:
         elif process := environment.processes[slot]:
             process.clock_off_by += seconds
 
-    def _later(self, at: int, happening: Happening) -> None:
+    def _later(self, at: int, happening: Step) -> None:
         heapq.heappush(self._pending, (at, next(self._order), happening))

@@ -1,0 +1,198 @@
+"""What one simulated process is made of: clock, leases, descriptors and workers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.game_lease import InMemoryGameLease, InMemoryGameLeases
+from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import LeaseNumber
+from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, LeaseLost
+from rtmanager.workers.background import in_background
+from rtmanager.workers.docker_event_watcher import DockerEventWatcher
+from rtmanager.workers.job_consumer import JobConsumer
+from rtmanager.workers.outbox_relay import OutboxRelay
+from rtmanager.workers.periodic_worker import PeriodicWorker
+from rtmanager.workers.supervisor import Supervisor
+from tests.simulation.policy import LEASE_TTL
+from tests.simulation.scheduler import VirtualLoop
+
+if TYPE_CHECKING:
+    from tests.simulation.environment import Environment
+    from tests.simulation.process import Process
+
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+PROCESS: ContextVar["Process"] = ContextVar("process")
+"""The process that the present task belongs to."""
+
+
+class HostClock:
+    """The clock of the Docker host; who waits for the host is a task of some process."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.off_by = 0.0
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._loop.now + self.off_by)
+
+    def monotonic(self) -> float:
+        return self._loop.now
+
+    async def sleep(self, seconds: float) -> None:
+        await PROCESS.get().park("docker.works", due=self._loop.now + max(seconds, 0.0))
+
+
+class ProcessClock:
+    """The clock of one process: whoever sleeps parks at the scheduler until the time has come.
+
+    What it calls now may be off, and step; elapsed seconds are everybody's.
+    """
+
+    def __init__(self, process: "Process", *, slowness: float = 1.0) -> None:
+        self._loop = process.environment.loop
+        self._process, self._slowness = process, slowness
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._loop.now + self._process.clock_off_by)
+
+    def monotonic(self) -> float:
+        return self._loop.now
+
+    async def sleep(self, seconds: float) -> None:
+        due = self._loop.now + max(seconds, 0.0) * self._slowness
+        await self._process.park("clock.sleep", due=due)
+
+
+NOTICED_AFTER = LEASE_TTL / 3
+"""Seconds until the next renewal finds out that the lease store was flushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BelievedLease:
+    """A lease that its holder believes in until a renewal fails, or its time is over."""
+
+    lease: InMemoryGameLease
+    environment: "Environment"
+
+    @property
+    def number(self) -> LeaseNumber:
+        """The number that was drawn with the lease."""
+        return self.lease.number
+
+    def check(self) -> None:
+        """Raise LeaseLost once the holder can know."""
+        try:
+            self.lease.check()
+        except LeaseLost:
+            if not self._was_flushed_just_now():
+                raise
+
+    def _was_flushed_just_now(self) -> bool:
+        now, flushed_at = self.environment.loop.now, self.environment.flushed_at
+        return now < flushed_at + NOTICED_AFTER and not self.lease.grant.is_over(now)
+
+
+@dataclass(eq=False)
+class BelievedLeases(InMemoryGameLeases):
+    """The leases of one process, which learns of a flush at its next renewal only."""
+
+    environment: "Environment"
+
+    @asynccontextmanager
+    async def hold(  # type: ignore[override] # a lease like the one that it holds
+        self, game_id: GameId, *, wait: float, above: LeaseNumber = NO_LEASE
+    ) -> AsyncIterator[GameLease]:
+        """Hold the game's lease for the block."""
+        async with super().hold(game_id, wait=wait, above=above) as lease:
+            yield BelievedLease(lease, self.environment)
+
+
+class Unaskable(set[str]):
+    """Every address while there are no descriptors, none otherwise."""
+
+    has_no_descriptors = False
+
+    def __contains__(self, _: object) -> bool:
+        return self.has_no_descriptors
+
+    def recover(self) -> None:
+        """Have descriptors again."""
+        self.has_no_descriptors = False
+
+
+INTERVALS = {
+    "probe": 15.0,
+    "inspect": 30.0,
+    "reconcile": 60.0,
+    "handovers": 20.0,
+    "retention": 300.0,
+    "outbox pruning": 60.0,
+    "job trimming": 60.0,
+}
+CAMPAIGNS_SLOWED = 10.0
+IDLE_SLOWED = 20.0
+"""A campaign, a look for jobs and one for messages every second would be most of a history."""
+GAMES_AT_ONCE = 2
+RESTART_PAUSE = 5.0
+
+
+class Workers:
+    """Everything that runs by itself in one process."""
+
+    def __init__(self, process: "Process") -> None:
+        self._process = process
+        clock, cycles = process.clock, process.cycles
+        self.leadership = InMemoryLeadership(
+            with_faults(process.environment.claim, "leadership", process.park)
+        )
+        watcher = DockerEventWatcher(
+            process.events, cycles.record_event, cycles.reconcile_sentence, clock
+        )
+        consumer = JobConsumer(
+            process.jobs, cycles.handle_job, cycles.jobs_can_run, clock, GAMES_AT_ONCE
+        )
+        self._relay = OutboxRelay(
+            cycles.relay, process.outbox, ProcessClock(process, slowness=IDLE_SLOWED)
+        )
+        runs = (
+            *(cycles.probe.run, cycles.inspect.run, cycles.reconcile_sentence),
+            *(cycles.resume_handed_over.run, cycles.expire.run),
+            *(cycles.relay.prune, cycles.trim_jobs),
+        )
+        periodic = [
+            PeriodicWorker(name, run, interval, clock)
+            for (name, interval), run in zip(INTERVALS.items(), runs, strict=True)
+        ]
+        self._supervisor = Supervisor(
+            leadership=self.leadership,
+            workers=[watcher, consumer, *periodic],
+            clock=ProcessClock(process, slowness=CAMPAIGNS_SLOWED),
+        )
+
+    async def serve(self) -> None:
+        """Relay; look and reconcile, until that has worked once, and then supervise."""
+        async with in_background(self._relay, self._relay.clock):
+            while not await self._reconciled():
+                await self._process.clock.sleep(RESTART_PAUSE)
+            self._process.is_open = True
+            async with self._supervisor.running():
+                await asyncio.Event().wait()
+
+    async def _reconciled(self) -> bool:
+        try:
+            await self._process.cycles.first_look.run()
+            await self._process.cycles.reconcile.run()
+        except RuntimeManagerError:
+            return False
+        return True

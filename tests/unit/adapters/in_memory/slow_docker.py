@@ -1,0 +1,42 @@
+"""A clock that steps, containers of ours, and calls under way, for tests of the double."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
+from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
+from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
+
+OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
+
+
+class SteppingClock(ManualClock):
+    """A clock whose wall time jumps when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(auto=False)
+        self.jump = timedelta()
+
+    def now(self) -> datetime:
+        """Return the wall time, jumps included."""
+        return super().now() + self.jump
+
+
+def add(docker: InMemoryDocker, name: str = "a", **more: bool | ImageBehaviour) -> MemoryContainer:
+    """Create a container with our labels."""
+    return docker.add_foreign(name, labels=OURS, **more)  # type: ignore[arg-type]
+
+
+async def under_way(call: Awaitable[object]) -> "asyncio.Future[object]":
+    """Let a call come to where it waits."""
+    task = asyncio.ensure_future(call)
+    await settle()
+    return task
+
+
+async def settle() -> None:
+    """Let everybody go on who can."""
+    for _ in range(9):
+        await asyncio.sleep(0)

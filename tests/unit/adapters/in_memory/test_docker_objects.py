@@ -1,0 +1,75 @@
+"""Engines of the in-memory Docker stop as real ones do: in their time, or killed."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
+from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
+from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
+from tests.unit.adapters.in_memory.slow_docker import SteppingClock, add, settle, under_way
+
+DEAF = ImageBehaviour(ignores_sigterm=True)
+
+
+async def test_an_engine_that_ignores_the_signal_runs_until_its_grace_is_over(
+    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
+) -> None:
+    """The call lasts as long, and the engine is killed at its end."""
+    engine = add(docker, running=True, behaviour=DEAF)
+    stop = await under_way(host.stop(engine.id, grace=30))
+    clock.advance(29.9)
+    await settle()
+    assert (stop.done(), engine.is_running) == (False, True)
+
+    clock.advance(0.1)
+    await stop
+
+    assert (engine.is_running, engine.exit_code) == (False, 137)
+
+
+@pytest.mark.parametrize(("grace", "seconds", "code"), [(10, 4.0, 143), (3, 3.0, 137)])
+async def test_an_engine_may_take_its_time_to_stop(
+    docker: InMemoryDocker, clock: SteppingClock, grace: int, seconds: float, code: int
+) -> None:
+    """As long as the grace allows."""
+    engine = add(docker, running=True, behaviour=ImageBehaviour(stops_in=4.0))
+    docker.stop(engine.id, grace=grace)
+
+    assert docker.next_due == seconds
+    clock.advance(seconds)
+    docker.settle()
+    assert (engine.is_running, engine.exit_code) == (False, code)
+
+
+async def test_a_stop_goes_on_when_its_caller_has_gone(
+    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
+) -> None:
+    """Nobody waits for it, and it ends the engine at its time, not at the next look."""
+    engine = add(docker, running=True, behaviour=DEAF)
+    stop = await under_way(host.stop(engine.id, grace=30))
+    stop.cancel()
+    await asyncio.wait([stop])
+    ends = clock.now() + timedelta(seconds=30)
+
+    clock.advance(100.0)
+
+    found = await host.inspect(engine.id)
+    assert found is not None
+    assert (found.is_running, found.finished_at) == (False, ends)
+
+
+async def test_an_engine_that_was_started_again_is_not_stopped_by_the_old_signal(
+    docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
+) -> None:
+    """The stop was for the process that ran then, and its caller hears so."""
+    engine = add(docker, running=True, behaviour=DEAF)
+    stop = await under_way(host.stop(engine.id, grace=30))
+    docker.crash(engine.id)
+    docker.run(engine)
+
+    clock.advance(60.0)
+    await stop
+
+    assert engine.is_running

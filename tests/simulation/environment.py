@@ -103,7 +103,7 @@ class Environment:
 
     def _build_docker(self) -> InMemoryDocker:
         random = Random(f"docker {self.seed}")  # noqa: S311 - as above
-        docker = InMemoryDocker(clock=self.host_clock, meddle=self.faults.meddle)
+        docker = InMemoryDocker(clock=self.host_clock, fate_of=self.faults.fate_of)
         docker.lag = random.choice(LAGS)
         docker.durations = dict(random.choice(({}, LEISURELY)))
         add_images(docker)

@@ -135,7 +135,7 @@ class Faults:
         self._environment.tally.lost(f"lost at {service}", call)
         return _error(service, call, hit[1])
 
-    def meddle(self, call: str, container: str) -> Fate:
+    def fate_of(self, call: str, container: str) -> Fate:
         """Return the fate of a changing call to Docker."""
         self._environment.invariants.calls.sent(call, container)
         if call in self._refused:

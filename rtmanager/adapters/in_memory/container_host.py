@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.adapters.in_memory import docker_requests
-from rtmanager.adapters.in_memory.docker_effects import Act, Effect
+from rtmanager.adapters.in_memory.docker_effects import NORMAL, Act, Effect
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.domain.container import (
@@ -144,9 +144,9 @@ class InMemoryContainerHost:
     async def _change(
         self, call: str, container: str, act: Act[T], *, seconds: float | None = None
     ) -> T:
-        """Let Docker act in its own time, as it is fated, and wait for the answer."""
+        """Let Docker act in its own time, as the call's fate is, and wait for the answer."""
         self._reach()
-        fate = docker_requests.fate_of(self.docker, call, container)
+        fate = self.docker.fate_of(call, container) if self.docker.fate_of else NORMAL
         if not fate.happens:
             docker_requests.check_reply(self.docker, call, fate)
         lasts = self.docker.durations.get(call, 0.0) if seconds is None else seconds

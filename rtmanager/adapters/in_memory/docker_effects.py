@@ -115,8 +115,8 @@ def late(seconds: float) -> Fate:
     return Fate(reply=Reply.NOTHING, delay=seconds)
 
 
-Meddle = Callable[[str, str], Fate]
-"""Told the name of a changing call ("start") and its container, name or id; decides its fate.
+FateOf = Callable[[str, str], Fate]
+"""Returns the fate of a changing call, by its name ("start") and its container's name or id.
 
 Of a create it is the new container's name, of a pull the normalized reference.
 """

@@ -72,8 +72,8 @@ class MemoryImage:
         return EngineImage(id=self.id, labels=self.labels, user=self.user)
 
 
-Tell = Callable[["MemoryContainer", str, Moment], None]
-"""Is told what happened to a container, in Docker's word, and when."""
+OnEvent = Callable[["MemoryContainer", str, Moment], None]
+"""Called with the container, what happened to it in Docker's word, and when."""
 
 _ALIVE = {ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTARTING}
 
@@ -100,7 +100,7 @@ class MemoryContainer:
     restart_count: int = 0
     health: str | None = None
     output: list[str] = field(default_factory=list)
-    tell: Tell = lambda *_: None
+    on_event: OnEvent = lambda *_: None
     life: int = 0
     removal: Effect[None] | None = None
     _born: float = field(default=0.0, init=False)
@@ -110,7 +110,7 @@ class MemoryContainer:
 
     @property
     def is_running(self) -> bool:
-        """Return whether the container's process is there; it may be while a removal is under way."""
+        """Return whether the container's process exists, as it may during a removal."""
         is_leaving = self.status is ContainerStatus.REMOVING and self.address is not None
         return self.status in _ALIVE or is_leaving
 
@@ -127,7 +127,7 @@ class MemoryContainer:
         self._stop_due = None
         self.life += 1
         self.output.extend(self.image.behaviour.output)
-        self.tell(self, "start", at)
+        self.on_event(self, "start", at)
 
     def refuse(self, words: str) -> None:
         """Keep what Docker keeps of a start that it could not do."""
@@ -141,8 +141,8 @@ class MemoryContainer:
             self.finished_at, self._stop_due = at.wall, None
             self.exit_code, self.oom_killed, self.address = exit_code, oom, None
             if oom:
-                self.tell(self, "oom", at)
-            self.tell(self, "die", at)
+                self.on_event(self, "oom", at)
+            self.on_event(self, "die", at)
 
     def stop(self, at: Moment, grace: float) -> None:
         """Ask the process to end: it does in its own time, or is killed when the grace is over."""

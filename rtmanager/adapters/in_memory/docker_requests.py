@@ -1,6 +1,6 @@
 """What the in-memory Docker does when it is asked to, with the checks that Docker makes."""
 
-from rtmanager.adapters.in_memory.docker_effects import NORMAL, Effect, Fate, Moment, Reply
+from rtmanager.adapters.in_memory.docker_effects import Effect, Fate, Moment, Reply
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer, MemoryImage
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import ContainerId, ContainerSpec
@@ -21,11 +21,6 @@ _REFUSALS: dict[str, type[RuntimeManagerError]] = {
     "start": ContainerStartFailed,
     "pull": ImagePullFailed,
 }
-
-
-def fate_of(docker: InMemoryDocker, call: str, container: str) -> Fate:
-    """Return what is to become of this call."""
-    return docker.meddle(call, container) if docker.meddle else NORMAL
 
 
 def check_reply(docker: InMemoryDocker, call: str, fate: Fate) -> None:

@@ -13,7 +13,7 @@ from rtmanager.adapters.in_memory.docker_effects import (
     Act,
     Effect,
     EffectQueue,
-    Meddle,
+    FateOf,
     Moment,
 )
 from rtmanager.adapters.in_memory.docker_objects import (
@@ -41,11 +41,11 @@ class InMemoryDocker:
     """The daemon's world: images, the registry, networks, containers and their addresses.
 
     It outlives the managers that talk to it through InMemoryContainerHost. Tests and the
-    simulation change it with the methods here, as strangers with a shell would; what they need to
+    simulation change it with the methods here, as others with a shell would; what they need to
     see is in the public fields.
 
     `durations` has the seconds that a pull, create, start, rename, stop or remove takes before its
-    effect (a removal shows meanwhile); how long a stop lasts is its image's behaviour. `meddle`
+    effect (a removal shows meanwhile); how long a stop lasts is its image's behaviour. `fate_of`
     decides what becomes of each changing call. What takes time, or comes late, happens when it is
     due, whether its caller is still there or not: at `next_due`, as soon as `settle` is called.
     The list shows states that are `lag` seconds old.
@@ -60,7 +60,7 @@ class InMemoryDocker:
     cpus: float = 64.0
     path_exists: Callable[[str], bool] = lambda _path: True
     durations: dict[str, float] = field(default_factory=dict)
-    meddle: Meddle | None = None
+    fate_of: FateOf | None = None
     lag: float = 0.0
     containers: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
     pulls: list[str] = field(default_factory=list)
@@ -109,12 +109,12 @@ class InMemoryDocker:
             spec=spec,
             image=image,
             created_at=self.moment.wall,
-            tell=self._tell,
+            on_event=self._publish,
         )
         self.containers[container_id] = container
         return container
 
-    def add_foreign(  # noqa: PLR0913 - all that a stranger may choose
+    def add_foreign(  # noqa: PLR0913 - all that others may choose
         self,
         name: str,
         *,
@@ -265,14 +265,14 @@ class InMemoryDocker:
     def _destroy(self, container: MemoryContainer, at: Moment) -> None:
         container.exit(at, KILLED)
         del self.containers[container.id]
-        self._tell(container, "destroy", at)
+        self._publish(container, "destroy", at)
 
     def _moment_of(self, elapsed: float) -> Moment:
         ago = timedelta(seconds=self.clock.monotonic() - elapsed)
         return Moment(self.clock.now() - ago, elapsed)
 
-    def _tell(self, container: MemoryContainer, action: str, at: Moment) -> None:
-        """Tell all who listen, and those who will ask later, of a container of ours."""
+    def _publish(self, container: MemoryContainer, action: str, at: Moment) -> None:
+        """Send an event of our container to the listeners, and keep it for later ones."""
         shown = container.listed()
         if not shown.has_our_labels or shown.game_id is None:
             return

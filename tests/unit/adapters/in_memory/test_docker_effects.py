@@ -38,11 +38,11 @@ def fated(docker: InMemoryDocker, fate: Fate) -> list[tuple[str, str]]:
     """Let every call have this fate; return the list of those that were made."""
     calls: list[tuple[str, str]] = []
 
-    def meddle(call: str, container: str) -> Fate:
+    def fate_of(call: str, container: str) -> Fate:
         calls.append((call, container))
         return fate
 
-    docker.meddle = meddle
+    docker.fate_of = fate_of
     return calls
 
 
@@ -209,7 +209,7 @@ async def test_a_late_call_is_checked_like_any_other(
     fated(docker, late(20.0))
     with pytest.raises(DockerUnavailable):
         await host.remove(made.id)
-    docker.meddle = None
+    docker.fate_of = None
     docker.run(made) if change == "run" else docker.vanish(made.id)
 
     clock.advance(20.0)

@@ -24,13 +24,13 @@ def unheard(world: World, *calls: str) -> None:
     """Let the reply to the next call of each of these names be lost."""
     wanted = list(calls)
 
-    def meddle(call: str, _: str) -> Fate:
+    def fate_of(call: str, _: str) -> Fate:
         if call not in wanted:
             return NORMAL
         wanted.remove(call)
         return LOSE_REPLY
 
-    world.docker.meddle = meddle
+    world.docker.fate_of = fate_of
 
 
 async def test_own_removal_that_takes_its_time_is_waited_for() -> None:
@@ -150,11 +150,11 @@ async def test_engine_that_may_still_start_keeps_the_old_one_from_starting() -> 
     world.manager.on("store.save:done", hang)
     patching = asyncio.create_task(attempt(lambda process: process.patch(PATCHED), world.manager))
     await hang.reached.wait()
-    world.docker.meddle = lambda call, _: late(20.0) if call == "start" else NORMAL
+    world.docker.fate_of = lambda call, _: late(20.0) if call == "start" else NORMAL
     hang.release()
     assert isinstance(await patching, DockerUnavailable)
 
-    world.docker.meddle = lambda call, _: REFUSE_BEFORE if call == "remove" else NORMAL
+    world.docker.fate_of = lambda call, _: REFUSE_BEFORE if call == "remove" else NORMAL
     await world.process().resume()
     world.clock.advance(30.0)
     world.docker.settle()

@@ -152,21 +152,21 @@ async def test_trap_refused_on_the_way_back(
     """Whatever Docker refuses, the operation ends with its first cause and what is true."""
     left = [times]
 
-    def meddle(name: str, _container: str) -> Fate:
+    def fate_of(name: str, _container: str) -> Fate:
         on_the_way_back = running.last.phase is Phase.BACK
         if name != call or not on_the_way_back or not left[0]:
             return DONE
         left[0] -= 1
         return fate
 
-    running.docker.meddle = meddle
+    running.docker.fate_of = fate_of
 
     with pytest.raises(ContainerStartFailed, match=LAST_WORDS):
         await running.manager.patch(BROKEN)
 
     assert running.last.outcome is Outcome.FAILURE
     assert running.last.error_code is ErrorCode.CONTAINER_START_FAILED
-    running.docker.meddle = None
+    running.docker.fate_of = None
     assert GAME not in running.grants
     await _reconciles_and_serves(running)
 
@@ -184,7 +184,7 @@ async def _reconciles_and_serves(world: World) -> None:
 async def test_trap_refused_on_the_way_back_removal_is_set_aside(running: World) -> None:
     """What Docker does not remove is renamed out of the way: the old engine gets its name."""
     before = running.record
-    running.docker.meddle = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
+    running.docker.fate_of = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
 
     with pytest.raises(ContainerStartFailed, match=r"1\.4\.7 runs"):
         await running.manager.patch(BROKEN)
@@ -192,13 +192,13 @@ async def test_trap_refused_on_the_way_back_removal_is_set_aside(running: World)
     assert running.record == before
     assert set(running.containers) == {container_name(GAME), aside_name(GAME, running.last.id)}
     assert running.faults(parked_may_stay=True) == []
-    running.docker.meddle = None
+    running.docker.fate_of = None
     await _reconciles_and_serves(running)
 
 
 async def test_trap_refused_on_the_way_back_job_gets_its_result(running: World) -> None:
     """A game that two refusals had wedged answers every later request."""
-    running.docker.meddle = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
+    running.docker.fate_of = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
     await attempt(_patch_broken, running.manager)
 
     record = await running.manager.stop()

@@ -120,7 +120,7 @@ async def test_trap_drift_that_does_not_yield_is_tried_ever_more_rarely(
     world = watch.world
     stray(world, "left-over")
     world.clock.advance(GRACE)
-    world.docker.meddle = _refuse_removals
+    world.docker.fate_of = _refuse_removals
     tried = []
     for minute in range(120):
         before = len(world.operations)
@@ -131,7 +131,7 @@ async def test_trap_drift_that_does_not_yield_is_tried_ever_more_rarely(
 
     assert tried == [0, 1, 3, 7, 15, 31, 63]
     assert caplog.messages.count("drift_does_not_yield") == 1
-    world.docker.meddle = None
+    world.docker.fate_of = None
     world.clock.advance(3600)
     await watch.reconcile.run()
     assert world.faults() == []
@@ -146,7 +146,7 @@ async def test_trap_drift_that_does_not_yield_does_not_hold_others_up(watch: Wat
     world = watch.world
     stray(world, "left-over")
     world.clock.advance(GRACE)
-    world.docker.meddle = _refuse_removals
+    world.docker.fate_of = _refuse_removals
     await watch.reconcile.run()
     world.docker.crash(world.engine.id)
 

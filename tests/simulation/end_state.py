@@ -1,4 +1,4 @@
-"""After the faults: everything is restored, the service comes to rest, and the end is judged."""
+"""After the faults: everything is restored, the service comes to rest, and the end is checked."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ AT_REST_AFTER = LEASE_TTL + GRACE + 4 * 60.0
 
 
 def come_to_rest(environment: "Environment") -> None:
-    """Let the workers of the supervised processes do what is left to do, and judge it then."""
+    """Let the workers of the supervised processes do what is left to do, and check the result."""
     _restore(environment)
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
     environment.scheduler.note("** the workers do what is left")
@@ -36,11 +36,11 @@ def come_to_rest(environment: "Environment") -> None:
         if environment.scheduler.steps > last or not environment.step():
             environment.violation("the workers did not come to rest")
     if not environment.violations:
-        _judge(environment)
+        _check(environment)
 
 
 def reconcile_to_rest(environment: "Environment") -> None:
-    """Reconcile until nothing is found any more, and judge what is there then."""
+    """Reconcile until nothing is found any more, and check what is there then."""
     _restore(environment)
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
     process = environment.live[0]
@@ -51,13 +51,13 @@ def reconcile_to_rest(environment: "Environment") -> None:
         if environment.violations:
             return
         if result is not None and not result.found and not result.failed:
-            _judge(environment)
+            _check(environment)
             return
     environment.violation(f"reconciliation finds no end: {result and result.found}")
 
 
 def _restore(environment: "Environment") -> None:
-    """Let everybody go away, and be there again what they took."""
+    """Remove foreign containers, and put back whatever was taken away."""
     environment.faults.forget()
     environment.scheduler.calls_are_slow = False
     docker = environment.docker
@@ -90,20 +90,20 @@ def _is_at_work(environment: "Environment") -> bool:
     return bool(_held(environment) or not environment.invariants.streams.are_done())
 
 
-def _judge(environment: "Environment") -> None:
+def _check(environment: "Environment") -> None:
     for operation in environment.store.operations.values():
         if operation.outcome is None:
             environment.violation(f"operation {operation.id} ({operation.kind}) stays open")
     for game_id in _held(environment):
         environment.violation(f"the lease of {game_id} is still held")
     for game in sorted({*environment.truth.states, *environment.store.runtime_records}):
-        _judge_game(environment, GameId(game))
-    _judge_job_results(environment)
+        _check_game(environment, GameId(game))
+    _check_job_results(environment)
     if environment.supervised:
-        environment.invariants.streams.judge_end()
+        environment.invariants.streams.check_end()
 
 
-def _judge_game(environment: "Environment", game_id: GameId) -> None:
+def _check_game(environment: "Environment", game_id: GameId) -> None:
     record = environment.store.runtime_records.get(game_id)
     shown = list(environment.truth.now(game_id))
     expected = []
@@ -118,7 +118,7 @@ def _judge_game(environment: "Environment", game_id: GameId) -> None:
         environment.violation(f"the state directory of {game_id} is gone")
 
 
-def _judge_job_results(environment: "Environment") -> None:
+def _check_job_results(environment: "Environment") -> None:
     """Every recorded job has exactly one result."""
     results = Counter(
         message.fields["job_id"]

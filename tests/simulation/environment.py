@@ -68,7 +68,7 @@ class Environment:
     def __post_init__(self) -> None:
         self.skew = Random(f"clocks {self.seed}").choice(SKEWS)  # noqa: S311 - as below
         self.loop = VirtualLoop()  # type: ignore[abstract] # it needs no sockets, no threads
-        self.loop.on_end = self._judge_end_of_task
+        self.loop.on_end = self._check_end_of_task
         self.tally = Tally(self)
         self.faults = Faults(self)
         self.host_clock = HostClock(self.loop)
@@ -165,7 +165,7 @@ class Environment:
             self.violation(words)
         self.invariants.after_step()
 
-    def _judge_end_of_task(self, task: "asyncio.Task[Any]") -> None:
+    def _check_end_of_task(self, task: "asyncio.Task[Any]") -> None:
         """Demand that no task ends with anything but what the service foresees."""
         process = PROCESS.get(None)
         if process is not None and process.is_dead:

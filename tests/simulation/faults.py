@@ -80,7 +80,7 @@ class Faults:
         self._refused.append(call)
 
     def refuse_no_more(self, call: str) -> None:
-        """Let Docker do again what it was asked for."""
+        """Let Docker carry the call out again."""
         if call in self._refused:
             self._refused.remove(call)
 

@@ -35,7 +35,7 @@ class HistoryResult:
 def run_history(
     seed: int, plan: Plan | None = None, *, trace: bool = False, supervised: bool = False
 ) -> HistoryResult:
-    """Run the history of this seed, with its own plan or another one, and judge it.
+    """Run the history of this seed, with its own plan or another one, and check it.
 
     A supervised one runs all workers under their supervisor in both processes, and in the end they
     alone must put everything in order.

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 
-class LeaseWatch:
-    """Knows who holds each lease and operation, and since when each process may judge."""
+class LeaseInvariants:
+    """Knows who holds each lease and operation, and since when each process may act."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -123,7 +123,7 @@ _CALLS = {
 _AFTER_THE_OUTCOME = "remove"
 
 
-class CallWatch:
+class CallInvariants:
     """Sees each call as it is sent."""
 
     def __init__(self, environment: "Environment") -> None:
@@ -131,25 +131,25 @@ class CallWatch:
         self._sent_for: dict[Fence, int] = {}
 
     def sent(self, call: str, container: str) -> None:
-        """Judge a call by what the database and Docker are like when it is sent."""
+        """Check a call by what the database and Docker are like when it is sent."""
         found = self._found(container)
         self._environment.invariants.oracle.sent(call, container, found)
         if found is not None:
-            self._judge_owner(call, found)
-            self._judge_company(call, found)
+            self._check_owner(call, found)
+            self._check_company(call, found)
         if call != _AFTER_THE_OUTCOME:
-            self._judge_intent(call, container, found)
+            self._check_intent(call, container, found)
 
     def _found(self, container: str) -> MemoryContainer | None:
         docker = self._environment.docker
         return docker.containers.get(ContainerId(container)) or docker.holder_of(container)
 
-    def _judge_owner(self, call: str, found: MemoryContainer) -> None:
+    def _check_owner(self, call: str, found: MemoryContainer) -> None:
         """Demand that nobody touches what carries another installation's stamp."""
         if found.spec.labels.get(INSTALLATION_LABEL, INSTALLATION) != INSTALLATION:
             self._environment.violation(f"{call} of {found.name}, another installation's")
 
-    def _judge_company(self, call: str, found: MemoryContainer) -> None:
+    def _check_company(self, call: str, found: MemoryContainer) -> None:
         """Demand that no engine is started beside one that runs and must have been seen."""
         environment = self._environment
         if call != "start":
@@ -162,7 +162,7 @@ class CallWatch:
             if since < looked_at:
                 environment.violation(f"{found.name} was started beside {other}, which runs")
 
-    def _judge_intent(self, call: str, container: str, found: MemoryContainer | None) -> None:
+    def _check_intent(self, call: str, container: str, found: MemoryContainer | None) -> None:
         """Demand that what a sole holder sends is in flight in the database."""
         operation = self.operation_for(container, found)
         if operation is not None:

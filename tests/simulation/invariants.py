@@ -1,4 +1,4 @@
-"""Watches every write to the store: the invariants that must hold at every moment of a history."""
+"""The invariants that hold at every moment of a history, checked at every write to the store."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,10 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation, Phase
 from rtmanager.domain.runtime import RuntimeRecord
 from tests.simulation.events import Expectation
-from tests.simulation.holder_invariants import CallWatch, LeaseWatch
-from tests.simulation.message_invariants import MessageWatch, StreamWatch
+from tests.simulation.holder_invariants import CallInvariants, LeaseInvariants
+from tests.simulation.message_invariants import MessageInvariants, StreamInvariants
 from tests.simulation.oracle import Oracle
-from tests.simulation.outcome_invariants import OutcomeWatch
+from tests.simulation.outcome_invariants import OutcomeInvariants
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
@@ -22,12 +22,12 @@ class Invariants:
         self._environment = environment
         self._finished: list[Operation] = []
         self._records: list[RuntimeRecord] = []
-        self.calls = CallWatch(environment)
-        self.leases = LeaseWatch(environment)
-        self.messages = MessageWatch(environment)
+        self.calls = CallInvariants(environment)
+        self.leases = LeaseInvariants(environment)
+        self.messages = MessageInvariants(environment)
         self.oracle = Oracle(environment)
-        self.outcomes = OutcomeWatch(environment)
-        self.streams = StreamWatch(environment)
+        self.outcomes = OutcomeInvariants(environment)
+        self.streams = StreamInvariants(environment)
 
     def operation_written(self, fence: Fence, old: Operation | None, new: Operation) -> None:
         """Demand that a row gets one outcome and keeps it, and that one at most is open."""
@@ -78,14 +78,14 @@ class Invariants:
         self.messages.forget()
 
     def before_step(self) -> None:
-        """Remember how the records are, for the judgement of the next step."""
+        """Remember how the records are, to check the next step."""
         self._finished.clear()
         self._records.clear()
         self.messages.before_step()
 
     def after_step(self) -> None:
-        """Judge the outcome and the messages that were committed in the step."""
-        self._judge_records()
+        """Check the outcome and the messages that were committed in the step."""
+        self._check_records()
         for operation in self._finished:
             self.outcomes.finished(operation)
             self.oracle.finished(operation)
@@ -94,7 +94,7 @@ class Invariants:
         self.messages.after_step()
         self.streams.after_step()
 
-    def _judge_records(self) -> None:
+    def _check_records(self) -> None:
         """Demand that a record changes together with an operation's outcome."""
         ended = {each.id for each in self._finished}
         for record in self._records:

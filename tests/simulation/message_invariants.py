@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LOSSES = {"container_exited", "container_oom", "container_disappeared"}
 
 
-class MessageWatch:
+class MessageInvariants:
     """Sees each message as it is committed."""
 
     def __init__(self, environment: "Environment") -> None:
@@ -44,16 +44,16 @@ class MessageWatch:
             self._current[game_id] = record.current_container_id
 
     def after_step(self) -> None:
-        """Judge the health events that were committed since."""
+        """Check the health events that were committed since."""
         outbox = self._environment.store.outbox
         for message in outbox[self._seen :]:
             if message.stream is OutboxStream.HEALTH_EVENTS:
-                self._judge(message)
+                self._check(message)
             elif message.stream is OutboxStream.NOTIFICATION_INTENTS:
-                self._judge_intent(message)
+                self._check_intent(message)
         self._seen = len(outbox)
 
-    def _judge(self, message: OutboxMessage) -> None:
+    def _check(self, message: OutboxMessage) -> None:
         event = message.fields["event_type"]
         container = ContainerId(message.fields["container_id"])
         record = self._environment.store.runtime_records.get(message.game_id)
@@ -61,13 +61,13 @@ class MessageWatch:
         if container not in {self._current.get(message.game_id), after}:
             self._wrong(event, container, "but it is not the current one")
         if event in LOSSES:
-            self._judge_loss(event, container)
+            self._check_loss(event, container)
         elif event == "container_started":
-            self._judge_start(event, container)
+            self._check_start(event, container)
         elif event.startswith("probe_"):
-            self._judge_probe(event, container, message)
+            self._check_probe(event, container, message)
 
-    def _judge_intent(self, message: OutboxMessage) -> None:
+    def _check_intent(self, message: OutboxMessage) -> None:
         """Demand that a game that keeps failing in the same way is not announced each time."""
         same = tuple(message.fields[name] for name in ("game_id", "error_code", "image_ref"))
         at = int(message.fields["attempted_at_ms"])
@@ -75,19 +75,19 @@ class MessageWatch:
             self._environment.violation(f"a second intent of {same} within {INTENT_QUIET} s")
         self._intents[same] = at
 
-    def _judge_loss(self, event: str, container: ContainerId) -> None:
+    def _check_loss(self, event: str, container: ContainerId) -> None:
         self._losses[container] += 1
         if self._losses[container] > self._environment.truth.losses[container]:
             self._wrong(event, container, "more often than it happened")
         self._environment.invariants.oracle.lost(container)
         self._environment.invariants.outcomes.lost(f"{event} of {container[:12]} was published")
 
-    def _judge_start(self, event: str, container: ContainerId) -> None:
+    def _check_start(self, event: str, container: ContainerId) -> None:
         self._started[container] += 1
         if self._started[container] > self._environment.docker.starts.count(container):
             self._wrong(event, container, "more often than it happened")
 
-    def _judge_probe(self, event: str, container: ContainerId, message: OutboxMessage) -> None:
+    def _check_probe(self, event: str, container: ContainerId, message: OutboxMessage) -> None:
         failed = event == "probe_failed"
         if failed is (container in self._failing):
             self._wrong(event, container, "out of turn")
@@ -102,7 +102,7 @@ class MessageWatch:
         self._environment.violation(f"{event} of {container[:12]} was published {words}")
 
 
-class StreamWatch:
+class StreamInvariants:
     """Knows every job that was added, and sees each message as it is published."""
 
     def __init__(self, environment: "Environment") -> None:
@@ -141,7 +141,7 @@ class StreamWatch:
         )
 
     def after_step(self) -> None:
-        """Judge what was published since."""
+        """Check what was published since."""
         published = self._environment.streams.published
         if len(published) == self._seen:
             return
@@ -149,21 +149,21 @@ class StreamWatch:
         for number in range(len(self._committed), len(outbox)):
             self._committed[id(outbox[number])] = number
         for message in published[self._seen :]:
-            self._judge(message)
+            self._check(message)
         self._seen = len(published)
 
-    def judge_end(self) -> None:
-        """Judge jobs, dead letters and messages once everybody is at rest."""
+    def check_end(self) -> None:
+        """Check jobs, dead letters and messages once everybody is at rest."""
         if not self.are_done():
             self._environment.violation("jobs are pending or messages unsent")
         if self._published_ever != set(range(len(self._environment.store.outbox))):
             self._environment.violation("a message was not published")
         dead = Counter(each.entry.entry_id for each in self._environment.streams.dead)
         for entry in self._jobs.values():
-            self._judge_rows(entry)
-            self._judge_dead_letters(entry, dead[entry.entry_id])
+            self._check_rows(entry)
+            self._check_dead_letters(entry, dead[entry.entry_id])
 
-    def _judge(self, message: OutboxMessage) -> None:
+    def _check(self, message: OutboxMessage) -> None:
         number = self._committed.get(id(message))
         if number is None:
             self._wrong(message, "was never committed")
@@ -176,9 +176,9 @@ class StreamWatch:
             self._wrong(message, "overtook a message of its game")
         self._last_message[message.game_id] = number
         if message.stream is OutboxStream.JOB_RESULTS:
-            self._judge_result(message)
+            self._check_result(message)
 
-    def _judge_result(self, message: OutboxMessage) -> None:
+    def _check_result(self, message: OutboxMessage) -> None:
         job_id, outcome = message.fields["job_id"], message.fields["outcome"]
         rows = self._rows(job_id)
         if [each.outcome for each in rows] != [outcome]:
@@ -191,7 +191,7 @@ class StreamWatch:
             self._wrong(message, "overtook a result of its game")
         self._last_job[queue] = place
 
-    def _judge_rows(self, entry: JobEntry) -> None:
+    def _check_rows(self, entry: JobEntry) -> None:
         rows, least = len(self._rows(entry.entry_id)), 1
         if entry.job.game_id is None or self._life_of[entry.entry_id] < self._life:
             least = 0
@@ -199,7 +199,7 @@ class StreamWatch:
         if not least <= rows <= most:
             self._environment.violation(f"job {entry} has {rows} rows in the log")
 
-    def _judge_dead_letters(self, entry: JobEntry, times: int) -> None:
+    def _check_dead_letters(self, entry: JobEntry, times: int) -> None:
         malformed = isinstance(entry.job, MalformedJob) or not parse_game_id(entry.job.game_id)
         of_this_life = self._life_of[entry.entry_id] == self._life
         least = 1 if malformed and of_this_life else 0

@@ -30,8 +30,8 @@ MOST_IN_VAIN = 5
 """One process reconciles one thing in vain this often within 300 s at most: it backs off."""
 
 
-class OutcomeWatch:
-    """Judges each outcome by Docker, as far as nobody else can have changed it."""
+class OutcomeInvariants:
+    """Checks each outcome by Docker, as far as nobody else can have changed it."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -52,18 +52,18 @@ class OutcomeWatch:
                 self._wrong(operation, f"has a fence that is not above {highest}")
 
     def finished(self, operation: Operation) -> None:
-        """Judge an operation that was open until now."""
+        """Check an operation that was open until now."""
         if operation.id not in self._ran_at_begin:
             return
-        self._judge_grace(operation)
-        self._judge_defects(operation)
-        self._judge_failure(operation)
-        self._judge_efforts(operation)
+        self._check_grace(operation)
+        self._check_defects(operation)
+        self._check_failure(operation)
+        self._check_efforts(operation)
         if self._expected.immortal:
-            self._judge_gate(operation)
-            self._judge_surprises(operation)
+            self._check_gate(operation)
+            self._check_surprises(operation)
         if self._expected.undisturbed and not was_refused_in_rollback(operation):
-            self._judge_agreement(operation)
+            self._check_agreement(operation)
         ran = operation.kind in _REVIVE and self._ran_at_begin[operation.id]
         if self._expected.calm and ran and not self._running(operation):
             self._wrong(operation, "left the game without an engine")
@@ -77,7 +77,7 @@ class OutcomeWatch:
         if self._expected.immortal:
             self._environment.violation(f"{words}: nobody but the service can have ended it")
 
-    def _judge_gate(self, operation: Operation) -> None:
+    def _check_gate(self, operation: Operation) -> None:
         """Demand that a patched engine answers if the one before it did."""
         record = self._environment.store.runtime_records.get(operation.game_id)
         is_patched = operation.kind is OperationKind.PATCH and operation.outcome is Outcome.SUCCESS
@@ -89,14 +89,14 @@ class OutcomeWatch:
         if engine is None or not engine.is_healthy(self._environment.loop.now):
             self._wrong(operation, "let an engine in that does not answer")
 
-    def _judge_surprises(self, operation: Operation) -> None:
+    def _check_surprises(self, operation: Operation) -> None:
         """Demand that no engine turns up that nobody has started."""
         record = self._environment.store.runtime_records.get(operation.game_id)
         is_adoption = operation.kind is OperationKind.RECONCILE_ADOPT
         if is_adoption and record is not None and record.fence == operation.id:
             self._wrong(operation, "adopted an engine that nobody but the service can have started")
 
-    def _judge_failure(self, operation: Operation) -> None:
+    def _check_failure(self, operation: Operation) -> None:
         """Demand that an operation fails for a reason only, and counts true losses only."""
         was_lost = operation.lost >= MOST_LOST and operation.error_code is ErrorCode.INTERNAL_ERROR
         if operation.outcome is Outcome.FAILURE and self._expected.innocent and not was_lost:
@@ -104,7 +104,7 @@ class OutcomeWatch:
         if operation.lost and self._expected.lossless:
             self._wrong(operation, f"counts {operation.lost} lost processes")
 
-    def _judge_defects(self, operation: Operation) -> None:
+    def _check_defects(self, operation: Operation) -> None:
         """Demand that `internal_error` comes of Docker's own errors or of lost processes only."""
         if any(each.error == _DEFECT for each in operation.steps):
             self._wrong(operation, "met a defect")
@@ -114,7 +114,7 @@ class OutcomeWatch:
         ):
             self._wrong(operation, f"ended with internal_error: {operation.error_message}")
 
-    def _judge_agreement(self, operation: Operation) -> None:
+    def _check_agreement(self, operation: Operation) -> None:
         record = self._environment.store.runtime_records.get(operation.game_id)
         runs = record is not None and record.status is RuntimeStatus.RUNNING
         expected = {record.current_container_id} if record is not None and runs else set()
@@ -122,14 +122,14 @@ class OutcomeWatch:
         if running != expected and not any(map(self._dies_by_itself, expected)):
             self._wrong(operation, f"says {record and record.status}, but {running} run")
         if operation.outcome is Outcome.FAILURE:
-            self._judge_remains(operation)
+            self._check_remains(operation)
 
     def _dies_by_itself(self, container_id: ContainerId | None) -> bool:
         """Return whether the engine may have exited since the operation's last look."""
         container = self._environment.docker.containers.get(container_id or ContainerId(""))
         return container is not None and container.image.behaviour.exits_after is not None
 
-    def _judge_remains(self, operation: Operation) -> None:
+    def _check_remains(self, operation: Operation) -> None:
         """Demand that a failed operation leaves nothing of its own behind."""
         if operation.lost >= 2 * MOST_LOST:
             return
@@ -138,7 +138,7 @@ class OutcomeWatch:
             if each.name == parked or each.listed().fence == operation.id:
                 self._wrong(operation, f"failed and left {each.name} behind")
 
-    def _judge_grace(self, operation: Operation) -> None:
+    def _check_grace(self, operation: Operation) -> None:
         """Demand that only containers are removed as stale that were there for a while."""
         if operation.kind is not OperationKind.RECONCILE_DISPOSE or self._expected.clocks_step:
             return
@@ -149,8 +149,8 @@ class OutcomeWatch:
                 if age < GRACE - self._environment.skew:
                     self._wrong(operation, f"removed {step.action.container_id} after {age} s")
 
-    def _judge_efforts(self, operation: Operation) -> None:
-        """Demand that what does not yield is tried ever more rarely."""
+    def _check_efforts(self, operation: Operation) -> None:
+        """Demand that what keeps failing is tried ever more rarely."""
         request, running = operation.request, self._environment.scheduler.running
         if request.origin.source is not OpSource.AUTO_RECONCILE:
             return

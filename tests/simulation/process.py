@@ -1,4 +1,4 @@
-"""One process of the service: the real use cases and cycles in the shared, simulated world."""
+"""One process of the service: the real use cases and cycles in the shared environment."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -127,7 +127,7 @@ class Process:
                 return
 
     async def shut_down(self, limit: float) -> None:
-        """End as SIGTERM demands: take no request, stop working, hand over what is left."""
+        """End as on SIGTERM: take no request, stop working, hand over what is left."""
         self.is_open = False
         for task in self.background:
             task.cancel()

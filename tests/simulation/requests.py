@@ -77,23 +77,23 @@ class Request:
             record = await process.cases.operations.run(self._request)
         except RuntimeManagerError as error:
             self._environment.scheduler.note(f"-> {self} answered {type(error).__name__}: {error}")
-            self._judge_error(error)
+            self._check_error(error)
         else:
             self._environment.scheduler.note(f"-> {self} answered {record.status}")
-            self._judge_success(record)
+            self._check_success(record)
 
-    def _judge_success(self, record: RuntimeRecord) -> None:
+    def _check_success(self, record: RuntimeRecord) -> None:
         row = self._row()
         if row is None or row.outcome is not Outcome.SUCCESS:
             self._untrue(f"success was answered, but the log says {row and row.outcome}")
         elif row.error_code is ErrorCode.REPLAY_NO_OP and row.kind is OperationKind.START:
-            self._judge_replay(record)
+            self._check_replay(record)
         if record.status not in self._promised():
             self._untrue(f"success was answered with a record that is {record.status}")
         if not self._environment.truth.was_as(record, self._since(row)):
             self._untrue(f"{record.status} was answered, and never was so")
 
-    def _judge_replay(self, record: RuntimeRecord) -> None:
+    def _check_replay(self, record: RuntimeRecord) -> None:
         current = ImageRef.parse(record.current_image_ref or "none")
         if not current.same_image_as(ImageRef.parse(self._image)):
             self._untrue(f"a replay was answered while {record.current_image_ref} runs")
@@ -113,7 +113,7 @@ class Request:
             case _:
                 return {RuntimeStatus.RUNNING}
 
-    def _judge_error(self, error: RuntimeManagerError) -> None:
+    def _check_error(self, error: RuntimeManagerError) -> None:
         row = self._row()
         if isinstance(error, _UNCLEAR):
             return

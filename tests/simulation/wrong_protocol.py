@@ -63,7 +63,7 @@ def check_nothing(*_: object) -> None:
 
 
 def always(*_: object) -> bool:
-    """Let it be due whenever it is asked for."""
+    """Let it be due at every time."""
     return True
 
 

@@ -61,7 +61,7 @@ def serve() -> None:
     """
     settings = _settings(os.environ)
     with _start_up_faults_in_plain_words():
-        from rtmanager.serve import run  # noqa: PLC0415 - see the module's docstring
+        from rtmanager.server.process import run  # noqa: PLC0415 - see the module's docstring
 
         run(settings)
 
@@ -97,7 +97,7 @@ def _serve_announced(environment: Mapping[str, str]) -> None:
     settings = _settings(environment)
     with _start_up_faults_in_plain_words():
         from rtmanager.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415 - see the module's docstring
-        from rtmanager.serve import run  # noqa: PLC0415 - see the module's docstring
+        from rtmanager.server.process import run  # noqa: PLC0415 - see the module's docstring
 
         run(settings, lambda address: typer.echo(_welcome(_local_url(address), SWAGGER_UI_PATH)))
 
@@ -131,9 +131,11 @@ def migrate() -> None:
     """
     settings = _settings(os.environ)
     with _start_up_faults_in_plain_words():
-        from rtmanager import bootstrap  # noqa: PLC0415 - see the module's docstring
+        from rtmanager.bootstrap.composition import (  # noqa: PLC0415 - see the module's docstring
+            migrate as migrate_schema,
+        )
 
-        report = asyncio.run(bootstrap.migrate(settings))
+        report = asyncio.run(migrate_schema(settings))
     if report.from_version == report.to_version:
         typer.echo(f"Schema {report.schema} is up to date: version {report.to_version}.")
     else:
@@ -177,7 +179,9 @@ def _settings(environment: Mapping[str, str]) -> Settings:
 
 @contextmanager
 def _start_up_faults_in_plain_words() -> Iterator[None]:
-    from rtmanager.service import StartupError  # noqa: PLC0415 - see the module's docstring
+    from rtmanager.bootstrap.service import (  # noqa: PLC0415 - see the module's docstring
+        StartupError,
+    )
 
     try:
         yield

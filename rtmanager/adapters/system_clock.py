@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Tells the machine's time and really waits."""
+    """Reads the machine's time, and waits in real time."""
 
     def now(self) -> datetime:
         """Return the present moment in UTC."""

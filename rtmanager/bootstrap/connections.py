@@ -1,4 +1,4 @@
-"""What has connections: built without I/O, opened in the order that helps an operator most."""
+"""The clients of Postgres, Redis, Docker and the engines: built without I/O, opened in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from rtmanager.adapters.postgres.migrate import migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
+from rtmanager.bootstrap.service import Dependency, StartupError
 from rtmanager.config import Settings
 from rtmanager.domain.installation import Installation
-from rtmanager.service import Neighbour, StartupError
 
 POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
 REDIS_ADVICE = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
@@ -52,12 +52,12 @@ class Connections:
         )
 
     @property
-    def neighbours(self) -> Sequence[Neighbour]:
-        """What is opened, in this order: the first fault that is told is the one to mend first."""
+    def dependencies(self) -> Sequence[Dependency]:
+        """What is opened, in this order: the first fault reported is the first to fix."""
         return [
-            Neighbour(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
-            Neighbour(self.redis.ping, self._close_redis, REDIS_ADVICE),
-            Neighbour(self._open_docker, self._close_docker, DOCKER_ADVICE),
+            Dependency(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
+            Dependency(self.redis.ping, self._close_redis, REDIS_ADVICE),
+            Dependency(self._open_docker, self._close_docker, DOCKER_ADVICE),
         ]
 
     async def _open_postgres(self) -> None:

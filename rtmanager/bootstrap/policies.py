@@ -1,11 +1,11 @@
-"""From settings to what the domain calls policies."""
+"""Settings, translated into the policies of the domain and the layout of the streams."""
 
 from datetime import timedelta
 
 from rtmanager.adapters.redis.streams import StreamLayout
+from rtmanager.bootstrap.cycles import CyclePolicy
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
-from rtmanager.domain.cycles import CyclePolicy
 from rtmanager.domain.operations.engine_policy import EnginePolicy
 from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.job_stream import JobKind
@@ -43,7 +43,7 @@ def cycle_policy(settings: Settings) -> CyclePolicy:
 
 
 def stream_layout(settings: Settings) -> StreamLayout:
-    """Return how the streams are called and how long they may grow."""
+    """Return the names of the streams and how long they may grow."""
     return StreamLayout(
         jobs={
             JobKind.START: settings.redis_start_jobs_stream,

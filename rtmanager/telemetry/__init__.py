@@ -1,1 +1,1 @@
-"""What the service tells about itself: logs and traces."""
+"""What the service reports about itself: logs and traces."""

@@ -38,7 +38,7 @@ def _formatter(form: str, *, colours: bool) -> logging.Formatter:
         foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _drop_colours],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *(_as_json() if form == "json" else _for_the_eye(colours=colours)),
+            *(_as_json() if form == "json" else _human_readable(colours=colours)),
         ],
     )
 
@@ -63,7 +63,7 @@ def _as_json() -> list[Processor]:
     ]
 
 
-def _for_the_eye(*, colours: bool) -> list[Processor]:
+def _human_readable(*, colours: bool) -> list[Processor]:
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
 

@@ -1,1 +1,1 @@
-"""Loops that call the cycles of the domain; they hold no decisions."""
+"""Loops that run the cycles of the domain; they make no decisions."""

@@ -38,7 +38,7 @@ def docker_api(docker_host: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def network(docker_host: str, docker_api: Any) -> Iterator[str]:
-    """Return a network of the module's own: its supervisor would heal what others leave on it."""
+    """Return a network of the module's own: its reconciler would act on what others leave there."""
     name = new_game()
     ensure_network(docker_host, name)
     yield name

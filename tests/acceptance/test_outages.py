@@ -199,7 +199,7 @@ def test_stop_is_not_begun_without_docker(stage: Stage, game: str, proxies: Prox
     row = stage.operations(game)[-1]
 
     assert error(answer) == (503, "docker_unavailable")
-    assert seconds < DOCKER_DEADLINE  # the supervisor may be looking at the game just then
+    assert seconds < DOCKER_DEADLINE  # the reconciler may be looking at the game just then
     assert (row["outcome"], row["error_code"]) == ("failure", "docker_unavailable")
 
 

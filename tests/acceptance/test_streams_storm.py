@@ -138,7 +138,7 @@ def _restart_database(database: EmbeddedPostgres) -> None:
 def _assert_settled(stage: Stage, storm: Storm) -> None:
     """Demand that no operation is open and that the records say what Docker says."""
     wait_until(lambda: _count(stage, "operation_log WHERE outcome IS NULL") == 0)
-    # What could not be given back expires; the supervisor may be looking at a game just now.
+    # What could not be given back expires; the reconciler may be looking at a game just now.
     wait_until(lambda: not storm.lobby.redis.keys("rtmanager:*:game_lease:*"))
     # What a kill right after an outcome has left parked goes when its time has come.
     with launched(stage, LATER, {}):

@@ -18,7 +18,7 @@ from tests.services.session import Say
 
 StageMaker = Callable[..., Stage]
 
-LEADS, LEFT = "this replica leads", "this replica no longer leads"
+LEADS, LEFT = "leadership_gained", "leadership_lost"
 TAKEN_OVER_WITHIN = 10.0
 """Seconds after the other hangs, by the log's own time; it knows itself as soon."""
 ENDED_WITHIN = 2.0

@@ -11,6 +11,8 @@ from rtmanager.handlers.strict_json import JsonObject
 from tests.contract.caller import RUNTIMES, Caller
 from tests.unit.domain.world import World
 
+Table = Mapping[str, Handler]
+
 
 @pytest.mark.parametrize("path", ["/", "/api", "/nope", f"{RUNTIMES}/", f"{RUNTIMES}/g1/pause"])
 async def test_unknown_path_is_not_found(path: str, caller: Caller) -> None:

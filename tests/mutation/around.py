@@ -171,52 +171,52 @@ JOBS = (
     ),
     Mutant(
         name="job that failed forgotten",
-        file="rtmanager/workers/job_consumer.py",
+        file="rtmanager/workers/jobs.py",
         old="            return False\n        return True\n",
         new="        return True\n",
-        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_job_that_fails_is_tried_again_before_the_games_next",
     ),
     Mutant(
         name="newer job before the older of its game",
-        file="rtmanager/workers/job_consumer.py",
+        file="rtmanager/workers/jobs.py",
         old="        return game not in self._overflowing\n",
         new="        return len(self._queues.get(game, ())) < MOST_PER_GAME\n",
-        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_newer_job_of_a_game_that_overflows_waits_behind_the_older",
     ),
     Mutant(
         name="place kept by a game that waits",
-        file="rtmanager/workers/job_consumer.py",
+        file="rtmanager/workers/jobs.py",
         old="                await self.clock.sleep(pause)\n",
         new="""                async with places:
                     await self.clock.sleep(pause)
 """,
-        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_game_that_waits_for_its_next_try_leaves_its_place_to_others",
     ),
     Mutant(
         name="jobs read while something is away",
-        file="rtmanager/workers/job_consumer.py",
+        file="rtmanager/workers/jobs.py",
         old="            await self.ready()\n            if self._must_reclaim:\n",
         new="            if self._must_reclaim:\n",
-        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_nothing_is_read_while_something_that_jobs_need_is_away",
     ),
     Mutant(
         name="jobs carried out while something is away",
-        file="rtmanager/workers/job_consumer.py",
+        file="rtmanager/workers/jobs.py",
         old="            await self._demand_ready()\n",
         new="",
-        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_job_that_was_read_ahead_waits_while_something_is_away",
     ),
     Mutant(
         name="entry that comes again while at work forgotten",
-        file="rtmanager/workers/job_consumer.py",
+        file="rtmanager/workers/jobs.py",
         old="                self._again.add(_key(entry))\n            elif",
         new="                pass\n            elif",
-        caught_by=f"{_WORKERS}/test_job_consumer.py"
+        caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_entry_that_comes_again_while_at_work_is_handled_again_after",
     ),
 )
@@ -231,10 +231,10 @@ MESSAGES = (
     ),
     Mutant(
         name="half a relay",
-        file="rtmanager/workers/outbox_relay.py",
-        old="return_when=asyncio.FIRST_COMPLETED)\n        finally:\n            await end(loops)",
-        new="return_when=asyncio.ALL_COMPLETED)\n        finally:\n            await end(loops)",
-        caught_by=f"{_WORKERS}/test_outbox_relay.py"
+        file="rtmanager/workers/relay.py",
+        old="return_when=asyncio.FIRST_COMPLETED)\n        finally:\n            await cancel",
+        new="return_when=asyncio.ALL_COMPLETED)\n        finally:\n            await cancel",
+        caught_by=f"{_WORKERS}/test_relay.py"
         "::test_loop_that_is_cancelled_alone_ends_the_relay[outbox relay]",
     ),
 )
@@ -242,25 +242,24 @@ MESSAGES = (
 LEADING = (
     Mutant(
         name="lost lead not noticed",
-        file="rtmanager/workers/supervisor.py",
+        file="rtmanager/workers/leader.py",
         old="        while await self.leadership.confirm():\n",
         new="        while [await self.leadership.confirm()]:\n",
-        caught_by=f"{_WORKERS}/test_supervisor.py::test_lost_lead_stops_the_workers",
+        caught_by=f"{_WORKERS}/test_leader.py::test_lost_lead_stops_the_workers",
     ),
     Mutant(
         name="two leaders",
-        file="rtmanager/workers/supervisor.py",
+        file="rtmanager/workers/leader.py",
         old="                if await self.leadership.campaign():\n",
         new="                if [await self.leadership.campaign()]:\n",
-        caught_by=f"{_WORKERS}/test_supervisor.py::test_workers_run_in_the_leader_alone",
+        caught_by=f"{_WORKERS}/test_leader.py::test_workers_run_in_the_leader_alone",
     ),
     Mutant(
         name="lead kept at the end",
-        file="rtmanager/workers/supervisor.py",
+        file="rtmanager/workers/leader.py",
         old="        finally:\n            await self._resign()\n",
         new="        finally:\n            pass\n",
-        caught_by=f"{_WORKERS}/test_supervisor.py"
-        "::test_leader_that_ends_leaves_the_lead_to_the_other",
+        caught_by=f"{_WORKERS}/test_leader.py::test_leader_that_ends_leaves_the_lead_to_the_other",
     ),
 )
 

@@ -22,7 +22,7 @@ from tests.mutation.mutant import ROOT, Mutant
 
 LONGEST = 30
 """Seconds after which a test that a mutant makes hang is ended."""
-PRELOADED = ("tests.unit.domain.conftest", "rtmanager.bootstrap")
+PRELOADED = ("tests.unit.domain.conftest", "rtmanager.bootstrap.composition")
 """Modules which, taken together, import every library that unit tests need."""
 OURS = {"rtmanager", "tests"}
 UNIT_TESTS = ROOT / "tests" / "unit"

@@ -6,7 +6,7 @@ _UNIT = "tests/unit"
 _RECONCILIATION = f"{_UNIT}/domain/reconciliation"
 _OPERATIONS = f"{_UNIT}/domain/operations"
 _WORKERS = f"{_UNIT}/workers"
-_WIRING = f"{_UNIT}/test_wiring.py"
+_WIRING = f"{_UNIT}/bootstrap/test_composition.py"
 
 RETENTION = (
     Mutant(
@@ -89,16 +89,16 @@ WIRING = (
     ),
     Mutant(
         name="no grace for a container without an operation",
-        file="rtmanager/domain/cycles.py",
+        file="rtmanager/bootstrap/cycles.py",
         old="Backoff(ports.clock), policy.grace\n",
         new="Backoff(ports.clock), 0.0\n",
         caught_by=f"{_WIRING}::test_container_that_belongs_to_no_operation_has_its_grace",
     ),
     Mutant(
         name="jobs assembled with the wait of requests",
-        file="rtmanager/domain/cycles.py",
-        old="handle_job=HandleJob(beyond.jobs, operations)",
-        new="handle_job=HandleJob(beyond.jobs, operations, operations.lease_wait)",
+        file="rtmanager/bootstrap/cycles.py",
+        old="handle_job=HandleJob(more.jobs, operations)",
+        new="handle_job=HandleJob(more.jobs, operations, operations.lease_wait)",
         caught_by=f"{_WIRING}::test_requests_wait_as_is_set_and_jobs_for_five_minutes",
     ),
     Mutant(
@@ -177,23 +177,21 @@ DOUBT_AND_LOSS = (
 STREAMS_AND_LEASES = (
     Mutant(
         name="events asked for from now on after a lost connection",
-        file="rtmanager/workers/docker_event_watcher.py",
+        file="rtmanager/workers/events.py",
         old="        if self._since is None:\n",
         new="        if True:\n",
-        caught_by=f"{_WORKERS}/test_docker_event_watcher.py"
-        "::test_new_connection_goes_on_where_the_last_one_was",
+        caught_by=f"{_WORKERS}/test_events.py::test_new_connection_goes_on_where_the_last_one_was",
     ),
     Mutant(
         name="events asked for from the beginning after a lost connection",
-        file="rtmanager/workers/docker_event_watcher.py",
+        file="rtmanager/workers/events.py",
         old="            self._since = event.at\n",
         new="",
-        caught_by=f"{_WORKERS}/test_docker_event_watcher.py"
-        "::test_new_connection_goes_on_where_the_last_one_was",
+        caught_by=f"{_WORKERS}/test_events.py::test_new_connection_goes_on_where_the_last_one_was",
     ),
     Mutant(
         name="wake-up during a send forgotten",
-        file="rtmanager/workers/outbox_relay.py",
+        file="rtmanager/workers/relay.py",
         old="""            self._woken.clear()
             try:
                 sent = await self.relay.run()
@@ -202,15 +200,15 @@ STREAMS_AND_LEASES = (
                 sent = await self.relay.run()
                 self._woken.clear()
 """,
-        caught_by=f"{_WORKERS}/test_outbox_relay.py"
+        caught_by=f"{_WORKERS}/test_relay.py"
         "::test_message_committed_while_an_empty_batch_is_lent_is_relayed_at_once",
     ),
     Mutant(
         name="pause after every batch",
-        file="rtmanager/workers/outbox_relay.py",
+        file="rtmanager/workers/relay.py",
         old="            if not sent:\n                await self._nap()\n",
         new="            await self._nap()\n",
-        caught_by=f"{_WORKERS}/test_outbox_relay.py::test_batch_follows_batch_without_a_pause",
+        caught_by=f"{_WORKERS}/test_relay.py::test_batch_follows_batch_without_a_pause",
     ),
     Mutant(
         name="messages in whatever order they lie",

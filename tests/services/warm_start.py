@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from tests.services.compiled_once import PROJECT, compiled_once
 
-PRELOADED = ("rtmanager.cli", "rtmanager.serve")
+PRELOADED = ("rtmanager.cli", "rtmanager.server.process")
 
 
 class WarmProcess:

@@ -37,7 +37,7 @@ def run_history(
 ) -> HistoryResult:
     """Run the history of this seed, with its own plan or another one, and check it.
 
-    A supervised one runs all workers under their supervisor in both processes, and in the end they
+    A supervised one runs all workers under a leader runner in both processes, and in the end they
     alone must put everything in order.
     """
     if plan is None:

@@ -35,7 +35,7 @@ from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.first_look import FirstLook
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
-from rtmanager.workers.job_consumer import JobConsumer
+from rtmanager.workers.jobs import JobConsumer
 from tests.simulation import wrong_decisions as deciding
 from tests.simulation import wrong_protocol as wrong
 from tests.simulation import wrong_streams as streaming

@@ -16,10 +16,10 @@ from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJour
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.store import InMemoryHealthLog, InMemoryRuntimeRecords
 from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryMessagePublisher
-from rtmanager.domain.cycles import CyclePolicy, CyclePorts, Cycles
+from rtmanager.bootstrap.cycles import CyclePolicy, CyclePorts, Cycles
+from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_events import ContainerEvent
-from rtmanager.domain.use_cases import Ports, UseCases
 from tests.simulation.policy import (
     GRACE,
     JOB_LEASE_WAIT,

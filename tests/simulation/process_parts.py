@@ -15,12 +15,12 @@ from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, LeaseLost
-from rtmanager.workers.background import in_background
-from rtmanager.workers.docker_event_watcher import DockerEventWatcher
-from rtmanager.workers.job_consumer import JobConsumer
-from rtmanager.workers.outbox_relay import OutboxRelay
-from rtmanager.workers.periodic_worker import PeriodicWorker
-from rtmanager.workers.supervisor import Supervisor
+from rtmanager.workers.events import DockerEventWatcher
+from rtmanager.workers.jobs import JobConsumer
+from rtmanager.workers.leader import LeaderRunner
+from rtmanager.workers.periodic import PeriodicWorker
+from rtmanager.workers.relay import OutboxRelay
+from rtmanager.workers.worker import in_background
 from tests.simulation.policy import LEASE_TTL
 from tests.simulation.scheduler import VirtualLoop
 
@@ -174,7 +174,7 @@ class Workers:
             PeriodicWorker(name, run, interval, clock)
             for (name, interval), run in zip(INTERVALS.items(), runs, strict=True)
         ]
-        self._supervisor = Supervisor(
+        self._supervisor = LeaderRunner(
             leadership=self.leadership,
             workers=[watcher, consumer, *periodic],
             clock=ProcessClock(process, slowness=CAMPAIGNS_SLOWED),

@@ -19,7 +19,7 @@ from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.job_stream import JobEntry
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
-from rtmanager.workers.job_consumer import JobConsumer, Queue
+from rtmanager.workers.jobs import JobConsumer, Queue
 from tests.simulation.process_parts import PROCESS
 
 _right_carry_out = HandleJob._carry_out

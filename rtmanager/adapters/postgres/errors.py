@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors as sqlstate
 
-from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.domain.errors import RuntimeManagerError, ServiceUnavailable
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, OperationStillOpen
+from rtmanager.tasks import cancellation_first
 
 _MEANING: dict[str | None, type[RuntimeManagerError]] = {
     "operation_log_one_open_per_game": OperationStillOpen,

@@ -6,11 +6,11 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection
 
-from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.adapters.postgres import statements
 from rtmanager.adapters.postgres.connection_settings import leadership_conninfo
 from rtmanager.adapters.postgres.deadline import Connection, deadline
 from rtmanager.adapters.postgres.errors import postgres_errors
+from rtmanager.tasks import cancellation_first
 
 ANSWER_SECONDS = 2.0
 

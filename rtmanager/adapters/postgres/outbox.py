@@ -7,7 +7,6 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.adapters.postgres import statements
 from rtmanager.adapters.postgres.connection_settings import service_conninfo
 from rtmanager.adapters.postgres.deadline import Connection, deadline
@@ -16,6 +15,7 @@ from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
+from rtmanager.tasks import cancellation_first
 
 CHECK_EVERY = 10.0
 CHECK_SECONDS = 2.0

@@ -15,8 +15,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from rtmanager.adapters.cancellation import cancellation_first
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.tasks import cancellation_first
 
 _OUTAGES = (
     ClusterDownError,

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rtmanager import bootstrap
+from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.use_cases import Ports
 from rtmanager.config import Settings
-from rtmanager.domain.use_cases import Ports
-from rtmanager.serve import run
+from rtmanager.server.process import run
 
 CALLS = "COUNTED_CALLS"
 """Environment: a file to which every call is written, as it begins."""
@@ -39,7 +39,7 @@ def counted(ports: Ports, file: Path) -> Ports:
 def main() -> None:
     """Serve, counting."""
     wrap = partial(counted, file=Path(os.environ[CALLS]))
-    run(Settings.from_environment(os.environ), assemble=partial(bootstrap.assemble, wrap=wrap))
+    run(Settings.from_environment(os.environ), assemble=partial(composition.assemble, wrap=wrap))
 
 
 if __name__ == "__main__":

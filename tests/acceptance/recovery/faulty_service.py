@@ -5,10 +5,10 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from rtmanager import bootstrap
+from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.use_cases import Ports
 from rtmanager.config import Settings
-from rtmanager.domain.use_cases import Ports
-from rtmanager.serve import run
+from rtmanager.server.process import run
 from tests.acceptance.recovery.fault_points import FaultPoints, Watched, WatchedLeases
 
 AS_THEY_ARE = {"clock", "installation"}
@@ -29,7 +29,7 @@ def main() -> None:
     """Serve until a point that was armed is reached."""
     points = FaultPoints.from_environment(os.environ)
     settings = Settings.from_environment(os.environ)
-    run(settings, assemble=partial(bootstrap.assemble, wrap=partial(watched, points=points)))
+    run(settings, assemble=partial(composition.assemble, wrap=partial(watched, points=points)))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from rtmanager import bootstrap
+from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.cycles import GRACE
+from rtmanager.bootstrap.use_cases import Ports
 from rtmanager.config import Settings
-from rtmanager.domain.cycles import GRACE
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.use_cases import Ports
-from rtmanager.serve import run
+from rtmanager.server.process import run
 
 LATER = timedelta(seconds=GRACE)
 """By then no container that is there now is spared for its youth."""
@@ -43,7 +43,7 @@ def later(ports: Ports) -> Ports:
 def main() -> None:
     """Serve, later."""
     settings = Settings.from_environment(os.environ)
-    run(settings, assemble=partial(bootstrap.assemble, wrap=later))
+    run(settings, assemble=partial(composition.assemble, wrap=later))
 
 
 if __name__ == "__main__":

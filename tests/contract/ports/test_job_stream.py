@@ -11,8 +11,8 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream, StartJob, StopJob
-from rtmanager.workers import job_consumer
-from rtmanager.workers.job_consumer import JobConsumer
+from rtmanager.workers import jobs as job_consumer
+from rtmanager.workers.jobs import JobConsumer
 from tests.contract.ports.job_streams import MAXLEN, JobWorld, open_jobs
 
 

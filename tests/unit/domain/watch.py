@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.domain.container import container_name
-from rtmanager.domain.cycles import GRACE
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.reconciliation.drift import DriftKind

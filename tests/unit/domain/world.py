@@ -32,8 +32,9 @@ from rtmanager.adapters.in_memory.streams import (
     InMemoryMessagePublisher,
     InMemoryStreams,
 )
+from rtmanager.bootstrap.cycles import GRACE, CyclePolicy, CyclePorts, Cycles
+from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.domain.container import ResourceLimits, container_name
-from rtmanager.domain.cycles import GRACE, CyclePolicy, CyclePorts, Cycles
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import (
@@ -46,7 +47,6 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from rtmanager.domain.use_cases import Ports, UseCases
 
 P = TypeVar("P")
 

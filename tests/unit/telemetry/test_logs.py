@@ -164,7 +164,7 @@ def test_warnings_become_log_lines() -> None:
     assert "old ways" in line["event"]
 
 
-def test_the_console_form_is_for_the_eye() -> None:
+def test_the_console_form_is_human_readable() -> None:
     """The console form is one line of plain text with its fields."""
     stream = StringIO()
     configure_logs("info", "console", stream)

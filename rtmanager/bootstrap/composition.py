@@ -1,0 +1,92 @@
+"""The composition root: from settings to the assembled service.
+
+Only this package imports adapters. Assembling does no I/O; `Service.open` does.
+"""
+
+from collections.abc import Callable
+
+from rtmanager.adapters.docker.events import DockerContainerEvents
+from rtmanager.adapters.filesystem import FilesystemStateDirectories
+from rtmanager.adapters.postgres.health_log import PostgresHealthLog
+from rtmanager.adapters.postgres.leadership import PostgresLeadership
+from rtmanager.adapters.postgres.migrate import MigrationReport
+from rtmanager.adapters.postgres.migrate import migrate as migrate_schema
+from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
+from rtmanager.adapters.postgres.outbox import PostgresOutbox
+from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
+from rtmanager.adapters.redis.job_stream import RedisJobStream
+from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
+from rtmanager.adapters.redis.streams import StreamSchemas
+from rtmanager.adapters.system_clock import SystemClock
+from rtmanager.bootstrap.connections import POSTGRES_ADVICE, Connections
+from rtmanager.bootstrap.cycles import CyclePorts, Cycles
+from rtmanager.bootstrap.policies import cycle_policy, engine_policy, stream_layout
+from rtmanager.bootstrap.service import Service, or_startup_error
+from rtmanager.bootstrap.use_cases import Ports, UseCases
+from rtmanager.bootstrap.workers import leader_workers
+from rtmanager.config import Settings
+from rtmanager.workers.leader import LeaderRunner
+from rtmanager.workers.relay import OutboxRelay
+
+
+def _as_they_are(ports: Ports) -> Ports:
+    return ports
+
+
+def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_are) -> Service:
+    """Build the service on its real adapters; nothing is opened yet.
+
+    `wrap` may put something in front of the ports: tests watch and break what passes them.
+    """
+    connections = Connections.build(settings)
+    ports = wrap(_ports(settings, connections))
+    cycle_ports = _cycle_ports(settings, connections)
+    use_cases = UseCases.assemble(ports, engine_policy(settings))
+    cycles = Cycles.assemble(ports, cycle_ports, use_cases, cycle_policy(settings))
+    return Service(
+        dependencies=connections.dependencies,
+        use_cases=use_cases,
+        cycles=cycles,
+        relay=OutboxRelay(cycles.relay, cycle_ports.outbox, ports.clock),
+        leader=LeaderRunner(
+            leadership=PostgresLeadership(connections.dsn),
+            workers=leader_workers(cycles, cycle_ports, settings, ports.clock),
+            clock=ports.clock,
+        ),
+    )
+
+
+async def migrate(settings: Settings) -> MigrationReport:
+    """Bring the database schema up to date; raises StartupError."""
+    dsn = settings.postgres_primary_dsn.get_secret_value()
+    return await or_startup_error(migrate_schema(dsn), POSTGRES_ADVICE)
+
+
+def _ports(settings: Settings, connections: Connections) -> Ports:
+    return Ports(
+        records=PostgresRuntimeRecords(connections.pool),
+        journal=PostgresOperationJournal(connections.pool),
+        leases=connections.leases,
+        host=connections.host,
+        probe=connections.probe,
+        directories=FilesystemStateDirectories(
+            str(settings.game_state_root), mode=settings.game_state_dir_mode
+        ),
+        clock=SystemClock(),
+        installation=connections.installation,
+    )
+
+
+def _cycle_ports(settings: Settings, connections: Connections) -> CyclePorts:
+    schemas, layout = StreamSchemas.load(), stream_layout(settings)
+    return CyclePorts(
+        health=PostgresHealthLog(connections.pool),
+        events=DockerContainerEvents(connections.docker),
+        jobs=RedisJobStream(
+            connections.redis, schemas, layout, group=settings.redis_consumer_group
+        ),
+        outbox=PostgresOutbox(connections.pool, connections.dsn),
+        publisher=RedisMessagePublisher(
+            connections.redis, connections.installation, schemas, layout
+        ),
+    )

@@ -1,0 +1,103 @@
+"""The cycles that workers run, assembled on whatever adapters they get."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from rtmanager.bootstrap.use_cases import Ports, UseCases
+from rtmanager.domain.messaging.handle_job import HandleJob
+from rtmanager.domain.messaging.relay_outbox import RelayOutbox
+from rtmanager.domain.monitoring.inspect_containers import InspectContainers
+from rtmanager.domain.monitoring.probe_engines import ProbeEngines
+from rtmanager.domain.monitoring.running_engines import RunningEngines
+from rtmanager.domain.ports.container_events import ContainerEvents
+from rtmanager.domain.ports.health_log import HealthLog
+from rtmanager.domain.ports.job_stream import JobStream
+from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
+from rtmanager.domain.reconciliation.backoff import Backoff
+from rtmanager.domain.reconciliation.expire_containers import ExpireContainers
+from rtmanager.domain.reconciliation.first_look import FirstLook
+from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
+from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from rtmanager.domain.reconciliation.resume_handed_over import ResumeHandedOver
+
+GRACE = 60.0
+"""Seconds for which a container that belongs to no operation is left alone after its creation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CyclePorts:
+    """The outside world as the cycles see it beyond the ports of the operations."""
+
+    health: HealthLog
+    events: ContainerEvents
+    jobs: JobStream
+    outbox: Outbox
+    publisher: MessagePublisher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CyclePolicy:
+    """What the operator decided about monitoring, reconciliation and messages."""
+
+    probe_threshold: int
+    retention: timedelta
+    keep_sent: timedelta = timedelta(hours=24)
+    grace: float = GRACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycles:
+    """Everything that the service does by itself."""
+
+    probe: ProbeEngines
+    inspect: InspectContainers
+    first_look: FirstLook
+    reconcile: ReconcileRuntimes
+    resume_handed_over: ResumeHandedOver
+    expire: ExpireContainers
+    record_event: RecordDockerEvent
+    handle_job: HandleJob
+    relay: RelayOutbox
+    ports: Ports
+    jobs: JobStream
+
+    @classmethod
+    def assemble(
+        cls, ports: Ports, more: CyclePorts, use_cases: UseCases, policy: CyclePolicy
+    ) -> Self:
+        """Assemble the cycles on their ports and the use cases."""
+        operations, health, installation = use_cases.operations, more.health, ports.installation
+        reconcile_game = ReconcileGame(
+            operations, ports.host, installation, Backoff(ports.clock), policy.grace
+        )
+        engines = RunningEngines(ports.records, ports.host, health)
+        threshold = policy.probe_threshold
+        return cls(
+            probe=ProbeEngines(engines, ports.probe, health, ports.clock, threshold),
+            inspect=InspectContainers(engines, ports.host, health, ports.clock),
+            first_look=FirstLook(ports.host, ports.journal, installation),
+            reconcile=ReconcileRuntimes(operations, reconcile_game),
+            resume_handed_over=ResumeHandedOver(operations, ports.host),
+            expire=ExpireContainers(operations, policy.retention),
+            record_event=RecordDockerEvent(reconcile_game, operations.lease_wait),
+            handle_job=HandleJob(more.jobs, operations),
+            relay=RelayOutbox(more.outbox, more.publisher, ports.clock, policy.keep_sent),
+            ports=ports,
+            jobs=more.jobs,
+        )
+
+    async def reconcile_sentence(self) -> str:
+        """Reconcile all games and return one sentence on what was done."""
+        return (await self.reconcile.run()).sentence
+
+    async def trim_jobs(self) -> str:
+        """Drop finished jobs from streams that have grown too long; return what was done."""
+        dropped = await self.jobs.trim()
+        return f"{dropped} finished jobs trimmed" if dropped else ""
+
+    async def jobs_can_run(self) -> None:
+        """Raise while something that jobs need is unavailable: they wait in their streams."""
+        await self.ports.records.ping()
+        await self.ports.host.ping()

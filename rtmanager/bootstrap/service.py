@@ -1,0 +1,99 @@
+"""The assembled service: what it consists of, how it opens and how it closes."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rtmanager.bootstrap.cycles import Cycles
+from rtmanager.bootstrap.use_cases import UseCases
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.workers.leader import LeaderRunner
+from rtmanager.workers.relay import OutboxRelay
+from rtmanager.workers.worker import in_background
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is one line that says what to do."""
+
+
+class ShutdownDeadline:
+    """One limit for everything that a shutdown waits for: requests first, then operations."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """Start the clock; a second call changes nothing."""
+        self._began = self._began or time.monotonic()
+
+    def left(self) -> float:
+        """Return the seconds that are left, never less than zero."""
+        self.begin()
+        return max(0.0, self._limit - (time.monotonic() - (self._began or 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something that the service connects to, and what to advise when that fails.
+
+    `close` is called even when `open` failed half way, and must cope with that.
+    """
+
+    open: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The assembled service. Its use cases and workers work while it is open."""
+
+    dependencies: Sequence[Dependency]
+    use_cases: UseCases
+    cycles: Cycles
+    relay: OutboxRelay
+    leader: LeaderRunner
+
+    @asynccontextmanager
+    async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
+        """Connect, reconcile once and start the workers for the block; afterwards close it all.
+
+        Workers stop first, then operations get until the deadline to end, then the relay stops and
+        the dependencies are closed. Raises StartupError when one of them is missing.
+        """
+        async with AsyncExitStack() as stack:
+            for dependency in self.dependencies:
+                stack.push_async_callback(dependency.close)
+                await or_startup_error(dependency.open(), dependency.advice)
+            await stack.enter_async_context(in_background(self.relay, self.relay.clock))
+            stack.push_async_callback(self._drain, deadline)
+            await self._reconcile()
+            await stack.enter_async_context(self.leader.running())
+            yield
+
+    async def _reconcile(self) -> None:
+        advice = "see the log lines above, and start again when what is named is back"
+        listed = await or_startup_error(self.cycles.first_look.run(), advice)
+        found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
+        logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
+
+    async def _drain(self, deadline: ShutdownDeadline) -> None:
+        cut = await self.use_cases.operations.in_flight.drain(deadline.left())
+        if cut:
+            logger.warning("operations_cut_off", extra={"count": cut})
+
+
+async def or_startup_error(work: Awaitable[T], advice: str) -> T:
+    """Await `work`; a fault that it foresees becomes a StartupError with advice."""
+    try:
+        return await work
+    except RuntimeManagerError as error:
+        raise StartupError(f"{error.message}; {advice}") from error

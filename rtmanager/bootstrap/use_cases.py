@@ -1,0 +1,85 @@
+"""The use cases, assembled on whatever adapters they get."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from rtmanager.domain.installation import Installation
+from rtmanager.domain.monitoring.check_readiness import CheckReadiness
+from rtmanager.domain.operations.engine_policy import EnginePolicy
+from rtmanager.domain.operations.executor import Executor
+from rtmanager.domain.operations.health_gate import HealthGate
+from rtmanager.domain.operations.in_flight import InFlight
+from rtmanager.domain.operations.interpreter import Interpreter
+from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.read_runtimes import ReadRuntimes
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.engine_probe import EngineProbe
+from rtmanager.domain.ports.game_lease import GameLeases
+from rtmanager.domain.ports.operation_journal import OperationJournal
+from rtmanager.domain.ports.runtime_records import RuntimeRecords
+from rtmanager.domain.ports.state_directories import StateDirectories
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """One adapter per port of the operations, and the installation that this process serves."""
+
+    records: RuntimeRecords
+    journal: OperationJournal
+    leases: GameLeases
+    host: ContainerHost
+    probe: EngineProbe
+    directories: StateDirectories
+    clock: Clock
+    installation: Installation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """Everything that callers can ask for."""
+
+    operations: Operations
+    read: ReadRuntimes
+    readiness: CheckReadiness
+
+    @classmethod
+    def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
+        """Assemble the use cases on their ports."""
+        observer = Observer(ports.host, ports.installation, ports.clock)
+        return cls(
+            operations=Operations(
+                leases=ports.leases,
+                records=ports.records,
+                journal=ports.journal,
+                observer=observer,
+                probe=ports.probe,
+                interpreter=_interpreter(ports, observer, policy),
+                clock=ports.clock,
+                in_flight=InFlight(),
+                lease_wait=policy.lease_wait,
+                probes_before_patch=policy.patch_gate_timeout > 0,
+            ),
+            read=ReadRuntimes(ports.records),
+            readiness=CheckReadiness(
+                ports.records, ports.leases, ports.host, policy.docker_network
+            ),
+        )
+
+
+def _interpreter(ports: Ports, observer: Observer, policy: EnginePolicy) -> Interpreter:
+    return Interpreter(
+        journal=ports.journal,
+        host=ports.host,
+        observer=observer,
+        executor=Executor(
+            host=ports.host,
+            gate=HealthGate(ports.host, ports.probe, ports.clock),
+            directories=ports.directories,
+            installation=ports.installation,
+            policy=policy,
+            clock=ports.clock,
+        ),
+        clock=ports.clock,
+    )

@@ -1,0 +1,44 @@
+"""The worker table: what runs in the leading replica, and how often."""
+
+from collections.abc import Sequence
+
+from rtmanager.bootstrap.cycles import CyclePorts, Cycles
+from rtmanager.config import Settings
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.workers.events import DockerEventWatcher
+from rtmanager.workers.jobs import JobConsumer
+from rtmanager.workers.periodic import PeriodicWorker
+from rtmanager.workers.worker import Worker
+
+HANDOVERS_INTERVAL = 1.0
+"""Seconds between two looks for operations that another replica has handed over: it tells nobody,
+and their callers were told that they go on."""
+HOUSEKEEPING_INTERVAL = 60.0
+"""Seconds between two looks for messages and jobs that nobody needs any more."""
+
+
+def leader_workers(
+    cycles: Cycles, ports: CyclePorts, settings: Settings, clock: Clock
+) -> Sequence[Worker]:
+    """Return every worker of the leading replica."""
+    return [
+        DockerEventWatcher(ports.events, cycles.record_event, cycles.reconcile_sentence, clock),
+        JobConsumer(
+            ports.jobs, cycles.handle_job, cycles.jobs_can_run, clock, settings.job_concurrency
+        ),
+        *periodic_workers(cycles, settings, clock),
+    ]
+
+
+def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[PeriodicWorker]:
+    """Return every periodic worker: its name, its cycle, its interval."""
+    table = [
+        ("probe", cycles.probe.run, settings.probe_interval),
+        ("inspect", cycles.inspect.run, settings.inspect_interval),
+        ("reconcile", cycles.reconcile_sentence, settings.reconcile_interval),
+        ("handovers", cycles.resume_handed_over.run, HANDOVERS_INTERVAL),
+        ("retention", cycles.expire.run, settings.cleanup_interval),
+        ("outbox pruning", cycles.relay.prune, HOUSEKEEPING_INTERVAL),
+        ("job trimming", cycles.trim_jobs, HOUSEKEEPING_INTERVAL),
+    ]
+    return [PeriodicWorker(name, cycle, interval, clock) for name, cycle, interval in table]

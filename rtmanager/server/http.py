@@ -1,0 +1,101 @@
+"""The HTTP server: uvicorn, with a socket that is bound early, and signals that end it all.
+
+Signals are captured by uvicorn; what they lead to is ours, because they end more than the server:
+a start-up before it, the drain after it. Decision 0036 says what was tried.
+"""
+
+import asyncio
+import math
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+
+from rtmanager.config import Address, Seconds
+
+log = structlog.get_logger(__name__)
+
+
+def bind(address: Address) -> socket.socket:
+    """Bind the address without listening yet, or raise `OSError`; no host means every interface.
+
+    `uvicorn.Config.bind_socket` says that the server runs, takes no host for IPv4 alone, and ends
+    the process when the address is in use.
+    """
+    dual_stack = not address.host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual_stack or ":" in address.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if dual_stack:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind((address.host, address.port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn's server for an ASGI application; it leaves logging to the service."""
+
+    def __init__(
+        self, app: Any, shutdown_timeout: Seconds, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=math.ceil(shutdown_timeout),
+        )
+        super().__init__(config)
+        self._on_started = on_started
+        self._on_signal: Callable[[], object] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and announce it."""
+        await super().startup(sockets)
+        self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
+        """End in good order at the first signal, and the process at once at the second.
+
+        uvicorn's own would raise the signal again at the end, so that the exit code is not 0, and
+        would let a second one wait for the drain.
+        """
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.should_exit = True
+        self._on_signal()
+
+    @contextmanager
+    def stopped_by_signals(self, on_stop: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Let SIGTERM and SIGINT end the block in good order; a second one ends the process.
+
+        While the server runs it finishes its requests first; a start-up is cancelled. `on_stop` is
+        called at the first signal.
+        """
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def stop() -> None:
+            on_stop()
+            if not self.started and task is not None:
+                task.cancel()
+
+        self._on_signal = lambda: loop.call_soon_threadsafe(stop)
+        try:
+            with self.capture_signals():
+                yield
+        except asyncio.CancelledError:
+            if not self.should_exit:
+                raise
+            log.info("start_up_cancelled")

@@ -1,0 +1,89 @@
+"""Run the service: everything opened in order, requests answered, everything closed again."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+
+import structlog
+from uvicorn.loops.auto import auto_loop_factory
+
+from rtmanager import __version__
+from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
+from rtmanager.config import Address, Settings
+from rtmanager.connexion_app import create_app
+from rtmanager.handlers import endpoints
+from rtmanager.server.http import HttpServer, bind
+from rtmanager.telemetry.logs import configure_logs
+from rtmanager.telemetry.traces import exported_traces
+
+log = structlog.get_logger(__name__)
+
+Announce = Callable[[Address], None]
+"""Called with the address once requests are accepted."""
+
+Assemble = Callable[[Settings], Service]
+"""Builds the service, unopened."""
+
+
+def _say_nothing(_address: Address) -> None:
+    """Leave it at the log line."""
+
+
+def run(
+    settings: Settings,
+    announce: Announce = _say_nothing,
+    assemble: Assemble = composition.assemble,
+) -> None:
+    """Serve until a signal ends it; raises `StartupError` when it cannot start."""
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(_serve(settings, announce, assemble))
+
+
+async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> None:
+    """Open the service, answer requests until a signal comes, finish what runs and close it."""
+    configure_logs(settings.log_level, settings.log_format)
+    # OTEL_* variables belong to OpenTelemetry, which reads the environment by itself.
+    with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
+
+        def on_started() -> None:
+            address = _address_of(listener)
+            log.info("serving", address=str(address), version=__version__)
+            announce(address)
+
+        service = assemble(settings)
+        cases = service.use_cases
+        table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
+        server = HttpServer(create_app(table), settings.shutdown_timeout, on_started)
+        deadline = ShutdownDeadline(settings.shutdown_timeout)
+        with server.stopped_by_signals(deadline.begin):
+            async with service.open(deadline):
+                await _answer_requests(server, listener)
+    log.info("stopped")
+
+
+def _bound(address: Address) -> socket.socket:
+    """Take the address before anything else, so that a second service never gets any further."""
+    try:
+        return bind(address)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {address}: {error.strerror or error}; "
+            "end what holds this address or set another RTMANAGER_INTERNAL_HTTP_ADDR"
+        ) from error
+
+
+async def _answer_requests(server: HttpServer, listener: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    except SystemExit as error:
+        # uvicorn's way of saying that the application's lifespan failed; it logged the reason.
+        raise StartupError(
+            "the HTTP application did not start; the log lines above name the reason"
+        ) from error
+
+
+def _address_of(listener: socket.socket) -> Address:
+    host, port = listener.getsockname()[:2]
+    return Address(host, port)

@@ -1,0 +1,96 @@
+"""Following Docker's events, so that what happens to a container is noticed at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
+from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from rtmanager.tasks import raise_if_cancelled
+from rtmanager.workers.periodic import Cycle
+from rtmanager.workers.worker import WorkerStatus
+
+SHORTEST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+GAMES_AT_ONCE = 8
+LOOK_BACK = 10.0
+"""Seconds of the past that the first connection asks for: Docker's list, by which everything is
+caught up with, lags behind its events, so what happened a moment ago may be missing in it."""
+
+
+@dataclass(slots=True)
+class DockerEventWatcher:
+    """Two loops: the outer one owns the connection, the inner one reads until it dies.
+
+    Events are hints. Each names a game that is then looked at; a game that is waiting to be looked
+    at is not queued twice. After every connection `catch_up` runs, because Docker keeps few events.
+    """
+
+    events: ContainerEvents
+    record: RecordDockerEvent
+    catch_up: Cycle
+    clock: Clock
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("events"), init=False)
+    _since: float | None = field(default=None, init=False)
+    _hints: dict[GameId, ContainerEvent] = field(default_factory=dict, init=False)
+    _hinted: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0), init=False)
+
+    async def run(self) -> None:
+        """Follow events until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(GAMES_AT_ONCE):
+                tasks.create_task(self._look_for_ever(), name=f"event hints {number}")
+            tasks.create_task(self._listen_for_ever(), name="docker events")
+
+    async def _listen_for_ever(self) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            raise_if_cancelled()
+            began = self.clock.monotonic()
+            try:
+                await self._listen()
+            except StreamSilent:
+                continue  # most likely a quiet host; a new connection makes sure and loses nothing
+            except Exception as error:  # noqa: BLE001 - the watcher outlives every connection
+                self.status.failed(self.clock.now(), error)
+            if self.clock.monotonic() - began > LONGEST_PAUSE:
+                pause = SHORTEST_PAUSE
+            await self.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _listen(self) -> None:
+        """Follow one connection to its end; from the last event on, if there was one before."""
+        if self._since is None:
+            self._since = await self.events.now() - LOOK_BACK
+        async with self.events.listen(since=self._since) as stream:
+            sentence = await self.catch_up()
+            raise_if_cancelled()
+            self.status.succeeded(self.clock.now(), sentence)
+            await self._read(stream)
+
+    async def _read(self, stream: AsyncIterator[ContainerEvent]) -> None:
+        async for event in stream:
+            self._since = event.at
+            self._take(event)
+
+    def _take(self, event: ContainerEvent) -> None:
+        game_id = self.record.game_of(event)
+        if game_id is None:
+            return
+        if game_id not in self._hints:
+            self._hinted.release()
+        self._hints[game_id] = event
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            raise_if_cancelled()
+            await self._hinted.acquire()
+            event = self._hints.pop(next(iter(self._hints)))
+            try:
+                sentence = await self.record.run(event)
+            except Exception as error:  # noqa: BLE001 - one wedged game never stops the others
+                self.status.failed(self.clock.now(), error)
+            else:
+                self.status.succeeded(self.clock.now(), sentence)

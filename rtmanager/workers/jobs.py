@@ -1,0 +1,173 @@
+"""Taking jobs off the streams: many games at once, one game in order."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from rtmanager.domain.messaging.handle_job import HandleJob
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream
+from rtmanager.tasks import raise_if_cancelled
+from rtmanager.workers.worker import WorkerStatus
+
+BLOCK = 1.0
+SHORT_BLOCK = 0.1
+"""Seconds to wait for new entries while others were left pending and will be reclaimed soon."""
+BATCH = 100
+MOST_WAITING = 500
+MOST_PER_GAME = 20
+SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+READY_FOR = 0.5
+"""Seconds for which a successful `ready` counts."""
+
+Queue = deque[JobEntry]
+Key = tuple[JobKind, str]
+
+
+@dataclass(slots=True)
+class JobConsumer:
+    """Runs in the leading replica only, so that a game's jobs keep their order.
+
+    It reads ahead only a little: what waits in the streams is safe. `ready` is called before every
+    read and now and then between jobs, and raises while something that jobs need is unavailable.
+    A job that cannot be finished now is tried again, and the game's later jobs wait for it: a few
+    here, the others pending in their streams, so that jobs of other games are still read.
+    """
+
+    jobs: JobStream
+    handle: HandleJob
+    ready: Callable[[], Awaitable[None]]
+    clock: Clock
+    games_at_once: int
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("jobs"), init=False)
+    _queues: dict[str, Queue] = field(default_factory=dict, init=False)
+    _taken: set[Key] = field(default_factory=set, init=False)
+    _again: set[Key] = field(default_factory=set, init=False)
+    _stuck: set[str] = field(default_factory=set, init=False)
+    _overflowing: set[str] = field(default_factory=set, init=False)
+    _must_reclaim: bool = field(default=False, init=False)
+    _ready_at: float = field(default=-math.inf, init=False)
+    _room: asyncio.Condition = field(default_factory=asyncio.Condition, init=False)
+
+    async def run(self) -> None:
+        """Consume until cancelled."""
+        for content in (self._queues, self._taken, self._again, self._stuck, self._overflowing):
+            content.clear()
+        places = asyncio.Semaphore(self.games_at_once)
+        async with asyncio.TaskGroup() as games:
+
+            def begin(queue: Queue, game: str) -> None:
+                games.create_task(self._work(game, queue, places), name=f"jobs of {game}")
+
+            await self._consume_for_ever(begin)
+
+    async def _consume_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            raise_if_cancelled()
+            try:
+                await self.ready()
+                await self._reclaim()
+                pause = SHORTEST_PAUSE
+                await self._read_for_ever(begin)
+            except Exception as error:  # noqa: BLE001 - what is unavailable comes back; jobs wait
+                self.status.failed(self.clock.now(), error)
+            await self.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _read_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
+        while True:
+            raise_if_cancelled()
+            async with self._room:
+                await self._room.wait_for(self._has_room)
+            await self.ready()
+            if self._must_reclaim:
+                await self._reclaim()
+            block = SHORT_BLOCK if self._overflowing else BLOCK
+            self._take(await self.jobs.read(count=BATCH, block=block), begin)
+            self.status.succeeded(self.clock.now())
+
+    async def _reclaim(self) -> None:
+        """Have everything that is pending read again, what was left behind with it."""
+        self._must_reclaim = False
+        await self.jobs.reclaim()
+        self._overflowing.clear()
+
+    def _has_room(self) -> bool:
+        """Leave out what waits for a stuck game: the jobs of others are to be read."""
+        stuck = sum(len(self._queues[game]) for game in self._stuck)
+        return len(self._taken) - stuck < MOST_WAITING
+
+    def _take(self, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]) -> None:
+        """Queue entries that are not queued yet; a game without a queue gets one, and its task."""
+        for entry in entries:
+            game = entry.job.game_id or ""
+            if _key(entry) in self._taken:
+                self._again.add(_key(entry))
+            elif self._admits(game):
+                self._taken.add(_key(entry))
+                if game not in self._queues:
+                    self._queues[game] = deque()
+                    begin(self._queues[game], game)
+                self._queues[game].append(entry)
+
+    def _admits(self, game: str) -> bool:
+        """Leave an entry pending when too many of its game wait, and all that come after it."""
+        if len(self._queues.get(game, ())) >= MOST_PER_GAME:
+            self._overflowing.add(game)
+        return game not in self._overflowing
+
+    async def _work(self, game: str, queue: Queue, places: asyncio.Semaphore) -> None:
+        """Handle a game's entries one after the other until there are none."""
+        pause = SHORTEST_PAUSE
+        while queue:
+            raise_if_cancelled()
+            async with places:
+                done = await self._try(queue[0])
+            if done:
+                pause = SHORTEST_PAUSE
+                self._stuck.discard(game)
+                await self._forget(queue.popleft())
+            else:
+                # Its place is free meanwhile: a game that is stuck does not hold up the others.
+                self._stuck.add(game)
+                await self._announce_room()
+                await self.clock.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        del self._queues[game]
+        self._must_reclaim = self._must_reclaim or game in self._overflowing
+
+    async def _try(self, entry: JobEntry) -> bool:
+        try:
+            await self._demand_ready()
+            self._again.add(_key(entry))
+            while _key(entry) in self._again:
+                # It may come again while it is at work, even after the stream let go of it.
+                self._again.discard(_key(entry))
+                await self.handle.run(entry)
+        except Exception as error:  # noqa: BLE001 - the entry is not acknowledged and tried again
+            self.status.failed(self.clock.now(), error)
+            return False
+        return True
+
+    async def _demand_ready(self) -> None:
+        """Let jobs that were read ahead wait too; `ready` is not called for every one."""
+        now = self.clock.monotonic()
+        if now - self._ready_at > READY_FOR:
+            await self.ready()
+            self._ready_at = now
+
+    async def _forget(self, entry: JobEntry) -> None:
+        self._taken.discard(_key(entry))
+        await self._announce_room()
+
+    async def _announce_room(self) -> None:
+        async with self._room:
+            self._room.notify_all()
+
+
+def _key(entry: JobEntry) -> Key:
+    return entry.kind, entry.entry_id

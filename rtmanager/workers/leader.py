@@ -1,0 +1,81 @@
+"""Running the workers in the replica that leads, and in no other."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.leadership import Leadership
+from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
+from rtmanager.workers.worker import Worker, WorkerStatus, in_background, log_death
+
+logger = logging.getLogger(__name__)
+
+CAMPAIGN_INTERVAL = 1.0
+CONFIRM_INTERVAL = 1.0
+
+
+@dataclass(slots=True)
+class LeaderRunner:
+    """Campaigns for the leadership; while it leads, every worker runs.
+
+    Losing the leadership stops the workers at once: another replica may lead by then.
+    """
+
+    leadership: Leadership
+    workers: Sequence[Worker]
+    clock: Clock
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("leadership"), init=False)
+    leads: bool = field(default=False, init=False)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Campaign and lead in the background for the block; then stop and resign."""
+        try:
+            async with in_background(self, self.clock):
+                yield
+        finally:
+            await self._resign()
+
+    async def run(self) -> None:
+        """Campaign, lead, and campaign again, until cancelled; no fault of the claim ends it."""
+        while True:
+            raise_if_cancelled()
+            try:
+                if await self.leadership.campaign():
+                    await self._lead()
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to lead
+                self.status.failed(self.clock.now(), error)
+            else:
+                self.status.succeeded(self.clock.now())
+            await self.clock.sleep(CAMPAIGN_INTERVAL)
+
+    async def _resign(self) -> None:
+        try:
+            await self.leadership.resign()
+        except Exception:
+            # The claim ends with its connection, which ends with the process.
+            logger.exception("resign_failed")
+
+    async def _lead(self) -> None:
+        logger.info("leadership_gained")
+        self.leads = True
+        tasks = [asyncio.create_task(each.run(), name=each.status.name) for each in self.workers]
+        tasks.append(asyncio.create_task(self._while_confirmed(), name="leadership"))
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.leads = False
+            await cancel_and_wait(tasks)
+        for task in ended:
+            # Nobody had cancelled it yet: if it is, something that it waited for was.
+            defect = asyncio.CancelledError() if task.cancelled() else task.exception()
+            if defect is not None:
+                log_death(task.get_name(), defect)
+        logger.warning("leadership_lost")
+
+    async def _while_confirmed(self) -> None:
+        while await self.leadership.confirm():
+            await self.clock.sleep(CONFIRM_INTERVAL)

@@ -1,0 +1,41 @@
+"""Running a cycle at an interval."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.tasks import raise_if_cancelled
+from rtmanager.workers.worker import WorkerStatus
+
+Cycle = Callable[[], Awaitable[str]]
+"""Does one round of work and returns one sentence on what it did; empty when there was nothing."""
+
+
+@dataclass(slots=True)
+class PeriodicWorker:
+    """Runs a cycle, pauses, and runs it again; a cycle that fails is tried again next time."""
+
+    name: str
+    cycle: Cycle
+    interval: float
+    clock: Clock
+    status: WorkerStatus = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = WorkerStatus(self.name)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await self.once()
+            raise_if_cancelled()
+            await self.clock.sleep(self.interval)
+
+    async def once(self) -> None:
+        """Run one cycle, whatever comes of it."""
+        try:
+            sentence = await self.cycle()
+        except Exception as error:  # noqa: BLE001 - a worker outlives every fault; its status keeps it
+            self.status.failed(self.clock.now(), error)
+        else:
+            self.status.succeeded(self.clock.now(), sentence)

@@ -1,0 +1,80 @@
+"""Relaying messages as soon as they are committed."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from rtmanager.domain.messaging.relay_outbox import RelayOutbox
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.outbox import Outbox
+from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
+from rtmanager.workers.worker import WorkerStatus
+
+LONGEST_NAP = 1.0
+SHORTEST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(slots=True)
+class OutboxRelay:
+    """Runs in every replica: sends what there is, then sleeps until woken or for a second."""
+
+    relay: RelayOutbox
+    outbox: Outbox
+    clock: Clock
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("relay"), init=False)
+    wakeup_status: WorkerStatus = field(
+        default_factory=lambda: WorkerStatus("relay wakeups"), init=False
+    )
+    _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    async def run(self) -> None:
+        """Relay until cancelled; when one of the two loops ends, so does the other."""
+        loops = [
+            asyncio.create_task(self._listen_for_ever(), name="outbox wakeups"),
+            asyncio.create_task(self._relay_for_ever(), name="outbox relay"),
+        ]
+        try:
+            ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait(loops)
+        for loop in ended:
+            loop.result()
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            raise_if_cancelled()
+            try:
+                async with self.outbox.wakeups() as wakeups:
+                    self.wakeup_status.succeeded(self.clock.now())
+                    self._woken.set()
+                    async for _ in wakeups:
+                        self._woken.set()
+            except Exception as error:  # noqa: BLE001 - the relay goes on, once a second
+                self.wakeup_status.failed(self.clock.now(), error)
+            await self.clock.sleep(LONGEST_NAP)
+
+    async def _relay_for_ever(self) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            raise_if_cancelled()
+            self._woken.clear()
+            try:
+                sent = await self.relay.run()
+            except Exception as error:  # noqa: BLE001 - messages stay unsent and are tried again
+                self.status.failed(self.clock.now(), error)
+                await self.clock.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            self.status.succeeded(self.clock.now())
+            pause = SHORTEST_PAUSE
+            if not sent:
+                await self._nap()
+
+    async def _nap(self) -> None:
+        nap = asyncio.create_task(self.clock.sleep(LONGEST_NAP), name="outbox relay nap")
+        woken = asyncio.create_task(self._woken.wait(), name="outbox relay waking")
+        try:
+            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            woken.cancel()

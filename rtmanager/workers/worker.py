@@ -1,0 +1,101 @@
+"""What every worker is: a loop that runs until it is cancelled, and a status that it keeps."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
+
+logger = logging.getLogger(__name__)
+
+RESTART_PAUSE = 1.0
+
+
+@dataclass(slots=True)
+class WorkerStatus:
+    """When a worker last did its work, and how often it has failed since."""
+
+    name: str
+    cycles: int = 0
+    failures: int = 0
+    failures_in_a_row: int = 0
+    last_success_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    last_error: str = ""
+    _has_defect: bool = False
+
+    def succeeded(self, at: datetime, sentence: str = "") -> None:
+        """Note a cycle that went well; log what it did, and the end of an outage."""
+        if self.failures_in_a_row:
+            logger.info("worker_recovered", extra=self._facts(failures=self.failures_in_a_row))
+        if sentence:
+            logger.info("worker_acted", extra=self._facts(did=sentence))
+        self.cycles += 1
+        self.failures_in_a_row = 0
+        self._has_defect = False
+        self.last_success_at = at
+
+    def failed(self, at: datetime, error: Exception) -> None:
+        """Note a failed cycle; an outage is logged when it begins, not at every tick.
+
+        A defect that shows itself during an outage is not part of it, and logged as well.
+        """
+        self.cycles += 1
+        self.failures += 1
+        self.failures_in_a_row += 1
+        self.last_failure_at = at
+        self.last_error = str(error)
+        trace = None if isinstance(error, RuntimeManagerError) else error
+        is_new_defect = trace is not None and not self._has_defect
+        if self.failures_in_a_row == 1 or is_new_defect:
+            logger.warning("worker_failed", extra=self._facts(error=str(error)), exc_info=trace)
+        self._has_defect = self._has_defect or is_new_defect
+
+    def _facts(self, **more: object) -> dict[str, object]:
+        return {"worker": self.name} | more
+
+
+class Worker(Protocol):
+    """Something that works until it is cancelled and keeps a status."""
+
+    status: WorkerStatus
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+
+@asynccontextmanager
+async def in_background(worker: Worker, clock: Clock) -> AsyncIterator[None]:
+    """Run the worker while the block runs; it has ended when the block is left.
+
+    A worker that dies has a defect: that is logged, and it is started again after a pause.
+    """
+    task = asyncio.create_task(_keep_running(worker, clock), name=worker.status.name)
+    try:
+        yield
+    finally:
+        await cancel_and_wait([task])
+
+
+async def _keep_running(worker: Worker, clock: Clock) -> None:
+    while True:
+        try:
+            await worker.run()
+        except asyncio.CancelledError as error:
+            # Not meant for us, unless someone asked: what the worker waited for was cancelled.
+            raise_if_cancelled()
+            log_death(worker.status.name, error)
+        except Exception as error:  # noqa: BLE001 - whatever it died of, it is needed
+            log_death(worker.status.name, error)
+        await clock.sleep(RESTART_PAUSE)
+
+
+def log_death(name: str, defect: BaseException) -> None:
+    """Log what a worker died of; it has a defect and is started again."""
+    logger.error("worker_died", extra={"worker": name}, exc_info=defect)

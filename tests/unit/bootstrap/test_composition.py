@@ -1,0 +1,73 @@
+"""Each setting arrives where it is meant to, in the service as it is assembled for an operator."""
+
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.cycles import GRACE
+from rtmanager.bootstrap.service import Service
+from rtmanager.config import Settings
+
+
+@pytest.fixture(scope="module")
+def service() -> Service:
+    """Return a service all of whose settings are other than by default, and other than another."""
+    settings = {
+        "postgres_primary_dsn": "postgresql://nobody@127.0.0.1:1/none",
+        "redis_master_addr": "127.0.0.1:1",
+        "game_state_root": "/srv/games",
+        "container_retention_days": "7",
+        "outbox_keep_sent": "11h",
+        "probe_failures_threshold": "13",
+        "job_concurrency": "17",
+        "container_stop_timeout_seconds": "19",
+        "start_gate_timeout": "23s",
+        "patch_gate_timeout": "29s",
+        "game_lease_wait": "31s",
+        "game_lease_ttl_seconds": "37",
+        "probe_timeout": "41s",
+    }
+    variables = {f"RTMANAGER_{name.upper()}": value for name, value in settings.items()}
+    return composition.assemble(Settings.from_environment(variables))
+
+
+def test_retention_is_in_days(service: Service) -> None:
+    """The setting says so in its name."""
+    assert service.cycles.expire.retention == timedelta(days=7)
+
+
+def test_sent_messages_are_kept_for_as_long_as_is_set(service: Service) -> None:
+    """In whatever unit it was written."""
+    assert service.cycles.relay.keep_sent == timedelta(hours=11)
+
+
+def test_probe_tells_of_as_many_misses_as_are_set(service: Service) -> None:
+    """Neither the default nor the number of another setting."""
+    assert service.cycles.probe.threshold == 13
+
+
+def test_engine_gets_the_graces_that_are_set(service: Service) -> None:
+    """To stop, to answer after a start, to be healthy after a patch."""
+    policy = service.use_cases.operations.interpreter.executor.policy
+
+    assert policy.stop_timeout == 19
+    assert (policy.start_gate_timeout, policy.patch_gate_timeout) == (23.0, 29.0)
+
+
+def test_container_that_belongs_to_no_operation_has_its_grace(service: Service) -> None:
+    """It is no setting: long enough for whoever has just made the container."""
+    assert service.cycles.reconcile.reconcile_game.grace == GRACE == 60.0
+
+
+def test_requests_wait_as_is_set_and_jobs_for_five_minutes(service: Service) -> None:
+    """The caller of a job waits for no reply, so its wait is no setting."""
+    assert service.use_cases.operations.lease_wait == 31.0
+    assert service.cycles.record_event.lease_wait == 31.0
+    assert service.cycles.handle_job.lease_wait == 300.0
+
+
+def test_engines_have_as_long_to_answer_and_leases_live_as_long_as_is_set(service: Service) -> None:
+    """Both are known to their adapters alone."""
+    assert vars(service.cycles.probe.probe)["_timeout"] == 41.0
+    assert vars(service.use_cases.operations.leases)["_ttl"] == 37

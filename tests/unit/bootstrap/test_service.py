@@ -1,0 +1,109 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.bootstrap.service import Dependency, Service, ShutdownDeadline, StartupError
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.operations.in_flight import InFlight
+from rtmanager.workers.worker import WorkerStatus
+
+
+class Stand:
+    """A service without a world, and what is done to its parts in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.in_flight = InFlight()
+        parts: Any = {
+            "use_cases": SimpleNamespace(operations=SimpleNamespace(in_flight=self.in_flight)),
+            "cycles": SimpleNamespace(
+                first_look=SimpleNamespace(run=self._look), reconcile=SimpleNamespace(run=self._fix)
+            ),
+            "relay": self,
+            "leader": SimpleNamespace(running=self._lead),
+        }
+        self.clock, self.status = ManualClock(), WorkerStatus("relay")
+        self.fault: ServiceUnavailable | None = None
+        self.service = Service(
+            dependencies=[self._dependency("postgres"), self._dependency("redis")], **parts
+        )
+
+    async def run(self) -> None:
+        """Be the relay."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.done.append("relay ended")
+
+    def _dependency(self, name: str) -> Dependency:
+        async def connect() -> None:
+            self.done.append(f"{name} opened")
+            if self.fault and name == "redis":
+                raise self.fault
+
+        async def close() -> None:
+            self.done.append(f"{name} closed")
+
+        return Dependency(connect, close, f"check that {name} runs")
+
+    async def _look(self) -> None:
+        self.done.append("looked")
+
+    async def _fix(self, _listed: None) -> SimpleNamespace:
+        await asyncio.sleep(0)  # the relay begins meanwhile
+        self.done.append("reconciled")
+        return SimpleNamespace(games=0, sentence="")
+
+    @asynccontextmanager
+    async def _lead(self) -> AsyncIterator[None]:
+        self.done.append("workers run")
+        yield
+        self.done.append("workers ended")
+
+
+async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
+    """What needs something ends before it is closed."""
+    stand = Stand()
+
+    async with stand.service.open(ShutdownDeadline(1.0)):
+        opened = list(stand.done)
+
+    assert opened == ["postgres opened", "redis opened", "looked", "reconciled", "workers run"]
+    closed = ["workers ended", "relay ended", "redis closed", "postgres closed"]
+    assert stand.done[len(opened) :] == closed
+
+
+async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:
+    """What was opened is closed again, and so is what failed half way."""
+    stand = Stand()
+    stand.fault = ServiceUnavailable("Redis is not available")
+
+    with pytest.raises(StartupError, match=r"^Redis is not available; check that redis runs$"):
+        async with stand.service.open(ShutdownDeadline(1.0)):
+            pass
+
+    assert stand.done[2:] == ["redis closed", "postgres closed"]
+
+
+async def test_operations_that_outlast_the_deadline_are_cut_off_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An operator reads how many operations were handed over."""
+    stand = Stand()
+
+    async with stand.service.open(ShutdownDeadline(0.0)):
+        callers = [
+            asyncio.create_task(stand.in_flight.run(asyncio.sleep(60), name=name))
+            for name in ("g1", "g2")
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*callers, return_exceptions=True)
+
+    (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert (record.message, vars(record)["count"]) == ("operations_cut_off", 2)

@@ -1,0 +1,110 @@
+"""The command line on a stage: all of it real but the service, which opens and closes nothing.
+
+`test_process` runs this file; the variable STAGE_FAULT says what is to go wrong.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from rtmanager.bootstrap.service import StartupError
+from rtmanager.cli import main
+from rtmanager.dev import environment
+from rtmanager.dev.errors import SetUpError
+
+FAULT = os.environ.get("STAGE_FAULT")
+
+
+def say(what: str) -> None:
+    """Tell the test at once."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+class Service:
+    """A service that only says what is done to it."""
+
+    use_cases = SimpleNamespace(operations=None, read=None, readiness=None)
+
+    @asynccontextmanager
+    async def open(self, _deadline: object) -> AsyncIterator[None]:
+        """Open nothing, or fail as a missing dependency makes it fail."""
+        if FAULT == "service":
+            raise StartupError("Postgres cannot be reached; is it running?")
+        say("opened")
+        yield
+        say("closed")
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer every request with 204."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await receive()
+    if FAULT == "lifespan":
+        raise RuntimeError("an operation is not bound")
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def migrate(_settings: Any) -> Any:
+    """Pretend to migrate from and to the versions that STAGE_MIGRATED says."""
+    before, after = os.environ["STAGE_MIGRATED"].split(",")
+    return SimpleNamespace(schema="rtm", from_version=int(before), to_version=int(after))
+
+
+class Prepared:
+    """A prepared environment that holds what the test set in STAGE_PREPARED_*."""
+
+    def __init__(self) -> None:
+        staged = {name: value for name, value in os.environ.items() if "STAGE_PREPARED_" in name}
+        self.environ = {
+            name.removeprefix("STAGE_PREPARED_"): value for name, value in staged.items()
+        }
+
+    def stop(self) -> None:
+        """Say that it is stopped."""
+        say("environment stopped")
+
+
+def prepare(data_dir: Path, echo: Callable[[str], None]) -> Prepared:
+    """Prepare nothing, or fail as a missing Docker makes it fail."""
+    if FAULT == "set-up":
+        raise SetUpError("Docker is missing; install it")
+    try:
+        echo(f"preparing {data_dir}")
+        sys.stdout.flush()
+        if FAULT == "slow set-up":
+            signal.pause()
+    except KeyboardInterrupt:
+        say("preparation undone")
+        raise
+    return Prepared()
+
+
+def plant(name: str, **members: object) -> None:
+    """Put a module on the stage in place of the real one."""
+    module = ModuleType(f"rtmanager.{name}")
+    vars(module).update(members)
+    sys.modules[module.__name__] = module
+    package, _, last = module.__name__.rpartition(".")
+    setattr(sys.modules[package], last, module)
+
+
+if __name__ == "__main__":
+    plant(
+        "bootstrap.composition",
+        migrate=migrate,
+        assemble=lambda _settings: Service(),
+    )
+    plant("connexion_app", create_app=lambda _table: application, SWAGGER_UI_PATH="/swagger/ui")
+    vars(environment)["prepare"] = prepare
+    main()

@@ -1,0 +1,176 @@
+"""The life of the process: start, address, signals, faults, exit codes."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+STAGE = Path(__file__).with_name("staged_process.py")
+VALID = {
+    "RTMANAGER_INTERNAL_HTTP_ADDR": "127.0.0.1:0",
+    "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://db/galaxy",
+    "RTMANAGER_REDIS_MASTER_ADDR": "redis:6379",
+    "RTMANAGER_GAME_STATE_ROOT": "/srv/galaxy",
+}
+
+
+@contextmanager
+def staged(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command line on its stage, in a process of its own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RTM")}
+    process = subprocess.Popen(
+        [sys.executable, STAGE, *arguments],
+        env={**clean, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def outcome(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Run a command to its end; return exit code, stdout and stderr."""
+    with staged(*arguments, **environment) as process:
+        stdout, stderr = process.communicate(timeout=30)
+    return process.returncode, stdout, stderr
+
+
+def line_with(text: str, lines: Iterator[str] | None) -> str:
+    """Wait for a line that contains a text."""
+    assert lines is not None
+    return next(line for line in lines if text in line)
+
+
+def test_serve_answers_until_sigterm_then_closes_and_exits_with_0() -> None:
+    """SIGTERM ends the service in good order: closed, logged, exit code 0."""
+    with staged("serve", **VALID) as process:
+        serving = json.loads(line_with("serving", process.stderr))
+        connection = HTTPConnection(serving["address"], timeout=10)
+        connection.request("GET", "/")
+        status = connection.getresponse().status
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=30)
+
+    assert status == 204
+    assert stdout == "opened\nclosed\n"
+    assert json.loads(stderr.splitlines()[-1])["event"] == "stopped"
+    assert process.returncode == 0
+
+
+def test_serve_logs_json_only() -> None:
+    """Every line of the running service has the one form, the server's own lines too."""
+    with staged("serve", **VALID) as process:
+        serving = line_with("serving", process.stderr)
+        process.send_signal(signal.SIGTERM)
+        rest = process.communicate(timeout=30)[1]
+
+    assert all(
+        {"event", "level", "logger", "timestamp"} <= json.loads(line).keys()
+        for line in [serving, *rest.splitlines()]
+    )
+
+
+@pytest.mark.parametrize("command", ["serve", "dev"])
+def test_a_start_up_fault_is_one_clear_line(command: str) -> None:
+    """A dependency that is missing ends the start with one line and no traceback."""
+    prepared = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
+
+    code, _, stderr = outcome(command, **(VALID | prepared), STAGE_FAULT="service")
+
+    assert code == 1
+    assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
+
+
+def test_an_address_in_use_is_one_clear_line_before_anything_is_opened() -> None:
+    """A second service on one address never gets as far as opening anything."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        code, stdout, stderr = outcome(
+            "serve", **(VALID | {"RTMANAGER_INTERNAL_HTTP_ADDR": address})
+        )
+
+    assert code == 1
+    assert stdout == ""
+    assert stderr.startswith(f"rtmanager: cannot listen on {address}: Address already in use;")
+    assert len(stderr.splitlines()) == 1
+
+
+def test_an_application_that_does_not_start_ends_the_process() -> None:
+    """A service whose HTTP application fails to start is closed again and exits non-zero."""
+    code, stdout, stderr = outcome("serve", **VALID, STAGE_FAULT="lifespan")
+
+    assert code == 1
+    assert stdout == "opened\n"
+    assert "an operation is not bound" in stderr
+    assert stderr.splitlines()[-1].startswith("rtmanager: the HTTP application did not start;")
+
+
+@pytest.mark.parametrize(
+    ("migrated", "line"),
+    [
+        ("0,2", "Schema rtm went from version 0 to 2.\n"),
+        ("2,2", "Schema rtm is up to date: version 2.\n"),
+    ],
+)
+def test_migrate_says_from_which_version_to_which(migrated: str, line: str) -> None:
+    """`migrate` names the versions before and after."""
+    assert outcome("migrate", **VALID, STAGE_MIGRATED=migrated) == (0, line, "")
+
+
+def test_dev_prints_urls_and_a_first_command(tmp_path: Path) -> None:
+    """`dev` prepares, serves, and then says where and how to begin."""
+    prepared = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
+    with staged("dev", "--data-dir", str(tmp_path), **prepared) as process:
+        welcome = line_with("service ", process.stdout)
+        swagger_ui = line_with("Swagger UI", process.stdout)
+        command = line_with("curl", process.stdout)
+        process.send_signal(signal.SIGINT)
+        stdout = process.communicate(timeout=30)[0]
+
+    assert re.search(r" http://127\.0\.0\.1:[1-9]\d*$", welcome.strip())
+    assert swagger_ui.strip().endswith("/swagger/ui")
+    assert "/api/v1/internal/runtimes/" in command
+    assert stdout.endswith("closed\nenvironment stopped\n")
+    assert process.returncode == 0
+
+
+def test_dev_lets_variables_that_are_set_win() -> None:
+    """What the user sets explicitly wins over what was prepared."""
+    conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
+    prepared = {f"STAGE_PREPARED_{name}": value for name, value in conflicting.items()}
+
+    _, _, stderr = outcome("dev", **prepared, RTMANAGER_LOG_FORMAT="xml")
+
+    assert stderr.startswith("rtmanager: RTMANAGER_LOG_FORMAT is not valid;")
+
+
+def test_dev_that_cannot_prepare_says_why_in_one_line() -> None:
+    """A machine that cannot be prepared gives one line that says what to do."""
+    code, _, stderr = outcome("dev", STAGE_FAULT="set-up")
+
+    assert (code, stderr) == (1, "rtmanager: Docker is missing; install it\n")
+
+
+def test_sigterm_while_dev_prepares_undoes_the_preparation() -> None:
+    """A signal in the middle of the preparation leaves nothing running."""
+    with staged("dev", STAGE_FAULT="slow set-up") as process:
+        line_with("preparing", process.stdout)
+        process.send_signal(signal.SIGTERM)
+        stdout = process.communicate(timeout=30)[0]
+
+    assert stdout == "preparation undone\n"
+    assert process.returncode != 0

@@ -1,0 +1,200 @@
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from rtmanager import tasks
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.leadership import Claim, InMemoryLeadership
+from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.workers.leader import LeaderRunner
+from rtmanager.workers.worker import WorkerStatus
+from tests.unit.workers.turns import turns, until
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+@dataclass
+class Hand:
+    """A worker that counts its lives."""
+
+    does: Callable[[], Awaitable[None]] = _for_ever
+    lives: int = 0
+    works: bool = False
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("hand"))
+
+    async def run(self) -> None:
+        """Do what it does, until that ends or it is cancelled."""
+        self.lives, self.works = self.lives + 1, True
+        try:
+            await self.does()
+        finally:
+            self.works = False
+
+
+class Replica:
+    """One process: its claim, its only worker, and a switch for its Postgres."""
+
+    def __init__(self, claim: Claim, hand: Hand | None = None) -> None:
+        self.postgres = True
+        self.defects: list[str] = []
+        self.hand = hand or Hand()
+        self.leadership = InMemoryLeadership(with_faults(claim, "leadership", self._fault))
+        self.runner = LeaderRunner(self.leadership, [self.hand], ManualClock())
+
+    async def _fault(self, call: str) -> None:
+        if not self.postgres:
+            raise ServiceUnavailable("Postgres is away")
+        if call in self.defects:
+            self.defects.remove(call)
+            raise ValueError(f"a defect of {call}")
+
+
+@pytest.fixture
+async def claim() -> AsyncIterator[Claim]:
+    """Return a claim that nobody has; no task is left after the test."""
+    yield Claim()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_workers_run_in_the_leader_alone(claim: Claim) -> None:
+    """Who does not lead stands by, with all its workers."""
+    first, second = Replica(claim), Replica(claim)
+    async with first.runner.running():
+        await until(lambda: first.hand.works)
+        async with second.runner.running():
+            await turns(200)
+            assert (first.runner.leads, second.runner.leads) == (True, False)
+
+    assert (first.hand.lives, second.hand.lives) == (1, 0)
+
+
+async def test_leader_that_ends_leaves_the_lead_to_the_other(claim: Claim) -> None:
+    """It resigns once its workers have ended, so the other's next campaign wins."""
+    first, second = Replica(claim), Replica(claim)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(second.runner.running())
+        claim.leader = first.leadership
+        async with first.runner.running():
+            await until(lambda: first.hand.works)
+            assert not second.hand.works
+        await until(lambda: second.hand.works)
+
+        assert not first.hand.works
+
+
+async def test_lost_lead_stops_the_workers(claim: Claim) -> None:
+    """Another replica may lead by then: nothing of ours goes on."""
+    first, second = Replica(claim), Replica(claim)
+    async with first.runner.running():
+        await until(lambda: first.hand.works)
+        claim.leader = second.leadership
+        await until(lambda: not first.hand.works)
+
+        assert not first.runner.leads
+
+
+async def test_outage_of_postgres_costs_the_lead_and_ends(claim: Claim) -> None:
+    """While Postgres is away nobody leads; afterwards someone does again."""
+    replica = Replica(claim)
+    async with replica.runner.running():
+        await until(lambda: replica.hand.works)
+        replica.postgres = False
+        await until(lambda: replica.runner.status.failures > 3)
+        assert not replica.hand.works
+        replica.postgres = True
+        await until(lambda: replica.hand.works)
+
+    assert replica.hand.lives == 2
+
+
+@pytest.mark.parametrize("call", ["leadership.campaign", "leadership.confirm"])
+async def test_defect_of_the_claim_is_logged_and_leads_to_a_new_campaign(
+    claim: Claim, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    """Whatever a driver raises, the replica never stands by for ever without a word."""
+    replica = Replica(claim)
+    async with replica.runner.running():
+        await until(lambda: replica.hand.works)
+        claim.leader = None
+        replica.defects = [call, call]
+        await until(lambda: not replica.defects)
+        await until(lambda: replica.hand.works)
+
+    traces = [record.exc_text or str(record.exc_info) for record in caplog.records]
+    assert any(f"a defect of {call}" in trace for trace in traces)
+    assert claim.leader is None
+
+
+async def test_defect_of_resigning_does_not_disturb_the_end(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service closes in good order; the claim ends with its connection."""
+    replica = Replica(claim)
+    async with replica.runner.running():
+        await until(lambda: replica.hand.works)
+        replica.defects = ["leadership.resign"]
+
+    assert not replica.hand.works
+    assert [each.message for each in caplog.records if each.exc_info] == ["resign_failed"]
+
+
+async def test_worker_that_a_foreign_cancellation_ends_is_logged_and_begun_anew(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Something that it waited for was cancelled: without a line nobody would know."""
+
+    async def die_once() -> None:
+        if hand.lives == 1:
+            raise asyncio.CancelledError
+        await _for_ever()
+
+    hand = Hand(die_once)
+    with caplog.at_level(logging.ERROR):
+        async with Replica(claim, hand).runner.running():
+            await until(lambda: hand.lives == 2)
+
+    assert [record.message for record in caplog.records] == ["worker_died"]
+
+
+async def test_worker_that_dies_is_logged_and_begun_anew(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A defect ends the lead; the next campaign begins every worker again."""
+
+    async def die_once() -> None:
+        if hand.lives == 1:
+            raise ValueError("a defect")
+        await _for_ever()
+
+    hand = Hand(die_once)
+    with caplog.at_level(logging.ERROR):
+        async with Replica(claim, hand).runner.running():
+            await until(lambda: hand.lives == 2)
+
+    assert [record.message for record in caplog.records] == ["worker_died"]
+
+
+async def test_worker_that_overhears_its_end_is_ended_all_the_same(
+    claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that swallows a cancellation must not keep the process from stopping."""
+    monkeypatch.setattr(tasks, "AGAIN", 0.0)
+
+    async def overhear_once() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await _for_ever()
+        await _for_ever()
+
+    replica = Replica(claim, Hand(overhear_once))
+    async with asyncio.timeout(5), replica.runner.running():
+        await until(lambda: replica.hand.works)
+
+    assert not replica.hand.works
+    assert claim.leader is None

@@ -1,0 +1,128 @@
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.domain.errors import DockerUnavailable
+from rtmanager.workers.worker import WorkerStatus, in_background
+from tests.builders import NOON
+
+LATER = NOON + timedelta(minutes=1)
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return what is logged from level info on."""
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def test_success_is_dated_and_counted(log: pytest.LogCaptureFixture) -> None:
+    """A cycle that had nothing to do says nothing."""
+    status = WorkerStatus("probe")
+    status.succeeded(NOON)
+
+    assert (status.cycles, status.failures, status.last_success_at) == (1, 0, NOON)
+    assert log.messages == []
+
+
+def test_deed_is_logged_in_its_own_words(log: pytest.LogCaptureFixture) -> None:
+    """A cycle that did something is one line."""
+    WorkerStatus("probe").succeeded(NOON, "g1 missed 3 probes")
+
+    (record,) = log.records
+    assert record.message == "worker_acted"
+    assert vars(record)["did"] == "g1 missed 3 probes"
+
+
+def test_outage_is_logged_when_it_begins_and_when_it_ends(log: pytest.LogCaptureFixture) -> None:
+    """A warning per outage, not per tick."""
+    status = WorkerStatus("reconcile")
+    for _ in range(5):
+        status.failed(NOON, DockerUnavailable("no answer"))
+    status.succeeded(LATER)
+
+    assert log.messages == ["worker_failed", "worker_recovered"]
+    assert vars(log.records[0])["error"] == "no answer"
+    assert vars(log.records[1])["failures"] == 5
+    assert (status.failures, status.failures_in_a_row) == (5, 0)
+    assert (status.last_failure_at, status.last_success_at) == (NOON, LATER)
+
+
+def test_defect_is_logged_with_its_trace(log: pytest.LogCaptureFixture) -> None:
+    """What we expect is a line; what we do not comes with where it happened."""
+    WorkerStatus("probe").failed(NOON, DockerUnavailable("away"))
+    WorkerStatus("probe").failed(NOON, ValueError("a defect"))
+
+    assert [bool(record.exc_info) for record in log.records] == [False, True]
+
+
+def test_defect_during_an_outage_is_logged_once_as_well(log: pytest.LogCaptureFixture) -> None:
+    """What nobody expects is never hidden behind what is known already."""
+    status = WorkerStatus("leadership")
+    for error in [DockerUnavailable("away"), ValueError("a defect"), ValueError("a defect")]:
+        status.failed(NOON, error)
+    assert [bool(record.exc_info) for record in log.records] == [False, True]
+    status.succeeded(LATER)
+    status.failed(LATER, DockerUnavailable("away"))
+    status.failed(LATER, ValueError("a defect"))
+
+    assert [bool(record.exc_info) for record in log.records] == [False, True, False, False, True]
+
+
+@dataclass
+class Fragile:
+    """A worker that dies once and then works."""
+
+    death: BaseException = field(default_factory=lambda: ValueError("a defect"))
+    works: asyncio.Event = field(default_factory=asyncio.Event)
+    lives: int = 0
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("fragile"))
+
+    async def run(self) -> None:
+        """Die in the first life, work in the second."""
+        self.lives += 1
+        if self.lives == 1:
+            raise self.death
+        self.works.set()
+        await asyncio.Event().wait()
+
+
+async def test_worker_that_dies_is_logged_and_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A defect in one round is no end of the worker."""
+    worker = Fragile()
+
+    with caplog.at_level(logging.ERROR):
+        async with in_background(worker, ManualClock()):
+            await worker.works.wait()
+
+    assert worker.lives == 2
+    assert [record.message for record in caplog.records] == ["worker_died"]
+
+
+async def test_worker_dies_of_no_cancellation_that_was_not_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Something it waited for was cancelled, and it with it: that is a defect like any other."""
+    worker = Fragile(asyncio.CancelledError())
+
+    with caplog.at_level(logging.ERROR):
+        async with in_background(worker, ManualClock()):
+            await worker.works.wait()
+
+    assert [record.message for record in caplog.records] == ["worker_died"]
+
+
+async def test_worker_has_ended_when_the_block_is_left() -> None:
+    """Nothing goes on behind the block's back."""
+    worker = Fragile(lives=1)
+
+    async with in_background(worker, ManualClock()):
+        await worker.works.wait()
+
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "fragile"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.services.docker import demo_images, docker_host, docker_network
-from tests.services.postgres import database_dsn, new_database, postgres, postgres_dsn
+from tests.services.postgres import database_dsn, empty_dsn, new_database, postgres, postgres_dsn
 from tests.services.redis import _shared_redis_addr, new_redis, redis_addr
 from tests.services.registry import registry, secured_registry
 from tests.services.run import begin_run, run_directory
@@ -25,6 +25,7 @@ __all__ = [
     "demo_images",
     "docker_host",
     "docker_network",
+    "empty_dsn",
     "new_database",
     "new_redis",
     "postgres",

@@ -7,8 +7,7 @@ from typing import Self
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.engine_http import HttpEngineProbe
-from rtmanager.adapters.postgres.installation import installation_id
-from rtmanager.adapters.postgres.migrate import migrate
+from rtmanager.adapters.postgres.migrate import installation_id, migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.game_lease import RedisGameLeases

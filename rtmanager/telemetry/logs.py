@@ -13,7 +13,7 @@ from opentelemetry import trace
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
-_TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "yoyo", "connexion")
+_TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "connexion")
 """Libraries that log each request or step of ours; they would drown everything else."""
 
 

@@ -212,10 +212,10 @@ STREAMS_AND_LEASES = (
     ),
     Mutant(
         name="messages in whatever order they lie",
-        file="rtmanager/adapters/postgres/statements.py",
+        file="rtmanager/adapters/postgres/outbox.py",
         old="    WHERE sent_at IS NULL ORDER BY id LIMIT %s\n",
         new="    WHERE sent_at IS NULL LIMIT %s\n",
-        caught_by=f"{_UNIT}/adapters/postgres/test_statements.py"
+        caught_by=f"{_UNIT}/adapters/postgres/test_outbox.py"
         "::test_oldest_messages_are_lent_first_wherever_they_lie",
     ),
     Mutant(

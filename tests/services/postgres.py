@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def new_database(postgres: EmbeddedPostgres) -> Callable[[], str]:
         return postgres.dsn(name)
 
     return make
+
+
+@pytest.fixture
+def empty_dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Return the connection string of an empty database for this test alone."""
+    name = sql.Identifier(f"empty_{secrets.token_hex(4)}")
+    _execute(postgres, sql.SQL("CREATE DATABASE {}").format(name))
+    yield postgres.dsn(name.as_string().strip('"'))
+    _execute(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture

@@ -205,15 +205,6 @@ class InMemoryOperationJournal:
         jobs = (one for one in self.store.operations.values() if one.request.origin == origin)
         return next((one for one in jobs if one.kind is kind), None)
 
-    async def get(self, operation_id: Fence) -> Operation | None:
-        """Return one operation."""
-        return self.store.operations.get(operation_id)
-
-    async def history(self, game_id: GameId, *, limit: int) -> Sequence[Operation]:
-        """Return the game's last operations, newest first."""
-        newest_first = reversed(self.store.operations.values())
-        return [each for each in newest_first if each.game_id == game_id][:limit]
-
 
 def _progressed(stored: Operation, now: Operation) -> Operation:
     return replace(stored, phase=now.phase, cause=now.cause, steps=now.steps)

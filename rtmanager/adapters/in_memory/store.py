@@ -76,10 +76,6 @@ class InMemoryHealthLog:
             self.store.outbox_table.insert([health_message(event)], at=event.occurred_at)
         return True
 
-    async def latest(self, game_id: GameId) -> HealthEvent | None:
-        """Return the game's health snapshot."""
-        return self.store.health_snapshots.get(game_id)
-
     def _still_runs(self, baseline: Baseline) -> bool:
         record = self.store.runtime_records.get(baseline.game_id)
         if record is None or record.status is not RuntimeStatus.RUNNING:

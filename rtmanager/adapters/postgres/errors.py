@@ -1,4 +1,4 @@
-"""Postgres's errors in the words of the ports; the only place that translates them."""
+"""Translation of Postgres's errors into those of the ports; the only place that does it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ from rtmanager.tasks import cancellation_first
 _MEANING: dict[str | None, type[RuntimeManagerError]] = {
     "operation_log_one_open_per_game": OperationStillOpen,
     "operation_log_one_row_per_job": JobAlreadyRecorded,
-    # Two games with one name got their first record at once: the later one finds the earlier now.
+    # Two games with one name got their first record at once: a retry of the later one is refused.
     "runtime_records_one_per_dns_name": ServiceUnavailable,
 }
 
-# What is no OperationalError to the driver, though our statements are not at fault: a server that
-# became a standby, transactions that it gave up, and faults of the server itself.
+# Not only the driver's OperationalError: our statements are not at fault either when a server
+# became a standby, gave a transaction up, or has a fault of its own.
 _UNAVAILABLE = (
     psycopg.OperationalError,
     # A connection that was cut between two statements is reported as an interface error.
@@ -39,7 +39,7 @@ class MigrationFailed(RuntimeManagerError):
 
 @contextmanager
 def postgres_errors() -> Iterator[None]:
-    """Translate what the world does to us; a fault of our own SQL stays what it is."""
+    """Translate faults of the server and the network; a fault of our own SQL stays what it is."""
     try:
         with cancellation_first():
             yield

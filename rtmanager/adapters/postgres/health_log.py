@@ -1,19 +1,46 @@
 """Health snapshots and the watchers' baselines in Postgres."""
 
-from collections.abc import Mapping
+# ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from rtmanager.adapters.postgres import rows, statements
-from rtmanager.adapters.postgres.deadline import Connection
-from rtmanager.adapters.postgres.pool import PostgresPool
-from rtmanager.adapters.postgres.stored_values import stored_game_id
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, LiteralString
+
+from psycopg.rows import kwargs_row
+from psycopg.types.json import Jsonb
+
+from rtmanager.adapters.postgres.outbox import insert_messages
+from rtmanager.adapters.postgres.pool import Connection, PostgresPool
+from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.outbox import health_message
 from rtmanager.domain.ports.health_log import Baseline, Watch
 
+_BASELINE = Columns("game_id, container_id, watch, failing, count")
+_SNAPSHOT = Columns("game_id, container_id, event_type, details, observed_at")
+
+_LIST_BASELINES: LiteralString = f"SELECT {_BASELINE.names} FROM health_baselines WHERE watch = %s"
+
+_SAVE_BASELINE: LiteralString = f"""
+    INSERT INTO health_baselines ({_BASELINE.names}) VALUES ({_BASELINE.values})
+    ON CONFLICT (game_id, watch) DO UPDATE SET {_BASELINE.from_excluded}
+"""
+
+_SAVE_SNAPSHOT: LiteralString = f"""
+    INSERT INTO health_snapshots ({_SNAPSHOT.names}) VALUES ({_SNAPSHOT.values})
+    ON CONFLICT (game_id) DO UPDATE SET {_SNAPSHOT.from_excluded}
+"""
+
+_LOCK_RUNNING: LiteralString = """
+    SELECT 1 FROM runtime_records
+    WHERE game_id = %s AND current_container_id = %s AND status = 'running'
+    FOR UPDATE
+"""
+
 
 class PostgresHealthLog:
-    """Keeps `health_baselines` and, with the news, `health_snapshots` and the outbox."""
+    """Keeps `health_baselines` and, with each event, `health_snapshots` and the outbox."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
@@ -21,37 +48,40 @@ class PostgresHealthLog:
     async def baselines(self, watch: Watch) -> Mapping[GameId, Baseline]:
         """Return the watcher's baselines by game."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(statements.LIST_BASELINES, [watch.value])
-            found = [rows.baseline_from(row) for row in await cursor.fetchall()]
+            cursor = connection.cursor(row_factory=kwargs_row(_baseline))
+            found = await (await cursor.execute(_LIST_BASELINES, [watch])).fetchall()
         return {baseline.game_id: baseline for baseline in found}
 
     async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
         """Store the baseline and the event while the game runs in that very container."""
+        game_id = stored_game_id(baseline.game_id)
         async with self._pool.transaction() as connection:
-            if not await _still_runs(connection, baseline):
+            if not await _still_runs(connection, game_id, baseline):
                 return False
-            await connection.execute(statements.SAVE_BASELINE, rows.baseline_parameters(baseline))
+            await connection.execute(_SAVE_BASELINE, asdict(baseline) | {"game_id": game_id})
             if event:
-                await _save_event(connection, event)
+                await save_snapshot(connection, event)
+                await insert_messages(connection, [health_message(event)], at=event.occurred_at)
         return True
 
-    async def latest(self, game_id: GameId) -> HealthEvent | None:
-        """Return the game's health snapshot."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(statements.GET_HEALTH, [stored_game_id(game_id)])
-            row = await cursor.fetchone()
-        return rows.health_from(row) if row else None
+
+async def save_snapshot(connection: Connection, event: HealthEvent) -> None:
+    """Make the event the game's health snapshot."""
+    parameters = {
+        "game_id": stored_game_id(event.game_id),
+        "container_id": event.container_id,
+        "event_type": event.event_type,
+        "details": Jsonb(event.details),
+        "observed_at": event.occurred_at,
+    }
+    await connection.execute(_SAVE_SNAPSHOT, parameters)
 
 
-async def _still_runs(connection: Connection, baseline: Baseline) -> bool:
-    """Lock the record, so that no operation can end the container's time before our commit."""
-    locked = await connection.execute(
-        statements.LOCK_RUNNING, [stored_game_id(baseline.game_id), baseline.container_id]
-    )
+async def _still_runs(connection: Connection, game_id: str, baseline: Baseline) -> bool:
+    """Lock the record, so that no operation replaces the container before our commit."""
+    locked = await connection.execute(_LOCK_RUNNING, [game_id, baseline.container_id])
     return await locked.fetchone() is not None
 
 
-async def _save_event(connection: Connection, event: HealthEvent) -> None:
-    await connection.execute(statements.SAVE_HEALTH, rows.health_parameters(event))
-    message = rows.message_parameters(health_message(event))
-    await connection.execute(statements.INSERT_MESSAGE, message)
+def _baseline(*, watch: str, **facts: Any) -> Baseline:
+    return Baseline(watch=Watch(watch), **facts)

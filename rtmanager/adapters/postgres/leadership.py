@@ -1,26 +1,43 @@
-"""The claim to lead: an advisory lock held by one connection of its own."""
+"""The leader's lock: an advisory lock held by a connection of its own."""
+
+# ruff: noqa: S608 - composed of constants; LiteralString proves it
 
 from contextlib import suppress
 from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.rows import scalar_row
 
-from rtmanager.adapters.postgres import statements
-from rtmanager.adapters.postgres.connection_settings import leadership_conninfo
-from rtmanager.adapters.postgres.deadline import Connection, deadline
 from rtmanager.adapters.postgres.errors import postgres_errors
+from rtmanager.adapters.postgres.pool import Connection, deadline, leadership_conninfo
 from rtmanager.tasks import cancellation_first
 
 ANSWER_SECONDS = 2.0
+
+_LOCK: LiteralString = "hashtextextended('rtmanager.leader:' || current_schema(), 0)"
+
+_TAKE: LiteralString = f"SELECT pg_try_advisory_lock({_LOCK})"
+
+# Postgres shows a lock's key in halves.
+_HOLD: LiteralString = f"""
+    SELECT EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid = pg_backend_pid()
+            AND (classid::bigint << 32 | objid::bigint) = {_LOCK}
+    )
+"""
+
+# All, since a session that took its lock twice would have to release it twice.
+_RELEASE: LiteralString = "SELECT pg_advisory_unlock_all()"
 
 
 class PostgresLeadership:
     """Leads while its connection holds the lock of the schema.
 
-    The connection is no pool's: the lock lives and dies with it. Postgres ends it, and with it the
-    lock, when nothing is asked for a few seconds: then the process is gone or cut off, or it hangs.
-    So whoever leads must `confirm` and whoever stands by must `campaign` every second or so.
+    The connection belongs to no pool: the lock ends with it. Postgres closes it when it has been
+    silent for a few seconds, for then the process is gone, cut off or hanging. So the leader must
+    call `confirm`, and every other process `campaign`, about once a second.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -30,14 +47,14 @@ class PostgresLeadership:
     async def campaign(self) -> bool:
         """Try once to take the lock; return whether we hold it now."""
         with postgres_errors():
-            return await self._ask(await self._connected(), statements.TAKE_LEADERSHIP)
+            return await self._ask(await self._connected(), _TAKE)
 
     async def confirm(self) -> bool:
         """Ask Postgres whether our connection still holds the lock."""
         if self._connection is None:
             return False
         try:
-            return await self._ask(self._connection, statements.HOLD_LEADERSHIP)
+            return await self._ask(self._connection, _HOLD)
         except psycopg.Error:
             return False
 
@@ -47,7 +64,7 @@ class PostgresLeadership:
             return
         # Whatever fails here, the closed connection frees the lock a moment later.
         with suppress(psycopg.Error):
-            await self._ask(self._connection, statements.LEAVE_LEADERSHIP)
+            await self._ask(self._connection, _RELEASE)
         await self._disconnect()
 
     async def _connected(self) -> Connection:
@@ -56,11 +73,11 @@ class PostgresLeadership:
         return self._connection
 
     async def _ask(self, connection: Connection, question: LiteralString) -> bool:
-        """Return the answer; a connection that did not give one is given up, and the lock too."""
+        """Return the answer; a connection that gives none is closed, and its lock with it."""
         try:
             with cancellation_first(), deadline(connection, ANSWER_SECONDS):
-                cursor = await connection.execute(question)
-                (answer,) = await cursor.fetchone() or (None,)
+                cursor = connection.cursor(row_factory=scalar_row)
+                answer = await (await cursor.execute(question)).fetchone()
         except BaseException:
             await self._disconnect()
             raise

@@ -1,22 +1,59 @@
-"""Bringing the database schema up to date."""
+"""Preparing the database: its schema brought up to date, the installation's id made."""
 
-import asyncio
-from dataclasses import dataclass
+import secrets
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
+from psycopg import AsyncConnection, sql
 from psycopg.errors import InsufficientPrivilege
-from yoyo import read_migrations
+from psycopg.rows import kwargs_row, scalar_row
 
-from rtmanager.adapters.postgres.connection_settings import migration_conninfo
 from rtmanager.adapters.postgres.errors import MigrationFailed, first_line, postgres_errors
-from rtmanager.adapters.postgres.migration_backend import MigrationBackend
+from rtmanager.adapters.postgres.pool import Connection, PostgresPool, migration_conninfo
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+INSTALLATION_ID_BYTES = 8
 
-_SCHEMA = "SELECT (parse_ident(trim(split_part(current_setting('search_path'), ',', 1))))[1]"
-_LOCK = "SELECT pg_advisory_lock(hashtextextended('rtmanager.migrate:' || %s, 0))"
+_FAULTS = (psycopg.ProgrammingError, psycopg.IntegrityError, psycopg.DataError)
+
+_SCHEMA: LiteralString = (
+    "SELECT (parse_ident(trim(split_part(current_setting('search_path'), ',', 1))))[1]"
+)
+
+# The release before takes the same lock.
+_LOCK: LiteralString = "SELECT pg_advisory_lock(hashtextextended('rtmanager.migrate:' || %s, 0))"
+
+_SCHEMA_EXISTS: LiteralString = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
+
+_TABLE_EXISTS: LiteralString = """
+    SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'applied_migrations'
+"""
+_TABLES = Path(__file__).parent / "applied_migrations.sql"
+
+_APPLIED: LiteralString = "SELECT number, name, checksum FROM applied_migrations ORDER BY number"
+
+_APPLIED_BY_YOYO: LiteralString = "SELECT migration_id FROM _yoyo_migrations"
+
+_RECORD: LiteralString = """
+    INSERT INTO applied_migrations (number, name, checksum)
+    VALUES (%(number)s, %(name)s, %(checksum)s)
+"""
+
+_RECORD_FOR_YOYO: LiteralString = """
+    INSERT INTO _yoyo_migrations (migration_hash, migration_id, applied_at_utc)
+    VALUES (%(name_hash)s, %(name)s, now() AT TIME ZONE 'UTC')
+    ON CONFLICT DO NOTHING
+"""
+
+# Looked for first, because a server that is read-only at the moment may have it already.
+_GET_INSTALLATION: LiteralString = "SELECT id FROM installation"
+
+_MAKE_INSTALLATION: LiteralString = (
+    "INSERT INTO installation (id) VALUES (%s) ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,49 +65,135 @@ class MigrationReport:
     to_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A numbered migration, as a file of this release or as the database has recorded it."""
+
+    number: int
+    name: str
+    checksum: str
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return MIGRATIONS / f"{self.name}.sql"
+
+
 async def migrate(dsn: str) -> MigrationReport:
     """Apply every migration that is missing, safely also when several processes do it at once.
 
-    Raises MigrationFailed when the database does not let us, ServiceUnavailable when it cannot be
-    reached.
+    Migrations of a later release are left alone, because that may run beside this one. Raises
+    MigrationFailed when the database does not permit it, when a migration fails, or when one that
+    was applied is not the one of this release; ServiceUnavailable when Postgres cannot be reached.
     """
-    return await asyncio.to_thread(_migrate, dsn)
-
-
-def _migrate(dsn: str) -> MigrationReport:
     with postgres_errors():
         try:
-            # The session's end, however it comes, gives the lock back.
-            with MigrationBackend(migration_conninfo(dsn)) as backend:
-                return _apply(backend)
+            conninfo = migration_conninfo(dsn)
+            async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+                return await _migrate(connection)
         except InsufficientPrivilege as error:
             raise MigrationFailed(
                 f"Postgres does not permit the migration: {first_line(error)}; grant the user"
                 " CREATE on the database, or on the schema if that exists"
             ) from error
-        except (psycopg.ProgrammingError, psycopg.IntegrityError) as error:
-            raise MigrationFailed(f"a migration failed: {first_line(error)}") from error
+        except _FAULTS as error:
+            raise MigrationFailed(f"the migration failed: {first_line(error)}") from error
 
 
-def _apply(backend: MigrationBackend) -> MigrationReport:
-    schema = _one_text(backend.connection, _SCHEMA)
-    backend.connection.execute(_LOCK, [schema])
-    _ensure_schema(backend.connection, schema)
-    before = backend.version()
-    for migration in backend.to_apply(read_migrations(str(MIGRATIONS))):
-        backend.apply_one(migration)
-    return MigrationReport(schema, before, backend.version())
+async def _migrate(connection: Connection) -> MigrationReport:
+    (schema,) = await _column(connection, _SCHEMA)
+    # Released when the session ends, however it ends.
+    await connection.execute(_LOCK, [schema])
+    await _prepare(connection, schema)
+    files, applied = _files(), await _applied(connection)
+    _demand_same(files, applied)
+    missing = sorted(files.keys() - applied.keys())
+    # Not looked at in vain: a later release may have dropped that table.
+    by_yoyo = await _column(connection, _APPLIED_BY_YOYO) if missing else []
+    before = max([*applied, *map(_number, by_yoyo)], default=0)
+    for number in missing:
+        await _apply(connection, files[number], is_applied=files[number].name in by_yoyo)
+    return MigrationReport(schema, before, max(before, *files))
 
 
-def _ensure_schema(connection: psycopg.Connection, schema: str) -> None:
-    # Asked first: IF NOT EXISTS alone demands the right to create even when it has nothing to do.
-    if (
-        connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone()
-        is None
-    ):
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+async def _prepare(connection: Connection, schema: str) -> None:
+    """Make schema and tables that are missing; those that exist need no right to create any."""
+    async with connection.transaction():
+        if not await _column(connection, _SCHEMA_EXISTS, schema):
+            statement = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema))
+            await connection.execute(statement)
+        if not await _column(connection, _TABLE_EXISTS, schema):
+            await connection.execute(_TABLES.read_bytes())
 
 
-def _one_text(connection: psycopg.Connection, statement: str) -> str:
-    (text,) = connection.execute(statement).fetchone() or ("",)
-    return str(text)
+def _files() -> dict[int, Migration]:
+    """Return the migrations of this release by number."""
+    return {_number(path.stem): _read(path) for path in MIGRATIONS.glob("*.sql")}
+
+
+def _read(path: Path) -> Migration:
+    checksum = sha256(path.read_bytes()).hexdigest()
+    return Migration(_number(path.stem), path.stem, checksum)
+
+
+async def _applied(connection: Connection) -> dict[int, Migration]:
+    """Return the migrations that the database has recorded, by number."""
+    cursor = await connection.cursor(row_factory=kwargs_row(Migration)).execute(_APPLIED)
+    return {migration.number: migration for migration in await cursor.fetchall()}
+
+
+def _demand_same(files: dict[int, Migration], applied: dict[int, Migration]) -> None:
+    """Raise MigrationFailed unless what was applied is what this release would have applied."""
+    for number, migration in applied.items():
+        file = files.get(number)
+        if file == migration or number > max(files):
+            continue
+        if file and file.name == migration.name:
+            raise MigrationFailed(f"{file.name}.sql was changed after it was applied")
+        raise MigrationFailed(
+            f"the database has migration {migration.name}, and this release has "
+            + (f"{file.name} in its place" if file else "none of that number")
+        )
+
+
+async def _apply(connection: Connection, migration: Migration, *, is_applied: bool) -> None:
+    """Apply the migration, unless yoyo did, and record it in the same transaction."""
+    try:
+        async with connection.transaction():
+            if not is_applied:
+                await connection.execute(migration.path.read_bytes())
+            await _record(connection, migration)
+    except InsufficientPrivilege:
+        raise
+    except _FAULTS as error:
+        raise MigrationFailed(f"{migration.name}.sql failed: {first_line(error)}") from error
+
+
+async def _record(connection: Connection, migration: Migration) -> None:
+    await connection.execute(_RECORD, asdict(migration))
+    name_hash = sha256(migration.name.encode()).hexdigest()
+    await connection.execute(_RECORD_FOR_YOYO, {"name": migration.name, "name_hash": name_hash})
+
+
+async def installation_id(pool: PostgresPool) -> str:
+    """Return the installation's id, made when it is first asked for; all processes get the same.
+
+    Raises ServiceUnavailable.
+    """
+    async with pool.connection() as connection:
+        if known := await _column(connection, _GET_INSTALLATION):
+            return str(known[0])
+        # Of two at once the later one waits, and then changes nothing.
+        new = secrets.token_hex(INSTALLATION_ID_BYTES)
+        await connection.execute(_MAKE_INSTALLATION, [new])
+        (made,) = await _column(connection, _GET_INSTALLATION)
+        return str(made)
+
+
+async def _column(connection: Connection, query: LiteralString, *parameters: object) -> list[Any]:
+    cursor = connection.cursor(row_factory=scalar_row)
+    return await (await cursor.execute(query, parameters)).fetchall()
+
+
+def _number(name: str) -> int:
+    return int(name.partition("_")[0])

@@ -1,17 +1,24 @@
-"""The outbox in Postgres, as the relay sees it."""
+"""The outbox in Postgres: messages written with what they report, and lent to the relay."""
+
+# ruff: noqa: S608 - composed of constants; LiteralString proves it
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
+from psycopg.rows import kwargs_row, scalar_row
+from psycopg.types.json import Jsonb
 
-from rtmanager.adapters.postgres import statements
-from rtmanager.adapters.postgres.connection_settings import service_conninfo
-from rtmanager.adapters.postgres.deadline import Connection, deadline
 from rtmanager.adapters.postgres.errors import postgres_errors
-from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.pool import (
+    Connection,
+    PostgresPool,
+    deadline,
+    service_conninfo,
+)
+from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
@@ -19,6 +26,57 @@ from rtmanager.tasks import cancellation_first
 
 CHECK_EVERY = 10.0
 CHECK_SECONDS = 2.0
+
+_MESSAGE = Columns("game_id, stream, fields")
+
+_INSERT: LiteralString = f"INSERT INTO outbox ({_MESSAGE.names}) VALUES ({_MESSAGE.values})"
+
+# Held to the commit, so that of two transactions with one key the later sees the other's message.
+_LOCK_QUIET_KEY: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"
+
+_INSERT_UNLESS_QUIET: LiteralString = f"""
+    INSERT INTO outbox ({_MESSAGE.names}, quiet_key, quiet_until)
+    SELECT {_MESSAGE.values}, %(quiet_key)s, %(quiet_until)s
+    WHERE NOT EXISTS (
+        SELECT FROM outbox WHERE quiet_key = %(quiet_key)s AND quiet_until > %(at)s
+    )
+"""
+
+_LOCK: LiteralString = "hashtextextended('rtmanager.outbox:' || current_schema(), 0)"
+
+_BORROW: LiteralString = f"SELECT pg_try_advisory_xact_lock({_LOCK})"
+
+_WAIT: LiteralString = f"SELECT pg_advisory_xact_lock({_LOCK})"
+
+# The server's clock, so that it goes on growing when a database is restored from a copy, and more
+# than the last one, so that it also grows when that clock steps back. Only for who has the lock.
+_DRAW_FENCE: LiteralString = """
+    SELECT setval('outbox_fence', greatest(
+        last_value + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+    ))
+    FROM outbox_fence WHERE EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)
+"""
+
+_RAISE_FENCE: LiteralString = """
+    SELECT setval('outbox_fence', %(above)s) FROM outbox_fence WHERE last_value < %(above)s
+"""
+
+UNSENT: LiteralString = f"""
+    SELECT id, token, {_MESSAGE.names} FROM outbox
+    WHERE sent_at IS NULL ORDER BY id LIMIT %s
+"""
+
+_MARK_SENT: LiteralString = "UPDATE outbox SET sent_at = now() WHERE id = ANY(%s)"
+
+_PRUNE: LiteralString = """
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox
+        WHERE sent_at < %(before)s AND (quiet_until IS NULL OR quiet_until < %(before)s)
+        LIMIT %(limit)s
+    )
+"""
+
+_LISTEN: LiteralString = "LISTEN rtmanager_outbox"
 
 
 class PostgresOutbox:
@@ -40,52 +98,68 @@ class PostgresOutbox:
             batch = await _borrow(connection, limit)
             yield batch
             if batch.rows:
-                await connection.execute(statements.MARK_SENT, [[row.id for row in batch.rows]])
+                await connection.execute(_MARK_SENT, [[row.id for row in batch.rows]])
 
     @asynccontextmanager
     async def wakeups(self) -> AsyncIterator[AsyncIterator[None]]:
-        """Listen on a connection of its own, which no pooler may stand before."""
+        """Listen on a connection of its own, which must not go through a pooler."""
         with postgres_errors():
             connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
             async with connection, aclosing(_notifications(connection)) as notifications:
-                await connection.execute(statements.LISTEN_TO_OUTBOX)
+                await connection.execute(_LISTEN)
                 yield notifications
 
     async def raise_fence(self, above: RelayFence) -> None:
         """Let the next batch's fence be larger; waits until no batch is lent, not even here."""
         async with self._pool.transaction() as connection:
-            await connection.execute(statements.WAIT_FOR_OUTBOX)
-            await connection.execute(statements.RAISE_OUTBOX_FENCE, {"above": above})
+            await connection.execute(_WAIT)
+            await connection.execute(_RAISE_FENCE, {"above": above})
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete messages that were sent before then and keep nothing quiet."""
         async with self._pool.connection() as connection:
-            deleted = await connection.execute(
-                statements.PRUNE_OUTBOX, {"before": sent_before, "limit": limit}
-            )
+            deleted = await connection.execute(_PRUNE, {"before": sent_before, "limit": limit})
         return deleted.rowcount
 
 
+async def insert_messages(
+    connection: Connection, messages: Sequence[OutboxMessage], *, at: datetime
+) -> None:
+    """Insert the messages in their order, but none that an earlier one keeps quiet."""
+    for message in messages:
+        parameters = {
+            "game_id": stored_game_id(message.game_id),
+            "stream": message.stream,
+            "fields": Jsonb(message.fields),
+            "quiet_key": message.quiet_key,
+            "quiet_until": at + timedelta(seconds=message.quiet_for),
+            "at": at,
+        }
+        if message.quiet_key is None:
+            await connection.execute(_INSERT, parameters)
+        else:
+            await connection.execute(_LOCK_QUIET_KEY, [message.quiet_key])
+            await connection.execute(_INSERT_UNLESS_QUIET, parameters)
+
+
 async def _borrow(connection: Connection, limit: int) -> OutboxBatch:
-    lock = await connection.execute(statements.BORROW_OUTBOX)
-    if await lock.fetchone() != (True,):
+    lock = await connection.cursor(row_factory=scalar_row).execute(_BORROW)
+    if not await lock.fetchone():
         return OutboxBatch(RelayFence(0))
     # Statements of their own: what they see is as of the lock, not of the moment before it.
-    unsent = await connection.execute(statements.UNSENT_MESSAGES, [limit])
-    drawn = await connection.execute(statements.DRAW_OUTBOX_FENCE)
-    found = [_row_from(row) for row in await unsent.fetchall()]
-    (fence,) = await drawn.fetchone() or (0,)
-    return OutboxBatch(RelayFence(fence), found)
+    unsent = await connection.cursor(row_factory=kwargs_row(_outbox_row)).execute(UNSENT, [limit])
+    fence = await connection.cursor(row_factory=scalar_row).execute(_DRAW_FENCE)
+    rows = await unsent.fetchall()
+    return OutboxBatch(RelayFence(await fence.fetchone() or 0), rows)
 
 
-def _row_from(row: Sequence[Any]) -> OutboxRow:
-    id_, token, game_id, stream, fields = row
-    message = OutboxMessage(OutboxStream(stream), GameId(game_id), fields)
-    return OutboxRow(OutboxId(id_), str(token), message)
+def _outbox_row(**row: Any) -> OutboxRow:
+    message = OutboxMessage(OutboxStream(row["stream"]), GameId(row["game_id"]), row["fields"])
+    return OutboxRow(OutboxId(row["id"]), str(row["token"]), message)
 
 
 async def _notifications(connection: Connection) -> AsyncGenerator[None, None]:
-    """Yield at every notification; a connection that has silently died is found out in time."""
+    """Yield at every notification; notice within a bounded time when the connection is dead."""
     with postgres_errors():
         while True:
             async with aclosing(connection.notifies(timeout=CHECK_EVERY)) as notifies:

@@ -1,20 +1,37 @@
-"""The connections to Postgres: few, checked, and never waited for without a limit."""
+"""Connections to Postgres: few, checked, and never waited for without a limit."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-from rtmanager.adapters.postgres.connection_settings import service_conninfo
-from rtmanager.adapters.postgres.deadline import Connection, deadline
 from rtmanager.adapters.postgres.errors import postgres_errors
 from rtmanager.adapters.postgres.stored_values import adapters
+
+DEFAULT_SCHEMA = "rtmanager"
+
+CONNECT_SECONDS = 2  # the minimum that libpq accepts
+STATEMENT_SECONDS = 4
+IDLE_IN_TRANSACTION_SECONDS = 10
+SILENT_LEADER_SECONDS = 8
 
 CHECKOUT_SECONDS = 2.0
 CHECK_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
+
+Connection = AsyncConnection[TupleRow]
+
+_SEARCH_PATH = re.compile(r"\bsearch_path\s*=")
 
 
 class PostgresPool:
@@ -38,7 +55,7 @@ class PostgresPool:
         )
 
     async def open(self) -> None:
-        """Begin to connect; does not wait for it, `ping` tells."""
+        """Begin to connect without waiting for the result; `ping` finds out."""
         if self._pool.closed:
             await self._pool.open()
 
@@ -60,8 +77,8 @@ class PostgresPool:
                     with deadline(connection, ANSWER_SECONDS):
                         yield connection
             except ReadOnlySqlTransaction:
-                # After a failover this server may stay read-only for ever, and our connections to
-                # it alive: new ones are led to the one that takes our writes.
+                # After a failover this server may stay read-only for ever while our connections to
+                # it live on: new ones reach the server that accepts writes.
                 await self._pool.drain()
                 raise
 
@@ -79,3 +96,71 @@ class PostgresPool:
 async def _check(connection: Connection) -> None:
     with deadline(connection, CHECK_SECONDS):
         await AsyncConnectionPool.check_connection(connection)
+
+
+@contextmanager
+def deadline(connection: Connection, seconds: float) -> Iterator[None]:
+    """Hang up if the block takes longer: whatever it waits for then fails at once.
+
+    Cancelling instead would make the driver ask the very server that does not answer to cancel,
+    and wait for that.
+    """
+    loop = asyncio.get_running_loop()
+    due = loop.time() + seconds
+    timer = loop.call_later(seconds, _hang_up, connection)
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if loop.time() < due:
+            raise
+        raise psycopg.OperationalError(f"no answer within {seconds:g} s") from error
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    # Shut down, not closed: the driver still waits on this descriptor and now reads its end.
+    with suppress(OSError, psycopg.Error), _socket(connection) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
+
+
+def _socket(connection: Connection) -> socket.socket:
+    return socket.socket(fileno=os.dup(connection.fileno()))
+
+
+def service_conninfo(dsn: str) -> str:
+    """Return the DSN with the limits of a service that prefers an error to a long wait."""
+    return _with_options(
+        dsn,
+        f"-c statement_timeout={STATEMENT_SECONDS}s",
+        # The locks of a client that vanished are released soon.
+        f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
+    )
+
+
+def leadership_conninfo(dsn: str) -> str:
+    """Return the DSN for the leader's lock, which Postgres takes from a process that is silent."""
+    return _with_options(
+        dsn,
+        f"-c statement_timeout={STATEMENT_SECONDS}s",
+        f"-c idle_session_timeout={SILENT_LEADER_SECONDS}s",
+    )
+
+
+def migration_conninfo(dsn: str) -> str:
+    """Return the DSN for migrations, whose statements may take as long as they need."""
+    return _with_options(dsn, "-c lock_timeout=60s")
+
+
+def _with_options(dsn: str, *defaults: str) -> str:
+    given = conninfo_to_dict(dsn)
+    options = str(given.get("options") or "")
+    if not _SEARCH_PATH.search(options):
+        defaults = (*defaults, f"-c search_path={DEFAULT_SCHEMA}")
+    return make_conninfo(
+        dsn,
+        # The later setting wins: the operator's own options come last.
+        options=" ".join([*defaults, "-c timezone=UTC", options]).strip(),
+        connect_timeout=given.get("connect_timeout") or CONNECT_SECONDS,
+        application_name=given.get("application_name") or "rtmanager",
+    )

@@ -1,9 +1,9 @@
-"""How our values are written so that Postgres can keep them."""
+"""How our values become columns that Postgres accepts."""
 
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Buffer
@@ -11,6 +11,23 @@ from psycopg.types.json import set_json_dumps
 from psycopg.types.string import StrDumper, StrDumperUnknown
 
 GAME_ID_LIMIT = 255
+
+Parameters = dict[str, object]
+"""The values of a statement, by column."""
+
+
+class Columns:
+    """A table's columns, listed once, in the forms that its statements need.
+
+    `names` is the list itself, `values` its parameters, and `from_excluded` takes over the values
+    of a row that was to be inserted.
+    """
+
+    def __init__(self, names: LiteralString) -> None:
+        each = [name.strip() for name in names.split(",")]
+        self.names: LiteralString = names
+        self.values: LiteralString = ", ".join(f"%({name})s" for name in each)
+        self.from_excluded: LiteralString = ", ".join(f"{name} = excluded.{name}" for name in each)
 
 
 def storable(text: str) -> str:
@@ -22,7 +39,7 @@ def storable(text: str) -> str:
 
 
 def stored_game_id(game_id: str) -> str:
-    """Return the id as it is kept: one too long for an index is cut, no game can have it anyway."""
+    """Return the id as it is stored: one too long for an index is cut, as no game can have it."""
     return game_id[:GAME_ID_LIMIT]
 
 

@@ -44,6 +44,3 @@ class HealthLog(Protocol):
         All in one transaction, and only while the game's record is running in the baseline's very
         container; returns False, writing nothing, when it is not: then the news is too late.
         """
-
-    async def latest(self, game_id: GameId) -> HealthEvent | None:
-        """Return the game's health snapshot; None when nothing was ever observed."""

@@ -146,9 +146,3 @@ class OperationJournal(Protocol):
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation that a job of the lobby became; None when it is not recorded."""
-
-    async def get(self, operation_id: Fence) -> Operation | None:
-        """Return one operation."""
-
-    async def history(self, game_id: GameId, *, limit: int) -> Sequence[Operation]:
-        """Return the game's last operations, newest first."""

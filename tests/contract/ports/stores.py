@@ -7,6 +7,7 @@ from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import RowFactory, kwargs_row, tuple_row
 
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
@@ -17,14 +18,24 @@ from rtmanager.adapters.in_memory.store import (
 )
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
+from rtmanager.adapters.postgres.operation_log import SELECT
+from rtmanager.adapters.postgres.operation_rows import operation_row
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
+from rtmanager.adapters.postgres.stored_values import stored_game_id
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.operation import Fence, Operation
 from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from tests.services.proxy import Proxy
+
+_SNAPSHOT: LiteralString = """
+    SELECT game_id, container_id, event_type, details, observed_at AS occurred_at
+    FROM health_snapshots WHERE game_id = %s
+"""
 
 
 class Store(Protocol):
@@ -45,8 +56,14 @@ class Store(Protocol):
     def outbox(self) -> list[tuple[str, dict[str, str]]]:
         """Return stream and fields of every message, oldest first."""
 
-    def health(self, game_id: GameId) -> tuple[str, dict[str, Any]] | None:
-        """Return event type and details of a game's snapshot."""
+    def operation(self, operation_id: Fence) -> Operation | None:
+        """Return one operation."""
+
+    def operations(self, game_id: GameId) -> list[Operation]:
+        """Return the game's operations, newest first."""
+
+    def health(self, game_id: GameId) -> HealthEvent | None:
+        """Return a game's snapshot."""
 
     def go_away(self) -> None:
         """Become unreachable."""
@@ -87,10 +104,18 @@ class MemoryStore:
         """Return the messages."""
         return [(each.stream.value, dict(each.fields)) for each in self._memory.outbox]
 
-    def health(self, game_id: GameId) -> tuple[str, dict[str, Any]] | None:
+    def operation(self, operation_id: Fence) -> Operation | None:
+        """Return the operation."""
+        return self._memory.operations.get(operation_id)
+
+    def operations(self, game_id: GameId) -> list[Operation]:
+        """Return the game's operations."""
+        newest_first = reversed(self._memory.operations.values())
+        return [each for each in newest_first if each.game_id == game_id]
+
+    def health(self, game_id: GameId) -> HealthEvent | None:
         """Return the snapshot."""
-        event = self._memory.health_snapshots.get(game_id)
-        return (event.event_type.value, dict(event.details)) if event else None
+        return self._memory.health_snapshots.get(game_id)
 
     def go_away(self) -> None:
         """Refuse every call."""
@@ -130,13 +155,26 @@ class PostgresStore:
         """Return the rows of the table."""
         return self._rows("SELECT stream, fields FROM outbox ORDER BY id")
 
-    def health(self, game_id: GameId) -> tuple[str, dict[str, Any]] | None:
+    def operation(self, operation_id: Fence) -> Operation | None:
         """Return the row of the table."""
-        query: LiteralString = "SELECT event_type, details FROM health_snapshots WHERE game_id = %s"
-        return next(iter(self._rows(query, game_id)), None)
+        return next(iter(self._operations("id = %s", operation_id)), None)
 
-    def _rows(self, query: LiteralString, *parameters: object) -> list[Any]:
-        with psycopg.connect(self.dsn) as connection:
+    def operations(self, game_id: GameId) -> list[Operation]:
+        """Return the game's rows."""
+        return self._operations("game_id = %s ORDER BY id DESC", stored_game_id(game_id))
+
+    def health(self, game_id: GameId) -> HealthEvent | None:
+        """Return the row of the table."""
+        return next(iter(self._rows(_SNAPSHOT, game_id, row_factory=kwargs_row(_event))), None)
+
+    def _operations(self, condition: LiteralString, parameter: object) -> list[Operation]:
+        query: LiteralString = f"{SELECT} WHERE {condition}"
+        return self._rows(query, parameter, row_factory=operation_row)
+
+    def _rows(
+        self, query: LiteralString, *parameters: object, row_factory: RowFactory[Any] = tuple_row
+    ) -> list[Any]:
+        with psycopg.connect(self.dsn, row_factory=row_factory) as connection:
             return connection.execute(query, parameters).fetchall()
 
     def go_away(self) -> None:
@@ -158,6 +196,10 @@ class PostgresStore:
     def die_before_commit(self) -> None:
         """Drop the connection that inserts a message, the last statement of a transaction."""
         self.proxy.lose_reply_to(b"INSERT INTO outbox")
+
+
+def _event(*, event_type: str, **facts: Any) -> HealthEvent:
+    return HealthEvent(event_type=HealthEventType(event_type), **facts)
 
 
 @asynccontextmanager

@@ -55,7 +55,7 @@ def bad_news(**changes: object) -> HealthEvent:
 async def test_there_is_nothing_at_first(store: Store) -> None:
     """A game of which nothing was observed has no baseline and no snapshot."""
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
-    assert await store.health_log.latest(GAME) is None
+    assert store.health(GAME) is None
 
 
 async def test_baseline_comes_back_as_it_was_noted(store: Store) -> None:
@@ -74,7 +74,7 @@ async def test_baseline_alone_tells_nobody(store: Store) -> None:
 
     await store.health_log.note(make_baseline())
 
-    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+    assert (store.health(GAME), store.outbox()) == (None, [])
 
 
 async def test_later_baseline_replaces_the_earlier(store: Store) -> None:
@@ -116,7 +116,7 @@ async def test_event_becomes_the_snapshot_and_a_message(store: Store) -> None:
 
     assert await store.health_log.note(make_baseline(failing=True), event)
 
-    assert await store.health_log.latest(GAME) == event
+    assert store.health(GAME) == event
     assert store.outbox() == [("health_events", health_message(event).fields)]
 
 
@@ -127,7 +127,7 @@ async def test_snapshot_is_the_latest_event(store: Store) -> None:
     await store.health_log.note(make_baseline(failing=True), bad_news())
     await store.health_log.note(make_baseline(), recovered)
 
-    assert await store.health_log.latest(GAME) == recovered
+    assert store.health(GAME) == recovered
     told = [fields["event_type"] for _, fields in store.outbox()]
     assert told == ["probe_failed", "probe_recovered"]
 
@@ -136,7 +136,7 @@ async def test_snapshot_of_an_operation_is_read_too(store: Store) -> None:
     """Operations and watchers write the same snapshot."""
     await finish(store, await begin(store), events=[make_event()])
 
-    assert await store.health_log.latest(GAME) == make_event()
+    assert store.health(GAME) == make_event()
 
 
 @pytest.mark.parametrize("status", [RuntimeStatus.STOPPED, RuntimeStatus.REMOVED])
@@ -149,7 +149,7 @@ async def test_news_of_a_game_that_does_not_run_is_too_late(
     assert not await store.health_log.note(make_baseline(failing=True), bad_news())
 
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
-    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+    assert (store.health(GAME), store.outbox()) == (None, [])
 
 
 async def test_news_of_a_former_container_is_too_late(store: Store) -> None:
@@ -161,14 +161,14 @@ async def test_news_of_a_former_container_is_too_late(store: Store) -> None:
     assert not await store.health_log.note(make_baseline(container_id=FORMER), bad_news())
 
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: known}
-    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+    assert (store.health(GAME), store.outbox()) == (None, [])
 
 
 async def test_news_of_a_game_without_a_record_is_too_late(store: Store) -> None:
     """A game that was never started has no health."""
     assert not await store.health_log.note(make_baseline(), bad_news())
 
-    assert await store.health_log.latest(GAME) is None
+    assert store.health(GAME) is None
 
 
 async def test_strange_text_in_an_event_is_kept_readable(store: Store) -> None:
@@ -178,15 +178,21 @@ async def test_strange_text_in_an_event_is_kept_readable(store: Store) -> None:
 
     assert await store.health_log.note(make_baseline(), event)
 
-    latest = await store.health_log.latest(GAME)
+    latest = store.health(GAME)
     assert latest is not None
     assert str(latest.details["error"]).startswith("a")
 
 
 @pytest.mark.parametrize("game_id", ["\0", "\ud800", "../etc", "\n", "🎲", "x" * 10_000, ""])
-async def test_health_of_a_strange_id_is_none(store: Store, game_id: str) -> None:
+async def test_news_of_a_strange_id_is_too_late(store: Store, game_id: str) -> None:
     """An id that no game can have is simply not found, whatever its bytes."""
-    assert await store.health_log.latest(GameId(game_id)) is None
+    strange = GameId(game_id)
+
+    assert not await store.health_log.note(
+        make_baseline(game_id=strange), bad_news(game_id=strange)
+    )
+
+    assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
 
 
 async def test_note_whose_reply_was_lost_has_happened(store: Store) -> None:
@@ -210,17 +216,16 @@ async def test_note_that_dies_before_its_end_writes_nothing(store: Store) -> Non
         await store.health_log.note(make_baseline(failing=True), bad_news())
 
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
-    assert (await store.health_log.latest(GAME), store.outbox()) == (None, [])
+    assert (store.health(GAME), store.outbox()) == (None, [])
 
 
-@pytest.mark.parametrize("call", ["baselines", "note", "latest"])
+@pytest.mark.parametrize("call", ["baselines", "note"])
 async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
     """Every method says the same when the store is away."""
     store.go_away()
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "baselines": lambda: store.health_log.baselines(Watch.PROBE),
         "note": lambda: store.health_log.note(make_baseline()),
-        "latest": lambda: store.health_log.latest(GAME),
     }
 
     with pytest.raises(ServiceUnavailable):

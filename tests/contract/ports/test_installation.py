@@ -1,6 +1,6 @@
 import asyncio
 
-from rtmanager.adapters.postgres.installation import installation_id
+from rtmanager.adapters.postgres.migrate import installation_id
 from rtmanager.adapters.postgres.pool import PostgresPool
 
 

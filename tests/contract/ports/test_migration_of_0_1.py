@@ -1,21 +1,17 @@
 """What version 0.1 wrote, read by this one; and both at work side by side during a roll-out."""
 
-import secrets
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from rtmanager.adapters.postgres import migrate as migrate_module
 from rtmanager.adapters.postgres.migrate import MIGRATIONS, migrate
-from rtmanager.dev.embedded_postgres import EmbeddedPostgres
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import (
@@ -83,21 +79,14 @@ _DNS_NAMES: LiteralString = "SELECT game_id, dns_name FROM runtime_records ORDER
 
 
 @pytest.fixture
-async def old_dsn(
-    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AsyncIterator[str]:
+async def old_dsn(empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Return a database with the schema of version 0.1."""
     for path in MIGRATIONS.glob("000[123]_*.sql"):
         shutil.copy(path, tmp_path)
-    name = sql.Identifier(f"old_{secrets.token_hex(4)}")
-    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        dsn = postgres.dsn(name.as_string().strip('"'))
-        with monkeypatch.context() as patch:
-            patch.setattr(migrate_module, "MIGRATIONS", tmp_path)
-            await migrate(dsn)
-        yield dsn
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+        await migrate(empty_dsn)
+    return empty_dsn
 
 
 def write_record(dsn: str, game_id: str, **changes: Any) -> None:
@@ -144,7 +133,7 @@ async def test_finished_operation_of_0_1_is_read(old_dsn: str) -> None:
     await migrate(old_dsn)
 
     async with open_store(old_dsn) as store:
-        operation = await store.journal.get(id_)
+        operation = store.operation(id_)
 
     assert operation is not None
     assert (operation.error_message, operation.details) == ("it exited", {"downtime_ms": 1.5})
@@ -212,7 +201,7 @@ async def test_finished_operation_of_0_1_keeps_its_row(old_dsn: str) -> None:
     await migrate(old_dsn)
 
     async with open_store(old_dsn) as store:
-        operation = await store.journal.get(id_)
+        operation = store.operation(id_)
     assert operation is not None
     assert operation.predecessor is None
 
@@ -252,7 +241,7 @@ async def test_step_of_a_later_version_is_read(database_dsn: str) -> None:
         with psycopg.connect(database_dsn) as connection:
             connection.execute(_RENAME_STEP)
 
-        stored = await store.journal.get(operation.id)
+        stored = store.operation(operation.id)
 
     assert stored is not None
     assert stored.steps == (step,)

@@ -1,8 +1,8 @@
 import asyncio
 import re
 import secrets
+import shutil
 import threading
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, LiteralString
@@ -15,7 +15,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rtmanager.adapters.postgres import migrate as migrate_module
 from rtmanager.adapters.postgres.errors import MigrationFailed
 from rtmanager.adapters.postgres.migrate import MIGRATIONS, MigrationReport, migrate
-from rtmanager.adapters.postgres.migration_backend import MigrationBackend
 from rtmanager.dev.embedded_postgres import EmbeddedPostgres
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.health import HealthEventType
@@ -33,7 +32,12 @@ TABLES = {
     "health_baselines",
     "outbox",
     "installation",
+    "applied_migrations",
 }
+SLEEPERS: LiteralString = """
+    SELECT pid FROM pg_stat_activity
+    WHERE wait_event = 'PgSleep' AND datname = current_database()
+"""
 _SCHEMA: LiteralString = """
     SELECT 'column', table_name || '.' || column_name, data_type || ' ' || is_nullable
     FROM information_schema.columns WHERE table_schema = 'rtmanager'
@@ -44,15 +48,6 @@ _SCHEMA: LiteralString = """
     WHERE connamespace = 'rtmanager'::regnamespace
     ORDER BY 1, 2, 3
 """
-
-
-@pytest.fixture
-def empty_dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """Return the connection string of an empty database."""
-    name = f"empty_{secrets.token_hex(4)}"
-    admin(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield postgres.dsn(name)
-    admin(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def admin(postgres: EmbeddedPostgres, statement: sql.Composed) -> None:
@@ -77,7 +72,7 @@ def test_files_are_numbered_without_gaps() -> None:
 
 
 async def test_migrating_an_empty_database_makes_the_tables(empty_dsn: str) -> None:
-    """Schema, tables and the notes of migration are in one schema."""
+    """All tables are in one schema, that of applied migrations too."""
     report = await migrate(empty_dsn)
 
     assert report == MigrationReport("rtmanager", 0, NEWEST)
@@ -144,14 +139,27 @@ async def test_migration_killed_in_the_middle_is_recovered(
     assert report == MigrationReport("rtmanager", 0, NEWEST)
 
 
+async def test_migration_that_is_cancelled_is_undone(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A service that is asked to end while it migrates does not first do it all."""
+    (tmp_path / "0001_slow.sql").write_text("CREATE TABLE half (id int);\nSELECT pg_sleep(60);\n")
+    monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2):
+            await migrate(empty_dsn)
+
+    assert ask(empty_dsn, "SELECT to_regclass('rtmanager.half')") == [(None,)]
+    assert ask(empty_dsn, SLEEPERS) == []
+
+
 def kill_the_sleeper(dsn: str) -> None:
     """End the connection that sleeps, as soon as there is one."""
-    query: LiteralString = """
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE wait_event = 'PgSleep' AND datname = current_database()
-    """
-    while not ask(dsn, query):
+    while not (sleepers := ask(dsn, SLEEPERS)):
         pass
+    for (pid,) in sleepers:
+        ask(dsn, "SELECT pg_terminate_backend(%s)", pid)
 
 
 async def test_faulty_migration_is_named_and_undone(
@@ -161,7 +169,7 @@ async def test_faulty_migration_is_named_and_undone(
     (tmp_path / "0001_broken.sql").write_text("CREATE TABLE half (id int);\nSELECT nonsense;\n")
     monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
 
-    with pytest.raises(MigrationFailed, match="nonsense"):
+    with pytest.raises(MigrationFailed, match=r"0001_broken\.sql failed: .*nonsense"):
         await migrate(empty_dsn)
 
     assert ask(empty_dsn, "SELECT to_regclass('rtmanager.half')") == [(None,)]
@@ -172,17 +180,92 @@ async def test_migration_that_cannot_be_noted_is_undone(
 ) -> None:
     """Killed between the two, it would be applied a second time."""
 
-    def die(*_: object, **__: object) -> None:
+    async def die(*_: object) -> None:
         raise psycopg.OperationalError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(MigrationBackend, "mark_one", die)
+        patch.setattr(migrate_module, "_record", die)
         with pytest.raises(ServiceUnavailable, match="killed"):
             await migrate(empty_dsn)
 
     report = await migrate(empty_dsn)
 
     assert report == MigrationReport("rtmanager", 0, NEWEST)
+
+
+def copy_migrations(to: Path) -> list[Path]:
+    """Copy the migrations and return the copies in their order."""
+    for path in MIGRATIONS.glob("*.sql"):
+        shutil.copy(path, to)
+    return sorted(to.iterdir())
+
+
+@pytest.mark.parametrize("number", [1, NEWEST])
+async def test_migration_that_was_changed_after_it_was_applied_is_named(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
+) -> None:
+    """The database is not what the file says; nothing is applied on top of it."""
+    await migrate(empty_dsn)
+    changed = copy_migrations(tmp_path)[number - 1]
+    changed.write_text(changed.read_text() + "-- one line more\n")
+    (tmp_path / f"{NEWEST + 1:04}_next.sql").write_text("CREATE TABLE next (id int);\n")
+    monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+
+    with pytest.raises(MigrationFailed, match=f"{changed.name} was changed after it was applied"):
+        await migrate(empty_dsn)
+
+    assert ask(empty_dsn, "SELECT to_regclass('next')") == [(None,)]
+
+
+async def test_migration_that_is_missing_here_is_named(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The database is another branch's: it has a number that this release has passed over."""
+    await migrate(empty_dsn)
+    missing = copy_migrations(tmp_path)[1]
+    missing.unlink()
+    monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+
+    with pytest.raises(MigrationFailed, match=f"has migration {missing.stem}, .* none"):
+        await migrate(empty_dsn)
+
+
+async def test_other_migration_of_the_same_number_is_named(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The database is another branch's: two have given one number to different migrations."""
+    await migrate(empty_dsn)
+    known = copy_migrations(tmp_path)[1]
+    known.rename(tmp_path / "0002_another.sql")
+    monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+
+    with pytest.raises(MigrationFailed, match=f"has migration {known.stem}, .* 0002_another"):
+        await migrate(empty_dsn)
+
+
+async def test_migration_of_a_later_release_is_left_alone(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """During a roll-out the later release may have migrated before this one starts."""
+    copy_migrations(tmp_path)
+    (tmp_path / f"{NEWEST + 1:04}_next.sql").write_text("CREATE TABLE next (id int);\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate_module, "MIGRATIONS", tmp_path)
+        await migrate(empty_dsn)
+
+    report = await migrate(empty_dsn)
+
+    assert report == MigrationReport("rtmanager", NEWEST + 1, NEWEST + 1)
+
+
+async def test_server_that_is_read_only_lets_a_migrated_database_pass(empty_dsn: str) -> None:
+    """After a failover it may be so for a while, and there is nothing to write."""
+    await migrate(empty_dsn)
+    options = "-csearch_path=rtmanager -cdefault_transaction_read_only=on"
+
+    report = await migrate(make_conninfo(empty_dsn, options=options))
+
+    assert report == MigrationReport("rtmanager", NEWEST, NEWEST)
 
 
 async def test_schema_of_the_dsn_is_used(empty_dsn: str) -> None:
@@ -209,6 +292,25 @@ async def test_missing_permission_is_explained(postgres: EmbeddedPostgres, empty
 
         with pytest.raises(MigrationFailed, match="grant the user CREATE"):
             await migrate(dsn)
+
+
+async def test_migrated_database_needs_no_right_to_create(
+    postgres: EmbeddedPostgres, empty_dsn: str
+) -> None:
+    """An administrator may migrate, and the service only read what was applied."""
+    await migrate(empty_dsn)
+    with guest(postgres) as name:
+        user = sql.Identifier(name)
+        with psycopg.connect(empty_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA rtmanager TO {}").format(user))
+            statement = sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA rtmanager TO {}")
+            connection.execute(statement.format(user))
+
+        report = await migrate(make_conninfo(empty_dsn, user=name, password="guest"))
+
+        assert report == MigrationReport("rtmanager", NEWEST, NEWEST)
+        with psycopg.connect(empty_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(user))
 
 
 async def test_existing_schema_needs_no_right_to_create_schemas(

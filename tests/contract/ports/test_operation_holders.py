@@ -77,7 +77,7 @@ async def test_save_keeps_an_action_without_container_or_address(store: Store) -
 
     await store.journal.save(operation, lease=LEASE)
 
-    assert await store.journal.get(operation.id) == operation
+    assert store.operation(operation.id) == operation
 
 
 async def test_save_may_be_repeated(store: Store) -> None:
@@ -269,7 +269,7 @@ async def test_next_holder_carries_on(store: Store) -> None:
     await store.journal.save(progressed, lease=LATER)
     await finish(store, progressed, lease=LATER)
 
-    stored = await store.journal.get(taken.id)
+    stored = store.operation(taken.id)
     assert stored is not None
     assert (stored.lost, stored.steps, stored.outcome) == (1, progressed.steps, Outcome.SUCCESS)
     await begin(store, lease=LATER)

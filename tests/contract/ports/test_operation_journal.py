@@ -65,7 +65,7 @@ async def test_begin_inserts_an_open_operation(store: Store) -> None:
     begun = await store.journal.begin(request, proceed, lease=LEASE, at=NOON)
 
     assert begun.operation == Operation(id=begun.operation.id, request=request, started_at=NOON)
-    assert await store.journal.get(begun.operation.id) == begun.operation
+    assert store.operation(begun.operation.id) == begun.operation
 
 
 @pytest.mark.parametrize(("ran", "healthy"), [(False, False), (True, False), (True, True)])
@@ -100,7 +100,7 @@ async def test_begin_with_a_completion_inserts_a_finished_operation(store: Store
         make_request(), lambda _: Admission(completion=completion), lease=LEASE, at=NOON
     )
 
-    stored = await store.journal.get(begun.operation.id)
+    stored = store.operation(begun.operation.id)
     assert stored == begun.operation
     assert (stored.outcome, stored.error_code, stored.error_message) == (
         Outcome.FAILURE,
@@ -124,7 +124,7 @@ async def test_begin_with_a_replay_names_the_container(store: Store) -> None:
         at=NOON,
     )
 
-    stored = await store.journal.get(begun.operation.id)
+    stored = store.operation(begun.operation.id)
     assert stored == begun.operation
     assert (stored.container_id, stored.error_code, stored.error_message) == (
         record.current_container_id,
@@ -152,7 +152,7 @@ async def test_begin_whose_rule_raises_writes_nothing(store: Store) -> None:
     with pytest.raises(InvalidRequest, match=r"^no$"):
         await store.journal.begin(make_request(), refuse, lease=LATER, at=NOON)
 
-    assert list(await store.journal.history(GAME, limit=10)) == []
+    assert store.operations(GAME) == []
     await begin(store, lease=EARLIER)
 
 
@@ -165,7 +165,7 @@ async def test_begin_on_a_game_with_an_open_operation_is_refused_unasked(store: 
         await store.journal.begin(make_request(), witness(asked), lease=LATER, at=NOON)
 
     assert asked == []
-    assert list(await store.journal.history(GAME, limit=10)) == [operation]
+    assert store.operations(GAME) == [operation]
     await finish(store, operation)
 
 
@@ -186,7 +186,7 @@ async def test_begin_of_an_earlier_holder_is_refused(store: Store) -> None:
 
     assert raised.value.highest == LATER
     assert asked == []
-    assert len(await store.journal.history(GAME, limit=10)) == 1
+    assert len(store.operations(GAME)) == 1
 
 
 async def test_begin_twice_under_one_lease_is_fine(store: Store) -> None:
@@ -194,7 +194,7 @@ async def test_begin_twice_under_one_lease_is_fine(store: Store) -> None:
     await finish(store, await begin(store))
     await finish(store, await begin(store))
 
-    assert len(await store.journal.history(GAME, limit=10)) == 2
+    assert len(store.operations(GAME)) == 2
 
 
 async def test_lease_number_may_be_a_clock_in_microseconds(store: Store) -> None:
@@ -224,7 +224,7 @@ async def test_every_fence_is_higher_than_the_one_before(store: Store) -> None:
     await finish(store, first)
     await begin(store)
 
-    newest_first = [operation.id for operation in await store.journal.history(GAME, limit=10)]
+    newest_first = [operation.id for operation in store.operations(GAME)]
 
     assert newest_first == sorted(set(newest_first), reverse=True)
     assert len(newest_first) == 3
@@ -236,7 +236,7 @@ async def test_refuse_does_not_mind_an_open_operation(store: Store) -> None:
 
     await store.journal.refuse(make_request(), refused(Conflict("busy"), at=NOON), [make_message()])
 
-    found = (await store.journal.history(GAME, limit=1))[0]
+    found = store.operations(GAME)[0]
     assert (found.outcome, found.started_at, found.finished_at) == ("failure", NOON, NOON)
     assert (found.error_code, found.error_message) == (ErrorCode.CONFLICT, "busy")
     assert await store.journal.open_operation(GAME) == operation
@@ -251,7 +251,7 @@ async def test_job_is_begun_once(store: Store) -> None:
     with pytest.raises(JobAlreadyRecorded):
         await store.journal.begin(make_job(game_id=OTHER), proceed, lease=LEASE, at=NOON)
 
-    assert list(await store.journal.history(OTHER, limit=10)) == []
+    assert store.operations(OTHER) == []
 
 
 async def test_job_is_refused_once(store: Store) -> None:
@@ -261,7 +261,7 @@ async def test_job_is_refused_once(store: Store) -> None:
     with pytest.raises(JobAlreadyRecorded):
         await store.journal.refuse(make_job(), make_completion(), [make_message()])
 
-    assert len(await store.journal.history(GAME, limit=10)) == 1
+    assert len(store.operations(GAME)) == 1
     assert len(store.outbox()) == 1
 
 
@@ -282,25 +282,12 @@ async def test_request_id_may_repeat(store: Store) -> None:
     for _ in range(2):
         await store.journal.refuse(make_request(origin=origin), make_completion(), [])
 
-    assert len(await store.journal.history(GAME, limit=10)) == 2
+    assert len(store.operations(GAME)) == 2
 
 
-async def test_unknown_operation_is_none(store: Store) -> None:
-    """An id that was never given is not found."""
-    assert await store.journal.get(Fence(999_999)) is None
+async def test_game_without_an_open_operation_has_none(store: Store) -> None:
+    """A game of which nothing was asked is not found."""
     assert await store.journal.open_operation(GAME) is None
-
-
-async def test_history_is_the_game_s_own_newest_first_and_limited(store: Store) -> None:
-    """The last operations of one game, and no more than asked for."""
-    for number in range(4):
-        origin = Origin(OpSource.GM_REST, str(number))
-        await store.journal.refuse(make_request(origin=origin), make_completion(), [])
-    await begin(store, game_id=OTHER)
-
-    history = await store.journal.history(GAME, limit=3)
-
-    assert [operation.request.origin.source_ref for operation in history] == ["3", "2", "1"]
 
 
 async def test_refusal_of_an_enormous_id_is_logged(store: Store) -> None:
@@ -309,7 +296,7 @@ async def test_refusal_of_an_enormous_id_is_logged(store: Store) -> None:
 
     await store.journal.refuse(make_request(game_id=game_id), make_completion(), [])
 
-    assert len(await store.journal.history(game_id, limit=10)) == 1
+    assert len(store.operations(game_id)) == 1
 
 
 async def test_begin_whose_reply_was_lost_has_begun(store: Store) -> None:
@@ -399,7 +386,7 @@ async def until_waiting(dsn: str, sessions: int) -> None:
 CALLS = ["begin", "refuse", "take over", "save", "hand over", "finish", "raise", "open", "all open"]
 
 
-@pytest.mark.parametrize("call", [*CALLS, "handed over", "job", "get", "history"])
+@pytest.mark.parametrize("call", [*CALLS, "handed over", "job"])
 async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
     """Every method says the same when the store is away."""
     operation = await begin(store)
@@ -417,8 +404,6 @@ async def test_unreachable_store_raises_service_unavailable(store: Store, call: 
         "all open": journal.open_operations,
         "handed over": journal.handed_over,
         "job": lambda: journal.find_by_job(OperationKind.START, "1-0"),
-        "get": lambda: journal.get(operation.id),
-        "history": lambda: journal.history(GAME, limit=1),
     }
 
     with pytest.raises(ServiceUnavailable) as raised:

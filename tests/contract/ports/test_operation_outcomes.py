@@ -62,7 +62,7 @@ async def test_finish_completes_the_operation(store: Store) -> None:
 
     await finish(store, operation, outcome=Outcome.FAILURE, cause=operation.cause, details=details)
 
-    assert await store.journal.get(operation.id) == replace(
+    assert store.operation(operation.id) == replace(
         operation,
         outcome=Outcome.FAILURE,
         error_code=ErrorCode.CONTAINER_START_FAILED,
@@ -78,7 +78,7 @@ async def test_finish_with_a_code_without_words_has_no_message(store: Store) -> 
 
     await finish(store, operation, cause=Cause(code=ErrorCode.REPLAY_NO_OP, message=""))
 
-    stored = await store.journal.get(operation.id)
+    stored = store.operation(operation.id)
     assert stored is not None
     assert (stored.error_code, stored.error_message) == (ErrorCode.REPLAY_NO_OP, None)
 
@@ -91,7 +91,7 @@ async def test_finish_writes_the_record(store: Store) -> None:
     await finish(store, operation, record=record)
 
     assert await store.records.get(GAME) == record
-    stored = await store.journal.get(operation.id)
+    stored = store.operation(operation.id)
     assert stored is not None
     assert stored.container_id == record.current_container_id
 
@@ -105,7 +105,7 @@ async def test_finish_that_removes_the_container_names_it(store: Store) -> None:
 
     await finish(store, second, record=record.removed(fence=second.id, at=NOON))
 
-    stored = await store.journal.get(second.id)
+    stored = store.operation(second.id)
     assert stored is not None
     assert stored.container_id == record.current_container_id
 
@@ -139,7 +139,7 @@ async def test_finish_keeps_the_latest_event_as_snapshot(store: Store) -> None:
 
     await finish(store, await begin(store), events=[lost, last])
 
-    assert store.health(GAME) == ("probe_failed", {"error": "refused"})
+    assert store.health(GAME) == last
 
 
 async def test_finish_replaces_the_snapshot(store: Store) -> None:
@@ -149,7 +149,7 @@ async def test_finish_replaces_the_snapshot(store: Store) -> None:
 
     await finish(store, await begin(store), events=[recovered])
 
-    assert store.health(GAME) == ("probe_recovered", {})
+    assert store.health(GAME) == recovered
 
 
 async def test_finish_writes_the_messages_in_their_order(store: Store) -> None:
@@ -174,7 +174,7 @@ async def test_finish_repeated_by_its_holder_changes_nothing(store: Store) -> No
     """The first outcome stands, and there is nothing to complain about."""
     operation = await begin(store)
     await finish(store, operation)
-    finished = await store.journal.get(operation.id)
+    finished = store.operation(operation.id)
 
     await finish(
         store,
@@ -185,7 +185,7 @@ async def test_finish_repeated_by_its_holder_changes_nothing(store: Store) -> No
         events=[make_event()],
     )
 
-    assert await store.journal.get(operation.id) == finished
+    assert store.operation(operation.id) == finished
     assert await store.records.get(GAME) is None
     assert (store.health(GAME), store.outbox()) == (None, [])
 
@@ -199,7 +199,7 @@ async def test_finish_of_what_another_finished_is_refused(store: Store, lease: L
     with pytest.raises(LeaseLost):
         await finish(store, operation, [make_message()], lease=lease, outcome=Outcome.FAILURE)
 
-    stored = await store.journal.get(operation.id)
+    stored = store.operation(operation.id)
     assert stored is not None
     assert stored.outcome is Outcome.SUCCESS
     assert store.outbox() == []
@@ -276,7 +276,7 @@ async def test_strange_text_never_fails_an_operation(store: Store, text: str) ->
         events=[make_event(details={"error": text})],
     )
 
-    stored = await store.journal.get(begun.id)
+    stored = store.operation(begun.id)
     assert stored is not None
     assert stored.error_message is not None
     assert stored.error_message.startswith("before ")
@@ -320,6 +320,6 @@ async def test_finish_that_was_rolled_back_names_the_container(store: Store) -> 
 
     await finish(store, second, outcome=Outcome.FAILURE, record=record)
 
-    stored = await store.journal.get(second.id)
+    stored = store.operation(second.id)
     assert stored is not None
     assert stored.container_id == record.current_container_id

@@ -10,7 +10,6 @@ import pytest
 from rtmanager.adapters.docker.start_queue import StartQueue
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
-from rtmanager.adapters.in_memory.store import InMemoryHealthLog
 from rtmanager.domain.container import INSTALLATION_LABEL, container_name, parked_name_of_0_1
 from rtmanager.domain.errors import (
     ContainerStartFailed,
@@ -284,9 +283,7 @@ async def test_trap_snapshot_tells_of_the_engine_before(running: World) -> None:
 
     await running.manager.start(SLOW)
 
-    latest = await InMemoryHealthLog(running.store).latest(GAME)
-    assert latest is not None
-    assert latest.event_type is HealthEventType.CONTAINER_STARTED
+    assert running.store.health_snapshots[GAME].event_type is HealthEventType.CONTAINER_STARTED
 
 
 async def test_trap_shared_error_grows(running: World) -> None:

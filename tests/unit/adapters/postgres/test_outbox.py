@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from rtmanager.adapters.postgres import statements
+from rtmanager.adapters.postgres.outbox import UNSENT
 
 
 def test_oldest_messages_are_lent_first_wherever_they_lie() -> None:
@@ -13,7 +13,7 @@ def test_oldest_messages_are_lent_first_wherever_they_lie() -> None:
         for number in (7, 3, 9, 4, 8):
             row = (number, f"t{number}", "chess-7", "job_results", "{}")
             database.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, NULL)", row)
-        lent = database.execute(statements.UNSENT_MESSAGES.replace("%s", "?"), [3])
+        lent = database.execute(UNSENT.replace("%s", "?"), [3])
         numbers = [number for number, *_ in lent]
     database.close()
 

@@ -1,4 +1,4 @@
-"""The steps of an operation as they are kept, in JSON."""
+"""The steps of an operation as they are stored, in JSON."""
 
 from datetime import datetime
 from typing import Any
@@ -30,16 +30,16 @@ _FORMERLY_BACK = {"remove_new_container", "unpark_predecessor", "start_predecess
 
 
 def step_value(step: Step) -> dict[str, object]:
-    """Return a step as it is kept; the release before finds in it what it reads."""
+    """Return a step as it is stored; the release before finds in it what it reads."""
     return {
-        "name": step.action.name.value,
+        "name": step.action.name,
         "container_id": step.action.container_id,
         "address": step.action.address,
-        "phase": step.phase.value,
+        "phase": step.phase,
         "started_at": step.started_at.isoformat(),
         "duration_ms": step.duration_ms,
-        "result": step.result and step.result.value,
-        "error_code": step.error_code and step.error_code.value,
+        "result": step.result,
+        "error_code": step.error_code,
         "error": step.error,
         "note": step.note,
     }

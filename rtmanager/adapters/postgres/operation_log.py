@@ -1,0 +1,206 @@
+"""The operation log in Postgres: its statements, each for the transaction of the caller."""
+
+# ruff: noqa: S608 - composed of constants; LiteralString proves it
+
+from dataclasses import replace
+from typing import LiteralString
+
+from psycopg import AsyncCursor
+from psycopg.rows import scalar_row
+
+from rtmanager.adapters.postgres.operation_rows import (
+    insert_parameters,
+    operation_row,
+    outcome_parameters,
+    progress_parameters,
+)
+from rtmanager.adapters.postgres.pool import Connection
+from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
+from rtmanager.domain.completion import Completion
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Fence, LeaseNumber, Operation
+from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
+from rtmanager.domain.runtime import RuntimeRecord
+
+_INSERTED = Columns("""
+    game_id, kind, source, source_ref, reason, image_ref, request_container_id, container_id,
+    predecessor, outcome, error_code, error_message, details, started_at, finished_at, lease_number
+""")
+
+_OPERATION: LiteralString = f"id, {_INSERTED.names}, phase, cause, lost, steps"
+
+SELECT: LiteralString = f"SELECT {_OPERATION} FROM operation_log"
+
+OPEN_OF_GAME: LiteralString = f"{SELECT} WHERE game_id = %s AND outcome IS NULL"
+
+ALL_OPEN: LiteralString = f"{SELECT} WHERE outcome IS NULL ORDER BY id"
+
+OF_JOB: LiteralString = f"""
+    {SELECT} WHERE source = 'lobby_stream' AND kind = %s AND source_ref = %s
+"""
+
+HANDED_OVER: LiteralString = """
+    SELECT id, game_id FROM operation_log WHERE outcome IS NULL AND handed_over ORDER BY id
+"""
+
+FENCES_REACH: LiteralString = """
+    SELECT last_value - (NOT is_called)::int >= %s FROM operation_log_id_seq
+"""
+
+# Nobody draws an id meanwhile, so that no id is given twice.
+LOCK: LiteralString = "LOCK TABLE operation_log IN SHARE ROW EXCLUSIVE MODE"
+
+RAISE_FENCES: LiteralString = """
+    SELECT setval('operation_log_id_seq', %(above)s) FROM operation_log_id_seq
+    WHERE last_value - (NOT is_called)::int < %(above)s
+"""
+
+# No row: a later holder was here. An equal number is the same holder's.
+_SEE_LEASE: LiteralString = """
+    INSERT INTO game_leases (game_id, number) VALUES (%(game_id)s, %(lease)s)
+    ON CONFLICT (game_id) DO UPDATE SET number = excluded.number
+    WHERE game_leases.number <= excluded.number
+    RETURNING number
+"""
+
+_HIGHEST_LEASE: LiteralString = "SELECT number FROM game_leases WHERE game_id = %s"
+
+_INSERT: LiteralString = f"""
+    INSERT INTO operation_log ({_INSERTED.names}) VALUES ({_INSERTED.values}) RETURNING id
+"""
+
+# What was done for the operation, forward and back: it only grows.
+_PROGRESS: LiteralString = """(
+    SELECT count(DISTINCT (step->>'phase', step->>'name'))
+    FROM jsonb_array_elements(steps) AS step WHERE step->>'result' = 'done'
+)"""
+
+# A lost process is blamed on every operation that it may have been working on, in equal parts.
+_BLAME: LiteralString = """1.0 / (
+    SELECT count(*) FROM operation_log AS suspect
+    WHERE suspect.outcome IS NULL AND NOT suspect.handed_over
+)"""
+
+_IS_LOST: LiteralString = "NOT handed_over AND lease_number IS DISTINCT FROM %(lease)s"
+
+# A number in the row is never higher than the highest that was seen: whoever saw a lease has locked
+# that one first.
+_TAKE_OVER: LiteralString = f"""
+    UPDATE operation_log SET
+        lost = CASE
+            WHEN NOT ({_IS_LOST}) THEN lost
+            WHEN lost_at = {_PROGRESS} THEN lost + {_BLAME}
+            ELSE {_BLAME}
+        END,
+        lost_at = CASE WHEN {_IS_LOST} THEN {_PROGRESS} ELSE lost_at END,
+        handed_over = false,
+        lease_number = %(lease)s
+    WHERE game_id = %(game_id)s AND outcome IS NULL
+    RETURNING {_OPERATION}
+"""
+
+# The conditions are checked again once the row is locked: of two holders the later one wins.
+_OURS: LiteralString = """
+    id = %(id)s AND game_id = %(game_id)s AND outcome IS NULL AND lease_number = %(lease)s
+"""
+
+_SAVE: LiteralString = f"""
+    UPDATE operation_log SET
+        phase = %(phase)s,
+        cause = %(cause)s,
+        steps = %(steps)s,
+        handed_over = %(handed_over)s
+    WHERE {_OURS}
+    RETURNING id
+"""
+
+_FINISH: LiteralString = f"""
+    UPDATE operation_log SET
+        phase = %(phase)s,
+        cause = %(cause)s,
+        steps = %(steps)s,
+        container_id = %(container_id)s,
+        outcome = %(outcome)s,
+        error_code = %(error_code)s,
+        error_message = %(error_message)s,
+        details = %(details)s,
+        finished_at = %(finished_at)s
+    WHERE {_OURS}
+    RETURNING id
+"""
+
+_FINISHED_BY_US: LiteralString = """
+    SELECT 1 FROM operation_log
+    WHERE id = %(id)s AND game_id = %(game_id)s AND outcome IS NOT NULL AND lease_number = %(lease)s
+"""
+
+
+def operations(connection: Connection) -> AsyncCursor[Operation]:
+    """Return a cursor whose rows are operations."""
+    return connection.cursor(row_factory=operation_row)
+
+
+async def see_lease(connection: Connection, game_id: GameId, lease: LeaseNumber) -> None:
+    """Record the number of a holder, or raise LeaseLost when a later one was seen."""
+    parameters = {"game_id": stored_game_id(game_id), "lease": lease}
+    seen = await connection.execute(_SEE_LEASE, parameters)
+    if await seen.fetchone() is None:
+        raise await lease_lost(connection, game_id)
+
+
+async def lease_lost(connection: Connection, game_id: GameId) -> LeaseLost:
+    """Return the error for a holder that was overtaken, with the highest number of the game."""
+    cursor = connection.cursor(row_factory=scalar_row)
+    highest = await (await cursor.execute(_HIGHEST_LEASE, [stored_game_id(game_id)])).fetchone()
+    return LeaseLost(highest=NO_LEASE if highest is None else LeaseNumber(highest))
+
+
+async def insert_operation(
+    connection: Connection, operation: Operation, lease: LeaseNumber | None
+) -> Operation:
+    """Insert the operation and return it with its id."""
+    cursor = connection.cursor(row_factory=scalar_row)
+    inserted = await cursor.execute(_INSERT, insert_parameters(operation, lease))
+    (operation_id,) = await inserted.fetchall()
+    return replace(operation, id=Fence(operation_id))
+
+
+async def take_over_operation(
+    connection: Connection, game_id: GameId, lease: LeaseNumber
+) -> AsyncCursor[Operation]:
+    """Make this holder the one of the game's open operation, if there is one, and ask for it."""
+    parameters = {"game_id": stored_game_id(game_id), "lease": lease}
+    return await operations(connection).execute(_TAKE_OVER, parameters)
+
+
+async def save_operation(
+    connection: Connection, operation: Operation, lease: LeaseNumber, *, handed_over: bool
+) -> None:
+    """Write the progress of the holder's open operation, or raise LeaseLost."""
+    parameters = progress_parameters(operation, lease) | {"handed_over": handed_over}
+    written = await connection.execute(_SAVE, parameters)
+    if await written.fetchone() is None:
+        raise await lease_lost(connection, operation.game_id)
+
+
+async def finish_operation(
+    connection: Connection,
+    operation: Operation,
+    completion: Completion,
+    before: RuntimeRecord | None,
+    lease: LeaseNumber,
+) -> bool:
+    """Write the outcome; return False, writing nothing, when this holder did so before.
+
+    Raises LeaseLost when the operation is another holder's.
+    """
+    parameters = progress_parameters(operation, lease)
+    finished = await connection.execute(
+        _FINISH, parameters | outcome_parameters(completion, before)
+    )
+    if await finished.fetchone():
+        return True
+    ours = await connection.execute(_FINISHED_BY_US, parameters)
+    if await ours.fetchone() is None:
+        raise await lease_lost(connection, operation.game_id)
+    return False

@@ -1,6 +1,6 @@
 # The production image. The service needs:
-#   - the engine's socket:    -v /var/run/docker.sock:/var/run/docker.sock
-#   - the games' state at the same path as on the host, because the host's engine mounts it:
+#   - Docker's socket:        -v /var/run/docker.sock:/var/run/docker.sock
+#   - the games' state at the same path as on the host, because Docker mounts it from there:
 #                             -v /var/lib/galaxy/games:/var/lib/galaxy/games
 #   - the engines' network:   --network galaxy-net
 #   - its settings:           --env-file, see dev/env.sample
@@ -26,7 +26,7 @@ COPY --from=build /opt/rtmanager /opt/rtmanager
 ENV PATH=/opt/rtmanager/bin:$PATH PYTHONUNBUFFERED=1
 
 # It runs as root on purpose: state directories are handed to each image's own user, which takes
-# root, and the engine's socket gives as much anyway.
+# root, and Docker's socket gives as much anyway.
 EXPOSE 8096
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8096/healthz', timeout=2)"]

@@ -30,11 +30,11 @@ help: ## list the tasks
 
 .PHONY: run
 run: $(READY) ## run the service on 127.0.0.1:8096 with all it needs; Ctrl-C stops it, the games run on
-	exec $(BIN)/rtmanager dev
+	exec $(BIN)/python -m dev
 
 .PHONY: stop-docker
 stop-docker: $(READY) ## stop the dockerd that `make run` started, and every game with it
-	exec $(BIN)/python -m rtmanager.dev.stop_docker .rtmanager
+	exec $(BIN)/python -m dev stop-docker
 
 .PHONY: test
 test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
@@ -81,7 +81,7 @@ check: $(READY) ## lint, formatting, types and layers
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: fmt
-fmt: $(READY) ## format the code and mend what can be mended
+fmt: $(READY) ## format the code and fix what can be fixed
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
 

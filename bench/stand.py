@@ -12,11 +12,11 @@ from pathlib import Path
 import docker
 from rich.console import Console
 
-from rtmanager.dev.demo_images import ensure_demo_images
-from rtmanager.dev.docker_engine import ensure_engine
-from rtmanager.dev.docker_network import ensure_network, remove_network
-from rtmanager.dev.embedded_postgres import start_postgres
-from rtmanager.dev.embedded_redis import start_redis
+from dev.checkout import ensure_network, remove_network
+from dev.demo_images import ensure_demo_images
+from dev.docker_host import ensure_docker
+from dev.embedded_postgres import start_postgres
+from dev.embedded_redis import start_redis
 from tests.services.running_service import RunningService
 
 console = Console(highlight=False)
@@ -50,12 +50,12 @@ def _servers(directory: Path, running: ExitStack) -> dict[str, str]:
     """Start servers that keep their data, as in production, and return the settings for them."""
     games = directory / "games"
     games.mkdir()
-    engine = ensure_engine(directory, console.print)
-    running.callback(engine.stop)
+    host = ensure_docker(directory, console.print)
+    running.callback(host.stop)
     network = f"galaxy-bench-{secrets.token_hex(4)}"
-    ensure_network(engine.host, network)
-    running.callback(_remove_all, engine.host, network)
-    ensure_demo_images(engine.host, console.print)
+    ensure_network(host.address, network)
+    running.callback(_remove_all, host.address, network)
+    ensure_demo_images(host.address, console.print)
     postgres = start_postgres(directory / "postgres", console.print)
     running.callback(postgres.stop)
     redis = start_redis(directory / "redis")
@@ -63,7 +63,7 @@ def _servers(directory: Path, running: ExitStack) -> dict[str, str]:
     return {
         "postgres_primary_dsn": postgres.dsn(),
         "redis_master_addr": redis.address,
-        "docker_host": engine.host,
+        "docker_host": host.address,
         "docker_network": network,
         "game_state_root": str(games),
     }

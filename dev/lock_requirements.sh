@@ -9,7 +9,7 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-header --no-annotate "$@"
 }
 
-compile --upgrade pyproject.toml --extra embedded --group dev --output-file requirements/dev.txt
+compile --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
 # One version of everything: what the tests ran with is what is installed.
 compile --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
 compile --constraints requirements/dev.txt --group build --output-file requirements/build.txt

@@ -6,11 +6,9 @@ Commands import what they need when they run, so that the quick ones stay quick.
 import asyncio
 import json
 import os
-import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -59,67 +57,28 @@ def serve() -> None:
     Everything is set by RTMANAGER_* variables: `rtmanager check-config` shows them all. A second
     signal ends the process at once.
     """
-    settings = _settings(os.environ)
-    with _start_up_faults_in_plain_words():
-        from rtmanager.server.process import run  # noqa: PLC0415 - see the module's docstring
-
-        run(settings)
+    run_service(os.environ)
 
 
-@app.command()
-def dev(
-    data_dir: Annotated[
-        Path, typer.Option(help="Where Postgres, Redis and the games keep their data.")
-    ] = Path(".rtmanager"),
+def run_service(
+    environment: Mapping[str, str],
+    announce: Callable[[Address], None] = lambda _address: None,
 ) -> None:
-    """Prepare everything the service needs on this machine, and run the service in it.
+    """Run the service with these variables; a fault ends the process with one plain line.
 
-    Uses or starts a Docker engine, starts Postgres and Redis, makes the network and builds demo
-    images. RTMANAGER_* variables that are set win over what is prepared. Ctrl-C stops the service,
-    Postgres and Redis; Docker and the games run on, and the next run finds them.
+    `announce` is called with the address once requests are accepted.
     """
-    from rtmanager.dev.environment import prepare  # noqa: PLC0415 - see the module's docstring
-    from rtmanager.dev.errors import SetUpError  # noqa: PLC0415 - see the module's docstring
-
-    # Until the server watches the signals, SIGTERM unwinds as Ctrl-C does: what was started stops.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        environment = prepare(data_dir, typer.echo)
-    except SetUpError as error:
-        _refuse(str(error))
-    try:
-        _serve_announced({**environment.environ, **_set_variables()})
-    finally:
-        environment.stop()
-
-
-def _serve_announced(environment: Mapping[str, str]) -> None:
     settings = _settings(environment)
     with _start_up_faults_in_plain_words():
-        from rtmanager.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415 - see the module's docstring
         from rtmanager.server.process import run  # noqa: PLC0415 - see the module's docstring
 
-        run(settings, lambda address: typer.echo(_welcome(_local_url(address), SWAGGER_UI_PATH)))
+        run(settings, announce)
 
 
-def _local_url(address: Address) -> str:
-    """Return the URL under which a browser on this machine finds a listening address."""
-    every_interface = address.host in {"", "::", "0.0.0.0"}  # noqa: S104 - recognised, not bound
-    return f"http://{Address('127.0.0.1', address.port) if every_interface else address}"
-
-
-def _welcome(url: str, swagger_ui_path: str) -> str:
-    return f"""
-The Runtime Manager is ready. Ctrl-C stops it; the games run on.
-
-  service     {url}
-  Swagger UI  {url}{swagger_ui_path}
-
-Start a first game:
-
-  curl -X POST {url}/api/v1/internal/runtimes/my-first-game/start \\
-    -H 'Content-Type: application/json' -d '{{"image_ref": "galaxy/game:1.4.7"}}'
-"""
+def refuse(reason: str) -> NoReturn:
+    """End the process with exit code 1 and one line on stderr."""
+    typer.echo(f"rtmanager: {reason}", err=True)
+    raise typer.Exit(1)
 
 
 @app.command()
@@ -157,7 +116,7 @@ def check_config(
     except ConfigError as error:
         if as_json:
             _print_json({"settings": [], "faults": [asdict(fault) for fault in error.faults]})
-        _refuse(_in_plain_words(error))
+        refuse(_in_plain_words(error))
     shown = list(settings.shown())
     if as_json:
         _print_json({"settings": [asdict(setting) for setting in shown], "faults": []})
@@ -165,16 +124,11 @@ def check_config(
         _print_table(shown)
 
 
-def _set_variables() -> dict[str, str]:
-    """Return the variables that are set; an empty one counts as not set."""
-    return {name: value for name, value in os.environ.items() if value.strip()}
-
-
 def _settings(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.from_environment(environment)
     except ConfigError as error:
-        _refuse(_in_plain_words(error))
+        refuse(_in_plain_words(error))
 
 
 @contextmanager
@@ -186,7 +140,7 @@ def _start_up_faults_in_plain_words() -> Iterator[None]:
     try:
         yield
     except StartupError as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
 def _in_plain_words(error: ConfigError) -> str:
@@ -194,11 +148,6 @@ def _in_plain_words(error: ConfigError) -> str:
         return str(error.faults[0])
     faults = "\n".join(f"  {fault}" for fault in error.faults)
     return f"{len(error.faults)} settings are wrong:\n{faults}"
-
-
-def _refuse(reason: str) -> NoReturn:
-    typer.echo(f"rtmanager: {reason}", err=True)
-    raise typer.Exit(1)
 
 
 def _print_json(document: object) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import pytest
 
-from rtmanager.dev.docker_network import ensure_network
+from dev.checkout import ensure_network
 from tests.acceptance.lobby import Lobby, lobby_at
 from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
 from tests.acceptance.stage import Stage, new_game, remove_containers

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rtmanager.dev.docker_network import ensure_network, remove_network
+from dev.checkout import ensure_network, remove_network
 from tests.acceptance.stage import (
     Stage,
     error,

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rtmanager.dev.docker_network import ensure_network, remove_network
+from dev.checkout import ensure_network, remove_network
 from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
 from tests.acceptance.stage import (
     Stage,

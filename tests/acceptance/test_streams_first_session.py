@@ -1,6 +1,6 @@
 """The first session of the Lobby: each kind of job, and what comes of it."""
 
-from rtmanager.dev.free_port import free_port
+from dev.free_port import free_port
 from tests.acceptance.lobby import (
     DEAD_JOBS,
     HEALTH_EVENTS,

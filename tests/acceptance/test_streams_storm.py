@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
-from rtmanager.dev.embedded_redis import EmbeddedRedis, start_redis
+from dev.embedded_postgres import EmbeddedPostgres, start_postgres
+from dev.embedded_redis import EmbeddedRedis, start_redis
 from tests.acceptance.lobby import DEAD_JOBS, Lobby, lobby_at
 from tests.acceptance.recovery.killing import LATER, launched
 from tests.acceptance.stage import Stage, new_game, wait_until

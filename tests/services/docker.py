@@ -1,4 +1,4 @@
-"""The Docker engine, a network of this session's own, and the demo images."""
+"""The Docker host, a network of this session's own, and the demo images."""
 
 import secrets
 import time
@@ -9,19 +9,19 @@ import docker
 import pytest
 from docker.errors import APIError
 
-from rtmanager.dev.demo_images import ensure_demo_images
-from rtmanager.dev.docker_network import ensure_network, remove_network
+from dev.checkout import ensure_network, remove_network
+from dev.demo_images import ensure_demo_images
 from tests.services.run import run_name
 from tests.services.session import Say
-from tests.services.whole_run import start_engine
+from tests.services.whole_run import start_docker
 
 DROP_TRIES = 5
 
 
 @pytest.fixture(scope="session")
 def docker_host(say: Say) -> str:
-    """Return the address of a Docker engine, started for this run if there was none."""
-    return start_engine(say)
+    """Return the address of a Docker host, started for this run if there was none."""
+    return start_docker(say)
 
 
 @pytest.fixture(scope="session")

@@ -3,19 +3,19 @@
 import json
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 
-from rtmanager.dev.docker_engine import why_unreachable
+from dev.docker_host import why_unreachable
 from tests.services.run import MARK, NAME_OF_A_RUN
 
 ENDED_WITHIN = 5.0
@@ -75,11 +75,8 @@ def docker_things_of_dead_runs(host: str) -> list[Leftover]:
 
 def _living_runs() -> set[str]:
     """Return the names of the runs that have processes, wherever their directories are."""
-    names = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            names.update(NAME_OF_A_RUN.findall((process / "environ").read_text(errors="replace")))
-    return names
+    environments = (process.info["environ"] or {} for process in psutil.process_iter(["environ"]))
+    return {run for each in environments for run in NAME_OF_A_RUN.findall("\n".join(each.values()))}
 
 
 def removed(leftovers: Sequence[Leftover], echo: Callable[[str], None]) -> list[str]:
@@ -93,21 +90,18 @@ def _removed(leftover: Leftover, echo: Callable[[str], None]) -> str:
     except KeptByDocker as kept:
         echo(f"{leftover.name} is empty, and stays until dockerd is started anew: {kept}")
         return ""
-    except (OSError, docker.errors.DockerException) as fault:
+    except (OSError, psutil.Error, docker.errors.DockerException) as fault:
         return f"{leftover.name} (and it stays: {fault})"
     return leftover.name
 
 
 def _marked_processes(run: Path) -> Iterator[Leftover]:
-    mark = f"{MARK}={run}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        # It may have ended since, or belong to somebody else.
-        with suppress(OSError):
-            pid = int(process.name)
-            if mark in (process / "environ").read_bytes().split(b"\0") and pid != os.getpid():
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                name = f"process {pid}: {command}"
-                yield Leftover(name, partial(os.kill, pid, signal.SIGKILL))
+    for process in psutil.process_iter(["environ", "cmdline"]):
+        # There is no environment to read of one that has ended since, or is somebody else's.
+        mark = (process.info["environ"] or {}).get(MARK)
+        if mark == str(run) and process.pid != os.getpid():
+            command = " ".join(process.info["cmdline"] or [])
+            yield Leftover(f"process {process.pid}: {command}", process.kill)
 
 
 def _things(client: docker.APIClient, run: str) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from rtmanager.adapters.postgres.migrate import migrate
-from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from tests.services.session import Say
 
 TEMPLATE = "migrated"

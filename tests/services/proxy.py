@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rtmanager.dev.free_port import free_port
+from dev.free_port import free_port
 
 Address = tuple[str, int] | Path
 

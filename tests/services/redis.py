@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from rtmanager.dev.embedded_redis import start_redis
+from dev.embedded_redis import start_redis
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from rtmanager.dev.background_process import BackgroundProcess
-from rtmanager.dev.debian_packages import require_command
-from rtmanager.dev.free_port import free_port
+from dev.background_process import BackgroundProcess
+from dev.debian_packages import require_command
+from dev.free_port import free_port
 from tests.services.session import Say
 
 USER = "galaxy"

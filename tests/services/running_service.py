@@ -13,7 +13,7 @@ from weakref import WeakSet
 import httpx
 import pytest
 
-from rtmanager.dev.free_port import free_port
+from dev.free_port import free_port
 from tests.services import plain_http
 from tests.services.warm_start import WarmProcess, warm_python
 

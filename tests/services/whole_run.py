@@ -5,10 +5,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from rtmanager.dev.debian_packages import require_command
-from rtmanager.dev.demo_images import ensure_demo_images
-from rtmanager.dev.docker_engine import DEFAULT_HOST, ensure_engine
-from rtmanager.dev.docker_use import DIRECTORY, DockerUse
+from dev.debian_packages import require_command
+from dev.demo_images import ensure_demo_images
+from dev.docker_host import DEFAULT_ADDRESS, TEST_RUNS, DockerUse, ensure_docker
 from tests.services.leftovers import (
     directory_of,
     docker_things_of,
@@ -22,7 +21,7 @@ Echo = Callable[[str], None]
 
 
 class WholeRun:
-    """A run that has begun: its directory exists, and nobody stops the Docker engine under it."""
+    """A run that has begun: its directory exists, and nobody stops dockerd under it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -33,7 +32,7 @@ class WholeRun:
 
     def prepare(self, echo: Echo) -> None:
         """Install, start and build once what the workers of the run use together."""
-        host = start_engine(echo)
+        host = start_docker(echo)
         removed(docker_things_of_dead_runs(host), echo)
         ensure_demo_images(host, echo)
         require_command("docker-registry", "docker-registry", echo)
@@ -50,18 +49,18 @@ class WholeRun:
 
         What it would not let go, it does once it is started anew, unless others are using it.
         """
-        host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+        host = os.environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
         left = removed(docker_things_of(self._directory, host), echo)
         is_kept = bool(docker_things_of(self._directory, host))
         if self._docker.end(echo) and is_kept:
             again = DockerUse()
-            removed(docker_things_of(self._directory, start_engine(echo)), echo)
+            removed(docker_things_of(self._directory, start_docker(echo)), echo)
             left += [each.name for each in docker_things_of(self._directory, host)]
             again.end(echo)
         return left
 
 
-def start_engine(echo: Echo) -> str:
-    """Return the address of a Docker engine, started for all runs if there was none."""
+def start_docker(echo: Echo) -> str:
+    """Return the address of a Docker host, started for all runs if there was none."""
     with unmarked():
-        return ensure_engine(DIRECTORY, echo).host
+        return ensure_docker(TEST_RUNS, echo).address

@@ -40,7 +40,7 @@ def test_version_is_printed() -> None:
     assert result.exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["serve", "dev", "migrate", "check-config"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
 def test_every_command_explains_itself(command: str) -> None:
     """Each command is in the help and has one of its own."""
     assert command in call("--help").output

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from docker.errors import APIError
 
-from rtmanager.dev.background_process import BackgroundProcess
-from rtmanager.dev.embedded_postgres import EmbeddedPostgres, start_postgres
-from rtmanager.dev.embedded_redis import EmbeddedRedis, start_redis
+from dev.background_process import BackgroundProcess
+from dev.embedded_postgres import EmbeddedPostgres, start_postgres
+from dev.embedded_redis import EmbeddedRedis, start_redis
 from tests.acceptance.recovery.load import Load, assert_true_outcomes
 from tests.acceptance.stage import Stage, new_game, remove_containers
 from tests.services.proxy import Proxy
@@ -98,7 +99,7 @@ def _restart_postgres(servers: Servers, _: Load) -> None:
 def _crash_postgres(servers: Servers, _: Load) -> None:
     pid = int((servers.postgres.files / "data/postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGQUIT)  # it ends at once and recovers from its log
-    while Path(f"/proc/{pid}").exists():
+    while psutil.pid_exists(pid):
         time.sleep(0.02)
     servers.postgres.start()
 

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
 from typing import Protocol
 
+from dev.free_port import free_port
 from rtmanager.adapters.engine_http import HttpEngineProbe
 from rtmanager.adapters.in_memory.container_host import InMemoryEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.dev.free_port import free_port
 from rtmanager.domain.ports.engine_probe import EngineProbe
 
 TIMEOUT = 0.5

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rtmanager.domain.image_ref import ImageRef
@@ -119,9 +120,8 @@ async def _end_of(pid: int) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Tell whether the process still does anything; one that ended may not be collected yet."""
+    """Return whether the process still does anything; one that ended may not be collected yet."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return state != "Z"

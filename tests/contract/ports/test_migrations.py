@@ -12,10 +12,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from dev.embedded_postgres import EmbeddedPostgres
 from rtmanager.adapters.postgres import migrate as migrate_module
 from rtmanager.adapters.postgres.errors import MigrationFailed
 from rtmanager.adapters.postgres.migrate import MIGRATIONS, MigrationReport, migrate
-from rtmanager.dev.embedded_postgres import EmbeddedPostgres
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.health import HealthEventType
 from rtmanager.domain.operation import OperationKind, OpSource, Outcome, Phase, StopReason

@@ -21,11 +21,11 @@ from psycopg.errors import (
     UndefinedTable,
 )
 
+from dev.embedded_postgres import FORGETFUL, EmbeddedPostgres
 from rtmanager.adapters.postgres.errors import postgres_errors
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
-from rtmanager.dev.embedded_postgres import FORGETFUL, EmbeddedPostgres
 from rtmanager.domain.errors import ServiceUnavailable
 from tests.builders import GAME, make_completion, make_request
 from tests.services.proxy import Proxy

@@ -9,9 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from rtmanager.dev.checkout import Checkout
-from rtmanager.dev.checkout_network import ensure_checkout_network
-from rtmanager.dev.docker_network import networks_named
+from dev.checkout import Checkout, ensure_checkout_network, networks_named
 from tests.services.run import run_name
 
 StartEngine = Callable[[str, Checkout], str]
@@ -22,7 +20,7 @@ LABELS = {"com.galaxy.owner": "rtmanager", "com.galaxy.kind": "game-engine"}
 
 @pytest.fixture
 def told() -> list[str]:
-    """Return what the person at the terminal was told."""
+    """Return the lines that the person at the terminal was given."""
     return []
 
 

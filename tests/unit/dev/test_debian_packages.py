@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from rtmanager.dev import debian_packages
-from rtmanager.dev.errors import SetUpError
+from dev import SetUpError, debian_packages
 
 
 class Apt:

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from rtmanager.dev import environment
-from rtmanager.dev.background_process import BackgroundProcess
-from rtmanager.dev.checkout import Checkout
-from rtmanager.dev.docker_engine import DEFAULT_HOST, DockerEngine, started_here
-from rtmanager.dev.environment import prepare
-from rtmanager.dev.errors import SetUpError
-from rtmanager.dev.free_port import free_port
+from dev import SetUpError, environment
+from dev.background_process import BackgroundProcess
+from dev.checkout import Checkout, ensure_network
+from dev.docker_host import DEFAULT_ADDRESS, DockerHost, started_here
+from dev.environment import prepare, report_dockerd, report_engines
+from dev.free_port import free_port
+from tests.unit.dev.checkouts import Machine, StartEngine
 
 
 class Parts:
@@ -23,12 +23,12 @@ class Parts:
         self.checkout: Checkout | None = None
         self.stopped: list[str] = []
 
-    def ensure_engine(self, directory: Path, _echo: object) -> DockerEngine:
+    def ensure_docker(self, directory: Path, _echo: object) -> DockerHost:
         if started_here(directory) is None:
             self.dockerd = BackgroundProcess.start(
                 ["sleep", "60"], pid_file=directory / "dockerd.pid", log_file=directory / "log"
             )
-        return DockerEngine(DEFAULT_HOST, started_here(directory))
+        return DockerHost(DEFAULT_ADDRESS, started_here(directory))
 
     def ensure_checkout_network(self, _host: str, checkout: Checkout, _echo: object) -> str:
         self.checkout = checkout
@@ -48,10 +48,10 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
             monkeypatch.delenv(name)
     parts = Parts()
     monkeypatch.setattr(environment, "HTTP_PORT", free_port())
-    monkeypatch.setattr(environment, "ensure_engine", parts.ensure_engine)
+    monkeypatch.setattr(environment, "ensure_docker", parts.ensure_docker)
     monkeypatch.setattr(environment, "ensure_checkout_network", parts.ensure_checkout_network)
     monkeypatch.setattr(environment, "ensure_demo_images", lambda *_: None)
-    monkeypatch.setattr(environment, "tell_of_engines", lambda *_: None)
+    monkeypatch.setattr(environment, "report_engines", lambda *_: None)
     monkeypatch.setattr(environment, "start_postgres", lambda *_: parts.server("postgres"))
     monkeypatch.setattr(environment, "start_redis", lambda _: parts.server("redis"))
     yield parts
@@ -76,7 +76,7 @@ def test_trap_engines_survive_the_end_of_make_run(
 def test_the_next_run_uses_the_dockerd_that_runs_on(
     parts: Parts, tmp_path: Path, told: list[str]
 ) -> None:
-    """No second one is started, and it is still told how to stop the first."""
+    """No second one is started, and it is still said how to stop the first."""
     prepare(tmp_path, told.append).stop()
     first = parts.dockerd
 
@@ -176,3 +176,62 @@ def test_an_address_of_the_users_choice_is_left_to_the_server(
         monkeypatch.setenv("RTMANAGER_INTERNAL_HTTP_ADDR", "127.0.0.1:8097")
 
         prepare(tmp_path, told.append).stop()
+
+
+def test_engines_that_run_on_are_named(
+    machine: Machine, first: Checkout, second: Checkout, start_engine: StartEngine
+) -> None:
+    """Those of this checkout that run; neither stopped ones nor another's."""
+    ensure_network(machine.docker_host, machine.preferred)
+    running = start_engine(machine.preferred, first)
+    machine.client.kill(start_engine(machine.preferred, first))
+    start_engine(machine.preferred, second)
+
+    report_engines(machine.docker_host, machine.preferred, first, machine.told.append)
+
+    assert machine.told == [f"Engines that run on, and that the next `make run` finds: {running}."]
+
+
+def test_nothing_is_told_when_no_engine_runs(machine: Machine, first: Checkout) -> None:
+    """Who started no game is not bothered."""
+    report_engines(machine.docker_host, machine.preferred, first, machine.told.append)
+
+    assert machine.told == []
+
+
+def test_many_engines_are_counted(
+    monkeypatch: pytest.MonkeyPatch, first: Checkout, told: list[str]
+) -> None:
+    """A thousand games are not listed by name."""
+    names = [f"galaxy-game-{number}" for number in range(7)]
+    monkeypatch.setattr(environment, "running_engines", lambda *_: names)
+
+    report_engines("unix:///nowhere", "galaxy-net", first, told.append)
+
+    assert told[0].endswith("galaxy-game-3, galaxy-game-4 and 2 more.")
+
+
+def test_a_docker_host_that_is_away_ends_nothing(first: Checkout, told: list[str]) -> None:
+    """The environment must stop whatever became of Docker."""
+    report_engines("tcp://127.0.0.1:1", "galaxy-net", first, told.append)
+
+    assert told[0].startswith("Docker does not say which engines run on: ")
+
+
+def test_a_dockerd_that_runs_on_is_told_with_the_way_to_stop_it(
+    tmp_path: Path, told: list[str]
+) -> None:
+    """Nothing runs on unsaid, and one that has ended is not talked about."""
+    dockerd = BackgroundProcess.start(
+        ["sleep", "60"], pid_file=tmp_path / "dockerd.pid", log_file=tmp_path / "log"
+    )
+
+    report_dockerd(dockerd, told.append)
+    dockerd.stop(seconds=5)
+    report_dockerd(dockerd, told.append)
+
+    (line,) = told
+    assert line == (
+        f"dockerd (pid {dockerd.pid}), which was started here, runs on; `make stop-docker` "
+        f"or `kill {dockerd.pid}` stops it, and every engine with it."
+    )

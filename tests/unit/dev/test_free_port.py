@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rtmanager.dev.free_port import free_port, next_free_port, remembered_port
+from dev.free_port import free_port, next_free_port, remembered_port
 
 
 def test_the_port_is_the_same_next_time(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_port_of_another_process_is_not_given_twice(tmp_path: Path) -> None:
     """What one process was given, nobody listening on it yet, another one does not get."""
     port = free_port()
     (tmp_path / "port").write_text(f"{port}\n")
-    ask = "import sys, pathlib; from rtmanager.dev.free_port import remembered_port as ask; "
+    ask = "import sys, pathlib; from dev.free_port import remembered_port as ask; "
     ask += "print(ask(pathlib.Path(sys.argv[1])))"
 
     given = subprocess.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtmanager.dev.free_port import free_port
+from dev.free_port import free_port
 from tests.services import proxy as proxy_module
 from tests.services.proxy import Proxy
 

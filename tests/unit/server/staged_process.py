@@ -1,6 +1,7 @@
-"""The command line on a stage: all of it real but the service, which opens and closes nothing.
+"""The command lines on a stage: all of them real but the service, which opens and closes nothing.
 
-`test_process` runs this file; the variable STAGE_FAULT says what is to go wrong.
+The first argument `dev` stands for `python -m dev`, any other is a command of `rtmanager`. The
+variable STAGE_FAULT says what is to go wrong.
 """
 
 import os
@@ -12,10 +13,10 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from dev import SetUpError
+from dev import __main__ as dev
 from rtmanager.bootstrap.service import StartupError
 from rtmanager.cli import main
-from rtmanager.dev import environment
-from rtmanager.dev.errors import SetUpError
 
 FAULT = os.environ.get("STAGE_FAULT")
 
@@ -106,5 +107,8 @@ if __name__ == "__main__":
         assemble=lambda _settings: Service(),
     )
     plant("connexion_app", create_app=lambda _table: application, SWAGGER_UI_PATH="/swagger/ui")
-    vars(environment)["prepare"] = prepare
+    vars(dev)["prepare"] = prepare
+    if sys.argv[1] == "dev":
+        del sys.argv[1]
+        dev.main()
     main()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -84,12 +83,9 @@ def test_serve_logs_json_only() -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["serve", "dev"])
-def test_a_start_up_fault_is_one_clear_line(command: str) -> None:
+def test_a_start_up_fault_is_one_clear_line() -> None:
     """A dependency that is missing ends the start with one line and no traceback."""
-    prepared = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
-
-    code, _, stderr = outcome(command, **(VALID | prepared), STAGE_FAULT="service")
+    code, _, stderr = outcome("serve", **VALID, STAGE_FAULT="service")
 
     assert code == 1
     assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
@@ -129,48 +125,3 @@ def test_an_application_that_does_not_start_ends_the_process() -> None:
 def test_migrate_says_from_which_version_to_which(migrated: str, line: str) -> None:
     """`migrate` names the versions before and after."""
     assert outcome("migrate", **VALID, STAGE_MIGRATED=migrated) == (0, line, "")
-
-
-def test_dev_prints_urls_and_a_first_command(tmp_path: Path) -> None:
-    """`dev` prepares, serves, and then says where and how to begin."""
-    prepared = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
-    with staged("dev", "--data-dir", str(tmp_path), **prepared) as process:
-        welcome = line_with("service ", process.stdout)
-        swagger_ui = line_with("Swagger UI", process.stdout)
-        command = line_with("curl", process.stdout)
-        process.send_signal(signal.SIGINT)
-        stdout = process.communicate(timeout=30)[0]
-
-    assert re.search(r" http://127\.0\.0\.1:[1-9]\d*$", welcome.strip())
-    assert swagger_ui.strip().endswith("/swagger/ui")
-    assert "/api/v1/internal/runtimes/" in command
-    assert stdout.endswith("closed\nenvironment stopped\n")
-    assert process.returncode == 0
-
-
-def test_dev_lets_variables_that_are_set_win() -> None:
-    """What the user sets explicitly wins over what was prepared."""
-    conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
-    prepared = {f"STAGE_PREPARED_{name}": value for name, value in conflicting.items()}
-
-    _, _, stderr = outcome("dev", **prepared, RTMANAGER_LOG_FORMAT="xml")
-
-    assert stderr.startswith("rtmanager: RTMANAGER_LOG_FORMAT is not valid;")
-
-
-def test_dev_that_cannot_prepare_says_why_in_one_line() -> None:
-    """A machine that cannot be prepared gives one line that says what to do."""
-    code, _, stderr = outcome("dev", STAGE_FAULT="set-up")
-
-    assert (code, stderr) == (1, "rtmanager: Docker is missing; install it\n")
-
-
-def test_sigterm_while_dev_prepares_undoes_the_preparation() -> None:
-    """A signal in the middle of the preparation leaves nothing running."""
-    with staged("dev", STAGE_FAULT="slow set-up") as process:
-        line_with("preparing", process.stdout)
-        process.send_signal(signal.SIGTERM)
-        stdout = process.communicate(timeout=30)[0]
-
-    assert stdout == "preparation undone\n"
-    assert process.returncode != 0

@@ -50,7 +50,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     made = Docker()
     monkeypatch.setattr(whole_run, "DockerUse", lambda: made)
     monkeypatch.setattr(whole_run, "docker_things_of", made.things)
-    monkeypatch.setattr(whole_run, "start_engine", made.start)
+    monkeypatch.setattr(whole_run, "start_docker", made.start)
     return made
 
 

@@ -5,14 +5,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 
-from rtmanager.dev.errors import SetUpError
-from rtmanager.dev.machine_lock import machine_lock
+from dev import SetUpError
+from dev.locks import machine_lock
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def can_install() -> bool:
-    """Tell whether this is Debian or a relative of it and we are root."""
+    """Return whether this is Debian or a relative of it and we are root."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
@@ -47,7 +47,7 @@ def install(
 
 
 def is_known(package: str, *, run: Run = subprocess.run) -> bool:
-    """Tell whether the distribution has a package of this name."""
+    """Return whether the distribution has a package of this name."""
     answer = run(["apt-cache", "show", package], capture_output=True, text=True, check=False)
     return answer.returncode == 0
 

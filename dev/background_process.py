@@ -9,14 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtmanager.dev.errors import SetUpError
+import psutil
+
+from dev import SetUpError
 
 POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class BackgroundProcess:
-    """A server process, told from later owners of its pid by the moment it started."""
+    """A server process; the moment it started distinguishes it from later owners of its pid."""
 
     pid: int
     started_at: str
@@ -50,11 +52,11 @@ class BackgroundProcess:
         return process if process.is_running() else None
 
     def is_running(self) -> bool:
-        """Tell whether this very process is alive."""
+        """Return whether this very process is alive."""
         is_alive = bool(self.started_at) and _start_time(self.pid) == self.started_at
         if child := _children.get(self.pid):
-            # Takes the exit status, and after the look: a child that dies between the two would
-            # otherwise be known as dead, but stay a zombie that nobody waits for.
+            # Takes the exit status, and only after the check: a child that dies between the two
+            # would otherwise be known as dead, but stay a zombie that nobody waits for.
             child.poll()
         return is_alive
 
@@ -73,7 +75,7 @@ class BackgroundProcess:
         """Ask the process to end, and kill it when it does not end in time."""
         for request, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
             if self.is_running():
-                with suppress(ProcessLookupError):  # it may end between the look and the signal
+                with suppress(ProcessLookupError):  # it may end between the check and the signal
                     os.kill(self.pid, request)
                 self._wait_for_end(patience)
         if child := _children.pop(self.pid, None):
@@ -91,20 +93,23 @@ class BackgroundProcess:
         raise SetUpError(message)
 
 
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def _start_time(pid: int) -> str | None:
-    """Return the kernel's start time of a living process, None for a dead one.
+    """Return when a living process started, None for a dead one.
 
     A killed process is a zombie as soon as its first thread has ended, and holds its ports and
-    files until the last has: proc(5) counts them.
+    files until the last has.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        process = psutil.Process(pid)
+        with process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1:
+                return None
+            # Since the machine started, in the kernel's ticks: the clock may be set meanwhile.
+            seconds = process.create_time() - psutil.boot_time()
+    except psutil.NoSuchProcess:
         return None
-    # The second field is the command in parentheses and may hold anything, blanks included.
-    state, *rest = stat.rpartition(")")[2].split()
-    is_dead = state == "Z" and int(rest[16]) <= 1
-    return None if is_dead else rest[18]
+    return str(round(seconds * _TICKS_PER_SECOND))

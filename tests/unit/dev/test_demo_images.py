@@ -1,8 +1,7 @@
 import pytest
 from semantic_version import Version
 
-from rtmanager.dev.demo_images import SCRIPTS
-from rtmanager.dev.demo_variants import VARIANTS, Variant
+from dev.demo_images import SCRIPTS, VARIANTS, Variant
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.tag)

@@ -8,7 +8,7 @@ from pathlib import Path
 LOWEST = 15_000
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _claims: dict[int, int] = {}
-"""The ports that this process was given, each with the open socket that tells others so."""
+"""The ports that this process was given, each with the open socket that shows it to others."""
 
 
 def free_port() -> int:
@@ -38,7 +38,7 @@ def next_free_port(port: int) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server may listen on the loopback port."""
+    """Return whether a server may listen on the loopback port."""
     with closing(socket.socket()) as probe:
         # As servers do: a port whose last connections are still in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,7 +50,7 @@ def is_free(port: int) -> bool:
 
 
 def _claim(port: int) -> bool:
-    """Claim a port for this process until it ends; tell whether no other one has done so.
+    """Claim a port for this process until it ends; return whether no other one has done so.
 
     Two processes that ask at the same moment would otherwise both find it free.
     """

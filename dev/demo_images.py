@@ -1,26 +1,81 @@
-"""Small engine images for trying things out, built without any registry."""
+"""Small engine images for trying things out: their table, and building them without a registry."""
 
 import hashlib
 import io
+import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
 from docker.errors import ImageNotFound
 
-from rtmanager.dev import debian_packages
-from rtmanager.dev.demo_variants import REPOSITORY, VARIANTS, Variant
-from rtmanager.dev.machine_lock import machine_lock
+from dev import debian_packages
+from dev.locks import machine_lock
 
+REPOSITORY = "galaxy/game"
 CONTENT_LABEL = "com.galaxy.demo.content"
 SCRIPTS = Path(__file__).parent / "demo_engine"
 # Names for the non-root image; numbers alone need no entry.
 USERS = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
 GROUPS = "root:x:0:\nengine:x:4243:\n"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One image: a tag and what its engine does."""
+
+    tag: str
+    command: str = "serve"
+    user: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def instructions(self) -> list[str]:
+        """Return the image's settings as Dockerfile instructions."""
+        labels = [f"LABEL {name}={value}" for name, value in self.labels.items()]
+        user = [f"USER {self.user}"] if self.user else []
+        return [
+            "ENV PATH=/bin",
+            f"ENV ENGINE_VERSION={self.tag}",
+            "EXPOSE 8080",
+            f"CMD {json.dumps([f'/engine/{self.command}'])}",
+            *user,
+            *labels,
+        ]
+
+
+# Tags of the form 1.4.90-word are semver of the line 1.4: patching to them is legal.
+VARIANTS = (
+    Variant("1.4.7"),
+    Variant("1.4.8"),
+    Variant("1.4.9", "exit-before-ready"),
+    Variant("1.5.0"),
+    Variant("1.4.90-exits-at-once", "exit-at-once"),
+    Variant("1.4.90-exits-before-ready", "exit-before-ready"),
+    Variant("1.4.90-exits-when-asked", "exit-when-asked"),
+    Variant("1.4.90-exits-after-a-second", "exit-after-a-second"),
+    Variant("1.4.90-never-answers", "never-answer"),
+    Variant("1.4.90-never-listens", "never-listen"),
+    Variant("1.4.90-ignores-sigterm", "ignore-sigterm"),
+    Variant("1.4.90-logs-endlessly", "log-endlessly"),
+    Variant("1.4.90-bad-command", "no-such-command"),
+    Variant("1.4.90-user-by-number", user="4242:4242"),
+    Variant("1.4.90-user-by-name", user="engine"),
+    Variant(
+        "1.4.90-own-limits",
+        labels={
+            "com.galaxy.cpu_quota": "0.5",
+            "com.galaxy.memory": "64m",
+            "com.galaxy.pids_limit": "64",
+        },
+    ),
+    Variant("1.4.90-bad-limits", labels={"com.galaxy.memory": "lots"}),
+    Variant("1.4.90-eats-memory", "eat-memory", labels={"com.galaxy.memory": "32m"}),
+)
 
 
 def ensure_demo_images(docker_host: str, echo: Callable[[str], None]) -> list[str]:
@@ -45,7 +100,7 @@ def busybox(echo: Callable[[str], None]) -> Path:
 
 
 def _is_static(program: Path) -> bool:
-    """Tell whether a program names no loader: then it runs in an image that holds nothing else."""
+    """Return whether a program names no loader: then it runs in an image that holds only it."""
     return b"/ld-linux" not in program.read_bytes() and b"/ld-musl" not in program.read_bytes()
 
 

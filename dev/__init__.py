@@ -1,4 +1,4 @@
-"""What can go wrong while an environment is being prepared."""
+"""A whole development environment on a machine that has nothing: Docker, databases, demo images."""
 
 
 class SetUpError(Exception):

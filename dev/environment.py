@@ -6,19 +6,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rtmanager.dev.checkout import Checkout
-from rtmanager.dev.checkout_network import ensure_checkout_network
-from rtmanager.dev.demo_images import ensure_demo_images
-from rtmanager.dev.directory_lock import lock_directory
-from rtmanager.dev.docker_engine import ensure_engine
-from rtmanager.dev.docker_use import DockerUse
-from rtmanager.dev.embedded_postgres import start_postgres
-from rtmanager.dev.embedded_redis import start_redis
-from rtmanager.dev.errors import SetUpError
-from rtmanager.dev.free_port import is_free, next_free_port
-from rtmanager.dev.left_running import tell_of_dockerd, tell_of_engines
+from docker.errors import DockerException
+
+from dev import SetUpError
+from dev.background_process import BackgroundProcess
+from dev.checkout import Checkout, ensure_checkout_network, running_engines
+from dev.demo_images import ensure_demo_images
+from dev.docker_host import DockerUse, ensure_docker
+from dev.embedded_postgres import start_postgres
+from dev.embedded_redis import start_redis
+from dev.free_port import is_free, next_free_port
+from dev.locks import directory_lock
 
 HTTP_PORT = 8096
+SHOWN_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DevEnvironment:
     _running: ExitStack = field(repr=False)
 
     def stop(self) -> None:
-        """Stop the databases, last first, and tell what runs on: Docker and the engines."""
+        """Stop the databases, last first, and report what runs on: Docker and the engines."""
         self._running.close()
 
 
@@ -42,7 +43,7 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> DevEnvironment:
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
-        running.enter_context(lock_directory(data_dir))
+        running.enter_context(directory_lock(data_dir))
         _require_free_address()
         environ = _start_all(data_dir, echo, running)
         return DevEnvironment(environ, running.pop_all())
@@ -63,13 +64,15 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
     games.mkdir(exist_ok=True)
     checkout = Checkout(data_dir, Path(_set_by_user("GAME_STATE_ROOT") or games))
     running.callback(DockerUse().end, echo)
-    engine = ensure_engine(data_dir, echo)
-    if engine.process is not None:
-        # Told, not stopped: every engine would stop with it, and stay stopped.
-        running.callback(tell_of_dockerd, engine.process, echo)
-    network = _set_by_user("DOCKER_NETWORK") or ensure_checkout_network(engine.host, checkout, echo)
-    running.callback(tell_of_engines, engine.host, network, checkout, echo)
-    ensure_demo_images(engine.host, echo)
+    host = ensure_docker(data_dir, echo)
+    if host.process is not None:
+        # Reported, not stopped: every engine would stop with it, and stay stopped.
+        running.callback(report_dockerd, host.process, echo)
+    network = _set_by_user("DOCKER_NETWORK") or ensure_checkout_network(
+        host.address, checkout, echo
+    )
+    running.callback(report_engines, host.address, network, checkout, echo)
+    ensure_demo_images(host.address, echo)
     postgres = start_postgres(data_dir / "postgres", echo)
     running.callback(postgres.stop)
     redis = start_redis(data_dir / "redis")
@@ -78,7 +81,7 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
         "RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{HTTP_PORT}",
         "RTMANAGER_POSTGRES_PRIMARY_DSN": postgres.dsn(),
         "RTMANAGER_REDIS_MASTER_ADDR": redis.address,
-        "RTMANAGER_DOCKER_HOST": engine.host,
+        "RTMANAGER_DOCKER_HOST": host.address,
         "RTMANAGER_DOCKER_NETWORK": network,
         "RTMANAGER_GAME_STATE_ROOT": str(games),
         "RTMANAGER_LOG_FORMAT": "console",
@@ -88,3 +91,27 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
 def _set_by_user(setting: str) -> str:
     """Return the value of a variable that wins over what is prepared; an empty one is not set."""
     return os.environ.get(f"RTMANAGER_{setting}", "").strip()
+
+
+def report_engines(
+    docker_host: str, network: str, checkout: Checkout, echo: Callable[[str], None]
+) -> None:
+    """Report which engines of the checkout run on, if any."""
+    try:
+        running = running_engines(docker_host, network, checkout)
+    except (OSError, DockerException) as fault:
+        echo(f"Docker does not say which engines run on: {fault}")
+        return
+    if running:
+        more = len(running) - SHOWN_NAMES
+        names = ", ".join(running[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+        echo(f"Engines that run on, and that the next `make run` finds: {names}.")
+
+
+def report_dockerd(dockerd: BackgroundProcess, echo: Callable[[str], None]) -> None:
+    """Report that the dockerd that was started here runs on, and how to stop it."""
+    if dockerd.is_running():
+        echo(
+            f"dockerd (pid {dockerd.pid}), which was started here, runs on; `make stop-docker` "
+            f"or `kill {dockerd.pid}` stops it, and every engine with it."
+        )

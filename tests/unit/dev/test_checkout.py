@@ -2,11 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from rtmanager.dev import checkout as dev_checkout
-from rtmanager.dev.checkout import Checkout
-from rtmanager.dev.checkout_network import NETWORK
-from rtmanager.dev.docker_network import ensure_network, networks_named
-from rtmanager.dev.errors import SetUpError
+from dev import SetUpError
+from dev import checkout as dev_checkout
+from dev.checkout import NETWORK, Checkout, ensure_network, networks_named
 from rtmanager.domain import container
 from tests.unit.dev.checkouts import Machine, StartEngine, labels_of, make_checkout
 

@@ -1,0 +1,94 @@
+"""`python -m dev`, which is what `make run` starts: the service, and everything it needs."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dev import SetUpError, docker_host
+from dev.environment import prepare
+from rtmanager.cli import refuse, run_service
+from rtmanager.config import Address
+
+app = typer.Typer(
+    name="python -m dev",
+    add_completion=False,
+    # Human-readable tracebacks show local variables, and those hold passwords.
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="python -m dev")
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path, typer.Option(help="Where Postgres, Redis and the games keep their data.")
+    ] = Path(".rtmanager"),
+) -> None:
+    """Prepare everything the service needs on this machine, and run the service in it.
+
+    Uses or starts Docker, starts Postgres and Redis, makes the network and builds demo images.
+    RTMANAGER_* variables that are set win over what is prepared. Ctrl-C stops the service,
+    Postgres and Redis; Docker and the games run on, and the next run finds them.
+    """
+    context.obj = data_dir
+    if context.invoked_subcommand is None:
+        _run(data_dir)
+
+
+@app.command()
+def stop_docker(context: typer.Context) -> None:
+    """Stop the dockerd that an earlier run has started, and every game with it."""
+    docker_host.stop_docker(context.obj, typer.echo)
+
+
+def _run(data_dir: Path) -> None:
+    # Until the server watches the signals, SIGTERM unwinds as Ctrl-C does: what was started stops.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        environment = prepare(data_dir, typer.echo)
+    except SetUpError as error:
+        refuse(str(error))
+    try:
+        run_service({**environment.environ, **_set_variables()}, _welcome)
+    finally:
+        environment.stop()
+
+
+def _set_variables() -> dict[str, str]:
+    """Return the variables that are set; an empty one counts as not set."""
+    return {name: value for name, value in os.environ.items() if value.strip()}
+
+
+def _welcome(address: Address) -> None:
+    from rtmanager.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415 - slow, and --help is quick
+
+    url = _local_url(address)
+    typer.echo(f"""
+The Runtime Manager is ready. Ctrl-C stops it; the games run on.
+
+  service     {url}
+  Swagger UI  {url}{SWAGGER_UI_PATH}
+
+Start a first game:
+
+  curl -X POST {url}/api/v1/internal/runtimes/my-first-game/start \\
+    -H 'Content-Type: application/json' -d '{{"image_ref": "galaxy/game:1.4.7"}}'
+""")
+
+
+def _local_url(address: Address) -> str:
+    """Return the URL under which a browser on this machine finds a listening address."""
+    every_interface = address.host in {"", "::", "0.0.0.0"}  # noqa: S104 - recognised, not bound
+    return f"http://{Address('127.0.0.1', address.port) if every_interface else address}"
+
+
+if __name__ == "__main__":
+    main()

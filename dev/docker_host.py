@@ -1,0 +1,179 @@
+"""The Docker host: the one that answers, or a dockerd that is installed and started here."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import psutil
+from docker.errors import DockerException
+
+from dev import SetUpError, debian_packages
+from dev.background_process import BackgroundProcess
+from dev.locks import SharedUse, machine_lock
+
+DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+
+TEST_RUNS = Path("/run/rtmanager-test-docker")
+"""Where a test run that starts dockerd keeps its log and its pid."""
+
+
+@dataclass(frozen=True)
+class DockerHost:
+    """A Docker host that answers, with its process if that is ours to stop."""
+
+    address: str
+    process: BackgroundProcess | None = None
+
+    def stop(self) -> None:
+        """Stop dockerd if it was started here; leave any other alone."""
+        if self.process is not None:
+            self.process.stop(seconds=STOP_SECONDS)
+
+
+class DockerUse:
+    """The use that one run makes of dockerd: the first test run starts it, the last stops it."""
+
+    def __init__(self, directory: Path = TEST_RUNS) -> None:
+        self._directory = directory
+        self._use = SharedUse("docker-use")
+
+    def end(self, echo: Callable[[str], None]) -> bool:
+        """Stop the dockerd that test runs have started, unless somebody else still uses it.
+
+        Return whether it was stopped.
+        """
+        with self._use.end() as is_last:
+            process = started_here(self._directory) if is_last else None
+            if process is None:
+                return False
+            if _containers_run():
+                echo(f"dockerd (pid {process.pid}) runs on: there are containers on it.")
+                return False
+            DockerHost(DEFAULT_ADDRESS, process).stop()
+            shutil.rmtree(self._directory)
+            return True
+
+
+def ensure_docker(directory: Path, echo: Callable[[str], None]) -> DockerHost:
+    """Return a Docker host that answers; as root on Debian, install and start one if needed.
+
+    Who asks while another process installs or starts one waits for that one.
+    """
+    with machine_lock("docker"):
+        return _ensure_docker(directory, echo)
+
+
+def stop_docker(directory: Path, echo: Callable[[str], None]) -> None:
+    """Stop the dockerd that was started for the directory; leave any other alone."""
+    process = started_here(directory)
+    if process is None:
+        echo("No dockerd runs that `make run` started here.")
+        return
+    echo(f"Stopping dockerd (pid {process.pid}) and with it every engine ...")
+    DockerHost(DEFAULT_ADDRESS, process).stop()
+
+
+def started_here(directory: Path) -> BackgroundProcess | None:
+    """Return the dockerd that was started for the directory, now or by an earlier run."""
+    return BackgroundProcess.find(_pid_file(directory))
+
+
+def why_unreachable(address: str) -> str | None:
+    """Return why Docker does not answer at the address, None if it does."""
+    try:
+        _connect(address)
+        with closing(docker.APIClient(base_url=address, timeout=5)) as client:
+            client.ping()
+    except (OSError, DockerException) as fault:
+        return str(fault)
+    return None
+
+
+def _ensure_docker(directory: Path, echo: Callable[[str], None]) -> DockerHost:
+    address = os.environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
+    fault = why_unreachable(address)
+    if fault is None:
+        return DockerHost(address, started_here(directory))
+    if address != DEFAULT_ADDRESS:
+        raise SetUpError(f"DOCKER_HOST is {address}, but Docker does not answer there: {fault}")
+    if not debian_packages.can_install():
+        raise SetUpError(f"Docker does not answer at {address} ({fault}); {_advice()}")
+    return _install_and_start(directory, echo)
+
+
+def _pid_file(directory: Path) -> Path:
+    return directory / "dockerd.pid"
+
+
+def _connect(address: str) -> None:
+    """Connect to a unix socket and hang up; other addresses pass.
+
+    The client library forgets to close a socket that it could not connect.
+    """
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(address.removeprefix("unix://"))
+
+
+def _advice() -> str:
+    if shutil.which("dockerd"):
+        return "start it, or join the group docker if the socket refuses you"
+    return "install it (Debian: apt-get install docker.io) and start it"
+
+
+def _install_and_start(directory: Path, echo: Callable[[str], None]) -> DockerHost:
+    if not shutil.which("dockerd"):
+        debian_packages.install(_packages(), echo)
+        if _service_came_up():
+            return DockerHost(DEFAULT_ADDRESS)
+    _mount_cgroups(echo)
+    echo("Starting dockerd ...")
+    directory.mkdir(parents=True, exist_ok=True)
+    log_file = directory / "dockerd.log"
+    process = BackgroundProcess.start(
+        ["dockerd", "--host", DEFAULT_ADDRESS], pid_file=_pid_file(directory), log_file=log_file
+    )
+    process.wait_until(
+        lambda: why_unreachable(DEFAULT_ADDRESS) is None, seconds=START_SECONDS, log_file=log_file
+    )
+    return DockerHost(DEFAULT_ADDRESS, process)
+
+
+def _packages() -> list[str]:
+    # From Debian 13 on the command line client is a package of its own.
+    optional = [name for name in ("docker-cli",) if debian_packages.is_known(name)]
+    return ["docker.io", *optional]
+
+
+def _service_came_up() -> bool:
+    """Wait for the dockerd that the package starts itself on a machine run by systemd."""
+    if not Path("/run/systemd/system").is_dir():
+        return False
+    deadline = time.monotonic() + START_SECONDS
+    while why_unreachable(DEFAULT_ADDRESS) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _mount_cgroups(echo: Callable[[str], None]) -> None:
+    """Mount the control groups where no init system has done it; dockerd needs them."""
+    if any(each.fstype in {"cgroup", "cgroup2"} for each in psutil.disk_partitions(all=True)):
+        return
+    mount = debian_packages.require_command("cgroupfs-mount", "cgroupfs-mount", echo)
+    subprocess.run([mount], check=True)
+
+
+def _containers_run() -> bool:
+    with closing(docker.APIClient(base_url=DEFAULT_ADDRESS)) as client:
+        return bool(client.containers(quiet=True))

@@ -1,0 +1,104 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dev import embedded_postgres
+from dev.embedded_postgres import EmbeddedPostgres, Place, reachable_place, start_postgres
+from tests.services.session import Say
+
+
+@pytest.fixture
+def own_postgres(session_dir: Path, say: Say) -> Iterator[EmbeddedPostgres]:
+    """Return a server that a test may stop."""
+    server = start_postgres(session_dir / "stoppable-postgres", say)
+    yield server
+    server.stop()
+
+
+def test_postgres_keeps_its_data_and_address_over_a_restart(
+    own_postgres: EmbeddedPostgres, session_dir: Path, say: Say
+) -> None:
+    """The next run goes on where this one ended."""
+    with psycopg.connect(own_postgres.dsn()) as connection:
+        connection.execute("CREATE TABLE public.games AS SELECT 42 AS turn")
+    own_postgres.stop()
+
+    again = start_postgres(session_dir / "stoppable-postgres", say)
+
+    assert again.dsn() == own_postgres.dsn()
+    with psycopg.connect(again.dsn()) as connection:
+        assert connection.execute("TABLE public.games").fetchone() == (42,)
+
+
+def test_a_postgres_that_still_runs_is_taken_over(
+    own_postgres: EmbeddedPostgres, session_dir: Path, say: Say
+) -> None:
+    """A run that was killed leaves its server; the next one uses it and may stop it."""
+    again = start_postgres(session_dir / "stoppable-postgres", say)
+
+    assert again == own_postgres
+
+
+def test_postgres_asks_for_its_password(own_postgres: EmbeddedPostgres) -> None:
+    """A loopback port is open to every user of the machine."""
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(own_postgres.dsn(), password="guessed")
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return a server's programs and the place for its files."""
+    monkeypatch.setattr(embedded_postgres, "FALLBACK_ROOT", tmp_path / "fallback")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "server").write_text("#!/bin/sh\n")
+    (programs / "server").chmod(0o700)
+    return Place(programs, tmp_path / "files")
+
+
+def test_folders_in_reach_are_used_as_they_are(
+    folders: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data belongs below the directory that was given."""
+    monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: True)
+    told: list[str] = []
+
+    place = reachable_place(folders.programs, folders.files, told.append)
+
+    assert (place, told) == (folders, [])
+
+
+def test_folders_out_of_reach_are_replaced_and_that_is_said(
+    folders: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a checkout below /root, the programs are copied and the data is kept elsewhere."""
+    monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: False)
+    told: list[str] = []
+
+    place = reachable_place(folders.programs, folders.files, told.append)
+
+    assert place.files.is_relative_to(embedded_postgres.FALLBACK_ROOT)
+    assert str(place.files) in told[0]
+    assert (place.programs / "server").stat().st_mode & 0o777 == 0o755
+
+
+def test_the_replacement_is_the_same_each_time(
+    folders: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run must find its data again."""
+    monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: False)
+
+    places = [reachable_place(folders.programs, folders.files, print) for _ in range(2)]
+
+    assert places[0] == places[1]
+    assert len(list(embedded_postgres.FALLBACK_ROOT.iterdir())) == 2
+
+
+def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only root has to become someone else."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    assert embedded_postgres.identity() == {}

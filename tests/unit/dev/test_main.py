@@ -1,0 +1,95 @@
+"""`python -m dev`: the service in a prepared environment, its welcome, signals and faults."""
+
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from dev.__main__ import app
+from dev.background_process import BackgroundProcess
+from tests.unit.server.test_process import VALID, line_with, outcome, staged
+
+PREPARED = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
+
+
+def call(*arguments: str) -> Any:
+    """Run the command line in this process."""
+    return CliRunner().invoke(app, arguments)
+
+
+def test_the_command_line_explains_itself() -> None:
+    """The help says what runs, where its data is kept, and how a dockerd is stopped."""
+    told = call("--help")
+
+    assert told.exit_code == 0
+    for word in ("RTMANAGER_*", "--data-dir", ".rtmanager", "stop-docker"):
+        assert word in told.output
+    assert call("stop-docker", "--help").exit_code == 0
+
+
+def test_stop_docker_stops_the_dockerd_of_the_directory(tmp_path: Path) -> None:
+    """It prepares nothing, and stops only what an earlier run has started there."""
+    dockerd = BackgroundProcess.start(
+        ["sleep", "60"], pid_file=tmp_path / "dockerd.pid", log_file=tmp_path / "log"
+    )
+
+    told = call("--data-dir", str(tmp_path), "stop-docker")
+
+    was_running = dockerd.is_running()
+    dockerd.stop(seconds=5)
+    assert (told.exit_code, was_running) == (0, False)
+    assert told.output.startswith(f"Stopping dockerd (pid {dockerd.pid})")
+
+
+def test_a_start_up_fault_is_one_clear_line() -> None:
+    """A dependency that is missing ends the start with one line and no traceback."""
+    code, _, stderr = outcome("dev", **PREPARED, STAGE_FAULT="service")
+
+    assert code == 1
+    assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
+
+
+def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
+    """`make run` prepares, serves, and then says where and how to begin."""
+    with staged("dev", "--data-dir", str(tmp_path), **PREPARED) as process:
+        welcome = line_with("service ", process.stdout)
+        swagger_ui = line_with("Swagger UI", process.stdout)
+        command = line_with("curl", process.stdout)
+        process.send_signal(signal.SIGINT)
+        stdout = process.communicate(timeout=30)[0]
+
+    assert re.search(r" http://127\.0\.0\.1:[1-9]\d*$", welcome.strip())
+    assert swagger_ui.strip().endswith("/swagger/ui")
+    assert "/api/v1/internal/runtimes/" in command
+    assert stdout.endswith("closed\nenvironment stopped\n")
+    assert process.returncode == 0
+
+
+def test_variables_that_are_set_win() -> None:
+    """What the user sets explicitly wins over what was prepared."""
+    conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
+    prepared = {f"STAGE_PREPARED_{name}": value for name, value in conflicting.items()}
+
+    _, _, stderr = outcome("dev", **prepared, RTMANAGER_LOG_FORMAT="xml")
+
+    assert stderr.startswith("rtmanager: RTMANAGER_LOG_FORMAT is not valid;")
+
+
+def test_a_machine_that_cannot_be_prepared_is_one_clear_line() -> None:
+    """A machine that cannot be prepared gives one line that says what to do."""
+    code, _, stderr = outcome("dev", STAGE_FAULT="set-up")
+
+    assert (code, stderr) == (1, "rtmanager: Docker is missing; install it\n")
+
+
+def test_sigterm_during_the_preparation_undoes_the_preparation() -> None:
+    """A signal in the middle of the preparation leaves nothing running."""
+    with staged("dev", STAGE_FAULT="slow set-up") as process:
+        line_with("preparing", process.stdout)
+        process.send_signal(signal.SIGTERM)
+        stdout = process.communicate(timeout=30)[0]
+
+    assert stdout == "preparation undone\n"
+    assert process.returncode != 0

@@ -16,7 +16,7 @@ RECOVERY_EVERY ?= 12
 BOOT_GAMES ?= 250
 HISTORIES ?= 20000
 SEED ?= 1
-MISHAPS ?= 3
+FAULTS ?= 3
 JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
 # More workers than cores: tests wait most of the time.
@@ -53,8 +53,8 @@ simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1); a violat
 	exec $(BIN)/python -m tests.simulation.simulate --histories $(HISTORIES) --seed $(SEED)
 
 .PHONY: walk
-walk: $(READY) ## walk every state of every operation (MISHAPS=3 on one way; takes minutes)
-	exec $(BIN)/python -m tests.exhaustive.run_walk --mishaps $(MISHAPS)
+walk: $(READY) ## walk every state of every operation (FAULTS=3 on one path; takes minutes)
+	exec $(BIN)/python -m tests.exhaustive.walk --faults $(FAULTS)
 
 .PHONY: storm
 storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its servers are restarted

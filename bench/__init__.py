@@ -1,1 +1,1 @@
-"""Measurements of the running service; docs/benchmarks.md tells what they showed."""
+"""Measurements of the running service; their results are in docs/benchmarks.md."""

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 from rich.progress import Progress, track
 
-from bench.lobby import Lobby
-from bench.redis_alone import redis_alone
-from bench.stand import Stand, console, stand
+from bench.environment import BenchEnvironment, bench_environment, console
+from bench.streams import Lobby, redis_alone
 
 TENTH = 10
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a run showed: seconds of single jobs, milliseconds of each result of the queue."""
+    """The result: seconds of single jobs, milliseconds of each result of the queue."""
 
     singles: Sequence[float]
     moments: Sequence[int]
@@ -56,13 +55,13 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=50, help="games that really run")
     parser.add_argument("--singles", type=int, default=1_000, help="jobs sent one at a time")
     asked = parser.parse_args()
-    with stand(redis_stream_maxlen=str(max(100_000, 2 * asked.jobs))) as ours:
-        lobby = Lobby(ours.redis_address)
-        ours.service.start()
+    with bench_environment(redis_stream_maxlen=str(max(100_000, 2 * asked.jobs))) as environment:
+        lobby = Lobby(environment.redis_address)
+        environment.service.start()
         games = [f"bench-{secrets.token_hex(4)}" for _ in range(asked.games)]
         _run_games(lobby, games)
         singles = _singles(lobby, games, asked.singles)
-        moments = _queued(ours, lobby, games, asked.jobs)
+        moments = _queued(environment, lobby, games, asked.jobs)
         Figures(singles, moments, redis_alone(lobby.redis, asked.jobs)).show()
         lobby.redis.close()
 
@@ -83,26 +82,28 @@ def _singles(lobby: Lobby, games: Sequence[str], count: int) -> list[float]:
         job = lobby.start(games[number % len(games)])
         ((_, result),) = lobby.results(1)
         taken.append(time.perf_counter() - began)
-        _demand_replay(result, job)
+        _check_replay(result, job)
     return taken
 
 
-def _queued(ours: Stand, lobby: Lobby, games: Sequence[str], jobs: int) -> list[int]:
+def _queued(
+    environment: BenchEnvironment, lobby: Lobby, games: Sequence[str], jobs: int
+) -> list[int]:
     """Queue the jobs while the service is down, and return when each result was added."""
-    ours.service.stop()
+    environment.service.stop()
     lobby.queue(games, jobs)
-    ours.service.start()
+    environment.service.start()
     moments = []
     with Progress(console=console) as progress:
         task = progress.add_task("Queued replays", total=jobs)
         for moment, result in lobby.results(jobs):
-            _demand_replay(result)
+            _check_replay(result)
             moments.append(moment)
             progress.advance(task)
     return moments
 
 
-def _demand_replay(result: dict[str, str], job: str | None = None) -> None:
+def _check_replay(result: dict[str, str], job: str | None = None) -> None:
     if result["error_code"] != "replay_no_op" or result["job_id"] != (job or result["job_id"]):
         raise RuntimeError(f"not the result of a replay: {result}")
 

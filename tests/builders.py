@@ -72,13 +72,13 @@ def make_job(entry: str = "runtime:start_jobs:1-0", **changes: Any) -> Operation
 
 
 def make_completion(**changes: Any) -> Completion:
-    """Return a success that leaves no record, and has none to leave."""
+    """Return a success without a record."""
     facts: dict[str, Any] = {"outcome": Outcome.SUCCESS, "at": NOON}
     return Completion(**(facts | changes))
 
 
 def make_cause(**changes: Any) -> Cause:
-    """Return what turns an operation back: an engine that exited."""
+    """Return the cause of a rollback: an engine that exited."""
     facts: dict[str, Any] = {
         "code": ErrorCode.CONTAINER_START_FAILED,
         "message": "the engine exited with code 1",
@@ -89,7 +89,7 @@ def make_cause(**changes: Any) -> Cause:
 
 
 def make_action(**changes: Any) -> Action:
-    """Return what parks a predecessor."""
+    """Return the action that parks a predecessor."""
     facts: dict[str, Any] = {
         "name": ActionName.PARK,
         "container_id": ContainerId("c" * 64),
@@ -123,7 +123,7 @@ def make_event(**changes: Any) -> HealthEvent:
 
 
 def make_baseline(**changes: Any) -> Baseline:
-    """Return what the probe has told of a game's engine: nothing bad."""
+    """Return what the probe has reported of a game's engine: nothing bad."""
     facts: dict[str, Any] = {
         "game_id": GAME,
         "container_id": ContainerId("c" * 64),

@@ -8,25 +8,41 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.services.docker import demo_images, docker_host, docker_network
-from tests.services.postgres import database_dsn, empty_dsn, new_database, postgres, postgres_dsn
-from tests.services.redis import _shared_redis_addr, new_redis, redis_addr
-from tests.services.registry import registry, secured_registry
-from tests.services.run import begin_run, run_directory
-from tests.services.running_service import last_words
-from tests.services.session import SAID, say, session_dir, speaker
-from tests.services.warm_start import end_warm_python
-from tests.services.whole_run import WholeRun
-from tests.services.workers import longest_first, make_scheduler
+from tests.support.databases import (
+    _shared_redis_addr,
+    database_dsn,
+    empty_dsn,
+    new_database,
+    new_redis,
+    postgres,
+    postgres_dsn,
+    redis_addr,
+)
+from tests.support.docker import (
+    demo_images,
+    docker_api,
+    docker_host,
+    docker_network,
+    registry,
+    secured_registry,
+)
+from tests.support.environment import new_environment, service_network, service_settings
+from tests.support.leftovers import WholeRun
+from tests.support.run import MEASURED, begin_run, reporter, run_directory, say, session_dir
+from tests.support.running_service import latest_logs
+from tests.support.warm_start import end_warm_python
+from tests.support.workers import longest_first, make_scheduler
 
 __all__ = [
     "_shared_redis_addr",
     "database_dsn",
     "demo_images",
+    "docker_api",
     "docker_host",
     "docker_network",
     "empty_dsn",
     "new_database",
+    "new_environment",
     "new_redis",
     "postgres",
     "postgres_dsn",
@@ -34,15 +50,17 @@ __all__ = [
     "registry",
     "say",
     "secured_registry",
+    "service_network",
+    "service_settings",
     "session_dir",
     "state_root",
 ]
 
 _RUN = pytest.StashKey[WholeRun]()
-_SAID = pytest.StashKey[list[str]]()
+_MEASURED = pytest.StashKey[list[str]]()
 _LEFT = pytest.StashKey[list[str]]()
 
-# Properties are judged by their result alone: never by a busy machine's clock, never by chance.
+# A property fails by its result alone: not by the clock of a busy machine, not by chance.
 settings.register_profile("certain", deadline=None, derandomize=True)
 settings.load_profile("certain")
 
@@ -52,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the directory of the run, and let SIGTERM end it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if _leads(config):
-        config.stash[_SAID] = []
+        config.stash[_MEASURED] = []
         config.option.basetemp = begin_run() / "pytest"
 
 
@@ -62,25 +80,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if _leads(session.config):
         run = session.config.stash[_RUN] = WholeRun(run_directory())
         if session.config.getoption("numprocesses", None):
-            run.prepare(speaker(session.config))
+            run.prepare(reporter(session.config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let workers begin with what takes long."""
+    """Let workers begin with the tests that take longest."""
     if not _leads(config):
         longest_first(items)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share out the tests by what they need to themselves."""
+    """Share out the tests by the services that they need to themselves."""
     return make_scheduler(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Keep what the tests of a worker had to say."""
-    node.config.stash[_SAID] += getattr(node, "workeroutput", {}).get(SAID, [])
+    """Keep the measurements that the tests of a worker have reported."""
+    node.config.stash[_MEASURED] += getattr(node, "workeroutput", {}).get(MEASURED, [])
 
 
 @pytest.hookimpl(trylast=True)
@@ -89,7 +107,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     end_warm_python()
     run = session.config.stash.get(_RUN, None)
     if run is not None:
-        left = session.config.stash[_LEFT] = run.end(speaker(session.config))
+        left = session.config.stash[_LEFT] = run.end(reporter(session.config))
         if left and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -97,17 +115,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Show what the workers' tests had to say, and name what the run has left behind."""
-    if said := config.stash[_SAID]:
-        terminalreporter.section("measured")
-        terminalreporter.write("".join(f"{each}\n" for each in said))
+    """Show the measurements of the workers' tests, and name what the run has left behind."""
+    if measured := config.stash[_MEASURED]:
+        terminalreporter.section(MEASURED)
+        terminalreporter.write("".join(f"{each}\n" for each in measured))
     if left := config.stash.get(_LEFT, []):
         terminalreporter.section("left behind", red=True)
         terminalreporter.write("".join(f"{each}\n" for each in left))
 
 
 def _leads(config: pytest.Config) -> bool:
-    """Tell whether this process leads the run, and is not one of its workers."""
+    """Return whether this process leads the run, and is not one of its workers."""
     return not hasattr(config, "workerinput")
 
 
@@ -116,7 +134,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """Show with a test that failed what the services in use have logged."""
     report = yield
     if report.failed:
-        report.sections += last_words()
+        report.sections += latest_logs()
     return report
 
 

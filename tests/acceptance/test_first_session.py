@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.stage import Row, Stage, error, message, new_game, ok, remove_containers
+from tests.support.calls import error, message, ok
+from tests.support.environment import Environment, Row, new_game, remove_games
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What was to be seen after one step of the session."""
+class Observed:
+    """What was observed after one step of the session."""
 
     answer: httpx.Response
     container: Row | None
@@ -23,62 +24,64 @@ class Moment:
 
 @dataclass(frozen=True)
 class Session:
-    """A session that was played, each step by its name, and where it was played."""
+    """The observations of a session, each step by its name."""
 
-    stage: Stage
+    environment: Environment
     game: str
-    moments: Mapping[str, Moment]
+    observations: Mapping[str, Observed]
 
-    def __getitem__(self, step: str) -> Moment:
-        """Return what was to be seen after the step."""
-        return self.moments[step]
+    def __getitem__(self, step: str) -> Observed:
+        """Return what was observed after the step."""
+        return self.observations[step]
 
     def operation(self, step: str) -> Row:
         """Return the operation row that the step left."""
-        return self.stage.operations(self.game)[list(self.moments).index(step)]
+        return self.environment.operations(self.game)[list(self.observations).index(step)]
 
 
-def _steps(stage: Stage, game: str) -> dict[str, Callable[[], httpx.Response]]:
+def _steps(environment: Environment, game: str) -> dict[str, Callable[[], httpx.Response]]:
     return {
-        "start": lambda: stage.start(game, "1.4.7"),
-        "start again": lambda: stage.start(game, "1.4.7"),
-        "start another image": lambda: stage.start(game, "1.4.8"),
-        "patch": lambda: stage.patch(game, "1.4.8"),
-        "patch to another minor": lambda: stage.patch(game, "1.5.0"),
-        "patch to a broken one": lambda: stage.patch(game, "1.4.9"),
-        "restart": lambda: stage.restart(game),
-        "stop": lambda: stage.stop(game),
-        "stop again": lambda: stage.stop(game),
-        "clean up": lambda: stage.clean_up(game),
-        "clean up again": lambda: stage.clean_up(game),
-        "start anew": lambda: stage.start(game, "1.4.7"),
+        "start": lambda: environment.start(game, "1.4.7"),
+        "start again": lambda: environment.start(game, "1.4.7"),
+        "start another image": lambda: environment.start(game, "1.4.8"),
+        "patch": lambda: environment.patch(game, "1.4.8"),
+        "patch to another minor": lambda: environment.patch(game, "1.5.0"),
+        "patch to a broken one": lambda: environment.patch(game, "1.4.9"),
+        "restart": lambda: environment.restart(game),
+        "stop": lambda: environment.stop(game),
+        "stop again": lambda: environment.stop(game),
+        "clean up": lambda: environment.clean_up(game),
+        "clean up again": lambda: environment.clean_up(game),
+        "start anew": lambda: environment.start(game, "1.4.7"),
     }
 
 
 @pytest.fixture(scope="module")
-def session(stage: Stage, docker_api: Any) -> Iterator[Session]:
-    """Play the session once, as Game Master, and return what was to be seen."""
+def session(environment: Environment, docker_api: Any) -> Iterator[Session]:
+    """Run the session once, as Game Master, and return what was observed."""
     game = new_game()
-    as_gm = replace(stage, headers={"X-Galaxy-Caller": "gm", "X-Request-Id": "first-session"})
-    moments = {name: _seen(as_gm, game, step()) for name, step in _steps(as_gm, game).items()}
-    yield Session(stage, game, moments)
-    remove_containers(docker_api, {"label": f"com.galaxy.game_id={game}"})
+    as_gm = replace(environment, headers={"X-Galaxy-Caller": "gm", "X-Request-Id": "first-session"})
+    observations = {
+        name: _observe(as_gm, game, step()) for name, step in _steps(as_gm, game).items()
+    }
+    yield Session(environment, game, observations)
+    remove_games(docker_api, [game])
 
 
-def _seen(stage: Stage, game: str, answer: httpx.Response) -> Moment:
-    listed = stage.containers(game)
+def _observe(environment: Environment, game: str, answer: httpx.Response) -> Observed:
+    listed = environment.containers(game)
     assert len(listed) <= 1, listed
     runs = bool(listed) and listed[0]["State"] == "running"
-    return Moment(
+    return Observed(
         answer=answer,
-        container=stage.inspect(listed[0]["Id"]) if listed else None,
-        health=stage.health(game).json() if runs else None,
-        starts=(stage.state(game) / "starts").read_text().strip(),
+        container=environment.inspect(listed[0]["Id"]) if listed else None,
+        health=environment.health(game).json() if runs else None,
+        starts=(environment.state(game) / "starts").read_text().strip(),
     )
 
 
 def test_start_makes_the_container_of_the_contract(session: Session) -> None:
-    """A start answers with the record of a container that is named, joined and caged as agreed."""
+    """A start gives the record of a container that has the agreed name, network and sandbox."""
     record, seen = ok(session["start"].answer), session["start"].container
     name = f"galaxy-game-{session.game}"
     assert seen is not None
@@ -87,7 +90,7 @@ def test_start_makes_the_container_of_the_contract(session: Session) -> None:
     assert record["current_container_id"] == seen["Id"]
     assert (seen["Name"], seen["Config"]["Hostname"]) == (f"/{name}", name)
     assert record["engine_endpoint"] == f"http://{name}:8080"
-    assert list(seen["NetworkSettings"]["Networks"]) == [session.stage.network]
+    assert list(seen["NetworkSettings"]["Networks"]) == [session.environment.network]
     assert (host["PortBindings"] or {}, host["PublishAllPorts"]) == ({}, False)
     assert (host["NanoCpus"], host["Memory"], host["PidsLimit"]) == (10**9, 512 << 20, 512)
     assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], None)
@@ -103,7 +106,7 @@ def test_start_makes_the_container_of_the_contract(session: Session) -> None:
         "com.galaxy.owner": "rtmanager",
         "com.galaxy.kind": "game-engine",
         "com.galaxy.game_id": session.game,
-        "com.galaxy.installation": session.stage.installation,
+        "com.galaxy.installation": session.environment.installation,
         "com.galaxy.engine_image_ref": "galaxy/game:1.4.7",
         "com.galaxy.op_id": str(session.operation("start")["id"]),
     }
@@ -113,7 +116,7 @@ def test_start_gives_the_engine_its_state_directory(session: Session) -> None:
     """The game's directory is mounted where the engine's two variables say, and is the engine's."""
     seen = session["start"].container
     assert seen is not None
-    directory = session.stage.state(session.game)
+    directory = session.environment.state(session.game)
     (mount,) = seen["Mounts"]
 
     assert (mount["Type"], mount["RW"]) == ("bind", True)
@@ -239,7 +242,7 @@ def test_start_anew_keeps_state_and_date_of_creation(session: Session) -> None:
 
 def test_every_step_leaves_one_finished_operation(session: Session) -> None:
     """Each request has one row, in order, that says who asked, what and how it ended."""
-    rows = session.stage.operations(session.game)
+    rows = session.environment.operations(session.game)
     fences = [row["id"] for row in rows]
 
     assert [(row["kind"], row["outcome"], row["error_code"]) for row in rows] == [
@@ -271,7 +274,7 @@ def test_every_step_leaves_one_finished_operation(session: Session) -> None:
         ("clean up", ["remove"]),
     ],
 )
-def test_operations_tell_their_steps(session: Session, step: str, expected: list[str]) -> None:
+def test_operations_log_their_steps(session: Session, step: str, expected: list[str]) -> None:
     """The work in Docker is in the operation's row, step by step, each with its duration."""
     steps = session.operation(step)["steps"]
     names = [each["name"] for each in steps]
@@ -280,7 +283,7 @@ def test_operations_tell_their_steps(session: Session, step: str, expected: list
     assert all(each["duration_ms"] >= 0 for each in steps)
 
 
-def test_restart_and_patch_tell_how_long_the_endpoint_was_down(session: Session) -> None:
+def test_restart_and_patch_log_how_long_the_endpoint_was_down(session: Session) -> None:
     """Every replacement of a running engine records its downtime."""
     for step in ("patch", "restart"):
         assert 0 < session.operation(step)["details"]["downtime_ms"] < 10_000
@@ -290,14 +293,14 @@ def test_record_carries_the_fence_of_its_last_change(session: Session) -> None:
     """The record was last written by the last operation."""
     statement = "SELECT last_fence FROM runtime_records WHERE game_id = %s"
 
-    (record,) = session.stage.rows(statement, session.game)
+    (record,) = session.environment.rows(statement, session.game)
 
     assert record["last_fence"] == session.operation("start anew")["id"]
 
 
-def test_outbox_tells_of_every_container_that_began_to_serve(session: Session) -> None:
-    """Start, patch, restart and the start anew each tell the neighbours of their container."""
-    sent = [row["fields"] for row in session.stage.outbox(session.game)]
+def test_outbox_reports_every_container_that_began_to_serve(session: Session) -> None:
+    """Start, patch, restart and the second start each report their container."""
+    sent = [row["fields"] for row in session.environment.outbox(session.game)]
     begun = [
         ok(session[step].answer)["current_container_id"]
         for step in ("start", "patch", "restart", "start anew")

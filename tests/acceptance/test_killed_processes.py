@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.stage import Row, Stage, ok, under_way, wait_until
+from tests.support.calls import ok, under_way, wait_until
+from tests.support.environment import STUBBORN_ENGINE, Environment, Row, is_parked
 
 Moment = Callable[[list[Row], list[Row]], object]
-"""Tells from a game's containers and operations, whether it is time to kill."""
+"""Whether it is time to kill, by a game's containers and operations."""
 
 
 def _intent_is_open(_: list[Row], operations: list[Row]) -> bool:
@@ -17,7 +18,7 @@ def _intent_is_open(_: list[Row], operations: list[Row]) -> bool:
 
 
 def _is_parked(containers: list[Row], _: list[Row]) -> bool:
-    return any("-parked-" in each["Names"][0] for each in containers)
+    return any(map(is_parked, containers))
 
 
 def _is_created(containers: list[Row], operations: list[Row]) -> Row | None:
@@ -41,119 +42,123 @@ STARTING = [name for name in MOMENTS if name != "predecessor is parked"]
 
 
 @pytest.fixture(scope="module")
-def stage(mortal_stage: Stage) -> Stage:
+def environment(killable_environment: Environment) -> Environment:
     """Return a service that may be killed."""
-    return mortal_stage
+    return killable_environment
 
 
 @pytest.fixture
-def killed(stage: Stage) -> Callable[..., bool]:
+def killed(environment: Environment) -> Callable[..., bool]:
     """Return a function that kills the process in the middle of a request and starts it again.
 
-    It tells whether the outcome was written by then, as can be on a busy host: what was parked is
-    the reconciler's from there on, after its grace period.
+    It returns whether the outcome was written by then, which happens on a busy host: the reconciler
+    removes what was parked, after its grace period.
     """
 
     def kill(game: str, request: Callable[[], httpx.Response], moment: str) -> bool:
-        begun = len(stage.operations(game))
+        begun = len(environment.operations(game))
 
         def has_come() -> object:
-            operations = stage.operations(game)
-            return len(operations) > begun and MOMENTS[moment](stage.containers(game), operations)
+            operations = environment.operations(game)
+            return len(operations) > begun and MOMENTS[moment](
+                environment.containers(game), operations
+            )
 
         with under_way(request) as answer:
             wait_until(has_come)
-            stage.service.kill()
+            environment.service.kill()
             answer()
-        was_over = stage.operations(game)[-1]["outcome"] is not None
-        stage.service.start()
+        was_over = environment.operations(game)[-1]["outcome"] is not None
+        environment.service.start()
         return was_over
 
-    if not _answers(stage):  # a test before may have failed between kill and start
-        stage.service.start()
+    if not _answers(environment):  # a test before may have failed between kill and start
+        environment.service.start()
     return kill
 
 
 @pytest.mark.parametrize("moment", STARTING)
 def test_killed_start_can_be_repeated(
-    stage: Stage, game: str, killed: Callable[..., bool], moment: str
+    environment: Environment, game: str, killed: Callable[..., bool], moment: str
 ) -> None:
-    """Repeating the start ends with exactly one running container and a true record."""
-    killed(game, lambda: stage.start(game), moment)
+    """Repeating the start ends with exactly one running container and a record that agrees."""
+    killed(game, lambda: environment.start(game), moment)
 
-    ok(stage.start(game))
+    ok(environment.start(game))
 
-    stage.assert_true_record(game, "1.4.7")
+    environment.assert_runs(game, "1.4.7")
 
 
 @pytest.mark.parametrize("moment", REPLACING)
 def test_killed_restart_can_be_repeated(
-    stage: Stage, game: str, killed: Callable[..., bool], moment: str
+    environment: Environment, game: str, killed: Callable[..., bool], moment: str
 ) -> None:
     """Repeating the restart ends with one running container, and none parked."""
-    ok(stage.start(game))
-    was_over = killed(game, lambda: stage.restart(game), moment)
+    ok(environment.start(game))
+    was_over = killed(game, lambda: environment.restart(game), moment)
 
-    ok(stage.restart(game))
+    ok(environment.restart(game))
 
-    stage.assert_true_record(game, "1.4.7", parked_may_stay=was_over)
+    environment.assert_runs(game, "1.4.7", parked_may_stay=was_over)
 
 
 @pytest.mark.parametrize("moment", REPLACING)
 def test_killed_patch_can_be_repeated(
-    stage: Stage, game: str, killed: Callable[..., bool], moment: str
+    environment: Environment, game: str, killed: Callable[..., bool], moment: str
 ) -> None:
     """Repeating the patch ends with the new engine running alone, and none parked."""
-    ok(stage.start(game))
-    killed(game, lambda: stage.patch(game, "1.4.8"), moment)
+    ok(environment.start(game))
+    killed(game, lambda: environment.patch(game, "1.4.8"), moment)
 
-    ok(stage.patch(game, "1.4.8"))
+    ok(environment.patch(game, "1.4.8"))
 
-    stage.assert_true_record(game, "1.4.8")
+    environment.assert_runs(game, "1.4.8")
 
 
 def test_killed_patch_goes_on_before_another_request(
-    stage: Stage, game: str, killed: Callable[..., bool]
+    environment: Environment, game: str, killed: Callable[..., bool]
 ) -> None:
-    """Whatever is asked next waits for the patch to go on to its end: here a stop stops the new."""
-    ok(stage.start(game))
-    killed(game, lambda: stage.patch(game, "1.4.8"), "predecessor is parked")
+    """The next request waits until the patch is finished: here a stop, of the new engine."""
+    ok(environment.start(game))
+    killed(game, lambda: environment.patch(game, "1.4.8"), "predecessor is parked")
 
-    record = ok(stage.stop(game))
-    (container,) = stage.containers(game)
+    record = ok(environment.stop(game))
+    (container,) = environment.containers(game)
 
     assert (record["status"], container["State"]) == ("stopped", "exited")
     assert container["Id"] == record["current_container_id"]
-    stage.assert_settled(game)
+    environment.assert_no_open_operation(game)
 
 
-def test_killed_stop_can_be_repeated(stage: Stage, game: str, killed: Callable[..., bool]) -> None:
-    """A stop that was cut off goes on, and repeating it is a replay."""
-    ok(stage.start(game, "1.4.90-ignores-sigterm"))
-    killed(game, lambda: stage.stop(game), "intent is open")
+def test_killed_stop_can_be_repeated(
+    environment: Environment, game: str, killed: Callable[..., bool]
+) -> None:
+    """A stop that was interrupted is resumed, and repeating it is a replay."""
+    ok(environment.start(game, STUBBORN_ENGINE))
+    killed(game, lambda: environment.stop(game), "intent is open")
 
-    record = ok(stage.stop(game))
+    record = ok(environment.stop(game))
 
     assert record["status"] == "stopped"
-    assert stage.containers(game)[0]["State"] == "exited"
-    stage.assert_settled(game)
+    assert environment.containers(game)[0]["State"] == "exited"
+    environment.assert_no_open_operation(game)
 
 
 def test_trap_restart_during_rollback_no_double(
-    stage: Stage, game: str, killed: Callable[..., bool]
+    environment: Environment, game: str, killed: Callable[..., bool]
 ) -> None:
-    """A restart after a rollback that was cut off makes one engine, never two."""
-    ok(stage.start(game))
+    """A restart after a rollback that was interrupted makes one engine, never two."""
+    ok(environment.start(game))
     broken: dict[str, Any] = {"version": "1.4.90-exits-before-ready"}
-    killed(game, lambda: stage.patch(game, **broken), "container runs")
+    killed(game, lambda: environment.patch(game, **broken), "container runs")
 
-    ok(stage.restart(game))
+    ok(environment.restart(game))
 
-    stage.assert_true_record(game, "1.4.7")
+    environment.assert_runs(game, "1.4.7")
 
 
-def _answers(stage: Stage) -> bool:
+def _answers(environment: Environment) -> bool:
     try:
-        return stage.call("GET", "/healthz").is_success
+        return environment.call("GET", "/healthz").is_success
     except httpx.TransportError:
         return False

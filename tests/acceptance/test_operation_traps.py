@@ -9,108 +9,113 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.stage import (
+from tests.support.calls import error, message, ok, under_way, wait_until
+from tests.support.environment import (
+    STUBBORN_ENGINE,
+    Environment,
+    NewEnvironment,
     Row,
-    Stage,
-    error,
     image_of,
-    message,
+    is_parked,
     new_game,
-    ok,
-    remove_containers,
-    under_way,
-    wait_until,
+    remove_games,
 )
 
-STUBBORN, NEVER_ANSWERS = "1.4.90-ignores-sigterm", "1.4.90-never-answers"
+NEVER_ANSWERS = "1.4.90-never-answers"
 
 
 @pytest.fixture(scope="module")
-def hasty_stage(new_stage: Callable[..., Stage]) -> Stage:
-    """Return a service that waits for nothing at its end, though its engines may take longer."""
-    return new_stage(
+def hasty_environment(new_environment: NewEnvironment) -> Environment:
+    """Return a service that shuts down at once, though its engines may take longer to stop."""
+    return new_environment(
         shutdown_timeout="1s", container_stop_timeout_seconds="4", game_lease_ttl_seconds="3"
     )
 
 
-def _is_parked(stage: Stage, game: str) -> bool:
-    return any("galaxy-parked-" in each["Names"][0] for each in stage.containers(game))
+def _has_parked(environment: Environment, game: str) -> bool:
+    return any(map(is_parked, environment.containers(game)))
 
 
-def _new_one_runs(stage: Stage, game: str) -> bool:
-    """Tell whether the last operation's own container runs."""
-    fence = str(stage.operations(game)[-1]["id"])
-    made = [each for each in stage.containers(game) if each["Labels"]["com.galaxy.op_id"] == fence]
+def _new_one_runs(environment: Environment, game: str) -> bool:
+    """Return whether the last operation's own container runs."""
+    fence = str(environment.operations(game)[-1]["id"])
+    made = [
+        each for each in environment.containers(game) if each["Labels"]["com.galaxy.op_id"] == fence
+    ]
     return any(each["State"] == "running" for each in made)
 
 
-def _completed(stage: Stage, game: str) -> Row:
+def _completed(environment: Environment, game: str) -> Row:
     """Return the game's last operation once it has an outcome."""
-    wait_until(lambda: stage.operations(game)[-1]["outcome"], seconds=30)
-    return stage.operations(game)[-1]
+    wait_until(lambda: environment.operations(game)[-1]["outcome"], seconds=30)
+    return environment.operations(game)[-1]
 
 
-def test_trap_slow_stop_cut_off(hasty_stage: Stage, game: str) -> None:
-    """A patch that is cut off while the old engine uses its grace period goes on; the new runs.
+def test_trap_slow_stop_cut_off(hasty_environment: Environment, game: str) -> None:
+    """A patch that is interrupted during the old engine's grace period is resumed.
 
-    The caller is told so, in the contract's envelope (trap shutdown_answers_plain_text).
+    The caller is answered so, in the contract's envelope (trap shutdown_answers_plain_text).
     """
-    stage = hasty_stage
-    ok(stage.start(game, STUBBORN))
-    with under_way(lambda: stage.patch(game, "1.4.8")) as answer:
-        wait_until(lambda: _is_parked(stage, game))
-        code = stage.service.stop()
+    environment = hasty_environment
+    ok(environment.start(game, STUBBORN_ENGINE))
+    with under_way(lambda: environment.patch(game, "1.4.8")) as answer:
+        wait_until(lambda: _has_parked(environment, game))
+        code = environment.service.stop()
         answered = answer()
-    stage.service.start()
-    row = _completed(stage, game)
+    environment.service.start()
+    row = _completed(environment, game)
 
     assert code == 0
     assert answered is not None
     assert error(answered) == (503, "service_unavailable")
     assert "goes on" in message(answered)
     assert (row["outcome"], row["error_code"], row["lost"]) == ("success", None, 0)
-    wait_until(lambda: len(stage.containers(game)) == 1)
-    stage.assert_true_record(game, "1.4.8")
+    wait_until(lambda: len(environment.containers(game)) == 1)
+    environment.assert_runs(game, "1.4.8")
 
 
-def test_trap_gate_survives_a_crash(hasty_stage: Stage, game: str) -> None:
+def test_trap_gate_survives_a_crash(hasty_environment: Environment, game: str) -> None:
     """A crash while the gate is open does not let a broken engine through: it is watched again."""
-    stage = hasty_stage
-    before = ok(stage.start(game))["current_container_id"]
-    with under_way(lambda: stage.patch(game, NEVER_ANSWERS)) as answer:
-        wait_until(lambda: len(stage.operations(game)) == 2 and _new_one_runs(stage, game))
-        stage.service.kill()
+    environment = hasty_environment
+    before = ok(environment.start(game))["current_container_id"]
+    with under_way(lambda: environment.patch(game, NEVER_ANSWERS)) as answer:
+        wait_until(
+            lambda: len(environment.operations(game)) == 2 and _new_one_runs(environment, game)
+        )
+        environment.service.kill()
         answer()
-    stage.service.start()
-    row = _completed(stage, game)
+    environment.service.start()
+    row = _completed(environment, game)
 
     assert (row["outcome"], row["error_code"], row["lost"]) == (
         "failure",
         "container_start_failed",
         1,
     )
-    assert ok(stage.get(game))["current_container_id"] == before
-    stage.assert_true_record(game, "1.4.7")
+    assert ok(environment.get(game))["current_container_id"] == before
+    environment.assert_runs(game, "1.4.7")
 
 
 @pytest.fixture
-def usurped(stage: Stage, game: str) -> Iterator[str]:
+def usurped(environment: Environment, game: str) -> Iterator[str]:
     """Return a running game whose container was renamed by hand, its name taken by a stranger."""
-    container = str(ok(stage.start(game))["current_container_id"])
-    stage.docker.rename(container, f"elsewhere-{game}")
-    host = stage.docker.create_host_config(network_mode=stage.network)
+    container = str(ok(environment.start(game))["current_container_id"])
+    environment.docker.rename(container, f"elsewhere-{game}")
+    host = environment.docker.create_host_config(network_mode=environment.network)
     name = f"galaxy-game-{game}"
-    stranger = stage.docker.create_container(image_of("1.4.7"), name=name, host_config=host)["Id"]
+    stranger = environment.docker.create_container(image_of("1.4.7"), name=name, host_config=host)[
+        "Id"
+    ]
     yield container
-    stage.docker.remove_container(stranger, force=True)
+    environment.docker.remove_container(stranger, force=True)
 
 
-def test_trap_stranger_takes_the_name(stage: Stage, game: str, usurped: str) -> None:
+def test_trap_stranger_takes_the_name(environment: Environment, game: str, usurped: str) -> None:
     """Restart and start are a conflict and leave all as it is; stop and cleanup still work."""
-    restarted, runs = stage.restart(game), stage.inspect(usurped)["State"]["Running"]
-    stopped = stage.stop(game)
-    started = stage.start(game)
-    cleaned = stage.clean_up(game)
+    restarted, runs = environment.restart(game), environment.inspect(usurped)["State"]["Running"]
+    stopped = environment.stop(game)
+    started = environment.start(game)
+    cleaned = environment.clean_up(game)
 
     assert error(restarted) == (409, "conflict")
     assert runs
@@ -118,58 +123,60 @@ def test_trap_stranger_takes_the_name(stage: Stage, game: str, usurped: str) -> 
     assert ok(stopped)["current_container_id"] == usurped
     assert error(started) == (409, "conflict")
     assert ok(cleaned)["status"] == "removed"
-    assert stage.containers(game) == []
+    assert environment.containers(game) == []
 
 
-def test_trap_cleanup_kills_a_running_engine(stage: Stage, game: str) -> None:
-    """A container that somebody started a moment ago is no leftover: it is adopted."""
-    container = ok(stage.start(game))["current_container_id"]
-    ok(stage.stop(game))
+def test_trap_cleanup_kills_a_running_engine(environment: Environment, game: str) -> None:
+    """A container that somebody has just started is not removed: it is adopted."""
+    container = ok(environment.start(game))["current_container_id"]
+    ok(environment.stop(game))
 
-    stage.docker.start(container)
-    answer = stage.clean_up(game)
+    environment.docker.start(container)
+    answer = environment.clean_up(game)
 
     assert error(answer) == (409, "conflict")
-    assert stage.inspect(container)["State"]["Running"]
-    wait_until(lambda: ok(stage.get(game))["status"] == "running")
-    stage.assert_true_record(game, "1.4.7")
+    assert environment.inspect(container)["State"]["Running"]
+    wait_until(lambda: ok(environment.get(game))["status"] == "running")
+    environment.assert_runs(game, "1.4.7")
 
 
-def test_trap_started_between_stop_and_look(stage: Stage, game: str) -> None:
-    """Whoever starts the old engine as soon as it has stopped does not make two of them run."""
-    old = ok(stage.start(game))["current_container_id"]
-    ended, meddled = threading.Event(), threading.Event()
+def test_trap_started_between_stop_and_look(environment: Environment, game: str) -> None:
+    """Somebody who starts the old engine as soon as it has stopped does not make two run."""
+    old = ok(environment.start(game))["current_container_id"]
+    ended, interfered = threading.Event(), threading.Event()
 
-    def meddle() -> None:
+    def interfere() -> None:
         while not ended.is_set():
-            running = [each["Id"] for each in stage.containers(game) if each["State"] == "running"]
-            if not running and not meddled.is_set():
-                meddled.set()
-                stage.docker.start(old)
+            running = [
+                each["Id"] for each in environment.containers(game) if each["State"] == "running"
+            ]
+            if not running and not interfered.is_set():
+                interfered.set()
+                environment.docker.start(old)
             time.sleep(0.005)
 
-    meddler = threading.Thread(target=meddle)
-    meddler.start()
-    answer = stage.restart(game)
+    interferer = threading.Thread(target=interfere)
+    interferer.start()
+    answer = environment.restart(game)
     ended.set()
-    meddler.join()
+    interferer.join()
 
-    assert meddled.is_set()
+    assert interfered.is_set()
     assert answer.status_code == 200, answer.text
-    wait_until(lambda: len(stage.containers(game)) == 1)
-    stage.assert_true_record(game, "1.4.7")
+    wait_until(lambda: len(environment.containers(game)) == 1)
+    environment.assert_runs(game, "1.4.7")
 
 
-def test_trap_ids_differ_by_case(stage: Stage, game: str) -> None:
-    """A second game whose id is the same name to Docker's DNS is refused, and nothing is made."""
-    ok(stage.start(game))
+def test_trap_ids_differ_by_case(environment: Environment, game: str) -> None:
+    """A second game whose id is the same name in Docker's DNS is refused, and nothing is made."""
+    ok(environment.start(game))
 
-    shouted, dotted = stage.start(game.upper()), stage.start(f"{game}.")
+    upper, dotted = environment.start(game.upper()), environment.start(f"{game}.")
 
-    assert error(shouted) == (400, "invalid_request")
+    assert error(upper) == (400, "invalid_request")
     assert error(dotted) == (400, "invalid_request")
-    assert game in message(shouted)
-    assert stage.containers(game.upper()) == []
+    assert game in message(upper)
+    assert environment.containers(game.upper()) == []
 
 
 @pytest.fixture
@@ -179,28 +186,28 @@ def other_database(new_database: Callable[[], str]) -> str:
 
 
 def test_trap_two_installations_one_host(
-    new_stage: Callable[..., Stage], stage: Stage, game: str, other_database: str
+    new_environment: NewEnvironment, environment: Environment, game: str, other_database: str
 ) -> None:
     """Another installation on the same host and network leaves our games alone, and says so."""
-    container = ok(stage.start(game))["current_container_id"]
+    container = ok(environment.start(game))["current_container_id"]
 
-    other = replace(new_stage(postgres_primary_dsn=other_database), dsn=other_database)
+    other = replace(new_environment(postgres_primary_dsn=other_database), dsn=other_database)
     wait_until(lambda: "network_shared_with_others" in other.service.log)
     refused = other.start(game)
 
-    assert other.installation != stage.installation
+    assert other.installation != environment.installation
     assert other.call("GET", "/api/v1/internal/runtimes").json() == {"items": []}
     assert error(refused) == (409, "conflict")
-    assert stage.inspect(container)["State"]["Running"]
-    stage.assert_true_record(game, "1.4.7")
+    assert environment.inspect(container)["State"]["Running"]
+    environment.assert_runs(game, "1.4.7")
 
 
 def test_trap_database_restored_from_backup(
-    new_stage: Callable[..., Stage], docker_api: Any, other_database: str
+    new_environment: NewEnvironment, docker_api: Any, other_database: str
 ) -> None:
-    """A database that is older than the containers gives no fence again, and learns what runs."""
+    """A database older than the containers issues no fence twice, and records what runs."""
     game = new_game()
-    first = replace(new_stage(postgres_primary_dsn=other_database), dsn=other_database)
+    first = replace(new_environment(postgres_primary_dsn=other_database), dsn=other_database)
     ok(first.start(game))
     ok(first.restart(game))
     fence = first.operations(game)[-1]["id"]
@@ -214,21 +221,21 @@ def test_trap_database_restored_from_backup(
 
     assert "database_older_than_containers" in first.service.log
     assert min(row["id"] for row in first.operations(game)) > fence
-    first.assert_true_record(game, "1.4.7")
-    remove_containers(docker_api, {"label": f"com.galaxy.game_id={game}"})
+    first.assert_runs(game, "1.4.7")
+    remove_games(docker_api, [game])
 
 
-def test_trap_state_directory_vanished(stage: Stage, game: str) -> None:
+def test_trap_state_directory_vanished(environment: Environment, game: str) -> None:
     """A game with a history never gets an empty state: both paths are named, nothing is made."""
-    ok(stage.start(game))
-    ok(stage.stop(game))
-    kept = stage.state(game).with_name(f"{game}-kept")
-    stage.state(game).rename(kept)
+    ok(environment.start(game))
+    ok(environment.stop(game))
+    kept = environment.state(game).with_name(f"{game}-kept")
+    environment.state(game).rename(kept)
 
-    missing = stage.start(game)
+    missing = environment.start(game)
 
     assert error(missing) == (400, "start_config_invalid")
-    assert str(stage.state(game)) in message(missing)
-    assert not stage.state(game).exists()
-    kept.rename(stage.state(game))
-    assert ok(stage.start(game))["status"] == "running"
+    assert str(environment.state(game)) in message(missing)
+    assert not environment.state(game).exists()
+    kept.rename(environment.state(game))
+    assert ok(environment.start(game))["status"] == "running"

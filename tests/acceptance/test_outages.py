@@ -9,53 +9,52 @@ import httpx
 import pytest
 
 from dev.checkout import ensure_network, remove_network
-from tests.acceptance.proxied import DOCKER_TIMEOUT, Proxies
-from tests.acceptance.stage import (
-    Stage,
-    error,
-    message,
+from tests.acceptance.fault_injection import DOCKER_TIMEOUT, Proxies
+from tests.support.calls import error, message, ok, under_way, wait_until
+from tests.support.environment import (
+    STOP_GRACE_SECONDS,
+    STUBBORN_ENGINE,
+    Environment,
+    NewEnvironment,
+    Request,
     new_game,
-    ok,
-    remove_containers,
-    under_way,
-    wait_until,
+    remove_games,
 )
-from tests.services.running_service import RUNTIMES
+from tests.support.running_service import RUNTIMES
 
-# The look at what an unanswered call did has a deadline of its own, as has the call.
+# The call has a deadline, and so has the observation of what it did.
 DOCKER_DEADLINE = 2 * DOCKER_TIMEOUT + 1.5
 # Postgres: a connection within 2 s, an answer within 5 s. Redis: 2 s.
 SERVICE_DEADLINE = 9.0
-# The grace period and the call's own deadline, then two looks at what happened.
-STOP_DEADLINE = 2 + 3 * DOCKER_TIMEOUT + 1.5
+# The grace period and the deadline of the call, then two observations.
+STOP_DEADLINE = STOP_GRACE_SECONDS + 3 * DOCKER_TIMEOUT + 1.5
 AWAY = ("refuse", "hang")
 
-Request = Callable[[Stage, str], httpx.Response]
 MUTATIONS: dict[str, Request] = {
-    "start": lambda stage, _: stage.start(new_game()),
-    "patch": lambda stage, game: stage.patch(game, "1.4.8"),
-    "restart": lambda stage, game: stage.restart(game),
-    "stop": lambda stage, game: stage.stop(game),
+    "start": lambda environment, _: environment.start(new_game()),
+    "patch": lambda environment, game: environment.patch(game, "1.4.8"),
+    "restart": lambda environment, game: environment.restart(game),
+    "stop": lambda environment, game: environment.stop(game),
 }
 READS: dict[str, Request] = {
-    "get": lambda stage, game: stage.get(game),
-    "list": lambda stage, _: stage.call("GET", RUNTIMES),
+    "get": lambda environment, game: environment.get(game),
+    "list": lambda environment, _: environment.call("GET", RUNTIMES),
 }
 
 
 @pytest.fixture(scope="module")
-def stage(impatient_stage: Stage) -> Stage:
+def environment(impatient_environment: Environment) -> Environment:
     """Return a service that reaches everything through a proxy."""
-    return impatient_stage
+    return impatient_environment
 
 
 @pytest.fixture(scope="module")
-def running_game(stage: Stage, docker_api: Any) -> Iterator[str]:
+def running_game(environment: Environment, docker_api: Any) -> Iterator[str]:
     """Return a game that runs."""
     name = new_game()
-    ok(stage.start(name))
+    ok(environment.start(name))
     yield name
-    remove_containers(docker_api, {"label": f"com.galaxy.game_id={name}"})
+    remove_games(docker_api, [name])
 
 
 def _timed(call: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
@@ -66,30 +65,30 @@ def _timed(call: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
 @pytest.mark.parametrize("mode", AWAY)
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_mutations_without_docker_are_refused_in_time(
-    stage: Stage, running_game: str, proxies: Proxies, name: str, mode: str
+    environment: Environment, running_game: str, proxies: Proxies, name: str, mode: str
 ) -> None:
     """Without Docker a mutation says docker_unavailable in time, and changes nothing."""
-    before = ok(stage.get(running_game))
+    before = ok(environment.get(running_game))
     getattr(proxies.docker, mode)()
 
-    answer, seconds = _timed(lambda: MUTATIONS[name](stage, running_game))
+    answer, seconds = _timed(lambda: MUTATIONS[name](environment, running_game))
 
     assert error(answer) == (503, "docker_unavailable")
     assert seconds < DOCKER_DEADLINE
-    assert ok(stage.get(running_game)) == before
+    assert ok(environment.get(running_game)) == before
 
 
 @pytest.mark.parametrize("mode", AWAY)
 def test_reads_do_not_need_docker(
-    stage: Stage, running_game: str, proxies: Proxies, mode: str
+    environment: Environment, running_game: str, proxies: Proxies, mode: str
 ) -> None:
     """GET and list answer from Postgres alone, and so does healthz."""
     getattr(proxies.docker, mode)()
 
     for read in READS.values():
-        answer, seconds = _timed(partial(read, stage, running_game))
+        answer, seconds = _timed(partial(read, environment, running_game))
         assert (answer.status_code, seconds < 1) == (200, True)
-    assert stage.call("GET", "/healthz").status_code == 200
+    assert environment.call("GET", "/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("mode", AWAY)
@@ -102,82 +101,82 @@ def test_reads_do_not_need_docker(
     ],
 )
 def test_readyz_names_what_is_away(
-    stage: Stage, proxies: Proxies, server: str, code: str, mode: str
+    environment: Environment, proxies: Proxies, server: str, code: str, mode: str
 ) -> None:
     """Readiness is lost within its limit of two seconds, and back with the server."""
     getattr(getattr(proxies, server), mode)()
 
-    answer, seconds = _timed(lambda: stage.call("GET", "/readyz"))
+    answer, seconds = _timed(lambda: environment.call("GET", "/readyz"))
     getattr(proxies, server).pass_on()
 
     assert error(answer) == (503, code)
     assert message(answer).startswith(f"{server}: ")
     assert seconds < 3
-    assert _within(5, lambda: stage.call("GET", "/readyz").status_code == 200)
+    assert _within(5, lambda: environment.call("GET", "/readyz").status_code == 200)
 
 
 @pytest.mark.parametrize("mode", AWAY)
 @pytest.mark.parametrize("server", ["docker", "postgres", "redis"])
 def test_everything_works_again_without_a_restart(
-    stage: Stage, game: str, proxies: Proxies, server: str, mode: str
+    environment: Environment, game: str, proxies: Proxies, server: str, mode: str
 ) -> None:
-    """After an outage in the middle of its life a game goes on as if nothing had been."""
-    ok(stage.start(game))
+    """After an outage a game goes on as if nothing had happened."""
+    ok(environment.start(game))
     getattr(getattr(proxies, server), mode)()
-    assert stage.restart(game).status_code == 503
+    assert environment.restart(game).status_code == 503
     getattr(proxies, server).pass_on()
 
-    assert _within(10, lambda: stage.restart(game).status_code == 200)
+    assert _within(10, lambda: environment.restart(game).status_code == 200)
 
-    stage.assert_true_record(game, "1.4.7", parked_may_stay=True)  # impatient_stage says why
+    environment.assert_runs(game, "1.4.7", parked_may_stay=True)  # impatient_environment says why
 
 
 @pytest.mark.parametrize("mode", AWAY)
 def test_nothing_works_without_postgres_and_everything_says_so(
-    stage: Stage, running_game: str, proxies: Proxies, mode: str
+    environment: Environment, running_game: str, proxies: Proxies, mode: str
 ) -> None:
     """Without Postgres reads and mutations are refused with service_unavailable, in time."""
     getattr(proxies.postgres, mode)()
 
     for call in (READS["get"], READS["list"], MUTATIONS["stop"]):
-        answer, seconds = _timed(partial(call, stage, running_game))
+        answer, seconds = _timed(partial(call, environment, running_game))
         assert error(answer) == (503, "service_unavailable")
         assert seconds < SERVICE_DEADLINE
-    assert stage.containers(running_game)[0]["State"] == "running"
+    assert environment.containers(running_game)[0]["State"] == "running"
 
 
 @pytest.mark.parametrize("mode", AWAY)
 def test_without_redis_reads_answer_and_mutations_are_refused(
-    stage: Stage, running_game: str, proxies: Proxies, mode: str
+    environment: Environment, running_game: str, proxies: Proxies, mode: str
 ) -> None:
     """No lease, no mutation, and a row that says so; reads need none."""
     getattr(proxies.redis, mode)()
 
-    answer, seconds = _timed(lambda: stage.stop(running_game))
+    answer, seconds = _timed(lambda: environment.stop(running_game))
 
     assert error(answer) == (503, "service_unavailable")
     assert seconds < SERVICE_DEADLINE
-    row = stage.operations(running_game)[-1]
+    row = environment.operations(running_game)[-1]
     assert (row["kind"], row["outcome"], row["error_code"]) == (
         "stop",
         "failure",
         "service_unavailable",
     )
-    assert ok(stage.get(running_game))["status"] == "running"
-    assert stage.call("GET", RUNTIMES).status_code == 200
+    assert ok(environment.get(running_game))["status"] == "running"
+    assert environment.call("GET", RUNTIMES).status_code == 200
 
 
 def test_trap_stop_hangs_for_ever(
-    stage: Stage, game: str, running_game: str, proxies: Proxies
+    environment: Environment, game: str, running_game: str, proxies: Proxies
 ) -> None:
     """A stop that Docker leaves unanswered ends at its deadline, and can be repeated."""
-    ok(stage.start(game, "1.4.90-ignores-sigterm"))
+    ok(environment.start(game, STUBBORN_ENGINE))
     began = time.monotonic()
-    with under_way(lambda: stage.stop(game)) as answer:
-        wait_until(lambda: stage.operations(game)[-1]["kind"] == "stop")
+    with under_way(lambda: environment.stop(game)) as answer:
+        wait_until(lambda: environment.operations(game)[-1]["kind"] == "stop")
         time.sleep(0.3)  # the intent is written; let the call to Docker go out
         proxies.docker.hang()
-        read, read_seconds = _timed(lambda: stage.get(running_game))
+        read, read_seconds = _timed(lambda: environment.get(running_game))
         refused = answer()
     seconds = time.monotonic() - began
     proxies.docker.pass_on()
@@ -186,39 +185,41 @@ def test_trap_stop_hangs_for_ever(
     assert error(refused) == (503, "docker_unavailable")
     assert seconds < STOP_DEADLINE
     assert (read.status_code, read_seconds < 1) == (200, True)
-    assert ok(stage.restart(running_game))["status"] == "running"
-    assert ok(stage.stop(game))["status"] == "stopped"
+    assert ok(environment.restart(running_game))["status"] == "running"
+    assert ok(environment.stop(game))["status"] == "stopped"
 
 
-def test_stop_is_not_begun_without_docker(stage: Stage, game: str, proxies: Proxies) -> None:
-    """A stop looks first: without Docker it is refused before anything is open or waited for."""
-    ok(stage.start(game))
+def test_stop_is_not_begun_without_docker(
+    environment: Environment, game: str, proxies: Proxies
+) -> None:
+    """A stop observes first: without Docker it is refused before an operation is open."""
+    ok(environment.start(game))
     proxies.docker.hang()
 
-    answer, seconds = _timed(lambda: stage.stop(game))
-    row = stage.operations(game)[-1]
+    answer, seconds = _timed(lambda: environment.stop(game))
+    row = environment.operations(game)[-1]
 
     assert error(answer) == (503, "docker_unavailable")
-    assert seconds < DOCKER_DEADLINE  # the reconciler may be looking at the game just then
+    assert seconds < DOCKER_DEADLINE  # the reconciler may hold the game just then
     assert (row["outcome"], row["error_code"]) == ("failure", "docker_unavailable")
 
 
-def test_missing_network_is_named(new_stage: Callable[..., Stage], docker_host: str) -> None:
-    """A network that goes is named by readyz, and a start is refused before anything is made."""
+def test_missing_network_is_named(new_environment: NewEnvironment, docker_host: str) -> None:
+    """A network that was removed is named by readyz, and a start is refused at once."""
     network = new_game()
     ensure_network(docker_host, network)
-    stage = new_stage(docker_network=network)
+    environment = new_environment(docker_network=network)
     remove_network(docker_host, network)
     game = new_game()
 
-    ready, start = stage.call("GET", "/readyz"), stage.start(game)
+    ready, start = environment.call("GET", "/readyz"), environment.start(game)
 
     assert error(ready) == (503, "service_unavailable")
     assert message(ready) == f"network: the Docker network {network} does not exist"
     assert error(start) == (400, "start_config_invalid")
     assert f"docker network create {network}" in message(start)
-    assert not stage.state(game).exists()
-    stage.assert_nothing_left(game)
+    assert not environment.state(game).exists()
+    environment.assert_nothing_left(game)
 
 
 def _within(seconds: float, condition: Callable[[], bool]) -> bool:

@@ -15,11 +15,11 @@ Serve = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def serve(settings: dict[str, str]) -> Serve:
+def serve(service_settings: dict[str, str]) -> Serve:
     """Return a function that runs `rtmanager serve` with some settings changed, to its end."""
 
     def run(**overrides: str) -> subprocess.CompletedProcess[str]:
-        chosen = {**settings, "internal_http_addr": "127.0.0.1:0", **overrides}
+        chosen = {**service_settings, "internal_http_addr": "127.0.0.1:0", **overrides}
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith("RTMANAGER_")
         }
@@ -61,10 +61,10 @@ def test_unreachable_postgres(serve: Serve) -> None:
     assert "RTMANAGER_POSTGRES_PRIMARY_DSN" in line
 
 
-def test_missing_database(serve: Serve, settings: dict[str, str]) -> None:
-    """A database that does not exist is told as Postgres tells it."""
-    dsn = settings["postgres_primary_dsn"].replace("/test_", "/missing_")
-    assert dsn != settings["postgres_primary_dsn"]
+def test_missing_database(serve: Serve, service_settings: dict[str, str]) -> None:
+    """A database that does not exist is reported in the words of Postgres."""
+    dsn = service_settings["postgres_primary_dsn"].replace("/test_", "/missing_")
+    assert dsn != service_settings["postgres_primary_dsn"]
 
     line = _fault(serve(postgres_primary_dsn=dsn))
 
@@ -110,7 +110,7 @@ def test_one_bad_setting(serve: Serve) -> None:
     assert "accepted:" in line
 
 
-def test_all_bad_settings_are_told_at_once(serve: Serve) -> None:
+def test_all_bad_settings_are_reported_at_once(serve: Serve) -> None:
     """Each fault has its own line under one heading; no value is repeated."""
     ended = serve(probe_timeout="soon", redis_master_addr="", postgres_primary_dsn=SECRET)
 

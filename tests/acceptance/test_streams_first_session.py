@@ -1,7 +1,7 @@
-"""The first session of the Lobby: each kind of job, and what comes of it."""
+"""The first session of the Lobby: each kind of job, and its results."""
 
 from dev.free_port import free_port
-from tests.acceptance.lobby import (
+from tests.acceptance.streams import (
     DEAD_JOBS,
     HEALTH_EVENTS,
     INTENTS,
@@ -10,17 +10,18 @@ from tests.acceptance.lobby import (
     STOP_JOBS,
     Lobby,
 )
-from tests.acceptance.stage import Stage, at_once, image_of, ok, wait_until
+from tests.support.calls import at_once, ok, wait_until
+from tests.support.environment import Environment, image_of
 
 
-def test_a_start_job_runs_the_engine(stage: Stage, lobby: Lobby, game: str) -> None:
-    """The container runs, its id and endpoint are in the one result, one event tells of it."""
+def test_a_start_job_runs_the_engine(environment: Environment, lobby: Lobby, game: str) -> None:
+    """The container runs, its id and endpoint are in the one result, one event reports it."""
     job = lobby.start(game)
     result = lobby.result(job)
-    (container,) = stage.containers(game)
+    (container,) = environment.containers(game)
     (event,) = lobby.read(HEALTH_EVENTS, game)
 
-    stage.assert_true_record(game, "1.4.7")
+    environment.assert_runs(game, "1.4.7")
     assert result == {
         "job_id": job,
         "op_kind": "start",
@@ -35,7 +36,7 @@ def test_a_start_job_runs_the_engine(stage: Stage, lobby: Lobby, game: str) -> N
     assert event["container_id"] == container["Id"]
 
 
-def test_the_same_job_again_is_a_replay(stage: Stage, lobby: Lobby, game: str) -> None:
+def test_the_same_job_again_is_a_replay(environment: Environment, lobby: Lobby, game: str) -> None:
     """A second entry with the same fields succeeds, says replay_no_op and touches nothing."""
     first = lobby.result(lobby.start(game))
     again = lobby.result(lobby.start(game))
@@ -43,26 +44,26 @@ def test_the_same_job_again_is_a_replay(stage: Stage, lobby: Lobby, game: str) -
     assert (again["outcome"], again["error_code"]) == ("success", "replay_no_op")
     assert again["container_id"] == first["container_id"]
     assert len(lobby.read(HEALTH_EVENTS, game)) == 1
-    assert len(stage.containers(game)) == 1
+    assert len(environment.containers(game)) == 1
 
 
-def test_a_stop_job_stops_the_engine(stage: Stage, lobby: Lobby, game: str) -> None:
+def test_a_stop_job_stops_the_engine(environment: Environment, lobby: Lobby, game: str) -> None:
     """The container stays, exited; the result says success and the log keeps the reason."""
     lobby.result(lobby.start(game))
     job = lobby.stop(game, "timeout")
     result = lobby.result(job)
-    (container,) = stage.containers(game)
-    operation = stage.operations(game)[-1]
+    (container,) = environment.containers(game)
+    operation = environment.operations(game)[-1]
 
     assert (result["op_kind"], result["outcome"], result["error_code"]) == ("stop", "success", "")
     assert container["State"] == "exited"
-    assert ok(stage.get(game))["status"] == "stopped"
+    assert ok(environment.get(game))["status"] == "stopped"
     assert (operation["source"], operation["source_ref"]) == ("lobby_stream", job)
     assert operation["reason"] == "timeout"
 
 
 def test_bad_fields_give_a_dead_letter_and_a_failure(lobby: Lobby, game: str) -> None:
-    """A job that can't be read is answered where its game is known, and kept for people."""
+    """An invalid job has a result if its game is known, and is kept as a dead letter."""
     job = lobby.send(STOP_JOBS, {"game_id": game, "reason": "boredom", "requested_at_ms": "1"})
     result = lobby.result(job)
     wait_until(lambda: lobby.dead_letter(job))
@@ -76,7 +77,7 @@ def test_bad_fields_give_a_dead_letter_and_a_failure(lobby: Lobby, game: str) ->
 
 
 def test_a_job_without_a_game_gives_a_dead_letter_only(lobby: Lobby, game: str) -> None:
-    """Nobody can be told the result of a job that names no game; later jobs go on."""
+    """A job that names no game has no result, and later jobs go on."""
     before = len(lobby.read(JOB_RESULTS))
     job = lobby.send(START_JOBS, {"image_ref": image_of("1.4.7"), "requested_at_ms": "1"})
     later = lobby.result(lobby.stop(game))
@@ -88,7 +89,7 @@ def test_a_job_without_a_game_gives_a_dead_letter_only(lobby: Lobby, game: str) 
 
 
 def test_an_image_that_cannot_be_pulled_gives_one_intent(
-    stage: Stage, lobby: Lobby, game: str
+    environment: Environment, lobby: Lobby, game: str
 ) -> None:
     """Each failing start has its result; within ten minutes they give one intent together."""
     image = f"127.0.0.1:{free_port()}/galaxy/game:1.4.7"
@@ -100,11 +101,11 @@ def test_an_image_that_cannot_be_pulled_gives_one_intent(
     assert {each["error_code"] for each in results} == {"image_pull_failed"}
     assert intent["type"] == "runtime.image_pull_failed"
     assert (intent["image_ref"], intent["producer"]) == (image, "runtime_manager")
-    stage.assert_nothing_left(game)
+    environment.assert_nothing_left(game)
 
 
 def test_twenty_jobs_of_one_game_are_done_in_their_order(
-    stage: Stage, lobby: Lobby, game: str
+    environment: Environment, lobby: Lobby, game: str
 ) -> None:
     """Starts and stops of one game keep their order, though they come by two streams."""
     jobs = [send(game) for _ in range(10) for send in (lobby.start, lobby.stop)]
@@ -116,25 +117,27 @@ def test_twenty_jobs_of_one_game_are_done_in_their_order(
     # Out of order there would be replays: a start of what runs, a stop of what is stopped.
     assert {(each["outcome"], each["error_code"]) for each in results} == {("success", "")}
     assert len({each["container_id"] for each in results}) == 10
-    assert ok(stage.get(game))["status"] == "stopped"
+    assert ok(environment.get(game))["status"] == "stopped"
 
 
-def test_requests_and_jobs_on_one_game_at_once(stage: Stage, lobby: Lobby, game: str) -> None:
+def test_requests_and_jobs_on_one_game_at_once(
+    environment: Environment, lobby: Lobby, game: str
+) -> None:
     """REST and jobs on one game wait for each other, and all get their answer."""
-    ok(stage.start(game))
+    ok(environment.start(game))
     jobs = [send(game) for _ in range(3) for send in (lobby.stop, lobby.start)]
-    answers = at_once([lambda: stage.stop(game), lambda: stage.start(game)] * 3)
+    answers = at_once([lambda: environment.stop(game), lambda: environment.start(game)] * 3)
     results = [lobby.result(job, seconds=60) for job in jobs]
 
     assert {each.status_code for each in answers} <= {200, 409}
     assert {each["outcome"] for each in results} == {"success"}
     assert [each["job_id"] for each in lobby.results(game)] == jobs
-    assert len(stage.operations(game)) == 1 + len(answers) + len(jobs)
+    assert len(environment.operations(game)) == 1 + len(answers) + len(jobs)
     assert lobby.result(lobby.start(game))["outcome"] == "success"
-    stage.assert_true_record(game, "1.4.7")
+    environment.assert_runs(game, "1.4.7")
 
 
-def test_no_good_job_is_buried(lobby: Lobby, game: str) -> None:
+def test_no_good_job_is_dead_lettered(lobby: Lobby, game: str) -> None:
     """Of a job that cannot be read and a good one, only the first is among the dead letters."""
     bad = lobby.send(STOP_JOBS, {"game_id": game, "reason": "boredom", "requested_at_ms": "1"})
     jobs = (bad, lobby.start(game))

@@ -1,14 +1,14 @@
-"""Every server away for a while, with jobs on their way."""
+"""Every server away for a while, while jobs are under way."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.lobby import JOB_RESULTS, Lobby
-from tests.acceptance.proxied import Proxies
-from tests.acceptance.stage import Stage, new_game, remove_containers, wait_until
+from tests.acceptance.fault_injection import Proxies
+from tests.acceptance.streams import JOB_RESULTS, Lobby
+from tests.support.calls import wait_until
+from tests.support.environment import Environment
 
 AWAY_SECONDS = 3.0
 GAMES = 4
@@ -16,23 +16,20 @@ ROUNDS = 3
 
 
 @pytest.fixture(scope="module")
-def stage(impatient_stage: Stage) -> Stage:
+def environment(impatient_environment: Environment) -> Environment:
     """Return a service that reaches everything through a proxy."""
-    return impatient_stage
+    return impatient_environment
 
 
 @pytest.fixture
-def games(docker_api: Any) -> Iterator[list[str]]:
-    """Return the ids of a few games."""
-    names = [new_game() for _ in range(GAMES)]
-    yield names
-    for name in names:
-        remove_containers(docker_api, {"label": f"com.galaxy.game_id={name}"})
+def games(new_games: Callable[[int], list[str]]) -> list[str]:
+    """Return the ids of some games."""
+    return new_games(GAMES)
 
 
 @pytest.mark.parametrize("mode", ["refuse", "hang"])
 @pytest.mark.parametrize("server", ["redis", "postgres", "docker"])
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("environment")
 def test_jobs_wait_for_what_is_away(
     lobby: Lobby, games: list[str], proxies: Proxies, server: str, mode: str
 ) -> None:
@@ -50,17 +47,17 @@ def test_jobs_wait_for_what_is_away(
     assert early == []
     assert {each["outcome"] for each in results} == {"success"}
     for game in games:
-        told = [each["job_id"] for each in lobby.results(game)]
-        assert told[-2:] == [job for name, job in jobs if name == game]
+        answered = [each["job_id"] for each in lobby.results(game)]
+        assert answered[-2:] == [job for name, job in jobs if name == game]
     assert len(lobby.read(JOB_RESULTS, games[1])) == 2
     lobby.assert_all_acknowledged()
 
 
 @pytest.mark.parametrize("server", ["redis", "postgres", "docker"])
 def test_a_server_that_goes_while_jobs_run_loses_none(
-    stage: Stage, lobby: Lobby, games: list[str], proxies: Proxies, server: str
+    environment: Environment, lobby: Lobby, games: list[str], proxies: Proxies, server: str
 ) -> None:
-    """Each job that was under way or queued has one result, in order, and the record is true."""
+    """Each job that was under way or queued has one result, in order, and the record agrees."""
     sent = {game: [lobby.start(game)] for game in games}
     for _ in range(ROUNDS):
         for game in games:
@@ -74,9 +71,9 @@ def test_a_server_that_goes_while_jobs_run_loses_none(
     assert unanswered > GAMES  # one of each under way, and others behind them
     for game in games:
         lobby.result(sent[game][-1], seconds=90)
-        told = lobby.results(game)
+        results = lobby.results(game)
 
-        assert [each["job_id"] for each in told] == sent[game]
+        assert [each["job_id"] for each in results] == sent[game]
         assert lobby.result(lobby.start(game))["outcome"] == "success"
-        stage.assert_true_record(game, "1.4.7", parked_may_stay=True)
+        environment.assert_runs(game, "1.4.7", parked_may_stay=True)
     lobby.assert_all_acknowledged()

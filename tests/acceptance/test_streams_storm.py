@@ -14,16 +14,16 @@ import pytest
 
 from dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from dev.embedded_redis import EmbeddedRedis, start_redis
-from tests.acceptance.lobby import DEAD_JOBS, Lobby, lobby_at
-from tests.acceptance.recovery.killing import LATER, launched
-from tests.acceptance.stage import Stage, new_game, wait_until
-from tests.acceptance.storm import JOBS_PER_GAME, Storm
+from tests.acceptance.recovery.instrumented_service import LATER
+from tests.acceptance.streams import DEAD_JOBS, JOBS_PER_GAME, Lobby, Storm, lobby_at
+from tests.support.calls import wait_until
+from tests.support.environment import Environment, NewEnvironment, new_game
 
 JOBS = int(os.environ.get("STORM_JOBS", "200"))
 KILLS = int(os.environ.get("STORM_KILLS", "4"))
 SEED = int(os.environ.get("STORM_SEED", "1"))
 LEASE_TTL = "2"
-# What is left when the last bad thing has happened: all jobs at most, on a machine at work.
+# What is left after the last disturbance: all jobs at most, on a busy machine.
 CALM_SECONDS = 60 + JOBS
 
 
@@ -44,15 +44,15 @@ def database(session_dir: Path, say: Callable[[str], None]) -> Iterator[Embedded
 
 
 @pytest.fixture
-def storm_stage(
-    new_stage: Callable[..., Stage], redis: EmbeddedRedis, database: EmbeddedPostgres
-) -> Stage:
+def storm_environment(
+    new_environment: NewEnvironment, redis: EmbeddedRedis, database: EmbeddedPostgres
+) -> Environment:
     """Return a service on servers that can be restarted."""
     dsn = database.dsn()
-    stage = new_stage(
+    environment = new_environment(
         postgres_primary_dsn=dsn, redis_master_addr=redis.address, game_lease_ttl_seconds=LEASE_TTL
     )
-    return replace(stage, dsn=dsn)
+    return replace(environment, dsn=dsn)
 
 
 @pytest.fixture
@@ -70,41 +70,41 @@ def storm(lobby: Lobby) -> Storm:
 
 
 def test_a_storm_gives_each_job_one_result_in_order(
-    storm_stage: Stage,
+    storm_environment: Environment,
     storm: Storm,
     redis: EmbeddedRedis,
     database: EmbeddedPostgres,
     say: Callable[[str], None],
 ) -> None:
-    """Whatever is killed and restarted: one result per job, in order, and records are true."""
+    """Whatever is killed and restarted, each job has one result, in order, and records agree."""
     say(f"Storm: {storm.size} jobs, {KILLS} kills, seed {SEED} ...")
     began = time.monotonic()
-    storm.blow(_disturbances(storm_stage, redis, database))
+    storm.blow(_disturbances(storm_environment, redis, database))
     blown = time.monotonic() - began
     left = storm.size - storm.answered()
     storm.wait_for_results(storm.size, seconds=CALM_SECONDS)
-    outlived = _count(storm_stage, "operation_log WHERE lost > 0")
+    outlived = _count(storm_environment, "operation_log WHERE lost > 0")
     say(
         f"Storm of {blown:.0f} s, {left} jobs left then, all done after "
-        f"{time.monotonic() - began:.0f} s: {storm.figures()}; "
+        f"{time.monotonic() - began:.0f} s: {storm.outcomes()}; "
         f"{outlived} operations outlived a process"
     )
     storm.lobby.assert_all_acknowledged()
-    wait_until(lambda: _count(storm_stage, "outbox WHERE sent_at IS NULL") == 0)
+    wait_until(lambda: _count(storm_environment, "outbox WHERE sent_at IS NULL") == 0)
 
-    assert _internal_errors(storm_stage) == []
+    assert _internal_errors(storm_environment) == []
     assert storm.results_by_game() == storm.sent
     assert storm.lobby.read(DEAD_JOBS) == []
     assert outlived > 0
-    storm.assert_one_true_row_each(storm_stage)
-    _assert_settled(storm_stage, storm)
+    storm.assert_one_row_each(storm_environment)
+    _assert_all_finished(storm_environment, storm)
 
 
 def _disturbances(
-    stage: Stage, redis: EmbeddedRedis, database: EmbeddedPostgres
+    environment: Environment, redis: EmbeddedRedis, database: EmbeddedPostgres
 ) -> list[Callable[[], None]]:
     """Return the kills, with the restart of each server among them."""
-    kills: list[Callable[[], None]] = [partial(_kill, stage)] * KILLS
+    kills: list[Callable[[], None]] = [partial(_kill, environment)] * KILLS
     third = len(kills) // 3
     restarts = [partial(_restart_redis, redis), partial(_restart_database, database)]
     return [
@@ -116,11 +116,13 @@ def _disturbances(
     ]
 
 
-def _kill(stage: Stage) -> None:
-    """Kill the service over something that it is at: a kill of an idle one would show nothing."""
-    wait_until(lambda: _count(stage, "operation_log WHERE outcome IS NULL"), seconds=CALM_SECONDS)
-    stage.service.kill()
-    stage.service.start()
+def _kill(environment: Environment) -> None:
+    """Kill the service in the middle of an operation: a kill of an idle one would show nothing."""
+    wait_until(
+        lambda: _count(environment, "operation_log WHERE outcome IS NULL"), seconds=CALM_SECONDS
+    )
+    environment.service.kill()
+    environment.service.start()
 
 
 def _restart_redis(redis: EmbeddedRedis) -> None:
@@ -135,28 +137,28 @@ def _restart_database(database: EmbeddedPostgres) -> None:
     database.start()
 
 
-def _assert_settled(stage: Stage, storm: Storm) -> None:
-    """Demand that no operation is open and that the records say what Docker says."""
-    wait_until(lambda: _count(stage, "operation_log WHERE outcome IS NULL") == 0)
-    # What could not be given back expires; the reconciler may be looking at a game just now.
+def _assert_all_finished(environment: Environment, storm: Storm) -> None:
+    """Assert that no operation is open and that the records say what Docker says."""
+    wait_until(lambda: _count(environment, "operation_log WHERE outcome IS NULL") == 0)
+    # A lease that could not be released expires; the reconciler may hold one just now.
     wait_until(lambda: not storm.lobby.redis.keys("rtmanager:*:game_lease:*"))
-    # What a kill right after an outcome has left parked goes when its time has come.
-    with launched(stage, LATER, {}):
+    # What a kill right after an outcome has left parked is removed after its grace period.
+    with environment.service.replaced_by(LATER, {}):
         for game in storm.games:
-            stage.assert_true_record(game, "1.4.7")
+            environment.assert_runs(game, "1.4.7")
 
 
-def _internal_errors(stage: Stage) -> list[Any]:
+def _internal_errors(environment: Environment) -> list[Any]:
     """Return every operation that the kills made fail; there must be none."""
     statement = """
         SELECT kind, error_message, lost, steps FROM operation_log
         WHERE error_code = 'internal_error'
     """
-    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+    with psycopg.connect(environment.dsn, autocommit=True) as connection:
         return connection.execute(statement).fetchall()
 
 
-def _count(stage: Stage, what: str) -> int:
-    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+def _count(environment: Environment, what: str) -> int:
+    with psycopg.connect(environment.dsn, autocommit=True) as connection:
         row: Any = connection.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608
     return int(row[0])

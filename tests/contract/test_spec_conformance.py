@@ -14,11 +14,11 @@ import pytest
 import schemathesis
 
 from rtmanager import spec_dir
-from tests.acceptance.recovery.load import disagreements
-from tests.acceptance.stage import GAME_LABEL, Stage, new_game, wait_until
 from tests.contract import fuzzing
-from tests.services.running_service import RunningService, new_service
-from tests.services.session import Say
+from tests.support.calls import wait_until
+from tests.support.environment import GAME_LABEL, Environment, new_game
+from tests.support.run import Say
+from tests.support.running_service import RunningService, new_service
 
 __all__ = ["new_service"]
 
@@ -60,11 +60,11 @@ def service(new_service: Callable[..., RunningService]) -> RunningService:
 
 
 @pytest.fixture
-def stage(service: RunningService, docker_host: str) -> Iterator[Stage]:
+def environment(service: RunningService, docker_host: str) -> Iterator[Environment]:
     """Return what is to be seen of the service in Docker and Postgres."""
-    given = service.environment
+    given = service.variables
     with closing(docker.APIClient(base_url=docker_host, version="1.41")) as api:
-        yield Stage(
+        yield Environment(
             service,
             api,
             given["RTMANAGER_POSTGRES_PRIMARY_DSN"],
@@ -91,12 +91,14 @@ def test_every_operation_succeeds_as_its_spec_says(service: RunningService) -> N
     assert LIFE_OF_A_GAME.keys() == specified.keys()
 
 
-def test_running_service_conforms_to_its_spec(stage: Stage, tmp_path: Path, say: Say) -> None:
+def test_running_service_conforms_to_its_spec(
+    environment: Environment, tmp_path: Path, say: Say
+) -> None:
     """No generated request gets an answer against the spec; what is left in the end is true."""
     if LONG_RUN:
         say(f"Fuzzing with {LONG_RUN} examples; CONTRACT_SEED={SEED} sends the same again ...")
     run = subprocess.run(
-        _command(stage.service.url),
+        _command(environment.service.url),
         cwd=tmp_path,
         env={
             **os.environ,
@@ -110,29 +112,33 @@ def test_running_service_conforms_to_its_spec(stage: Stage, tmp_path: Path, say:
     )
 
     assert run.returncode == 0, run.stdout
-    assert "request_failed" not in stage.service.log
-    _assert_true_in_the_end(stage)
+    assert "request_failed" not in environment.service.log
+    _assert_true_in_the_end(environment)
 
 
-def _assert_true_in_the_end(stage: Stage) -> None:
+def _assert_true_in_the_end(environment: Environment) -> None:
     """Demand of every game that nothing goes on, and that its record says what Docker has.
 
     A game may have containers and no record, or the reverse. All that can be asked for was done.
     """
     everything = "SELECT * FROM {} WHERE game_id <> %s"
     wait_until(
-        lambda: not stage.rows(f"{everything.format('operation_log')} AND outcome IS NULL", "none")
+        lambda: (
+            not environment.rows(
+                f"{everything.format('operation_log')} AND outcome IS NULL", "none"
+            )
+        )
     )
-    records = stage.rows(everything.format("runtime_records"), "none")
-    ours = {"label": f"com.galaxy.installation={stage.installation}"}
-    containers = stage.docker.containers(all=True, filters=ours)
+    records = environment.rows(everything.format("runtime_records"), "none")
+    ours = {"label": f"com.galaxy.installation={environment.installation}"}
+    containers = environment.docker.containers(all=True, filters=ours)
     games = {row["game_id"] for row in records} | {
         each["Labels"][GAME_LABEL] for each in containers
     }
 
-    assert [fault for game in sorted(games) for fault in disagreements(stage, game)] == []
+    assert [fault for game in sorted(games) for fault in environment.inconsistencies(game)] == []
     assert len(records) > 1
-    done = stage.rows(f"{everything.format('operation_log')} AND outcome = 'success'", "none")
+    done = environment.rows(f"{everything.format('operation_log')} AND outcome = 'success'", "none")
     assert {row["kind"] for row in done} >= ASKED_FOR
 
 

@@ -1,113 +1,119 @@
-"""What can come of the action under way: every answer, and every way to have none."""
+"""The outcomes of the action under way: every answer, and every way to get none."""
 
 from collections.abc import Iterator
 
 from rtmanager.domain.operation import ActionName
-from tests.exhaustive import subject
-from tests.exhaustive.checks import check_effect
-from tests.exhaustive.intent import ACTIONS, BACK, Intent, action_words, slot_of
-from tests.exhaustive.setting import Setting
-from tests.exhaustive.shown import FAILED, HEALTHY, SEEN_EXITED, SILENT
-from tests.exhaustive.state import (
-    EMPTY,
-    MOST_LATE,
-    Hands,
-    Move,
-    State,
-    gone_slot,
-    in_world,
-    without_gone,
-)
-from tests.exhaustive.world import (
+from tests.exhaustive import code_under_test as code
+from tests.exhaustive.concrete_values import EXIT_READ, FAILED, HEALTHY, SILENT
+from tests.exhaustive.docker_model import (
     MADE,
     NONE,
     STARTED,
     Call,
-    World,
+    DockerState,
     apply,
     target,
 )
+from tests.exhaustive.intent import ACTIONS, BACK, Intent, describe_action, slot_of
+from tests.exhaustive.invariants import check_effect
+from tests.exhaustive.scenarios import Scenario
+from tests.exhaustive.state import (
+    EMPTY,
+    MAX_LATE,
+    Course,
+    Memory,
+    State,
+    Transition,
+    gone_slot,
+    with_docker,
+    without_gone,
+)
+
+NORMAL, POSSIBLE, FAULT = Course
 
 
 class Answers:
-    """The answers to the action that one state waits for; without `left`, only harmless ones."""
+    """The answers to the action that is under way in one state; faults only if some are left."""
 
-    def __init__(self, setting: Setting, state: State, intent: Intent, *, left: bool) -> None:
-        self.setting, self.state, self.intent, self.left = setting, state, intent, left
+    def __init__(
+        self, scenario: Scenario, state: State, intent: Intent, *, faults_left: bool
+    ) -> None:
+        self.scenario, self.state, self.intent = scenario, state, intent
+        self.faults_left = faults_left
         self.action = ACTIONS[state.sent]
 
-    def all(self) -> Iterator[Move]:
-        """Return every move; raises Breach when a call of ours does what it must not."""
-        if self.state.sent == self.state.barred:
-            yield self._refused(self.state.world, "is refused again", mishaps=0, good=True)
-        elif self.action.name in subject.LOCAL:
+    def all(self) -> Iterator[Transition]:
+        """Return every transition; raises Violation when a call of ours has a forbidden effect."""
+        if self.state.sent == self.state.always_refused:
+            yield self._refused(self.state.docker, "is refused again", NORMAL)
+        elif self.action.name in code.LOCAL:
             yield from self._obtained()
         elif self.action.name is ActionName.WATCH_GATE:
             yield from self._readings()
         else:
             yield from self._called()
 
-    def _obtained(self) -> Iterator[Move]:
-        """Something that only the holder has: an image, a state directory."""
-        hands, world = self.state.hands, self.state.world
+    def _obtained(self) -> Iterator[Transition]:
+        """Return how the holder obtains what only it has: an image, a state directory."""
+        memory, docker = self.state.memory, self.state.docker
         is_image = self.action.name is ActionName.OBTAIN_IMAGE
-        has = hands._replace(image=True) if is_image else hands._replace(spec=True)
-        yield self._answered(world, has, "is done", good=True)
-        if self.left:
-            yield from self._refusals(world)
-            yield from self._unknown(world, "")
+        has = memory._replace(image=True) if is_image else memory._replace(spec=True)
+        yield self._answered(docker, has, "is done")
+        if self.faults_left:
+            yield from self._refusals(docker)
+            yield from self._unknown(docker, "")
 
-    def _readings(self) -> Iterator[Move]:
-        """Read the gate: healthy, silent, failed, or the engine exits."""
-        slot, world = slot_of(self.state.sent), self.state.world
+    def _readings(self) -> Iterator[Transition]:
+        """Return the readings of the gate: healthy, silent, failed, or the engine exits."""
+        slot, docker = slot_of(self.state.sent), self.state.docker
         if slot is None:
             raise AssertionError(self.action)
-        found = world.containers[slot]
-        if found is None or not world.runs(slot):
-            yield self._read(world, SEEN_EXITED, slot, good=True)
+        found = docker.containers[slot]
+        if found is None or not docker.runs(slot):
+            yield self._read(docker, EXIT_READ, slot)
         else:
-            yield self._read(world, HEALTHY, slot, good=True)
-            yield from self._other_readings(world, slot, found.status)
-        if self.left:
-            yield from self._refusals(world)
-            yield from self._unknown(world, "")
+            yield self._read(docker, HEALTHY, slot)
+            yield from self._other_readings(docker, slot, found.status)
+        if self.faults_left:
+            yield from self._refusals(docker)
+            yield from self._unknown(docker, "")
 
-    def _other_readings(self, world: World, slot: int, status: str) -> Iterator[Move]:
-        is_strict = subject.must_answer(self.setting, self.state.sent)
+    def _other_readings(self, docker: DockerState, slot: int, status: str) -> Iterator[Transition]:
+        is_strict = code.must_answer(self.scenario, self.state.sent)
         if not is_strict:
-            yield self._read(world, SILENT, slot)
-        elif self.left:
-            yield self._read(world, FAILED, slot, mishaps=1)
+            yield self._read(docker, SILENT, slot, POSSIBLE)
+        elif self.faults_left:
+            yield self._read(docker, FAILED, slot, FAULT)
         if status == STARTED:  # it may have exited before
-            yield self._read(world, SEEN_EXITED, slot)
-        if self.left:
-            yield self._read(world.exited(slot), SEEN_EXITED, slot, mishaps=1)
+            yield self._read(docker, EXIT_READ, slot, POSSIBLE)
+        if self.faults_left:
+            yield self._read(docker.exited(slot), EXIT_READ, slot, FAULT)
 
     def _read(
-        self, world: World, reading: str, slot: int, *, mishaps: int = 0, good: bool = False
-    ) -> Move:
-        is_there = self.state.world.containers[slot] is not None
-        hands = self.state.hands._replace(gate=(reading, slot if is_there else NONE))
-        return self._answered(world, hands, f"shows {reading}", mishaps=mishaps, good=good)
+        self, docker: DockerState, reading: str, slot: int, course: Course = NORMAL
+    ) -> Transition:
+        is_there = self.state.docker.containers[slot] is not None
+        memory = self.state.memory._replace(gate=(reading, slot if is_there else NONE))
+        return self._answered(docker, memory, f"shows {reading}", course)
 
-    def _called(self) -> Iterator[Move]:
-        """Call Docker, which does it or refuses it by its own rules."""
-        before = self.state.world
-        call = subject.performed(self.setting, self.state.sent, refused=False).call
+    def _called(self) -> Iterator[Transition]:
+        """Return what Docker does with the call, or that it refuses it by its own rules."""
+        before = self.state.docker
+        call = code.performed(self.scenario, self.state.sent, refused=False).call
         if call is None:
             raise AssertionError(self.action)
         after = apply(before, call, gone_slot(self.state))
         if after is None:
-            yield self._refused(before, "is refused by Docker's rules", mishaps=0, good=True)
+            yield self._refused(before, "is refused by Docker's rules", NORMAL)
         else:
             check_effect(before, call, after, excused=self.state.refused)
-            hands = self._hands_after(after, refused=False)
-            yield self._answered(after, hands, "is done", good=True)
-        if self.left:
-            yield from self._mishaps(call, after)
+            memory = self._memory_after(after, refused=False)
+            yield self._answered(after, memory, "is done")
+        if self.faults_left:
+            yield from self._faults(call, after)
 
-    def _mishaps(self, call: Call, after: World | None) -> Iterator[Move]:
-        before = self.state.world
+    def _faults(self, call: Call, after: DockerState | None) -> Iterator[Transition]:
+        before = self.state.docker
         if after is not None:
             yield from self._refusals(before)
             if after != before:
@@ -115,95 +121,102 @@ class Answers:
                 yield from self._unknown(after, " after it happened")
             yield from self._exits_at_once(call, after)
         yield from self._unknown(before, " before it happened")
-        for words, still in self._still_to_come(call):
-            yield from self._unknown(before, words, still)
+        for label, still in self._still_to_come(call):
+            yield from self._unknown(before, label, still)
 
-    def _exits_at_once(self, call: Call, after: World) -> Iterator[Move]:
-        slot = target(self.state.world, call)
+    def _exits_at_once(self, call: Call, after: DockerState) -> Iterator[Transition]:
+        slot = target(self.state.docker, call)
         if call.verb != "start" or slot is None:
             return
-        hands = self._hands_after(after, refused=False)
-        words = "is done, and the engine exits at once"
-        move = self._answered(after.exited(slot), hands, words, mishaps=1)
-        disturbed = move.state.disturbed or slot not in MADE
-        yield move._replace(state=move.state._replace(disturbed=disturbed))
+        memory = self._memory_after(after, refused=False)
+        label = "is done, and the engine exits at once"
+        transition = self._answered(after.exited(slot), memory, label, FAULT)
+        disturbed = transition.state.disturbed or slot not in MADE
+        yield transition._replace(state=transition.state._replace(disturbed=disturbed))
 
     def _still_to_come(self, call: Call) -> Iterator[tuple[str, Call]]:
-        """Return how the call may go on without the one who sent it."""
-        if len(self.state.late) == MOST_LATE or gone_slot(self.state) != NONE:
+        """Return how the call may go on without the holder that sent it."""
+        if len(self.state.late) == MAX_LATE or gone_slot(self.state) != NONE:
             return
         yield ", the call is still to come", call
-        slot = target(self.state.world, call)
-        if call.verb == "stop" and slot is not None and self.state.world.runs(slot):
-            yield ", Docker is still at it", Call("halt", slot)
+        slot = target(self.state.docker, call)
+        if call.verb == "stop" and slot is not None and self.state.docker.runs(slot):
+            yield ", Docker has not finished it", Call("halt", slot)
 
     def _answered(
-        self, world: World, hands: Hands, words: str, *, mishaps: int = 0, good: bool = False
-    ) -> Move:
+        self, docker: DockerState, memory: Memory, label: str, course: Course = NORMAL
+    ) -> Transition:
         intent = self.intent.acted(self.state.sent, refused=False)
-        return self._move(world, intent, hands, words, mishaps=mishaps, good=good)
+        return self._transition(docker, intent, memory, label, course)
 
-    def _refused(self, world: World, words: str, *, mishaps: int = 1, good: bool = False) -> Move:
+    def _refused(self, docker: DockerState, label: str, course: Course = FAULT) -> Transition:
         intent = self.intent.acted(self.state.sent, refused=True)
-        hands = self._hands_after(self.state.world, refused=True)
-        move = self._move(world, intent, hands, words, mishaps=mishaps, good=good)
-        refused = move.state.refused or intent.phase == BACK
-        return move._replace(state=move.state._replace(refused=refused))
+        memory = self._memory_after(self.state.docker, refused=True)
+        transition = self._transition(docker, intent, memory, label, course)
+        refused = transition.state.refused or intent.phase == BACK
+        return transition._replace(state=transition.state._replace(refused=refused))
 
-    def _refusals(self, world: World) -> Iterator[Move]:
-        """Return the refusal of this one attempt, and that of all that will follow."""
-        yield self._refused(world, "is refused")
+    def _refusals(self, docker: DockerState) -> Iterator[Transition]:
+        """Return the refusal of this one attempt, and of all that will follow."""
+        yield self._refused(docker, "is refused")
         if gone_slot(self.state) == NONE:
-            move = self._refused(world, "is refused, now and ever after")
-            yield move._replace(state=move.state._replace(barred=self.state.sent))
+            transition = self._refused(docker, "is refused from now on")
+            yield transition._replace(
+                state=transition.state._replace(always_refused=self.state.sent)
+            )
 
-    def _unknown(self, world: World, words: str, still: Call | None = None) -> Iterator[Move]:
-        """Nobody has the answer: the holder looks again, hands over, or dies."""
+    def _unknown(
+        self, docker: DockerState, label: str, still: Call | None = None
+    ) -> Iterator[Transition]:
+        """Return what follows an answer that got lost: the holder observes, hands over, or dies."""
         number, intent = self.state.sent, self.intent
-        hands = self._hands_after(self.state.world, refused=True)
+        memory = self._memory_after(self.state.docker, refused=True)
         unknown = intent.in_doubt(number, lost=intent.lost)
-        yield self._move(
-            world, unknown, hands, f"is not answered{words}", trouble=number, still=still
+        yield self._transition(
+            docker, unknown, memory, f"is not answered{label}", unanswered=number, still=still
         )
-        yield self._move(world, unknown, EMPTY, f"is handed over{words}", still=still)
+        yield self._transition(docker, unknown, EMPTY, f"is handed over{label}", still=still)
         for lost in intent.lost_again():
             dead = intent.in_doubt(number, lost=lost)
-            yield self._move(world, dead, EMPTY, f"is left by a dying process{words}", still=still)
+            yield self._transition(
+                docker, dead, EMPTY, f"is left by a dying process{label}", still=still
+            )
 
-    def _move(  # noqa: PLR0913 - one argument for each thing that an answer may change
+    def _transition(  # noqa: PLR0913 - one argument for each thing that an answer may change
         self,
-        world: World,
+        docker: DockerState,
         intent: Intent,
-        hands: Hands,
-        words: str,
+        memory: Memory,
+        label: str,
+        course: Course = FAULT,
         *,
-        trouble: int = NONE,
+        unanswered: int = NONE,
         still: Call | None = None,
-        mishaps: int = 1,
-        good: bool = False,
-    ) -> Move:
+    ) -> Transition:
         state = self.state
         late = state.late if still is None else tuple(sorted((*state.late, still)))
         kept = without_gone(state, intent)
-        trouble = NONE if gone_slot(state) != NONE else trouble
-        after = state._replace(intent=kept, hands=hands, sent=NONE, trouble=trouble, late=late)
-        said = f"{action_words(state.sent)} {words}"
-        return Move(said, mishaps, in_world(after, world), good)
+        unanswered = NONE if gone_slot(state) != NONE else unanswered
+        after = state._replace(
+            intent=kept, memory=memory, sent=NONE, unanswered=unanswered, late=late
+        )
+        full_label = f"{describe_action(state.sent)} {label}"
+        return Transition(full_label, with_docker(after, docker), course)
 
-    def _hands_after(self, after: World, *, refused: bool) -> Hands:
+    def _memory_after(self, after: DockerState, *, refused: bool) -> Memory:
         """Return what the real executor remembers after the action."""
-        hands, number = self.state.hands, self.state.sent
-        if self.action.name in subject.LOCAL:
-            return hands
+        memory, number = self.state.memory, self.state.sent
+        if self.action.name in code.LOCAL:
+            return memory
         if self.action.name is ActionName.WATCH_GATE:
-            return hands._replace(gate=None)
-        done = subject.performed(self.setting, number, refused=refused)
-        known = hands.known or frozenset()
+            return memory._replace(gate=None)
+        done = code.performed(self.scenario, number, refused=refused)
+        known = memory.known or frozenset()
         if done.knows_made:
-            known = known | {slot for slot in MADE if _is_fresh(self.state.world, after, slot)}
-        gate = hands.gate if done.keeps_reading else None
-        return Hands(hands.image, hands.spec, gate, known)
+            known = known | {slot for slot in MADE if _is_new(self.state.docker, after, slot)}
+        gate = memory.gate if done.keeps_reading else None
+        return Memory(memory.image, memory.spec, gate, known)
 
 
-def _is_fresh(before: World, after: World, slot: int) -> bool:
+def _is_new(before: DockerState, after: DockerState, slot: int) -> bool:
     return before.containers[slot] is None and after.containers[slot] is not None

@@ -1,4 +1,4 @@
-"""An operation as the walk keeps it: what a decision can read of it, so that it is finite."""
+"""An operation as the model keeps it: only what a decision reads, so that it is finite."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Pha
 from rtmanager.domain.operations.decision import MOST_ATTEMPTS
 from rtmanager.domain.operations.kinds import MOST_LOST
 from rtmanager.domain.operations.rollback import MOST_TRIES
-from tests.exhaustive.world import OLD
+from tests.exhaustive.docker_model import OLD
 
 FORWARD, BACK = Phase.FORWARD.value, Phase.BACK.value
-MOST = max(MOST_ATTEMPTS, MOST_TRIES)
-"""No decision tells more answers to an action than this apart."""
+MAX_COUNT = max(MOST_ATTEMPTS, MOST_TRIES)
+"""No decision distinguishes higher numbers of answers to an action."""
 
 DOUBTED = frozenset({ActionName.START, ActionName.REMOVE})
 """The actions of which a decision asks whether they are in doubt; of removals only forward."""
@@ -37,7 +37,7 @@ def slot_of(number: int) -> int | None:
     return None if container_id is None else SLOT_OF[container_id]
 
 
-def action_words(number: int) -> str:
+def describe_action(number: int) -> str:
     """Return an action as a path names it."""
     action = ACTIONS[number]
     about = f" {action.container_id}" if action.container_id else ""
@@ -46,7 +46,7 @@ def action_words(number: int) -> str:
 
 
 def is_halt(number: int) -> bool:
-    """Tell whether an action stops the container that the operation has parked."""
+    """Return whether an action stops the container that the operation has parked."""
     return ACTIONS[number].name is ActionName.STOP and ACTIONS[number].address is not None
 
 
@@ -61,10 +61,10 @@ class Last(NamedTuple):
 class Intent(NamedTuple):
     """An open operation without what no decision reads.
 
-    `cause` is the code of what turned it back, `lost` the processes that died. `answered` counts
+    `cause` is the code of what rolled it back, `lost` the processes that died. `answered` counts
     the answers to each action in the present phase, `doubts` are the starts and removals that
     nobody knows of. `stops` are those that were not done to their end since they were in doubt, and
-    whether their container was started since. On the way back, `halted` tells that the parked
+    whether their container was started since. During the rollback, `halted` says that the parked
     container was ever to be stopped.
     """
 
@@ -114,7 +114,7 @@ class Intent(NamedTuple):
         return self._replace(lost=lost)
 
     def turned_back(self, cause: str) -> "Intent":
-        """Return the intent on its way back, where few decisions ask for what came before."""
+        """Return the intent in its rollback, where few decisions ask for what came before."""
         saved = self._saved(None)
         sent = (each for each, _ in (*saved.answered, *saved.stops))
         halted = any(is_halt(each) for each in sent)
@@ -137,7 +137,7 @@ class Intent(NamedTuple):
     def lost_again(self) -> Iterator[int]:
         """Return the processes that are lost with one more: from 1 again after progress.
 
-        Both, as if whatever was done were progress and none: at least what the journal counts.
+        Both, as if what was done were progress, and as if not: the journal counts one of them.
         """
         yield from sorted({1, self.lost_with(1)})
 
@@ -150,7 +150,7 @@ class Intent(NamedTuple):
         answered, stops, before = self.answered, self.stops, self.last
         if before is not None and not before.saved:
             counts = dict(answered)
-            counts[before.action] = min(MOST, counts.get(before.action, 0) + 1)
+            counts[before.action] = min(MAX_COUNT, counts.get(before.action, 0) + 1)
             answered = tuple(sorted(counts.items()))
             if not before.refused:
                 stops = tuple(each for each in stops if each[0] != before.action)
@@ -162,25 +162,27 @@ def _is_first_start(action: Action) -> bool:
 
 
 class KeptOperation(Operation):
-    """The real operation, which refuses to tell what the walk does not keep."""
+    """The real operation, which raises an error for what the model does not keep."""
 
     __slots__ = ()
 
     def refusal(self, action: Action) -> Cause | None:
-        """Return the refusal; on the way back none is kept."""
+        """Return the refusal; during the rollback none is kept."""
         if self.phase is Phase.BACK:
-            raise AssertionError("a decision on the way back reads a refusal: keep it in Intent")
+            raise AssertionError(
+                "a decision during the rollback reads a refusal: keep it in Intent"
+            )
         return super().refusal(action)
 
     def is_in_doubt(self, action: Action) -> bool:
-        """Tell of starts and removals, on the way back of the first starts of containers only."""
+        """Answer for starts and removals, during the rollback for first starts only."""
         is_kept = action.name in DOUBTED if self.phase is Phase.FORWARD else _is_first_start(action)
         if not is_kept:
             raise AssertionError("a decision reads a doubt that is not kept in Intent")
         return super().is_in_doubt(action)
 
     def was_sent(self, action: Action) -> bool:
-        """Tell, on the way back, whether the parked container was ever to be stopped."""
+        """Answer during the rollback whether the parked container was ever to be stopped."""
         if self.phase is Phase.FORWARD or not is_halt(number_of(action)):
             raise AssertionError("a decision asks for an action sent that is not kept in Intent")
         return super().was_sent(action)

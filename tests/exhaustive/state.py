@@ -1,19 +1,20 @@
-"""One state of the walk: the world, the intent, its holder, and what is under way."""
+"""One state of the model: Docker, the intent, its holder, and what is under way."""
 
+from enum import Enum
 from typing import NamedTuple
 
+from tests.exhaustive.docker_model import NONE, OLD, PARKED, Call, DockerState
 from tests.exhaustive.intent import Intent, slot_of
-from tests.exhaustive.world import NONE, OLD, PARKED, Call, World
 
-MOST_LATE = 2
-"""So many calls of dead, frozen or timed-out holders may be under way at once."""
+MAX_LATE = 2
+"""The most calls of dead, frozen or timed-out holders that are under way at once."""
 
 
-class Hands(NamedTuple):
+class Memory(NamedTuple):
     """What one holder of the operation knows beside what is saved; gone with the holder.
 
-    `known` are the slots of the containers that it looks at, None before its first look. `gate` is
-    a reading and the slot that it is of, NONE when that container is gone.
+    `known` are the slots of the containers that it observes, None before its first observation.
+    `gate` is a reading and the slot that it is of, NONE when that container is gone.
     """
 
     image: bool = False
@@ -22,7 +23,7 @@ class Hands(NamedTuple):
     known: frozenset[int] | None = None
 
 
-EMPTY = Hands()
+EMPTY = Memory()
 
 
 class Ended(NamedTuple):
@@ -36,59 +37,63 @@ class Ended(NamedTuple):
 class State(NamedTuple):
     """All that the future depends on.
 
-    `sent` is the action that is written ahead and not answered, `trouble` one of which the holder
-    got no answer while it lives on, `barred` one that is refused whenever it is tried. `late` are
-    calls whose effect is still to come. `disturbed` and `refused` remember, for the checks alone,
-    that somebody interfered, and that something was refused on the way back.
+    `sent` is the action that is written ahead and not answered, `unanswered` one whose answer the
+    living holder did not get, `always_refused` one that is refused whenever it is tried. `late` are
+    calls whose effect is still to come. `disturbed` and `refused` record, for the invariants alone,
+    that somebody interfered, and that something was refused during the rollback.
     """
 
-    world: World
+    docker: DockerState
     intent: Intent | None
-    hands: Hands = EMPTY
+    memory: Memory = EMPTY
     sent: int = NONE
-    trouble: int = NONE
-    barred: int = NONE
+    unanswered: int = NONE
+    always_refused: int = NONE
     late: tuple[Call, ...] = ()
     disturbed: bool = False
     refused: bool = False
     ended: Ended | None = None
 
 
-class Move(NamedTuple):
-    """A transition: what happens, how many mishaps that is, and where it leads.
+class Course(Enum):
+    """How a transition comes about: NORMAL is the one that follows when nothing goes wrong."""
 
-    `good` is the one that follows when nothing goes wrong from here on.
-    """
+    NORMAL = "normal"
+    POSSIBLE = "possible"
+    FAULT = "fault"
 
-    words: str
-    mishaps: int
+
+class Transition(NamedTuple):
+    """A transition: what happens, and the next state."""
+
+    label: str
     state: State
-    good: bool = False
+    course: Course = Course.NORMAL
 
 
-def in_world(state: State, world: World, *, disturbed: bool = False) -> State:
-    """Return the state in a changed world: what is about a container that is gone is forgotten."""
-    if world is state.world:
+def with_docker(state: State, docker: DockerState, *, disturbed: bool = False) -> State:
+    """Return the state with Docker changed, without what concerns a container that is gone."""
+    if docker is state.docker:
         return state._replace(disturbed=True) if disturbed else state
-    for slot, before in enumerate(state.world.containers):
+    for slot, before in enumerate(state.docker.containers):
         if before is not None:
-            state = _without(state, world, slot)
-    return state._replace(world=world, disturbed=state.disturbed or disturbed)
+            state = _without(state, docker, slot)
+    return state._replace(docker=docker, disturbed=state.disturbed or disturbed)
 
 
-def _without(state: State, world: World, slot: int) -> State:
+def _without(state: State, docker: DockerState, slot: int) -> State:
     """Return the state without what can never matter again of one container."""
-    if state.late and not world.runs(slot):
+    if state.late and not docker.runs(slot):
         late = tuple(each for each in state.late if each != Call("halt", slot))
         state = state._replace(late=late)
-    if world.containers[slot] is not None:
+    if docker.containers[slot] is not None:
         return state
     intent = state.intent
     return state._replace(
         intent=intent and intent.forgetting(slot),
-        hands=_forgetting(state.hands, slot),
-        trouble=NONE if _acts_on(state.trouble, slot) else state.trouble,
-        barred=NONE if _acts_on(state.barred, slot) else state.barred,
+        memory=_forgetting(state.memory, slot),
+        unanswered=NONE if _acts_on(state.unanswered, slot) else state.unanswered,
+        always_refused=NONE if _acts_on(state.always_refused, slot) else state.always_refused,
         late=tuple(each for each in state.late if not _is_about(each, slot)),
     )
 
@@ -98,23 +103,23 @@ def _acts_on(number: int, slot: int) -> bool:
 
 
 def _is_about(call: Call, slot: int) -> bool:
-    """Tell whether the call can reach nothing any more once this container is gone."""
+    """Return whether the call can reach nothing any more once this container is gone."""
     return call.slot == slot or (slot == OLD and call.address == PARKED)
 
 
-def _forgetting(hands: Hands, slot: int) -> Hands:
-    gate, known = hands.gate, hands.known
+def _forgetting(memory: Memory, slot: int) -> Memory:
+    gate, known = memory.gate, memory.known
     if gate is not None and gate[1] == slot:
         gate = (gate[0], NONE)
     if known is not None and slot in known:
         known = known - {slot}
-    return Hands(hands.image, hands.spec, gate, known)
+    return Memory(memory.image, memory.spec, gate, known)
 
 
 def gone_slot(state: State) -> int:
     """Return the slot of the container that the action under way is about, if that is gone."""
     slot = None if state.sent == NONE else slot_of(state.sent)
-    return NONE if slot is None or state.world.containers[slot] is not None else slot
+    return NONE if slot is None or state.docker.containers[slot] is not None else slot
 
 
 def without_gone(state: State, intent: Intent) -> Intent:

@@ -5,76 +5,78 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from rtmanager.domain.operation import ActionName, OperationKind
-from tests.exhaustive.intent import ACTIONS, Intent
-from tests.exhaustive.moves import Moves
-from tests.exhaustive.setting import Setting
-from tests.exhaustive.state import Move, State
-from tests.exhaustive.table_words import counted, effect, end_words
-from tests.exhaustive.world import (
+from tests.exhaustive.docker_model import (
     AWAY,
     ENGINE,
     EXITED,
     NONE,
     OTHER,
     RUNNING,
+    SLOT_NAMES,
+    Call,
     Container,
-    World,
+    DockerState,
+    apply,
 )
+from tests.exhaustive.intent import ACTIONS, Intent
+from tests.exhaustive.scenarios import Scenario
+from tests.exhaustive.state import Course, State, Transition
+from tests.exhaustive.transitions import TransitionSystem
 
-_OWN = {ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE}
+_NO_EFFECT = {ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE}
 _BEFORE, _AFTER = "dying process before it happened", "dying process after it happened"
-_REFUSED, _STILL = " is refused, now and ever after", "handed over, the call is still to come"
+_REFUSED, _STILL = " is refused from now on", "handed over, the call is still to come"
 _HEAD = (
     "| action | dies before it happened | dies after it happened | is refused every time "
-    "| arrives late, before the next look | arrives after the end |"
+    "| arrives late, before the next observation | arrives after the end |"
 )
 
 
 class Case(NamedTuple):
-    """A table: an operation in one situation; `turned` are the words of what turns it back."""
+    """A table: an operation in one situation; `rolled_back_at` labels what rolls it back."""
 
     title: str
-    setting: Setting
-    world: World
-    turned: str = ""
+    scenario: Scenario
+    docker: DockerState
+    rolled_back_at: str = ""
 
 
-def _world(old: Container | None = None, other: Container | None = None) -> World:
-    return World((old, None, None, other))
+def _docker(old: Container | None = None, other: Container | None = None) -> DockerState:
+    return DockerState((old, None, None, other))
 
 
 _UP, _DOWN = Container(ENGINE, RUNNING), Container(ENGINE, EXITED)
-_RESTART = Setting(OperationKind.RESTART, "running", "yes")
-_PATCH = Setting(OperationKind.PATCH, "running", "healthy")
+_RESTART = Scenario(OperationKind.RESTART, "running", "yes")
+_PATCH = Scenario(OperationKind.PATCH, "running", "healthy")
 CASES = (
-    Case("Restart or patch of a running game", _RESTART, _world(_UP)),
-    Case("The way back after the gate of a patch has failed", _PATCH, _world(_UP), "shows failed"),
+    Case("Restart or patch of a running game", _RESTART, _docker(_UP)),
+    Case("The rollback after the gate of a patch has failed", _PATCH, _docker(_UP), "shows failed"),
     Case(
         "Start, restart or patch of a stopped game",
-        Setting(OperationKind.START, "stopped", "no"),
-        _world(_DOWN),
+        Scenario(OperationKind.START, "stopped", "no"),
+        _docker(_DOWN),
     ),
-    Case("First start of a game", Setting(OperationKind.START, None), _world()),
-    Case("Stop", Setting(OperationKind.STOP, "running"), _world(_UP)),
-    Case("Cleanup", Setting(OperationKind.CLEANUP_CONTAINER, "stopped"), _world(_DOWN)),
+    Case("First start of a game", Scenario(OperationKind.START, None), _docker()),
+    Case("Stop", Scenario(OperationKind.STOP, "running"), _docker(_UP)),
+    Case("Cleanup", Scenario(OperationKind.CLEANUP_CONTAINER, "stopped"), _docker(_DOWN)),
     Case(
         "Adoption of an engine that has lost its name",
-        Setting(OperationKind.RECONCILE_ADOPT, None, subject=OTHER),
-        _world(other=Container(AWAY, RUNNING)),
+        Scenario(OperationKind.RECONCILE_ADOPT, None, subject=OTHER),
+        _docker(other=Container(AWAY, RUNNING)),
     ),
     Case(
         "Disposal of an engine that is superfluous",
-        Setting(OperationKind.RECONCILE_DISPOSE, "running", subject=OTHER),
-        _world(_UP, Container(AWAY, RUNNING)),
+        Scenario(OperationKind.RECONCILE_DISPOSE, "running", subject=OTHER),
+        _docker(_UP, Container(AWAY, RUNNING)),
     ),
 )
 
 
 class _Table:
-    """Follows one case along the good way, and from every mishap on it to the end."""
+    """Follows one case along its fault-free path, and from every fault on it to the end."""
 
     def __init__(self, case: Case) -> None:
-        self.case, self.moves = case, Moves(case.setting)
+        self.case, self.system = case, TransitionSystem(case.scenario)
 
     def lines(self) -> Iterator[str]:
         """Return the table."""
@@ -88,20 +90,20 @@ class _Table:
 
     def _points(self) -> list[State]:
         """Return the states in which an action is under way that changes something."""
-        state, points = State(self.case.world, Intent()), []
-        is_turned = not self.case.turned
+        state, points = State(self.case.docker, Intent()), []
+        is_rolled_back = not self.case.rolled_back_at
         while state.ended is None:
-            if not is_turned and (failed := self._find(state, self.case.turned)):
-                state, is_turned = failed.state, True
+            if not is_rolled_back and (failed := self._find(state, self.case.rolled_back_at)):
+                state, is_rolled_back = failed.state, True
                 continue
-            if is_turned and state.sent != NONE and ACTIONS[state.sent].name not in _OWN:
+            if is_rolled_back and state.sent != NONE and ACTIONS[state.sent].name not in _NO_EFFECT:
                 points.append(state)
-            state = self._good(state)
+            state = self._next(state)
         return points
 
     def _cells(self, state: State) -> Iterator[str]:
-        for words in (_BEFORE, _AFTER):
-            dead = self._find(state, words) or self._find(state, "left by a dying process")
+        for label in (_BEFORE, _AFTER):
+            dead = self._find(state, label) or self._find(state, "left by a dying process")
             yield self._follow(dead.state) if dead else "as before"
         refused = self._find(state, _REFUSED)
         yield self._follow(refused.state) if refused else "-"
@@ -110,7 +112,7 @@ class _Table:
             yield "-"
             yield "-"
             return
-        arrived = next(each for each in self._all(still.state) if "late call" in each.words)
+        arrived = next(each for each in self._all(still.state) if "late call" in each.label)
         yield self._follow(arrived.state)
         yield effect(self._end(still.state), still.state.late[0])
 
@@ -119,29 +121,84 @@ class _Table:
         done: list[str] = []
         end = self._end(state, lambda each: done.append(_name(each)))
         shown = [each for each in counted(done) if each]
-        return f"{' → '.join([*shown, end_words(end)])}"
+        return f"{' → '.join([*shown, describe_end(end)])}"
 
-    def _end(self, state: State, tell: Callable[[State], None] = lambda _: None) -> State:
+    def _end(self, state: State, visit: Callable[[State], None] = lambda _: None) -> State:
         while state.ended is None:
-            if state.sent != NONE and ACTIONS[state.sent].name not in _OWN:
-                tell(state)
-            state = self._good(state)
+            if state.sent != NONE and ACTIONS[state.sent].name not in _NO_EFFECT:
+                visit(state)
+            state = self._next(state)
         return state
 
-    def _good(self, state: State) -> State:
-        return next(each.state for each in self._all(state) if each.good)
+    def _next(self, state: State) -> State:
+        return next(each.state for each in self._all(state) if each.course is Course.NORMAL)
 
-    def _find(self, state: State, words: str) -> Move | None:
-        return next((each for each in self._all(state) if each.words.endswith(words)), None)
+    def _find(self, state: State, label: str) -> Transition | None:
+        return next((each for each in self._all(state) if each.label.endswith(label)), None)
 
-    def _all(self, state: State) -> list[Move]:
-        return list(self.moves.of(state, left=True))
+    def _all(self, state: State) -> list[Transition]:
+        return list(self.system.transitions(state, faults_left=True))
 
 
 def _name(state: State) -> str:
     action = ACTIONS[state.sent]
     about = f" {action.container_id}" if action.container_id else ""
     return f"{action.name.replace('_', ' ')}{about}"
+
+
+def counted(names: list[str]) -> Iterator[str]:
+    """Return the names, those that repeat the one before only as a count."""
+    for at, name in enumerate(names):
+        if at == 0 or names[at - 1] != name:
+            again = next((n for n, each in enumerate(names[at:]) if each != name), len(names) - at)
+            yield name if again == 1 else f"{name} ({again} times)"
+
+
+def _without_leftovers(end: State) -> DockerState:
+    """Return Docker once what is superfluous has been removed, as the holder does at once."""
+    docker = end.docker
+    for call in end.late:
+        if call.verb == "remove":
+            docker = apply(docker, call) or docker
+    return docker
+
+
+def describe_end(end: State) -> str:
+    """Return the outcome, what Docker shows, and the record."""
+    if end.ended is None:
+        raise AssertionError
+    outcome = "success" if end.ended.success else "failure"
+    docker, status = _without_leftovers(end), end.ended.status
+    found = [
+        _describe_container(docker, slot)
+        for slot in range(len(SLOT_NAMES))
+        if docker.containers[slot]
+    ]
+    record = f"record {status}" if status else "no record"
+    return f"**{outcome}**: {', '.join(found) or 'no container'}; {record}"
+
+
+def _describe_container(docker: DockerState, slot: int) -> str:
+    found = docker.containers[slot]
+    if found is None:
+        raise AssertionError(slot)
+    name = "" if found.name == ENGINE else f" under its {found.name} name"
+    return f"{('old', 'new', 'twin', 'other')[slot]} {found.status}{name}"
+
+
+def effect(end: State, call: Call) -> str:
+    """Return what a call changes that arrives after the end."""
+    before = _without_leftovers(end)
+    after = apply(before, call)
+    if after is None or after == before:
+        return "nothing"
+    changed = (
+        slot for slot in range(len(SLOT_NAMES)) if before.containers[slot] != after.containers[slot]
+    )
+    slot = next(changed)
+    if after.containers[slot] is None:
+        return f"removes {SLOT_NAMES[slot]}"
+    return _describe_container(after, slot)
 
 
 def table(case: Case) -> str:

@@ -6,36 +6,36 @@ import pytest
 from rtmanager.domain.operation import ActionName, OperationKind
 from rtmanager.domain.operations.kinds import MOST_LOST
 from rtmanager.domain.runtime import RuntimeStatus
+from tests.exhaustive.docker_model import MADE, NONE
 from tests.exhaustive.intent import ACTIONS
-from tests.exhaustive.setting import Setting
-from tests.exhaustive.walk import Walk, Walked, walk
-from tests.exhaustive.world import MADE, NONE
+from tests.exhaustive.scenarios import Scenario
+from tests.exhaustive.walk import Walk, WalkResult, walk
 
-MISHAPS = 2
-"""With two every mishap meets every other, and all kinds take well under 25 s of one core."""
+FAULTS = 2
+"""With two every fault is combined with every other, and all kinds take under 25 s of one core."""
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| (\d+) \|$", re.MULTILINE)
 
 
-def _published() -> dict[str, Walked]:
+def _published() -> dict[str, WalkResult]:
     """Return the counts of the bounded walk: the first table that has any."""
-    section = PAGE.partition("Two mishaps are walked")[2].partition("`make walk`")[0]
+    section = PAGE.partition("Two faults are walked")[2].partition("`make walk`")[0]
     return {
-        kind: Walked(*(int(each.replace(",", "")) for each in counts))
+        kind: WalkResult(*(int(each.replace(",", "")) for each in counts))
         for kind, *counts in _ROW.findall(section)
     }
 
 
 @pytest.mark.parametrize("kind", OperationKind)
-def test_every_check_holds_in_every_state_of_an_operation(kind: OperationKind) -> None:
-    """Whatever goes wrong, twice, every invariant holds and an end is reached, as published."""
-    assert walk(kind, MISHAPS) == _published()[kind]
+def test_every_invariant_holds_in_every_state_of_an_operation(kind: OperationKind) -> None:
+    """With two faults every invariant holds and an end is reached; the counts are as published."""
+    assert walk(kind, FAULTS) == _published()[kind]
 
 
-def test_the_walk_comes_to_what_it_is_about() -> None:
-    """Every action and ending of a restart, a second new container, a late call after the end."""
-    restart = Walk(Setting(OperationKind.RESTART, "running", "yes"), MISHAPS)
+def test_the_walk_reaches_the_states_that_matter() -> None:
+    """The walk reaches every action and end of a restart, a second container, a late call."""
+    restart = Walk(Scenario(OperationKind.RESTART, "running", "yes"), FAULTS)
 
     restart.run()
 
@@ -43,9 +43,9 @@ def test_the_walk_comes_to_what_it_is_about() -> None:
     assert {ACTIONS[each.sent].name for each in found if each.sent != NONE} == set(ActionName)
     endings = {(each.ended.success, each.ended.status) for each in found if each.ended}
     assert endings == {(True, "running"), *((False, each) for each in RuntimeStatus)}
-    assert any(all(each.world.containers[made] for made in MADE) for each in found)
+    assert any(all(each.docker.containers[made] for made in MADE) for each in found)
     assert any(each.ended and each.late for each in found)
-    assert any(each.trouble != NONE for each in found)
+    assert any(each.unanswered != NONE for each in found)
     assert any(each.intent and each.intent.lost == 2 * MOST_LOST for each in found)
 
 
@@ -54,5 +54,5 @@ def test_the_sum_of_all_states_is_published() -> None:
     published = _published()
 
     total = published.pop("all")
-    assert sum(published.values(), Walked()) == total
+    assert sum(published.values(), WalkResult()) == total
     assert set(published) == set(OperationKind)

@@ -1,4 +1,4 @@
-"""Wrong decisions, made from the right ones, to be put in their place."""
+"""Wrong decisions, made from the right ones, to replace them."""
 # ruff: noqa: SLF001 - a defect changes what no caller can reach
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,7 +48,7 @@ def decides(kind: OperationKind, decide: kinds.Decide) -> Patch:
 
 
 def none(*_: object) -> Iterator[Action]:
-    """Want nothing."""
+    """Return no actions."""
     return iter(())
 
 
@@ -70,12 +70,12 @@ def removed_instead(_: Operation, old: Any) -> Iterator[Action]:
 
 
 def no_gate(operation: Operation, seen: Observation, new: Any) -> Decision:
-    """Be content with an engine that runs."""
+    """Accept an engine that runs."""
     return replacement._success(operation, seen, new)
 
 
 def any_gate(operation: Operation, seen: Observation, new: Any) -> Decision:
-    """Watch the gate, and let in whatever it shows."""
+    """Watch the gate, and accept whatever it shows."""
     if seen.gate is None:
         return attempt(operation, Action(ActionName.WATCH_GATE, new.id))
     return replacement._success(operation, seen, new)
@@ -97,23 +97,23 @@ def success_with(**changes: Callable[[Observation], object]) -> object:
 
 
 def last_cause(operation: Operation, seen: Observation) -> Completion:
-    """Tell an error of the way back."""
+    """Report an error of the rollback."""
     cause = Cause(code=ErrorCode.INTERNAL_ERROR, message="it could not be put back")
     return replace(_failed(operation, seen), cause=cause)
 
 
 def record_as_before(operation: Operation, seen: Observation) -> Completion:
-    """Leave the record as it was, whatever is seen."""
+    """Leave the record as it was, whatever is observed."""
     return replace(_failed(operation, seen), record=seen.record)
 
 
 def kept_gate(observer: Observer, context: Any, found: Any) -> Observation:
-    """Pass the gate reading on, whichever container it is of."""
+    """Keep the gate's reading, whichever container it is of."""
     return replace(_sorted(observer, context, found), gate=context.gate)
 
 
 async def only_by_name(observer: Observer, context: Any) -> Any:
-    """Look as before an id was kept whose name somebody has taken away."""
+    """Observe by name alone, and forget a container whose name somebody has taken away."""
     before = context.known and set(context.known)
     found = await _find(observer, context)
     context.known = context.known if before is None else before
@@ -131,7 +131,7 @@ def cleaned(operation: Operation, seen: Observation) -> Decision:
 
 
 def stopped_by_reply(operation: Operation, seen: Observation) -> Decision:
-    """Take an answered stop for a stopped engine."""
+    """Treat a stop that was answered as a stopped engine."""
     if seen.current is not None and operation.attempts(stop(seen.current.id)):
         return stop_runtime._stopped(operation, seen)
     return stop_runtime.decide(operation, seen)
@@ -143,7 +143,7 @@ def stopped_the_records(operation: Operation, seen: Observation) -> Decision:
 
 
 def adopted_whatever(operation: Operation, seen: Observation) -> Decision:
-    """Adopt what does not run, too."""
+    """Adopt a container that does not run, too."""
     found = seen.subject(operation)
     if found is None or found.is_running:
         return adopt_container.decide(operation, seen)
@@ -159,6 +159,6 @@ def disposed_at_once(operation: Operation, seen: Observation) -> Decision:
 
 
 def exit_believed(operation: Operation, seen: Observation) -> Completion:
-    """Record that the container is gone without a look."""
+    """Record that the container is gone without observing it."""
     record = seen.record and seen.record.removed(fence=operation.id, at=seen.at)
     return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record)

@@ -2,13 +2,13 @@
 
 A configuration is a state of the game and the pending operations that have taken effect in it. All
 configurations that are possible are kept as a set, which is what memoises the search: two orders of
-the same operations that lead to the same state are one. Calls and returns are met in the order of
-time. At a return the operation must have taken effect; only then are others linearized before it,
-as far as that is needed. When no configuration is left, the history up to this return is the
-shortest prefix that is not linearizable. Games are independent, so each is checked alone.
+the same operations that lead to the same state are one. Calls and returns are processed in the
+order of time. At a return the operation must have taken effect; only then are others linearized
+before it, as far as that is needed. When no configuration is left, the history up to this return is
+the shortest prefix that is not linearizable. Games are independent, so each is checked alone.
 
 An operation of unknown outcome has no return: it stays pending, may take effect at any time or
-never, until `is_decided_by` tells that it no longer can.
+never, until `is_decided_by` says that it no longer can.
 """
 
 from collections import Counter
@@ -16,9 +16,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tests.linearizability.history import Operation, by_game
+from tests.linearizability.history import (
+    CALL,
+    Operation,
+    by_game,
+    contended_operations,
+    events_of,
+    is_decided_by,
+)
 from tests.linearizability.model import NEVER_STARTED, GameState, legal_steps
-from tests.linearizability.overlaps import CALL, contended_operations, events_of, is_decided_by
 
 MOST_CONFIGURATIONS = 200_000
 SHOWN = 12
@@ -48,7 +54,7 @@ class Violation:
     pending: Sequence[Operation]
 
     def __str__(self) -> str:
-        """Tell it in plain words."""
+        """Return it for people to read."""
         others = len(self.prefix) - 1
         lines = [
             f"game {self.operation.game} is not linearizable: after {others} other operations",
@@ -110,12 +116,12 @@ class Search:
         return frozenset(each.state for each in self.configurations)
 
     def call(self, operation: Operation) -> None:
-        """Meet a call; a read that was not answered tells nothing."""
+        """Process a call; a read that was not answered shows nothing."""
         if not (operation.is_read and operation.is_unknown):
             self.pending[operation.id] = operation
 
     def has_returned(self, operation: Operation) -> bool:
-        """Meet a return, before which the operation took effect; False if it cannot have."""
+        """Process a return, before which the operation took effect; False if it cannot have."""
         reached = set(self._linearized(operation))
         if not reached:
             return False

@@ -1,4 +1,4 @@
-"""A history: what each client asked for, when, and what it was answered."""
+"""A history: what each client asked for, when, what it was answered, and what overlapped."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ class Record:
         return cls(shown["status"], shown["current_image_ref"], shown["current_container_id"])
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Return it for people to read."""
         container = f" in {self.container[:12]}" if self.container else ""
         return f"{self.status} {self.image or ''}".strip() + container
 
@@ -47,7 +47,7 @@ class Response:
     code: str | None = None
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Return it for people to read."""
         return f"{self.status} {self.record or self.code}"
 
 
@@ -76,17 +76,17 @@ class Operation:
 
     @property
     def is_unknown(self) -> bool:
-        """Tell whether the client does not know what came of it: no answer, or a 503."""
+        """Return whether its outcome is unknown to the client: no answer, or a 503."""
         return self.response is None or self.response.status == 503
 
     @property
     def is_read(self) -> bool:
-        """Tell whether it only looks."""
+        """Return whether it is a read."""
         return self.kind is Kind.GET
 
     @property
     def changes_nothing(self) -> bool:
-        """Tell whether it leaves the game as it is whenever it takes effect: a read, a refusal."""
+        """Return whether it never changes the game, as a read or a refusal."""
         return self.is_read or (not self.is_unknown and not self._has_succeeded)
 
     @property
@@ -94,7 +94,7 @@ class Operation:
         return self.response is not None and self.response.record is not None
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Return it for people to read."""
         asked = f"{self.kind} {self.image or ''}".strip()
         answer = self.response or "no answer"
         return f"[{self.called_at:9.3f} {self.returned_at:9.3f}] {self.client}: {asked} -> {answer}"
@@ -111,6 +111,65 @@ def by_game(history: Iterable[Operation]) -> dict[str, list[Operation]]:
     for operation in sorted(history, key=lambda each: each.called_at):
         games.setdefault(operation.game, []).append(operation)
     return games
+
+
+CALL, RETURN = 0, 1
+Event = tuple[float, int, Operation]
+
+
+def events_of(operations: Sequence[Operation]) -> list[Event]:
+    """Return calls and returns in the order of time; at the same moment a call comes first."""
+    events = [(each.called_at, CALL, each) for each in operations]
+    events += [(each.returned_at, RETURN, each) for each in operations]
+    return sorted(events, key=lambda event: (event[0], event[1], event[2].id))
+
+
+def is_decided_by(lost: Operation, admitted: Operation) -> bool:
+    """Return whether an operation of unknown outcome was over, or never began, before `admitted`.
+
+    Its process is dead, or has answered that the operation is resumed. A game's next operation
+    begins only when the one that is open is finished. So what was asked after the loss, and was
+    admitted, came after it.
+    """
+    return lost.returned_at < admitted.called_at and not lost.may_begin_late
+
+
+def contended_operations(operations: Sequence[Operation]) -> set[int]:
+    """Return the ids of the changes that another change may have kept waiting."""
+    contended: set[int] = set()
+    in_flight: dict[int, Operation] = {}
+    for _, what, operation in events_of([each for each in operations if not each.is_read]):
+        if what == CALL:
+            contended |= {operation.id, *in_flight} if in_flight else set()
+            in_flight[operation.id] = operation
+        elif not operation.is_unknown:
+            del in_flight[operation.id]
+            in_flight = _without_decided(in_flight, operation)
+    return contended
+
+
+def concurrent_operations(operations: Sequence[Operation]) -> set[int]:
+    """Return the ids of those that overlapped another one of their game, reads included."""
+    concurrent: set[int] = set()
+    in_flight: set[int] = set()
+    for _, what, operation in events_of(operations):
+        if what == CALL:
+            concurrent |= {operation.id, *in_flight} if in_flight else set()
+            in_flight.add(operation.id)
+        else:
+            in_flight.remove(operation.id)
+    return concurrent
+
+
+def _without_decided(in_flight: dict[int, Operation], by: Operation) -> dict[int, Operation]:
+    """Leave out what must have been over when `by`, which has just returned, was admitted."""
+    if by.response is None or by.response.code == "conflict":
+        return in_flight
+    return {
+        number: each
+        for number, each in in_flight.items()
+        if not (each.is_unknown and is_decided_by(each, by))
+    }
 
 
 def save(history: Iterable[Operation], path: Path) -> None:

@@ -41,7 +41,7 @@ class GameState:
 
     @property
     def is_unnamed(self) -> bool:
-        """Tell whether the container was not named so far."""
+        """Return whether the container was not named so far."""
         return self.container is not None and self.container.startswith(_UNNAMED)
 
     def seen_as(self, record: Record) -> "GameState | None":
@@ -55,7 +55,7 @@ class GameState:
         return replace(self, container=record.container)
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Return it for people to read."""
         if self.status is None:
             return "never started"
         if self.is_unnamed:
@@ -91,7 +91,7 @@ def legal_steps(state: GameState, operation: Operation, *, contended: bool) -> I
     """Return the ways in which the operation, with the answer it got, may take effect here.
 
     Nothing legal means that the answer is wrong in this state. One of unknown outcome may also
-    never take effect, which is no step. `contended` tells that another one may have held the game.
+    never take effect, which is no step. `contended` means that another one may have held the game.
     """
     effect = effect_of(state, operation)
     if operation.is_unknown:
@@ -117,7 +117,7 @@ def _answered(state: GameState, operation: Operation, effect: Effect) -> Iterato
 
 
 def _may_fail(operation: Operation, effect: GameState) -> bool:
-    """Tell whether the answer is an error that an operation which has begun may end in."""
+    """Return whether the answer is an error that an operation which has begun may end in."""
     starts = effect.status == RUNNING
     return _is_error(operation, INTERNAL) or (starts and _is_error(operation, START_FAILED))
 

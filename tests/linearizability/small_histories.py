@@ -55,7 +55,7 @@ def clean_up(called: float, returned: float, response: Response | None) -> Call:
 
 
 def history_of(calls: Sequence[Call], *, late: bool = False) -> list[Operation]:
-    """Return the history of one game; `late` says that what was not answered may begin later."""
+    """Return the history of one game; if `late`, what was not answered may begin later."""
     return [
         Operation(
             id=number,
@@ -162,7 +162,7 @@ LEGAL: dict[str, Sequence[Call]] = {
         stop(8, 12, B_STOPPED),
         get(16, 17, GONE),
     ],
-    "an unanswered read tells nothing": [start(0, 1, A), get(2, 3, None), get(4, 5, A)],
+    "an unanswered read shows nothing": [start(0, 1, A), get(2, 3, None), get(4, 5, A)],
 }
 
 ILLEGAL: dict[str, Sequence[Call]] = {

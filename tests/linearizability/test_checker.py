@@ -27,13 +27,13 @@ from tests.linearizability.small_histories import (
 
 @pytest.mark.parametrize("name", LEGAL)
 def test_legal_history_is_accepted(name: str) -> None:
-    """What the contract allows has a linearization."""
+    """A history that the contract allows has a linearization."""
     assert found_in(LEGAL[name]) is None
 
 
 @pytest.mark.parametrize("name", ILLEGAL)
 def test_planted_violation_is_found(name: str) -> None:
-    """What the contract forbids has none; before the answer that is blamed all was legal."""
+    """A forbidden history has none; it was legal before the answer that is blamed."""
     violation = found_in(ILLEGAL[name])
 
     assert violation is not None
@@ -56,7 +56,7 @@ def test_request_that_was_given_up_may_begin_late() -> None:
 
 
 def test_violation_is_the_shortest_prefix() -> None:
-    """What comes after the first wrong answer is left out; the possible states are told."""
+    """What comes after the first wrong answer is left out; the possible states are reported."""
     calls = [start(0, 1, A), stop(2, 3, A_STOPPED), get(4, 5, A), get(6, 7, A_STOPPED)]
     violation = found_in(calls)
 
@@ -67,7 +67,7 @@ def test_violation_is_the_shortest_prefix() -> None:
     assert f"get -> 200 running {OLD} in aaa" in str(violation)
 
 
-def test_saved_history_is_judged_alike(tmp_path: Path) -> None:
+def test_saved_history_is_checked_alike(tmp_path: Path) -> None:
     """A history that was saved can be checked once more."""
     history = history_of(ILLEGAL["stale read after a stop"])
     save(history, tmp_path / "history.jsonl")

@@ -1,23 +1,36 @@
 """Clients call two processes of the service, one of which is killed again and again."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.acceptance.recovery.load import SETTLED_WITHIN, disagreements
-from tests.acceptance.stage import Stage, new_game, wait_until
+from tests.acceptance.recovery.load import CONSISTENT_WITHIN
 from tests.linearizability.checker import violations
-from tests.linearizability.clients import Crowd
-from tests.linearizability.figures import counts_of, outcomes_of, too_few
-from tests.linearizability.history import Operation, save
-from tests.linearizability.killing import Kills, killed_in_turn, open_operations
-from tests.services import plain_http
-from tests.services.run import run_name
-from tests.services.session import Say
+from tests.linearizability.history import (
+    Kind,
+    Operation,
+    by_game,
+    concurrent_operations,
+    contended_operations,
+    save,
+)
+from tests.linearizability.model import BROKEN
+from tests.linearizability.workload import (
+    Kills,
+    Workload,
+    killed_in_turn,
+    kills_that_struck,
+    struck_operations,
+)
+from tests.support.calls import wait_until
+from tests.support.environment import SHORT_LEASE, Environment, NewEnvironment, new_game
+from tests.support.run import Say, run_name
 
 SECONDS = float(os.environ.get("LINEARIZABILITY_SECONDS", "60"))
 SEED = int(os.environ.get("LINEARIZABILITY_SEED", "1"))
@@ -26,69 +39,75 @@ GAMES = 5
 MORE_ROUNDS, ROUND_SECONDS = 8, 15.0
 KEPT = Path(__file__).parents[2] / ".rtmanager" / "linearizability"
 """Where a history that has no order is kept; the directory of the run goes with the run."""
-SHORT_WAITS = {
-    "container_stop_timeout_seconds": "1",
-    "game_lease_ttl_seconds": "3",
-    "start_gate_timeout": "3s",
+SHORT_WAITS = {"container_stop_timeout_seconds": "1", "game_lease_ttl_seconds": SHORT_LEASE}
+LEAST = {
+    "answered": 100,
+    "changes of unknown outcome": 3,
+    "beside another call": 60,
+    "beside another change": 30,
+    "kills": 4,
+    "kills inside an operation": 2,
+    "operations struck": 2,
+    **{f"{kind} 200": 2 for kind in Kind},
 }
+"""How often each must occur in a minute; on an idle machine it is several times as often."""
+
+_FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @pytest.fixture(scope="module")
-def replicas(new_stage: Callable[..., Stage]) -> Sequence[Stage]:
+def replicas(new_environment: NewEnvironment) -> Sequence[Environment]:
     """Return two processes on the same servers."""
-    return [new_stage(**SHORT_WAITS) for _ in range(2)]
+    return [new_environment(**SHORT_WAITS) for _ in range(2)]
 
 
-def test_calls_to_killed_processes_have_an_order(replicas: Sequence[Stage], say: Say) -> None:
+def test_calls_to_killed_processes_have_an_order(replicas: Sequence[Environment], say: Say) -> None:
     """Every answer is right in one order of the calls that fits their times, for every game."""
     say(f"Linearizability: {SECONDS:.0f} s, LINEARIZABILITY_SEED={SEED} ...")
-    crowd = _crowd(replicas)
+    workload = _workload(replicas)
     with killed_in_turn(replicas, every=KILL_EVERY) as kills:
-        _call_enough(crowd, kills)
-    disagreeing = _read_when_settled(crowd, replicas[0])
-    counts = counts_of(crowd.history, kills)
-    say(f"Linearizability: {counts}; {outcomes_of(crowd.history)}")
+        _call_enough(workload, kills)
+    inconsistent = _read_when_finished(workload, replicas[0])
+    counts = counts_of(workload.history, kills)
+    say(f"Linearizability: {counts}; {outcomes_of(workload.history)}")
 
-    wrong = violations(crowd.history)
-    assert wrong == [], "\n".join([f"history: {_kept(crowd.history)}", *map(str, wrong)])
-    assert disagreeing == []
+    wrong = violations(workload.history)
+    assert wrong == [], "\n".join([f"history: {_kept(workload.history)}", *map(str, wrong)])
+    assert inconsistent == []
     assert too_few(counts, minutes=SECONDS / 60) == {}
 
 
-def _crowd(replicas: Sequence[Stage]) -> Crowd:
+def _workload(replicas: Sequence[Environment]) -> Workload:
     """Return clients of both processes, whose seed chooses the games' calls and not their names."""
-
-    def connect(stage: Stage) -> Callable[[], httpx.Client]:
-        return lambda: plain_http.client(stage.service.url, timeout=90)
-
+    clients = [partial(each.service.client, timeout=90) for each in replicas]
     games = [new_game() for _ in range(GAMES)]
-    return Crowd([connect(each) for each in replicas], games, SEED, longest_pause=0.15)
+    return Workload(clients, games, SEED, longest_pause=0.15)
 
 
-def _call_enough(crowd: Crowd, kills: Kills) -> None:
-    """Let the clients call for the time that was asked for; on a busy machine a little longer."""
-    crowd.call_for(SECONDS)
+def _call_enough(workload: Workload, kills: Kills) -> None:
+    """Let the clients call for the time that was asked for; on a busy machine for longer."""
+    workload.call_for(SECONDS)
     for _ in range(MORE_ROUNDS):
-        if not too_few(counts_of(crowd.history, kills), minutes=SECONDS / 60):
+        if not too_few(counts_of(workload.history, kills), minutes=SECONDS / 60):
             return
-        crowd.call_for(ROUND_SECONDS)
+        workload.call_for(ROUND_SECONDS)
 
 
-def _read_when_settled(crowd: Crowd, stage: Stage) -> list[str]:
+def _read_when_finished(workload: Workload, environment: Environment) -> list[str]:
     """Read the games when nothing is open, and when records and containers have had time to agree.
 
     Return how they still differ. What comes between the two reads changes no record.
     """
-    wait_until(lambda: not open_operations(stage), seconds=SETTLED_WITHIN)
-    crowd.read_all()
+    wait_until(lambda: not environment.open_operations(), seconds=CONSISTENT_WITHIN)
+    workload.read_all()
 
     def found() -> list[str]:
-        return [each for game in crowd.games for each in disagreements(stage, game)]
+        return [each for game in workload.games for each in environment.inconsistencies(game)]
 
-    # Those that last are for the caller to show: waiting in vain names none.
+    # The caller reports those that last: an error about waiting would name none.
     with suppress(AssertionError):
-        wait_until(lambda: not found(), seconds=SETTLED_WITHIN)
-    crowd.read_all()
+        wait_until(lambda: not found(), seconds=CONSISTENT_WITHIN)
+    workload.read_all()
     return found()
 
 
@@ -98,3 +117,49 @@ def _kept(history: Sequence[Operation]) -> Path:
     path = KEPT / f"{run_name()}.jsonl"
     save(history, path)
     return path
+
+
+def counts_of(history: Sequence[Operation], kills: Kills) -> dict[str, int]:
+    """Return how often what matters has occurred."""
+    games = by_game(history).values()
+    lost = [each for each in history if each.is_unknown and not each.is_read]
+    return {
+        "answered": sum(not each.is_unknown for each in history),
+        "changes of unknown outcome": len(lost),
+        "beside another call": sum(len(concurrent_operations(each)) for each in games),
+        "beside another change": sum(len(contended_operations(each)) for each in games),
+        "kills": len(kills),
+        "kills inside an operation": kills_that_struck(kills, history),
+        "operations struck": len(struck_operations(kills, history)),
+        "failures of engines that run": len(_unreasonable_failures(history)),
+        **_successes(history),
+    }
+
+
+def outcomes_of(history: Sequence[Operation]) -> dict[str, int]:
+    """Return how often each kind was answered how."""
+    answers = Counter(f"{each.kind} {_outcome(each)}" for each in history)
+    return dict(sorted(answers.items()))
+
+
+def too_few(counts: Mapping[str, int], *, minutes: float) -> dict[str, int]:
+    """Return the counts that are too low for a run of so many minutes."""
+    return {what: counts[what] for what, least in LEAST.items() if counts[what] < least * minutes}
+
+
+def _successes(history: Sequence[Operation]) -> dict[str, int]:
+    succeeded = Counter(
+        each.kind for each in history if each.response and each.response.status == HTTPStatus.OK
+    )
+    return {f"{kind} 200": succeeded[kind] for kind in Kind}
+
+
+def _unreasonable_failures(history: Sequence[Operation]) -> list[Operation]:
+    """Return what was rolled back although its image is not broken, as happens on a slow host."""
+    failures = (each for each in history if each.response and each.response.status == _FAILED)
+    return [each for each in failures if each.image not in BROKEN]
+
+
+def _outcome(operation: Operation) -> str:
+    response = operation.response
+    return "no answer" if response is None else response.code or str(response.status)

@@ -1,4 +1,4 @@
-"""Callers who keep several games busy, and what their answers and the log must agree on."""
+"""Callers who keep several games busy, and how their answers and the log must agree."""
 
 import secrets
 import threading
@@ -7,21 +7,28 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import cycle
 
 import httpx
 
-from tests.acceptance.stage import Row, Stage, image_of, wait_until
-from tests.services import plain_http
-from tests.services.running_service import RUNTIMES
+from tests.support.calls import wait_until
+from tests.support.environment import Environment, Request, Row
 
-STEPS = ("start", "restart", "patch", "stop", "start", "stop", "container")
+REQUESTS: Sequence[Request] = (
+    Environment.start,
+    Environment.restart,
+    lambda environment, game: environment.patch(game, "1.4.8"),
+    Environment.stop,
+    Environment.start,
+    Environment.stop,
+    Environment.clean_up,
+)
 PAUSE = 0.05
-SETTLED_WITHIN = 80.0  # longer than the grace of what was left parked
+CONSISTENT_WITHIN = 80.0  # longer than the grace period of what was left parked
 UNCLEAR = {None, HTTPStatus.SERVICE_UNAVAILABLE}
-"""The answers, and the missing one, that leave open what became of a request."""
+"""The answers, and the missing one, that leave the outcome of a request open."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Answer:
 class Load:
     """Each game has one caller, who asks for one operation after the other."""
 
-    stage: Stage
+    environment: Environment
     games: Sequence[str]
     answers: list[Answer] = field(default_factory=list)
     _is_over: threading.Event = field(default_factory=threading.Event)
@@ -72,46 +79,37 @@ class Load:
 
     @property
     def was_refused(self) -> bool:
-        """Tell whether any request was answered 503."""
+        """Return whether any request was answered 503."""
         return any(each.status == HTTPStatus.SERVICE_UNAVAILABLE for each in self.answers)
 
     def _call(self, game: str) -> None:
-        for step in cycle(STEPS):
+        for request in cycle(REQUESTS):
             if self._is_over.is_set():
                 return
-            self.answers.append(self._ask(game, step))
+            self.answers.append(self._ask(game, request))
             time.sleep(PAUSE)
 
-    def _ask(self, game: str, step: str) -> Answer:
+    def _ask(self, game: str, request: Request) -> Answer:
         request_id = secrets.token_hex(8)
-        method = "DELETE" if step == "container" else "POST"
-        bodies: dict[str, object] = {
-            "start": {"image_ref": image_of("1.4.7")},
-            "patch": {"image_ref": image_of("1.4.8")},
-            "stop": {"reason": "finished"},
-        }
-        url = f"{self.stage.service.url}{RUNTIMES}/{game}/{step}"
-        headers = {"X-Request-Id": request_id}
+        caller = replace(self.environment, headers={"X-Request-Id": request_id})
         try:
-            answer = plain_http.request(
-                method, url, json=bodies.get(step), headers=headers, timeout=60
-            )
+            return Answer(game, request_id, request(caller, game).status_code)
         except httpx.TransportError:
             return Answer(game, request_id, None)
-        return Answer(game, request_id, answer.status_code)
 
 
-def assert_true_outcomes(load: Load, *, without_log: bool, seconds: float = SETTLED_WITHIN) -> None:
-    """Demand that all is settled, that the log agrees with the answers, and records with Docker.
+def assert_consistent_outcomes(
+    load: Load, *, without_log: bool, seconds: float = CONSISTENT_WITHIN
+) -> None:
+    """Assert that nothing is open, that the log agrees with the answers, and records with Docker.
 
-    `without_log` tells that Postgres was away: what was refused meanwhile could not be logged.
+    `without_log` means that Postgres was away: what was refused meanwhile could not be logged.
     """
-    stage = load.stage
+    environment = load.environment
     for game in load.games:
-        statement = "SELECT * FROM operation_log WHERE game_id = %s AND outcome IS NULL"
-        wait_until(lambda: not stage.rows(statement, game), seconds=seconds)  # noqa: B023 - at once
-        wait_until(lambda: not disagreements(stage, game), seconds=seconds)  # noqa: B023 - at once
-    rows = [row for game in load.games for row in stage.operations(game)]
+        wait_until(lambda: not environment.open_operations(game), seconds=seconds)  # noqa: B023 - at once
+        wait_until(lambda: not environment.inconsistencies(game), seconds=seconds)  # noqa: B023 - at once
+    rows = [row for game in load.games for row in environment.operations(game)]
     assert rows
     assert wrong_answers(load.answers, rows, without_log=without_log) == []
 
@@ -138,29 +136,13 @@ def _outcomes(answer: Answer, found: Mapping[tuple[str, str], Sequence[Row]]) ->
 
 
 def _agree(answer: Answer, outcomes: Sequence[str], may_lack_row: Collection[int | None]) -> bool:
-    """Tell whether an answer's rows are those that it must have.
+    """Return whether an answer's rows are those that it must have.
 
-    A request that was told an outcome, refusals included, has one row, which says the same. After
-    a 503 the row may say whatever came of it in the end, and so may that of a lost answer.
+    A request that was answered with an outcome or a refusal has one row, which says the same. After
+    a 503 or a lost answer the row may have any outcome.
     """
     if not outcomes:
         return answer.status in may_lack_row
     if answer.status in UNCLEAR:
         return len(outcomes) == 1
     return outcomes == ["success" if answer.status == HTTPStatus.OK else "failure"]
-
-
-def disagreements(stage: Stage, game: str) -> list[str]:
-    """Return how a game's record and its containers differ, parked ones included."""
-    rows = stage.rows("SELECT * FROM runtime_records WHERE game_id = %s", game)
-    has_container = rows and rows[0]["status"] != "removed"
-    expected = (
-        [(rows[0]["current_container_id"], f"/galaxy-game-{game}", rows[0]["status"] == "running")]
-        if has_container
-        else []
-    )
-    found = [
-        (each["Id"], each["Names"][0], each["State"] == "running")
-        for each in stage.containers(game)
-    ]
-    return [] if found == expected else [f"{game}: {expected}, not {found}"]

@@ -1,10 +1,10 @@
-"""A start-up that finds a thousand games, or as many as it is told."""
+"""A start-up that finds a thousand games, or as many as the environment says."""
 
 import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -15,16 +15,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.recovery.counting_service import CALLS
-from tests.acceptance.stage import Row, Stage, image_of, new_game, remove_containers
-from tests.services.session import Say
+from tests.acceptance.recovery.instrumented_service import CALLS, COUNTING
+from tests.support.docker import remove_containers
+from tests.support.environment import Environment, NewEnvironment, Row, image_of, new_game
+from tests.support.run import Say
 
 GAMES = int(os.environ.get("BOOT_GAMES", "1000"))
 """`make test` takes fewer: what is counted is the same, and making them takes most of the time."""
 DRIFTED = 10
 AT_ONCE = 16
 SECONDS = 5.0
-HERD = "com.galaxy.test_herd"
+HERD_LABEL = "com.galaxy.test_herd"
 COLUMNS = (
     "game_id, status, current_container_id, current_image_ref, image_id, engine_endpoint,"
     " state_path, docker_network, started_at, stopped_at, last_op_at, created_at, last_fence"
@@ -32,27 +33,27 @@ COLUMNS = (
 
 
 @pytest.fixture(scope="module")
-def stage(new_stage: Callable[..., Stage]) -> Stage:
-    """Return a service that does as little as possible while nobody asks."""
-    return new_stage(inspect_interval="1h", probe_interval="1h", reconcile_interval="1h")
+def environment(new_environment: NewEnvironment) -> Environment:
+    """Return a service that does as little as possible by itself."""
+    return new_environment(inspect_interval="1h", probe_interval="1h", reconcile_interval="1h")
 
 
 @pytest.fixture(scope="module")
-def herd(stage: Stage, docker_api: Any) -> Iterator[list[str]]:
+def herd(environment: Environment, docker_api: Any) -> Iterator[list[str]]:
     """Return the ids of games whose containers were created and never ran.
 
     Docker creates many at once in a third of the time, even on two cores.
     """
-    stage.service.stop()  # it would look at every new one, and at every removal below
+    environment.service.stop()  # it would inspect every container that is created or removed
     name = new_game()
     games = [f"{name}-{number:04}" for number in range(GAMES)]
     image = docker_api.inspect_image(image_of("1.4.7"))["Id"]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        ids = list(pool.map(partial(_create, docker_api, stage.network, image, name), games))
-    _write_records(stage, list(zip(games, ids, strict=True)), image)
+        ids = list(pool.map(partial(_create, docker_api, environment.network, image, name), games))
+    _write_records(environment, list(zip(games, ids, strict=True)), image)
     yield games
-    stage.service.stop()
-    remove_containers(docker_api, {"label": f"{HERD}={name}"})
+    environment.service.stop()
+    remove_containers(docker_api, {"label": f"{HERD_LABEL}={name}"})
 
 
 def _create(api: Any, network: str, image: str, herd: str, game: str) -> str:
@@ -60,7 +61,7 @@ def _create(api: Any, network: str, image: str, herd: str, game: str) -> str:
         image,
         name=f"galaxy-game-{game}",
         labels={
-            HERD: herd,
+            HERD_LABEL: herd,
             "com.galaxy.owner": "rtmanager",
             "com.galaxy.kind": "game-engine",
             "com.galaxy.game_id": game,
@@ -73,7 +74,9 @@ def _create(api: Any, network: str, image: str, herd: str, game: str) -> str:
     return str(created["Id"])
 
 
-def _write_records(stage: Stage, containers: Sequence[tuple[str, str]], image: str) -> None:
+def _write_records(
+    environment: Environment, containers: Sequence[tuple[str, str]], image: str
+) -> None:
     values = "%s, 'stopped', %s, %s, %s, %s, '/srv', %s, now(), now(), now(), now(), 0"
     statement = f"INSERT INTO runtime_records ({COLUMNS}) VALUES ({values})"  # noqa: S608 - constants
     rows = [
@@ -83,31 +86,30 @@ def _write_records(stage: Stage, containers: Sequence[tuple[str, str]], image: s
             image_of("1.4.7"),
             image,
             f"http://galaxy-game-{game}:8080",
-            stage.network,
+            environment.network,
         )
         for game, container in containers
     ]
-    with psycopg.connect(stage.dsn) as connection, connection.cursor() as cursor:
+    with psycopg.connect(environment.dsn) as connection, connection.cursor() as cursor:
         cursor.executemany(statement, rows)
 
 
 @pytest.fixture
-def counted(stage: Stage, tmp_path: Path) -> Iterator[Path]:
-    """Make the service write down its calls; return the file."""
-    service, file = stage.service, tmp_path / "calls"
-    program, environment = service.program, service.environment
-    service.program = ("tests.acceptance.recovery.counting_service",)
-    service.environment = {**environment, CALLS: str(file)}
-    yield file
-    service.program, service.environment = program, environment
+def counted(environment: Environment, tmp_path: Path) -> Iterator[Path]:
+    """Run a service that writes its calls of Docker to a file; return the file."""
+    file = tmp_path / "calls"
+    with environment.service.replaced_by(COUNTING, {CALLS: str(file)}):
+        yield file
 
 
-def test_trap_boot_with_1000(stage: Stage, herd: list[str], counted: Path, say: Say) -> None:
+def test_trap_boot_with_1000(
+    environment: Environment, herd: list[str], counted: Path, say: Say
+) -> None:
     """A start-up on a thousand games lists once, inspects nothing, and is ready in time."""
-    calls, seconds, ready = _restarted(stage, counted)
+    calls, seconds, ready = _restarted(environment, counted)
     say(
         f"{len(herd)} games reconciled at start-up in {seconds:.2f} s, ready after {ready:.2f} s; "
-        f"engine calls: {_words(calls)}"
+        f"Docker calls: {_listed(calls)}"
     )
 
     assert calls["list_containers"] == 1
@@ -116,33 +118,34 @@ def test_trap_boot_with_1000(stage: Stage, herd: list[str], counted: Path, say: 
 
 
 def test_start_up_inspects_only_what_has_drifted(
-    stage: Stage, herd: list[str], counted: Path, say: Say
+    environment: Environment, herd: list[str], counted: Path, say: Say
 ) -> None:
-    """Of a thousand games ten have drifted: these alone are looked at closely, and healed."""
+    """Of a thousand games ten have drifted: these alone are inspected and reconciled."""
     drifted = list(islice(herd, DRIFTED))
-    stage.service.stop()  # it is for the next one to find them
+    environment.service.stop()  # the next one is to find them
     statement = "UPDATE runtime_records SET status = 'running' WHERE game_id = ANY(%s)"
-    with psycopg.connect(stage.dsn, autocommit=True) as connection:
+    with psycopg.connect(environment.dsn, autocommit=True) as connection:
         connection.execute(statement, (drifted,))
 
-    calls, seconds, _ = _restarted(stage, counted)
-    healed = [stage.get(game).json()["status"] for game in drifted]
-    say(f"{DRIFTED} of {len(herd)} drifted: {seconds:.2f} s; engine calls: {_words(calls)}")
+    calls, seconds, _ = _restarted(environment, counted)
+    reconciled = [environment.get(game).json()["status"] for game in drifted]
+    say(f"{DRIFTED} of {len(herd)} drifted: {seconds:.2f} s; Docker calls: {_listed(calls)}")
 
-    assert healed == ["stopped"] * DRIFTED
+    assert reconciled == ["stopped"] * DRIFTED
     assert calls["list_containers"] == 1
     assert 0 < calls["inspect"] <= 5 * DRIFTED
     assert seconds <= SECONDS
 
 
-def _restarted(stage: Stage, counted: Path) -> tuple[Counter[str], float, float]:
-    """Start the service anew; return its engine calls until it was reconciled, and the times."""
-    stage.service.stop()
-    logged = len(stage.service.log)
+def _restarted(environment: Environment, counted: Path) -> tuple[Counter[str], float, float]:
+    """Restart the service; return its Docker calls until it was reconciled, and the times."""
+    environment.service.stop()
+    counted.unlink(missing_ok=True)
+    logged = len(environment.service.log)
     began = time.monotonic()
-    stage.service.start()
+    environment.service.start()
     ready = time.monotonic() - began
-    reconciled = _moment_of("reconciled", stage.service.log[logged:])
+    reconciled = _moment_of("reconciled", environment.service.log[logged:])
     rows = [json.loads(line) for line in counted.read_text().splitlines()]
     until = [each for each in rows if each["at"] <= reconciled]
     listed = next(each["at"] for each in until if each["call"] == "list_containers")
@@ -155,5 +158,5 @@ def _moment_of(event: str, log: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def _words(calls: Counter[str]) -> str:
+def _listed(calls: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(calls.items()))

@@ -1,9 +1,9 @@
-"""What is held against the callers' answers must be able to find each kind of fault."""
+"""The check of the callers' answers against the log finds each kind of contradiction."""
 
 import pytest
 
 from tests.acceptance.recovery.load import Answer, wrong_answers
-from tests.acceptance.stage import Row
+from tests.support.environment import Row
 
 GAME = "g1"
 
@@ -29,12 +29,12 @@ SUCCESS, FAILURE = _row("success"), _row("failure")
     ],
 )
 def test_answer_that_the_log_confirms_is_right(status: int | None, rows: list[Row]) -> None:
-    """One row that says the same; any, after an answer that leaves it open."""
+    """An answer needs one row that says the same, or any if it leaves the outcome open."""
     assert wrong_answers([Answer(GAME, "asked", status)], rows, without_log=False) == []
 
 
 def test_refusal_without_postgres_needs_no_row() -> None:
-    """Nothing could be logged; any other refusal is."""
+    """A refusal while Postgres is away could not be logged; any other refusal is."""
     refused = [Answer(GAME, "asked", 503)]
 
     assert wrong_answers(refused, [], without_log=True) == []
@@ -58,5 +58,5 @@ def test_refusal_without_postgres_needs_no_row() -> None:
     ],
 )
 def test_answer_that_the_log_contradicts_is_wrong(status: int | None, rows: list[Row]) -> None:
-    """A row too few or too many, of another outcome, or of a request that nobody sent."""
+    """A row too few or too many, of another outcome, or of a request that nobody sent is found."""
     assert len(wrong_answers([Answer(GAME, "asked", status)], rows, without_log=False)) == 1

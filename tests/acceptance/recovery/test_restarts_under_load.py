@@ -1,16 +1,16 @@
 """Postgres, Redis and Docker restarted while callers keep the service busy.
 
 Postgres and Redis are servers of this module's own and are really stopped, or killed, and started
-again. Docker is taken away by a proxy, and every engine is killed while it is away, as a restart of
-dockerd does to them: a second dockerd would not be safe beside the one that the tests share, since
-both look after the same bridges and firewall rules of the host.
+again. Docker is taken away by a proxy, and every engine is killed meanwhile, as a restart of
+dockerd would do: a second dockerd would not be safe beside the one that the tests share, since both
+manage the same bridges and firewall rules of the host.
 """
 
 import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +23,10 @@ from docker.errors import APIError
 from dev.background_process import BackgroundProcess
 from dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from dev.embedded_redis import EmbeddedRedis, start_redis
-from tests.acceptance.recovery.load import Load, assert_true_outcomes
-from tests.acceptance.stage import Stage, new_game, remove_containers
-from tests.services.proxy import Proxy
-from tests.services.session import Say
+from tests.acceptance.recovery.load import Load, assert_consistent_outcomes
+from tests.support.environment import Environment, NewEnvironment, new_game, remove_games
+from tests.support.proxy import Proxy
+from tests.support.run import Say
 
 GAMES = 3
 AWAY = 4.0
@@ -47,7 +47,7 @@ class Servers:
         self.redis = start_redis(self.redis_directory)
 
     def start_redis_again(self) -> None:
-        """Start it where the service looks for it."""
+        """Start it at the address that the service knows."""
         address = self.redis.address
         self.redis = start_redis(self.redis_directory)
         assert self.redis.address == address
@@ -68,9 +68,9 @@ def servers(
 
 
 @pytest.fixture(scope="module")
-def stage(new_stage: Callable[..., Stage], servers: Servers) -> Stage:
+def environment(new_environment: NewEnvironment, servers: Servers) -> Environment:
     """Return a service on these servers."""
-    made = new_stage(
+    made = new_environment(
         postgres_primary_dsn=servers.postgres.dsn(),
         redis_master_addr=servers.redis.address,
         docker_host=servers.docker_host,
@@ -78,16 +78,17 @@ def stage(new_stage: Callable[..., Stage], servers: Servers) -> Stage:
         reconcile_interval="1s",
         game_lease_ttl_seconds="2",
     )
-    return Stage(made.service, made.docker, servers.postgres.dsn(), made.network, made.state_root)
+    return Environment(
+        made.service, made.docker, servers.postgres.dsn(), made.network, made.state_root
+    )
 
 
 @pytest.fixture
-def load(stage: Stage, docker_api: Any) -> Iterator[Load]:
+def load(environment: Environment, docker_api: Any) -> Iterator[Load]:
     """Return the callers; their games' containers go with the test."""
-    made = Load(stage, [new_game() for _ in range(GAMES)])
+    made = Load(environment, [new_game() for _ in range(GAMES)])
     yield made
-    for game in made.games:
-        remove_containers(docker_api, {"label": f"com.galaxy.game_id={game}"})
+    remove_games(docker_api, made.games)
 
 
 def _restart_postgres(servers: Servers, _: Load) -> None:
@@ -124,9 +125,9 @@ def _empty_redis(servers: Servers, _: Load) -> None:
 def _restart_docker(servers: Servers, load: Load) -> None:
     servers.docker.refuse()
     for game in load.games:
-        for container in load.stage.containers(game):
+        for container in load.environment.containers(game):
             with suppress(APIError):  # it does not run, or a removal is under way
-                load.stage.docker.kill(container["Id"])
+                load.environment.docker.kill(container["Id"])
     time.sleep(AWAY)
     servers.docker.pass_on()
 
@@ -141,7 +142,7 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-def test_every_operation_ends_in_one_true_outcome(
+def test_every_operation_ends_in_one_outcome(
     load: Load, servers: Servers, say: Say, name: str
 ) -> None:
     """Twice in a row a server goes and comes back; callers, log, records and Docker agree."""
@@ -152,6 +153,6 @@ def test_every_operation_ends_in_one_true_outcome(
         load.wait_for_success(BACK_WITHIN)
     say(f"{name} under load: {len(load.answers)} requests ({load.summary})")
 
-    assert_true_outcomes(load, without_log=name.startswith("Postgres"))
+    assert_consistent_outcomes(load, without_log=name.startswith("Postgres"))
     if name.endswith("restarted"):  # it was away for longer than a caller pauses
         assert load.was_refused

@@ -13,7 +13,7 @@ from rtmanager.adapters.in_memory.leadership import Claim, InMemoryLeadership
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.ports.leadership import Leadership
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 
 class Contenders(Protocol):

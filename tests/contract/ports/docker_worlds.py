@@ -17,7 +17,7 @@ from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_host import ContainerHost
-from tests.services.run import run_name
+from tests.support.run import run_name
 
 GOOD = "galaxy/game:1.4.7"
 OTHER = "galaxy/game:1.4.8"

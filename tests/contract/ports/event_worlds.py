@@ -12,7 +12,7 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvents
 from tests.contract.ports.docker_fixtures import running
 from tests.contract.ports.docker_worlds import DockerWorld, MemoryWorld, RealWorld
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 EATS_MEMORY = "galaxy/game:1.4.90-eats-memory"
 TIMEOUT = 2.0

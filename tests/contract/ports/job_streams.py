@@ -15,7 +15,7 @@ from rtmanager.adapters.redis.streams import StreamLayout, StreamSchemas
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobKind, JobStream, MalformedJob, StartJob, StopJob
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 MAXLEN = 3
 GROUP = "runtime_manager"

@@ -20,7 +20,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.game_lease import GameLeases
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 TTL = 0.6
 INSTALLATION = "test-installation"

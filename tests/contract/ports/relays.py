@@ -29,7 +29,7 @@ from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.outbox import MessagePublisher, Outbox, RelayFence
 from tests.builders import NOON, make_completion, make_message, make_request
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 HERE = Installation("galaxy-net", "here")
 SCHEMAS = StreamSchemas.load()

@@ -30,7 +30,7 @@ from rtmanager.domain.operation import Fence, Operation
 from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 _SNAPSHOT: LiteralString = """
     SELECT game_id, container_id, event_type, details, observed_at AS occurred_at

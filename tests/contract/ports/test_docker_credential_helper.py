@@ -12,7 +12,7 @@ import pytest
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ImagePullFailed
 from tests.contract.ports.docker_worlds import RealWorld
-from tests.services.registry import SecuredRegistry
+from tests.support.docker import SecuredRegistry
 
 LIMIT = 1.0
 

@@ -17,7 +17,7 @@ from rtmanager.domain.ports.container_host import (
 )
 from tests.contract.ports.docker_fixtures import created, exited, inspected, running, spec_of
 from tests.contract.ports.docker_worlds import GOOD, RealWorld
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 DEADLINE = 1.0
 SLACK = 0.8

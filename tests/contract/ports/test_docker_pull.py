@@ -19,7 +19,7 @@ from rtmanager.domain.container import EngineImage
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ImagePullFailed
 from tests.contract.ports.docker_worlds import RealWorld
-from tests.services.registry import SecuredRegistry
+from tests.support.docker import SecuredRegistry
 
 
 async def _pull(world: RealWorld, reference: str) -> EngineImage:

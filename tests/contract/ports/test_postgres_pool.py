@@ -28,7 +28,7 @@ from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.domain.errors import ServiceUnavailable
 from tests.builders import GAME, make_completion, make_request
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 FAULTS_OF_THE_SERVER = [
     ReadOnlySqlTransaction,

@@ -17,7 +17,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.ports.game_lease import GameLeases, LeaseLost
 from tests.contract.ports.leases import INSTALLATION, TTL, open_leases
-from tests.services.proxy import Proxy
+from tests.support.proxy import Proxy
 
 GAME = GameId("chess-7")
 OTHER = GameId("go-3")

@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from dev.checkout import Checkout, ensure_checkout_network, networks_named
-from tests.services.run import run_name
+from tests.support.run import run_name
 
 StartEngine = Callable[[str, Checkout], str]
 """Starts an engine of a checkout on a network, as the service does; returns its name."""

@@ -7,7 +7,7 @@ import pytest
 
 from dev import embedded_postgres
 from dev.embedded_postgres import EmbeddedPostgres, Place, reachable_place, start_postgres
-from tests.services.session import Say
+from tests.support.run import Say
 
 
 @pytest.fixture

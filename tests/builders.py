@@ -8,6 +8,7 @@ from rtmanager.domain.container import ContainerId, ImageId, engine_endpoint
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.messages import OutboxMessage, OutboxStream
 from rtmanager.domain.operation import (
     Action,
     ActionName,
@@ -23,7 +24,6 @@ from rtmanager.domain.operation import (
     Step,
     StepResult,
 )
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 

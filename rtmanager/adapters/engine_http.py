@@ -16,9 +16,9 @@ from rtmanager.domain.ports.engine_probe import ProbeAnswer
 
 PATH = "/healthz"
 READ_AT_ONCE = 4096
-MOST_HEAD = 16 * 1024
-MOST_BODY = 16 * 1024
-MOST_INFORMATIONAL = 4
+MAX_HEAD = 16 * 1024
+MAX_BODY = 16 * 1024
+MAX_INFORMATIONAL = 4
 """More answers of the kind `103 Early Hints` than any server has a reason to send."""
 
 _LOCAL_FAULTS = frozenset(
@@ -81,7 +81,7 @@ async def _request(connection: socket.socket, path: str, *, host: str) -> int:
     A body that ends before its length or the limit is no answer. Raises OSError and
     h11.RemoteProtocolError.
     """
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     headers = [("Host", host), ("Accept", "*/*"), ("Connection", "close")]
     head = http.send(h11.Request(method="GET", target=path, headers=headers)) or b""
     await asyncio.get_running_loop().sock_sendall(
@@ -94,19 +94,19 @@ async def _request(connection: socket.socket, path: str, *, host: str) -> int:
 
 async def _answer(connection: socket.socket, http: h11.Connection) -> h11.Response:
     """Return the final answer, which a few informational ones may precede."""
-    for _ in range(MOST_INFORMATIONAL + 1):
+    for _ in range(MAX_INFORMATIONAL + 1):
         event = await _next_event(connection, http)
         if isinstance(event, h11.Response):
             return event
         if not isinstance(event, h11.InformationalResponse):
             raise h11.RemoteProtocolError("the engine closed the connection without an answer")
-    raise h11.RemoteProtocolError(f"more than {MOST_INFORMATIONAL} 1xx answers and no other")
+    raise h11.RemoteProtocolError(f"more than {MAX_INFORMATIONAL} 1xx answers and no other")
 
 
 async def _read_body(connection: socket.socket, http: h11.Connection) -> None:
     """Read the body up to its limit, to see that the engine finishes its answer."""
     received = 0
-    while received <= MOST_BODY:
+    while received <= MAX_BODY:
         event = await _next_event(connection, http)
         if not isinstance(event, h11.Data):
             return

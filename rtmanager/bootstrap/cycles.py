@@ -15,8 +15,8 @@ from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.job_stream import JobStream
 from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
 from rtmanager.domain.reconciliation.backoff import Backoff
+from rtmanager.domain.reconciliation.check_host import CheckHost
 from rtmanager.domain.reconciliation.expire_containers import ExpireContainers
-from rtmanager.domain.reconciliation.first_look import FirstLook
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
@@ -53,7 +53,7 @@ class Cycles:
 
     probe: ProbeEngines
     inspect: InspectContainers
-    first_look: FirstLook
+    check_host: CheckHost
     reconcile: ReconcileRuntimes
     resume_handed_over: ResumeHandedOver
     expire: ExpireContainers
@@ -77,7 +77,7 @@ class Cycles:
         return cls(
             probe=ProbeEngines(engines, ports.probe, health, ports.clock, threshold),
             inspect=InspectContainers(engines, ports.host, health, ports.clock),
-            first_look=FirstLook(ports.host, ports.journal, installation),
+            check_host=CheckHost(ports.host, ports.journal, installation),
             reconcile=ReconcileRuntimes(operations, reconcile_game),
             resume_handed_over=ResumeHandedOver(operations, ports.host),
             expire=ExpireContainers(operations, policy.retention),

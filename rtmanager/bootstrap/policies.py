@@ -6,8 +6,8 @@ from rtmanager.adapters.redis.streams import StreamLayout
 from rtmanager.bootstrap.cycles import CyclePolicy
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
-from rtmanager.domain.operations.engine_policy import EnginePolicy
-from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.messages import OutboxStream
+from rtmanager.domain.operations.container_spec import EnginePolicy
 from rtmanager.domain.ports.job_stream import JobKind
 
 

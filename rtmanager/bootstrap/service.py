@@ -81,7 +81,7 @@ class Service:
 
     async def _reconcile(self) -> None:
         advice = "see the log lines above, and start again when what is named is back"
-        listed = await or_startup_error(self.cycles.first_look.run(), advice)
+        listed = await or_startup_error(self.cycles.check_host.run(), advice)
         found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
         logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Self
 
+from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
-from rtmanager.domain.operations.engine_policy import EnginePolicy
+from rtmanager.domain.operations.container_spec import EnginePolicy
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.health_gate import HealthGate
-from rtmanager.domain.operations.in_flight import InFlight
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations

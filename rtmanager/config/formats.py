@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rtmanager.domain.container import MEMORY_UNITS, parse_memory
-from rtmanager.domain.operations.engine_policy import PullPolicy as DomainPullPolicy
+from rtmanager.domain.operations.container_spec import PullPolicy as DomainPullPolicy
 
 Seconds = NewType("Seconds", float)
 """A length of time in seconds."""

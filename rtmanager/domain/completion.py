@@ -16,7 +16,7 @@ class Completion:
     """An outcome, and what is true now.
 
     `record` is the game's record from now on, None when there is none. `events` happened to the
-    game's engines meanwhile. `leftovers` are containers that nobody needs once this is committed.
+    game's engines meanwhile. `leftovers` are containers that are removed once this is committed.
     """
 
     outcome: Outcome
@@ -29,9 +29,9 @@ class Completion:
 
     @property
     def latest_event(self) -> HealthEvent | None:
-        """The event that becomes the health snapshot: the one told last.
+        """The event that becomes the health snapshot: the last one.
 
-        A loss of the engine before is dated by when it was seen, which may be later.
+        The loss of a predecessor is dated when it was observed, which may be later.
         """
         return self.events[-1] if self.events else None
 

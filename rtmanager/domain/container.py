@@ -16,8 +16,8 @@ GAME_ID_LABEL = "com.galaxy.game_id"
 IMAGE_REF_LABEL = "com.galaxy.engine_image_ref"
 STARTED_AT_LABEL = "com.galaxy.started_at_ms"
 OPERATION_LABEL = "com.galaxy.op_id"
-MOST_FENCE_DIGITS = 18
-"""What surely fits the database's 64 bits: a stranger may have written the label."""
+MAX_FENCE_DIGITS = 18
+"""What fits the database's 64 bits; anyone may have written the label."""
 INSTALLATION_LABEL = "com.galaxy.installation"
 OWNER = "rtmanager"
 KIND = "game-engine"
@@ -58,19 +58,19 @@ class EngineContainer:
 
     @property
     def game_id(self) -> str | None:
-        """The game id label, unchecked: a stranger may have written it."""
+        """The game id label, unchecked: anyone may have written it."""
         return self.labels.get(GAME_ID_LABEL)
 
     @property
     def fence(self) -> int | None:
         """The id of the operation that created the container; None when the label is no such id."""
         text = self.labels.get(OPERATION_LABEL, "")
-        is_id = text.isascii() and text.isdigit() and len(text) <= MOST_FENCE_DIGITS
+        is_id = text.isascii() and text.isdigit() and len(text) <= MAX_FENCE_DIGITS
         return int(text) if is_id else None
 
     @property
     def image_ref(self) -> str | None:
-        """The image reference that the container was started from; None when it does not say."""
+        """The image reference that the container was started from; None without that label."""
         return self.labels.get(IMAGE_REF_LABEL) or None
 
     @property
@@ -80,12 +80,12 @@ class EngineContainer:
 
     @property
     def has_our_labels(self) -> bool:
-        """Tell whether the container carries the labels of a Runtime Manager, whichever it is."""
+        """Return whether the container carries the labels of a Runtime Manager, whichever it is."""
         return self.labels.get(OWNER_LABEL) == OWNER and self.labels.get(KIND_LABEL) == KIND
 
     @property
     def is_running(self) -> bool:
-        """Tell whether the engine's process is there: running, or paused by someone."""
+        """Return whether the engine's process is there: running, or paused by someone."""
         return self.status in {
             ContainerStatus.RUNNING,
             ContainerStatus.PAUSED,
@@ -93,13 +93,13 @@ class EngineContainer:
         }
 
     @property
-    def is_leaving(self) -> bool:
-        """Tell whether Docker is removing the container: it says so before the engine has died."""
+    def is_being_removed(self) -> bool:
+        """Return whether Docker is removing the container; the engine may still be alive."""
         return self.status is ContainerStatus.REMOVING
 
     @property
     def is_usable(self) -> bool:
-        """Tell whether Docker can still do anything with the container but remove it."""
+        """Return whether Docker can still do anything with the container but remove it."""
         return self.status not in {ContainerStatus.DEAD, ContainerStatus.REMOVING}
 
 
@@ -122,7 +122,7 @@ class ContainerDetails(EngineContainer):
 
     @property
     def was_started(self) -> bool:
-        """Tell whether the engine's process was ever there."""
+        """Return whether the engine's process was ever there."""
         return self.started_at is not None and self.status is not ContainerStatus.CREATED
 
 
@@ -174,9 +174,9 @@ def container_name(game_id: str) -> str:
 
 
 def parked_name(game_id: str, fence: int) -> str:
-    """Return the name under which operation `fence` keeps the predecessor until it is decided.
+    """Return the name under which operation `fence` keeps the predecessor until its outcome.
 
-    It lies outside the engines' namespace: no game's engine can have it.
+    It lies outside the engines' namespace: no game's engine can have this name.
     """
     return f"galaxy-parked-{fence}-{game_id}"
 
@@ -187,7 +187,7 @@ def parked_name_of_0_1(game_id: str, fence: int) -> str:
 
 
 def aside_name(game_id: str, fence: int) -> str:
-    """Return the name under which operation `fence` puts what it cannot remove out of the way."""
+    """Return the name that operation `fence` gives to a container which it cannot remove."""
     return f"galaxy-aside-{fence}-{game_id}"
 
 

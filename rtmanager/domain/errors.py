@@ -1,4 +1,4 @@
-"""One class per stable error code of the contract; HTTP knows nothing of them, nor they of HTTP."""
+"""One class per stable error code of the contract; none of them knows HTTP."""
 
 from copy import copy
 from enum import StrEnum
@@ -28,16 +28,16 @@ class RuntimeManagerError(Exception):
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
 
     def __init__(self, message: str | None = None) -> None:
-        """Carry `message`, or what the class docstring says when there is nothing more to say."""
+        """Carry `message`, by default the class docstring."""
         super().__init__(message or (type(self).__doc__ or "").rstrip("."))
 
     @property
     def message(self) -> str:
-        """What went wrong and what to do, written for the caller."""
+        """What went wrong and what to do about it, for the caller."""
         return str(self)
 
     def extended(self, sentence: str) -> Self:
-        """Return the error with what else this caller should know; others may share this one."""
+        """Return a copy of the error with one more sentence for this caller."""
         error = copy(self)
         error.args = (f"{self.message}; {sentence}",)
         return error
@@ -72,7 +72,7 @@ class ServiceUnavailable(RuntimeManagerError):
 
 
 class DockerUnavailable(RuntimeManagerError):
-    """the Docker engine cannot be reached or did not answer in time."""
+    """Docker cannot be reached or did not answer in time."""
 
     code = ErrorCode.DOCKER_UNAVAILABLE
 
@@ -126,5 +126,5 @@ _CLASSES: dict[ErrorCode, type[RuntimeManagerError]] = {
 
 
 def error_of(code: ErrorCode, message: str) -> RuntimeManagerError:
-    """Return the error that a cause with this code is raised as."""
+    """Return the error of this code."""
     return _CLASSES[code](message)

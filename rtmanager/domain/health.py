@@ -1,4 +1,4 @@
-"""Health observations of engines: what is told to others and kept as the latest snapshot."""
+"""Health events of engines: published to others, the latest kept as the game's snapshot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
 class HealthEventType(StrEnum):
@@ -41,3 +42,29 @@ def started_event(container: ContainerDetails, *, game_id: GameId, at: datetime)
         details={"image_ref": container.image_ref or ""},
         occurred_at=container.started_at or at,
     )
+
+
+def loss_event(
+    record: RuntimeRecord, seen: ContainerDetails | None, *, at: datetime
+) -> HealthEvent | None:
+    """Return the health event for a record that is `running` while its engine is not."""
+    if record.status is not RuntimeStatus.RUNNING or record.current_container_id is None:
+        return None
+    if seen is not None and seen.is_running:
+        return None
+    event_type, details = _loss(seen)
+    return HealthEvent(
+        game_id=record.game_id,
+        container_id=record.current_container_id,
+        event_type=event_type,
+        details=details,
+        occurred_at=(seen.finished_at if seen else None) or at,
+    )
+
+
+def _loss(seen: ContainerDetails | None) -> tuple[HealthEventType, dict[str, object]]:
+    if seen is None or seen.is_being_removed:
+        return HealthEventType.CONTAINER_DISAPPEARED, {}
+    if seen.oom_killed:
+        return HealthEventType.CONTAINER_OOM, {"exit_code": seen.exit_code}
+    return HealthEventType.CONTAINER_EXITED, {"exit_code": seen.exit_code, "oom": False}

@@ -57,7 +57,7 @@ class ImageRef:
         return f"{host}/{path}:{self.tag or 'latest'}"
 
     def same_image_as(self, other: "ImageRef") -> bool:
-        """Tell whether both references name the same image, however they are spelled."""
+        """Return whether both references name the same image, however they are spelled."""
         return self.normalized == other.normalized
 
 

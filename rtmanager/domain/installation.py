@@ -39,7 +39,7 @@ class Installation:
         record: RuntimeRecord | None,
         operation: Operation | None,
     ) -> bool:
-        """Tell whether the container is ours: the one predicate for lists and for inspections.
+        """Return whether the container is ours: the one predicate for lists and for inspections.
 
         Ours is what the game's record names, what its open operation made, and what carries our
         stamp on our network. A container without a stamp, of the release before, is ours only when

@@ -1,4 +1,4 @@
-"""Operations: who asked for what, how far it is, and what came of it."""
+"""Operations: who asked for what, its progress, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,10 +11,10 @@ from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 
 Fence = NewType("Fence", int)
-"""An operation's id. It only grows, so a later operation can always be told from an earlier one."""
+"""An operation's id. It only grows: of two operations the later one has the higher fence."""
 
 LeaseNumber = NewType("LeaseNumber", int)
-"""Drawn with each lease, larger than any before for its game: the holder of the highest rules."""
+"""Drawn with each lease, larger than any before for its game; only the highest may write."""
 
 
 class OperationKind(StrEnum):
@@ -65,8 +65,8 @@ class Origin:
     source_ref: str
 
     @property
-    def comes_again(self) -> bool:
-        """Tell whether the request is delivered again by itself until it has an outcome."""
+    def is_redelivered(self) -> bool:
+        """Return whether the request is delivered again until it has an outcome."""
         return self.source is OpSource.LOBBY_STREAM
 
 
@@ -86,7 +86,7 @@ class OperationRequest:
 
 
 class ActionName(StrEnum):
-    """All that an operation can do in the world; each may be repeated."""
+    """Everything that an operation can do; each action may be repeated."""
 
     OBTAIN_IMAGE = "obtain_image"
     PREPARE_STATE = "prepare_state"
@@ -114,14 +114,14 @@ class Action:
 
 
 class Phase(StrEnum):
-    """Whether an operation still tries to do what was asked, or puts things back."""
+    """Whether an operation still works towards what was asked, or rolls back."""
 
     FORWARD = "forward"
     BACK = "back"
 
 
 class StepResult(StrEnum):
-    """What came of an action. Unknown: it may have happened, may yet happen, or never will."""
+    """The result of an action. Unknown: it may have happened, may still happen, or never will."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -130,7 +130,7 @@ class StepResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One action of an operation as it is written down; `result` is None while it is in flight."""
+    """One action of an operation as it is recorded; `result` is None while it is in flight."""
 
     action: Action
     phase: Phase
@@ -144,7 +144,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What turned an operation back."""
+    """Why an operation is rolled back or has failed."""
 
     code: ErrorCode
     message: str
@@ -168,7 +168,7 @@ class Predecessor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One row of the operation log; without an outcome it is an intent that somebody carries out.
+    """One row of the operation log; without an outcome it is an open intent.
 
     `lost` counts the processes that died over it without any progress between their deaths; one
     that was at several operations counts for each of them in part.
@@ -206,7 +206,7 @@ class Operation:
         return len({(each.phase, each.action.name) for each in done})
 
     def attempts(self, action: Action) -> int:
-        """Count how often the action was answered in the present phase, whatever the answer."""
+        """Return how often the action was done or refused in the present phase."""
         return sum(
             each.action == action and each.phase is self.phase
             for each in self.steps
@@ -223,13 +223,13 @@ class Operation:
         )
 
     def is_in_doubt(self, action: Action) -> bool:
-        """Tell whether the action was sent and nobody knows what came of it, or will."""
+        """Return whether the action was sent and its result is unknown."""
         return any(
             each.action == action and each.result is StepResult.UNKNOWN for each in self.steps
         )
 
     def was_sent(self, action: Action) -> bool:
-        """Tell whether the action was ever sent, whatever came of it."""
+        """Return whether the action was ever sent, whatever its result."""
         return any(each.action == action for each in self.steps)
 
     def acting(self, action: Action, *, at: datetime) -> Self:
@@ -241,8 +241,8 @@ class Operation:
         """Return the operation with its last action answered."""
         return replace(self, steps=(*self.steps[:-1], step))
 
-    def turned_back(self, cause: Cause) -> Self:
-        """Return the operation on its way back; the first cause stays the one that is told."""
+    def rolled_back(self, cause: Cause) -> Self:
+        """Return the operation in its rollback; the first cause stays the one that is reported."""
         return replace(self, phase=Phase.BACK, cause=self.cause or cause)
 
     def taken_over(self) -> Self:

@@ -23,7 +23,7 @@ class RuntimeRecord:
 
     `fence` is that operation: a record is only ever replaced by one with a higher fence.
     `image_id` is the very image that ran, so that restart runs it again whatever its tag means now.
-    `current_image_ref` is None too for an adopted container that does not say what it was made of.
+    `current_image_ref` is also None for an adopted container without an image label.
     """
 
     game_id: GameId
@@ -73,7 +73,7 @@ def running_record(
 ) -> RuntimeRecord:
     """Return the record of a game whose engine runs in this container; `created_at` is kept.
 
-    All that it says is the container's own, so a new and an adopted one are recorded alike.
+    Everything in it is read from the container, so new and adopted ones are recorded alike.
     """
     return RuntimeRecord(
         game_id=game_id,
@@ -91,3 +91,20 @@ def running_record(
         created_at=previous.created_at if previous else at,
         fence=fence,
     )
+
+
+def as_observed(
+    record: RuntimeRecord, seen: ContainerDetails | None, *, fence: Fence, at: datetime
+) -> RuntimeRecord:
+    """Return the record as its container shows it; the same object when it agrees.
+
+    `seen` None means that it is gone, never that it is unknown. A container that Docker is
+    removing counts as gone.
+    """
+    if record.status is RuntimeStatus.REMOVED:
+        return record
+    if seen is None or seen.is_being_removed:
+        return record.removed(fence=fence, at=at)
+    if record.status is RuntimeStatus.RUNNING and not seen.is_running:
+        return record.stopped(fence=fence, at=at, stopped_at=seen.finished_at or at)
+    return record

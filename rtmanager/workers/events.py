@@ -12,8 +12,8 @@ from rtmanager.tasks import raise_if_cancelled
 from rtmanager.workers.periodic import Cycle
 from rtmanager.workers.worker import WorkerStatus
 
-SHORTEST_PAUSE = 0.5
-LONGEST_PAUSE = 15.0
+MIN_PAUSE = 0.5
+MAX_PAUSE = 15.0
 GAMES_AT_ONCE = 8
 LOOK_BACK = 10.0
 """Seconds of the past that the first connection asks for: Docker's list, by which everything is
@@ -45,7 +45,7 @@ class DockerEventWatcher:
             tasks.create_task(self._listen_for_ever(), name="docker events")
 
     async def _listen_for_ever(self) -> None:
-        pause = SHORTEST_PAUSE
+        pause = MIN_PAUSE
         while True:
             raise_if_cancelled()
             began = self.clock.monotonic()
@@ -55,10 +55,10 @@ class DockerEventWatcher:
                 continue  # most likely a quiet host; a new connection makes sure and loses nothing
             except Exception as error:  # noqa: BLE001 - the watcher outlives every connection
                 self.status.failed(self.clock.now(), error)
-            if self.clock.monotonic() - began > LONGEST_PAUSE:
-                pause = SHORTEST_PAUSE
+            if self.clock.monotonic() - began > MAX_PAUSE:
+                pause = MIN_PAUSE
             await self.clock.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _listen(self) -> None:
         """Follow one connection to its end; from the last event on, if there was one before."""

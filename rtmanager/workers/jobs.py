@@ -16,10 +16,10 @@ BLOCK = 1.0
 SHORT_BLOCK = 0.1
 """Seconds to wait for new entries while others were left pending and will be reclaimed soon."""
 BATCH = 100
-MOST_WAITING = 500
-MOST_PER_GAME = 20
-SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
+MAX_WAITING = 500
+MAX_PER_GAME = 20
+MIN_PAUSE = 0.2
+MAX_PAUSE = 5.0
 READY_FOR = 0.5
 """Seconds for which a successful `ready` counts."""
 
@@ -65,18 +65,18 @@ class JobConsumer:
             await self._consume_for_ever(begin)
 
     async def _consume_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
-        pause = SHORTEST_PAUSE
+        pause = MIN_PAUSE
         while True:
             raise_if_cancelled()
             try:
                 await self.ready()
                 await self._reclaim()
-                pause = SHORTEST_PAUSE
+                pause = MIN_PAUSE
                 await self._read_for_ever(begin)
             except Exception as error:  # noqa: BLE001 - what is unavailable comes back; jobs wait
                 self.status.failed(self.clock.now(), error)
             await self.clock.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _read_for_ever(self, begin: Callable[[Queue, str], None]) -> None:
         while True:
@@ -99,7 +99,7 @@ class JobConsumer:
     def _has_room(self) -> bool:
         """Leave out what waits for a stuck game: the jobs of others are to be read."""
         stuck = sum(len(self._queues[game]) for game in self._stuck)
-        return len(self._taken) - stuck < MOST_WAITING
+        return len(self._taken) - stuck < MAX_WAITING
 
     def _take(self, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]) -> None:
         """Queue entries that are not queued yet; a game without a queue gets one, and its task."""
@@ -116,19 +116,19 @@ class JobConsumer:
 
     def _admits(self, game: str) -> bool:
         """Leave an entry pending when too many of its game wait, and all that come after it."""
-        if len(self._queues.get(game, ())) >= MOST_PER_GAME:
+        if len(self._queues.get(game, ())) >= MAX_PER_GAME:
             self._overflowing.add(game)
         return game not in self._overflowing
 
     async def _work(self, game: str, queue: Queue, places: asyncio.Semaphore) -> None:
         """Handle a game's entries one after the other until there are none."""
-        pause = SHORTEST_PAUSE
+        pause = MIN_PAUSE
         while queue:
             raise_if_cancelled()
             async with places:
                 done = await self._try(queue[0])
             if done:
-                pause = SHORTEST_PAUSE
+                pause = MIN_PAUSE
                 self._stuck.discard(game)
                 await self._forget(queue.popleft())
             else:
@@ -136,7 +136,7 @@ class JobConsumer:
                 self._stuck.add(game)
                 await self._announce_room()
                 await self.clock.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE)
         del self._queues[game]
         self._must_reclaim = self._must_reclaim or game in self._overflowing
 

@@ -9,9 +9,9 @@ from rtmanager.domain.ports.outbox import Outbox
 from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
 from rtmanager.workers.worker import WorkerStatus
 
-LONGEST_NAP = 1.0
-SHORTEST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
+MAX_NAP = 1.0
+MIN_PAUSE = 0.1
+MAX_PAUSE = 5.0
 
 
 @dataclass(slots=True)
@@ -51,10 +51,10 @@ class OutboxRelay:
                         self._woken.set()
             except Exception as error:  # noqa: BLE001 - the relay goes on, once a second
                 self.wakeup_status.failed(self.clock.now(), error)
-            await self.clock.sleep(LONGEST_NAP)
+            await self.clock.sleep(MAX_NAP)
 
     async def _relay_for_ever(self) -> None:
-        pause = SHORTEST_PAUSE
+        pause = MIN_PAUSE
         while True:
             raise_if_cancelled()
             self._woken.clear()
@@ -63,15 +63,15 @@ class OutboxRelay:
             except Exception as error:  # noqa: BLE001 - messages stay unsent and are tried again
                 self.status.failed(self.clock.now(), error)
                 await self.clock.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE)
                 continue
             self.status.succeeded(self.clock.now())
-            pause = SHORTEST_PAUSE
+            pause = MIN_PAUSE
             if not sent:
                 await self._nap()
 
     async def _nap(self) -> None:
-        nap = asyncio.create_task(self.clock.sleep(LONGEST_NAP), name="outbox relay nap")
+        nap = asyncio.create_task(self.clock.sleep(MAX_NAP), name="outbox relay nap")
         woken = asyncio.create_task(self._woken.wait(), name="outbox relay waking")
         try:
             await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)

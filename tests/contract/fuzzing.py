@@ -56,7 +56,7 @@ def steer(case: Any) -> None:
 
 
 def is_unknown_caller(failure: Failure, case: Any) -> bool:
-    """Tell whether a failure is nothing but an unknown caller that was, rightly, accepted."""
+    """Return whether a failure is nothing but an unknown caller that was, rightly, accepted."""
     if not isinstance(failure, AcceptedNegativeData) or case.meta is None:
         return False
     if CALLER not in case.headers or case.headers[CALLER] in KNOWN_CALLERS:
@@ -66,7 +66,7 @@ def is_unknown_caller(failure: Failure, case: Any) -> bool:
 
 
 def is_missing_image(failure: Failure, case: Any, response: Any) -> bool:
-    """Tell whether a failure is nothing but the report that a generated image does not exist."""
+    """Return whether a failure is nothing but the report that a generated image does not exist."""
     if failure.checks != ("not_a_server_error",) or response.status_code != 500:
         return False
     reference = case.body.get("image_ref", "") if isinstance(case.body, dict) else ""

@@ -13,13 +13,18 @@ from jsonschema import Draft7Validator
 from rtmanager import spec_dir
 from rtmanager.adapters.redis.stream_entries import DeadOrigin, dead_letter
 from rtmanager.adapters.redis.streams import SPEC, Channel, StreamLayout, StreamSchemas
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import replayed
 from rtmanager.domain.container import ContainerStatus
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.health import HealthEventType
+from rtmanager.domain.messages import (
+    MAX_TEXT,
+    OutboxMessage,
+    OutboxStream,
+    announcements,
+    health_message,
+)
 from rtmanager.domain.operation import Cause, OperationKind, Outcome, StopReason
-from rtmanager.domain.outbox import LONGEST_TEXT, OutboxMessage, OutboxStream, health_message
 from rtmanager.domain.ports.job_stream import JobKind
 from tests.builders import IMAGE, NOON, make_completion, make_event, make_job, make_record
 from tests.contract.caller import RUNTIMES, Caller
@@ -228,7 +233,7 @@ def test_each_event_type_has_its_message() -> None:
 def test_texts_are_cut_where_the_specification_says() -> None:
     """The code's limit is the specification's."""
     for schema in ("ErrorMessage", "ImageRef", "Fault"):
-        assert COMPONENTS["schemas"][schema]["maxLength"] == LONGEST_TEXT
+        assert COMPONENTS["schemas"][schema]["maxLength"] == MAX_TEXT
 
 
 def test_addresses_are_the_default_names() -> None:

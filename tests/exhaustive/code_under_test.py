@@ -9,12 +9,11 @@ from typing import Any, NamedTuple, TypeVar, cast
 from rtmanager.domain.container import ContainerDetails, ContainerId, EngineImage, ImageId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Action, ActionName, LeaseNumber
-from rtmanager.domain.operations.context import OperationContext
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.health_gate import Gate
 from rtmanager.domain.operations.interpreter import _still_needs
 from rtmanager.domain.operations.observation import GateReading, Observation
-from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.ports.container_host import HostRefused
 from tests.builders import NOON
 from tests.exhaustive.concrete_values import (
@@ -149,7 +148,7 @@ def observe(scenario: Scenario, docker: DockerState, memory: Memory) -> tuple[Ob
     """Return what the real observer observes, and the memory with the containers it knows now."""
     context = _context(scenario, memory)
     observer = Observer(cast("Any", ModelHost(docker)), _installation(), cast("Any", _Noon()))
-    seen = _result(observer.look(context))
+    seen = _result(observer.observe(context))
     remembered = context.known or set()
     exist = (slot for slot, each in enumerate(docker.containers) if each)
     known = frozenset(slot for slot in exist if IDS[slot] in remembered)

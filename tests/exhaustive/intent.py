@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Phase
-from rtmanager.domain.operations.decision import MOST_ATTEMPTS
-from rtmanager.domain.operations.kinds import MOST_LOST
-from rtmanager.domain.operations.rollback import MOST_TRIES
+from rtmanager.domain.operations.decision import MAX_ATTEMPTS
+from rtmanager.domain.operations.kinds import MAX_LOST
+from rtmanager.domain.operations.rollback import MAX_TRIES
 from tests.exhaustive.docker_model import OLD
 
 FORWARD, BACK = Phase.FORWARD.value, Phase.BACK.value
-MAX_COUNT = max(MOST_ATTEMPTS, MOST_TRIES)
+MAX_COUNT = max(MAX_ATTEMPTS, MAX_TRIES)
 """No decision distinguishes higher numbers of answers to an action."""
 
 DOUBTED = frozenset({ActionName.START, ActionName.REMOVE})
@@ -113,7 +113,7 @@ class Intent(NamedTuple):
             return self.in_doubt(self.last.action, lost=lost)
         return self._replace(lost=lost)
 
-    def turned_back(self, cause: str) -> "Intent":
+    def rolled_back(self, cause: str) -> "Intent":
         """Return the intent in its rollback, where few decisions ask for what came before."""
         saved = self._saved(None)
         sent = (each for each, _ in (*saved.answered, *saved.stops))
@@ -143,7 +143,7 @@ class Intent(NamedTuple):
 
     def lost_with(self, more: int) -> int:
         """Return the processes that are lost with some more, as far as a decision counts."""
-        return min(self.lost + more, 2 * MOST_LOST)
+        return min(self.lost + more, 2 * MAX_LOST)
 
     def _saved(self, last: Last | None) -> "Intent":
         """Return the intent with its last step counted among the others."""

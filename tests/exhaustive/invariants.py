@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.operation import Action, ActionName, OperationKind, Outcome
-from rtmanager.domain.operations.kinds import MOST_LOST
+from rtmanager.domain.operations.kinds import MAX_LOST
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.exhaustive.concrete_values import (
     FENCE,
@@ -224,7 +224,7 @@ def _check_failure(end: _End) -> None:
         raise Violation(7, f"rolled back for {intent.cause or 'nothing'}, reported {cause.code}")
     _check_as_observed(4, end)
     is_undisturbed = not state.disturbed and not state.refused
-    if end.scenario.replaces and is_undisturbed and intent.lost < 2 * MOST_LOST:
+    if end.scenario.replaces and is_undisturbed and intent.lost < 2 * MAX_LOST:
         _check_as_it_was(end.scenario, state.docker)
 
 

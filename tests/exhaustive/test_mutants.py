@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rtmanager.domain.operation import ActionName, Operation, OperationKind
-from rtmanager.domain.operations import dispose_container, replacement, rollback
+from rtmanager.domain.operations import reconcile_runtime, replacement, rollback
 from rtmanager.domain.operations.observer import Observer
 from tests.exhaustive import wrong_decisions as wrong
 from tests.exhaustive.docker_model import OTHER
@@ -84,19 +84,19 @@ MUTANTS = (
     ),
     Mutant(
         "the old container gets its name back by its id",
-        wrong.puts(rollback, "_bring_back", wrong.by_id(rollback._bring_back, ActionName.UNPARK)),
+        wrong.puts(rollback, "_restore", wrong.by_id(rollback._restore, ActionName.UNPARK)),
         RUNNING,
         invariant=8,
     ),
     Mutant(
         "the old engine is started again by its id",
-        wrong.puts(rollback, "_bring_back", wrong.by_id(rollback._bring_back, ActionName.START)),
+        wrong.puts(rollback, "_restore", wrong.by_id(rollback._restore, ActionName.START)),
         RUNNING,
         invariant=8,
     ),
     Mutant(
         "the old engine gets its name back without a start",
-        wrong.puts(rollback, "_bring_back", wrong.without(rollback._bring_back, ActionName.START)),
+        wrong.puts(rollback, "_restore", wrong.without(rollback._restore, ActionName.START)),
         RUNNING,
         invariant=4,
     ),
@@ -127,7 +127,7 @@ MUTANTS = (
         faults=2,
     ),
     Mutant(
-        "the rollback is tried for ever", wrong.puts(rollback, "MOST_TRIES", 1_000), RUNNING, 6, 2
+        "the rollback is tried for ever", wrong.puts(rollback, "MAX_TRIES", 1_000), RUNNING, 6, 2
     ),
     Mutant(
         "a success without a gate",
@@ -216,7 +216,7 @@ MUTANTS = (
     ),
     Mutant(
         "the game's only engine is superfluous",
-        wrong.puts(dispose_container, "_is_the_engine", lambda *_: False),
+        wrong.puts(reconcile_runtime, "_is_the_engine", lambda *_: False),
         DISPOSE_ONLY,
         invariant=2,
     ),

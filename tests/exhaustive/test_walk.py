@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rtmanager.domain.operation import ActionName, OperationKind
-from rtmanager.domain.operations.kinds import MOST_LOST
+from rtmanager.domain.operations.kinds import MAX_LOST
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.exhaustive.docker_model import MADE, NONE
 from tests.exhaustive.intent import ACTIONS
@@ -46,7 +46,7 @@ def test_the_walk_reaches_the_states_that_matter() -> None:
     assert any(all(each.docker.containers[made] for made in MADE) for each in found)
     assert any(each.ended and each.late for each in found)
     assert any(each.unanswered != NONE for each in found)
-    assert any(each.intent and each.intent.lost == 2 * MOST_LOST for each in found)
+    assert any(each.intent and each.intent.lost == 2 * MAX_LOST for each in found)
 
 
 def test_the_sum_of_all_states_is_published() -> None:

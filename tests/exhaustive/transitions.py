@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.operation import Operation
 from rtmanager.domain.operations import kinds
-from rtmanager.domain.operations.decision import Decision, TurnBack
+from rtmanager.domain.operations.decision import Decision, RollBack
 from rtmanager.domain.operations.observation import Observation
 from tests.exhaustive import code_under_test as code
 from tests.exhaustive.answers import Answers
@@ -82,7 +82,7 @@ class TransitionSystem:
         for lost in intent.lost_again():
             dead = gone._replace(intent=intent.orphaned(lost))
             yield Transition("the process dies", dead, FAULT)
-        three = intent.orphaned(intent.lost_with(kinds.MOST_LOST))
+        three = intent.orphaned(intent.lost_with(kinds.MAX_LOST))
         yield Transition("three processes in a row die here", gone._replace(intent=three), FAULT)
         handed = gone._replace(intent=intent.handed_over())
         yield Transition("it is handed over to the next holder", handed, FAULT)
@@ -93,9 +93,9 @@ class TransitionSystem:
         state = state._replace(memory=memory)
         if isinstance(decision, Completion):
             return self._end(state, decision)
-        if isinstance(decision, TurnBack):
+        if isinstance(decision, RollBack):
             label = f"it is rolled back: {decision.cause.message}"
-            turned = intent.turned_back(intent.cause or decision.cause.code.value)
+            turned = intent.rolled_back(intent.cause or decision.cause.code.value)
             return Transition(label, state._replace(intent=turned))
         if state.unanswered != NONE and code.must_hand_over(state.unanswered, decision):
             handed = state._replace(memory=EMPTY, unanswered=NONE)
@@ -119,7 +119,7 @@ class TransitionSystem:
             seen, memory = self._observe(state.docker, state.memory)
             operation = operation_of(self.scenario, intent)
             decision = kinds.decide(operation, seen)
-            if isinstance(decision, TurnBack):
+            if isinstance(decision, RollBack):
                 _check_first_cause(operation, decision)
             known = self._decisions[key] = decision, memory
         return known
@@ -156,9 +156,9 @@ class TransitionSystem:
             check_late_effect(state, call, state.ended, is_stop=self.scenario.is_stop)
 
 
-def _check_first_cause(operation: Operation, decision: TurnBack) -> None:
+def _check_first_cause(operation: Operation, decision: RollBack) -> None:
     first = operation.cause
-    if first is not None and operation.turned_back(decision.cause).cause != first:
+    if first is not None and operation.rolled_back(decision.cause).cause != first:
         raise Violation(7, "a second cause replaces the first")
 
 
@@ -170,7 +170,7 @@ def _checked_late(state: State) -> Iterator[Call]:
     fences, when somebody interfered, the rollback was refused, or the operation was given up.
     """
     lost = state.intent.lost if state.intent is not None else 0
-    is_excused = state.disturbed or state.refused or lost >= 2 * kinds.MOST_LOST
+    is_excused = state.disturbed or state.refused or lost >= 2 * kinds.MAX_LOST
     for call in state.late:
         slot = target(state.docker, call)
         found = None if slot is None else state.docker.containers[slot]

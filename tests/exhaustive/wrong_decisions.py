@@ -10,10 +10,9 @@ from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.operation import Action, ActionName, Cause, Operation, OperationKind, Outcome
 from rtmanager.domain.operations import (
-    adopt_container,
     cleanup_container,
-    dispose_container,
     kinds,
+    reconcile_runtime,
     replacement,
     rollback,
     stop_runtime,
@@ -146,15 +145,15 @@ def adopted_whatever(operation: Operation, seen: Observation) -> Decision:
     """Adopt a container that does not run, too."""
     found = seen.subject(operation)
     if found is None or found.is_running:
-        return adopt_container.decide(operation, seen)
-    return adopt_container._adopted(operation, seen, found)
+        return reconcile_runtime.adopt(operation, seen)
+    return reconcile_runtime._adopted(operation, seen, found)
 
 
 def disposed_at_once(operation: Operation, seen: Observation) -> Decision:
     """Remove without a stop."""
     surplus = seen.subject(operation)
     if surplus is None:
-        return dispose_container.decide(operation, seen)
+        return reconcile_runtime.dispose(operation, seen)
     return attempt(operation, remove(surplus.id))
 
 

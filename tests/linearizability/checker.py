@@ -26,7 +26,7 @@ from tests.linearizability.history import (
 )
 from tests.linearizability.model import NEVER_STARTED, GameState, legal_steps
 
-MOST_CONFIGURATIONS = 200_000
+MAX_CONFIGURATIONS = 200_000
 SHOWN = 12
 
 
@@ -145,7 +145,7 @@ class Search:
             new = {self._with_harmless(each) for each in self._next(configuration)} - met
             met |= new
             to_do += new
-            if len(met) > MOST_CONFIGURATIONS:
+            if len(met) > MAX_CONFIGURATIONS:
                 raise TooManyConfigurations(str(operation))
 
     def _next(self, configuration: Configuration) -> Iterator[Configuration]:

@@ -26,7 +26,7 @@ from tests.linearizability.workload import Workload
 
 GAMES = [f"g{number}" for number in range(24)]
 """So many because a restart that comes next hides a lost stop for good."""
-ROUND_SECONDS, MOST_ROUNDS = 0.5, 60
+ROUND_SECONDS, MAX_ROUNDS = 0.5, 60
 STALE_READ, LOST_STOP, DOUBLE_START = "a stale read", "a lost stop", "a double start"
 OPPORTUNITY = 2
 """The planted fault occurs at this opportunity, once in each game."""
@@ -136,7 +136,7 @@ def workload_of(service: WrongService, *, until: Callable[[Workload], bool]) -> 
     A time alone would be enough on one machine and not on another.
     """
     workload = Workload([service.connect], GAMES, seed=1, longest_pause=0.002)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         workload.call_for(ROUND_SECONDS)
         if until(workload):
             break

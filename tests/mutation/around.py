@@ -57,7 +57,10 @@ RECONCILIATION = (
     Mutant(
         name="container that is being removed renamed",
         file="rtmanager/domain/reconciliation/drift.py",
-        old="    if current is not None and not current.is_leaving and current.name != name:\n",
+        old=(
+            "    if current is not None and not current.is_being_removed "
+            "and current.name != name:\n"
+        ),
         new="    if current is not None and current.name != name:\n",
         caught_by=f"{_RECONCILIATION}/test_drift.py"
         "::test_container_that_docker_is_removing_needs_no_name",
@@ -89,7 +92,7 @@ RECONCILIATION = (
     Mutant(
         name="one game reconciled without end",
         file="rtmanager/domain/reconciliation/reconcile_game.py",
-        old="        for _ in range(MOST_ROUNDS):\n",
+        old="        for _ in range(MAX_ROUNDS):\n",
         new="        while True:\n",
         caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
         "::test_game_that_drifts_on_and_on_is_left_to_the_next_cycle",
@@ -181,7 +184,7 @@ JOBS = (
         name="newer job before the older of its game",
         file="rtmanager/workers/jobs.py",
         old="        return game not in self._overflowing\n",
-        new="        return len(self._queues.get(game, ())) < MOST_PER_GAME\n",
+        new="        return len(self._queues.get(game, ())) < MAX_PER_GAME\n",
         caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_newer_job_of_a_game_that_overflows_waits_behind_the_older",
     ),

@@ -62,8 +62,8 @@ RULES = (
     Mutant(
         name="stop that begins without Docker",
         file=f"{_CODE}/operations.py",
-        old="looks = kind.replaces or (request.kind is OperationKind.STOP and runs)",
-        new="looks = kind.replaces",
+        old="needs_container = kind.replaces or (request.kind is OperationKind.STOP and runs)",
+        new="needs_container = kind.replaces",
         caught_by=f"{_TESTS}/test_stop_runtime.py"
         "::test_stop_with_docker_away_is_refused_before_it_begins",
     ),
@@ -95,7 +95,9 @@ ADMISSION = (
     Mutant(
         name="job refused for the trouble of an earlier operation",
         file=f"{_CODE}/operations.py",
-        old="return error if request.origin.comes_again else await self._refused(request, error)",
+        old=(
+            "return error if request.origin.is_redelivered else await self._refused(request, error)"
+        ),
         new="return await self._refused(request, error)",
         caught_by=f"{_TESTS}/test_traps_of_changes.py"
         "::test_trap_job_fails_for_the_trouble_of_an_earlier_operation",
@@ -128,8 +130,8 @@ DECIDING = (
     Mutant(
         name="action repeated for ever",
         file=f"{_CODE}/decision.py",
-        old="operation.attempts(action) >= MOST_ATTEMPTS",
-        new="operation.attempts(action) >= 100 * MOST_ATTEMPTS",
+        old="operation.attempts(action) >= MAX_ATTEMPTS",
+        new="operation.attempts(action) >= 100 * MAX_ATTEMPTS",
         caught_by=f"{_TESTS}/test_replacement.py"
         "::test_action_without_a_lasting_effect_turns_it_back",
     ),
@@ -190,7 +192,7 @@ DECIDING = (
     Mutant(
         name="later operation's engine replaced",
         file=f"{_CODE}/replacement.py",
-        old="    if later is not None:\n        return TurnBack(overtaken_by(later))\n",
+        old="    if later is not None:\n        return RollBack(overtaken_by(later))\n",
         new="",
         caught_by=f"{_TESTS}/test_traps_of_changes.py"
         "::test_trap_intent_in_a_backup_meets_a_later_engine[patch]",
@@ -283,7 +285,7 @@ INTERPRETING = (
         name="operation cut off by a shutdown not handed over",
         file=f"{_CODE}/interpreter.py",
         old="""        except asyncio.CancelledError:
-            await undisturbed(self._hand_over(context))
+            await shielded(self._hand_over(context))
             raise
 """,
         new="",
@@ -291,21 +293,21 @@ INTERPRETING = (
     ),
     Mutant(
         name="operation that ends with its caller",
-        file=f"{_CODE}/in_flight.py",
+        file="rtmanager/domain/concurrency.py",
         old="return await asyncio.shield(self._begin(work, name))",
         new="return await self._begin(work, name)",
-        caught_by=f"{_TESTS}/test_in_flight.py::test_work_goes_on_when_its_caller_is_cancelled",
+        caught_by="tests/unit/domain/test_concurrency.py::test_work_goes_on_when_its_caller_is_cancelled",
     ),
     Mutant(
         name="resumption that is not shared",
-        file=f"{_CODE}/in_flight.py",
+        file="rtmanager/domain/concurrency.py",
         old="        if running is None or running.done():\n",
         new="        if True:\n",
         caught_by=f"{_TESTS}/test_resumption.py::test_resumption_is_shared_by_those_who_ask_for_it",
     ),
     Mutant(
         name="drain that overlooks what begins meanwhile",
-        file=f"{_CODE}/in_flight.py",
+        file="rtmanager/domain/concurrency.py",
         old="        while self._tasks:\n",
         new="        if self._tasks:\n",
         caught_by=f"{_TESTS}/test_simulation_findings.py"
@@ -313,10 +315,10 @@ INTERPRETING = (
     ),
     Mutant(
         name="last write left at the first cancellation",
-        file=f"{_CODE}/in_flight.py",
+        file="rtmanager/domain/concurrency.py",
         old="            if task.cancelled():\n                raise\n",
         new="            raise\n",
-        caught_by=f"{_TESTS}/test_in_flight.py"
+        caught_by="tests/unit/domain/test_concurrency.py"
         "::test_undisturbed_work_is_finished_however_often_its_caller_is_cancelled",
     ),
 )

@@ -140,7 +140,7 @@ DOUBT_AND_LOSS = (
         name="interrupted stop that tells a loss",
         file="rtmanager/domain/operations/stop_runtime.py",
         old="return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, details=",
-        new="""from rtmanager.domain.losses import loss_event
+        new="""from rtmanager.domain.health import loss_event
     lost = seen.record and loss_event(seen.record, seen.current, at=seen.at)
     told = (lost,) if lost and operation.steps and not operation.attempts(
         stop(lost.container_id)) else ()
@@ -150,7 +150,7 @@ DOUBT_AND_LOSS = (
     ),
     Mutant(
         name="adoption that tells no loss",
-        file="rtmanager/domain/operations/adopt_container.py",
+        file="rtmanager/domain/operations/reconcile_runtime.py",
         old="events=[lost, started] if lost else [started]",
         new="events=[started]",
         caught_by=f"{_RECONCILIATION}/test_traps.py"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from rtmanager.adapters.in_memory.docker_world import NETWORK
 from rtmanager.domain.container import container_name
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import OpSource
-from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.reconciliation.reconcile_runtimes import Reconciliation
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.simulation.policy import GRACE, LEASE_TTL
@@ -16,8 +16,8 @@ from tests.simulation.process import Process
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
 
-MOST_ROUNDS = 12
-MOST_STEPS = 9000
+MAX_ROUNDS = 12
+MAX_STEPS = 9000
 UNTIL_NOTHING_IS_LATE = 120.0
 
 
@@ -31,7 +31,7 @@ def come_to_rest(environment: "Environment") -> None:
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
     environment.scheduler.note("** the workers do what is left")
     until = environment.loop.now + AT_REST_AFTER
-    last = environment.scheduler.steps + MOST_STEPS
+    last = environment.scheduler.steps + MAX_STEPS
     while not environment.violations and (environment.loop.now < until or _is_at_work(environment)):
         if environment.scheduler.steps > last or not environment.step():
             environment.violation("the workers did not come to rest")
@@ -45,7 +45,7 @@ def reconcile_to_rest(environment: "Environment") -> None:
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
     process = environment.live[0]
     result: Reconciliation | None = None
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         environment.pass_time(LEASE_TTL + GRACE + 1)
         result = _reconcile(environment, process)
         if environment.violations:
@@ -71,7 +71,7 @@ def _restore(environment: "Environment") -> None:
 def _reconcile(environment: "Environment", process: Process) -> Reconciliation | None:
     environment.scheduler.note("** reconcile to rest")
     task = process.spawn(process.cycles.reconcile.run())
-    last = environment.scheduler.steps + MOST_STEPS
+    last = environment.scheduler.steps + MAX_STEPS
     while environment.step() and not environment.violations:
         if environment.scheduler.steps > last:
             environment.violation("reconciliation did not come to rest")

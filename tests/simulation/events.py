@@ -81,7 +81,7 @@ _DEADLY = {
 class Expectation:
     """What holds in one history.
 
-    `undisturbed`: nothing but the service changes engines, and no call of it comes late. `calm`:
+    `shielded`: nothing but the service changes engines, and no call of it comes late. `calm`:
     beyond that every call to Docker that is made gets its true answer. `innocent`: there may be
     deaths, outages, lost and late calls, but nothing is refused. `lossless`: no process dies
     without having handed over. `immortal`: engines end only when the service ends them, and then it
@@ -89,7 +89,7 @@ class Expectation:
     but faulty images. `clocks_step`: what is young by one clock may be old by another.
     """
 
-    undisturbed: bool = False
+    shielded: bool = False
     calm: bool = False
     innocent: bool = False
     lossless: bool = False
@@ -106,10 +106,10 @@ def expect(plan: Sequence[Event]) -> Expectation:
     """Return what may be demanded in a history with this plan."""
     happens = {kind for event in plan for kind in _kinds(event)}
     texts = {text for event in plan for text in event.args if isinstance(text, str)}
-    undisturbed = not happens & _LATE and not texts & {"redis", DIES_SOON}
+    shielded = not happens & _LATE and not texts & {"redis", DIES_SOON}
     return Expectation(
-        undisturbed=undisturbed,
-        calm=undisturbed and not happens & {"lose", "cut", "fate", "refuse_all"},
+        shielded=shielded,
+        calm=shielded and not happens & {"lose", "cut", "fate", "refuse_all"},
         innocent=happens <= _FAILS_NOTHING and not texts & set(FAULTY),
         lossless=not happens & _LOSSES,
         immortal=not happens & _DEADLY and DIES_SOON not in texts,

@@ -11,7 +11,7 @@ from tests.simulation.plan_runner import PlanRunner
 from tests.simulation.stream_plan import make_supervised_plan
 from tests.simulation.tally import FaultCounts
 
-MOST_STEPS = 6000
+MAX_STEPS = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ def run_history(
 def _play(environment: Environment, runner: PlanRunner) -> None:
     rests, goes_on = True, True
     while goes_on and not environment.violations:
-        goes_on = runner.go_on(rests=rests)
+        goes_on = runner.always_admit(rests=rests)
         rests = not environment.step()
         goes_on = goes_on or not rests
         if environment.supervised and runner.is_done():
             return
-        if environment.scheduler.steps > MOST_STEPS:
-            environment.violation(f"the history did not come to rest in {MOST_STEPS} steps")
+        if environment.scheduler.steps > MAX_STEPS:
+            environment.violation(f"the history did not come to rest in {MAX_STEPS} steps")
 
 
 def shrink(result: HistoryResult) -> HistoryResult:

@@ -4,12 +4,11 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rtmanager.domain.announcements import INTENT_QUIET
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId, parse_game_id
+from rtmanager.domain.messages import INTENT_DEDUP_WINDOW, OutboxMessage, OutboxStream
 from rtmanager.domain.operation import Operation, OpSource
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.job_stream import JobEntry, MalformedJob
 from tests.simulation.policy import PROBE_THRESHOLD
 
@@ -71,8 +70,8 @@ class MessageInvariants:
         """Demand that a game that keeps failing in the same way is not announced each time."""
         same = tuple(message.fields[name] for name in ("game_id", "error_code", "image_ref"))
         at = int(message.fields["attempted_at_ms"])
-        if at - self._intents.get(same, -at) < INTENT_QUIET * 1000:
-            self._environment.violation(f"a second intent of {same} within {INTENT_QUIET} s")
+        if at - self._intents.get(same, -at) < INTENT_DEDUP_WINDOW * 1000:
+            self._environment.violation(f"a second intent of {same} within {INTENT_DEDUP_WINDOW} s")
         self._intents[same] = at
 
     def _check_loss(self, event: str, container: ContainerId) -> None:

@@ -21,18 +21,18 @@ from rtmanager.domain.operations import (
     replacement,
     rollback,
 )
+from rtmanager.domain.operations.decision import Rule
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations
-from rtmanager.domain.operations.rule import Rule
 from rtmanager.domain.reconciliation import (
     drift,
     reconcile_game,
     reconcile_runtimes,
 )
 from rtmanager.domain.reconciliation.backoff import Backoff
-from rtmanager.domain.reconciliation.first_look import FirstLook
+from rtmanager.domain.reconciliation.check_host import CheckHost
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.workers.jobs import JobConsumer
@@ -154,7 +154,7 @@ IN_THE_STORE = (
     _mutant("begin beside an open operation", _JOURNAL, "begin", wrong.begin_beside_another),
     _mutant("outcome in two parts", _JOURNAL, "finish", wrong.finish_in_two_transactions),
     _mutant("handed over without its steps", _JOURNAL, "hand_over", wrong.hand_over_what_was_begun),
-    _mutant("fences repeated after a restore", FirstLook, "_raise_fences", wrong.do_nothing),
+    _mutant("fences repeated after a restore", CheckHost, "_raise_fences", wrong.do_nothing),
 )
 WITH_LEASES = (
     _mutant("release of another's", LeaseConnection, "release", wrong.release_anyones),
@@ -167,7 +167,7 @@ IN_THE_INTERPRETER = (
     _mutant("what is in flight forgotten", Operation, "taken_over", wrong.as_it_is),
     _mutant("refusal is unknown", interpreter, "_UNKNOWN", (RuntimeManagerError,)),
     _mutant("unknown is a refusal", interpreter, "_UNKNOWN", ()),
-    _mutant("one lost process turns it back", kinds, "MOST_LOST", 1),
+    _mutant("one lost process turns it back", kinds, "MAX_LOST", 1),
     _mutant("replay without a look", Observer, "current", wrong.believe_the_record),
     _mutant("unknown is gone", Process, "_host", wrong.host_without_unknown),
     _mutant("ownership without installation", Installation, "owns", wrong.own_all),
@@ -186,9 +186,9 @@ IN_THE_DECISIONS = (
     _mutant("rivals overlooked", replacement, "_rivals", deciding.no_rivals),
     _mutant("start in doubt sent again", Operation, "is_in_doubt", deciding.start_in_doubt_again),
     _mutant("gate not watched again", replacement, "_pass_gate", deciding.pass_the_gate_once_sent),
-    _mutant("rollback does not unpark", rollback, "_bring_back", deciding.bring_back_parked),
-    _mutant("brought back by id", rollback, "_bring_back", deciding.bring_back_by_id),
-    _mutant("brought back too early", rollback, "_bring_back", deciding.bring_back_no_matter_what),
+    _mutant("rollback does not unpark", rollback, "_restore", deciding.bring_back_parked),
+    _mutant("brought back by id", rollback, "_restore", deciding.bring_back_by_id),
+    _mutant("brought back too early", rollback, "_restore", deciding.bring_back_no_matter_what),
     _decided(
         "cleaned up by force",
         OperationKind.CLEANUP_CONTAINER,
@@ -234,7 +234,7 @@ GROSS = (
         (drift, "_stale", wrong.take_the_stopped_for_stale),
     ),
     _mutant("patch that runs the old image", Executor, "_on_host", wrong.find_what_ran_before),
-    _mutant("cleanup of every game", Observer, "look", wrong.see_every_game_to_clean_up),
+    _mutant("cleanup of every game", Observer, "observe", wrong.see_every_game_to_clean_up),
     _ruled("start that is never a replay", OperationKind.START, wrong.rule_that_replays_nothing),
     _ruled("patch that is never a replay", OperationKind.PATCH, wrong.patch_that_replays_nothing),
 )

@@ -13,7 +13,7 @@ from rtmanager.domain.operation import (
     OpSource,
     Outcome,
 )
-from rtmanager.domain.operations.kinds import MOST_LOST
+from rtmanager.domain.operations.kinds import MAX_LOST
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.simulation.events import NOTHING_SPECIAL, Expectation
 from tests.simulation.policy import GRACE
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _REVIVE = {OperationKind.RESTART, OperationKind.PATCH}
 _DEFECT = InternalError().message
 IN_VAIN_WITHIN = 300.0
-MOST_IN_VAIN = 5
+MAX_IN_VAIN = 5
 """One process reconciles one thing in vain this often within 300 s at most: it backs off."""
 
 
@@ -62,7 +62,7 @@ class OutcomeInvariants:
         if self._expected.immortal:
             self._check_gate(operation)
             self._check_surprises(operation)
-        if self._expected.undisturbed and not was_refused_in_rollback(operation):
+        if self._expected.shielded and not was_refused_in_rollback(operation):
             self._check_agreement(operation)
         ran = operation.kind in _REVIVE and self._ran_at_begin[operation.id]
         if self._expected.calm and ran and not self._running(operation):
@@ -98,7 +98,7 @@ class OutcomeInvariants:
 
     def _check_failure(self, operation: Operation) -> None:
         """Demand that an operation fails for a reason only, and counts true losses only."""
-        was_lost = operation.lost >= MOST_LOST and operation.error_code is ErrorCode.INTERNAL_ERROR
+        was_lost = operation.lost >= MAX_LOST and operation.error_code is ErrorCode.INTERNAL_ERROR
         if operation.outcome is Outcome.FAILURE and self._expected.innocent and not was_lost:
             self._wrong(operation, f"failed although nothing was refused: {_why(operation)}")
         if operation.lost and self._expected.lossless:
@@ -110,7 +110,7 @@ class OutcomeInvariants:
             self._wrong(operation, "met a defect")
         refused = (each.error_code for each in operation.steps)
         if operation.error_code is ErrorCode.INTERNAL_ERROR and not (
-            operation.lost >= MOST_LOST or ErrorCode.INTERNAL_ERROR in refused
+            operation.lost >= MAX_LOST or ErrorCode.INTERNAL_ERROR in refused
         ):
             self._wrong(operation, f"ended with internal_error: {operation.error_message}")
 
@@ -131,7 +131,7 @@ class OutcomeInvariants:
 
     def _check_remains(self, operation: Operation) -> None:
         """Demand that a failed operation leaves nothing of its own behind."""
-        if operation.lost >= 2 * MOST_LOST:
+        if operation.lost >= 2 * MAX_LOST:
             return
         parked = parked_name(operation.game_id, operation.id)
         for each in self._environment.docker.containers.values():
@@ -160,7 +160,7 @@ class OutcomeInvariants:
         now = self._environment.loop.now
         recent = [each for each in self._in_vain[key] if each > now - IN_VAIN_WITHIN]
         self._in_vain[key] = [*recent, now]
-        if len(recent) >= MOST_IN_VAIN:
+        if len(recent) >= MAX_IN_VAIN:
             self._wrong(operation, f"is the {len(recent) + 1}. in vain within 300 s")
 
     def _running(self, operation: Operation) -> set[ContainerId]:

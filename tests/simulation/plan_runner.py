@@ -54,7 +54,7 @@ class PlanRunner:
             and all(each.is_answered for each in self.requests)
         )
 
-    def go_on(self, *, rests: bool) -> bool:
+    def always_admit(self, *, rests: bool) -> bool:
         """Let happen what is due; when all `rests`, the next event is. False when none is left."""
         self._triggers.fire()
         if not self._pending:

@@ -3,7 +3,7 @@
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.domain.container import ResourceLimits
-from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy
 
 INSTALLATION = "here"
 LEASE_TTL = 60.0

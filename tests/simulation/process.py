@@ -119,7 +119,7 @@ class Process:
         self.is_open = False
         while True:
             try:
-                await self.cycles.first_look.run()
+                await self.cycles.check_host.run()
             except RuntimeManagerError:
                 await self.clock.sleep(BOOT_PAUSE)
             else:

@@ -191,7 +191,7 @@ class Workers:
 
     async def _reconciled(self) -> bool:
         try:
-            await self._process.cycles.first_look.run()
+            await self._process.cycles.check_host.run()
             await self._process.cycles.reconcile.run()
         except RuntimeManagerError:
             return False

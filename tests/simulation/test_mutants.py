@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.history import shrink
 from tests.simulation.mutants import MUTANTS, STREAM_MUTANTS, Mutant
 
-MOST_HISTORIES = 400
+MAX_HISTORIES = 400
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ MOST_HISTORIES = 400
 def test_mutant_is_caught(mutant: Mutant, capsys: pytest.CaptureFixture[str]) -> None:
     """An invariant is violated within a bounded number of histories."""
     with mutant.alive():
-        seeds = range(1, MOST_HISTORIES + 1)
+        seeds = range(1, MAX_HISTORIES + 1)
         results = (mutant.run(seed) for seed in seeds)
         caught = next((result for result in results if result.violations), None)
 

@@ -13,11 +13,11 @@ from rtmanager.domain.operation import (
     Operation,
     Outcome,
 )
-from rtmanager.domain.operations import adopt_container, dispose_container, replacement, rollback
+from rtmanager.domain.operations import reconcile_runtime, replacement, rollback
 from rtmanager.domain.operations.decision import Decision, attempt, remove, stop
 from rtmanager.domain.operations.observation import Observation
 
-_bring_back = rollback._bring_back
+_restore = rollback._restore
 _pass_gate = replacement._pass_gate
 
 
@@ -47,13 +47,13 @@ def no_rivals(*_: object) -> Iterator[Action]:
 
 def bring_back_parked(operation: Operation, seen: Observation) -> Iterator[Action]:
     """Start the old engine again and leave it parked."""
-    every = _bring_back(operation, seen)
+    every = _restore(operation, seen)
     return (each for each in every if each.name is not ActionName.UNPARK)
 
 
 def bring_back_by_id(operation: Operation, seen: Observation) -> Iterator[Action]:
     """Put the old engine back by its id, which is the same for ever."""
-    return (replace(each, address=None) for each in _bring_back(operation, seen))
+    return (replace(each, address=None) for each in _restore(operation, seen))
 
 
 def bring_back_no_matter_what(operation: Operation, seen: Observation) -> Iterator[Action]:
@@ -86,7 +86,7 @@ def adopt_anything(operation: Operation, seen: Observation) -> Decision:
     found = seen.subject(operation)
     if found is None:
         return rollback.failed(operation, seen)
-    return adopt_container._adopted(operation, seen, found)
+    return reconcile_runtime._adopted(operation, seen, found)
 
 
 def exited_by_hearsay(operation: Operation, seen: Observation) -> Completion:
@@ -108,5 +108,5 @@ def dispose_of_whatever_it_is(operation: Operation, seen: Observation) -> Decisi
     """Remove the container, though it may be the game's own."""
     surplus = seen.subject(operation)
     if surplus is None:
-        return dispose_container.decide(operation, seen)
+        return reconcile_runtime.dispose(operation, seen)
     return attempt(operation, stop(surplus.id) if surplus.is_running else remove(surplus.id))

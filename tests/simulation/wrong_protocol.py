@@ -29,12 +29,11 @@ from rtmanager.domain.operation import (
     Outcome,
 )
 from rtmanager.domain.operations import patch_runtime, start_runtime
-from rtmanager.domain.operations.context import OperationContext
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.observation import Observation
-from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.operations import Operations
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.container_host import ContainerGone
 from rtmanager.domain.ports.health_log import Baseline
 from rtmanager.domain.ports.operation_journal import Begun
@@ -50,7 +49,7 @@ _host = Process._host
 _reconcile = ReconcileRuntimes.run
 _begin = InMemoryOperationJournal.begin
 _hand_over = InMemoryOperationJournal.hand_over
-_look, _on_host = Observer.look, Executor._on_host
+_look, _on_host = Observer.observe, Executor._on_host
 _find_drift, _stale = drift.find_drift, drift._stale
 
 

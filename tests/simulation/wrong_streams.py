@@ -10,12 +10,11 @@ from typing import cast
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
+from rtmanager.domain.messages import OutboxMessage, OutboxStream, announcements
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import Cause, OperationRequest, Outcome
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.job_stream import JobEntry
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence

@@ -9,7 +9,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 FOLDERS = (
     *("linearizability", "mutation", "recovery", "acceptance"),
-    *("ports", "simulation", "exhaustive", "contract"),
+    *("integration", "ports", "simulation", "exhaustive", "contract"),
 )
 """The folders whose tests take long, longest first: no worker begins one of them last."""
 LONG_MODULES = (
@@ -18,6 +18,7 @@ LONG_MODULES = (
 )
 """Modules whose tests take so long that each is distributed by itself."""
 WAITING = (
+    "integration",
     "ports",
     "test_killed_processes.py",
     "test_lost_replies.py",

@@ -111,8 +111,8 @@ class MemoryContainer:
     @property
     def is_running(self) -> bool:
         """Return whether the container's process exists, as it may during a removal."""
-        is_leaving = self.status is ContainerStatus.REMOVING and self.address is not None
-        return self.status in _ALIVE or is_leaving
+        is_being_removed = self.status is ContainerStatus.REMOVING and self.address is not None
+        return self.status in _ALIVE or is_being_removed
 
     @property
     def labels(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from rtmanager.adapters.in_memory.store import InMemoryStore
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.operation import (
     Fence,
     LeaseNumber,
@@ -17,7 +18,6 @@ from rtmanager.domain.operation import (
     OpSource,
     Origin,
 )
-from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
 from rtmanager.domain.ports.operation_journal import (
     Admission,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
 
@@ -28,14 +28,14 @@ class OutboxTable:
     listeners: list[asyncio.Event] = field(default_factory=list)
     borrower: object | None = None
     fence: RelayFence = NO_FENCE
-    _quiet_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
+    _dedup_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
 
     def insert(self, messages: Iterable[OutboxMessage], *, at: datetime) -> None:
-        """Insert the messages, but none that an earlier one keeps quiet; wake the listeners."""
+        """Insert the messages outside the dedup window of an earlier one; wake the listeners."""
         for message in messages:
-            if not self._is_kept_quiet(message, at):
+            if not self._is_duplicate(message, at):
                 self.messages.append(message)
-                self._keep_quiet(message, at)
+                self._open_window(message, at)
                 for listener in self.listeners:
                     listener.set()
 
@@ -69,8 +69,8 @@ class OutboxTable:
         self.borrower = None
 
     def prune(self, sent_before: datetime, limit: int) -> int:
-        """Forget messages that were sent before then and keep nothing quiet."""
-        kept = {id_ for id_, until in self._quiet_until.values() if until >= sent_before}
+        """Forget messages that were sent before then and whose dedup window is over."""
+        kept = {id_ for id_, until in self._dedup_until.values() if until >= sent_before}
         old = [
             id_
             for id_, at in self.sent_at.items()
@@ -83,15 +83,15 @@ class OutboxTable:
         for id_, message in enumerate(self.messages, 1):
             yield OutboxRow(OutboxId(id_), f"message {id_}", message)
 
-    def _is_kept_quiet(self, message: OutboxMessage, at: datetime) -> bool:
-        if message.quiet_key is None or message.quiet_key not in self._quiet_until:
+    def _is_duplicate(self, message: OutboxMessage, at: datetime) -> bool:
+        if message.dedup_key is None or message.dedup_key not in self._dedup_until:
             return False
-        return self._quiet_until[message.quiet_key][1] > at
+        return self._dedup_until[message.dedup_key][1] > at
 
-    def _keep_quiet(self, message: OutboxMessage, at: datetime) -> None:
-        if message.quiet_key is not None:
-            until = at + timedelta(seconds=message.quiet_for)
-            self._quiet_until[message.quiet_key] = OutboxId(len(self.messages)), until
+    def _open_window(self, message: OutboxMessage, at: datetime) -> None:
+        if message.dedup_key is not None:
+            until = at + timedelta(seconds=message.dedup_window)
+            self._dedup_until[message.dedup_key] = OutboxId(len(self.messages)), until
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class InMemoryOutbox:
         self.table.raise_fence(above)
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
-        """Delete messages that were sent before then and keep nothing quiet."""
+        """Delete messages that were sent before then and whose dedup window is over."""
         return self.table.prune(sent_before, limit)
 
 

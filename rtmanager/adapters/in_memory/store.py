@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.messages import OutboxMessage, health_message
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation
-from rtmanager.domain.outbox import OutboxMessage, health_message
 from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rtmanager.adapters.in_memory.fault_hook import FaultHook, no_faults
-from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence, StaleBatch

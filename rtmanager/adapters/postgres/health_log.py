@@ -14,7 +14,7 @@ from rtmanager.adapters.postgres.pool import Connection, PostgresPool
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
-from rtmanager.domain.outbox import health_message
+from rtmanager.domain.messages import health_message
 from rtmanager.domain.ports.health_log import Baseline, Watch
 
 _BASELINE = Columns("game_id, container_id, watch, failing, count")

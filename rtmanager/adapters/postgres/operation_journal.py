@@ -27,6 +27,7 @@ from rtmanager.adapters.postgres.runtime_records import (
 from rtmanager.adapters.postgres.stored_values import stored_game_id
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.operation import (
     Fence,
     LeaseNumber,
@@ -34,7 +35,6 @@ from rtmanager.domain.operation import (
     OperationKind,
     OperationRequest,
 )
-from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.operation_journal import (
     Admission,
     Admit,

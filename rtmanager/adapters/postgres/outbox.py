@@ -20,7 +20,7 @@ from rtmanager.adapters.postgres.pool import (
 )
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream
+from rtmanager.domain.messages import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
 from rtmanager.tasks import cancellation_first
 
@@ -32,13 +32,13 @@ _MESSAGE = Columns("game_id, stream, fields")
 _INSERT: LiteralString = f"INSERT INTO outbox ({_MESSAGE.names}) VALUES ({_MESSAGE.values})"
 
 # Held to the commit, so that of two transactions with one key the later sees the other's message.
-_LOCK_QUIET_KEY: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"
+_LOCK_DEDUP_KEY: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"
 
-_INSERT_UNLESS_QUIET: LiteralString = f"""
+_INSERT_UNLESS_DUPLICATE: LiteralString = f"""
     INSERT INTO outbox ({_MESSAGE.names}, quiet_key, quiet_until)
-    SELECT {_MESSAGE.values}, %(quiet_key)s, %(quiet_until)s
+    SELECT {_MESSAGE.values}, %(dedup_key)s, %(dedup_until)s
     WHERE NOT EXISTS (
-        SELECT FROM outbox WHERE quiet_key = %(quiet_key)s AND quiet_until > %(at)s
+        SELECT FROM outbox WHERE quiet_key = %(dedup_key)s AND quiet_until > %(at)s
     )
 """
 
@@ -116,7 +116,7 @@ class PostgresOutbox:
             await connection.execute(_RAISE_FENCE, {"above": above})
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
-        """Delete messages that were sent before then and keep nothing quiet."""
+        """Delete messages that were sent before then and whose dedup window is over."""
         async with self._pool.connection() as connection:
             deleted = await connection.execute(_PRUNE, {"before": sent_before, "limit": limit})
         return deleted.rowcount
@@ -125,21 +125,21 @@ class PostgresOutbox:
 async def insert_messages(
     connection: Connection, messages: Sequence[OutboxMessage], *, at: datetime
 ) -> None:
-    """Insert the messages in their order, but none that an earlier one keeps quiet."""
+    """Insert the messages in their order, but none within the dedup window of an earlier one."""
     for message in messages:
         parameters = {
             "game_id": stored_game_id(message.game_id),
             "stream": message.stream,
             "fields": Jsonb(message.fields),
-            "quiet_key": message.quiet_key,
-            "quiet_until": at + timedelta(seconds=message.quiet_for),
+            "dedup_key": message.dedup_key,
+            "dedup_until": at + timedelta(seconds=message.dedup_window),
             "at": at,
         }
-        if message.quiet_key is None:
+        if message.dedup_key is None:
             await connection.execute(_INSERT, parameters)
         else:
-            await connection.execute(_LOCK_QUIET_KEY, [message.quiet_key])
-            await connection.execute(_INSERT_UNLESS_QUIET, parameters)
+            await connection.execute(_LOCK_DEDUP_KEY, [message.dedup_key])
+            await connection.execute(_INSERT_UNLESS_DUPLICATE, parameters)
 
 
 async def _borrow(connection: Connection, limit: int) -> OutboxBatch:

@@ -7,7 +7,7 @@ from redis.backoff import NoBackoff
 from rtmanager.adapters.redis.errors import redis_errors
 
 ANSWER_SECONDS = 2.0
-MOST_CONNECTIONS = 50
+MAX_CONNECTIONS = 50
 
 
 class RedisClient:
@@ -18,7 +18,7 @@ class RedisClient:
             host=host,
             port=port,
             password=password,
-            max_connections=MOST_CONNECTIONS,
+            max_connections=MAX_CONNECTIONS,
             timeout=ANSWER_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,

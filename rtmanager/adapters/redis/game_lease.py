@@ -16,8 +16,8 @@ from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseBusy, LeaseLost
 
-SHORTEST_PAUSE = 0.01
-LONGEST_PAUSE = 0.1
+MIN_PAUSE = 0.01
+MAX_PAUSE = 0.1
 
 _logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class RedisGameLeases:
         await asyncio.gather(*self._releases)
 
     async def _take(self, key: LeaseKey, above: LeaseNumber, deadline: float) -> RedisGameLease:
-        pause = SHORTEST_PAUSE
+        pause = MIN_PAUSE
         while True:
             # Counted from before it was sent: the lease cannot have begun earlier.
             sent_at = time.monotonic()
@@ -121,7 +121,7 @@ class RedisGameLeases:
             if left <= 0:
                 raise LeaseBusy
             await asyncio.sleep(min(left, pause * random.uniform(0.5, 1)))  # noqa: S311
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _try(self, key: LeaseKey, above: LeaseNumber) -> LeaseNumber | None:
         try:

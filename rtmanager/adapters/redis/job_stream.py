@@ -18,7 +18,7 @@ from rtmanager.adapters.redis.streams import Channel, StreamLayout, StreamSchema
 from rtmanager.domain.errors import InternalError, ServiceUnavailable
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind
 
-LONGEST_BLOCK = 1.0
+MAX_BLOCK = 1.0
 """Seconds; a blocking call must end well before the client's socket times out."""
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class RedisJobStream:
     ) -> dict[str, list[RawEntry]]:
         after = {self._streams[kind]: self._after[kind] for kind in kinds}
         blocks = len(kinds) == len(self._streams) and block > 0
-        block_ms = max(1, int(min(block, LONGEST_BLOCK) * 1000)) if blocks else None
+        block_ms = max(1, int(min(block, MAX_BLOCK) * 1000)) if blocks else None
         return await self._group.read(after, count=count, block_ms=block_ms)
 
     async def _keep(self, kind: JobKind, entries: Sequence[RawEntry]) -> bool:

@@ -7,7 +7,7 @@ from rtmanager.adapters.redis.errors import redis_errors
 from rtmanager.adapters.redis.stream_entries import DeadOrigin, dead_letter
 from rtmanager.adapters.redis.streams import Channel, StreamLayout, StreamSchemas
 from rtmanager.domain.installation import Installation
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream
+from rtmanager.domain.messages import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxRow, RelayFence, StaleBatch
 
 MARKERS_KEPT = 10_000

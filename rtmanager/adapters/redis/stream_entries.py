@@ -9,9 +9,9 @@ from rtmanager.adapters.redis.streams import Channel, StreamSchemas, shown_name
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
 
-LONGEST_GAME_ID = 255
-LONGEST_TEXT = 2_000
-MOST_FIELDS = 64
+MAX_GAME_ID = 255
+MAX_TEXT = 2_000
+MAX_FIELDS = 64
 
 _CHANNELS = {JobKind.START: Channel.START_JOBS, JobKind.STOP: Channel.STOP_JOBS}
 
@@ -38,14 +38,14 @@ def dead_letter(
     origin: DeadOrigin, stream: str, entry_id: str, fault: str, pairs: Pairs
 ) -> dict[str, str]:
     """Return the fields of a dead letter; long values and many fields are cut."""
-    shown = [(_shortened(name), _shortened(value)) for name, value in pairs[:MOST_FIELDS]]
-    if len(pairs) > MOST_FIELDS:
-        shown.append(("…", f"{len(pairs) - MOST_FIELDS} more fields"))
+    shown = [(_shortened(name), _shortened(value)) for name, value in pairs[:MAX_FIELDS]]
+    if len(pairs) > MAX_FIELDS:
+        shown.append(("…", f"{len(pairs) - MAX_FIELDS} more fields"))
     return {
         "origin": origin.value,
         "stream": stream,
         "entry_id": entry_id,
-        "fault": fault[:LONGEST_TEXT],
+        "fault": fault[:MAX_TEXT],
         "payload": json.dumps(shown, ensure_ascii=False),
     }
 
@@ -64,13 +64,13 @@ def _readable_game_id(pairs: Pairs) -> str | None:
     if len(given) != 1 or not _is_utf8(given[0]):
         return None
     game_id = given[0].decode()
-    readable = game_id.isprintable() and 0 < len(game_id) <= LONGEST_GAME_ID
+    readable = game_id.isprintable() and 0 < len(game_id) <= MAX_GAME_ID
     return game_id if readable else None
 
 
 def _shortened(raw: bytes) -> str:
     text = _text(raw)
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _text(raw: bytes) -> str:

@@ -12,11 +12,11 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from rtmanager import spec_dir
-from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.ports.job_stream import JobKind
 
 SPEC = "runtime-streams-asyncapi.yaml"
-LONGEST_NAME = 40
+MAX_NAME = 40
 
 Schema = dict[str, Any]
 
@@ -123,8 +123,8 @@ class StreamSchemas:
 
 def shown_name(name: str) -> str:
     """Quote the name of a field that came from outside, bounded and printable."""
-    quoted = ascii(name[:LONGEST_NAME])
-    return f"{quoted}…" if len(name) > LONGEST_NAME else quoted
+    quoted = ascii(name[:MAX_NAME])
+    return f"{quoted}…" if len(name) > MAX_NAME else quoted
 
 
 def _one_of(name: str, allowed: Sequence[str]) -> str:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import refused
 from rtmanager.domain.errors import InvalidRequest, RuntimeManagerError, ServiceUnavailable
 from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
+from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import Operation, OperationKind, OperationRequest, OpSource, Origin
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.ports.job_stream import (

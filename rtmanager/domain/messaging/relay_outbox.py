@@ -1,4 +1,4 @@
-"""Moving committed messages to the streams that others read."""
+"""Relaying committed messages to their streams."""
 
 import logging
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class RelayOutbox:
         except StaleBatch as error:
             # The clock that fences are drawn from has stepped back, or another relay was quicker.
             # Either way nothing was published, and a fence above its own lets the next batch pass.
-            logger.warning("outbox fence raised above %d", error.highest)
+            logger.warning("outbox_fence_raised", extra={"above": error.highest})
             await self.outbox.raise_fence(error.highest)
             return await self._send()
 
@@ -40,7 +40,7 @@ class RelayOutbox:
         return len(batch.rows)
 
     async def prune(self) -> str:
-        """Delete messages that were sent long ago and say how many."""
+        """Delete messages that were sent long ago and return how many."""
         before = self.clock.now() - self.keep_sent
         pruned = 0
         while gone := await self.outbox.prune(sent_before=before, limit=PRUNED_AT_ONCE):

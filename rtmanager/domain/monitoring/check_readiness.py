@@ -1,4 +1,4 @@
-"""Tell whether everything the service needs is there."""
+"""Readiness: whether everything that the service needs answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,13 +27,13 @@ class CheckReadiness:
         """Return when all answer; raise naming each that does not.
 
         DockerUnavailable when Docker is all that is missing, else ServiceUnavailable. The network
-        cannot be seen without Docker, so it does not count beside it.
+        is unknown without Docker, so it is not reported beside it.
         """
         checks = self._checks()
         found = await asyncio.gather(*(_fault(check) for check in checks.values()))
         faults = {name: fault for name, fault in zip(checks, found, strict=True) if fault}
         if "docker" in faults:
-            faults.pop("network", None)  # only Docker could tell; its own fault says it all
+            faults.pop("network", None)  # unknown without Docker, whose own fault is reported
         if not faults:
             return
         message = "; ".join(f"{name}: {fault}" for name, fault in faults.items())

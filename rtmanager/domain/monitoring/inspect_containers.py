@@ -1,14 +1,14 @@
-"""Looking at what Docker itself thinks of every running engine."""
+"""Inspecting every running engine: Docker's own health check and restart count."""
 
 from dataclasses import dataclass, replace
 
+from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import ContainerDetails
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.health_log import Baseline, HealthLog, Watch
-from rtmanager.domain.side_by_side import side_by_side
 
 ENGINES_AT_ONCE = 8
 UNHEALTHY = "unhealthy"
@@ -16,7 +16,7 @@ UNHEALTHY = "unhealthy"
 
 @dataclass(frozen=True, slots=True)
 class InspectContainers:
-    """Tells `inspect_unhealthy` once when Docker's health turns bad or the restart count grows."""
+    """Reports `inspect_unhealthy` when Docker's health check fails or the restart count grows."""
 
     engines: RunningEngines
     host: ContainerHost
@@ -24,9 +24,9 @@ class InspectContainers:
     clock: Clock
 
     async def run(self) -> str:
-        """Inspect all engines and say what has changed; empty when nothing has."""
+        """Inspect all engines and return what has changed; empty when nothing has."""
         watched = await self.engines.find(Watch.INSPECT)
-        results = await side_by_side(watched, self._inspect, at_once=ENGINES_AT_ONCE)
+        results = await run_concurrently(watched, self._inspect, limit=ENGINES_AT_ONCE)
         return "; ".join(filter(None, results.done))
 
     async def _inspect(self, watched: WatchedEngine) -> str:
@@ -38,8 +38,10 @@ class InspectContainers:
         if after == before:
             return ""
         reason = _reason(before, after)
-        told = await self.health.note(after, self._event(watched, seen, reason) if reason else None)
-        return f"{watched.game_id} is unhealthy: {reason}" if reason and told else ""
+        is_noted = await self.health.note(
+            after, self._event(watched, seen, reason) if reason else None
+        )
+        return f"{watched.game_id} is unhealthy: {reason}" if reason and is_noted else ""
 
     def _event(self, watched: WatchedEngine, seen: ContainerDetails, reason: str) -> HealthEvent:
         return HealthEvent(

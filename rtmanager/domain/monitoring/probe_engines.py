@@ -1,8 +1,9 @@
-"""Asking every running engine how it is."""
+"""Probing the `/healthz` of every running engine."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.health import HealthEvent, HealthEventType
@@ -10,18 +11,17 @@ from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedE
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
 from rtmanager.domain.ports.health_log import HealthLog, Watch
-from rtmanager.domain.side_by_side import side_by_side
 
 ENGINES_AT_ONCE = 32
 
 
 @dataclass(slots=True)
 class ProbeEngines:
-    """Tells `probe_failed` once after `threshold` misses in a row, `probe_recovered` once after.
+    """Reports `probe_failed` once after `threshold` misses in a row, then `probe_recovered` once.
 
-    Misses in a row are counted here and lost with the process, which only delays the event; what
-    was told is durable, so nothing is told twice. An engine that could not be asked, for a fault of
-    this process, has neither missed nor answered.
+    Misses are counted here and lost with the process, which only delays the event; what was
+    reported is durable, so nothing is reported twice. An engine that this process could not ask
+    has neither missed nor answered.
     """
 
     engines: RunningEngines
@@ -32,7 +32,7 @@ class ProbeEngines:
     misses: dict[ContainerId, int] = field(default_factory=dict)
 
     async def run(self) -> str:
-        """Probe all engines side by side and say what has changed; empty when nothing has.
+        """Probe all engines concurrently and return what has changed; empty when nothing has.
 
         Raises ServiceUnavailable at the end when some could not be asked.
         """
@@ -41,7 +41,7 @@ class ProbeEngines:
         self.misses = {key: count for key, count in self.misses.items() if key in present}
         unknown: list[str] = []
         probe = partial(self._probe, unknown)
-        results = await side_by_side(watched, probe, at_once=ENGINES_AT_ONCE)
+        results = await run_concurrently(watched, probe, limit=ENGINES_AT_ONCE)
         news = "; ".join(filter(None, results.done))
         if unknown:
             raise ServiceUnavailable(_unasked(unknown, news))
@@ -66,8 +66,8 @@ class ProbeEngines:
             return ""
         prior = max(misses, watched.baseline.count)
         event = self._event(watched, HealthEventType.PROBE_RECOVERED, {"prior_failures": prior})
-        told = await self.health.note(replace(watched.baseline, failing=False, count=0), event)
-        return f"{watched.game_id} answers again after {prior} misses" if told else ""
+        is_noted = await self.health.note(replace(watched.baseline, failing=False, count=0), event)
+        return f"{watched.game_id} answers again after {prior} misses" if is_noted else ""
 
     async def _missed(self, watched: WatchedEngine, answer: ProbeAnswer) -> str:
         so_far = self.misses.get(watched.container.id, watched.baseline.count)
@@ -76,8 +76,10 @@ class ProbeEngines:
             return ""
         details = {"consecutive_failures": misses, "error": answer.error}
         event = self._event(watched, HealthEventType.PROBE_FAILED, details)
-        told = await self.health.note(replace(watched.baseline, failing=True, count=misses), event)
-        return f"{watched.game_id} missed {misses} probes: {answer.error}" if told else ""
+        is_noted = await self.health.note(
+            replace(watched.baseline, failing=True, count=misses), event
+        )
+        return f"{watched.game_id} missed {misses} probes: {answer.error}" if is_noted else ""
 
     def _event(
         self, watched: WatchedEngine, event_type: HealthEventType, details: dict[str, object]
@@ -92,6 +94,6 @@ class ProbeEngines:
 
 
 def _unasked(errors: list[str], news: str) -> str:
-    """Say how many could not be asked and why; what is known of the others is not lost with it."""
+    """Return how many could not be asked and why, and what changed for the others."""
     sentence = f"{len(errors)} engines could not be asked: {errors[0]}"
     return f"{sentence} ({news})" if news else sentence

@@ -1,4 +1,4 @@
-"""The engines that run by record and by Docker, for the watchers."""
+"""The engines to watch: those that run by their record and by Docker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rtmanager.domain.runtime import RuntimeStatus
 
 @dataclass(frozen=True, slots=True)
 class WatchedEngine:
-    """A running engine and what its watcher has told of it so far."""
+    """A running engine and what its watcher has reported of it so far."""
 
     game_id: GameId
     container: EngineContainer
@@ -34,7 +34,7 @@ class RunningEngines:
     async def find(self, watch: Watch) -> list[WatchedEngine]:
         """Return the engines whose record is running in a container that Docker shows running.
 
-        What does not run is the reconciler's. Raises DockerUnavailable, ServiceUnavailable.
+        The others are left to the reconciler. Raises DockerUnavailable, ServiceUnavailable.
         """
         shown = {each.id: each for each in await self.host.list_containers() if each.is_running}
         baselines = await self.health.baselines(watch)
@@ -52,7 +52,7 @@ class RunningEngines:
 def _baseline(
     baselines: Mapping[GameId, Baseline], game_id: GameId, container_id: ContainerId, watch: Watch
 ) -> Baseline:
-    """Return the container's baseline; another container's says nothing of this one."""
+    """Return the container's baseline; another container's does not apply."""
     known = baselines.get(game_id)
     if known is not None and known.container_id == container_id:
         return known

@@ -1,24 +1,24 @@
-"""Judging a request inside the transaction that begins it."""
+"""Applying the rule of a request inside the transaction that begins it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion, refused, replayed
 from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import OperationRequest, Predecessor
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.kinds import KINDS
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import Admission, Ledger
 from rtmanager.domain.runtime import RuntimeRecord
 
 
 @dataclass(slots=True)
-class Judge:
-    """The rule of one request, applied to the record; keeps the refusal, for the caller to raise.
+class RuleCheck:
+    """Applies the rule of one request to the record; keeps the refusal for the caller to raise.
 
-    `expected` is the record whose container was looked at.
+    `expected` is the record whose container was observed.
     """
 
     request: OperationRequest
@@ -31,7 +31,7 @@ class Judge:
     def __call__(self, ledger: Ledger) -> Admission:
         """Decide by the record as the transaction reads it.
 
-        Raises LeaseLost when it is not the one that was looked at: then someone else acted.
+        Raises LeaseLost when it differs from `expected`: somebody else acted meanwhile.
         """
         if ledger.record != self.expected:
             raise LeaseLost
@@ -44,8 +44,8 @@ class Judge:
             self.refusal = refusal
             return self._completed(refused(refusal, at=self.at))
 
-    def would_go_on(self) -> bool:
-        """Tell whether the rule lets the request through by the record as it was read before."""
+    def would_be_admitted(self) -> bool:
+        """Return whether the rule admits the request, by the record as it was read before."""
         try:
             return not KINDS[self.request.kind].rule(
                 self.request, Ledger(self.expected), self.current

@@ -3,16 +3,15 @@
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import Conflict, ErrorCode, NotFound
 from rtmanager.domain.operation import Cause, Operation, OperationRequest, Outcome, Phase
-from rtmanager.domain.operations.decision import Decision, TurnBack, attempt, remove
+from rtmanager.domain.operations.decision import Current, Decision, RollBack, attempt, remove
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import failed
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.operation_journal import Ledger
 from rtmanager.domain.runtime import RuntimeStatus
 
 
 def rule(_: OperationRequest, ledger: Ledger, __: Current) -> bool:
-    """Tell whether a cleanup has nothing to do; raise Conflict while the game runs."""
+    """Return whether a cleanup has nothing to do; raise Conflict while the game runs."""
     if ledger.record is None:
         raise NotFound
     if ledger.record.status is RuntimeStatus.RUNNING:
@@ -30,7 +29,7 @@ def decide(operation: Operation, seen: Observation) -> Decision:
     running = next((each for each in seen.ours if each.is_running), None)
     if running is not None:
         words = f"container {running.id[:12]} runs, someone has started it; stop the game first"
-        return TurnBack(Cause(code=ErrorCode.CONFLICT, message=words))
+        return RollBack(Cause(code=ErrorCode.CONFLICT, message=words))
     for each in sorted(seen.ours, key=lambda each: each is seen.current):
         return attempt(operation, remove(each.id))
     record = seen.record and seen.record.removed(fence=operation.id, at=seen.at)

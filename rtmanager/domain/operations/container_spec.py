@@ -1,8 +1,10 @@
-"""From a game, an image and the policy to the container that runs it (DESIGN section 8)."""
+"""The container that an operation creates, from its image and the operator's policy."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
@@ -21,9 +23,37 @@ from rtmanager.domain.container import (
     parse_memory,
 )
 from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.messages import epoch_ms
 from rtmanager.domain.operation import Operation
-from rtmanager.domain.operations.engine_policy import EnginePolicy
-from rtmanager.domain.outbox import epoch_ms
+
+
+class PullPolicy(StrEnum):
+    """When an image is pulled before a start or patch."""
+
+    IF_MISSING = "if_missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginePolicy:
+    """The settings that shape engine containers and operations on them; times in seconds.
+
+    `state_owner` None means the image's own user.
+    """
+
+    docker_network: str
+    mount_path: str
+    state_env_name: str
+    default_limits: ResourceLimits
+    read_only_root: bool
+    state_owner: tuple[int, int] | None
+    pull_policy: PullPolicy
+    stop_timeout: int
+    start_gate_timeout: float
+    patch_gate_timeout: float
+    lease_wait: float
+
 
 CPU_LABEL = "com.galaxy.cpu_quota"
 MEMORY_LABEL = "com.galaxy.memory"

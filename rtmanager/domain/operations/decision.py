@@ -1,46 +1,48 @@
-"""What `decide` answers: the next action, a turn back, or the completion."""
+"""What a rule and a decision answer, and how often an action is attempted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerDetails, ContainerId
-from rtmanager.domain.errors import ErrorCode
-from rtmanager.domain.operation import Action, ActionName, Cause, Operation
+from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
+from rtmanager.domain.operation import Action, ActionName, Cause, Operation, OperationRequest
+from rtmanager.domain.ports.operation_journal import Ledger
 
-MOST_ATTEMPTS = 3
-"""An action that was answered so often, and is needed still, has no lasting effect."""
+MAX_ATTEMPTS = 3
+"""An action that was answered this often and is still needed has no lasting effect."""
 
 _HOLDERS_OWN = {ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE, ActionName.WATCH_GATE}
-"""What these give is the holder's alone: each holder of the operation needs them once more."""
+"""Their results are not durable: each holder of the operation repeats them."""
 
 
 @dataclass(frozen=True, slots=True)
-class TurnBack:
-    """Put back what was done. `logs_of` is the container whose last words belong to the cause."""
+class RollBack:
+    """Roll back. `logs_of` is the container whose last output belongs to the cause."""
 
     cause: Cause
     logs_of: ContainerId | None = None
 
 
-Decision = Action | TurnBack | Completion
+Decision = Action | RollBack | Completion
 
 
-def attempt(operation: Operation, action: Action) -> Action | TurnBack:
-    """Return the action that is needed, or the turn back if it was refused or does not last.
+def attempt(operation: Operation, action: Action) -> Action | RollBack:
+    """Return the action, or the rollback if it was refused or has no lasting effect.
 
-    A refusal counts only when nothing was done since: what stood in its way may be gone.
+    A refusal counts only when nothing was done since: its reason may be gone.
     """
     refusal = operation.refusal(action)
     if refusal is not None:
-        return TurnBack(refusal)
-    if action.name not in _HOLDERS_OWN and operation.attempts(action) >= MOST_ATTEMPTS:
+        return RollBack(refusal)
+    if action.name not in _HOLDERS_OWN and operation.attempts(action) >= MAX_ATTEMPTS:
         words = f"{words_of(action)} has no lasting effect: someone else changes the container"
-        return TurnBack(Cause(code=ErrorCode.CONFLICT, message=words))
+        return RollBack(Cause(code=ErrorCode.CONFLICT, message=words))
     return action
 
 
 def overtaken_by(later: ContainerDetails) -> Cause:
-    """Return the cause that turns back an intent from a backup that is older than what it meets."""
+    """Return the cause of rolling back an intent that was restored from an outdated backup."""
     return Cause(
         code=ErrorCode.CONFLICT,
         message=f"container {later.id[:12]} was made by a later operation, which the database does "
@@ -61,3 +63,26 @@ def stop(container_id: ContainerId, address: str | None = None) -> Action:
 def remove(container_id: ContainerId) -> Action:
     """Return the action that removes a container which does not run."""
     return Action(ActionName.REMOVE, container_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The record's container when a request arrives: running, not running, or unknown."""
+
+    container: ContainerDetails | None = None
+    trouble: RuntimeManagerError | None = None
+
+    def runs(self) -> bool:
+        """Return whether the engine runs; raise the trouble when that is unknown."""
+        if self.trouble is not None:
+            raise self.trouble
+        return self.container is not None and self.container.is_running
+
+
+Rule = Callable[[OperationRequest, Ledger, Current], bool]
+"""Pure: returns True for a replay, False to begin the operation; raises an error to refuse it."""
+
+
+def always_admit(_: OperationRequest, __: Ledger, ___: Current) -> bool:
+    """Admit every reconciliation: its drift was found under the same lease."""
+    return False

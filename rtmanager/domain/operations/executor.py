@@ -13,10 +13,9 @@ from rtmanager.domain.errors import ImagePullFailed, InternalError, StartConfigI
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind
-from rtmanager.domain.operations.container_spec import container_spec
-from rtmanager.domain.operations.context import OperationContext
-from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy, container_spec
 from rtmanager.domain.operations.health_gate import Gate, HealthGate
+from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.state_directories import StateDirectories
@@ -66,7 +65,7 @@ class Executor:
         return None
 
     async def is_brief(self, context: OperationContext, action: Action) -> bool:
-        """Tell whether the action lasts a moment only and changes nothing that could be in doubt.
+        """Return whether the action lasts a moment only and changes nothing that could be in doubt.
 
         An image that is on the host is obtained by this already.
         """

@@ -12,12 +12,12 @@ from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
 
 FIRST_PAUSE = 0.01
-LONGEST_PAUSE = 0.25
+MAX_PAUSE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a new container must show. Times in seconds; `timeout` 0 means one look.
+    """What a new container must pass. Times in seconds; `timeout` 0 means a single check.
 
     With `must_answer` a container that runs without answering fails; otherwise it passes when the
     time is up. `stays_up` is how long it must still be fine after its first healthy answer.
@@ -35,21 +35,21 @@ _Answer = ProbeAnswer | DockerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class HealthGate:
-    """Holds a new container to a gate: it must not exit, and it may have to answer."""
+    """Watches a new container's gate: it must not exit, and it may have to answer."""
 
     host: ContainerHost
     probe: EngineProbe
     clock: Clock
 
     async def watch(self, container_id: ContainerId, gate: Gate) -> GateReading:
-        """Return what was read when the gate is decided; an engine that exits decides it at once.
+        """Return the reading once the gate is decided; an engine that exits fails it at once.
 
-        Raises DockerUnavailable or ServiceUnavailable when the engine could not be asked to the
-        end: then nobody knows.
+        Raises DockerUnavailable or ServiceUnavailable when the engine could not be asked until
+        the time was up: the result is unknown.
         """
         deadline, pause = self.clock.monotonic() + gate.timeout, FIRST_PAUSE
         while True:
-            # The last word is one that was asked for when the time was up: we may have slept since.
+            # The last answer must be one that was asked for after the deadline: we may have slept.
             is_last = self.clock.monotonic() >= deadline
             answer = await self._ask(container_id)
             answered_at = self.clock.now()
@@ -64,10 +64,10 @@ class HealthGate:
             if is_last:
                 return _time_is_up(gate, answer)
             await self.clock.sleep(min(pause, max(0.0, deadline - self.clock.monotonic())))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            pause = min(pause * 1.5, MAX_PAUSE)
 
     async def _ask(self, container_id: ContainerId) -> _Answer:
-        """Ask the engine once. A Docker that shows nothing is no answer, and no exit either."""
+        """Ask the engine once; an unreachable Docker is neither an answer nor an exit."""
         try:
             seen = await self.host.inspect(container_id)
         except (DockerUnavailable, HostRefused) as trouble:
@@ -80,9 +80,9 @@ class HealthGate:
 
 
 def _has_exited() -> GateReading:
-    """Fail an engine that has exited, in whatever state the next look finds its container.
+    """Fail an engine that has exited, whatever the next observation of its container shows.
 
-    Mostly that shows how it ended. One that someone has started again is not let in, however often.
+    Usually that is how it ended; an engine that somebody started again fails all the same.
     """
     words = "the engine exited while it was watched, and someone else started it again"
     failure = Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words)

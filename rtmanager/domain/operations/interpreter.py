@@ -1,7 +1,7 @@
-"""The one interpreter of every operation: look, decide, write ahead, act, until it is complete.
+"""The one interpreter of every operation: observe, decide, write ahead, act, until it is complete.
 
-It knows no kind of operation and keeps nothing that is not written down. Kill the process between
-any two awaits: the next holder of the game's lease looks, decides, and goes on (DESIGN section 3).
+It knows no kind of operation and keeps nothing that is not written ahead. The process may be killed
+between any two awaits: the next holder of the game's lease observes, decides and resumes.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion
+from rtmanager.domain.concurrency import shielded
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import (
     DockerUnavailable,
@@ -20,15 +20,13 @@ from rtmanager.domain.errors import (
     RuntimeManagerError,
     ServiceUnavailable,
 )
+from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import Action, ActionName, Cause, OperationKind, Step, StepResult
-from rtmanager.domain.operations.context import OperationContext
-from rtmanager.domain.operations.decision import TurnBack
+from rtmanager.domain.operations.decision import RollBack
 from rtmanager.domain.operations.executor import Executor
-from rtmanager.domain.operations.in_flight import undisturbed
 from rtmanager.domain.operations.kinds import decide
-from rtmanager.domain.operations.observer import Observer
-from rtmanager.domain.operations.operation_line import facts
-from rtmanager.domain.operations.report import details_of
+from rtmanager.domain.operations.observer import Observer, OperationContext
+from rtmanager.domain.operations.report import details_of, log_fields
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.game_lease import LeaseLost
@@ -38,16 +36,16 @@ logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 20
 STORE_PATIENCE = 60.0
-"""Seconds for which a store that is away is tried again while the lease is ours."""
+"""Seconds for which a write is retried while the store is unavailable and the lease is held."""
 STORE_PAUSE = 0.5
 
 _UNKNOWN = (DockerUnavailable, ServiceUnavailable)
-"""What leaves open whether an action has happened; anything else that is raised is a refusal."""
+"""Errors that leave the result of an action unknown; any other error is a refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """Carries operations out, whoever began them."""
+    """Runs operations to their completion, whoever began them."""
 
     journal: OperationJournal
     host: ContainerHost
@@ -56,19 +54,19 @@ class Interpreter:
     clock: Clock
 
     async def run(self, context: OperationContext) -> Completion:
-        """Carry the operation on to its completion, which is committed, and return that.
+        """Run the operation to its completion, commit that and return it.
 
         Raises DockerUnavailable or ServiceUnavailable when something cannot be asked any more: the
         operation then stays open and has been handed over. Raises LeaseLost when another holder
-        carries it on.
+        has resumed it.
         """
         async with self._handed_over(context):
             while True:
-                decision = decide(context.operation, await self.observer.look(context))
+                decision = decide(context.operation, await self.observer.observe(context))
                 if isinstance(decision, Completion):
                     return await self._finish(context, decision)
-                if isinstance(decision, TurnBack):
-                    await self._turn_back(context, decision)
+                if isinstance(decision, RollBack):
+                    await self._roll_back(context, decision)
                 elif context.trouble is not None and _still_needs(context, decision):
                     raise context.trouble
                 elif decision.name is ActionName.START:
@@ -78,27 +76,27 @@ class Interpreter:
 
     @asynccontextmanager
     async def _handed_over(self, context: OperationContext) -> AsyncIterator[None]:
-        """Leave the operation to the next holder when the block cannot complete it."""
+        """Hand the operation over when the block cannot complete it."""
         try:
             yield
         except LeaseLost:
-            # This process lives, so it is not to be counted as lost if nobody has taken over yet.
-            await undisturbed(self._hand_over(context))
+            # This process is alive: without a handover the next holder would count it as lost.
+            await shielded(self._hand_over(context))
             raise
         except RuntimeManagerError as trouble:
-            await undisturbed(self._hand_over(context))
-            sentence = f"operation {context.operation.id} stays open and goes on by itself"
+            await shielded(self._hand_over(context))
+            sentence = f"operation {context.operation.id} stays open and is resumed automatically"
             raise trouble.extended(sentence) from trouble
         except asyncio.CancelledError:
-            await undisturbed(self._hand_over(context))
+            await shielded(self._hand_over(context))
             raise
         except Exception as defect:
-            # Not handed over: the next holder counts it as a lost process, and does so thrice.
-            logger.exception("operation_failed", extra=facts(context.operation.request))
+            # Not handed over: each holder counts as a lost process, up to the limit.
+            logger.exception("operation_failed", extra=log_fields(context.operation.request))
             raise InternalError from defect
 
     async def _act_in_turn(self, context: OperationContext, action: Action) -> None:
-        """Wait for the start's turn, during which nothing of the operation is at work."""
+        """Wait for the start's turn; meanwhile the operation is handed over."""
         if self.host.starts_wait:
             await self._persistently(
                 context,
@@ -108,13 +106,13 @@ class Interpreter:
             async with self.host.turn():
                 await self._act(context, action)
                 if isinstance(context.trouble, DockerUnavailable):
-                    raise context.trouble  # those in the queue look whether Docker is there at all
+                    raise context.trouble  # the queued starts then check whether Docker answers
         except DockerUnavailable as trouble:
             if trouble is not context.trouble:
                 raise
 
     async def _act(self, context: OperationContext, action: Action) -> None:
-        """Write ahead what will be sent, send it, and keep what came of it."""
+        """Write ahead the action, send it, and keep its result."""
         began, started_at = self.clock.monotonic(), self.clock.now()
         context.trouble, context.is_fresh, before = None, False, context.operation
         context.operation = context.operation.acting(action, at=started_at)
@@ -128,12 +126,12 @@ class Interpreter:
             context.operation = before  # only writing ahead needs the lease: nothing was sent
             raise
         except _UNKNOWN as trouble:
-            context.trouble = trouble  # the next look tells whether it happened after all
+            context.trouble = trouble  # the next observation shows whether it happened
             self._answered(context, _failed(step, StepResult.UNKNOWN, trouble), began)
         except RuntimeManagerError as refusal:
             self._answered(context, _failed(step, StepResult.REFUSED, refusal), began)
         except Exception:
-            logger.exception("action_failed", extra=facts(context.operation.request))
+            logger.exception("action_failed", extra=log_fields(context.operation.request))
             self._answered(context, _failed(step, StepResult.REFUSED, InternalError()), began)
         else:
             self._answered(context, replace(step, result=StepResult.DONE, note=note), began)
@@ -142,23 +140,23 @@ class Interpreter:
         milliseconds = round((self.clock.monotonic() - began) * 1000, 3)
         context.operation = context.operation.acted(replace(step, duration_ms=milliseconds))
 
-    async def _turn_back(self, context: OperationContext, decision: TurnBack) -> None:
-        """Write down that the operation puts things back from now on, and what turned it."""
+    async def _roll_back(self, context: OperationContext, decision: RollBack) -> None:
+        """Write ahead that the operation rolls back from now on, and why."""
         cause = _in_the_contract(context, decision.cause)
         if decision.logs_of is not None:
-            cause = await self._with_last_words(cause, decision.logs_of)
-        context.operation = context.operation.turned_back(cause)
+            cause = await self._with_log_tail(cause, decision.logs_of)
+        context.operation = context.operation.rolled_back(cause)
         await self._write_ahead(context)
 
-    async def _with_last_words(self, cause: Cause, container_id: ContainerId) -> Cause:
-        """Add the container's last output; that it cannot be had is no reason to lose the cause."""
+    async def _with_log_tail(self, cause: Cause, container_id: ContainerId) -> Cause:
+        """Add the container's last output, if Docker returns it."""
         try:
             log_tail = await self.host.logs(container_id, lines=LOG_TAIL_LINES)
         except (DockerUnavailable, HostRefused) as trouble:
             logger.warning("logs_not_read", extra={"error": trouble.message})
             return cause
-        said = f"; its last output: {log_tail[-1]}" if log_tail else ""
-        return replace(cause, message=f"{cause.message}{said}", log_tail=log_tail)
+        last = f"; its last output: {log_tail[-1]}" if log_tail else ""
+        return replace(cause, message=f"{cause.message}{last}", log_tail=log_tail)
 
     async def _write_ahead(self, context: OperationContext) -> None:
         await self._persistently(
@@ -167,7 +165,7 @@ class Interpreter:
         )
 
     async def _finish(self, context: OperationContext, completion: Completion) -> Completion:
-        """Commit the outcome, then remove what it has made superfluous."""
+        """Commit the outcome, then remove the containers that it left over."""
         ended = replace(completion, details=details_of(context, completion))
         messages = announcements(context.operation.request, ended)
         await self._persistently(
@@ -181,17 +179,19 @@ class Interpreter:
         return ended
 
     async def _remove_leftover(self, context: OperationContext, leftover: ContainerId) -> None:
-        """Remove it; what cannot be removed is left to the reconciler, and no failure of ours."""
+        """Remove the container; one that cannot be removed is left to the reconciler."""
         try:
             await self.host.remove(leftover)
         except (DockerUnavailable, HostRefused) as trouble:
             about = {"container_id": leftover, "error": trouble.message}
-            logger.warning("leftover_not_removed", extra=facts(context.operation.request) | about)
+            logger.warning(
+                "leftover_not_removed", extra=log_fields(context.operation.request) | about
+            )
 
     async def _persistently(
         self, context: OperationContext, write: Callable[[], Awaitable[None]]
     ) -> None:
-        """Write to the store, again and again while it is away and the lease lasts."""
+        """Write to the store, retrying while it is unavailable and the lease is held."""
         give_up = self.clock.monotonic() + STORE_PATIENCE
         while True:
             context.lease.check()
@@ -205,20 +205,20 @@ class Interpreter:
             await self.clock.sleep(STORE_PAUSE)
 
     async def _hand_over(self, context: OperationContext) -> None:
-        """Leave the operation to the next holder; one that cannot be left counts as lost."""
+        """Leave the operation to the next holder; if that fails, this process counts as lost."""
         try:
             await self.journal.hand_over(context.operation, lease=context.lease.number)
         except RuntimeManagerError as trouble:
             about = {"error": trouble.message}
             logger.warning(
-                "operation_not_handed_over", extra=facts(context.operation.request) | about
+                "operation_not_handed_over", extra=log_fields(context.operation.request) | about
             )
 
 
 def _still_needs(context: OperationContext, decision: Action) -> bool:
-    """Tell whether an action that may yet happen has not been seen to.
+    """Return whether the effect of an action with an unknown result is still awaited.
 
-    A start whose container is to be made anew, so that it hits nothing, is such a one too.
+    That includes a start whose container is to be replaced so that a late start finds nothing.
     """
     sent = context.operation.steps[-1].action
     replaced = sent.name is ActionName.START and decision.name is ActionName.REMOVE

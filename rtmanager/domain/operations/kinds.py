@@ -6,28 +6,26 @@ from dataclasses import dataclass
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.operation import Cause, Operation, OperationKind, Phase
 from rtmanager.domain.operations import (
-    adopt_container,
     cleanup_container,
-    dispose_container,
     patch_runtime,
+    reconcile_runtime,
     restart_runtime,
     start_runtime,
     stop_runtime,
 )
-from rtmanager.domain.operations.decision import Decision, TurnBack
+from rtmanager.domain.operations.decision import Decision, RollBack, Rule, always_admit
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import failed
-from rtmanager.domain.operations.rule import Rule, go_on
 
-MOST_LOST = 3
-"""So many processes may die over one operation without any progress; then it is turned back."""
+MAX_LOST = 3
+"""An operation over which this many processes died without progress is rolled back."""
 
 Decide = Callable[[Operation, Observation], Decision]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of operation; one that `replaces` puts a new container in the place of the old."""
+    """One kind of operation; one that `replaces` creates a new container for the old one."""
 
     rule: Rule
     decide: Decide
@@ -40,21 +38,21 @@ KINDS: Mapping[OperationKind, Kind] = {
     OperationKind.RESTART: Kind(restart_runtime.rule, restart_runtime.decide, replaces=True),
     OperationKind.PATCH: Kind(patch_runtime.rule, patch_runtime.decide, replaces=True),
     OperationKind.CLEANUP_CONTAINER: Kind(cleanup_container.rule, cleanup_container.decide),
-    OperationKind.RECONCILE_ADOPT: Kind(go_on, adopt_container.decide),
-    OperationKind.RECONCILE_DISPOSE: Kind(go_on, dispose_container.decide),
-    OperationKind.RECONCILE_OBSERVED_EXIT: Kind(go_on, dispose_container.observed),
+    OperationKind.RECONCILE_ADOPT: Kind(always_admit, reconcile_runtime.adopt),
+    OperationKind.RECONCILE_DISPOSE: Kind(always_admit, reconcile_runtime.dispose),
+    OperationKind.RECONCILE_OBSERVED_EXIT: Kind(always_admit, reconcile_runtime.observed_exit),
 }
 
 
 def decide(operation: Operation, seen: Observation) -> Decision:
-    """Return what is to be done next for the operation, by what is seen: the whole protocol.
+    """Return the next action, a rollback, or the completion, from what was observed.
 
-    Pure: no I/O, no clock, no chance. An operation on which processes keep dying is turned back,
-    and when that kills them too it ends with what is true.
+    Pure: no I/O, no clock, no randomness. An operation over which processes keep dying is rolled
+    back; if they die over the rollback too, it fails with the record as it was observed.
     """
-    if operation.phase is Phase.FORWARD and operation.lost >= MOST_LOST:
-        return TurnBack(_killed_its_processes(operation))
-    if operation.phase is Phase.BACK and operation.lost >= 2 * MOST_LOST:
+    if operation.phase is Phase.FORWARD and operation.lost >= MAX_LOST:
+        return RollBack(_killed_its_processes(operation))
+    if operation.phase is Phase.BACK and operation.lost >= 2 * MAX_LOST:
         return failed(operation, seen)
     return KINDS[operation.kind].decide(operation, seen)
 

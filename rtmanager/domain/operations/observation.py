@@ -1,4 +1,4 @@
-"""What is seen of a game's containers at one moment, and what is at hand for its operation."""
+"""What was observed of a game's containers at one moment, and what its holder has prepared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from rtmanager.domain.runtime import RuntimeRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateReading:
-    """What watching the new engine showed: when it answered, or why it has failed.
+    """The result of watching the new engine: when it answered, or why it failed.
 
-    Neither means that the time passed while it ran without answering.
+    With neither, the time was up while it ran without answering.
     """
 
     answered_at: datetime | None = None
@@ -23,12 +23,12 @@ class GateReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """All that a decision sees beside the operation itself.
+    """Everything that a decision depends on beside the operation itself.
 
     `current` is the record's container, `new` what this operation has created, `others` are
     containers of ours for the game that are neither, `stranger` is another's container that has the
     engine's name. `image`, `state_is_ready` and `gate` are what this holder of the operation has
-    obtained, prepared and watched; the next holder begins again.
+    obtained, prepared and watched; the next holder repeats them.
     """
 
     at: datetime
@@ -48,7 +48,7 @@ class Observation:
         return (*named, *self.others)
 
     def overtaking(self, operation: Operation) -> ContainerDetails | None:
-        """Return a running engine of a later operation: the database is older than Docker's truth.
+        """Return a running engine of a later operation: the database was restored from a backup.
 
         The record's own counts as this database's, whoever made it: it was adopted.
         """
@@ -61,6 +61,6 @@ class Observation:
 
 
 def overtakes(container: ContainerDetails, operation: Operation) -> bool:
-    """Tell whether the container runs, and was made by an operation with a higher fence."""
+    """Return whether the container runs, and was made by an operation with a higher fence."""
     is_later = container.fence is not None and container.fence > operation.id
     return is_later and container.is_running

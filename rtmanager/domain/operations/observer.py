@@ -1,30 +1,70 @@
-"""Looking at a game's containers: inspected one by one, because Docker's list lags behind."""
+"""Observing a game: what its operation knows, and what Docker shows of its containers.
+
+Containers are inspected one by one, because Docker's list lags behind.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rtmanager.domain.container import ContainerDetails, ContainerId, container_name
+from rtmanager.domain.container import (
+    ContainerDetails,
+    ContainerId,
+    ContainerSpec,
+    EngineImage,
+    container_name,
+)
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Operation
-from rtmanager.domain.operations.context import OperationContext
-from rtmanager.domain.operations.observation import Observation
-from rtmanager.domain.operations.rule import Current
+from rtmanager.domain.operations.decision import Current
+from rtmanager.domain.operations.observation import GateReading, Observation
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, DockerUnavailable, HostRefused
+from rtmanager.domain.ports.game_lease import GameLease
 from rtmanager.domain.runtime import RuntimeRecord
+
+
+@dataclass(slots=True, kw_only=True)
+class OperationContext:
+    """An operation as one holder runs it.
+
+    `operation` is written ahead and survives; everything else is lost with the process, and the
+    next holder obtains, prepares, watches and observes again. `record` is the record when the
+    operation began, which only the outcome changes. `known` are the containers to inspect, None
+    before the first observation. `gated` is the container whose gate was read, `trouble` the error
+    that left the last action's result unknown. While `is_fresh`, what was `found` last still holds.
+    """
+
+    operation: Operation
+    record: RuntimeRecord | None
+    lease: GameLease
+    known: set[ContainerId] | None = None
+    image: EngineImage | None = None
+    spec: ContainerSpec | None = None
+    gate: GateReading | None = None
+    gated: ContainerId | None = None
+    trouble: RuntimeManagerError | None = None
+    found: Sequence[ContainerDetails] = ()
+    is_fresh: bool = False
+
+    @property
+    def image_ref(self) -> str | None:
+        """The reference of the image to run: the one asked for, or the one that ran before."""
+        return self.operation.request.image_ref or (
+            self.record.current_image_ref if self.record else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Tells what Docker shows of a game; raises when that cannot be found out."""
+    """Observes a game's containers through Docker."""
 
     host: ContainerHost
     installation: Installation
     clock: Clock
 
     async def current(self, record: RuntimeRecord | None) -> Current:
-        """Return the record's container, or why that is unknown; never raises for Docker's sake."""
+        """Return the record's container, or why it is unknown; raises nothing when Docker fails."""
         if record is None or record.current_container_id is None:
             return Current()
         try:
@@ -32,8 +72,8 @@ class Observer:
         except (DockerUnavailable, HostRefused) as trouble:
             return Current(trouble=unanswered(trouble))
 
-    async def look(self, context: OperationContext) -> Observation:
-        """Return what is so now. Raises DockerUnavailable."""
+    async def observe(self, context: OperationContext) -> Observation:
+        """Return the present observation. Raises DockerUnavailable."""
         try:
             if not context.is_fresh:
                 context.found = await self._find(context)
@@ -53,7 +93,7 @@ class Observer:
             seen = await self.host.inspect(each)
             if seen is not None:
                 found.append(seen)
-        context.known |= {each.id for each in found}  # a name may be lost, an id is not
+        context.known |= {each.id for each in found}  # a container may lose its name, never its id
         return found
 
     def _sorted(self, context: OperationContext, found: Sequence[ContainerDetails]) -> Observation:
@@ -79,9 +119,9 @@ class Observer:
 
 
 def _named(context: OperationContext) -> Iterable[ContainerId]:
-    """Return the containers that the record, the request, or an action written ahead names.
+    """Return the containers named by the record, the request, or an action written ahead.
 
-    One that an earlier holder started a moment ago may be neither listed nor under its name.
+    One that an earlier holder has just started may be neither listed nor under its name yet.
     """
     record, operation = context.record, context.operation
     acted_on = (each.action.container_id for each in operation.steps)
@@ -93,7 +133,7 @@ def _named(context: OperationContext) -> Iterable[ContainerId]:
 def _created_by(
     operation: Operation, candidates: Iterable[ContainerDetails]
 ) -> ContainerDetails | None:
-    """Return what the operation created; of two, after a call that came late, the one in use."""
+    """Return what the operation created; of two, after a late call, the one in use."""
     made = [each for each in candidates if each.fence == operation.id]
     return max(
         made,
@@ -103,7 +143,7 @@ def _created_by(
 
 
 def unanswered(trouble: RuntimeManagerError) -> DockerUnavailable:
-    """Return a look that Docker refused as what it is: nobody knows."""
+    """Return the error of an observation that Docker refused: the result is unknown."""
     if isinstance(trouble, DockerUnavailable):
         return trouble
     return DockerUnavailable(f"Docker does not show the game's containers: {trouble.message}")

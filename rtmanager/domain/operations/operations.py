@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion, refused
+from rtmanager.domain.concurrency import InFlight, detached, shielded
 from rtmanager.domain.errors import (
     InternalError,
     RuntimeManagerError,
@@ -16,15 +16,14 @@ from rtmanager.domain.errors import (
     error_of,
 )
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import LeaseNumber, OperationKind, OperationRequest, Outcome
-from rtmanager.domain.operations.admission import Judge
-from rtmanager.domain.operations.context import OperationContext
-from rtmanager.domain.operations.in_flight import InFlight, beside, undisturbed
+from rtmanager.domain.operations.admission import RuleCheck
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.kinds import KINDS
-from rtmanager.domain.operations.observer import Observer
-from rtmanager.domain.operations.operation_line import learn, operation_line
-from rtmanager.domain.operations.rule import Current
+from rtmanager.domain.operations.observer import Observer, OperationContext
+from rtmanager.domain.operations.report import add_operation, logged_operation
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, GameLeases, LeaseBusy, LeaseLost
@@ -44,16 +43,16 @@ R = TypeVar("R")
 RESUMPTION_POLL = 0.05
 
 
-class LeaseOutnumbered(LeaseLost):
-    """a later lease on this game was seen."""
+class LeaseSuperseded(LeaseLost):
+    """a later lease on this game is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """Begins operations and sees to it that they go on.
+    """Begins operations and resumes open ones.
 
     `lease_wait` is how long a request waits for others on its game, in seconds. With
-    `probes_before_patch` a patch asks the old engine how it is, which chooses the new one's gate.
+    `probes_before_patch` a patch probes the old engine, which decides the gate of the new one.
     """
 
     leases: GameLeases
@@ -68,12 +67,12 @@ class Operations:
     probes_before_patch: bool = True
 
     async def run(self, request: OperationRequest, *, wait: float | None = None) -> RuntimeRecord:
-        """Carry the request out and return the game's record.
+        """Run the request's operation and return the game's record.
 
-        It goes on to its end when the caller is cancelled. Waits for other operations on the game,
-        also for one that a dead process left, which it sets going. Raises what the rule or the
-        operation ends with, LeaseBusy when others still work on the game after `wait` seconds, and
-        DockerUnavailable or ServiceUnavailable when the operation stays open.
+        It runs to its end even when the caller is cancelled. Waits for other operations on the
+        game, resuming one that a dead process left. Raises the refusal or failure of the operation,
+        LeaseBusy when others still work on the game after `wait` seconds, and DockerUnavailable or
+        ServiceUnavailable when the operation stays open.
         """
         patience = self.lease_wait if wait is None else wait
         name = f"{request.kind} {request.game_id}"
@@ -85,7 +84,7 @@ class Operations:
     async def under_lease(
         self, game_id: GameId, work: Callable[[GameLease], Awaitable[R]], *, wait: float
     ) -> R:
-        """Do the work under the game's lease; once more when its number was not the latest.
+        """Do the work under the game's lease, again when a later lease is known.
 
         Raises LeaseBusy when others hold the lease for longer than `wait` seconds.
         """
@@ -94,36 +93,36 @@ class Operations:
             try:
                 async with self.leases.hold(game_id, wait=wait, above=above) as lease:
                     return await work(lease)
-            except LeaseOutnumbered as outnumbered:
-                above = outnumbered.highest
+            except LeaseSuperseded as superseded:
+                above = superseded.highest
 
     async def run_under(self, lease: GameLease, request: OperationRequest) -> RuntimeRecord | None:
-        """Carry the request out under a lease that the caller holds; return the record, if any.
+        """Run the request's operation under the caller's lease; return the record, if any.
 
-        Raises OperationStillOpen when an earlier operation must go on first, LeaseOutnumbered when
-        the lease is not the latest.
+        Raises OperationStillOpen when an earlier operation must be resumed first, LeaseSuperseded
+        when the lease is not the latest.
         """
-        with operation_line(request, self.clock) as line:
-            judge = await self._judge(request)
-            begun = await self._begin(lease, request, judge)
-            learn(line, begun.operation)
-            if judge.refusal is not None:
-                raise judge.refusal
+        with logged_operation(request, self.clock) as line:
+            check = await self._prepare_check(request)
+            begun = await self._begin(lease, request, check)
+            add_operation(line, begun.operation)
+            if check.refusal is not None:
+                raise check.refusal
             if begun.operation.outcome is not None:
                 return begun.record
             completion = await self.interpreter.run(_context(lease, begun))
             return _record_of(completion)
 
     async def resume(self, game_id: GameId) -> None:
-        """Carry the game's open operation on, if it has one and nobody is at it; wait for its end.
+        """Resume the game's open operation, if it has no other holder, and wait for its end.
 
-        Callers of one process share one attempt. Raises DockerUnavailable or ServiceUnavailable
-        when it stays open; how it ends otherwise is in the operation log only.
+        Callers in one process share one attempt. Raises DockerUnavailable or ServiceUnavailable
+        when it stays open; any other outcome is in the operation log only.
         """
         await asyncio.shield(self.resume_in_background(game_id))
 
     def resume_in_background(self, game_id: GameId) -> "asyncio.Task[None]":
-        """Let the game's open operation go on, and return the task that sees to it."""
+        """Resume the game's open operation in a task and return that."""
         return self.in_flight.share(lambda: self._resume(game_id), name=f"resume {game_id}")
 
     async def _wait_and_run(self, request: OperationRequest, wait: float) -> RuntimeRecord | None:
@@ -133,16 +132,16 @@ class Operations:
                 left = max(0.0, deadline - self.clock.monotonic())
                 async with self._lease_for(request, wait=left, above=above) as lease:
                     return await self.run_under(lease, request)
-            except LeaseOutnumbered as outnumbered:
-                above = outnumbered.highest
+            except LeaseSuperseded as superseded:
+                above = superseded.highest
             except OperationStillOpen:
-                await self._let_earlier_go_on(request, deadline)
+                await self._resume_earlier(request, deadline)
 
     @contextlib.asynccontextmanager
     async def _lease_for(
         self, request: OperationRequest, *, wait: float, above: LeaseNumber
     ) -> AsyncIterator[GameLease]:
-        """Hold the lease of a request's game; when none can be had, the request is refused."""
+        """Hold the lease of the request's game, or refuse the request."""
         async with contextlib.AsyncExitStack() as held:
             try:
                 lease = await held.enter_async_context(
@@ -154,10 +153,10 @@ class Operations:
                 raise await self._refused_for_now(request, away) from away
             yield lease
 
-    async def _let_earlier_go_on(self, request: OperationRequest, deadline: float) -> None:
-        """Wait for the open operation like for any other; return when it may have ended.
+    async def _resume_earlier(self, request: OperationRequest, deadline: float) -> None:
+        """Resume the open operation and wait for its end; refuse the request if it stays open.
 
-        What keeps it open refuses the request.
+        Returns when it may have ended.
         """
         earlier = self.resume_in_background(request.game_id)
         while not earlier.done():
@@ -171,92 +170,92 @@ class Operations:
         raise await self._refused_for_now(request, known) from trouble
 
     async def _resume(self, game_id: GameId) -> None:
-        with contextlib.suppress(LeaseBusy):  # whoever holds it is at it
+        with contextlib.suppress(LeaseBusy):  # the holder resumes it
             await self.under_lease(
                 game_id, lambda lease: self._take_over(lease, game_id), wait=self.lease_wait
             )
 
     async def _take_over(self, lease: GameLease, game_id: GameId) -> None:
-        begun = await self._unless_outnumbered(
+        begun = await self._unless_superseded(
             lease, self.journal.take_over(game_id, lease=lease.number)
         )
         if begun is None:
             return
-        with operation_line(begun.operation.request, self.clock) as line:
-            learn(line, begun.operation)
+        with logged_operation(begun.operation.request, self.clock) as line:
+            add_operation(line, begun.operation)
             line["resumed"] = True
             completion = await self.interpreter.run(_context(lease, begun))
             line["outcome"] = completion.outcome
             line["error_code"] = completion.cause and completion.cause.code
 
-    async def _judge(self, request: OperationRequest) -> Judge:
-        """Look at what the rule needs to see."""
+    async def _prepare_check(self, request: OperationRequest) -> RuleCheck:
+        """Gather what the rule depends on."""
         kind, record = KINDS[request.kind], await self.records.get(request.game_id)
         runs = record is not None and record.status is RuntimeStatus.RUNNING
-        looks = kind.replaces or (request.kind is OperationKind.STOP and runs)
-        current = await self.observer.current(record) if looks else Current()
-        judge = Judge(request, record, current, healthy=False, at=self.clock.now())
-        if runs and request.kind is OperationKind.PATCH and judge.would_go_on():
-            await self._ask_the_engine(judge)
-        return judge
+        needs_container = kind.replaces or (request.kind is OperationKind.STOP and runs)
+        current = await self.observer.current(record) if needs_container else Current()
+        check = RuleCheck(request, record, current, healthy=False, at=self.clock.now())
+        if runs and request.kind is OperationKind.PATCH and check.would_be_admitted():
+            await self._probe_engine(check)
+        return check
 
-    async def _ask_the_engine(self, judge: Judge) -> None:
-        """Learn how the engine is; nothing is concluded from not being able to ask.
+    async def _probe_engine(self, check: RuleCheck) -> None:
+        """Note whether the engine is healthy; refuse the request when it cannot be asked.
 
-        One without an address here counts as healthy: then the new one must prove itself.
+        One without an address counts as healthy, so that the new engine must pass the gate.
         """
-        container = judge.current.container
+        container = check.current.container
         if not self.probes_before_patch or container is None:
             return
         if container.address is None:
-            judge.healthy = True
+            check.healthy = True
             return
         answer = await self.probe.check(container.address)
-        judge.healthy = answer.healthy
+        check.healthy = answer.healthy
         if answer.is_unknown:
-            words = f"the engine could not be asked how it is: {answer.error}; try again"
-            judge.current = Current(trouble=ServiceUnavailable(words))
+            words = f"the health of the engine is unknown: {answer.error}; try again"
+            check.current = Current(trouble=ServiceUnavailable(words))
 
-    async def _begin(self, lease: GameLease, request: OperationRequest, judge: Judge) -> Begun:
-        return await self._unless_outnumbered(
-            lease, self.journal.begin(request, judge, lease=lease.number, at=judge.at)
+    async def _begin(self, lease: GameLease, request: OperationRequest, check: RuleCheck) -> Begun:
+        return await self._unless_superseded(
+            lease, self.journal.begin(request, check, lease=lease.number, at=check.at)
         )
 
-    async def _unless_outnumbered(self, lease: GameLease, work: Coroutine[Any, Any, B]) -> B:
-        beginning = beside(work)
+    async def _unless_superseded(self, lease: GameLease, work: Coroutine[Any, Any, B]) -> B:
+        beginning = detached(work)
         try:
             return await asyncio.shield(beginning)
         except asyncio.CancelledError:
-            await undisturbed(self._hand_over(lease, beginning))
+            await shielded(self._hand_over(lease, beginning))
             raise
         except LeaseLost as lost:
             if lost.highest > lease.number:
-                raise LeaseOutnumbered(highest=lost.highest) from lost
+                raise LeaseSuperseded(highest=lost.highest) from lost
             raise
 
     async def _hand_over(self, lease: GameLease, beginning: Awaitable[Begun | None]) -> None:
-        """Leave to the next holder what we were about to carry on; nobody is lost with it."""
+        """Hand over an operation that this caller was about to run: no process was lost."""
         try:
             begun = await beginning
             if begun is not None and begun.operation.outcome is None:
                 await self.journal.hand_over(begun.operation, lease=lease.number)
         except RuntimeManagerError as trouble:
-            logger.warning("beginning_not_handed_over", extra={"error": trouble.message})
+            logger.warning("begin_not_handed_over", extra={"error": trouble.message})
 
     async def _refused_for_now(
         self, request: OperationRequest, error: RuntimeManagerError
     ) -> RuntimeManagerError:
-        """Write the refusal and return it, unless the request comes again by itself.
+        """Write the refusal and return it, unless the request is redelivered.
 
-        Such a one is left without an outcome, because its trouble may be over by then.
+        Such a request stays without an outcome: the error may be over by then.
         """
-        return error if request.origin.comes_again else await self._refused(request, error)
+        return error if request.origin.is_redelivered else await self._refused(request, error)
 
     async def _refused(
         self, request: OperationRequest, error: RuntimeManagerError
     ) -> RuntimeManagerError:
         """Write the refusal of a request that could not begin, and return it."""
-        with operation_line(request, self.clock) as line:
+        with logged_operation(request, self.clock) as line:
             completion = refused(error, at=self.clock.now())
             await self.journal.refuse(request, completion, announcements(request, completion))
             line |= {"outcome": Outcome.FAILURE, "error_code": error.code, "error": error.message}

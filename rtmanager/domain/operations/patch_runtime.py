@@ -6,9 +6,9 @@ What is done then is in `replacement.py`. A game that already runs this referenc
 from rtmanager.domain.errors import ImageRefNotSemver
 from rtmanager.domain.image_ref import ImageRef, check_patch
 from rtmanager.domain.operation import OperationRequest
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.replacement import decide
 from rtmanager.domain.operations.restart_runtime import with_container
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.operation_journal import Ledger
 from rtmanager.domain.runtime import RuntimeStatus
 
@@ -16,7 +16,7 @@ __all__ = ["decide", "rule"]
 
 
 def rule(request: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Tell whether a patch has nothing to do; refuse what is not allowed.
+    """Return whether a patch has nothing to do; refuse what is not allowed.
 
     Raises NotFound, Conflict, ImageRefNotSemver, SemverPatchOnly; all before any Docker work.
     """

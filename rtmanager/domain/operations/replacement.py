@@ -1,8 +1,8 @@
-"""Putting a new engine container in the place of the old one: start, restart and patch alike.
+"""Replacing a game's container by a new one: what start, restart and patch share.
 
 The old container is parked under a name that only this operation gives, then stopped by that name.
 It is removed when the new one has passed its gate and the outcome is committed. Two engines of a
-game never run: whatever runs is stopped before the new one starts.
+game never run at once: whatever runs is stopped before the new one starts.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,11 @@ from dataclasses import replace
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerDetails, container_name, parked_name
 from rtmanager.domain.errors import ErrorCode
-from rtmanager.domain.health import HealthEvent, started_event
-from rtmanager.domain.losses import loss_event
+from rtmanager.domain.health import HealthEvent, loss_event, started_event
 from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Outcome, Phase
 from rtmanager.domain.operations.decision import (
     Decision,
-    TurnBack,
+    RollBack,
     attempt,
     overtaken_by,
     remove,
@@ -37,7 +36,7 @@ def decide(operation: Operation, seen: Observation) -> Decision:
         return roll_back(operation, seen)
     later = seen.overtaking(operation)
     if later is not None:
-        return TurnBack(overtaken_by(later))
+        return RollBack(overtaken_by(later))
     if seen.new is not None:
         return _bring_up(operation, seen, seen.new)
     return _make_way(operation, seen)
@@ -46,12 +45,12 @@ def decide(operation: Operation, seen: Observation) -> Decision:
 def _make_way(operation: Operation, seen: Observation) -> Decision:
     """Find every fault of the configuration, then clear the engine's name and stop what runs."""
     if seen.image is not None and seen.state_is_ready and seen.stranger is not None:
-        return TurnBack(_name_taken(seen.stranger))
+        return RollBack(_name_taken(seen.stranger))
     return attempt(operation, next(_before_the_start(operation, seen)))
 
 
 def _before_the_start(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Return what is to be done up to the creation of the new container, in this order."""
+    """Return the actions up to the creation of the new container, in their order."""
     if seen.image is None:
         yield OBTAIN_IMAGE
     if not seen.state_is_ready:
@@ -84,25 +83,25 @@ def _bring_up(operation: Operation, seen: Observation, new: ContainerDetails) ->
     if new.is_running:
         return _pass_gate(operation, seen, new)
     start, removal = Action(ActionName.START, new.id), remove(new.id)
-    if new.is_leaving and operation.is_in_doubt(removal):
-        return attempt(operation, removal)  # it is our own removal, and takes its time
+    if new.is_being_removed and operation.is_in_doubt(removal):
+        return attempt(operation, removal)  # our own removal, which is not over yet
     if new.was_started or not new.is_usable:
-        return TurnBack(_exited(new), logs_of=new.id)
+        return RollBack(_exited(new), logs_of=new.id)
     if operation.is_in_doubt(start):
-        # It may arrive later than anything we do: it must find its container gone.
+        # It may take effect later than anything we do: its container must be gone by then.
         return attempt(operation, removal)
     return _start(operation, start, new)
 
 
 def _start(operation: Operation, start: Action, new: ContainerDetails) -> Decision:
     decision = attempt(operation, start)
-    if isinstance(decision, TurnBack):
-        return TurnBack(replace(decision.cause, exit_code=new.exit_code), logs_of=new.id)
+    if isinstance(decision, RollBack):
+        return RollBack(replace(decision.cause, exit_code=new.exit_code), logs_of=new.id)
     return decision
 
 
 def _rivals(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Return what is to be done about engines of the game that run, or may come to run, beside."""
+    """Return the actions against other engines of the game that run, or may still start."""
     parked = parked_name(operation.game_id, operation.id)
     old = seen.current
     if old is not None and old.is_running:
@@ -111,7 +110,7 @@ def _rivals(operation: Operation, seen: Observation) -> Iterator[Action]:
         if each.is_running:
             yield stop(each.id)
         elif operation.is_in_doubt(Action(ActionName.START, each.id)):
-            # Made by this operation too, by a call that came late; its start may still come.
+            # Created by this operation too, by a late call; its start may still come.
             yield remove(each.id)
 
 
@@ -119,7 +118,7 @@ def _pass_gate(operation: Operation, seen: Observation, new: ContainerDetails) -
     if seen.gate is None:
         return attempt(operation, Action(ActionName.WATCH_GATE, new.id))
     if seen.gate.failure is not None:
-        return TurnBack(seen.gate.failure, logs_of=new.id)
+        return RollBack(seen.gate.failure, logs_of=new.id)
     return _success(operation, seen, new)
 
 
@@ -127,7 +126,7 @@ def _success(operation: Operation, seen: Observation, new: ContainerDetails) -> 
     record = running_record(
         new, game_id=operation.game_id, previous=seen.record, fence=operation.id, at=seen.at
     )
-    lost = _loss_before(operation, seen)
+    lost = _earlier_loss(operation, seen)
     started = started_event(new, game_id=operation.game_id, at=seen.at)
     return Completion(
         outcome=Outcome.SUCCESS,
@@ -139,8 +138,8 @@ def _success(operation: Operation, seen: Observation, new: ContainerDetails) -> 
     )
 
 
-def _loss_before(operation: Operation, seen: Observation) -> HealthEvent | None:
-    """Tell of an engine that should have run but had exited: it is replaced all the same."""
+def _earlier_loss(operation: Operation, seen: Observation) -> HealthEvent | None:
+    """Return the loss of an engine that should have run but had exited before."""
     ran = operation.predecessor is not None and operation.predecessor.ran
     if ran or seen.record is None:
         return None

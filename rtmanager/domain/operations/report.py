@@ -1,11 +1,62 @@
-"""What an operation's row says beside its outcome: health, downtime, last words."""
+"""What is reported of an operation: its log line and the details of its row."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from rtmanager.domain.completion import Completion
-from rtmanager.domain.operation import ActionName, Outcome, Phase, Step, StepResult
-from rtmanager.domain.operations.context import OperationContext
+from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.operation import (
+    ActionName,
+    Operation,
+    OperationRequest,
+    Outcome,
+    Phase,
+    Step,
+    StepResult,
+)
+from rtmanager.domain.operations.observer import OperationContext
+from rtmanager.domain.ports.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+LogFields = dict[str, object]
+
+
+def log_fields(request: OperationRequest) -> LogFields:
+    """Return the fields of every log line about this request."""
+    return {
+        "game_id": request.game_id,
+        "kind": request.kind,
+        "source": request.origin.source,
+        "source_ref": request.origin.source_ref,
+    }
+
+
+@contextmanager
+def logged_operation(request: OperationRequest, clock: Clock) -> Iterator[LogFields]:
+    """Log one line when the block ends, however it ends; the block adds fields.
+
+    A block that was cut off by shutdown or failed unexpectedly has no outcome.
+    """
+    line, began = log_fields(request), clock.monotonic()
+    try:
+        yield line
+        line.setdefault("outcome", Outcome.SUCCESS)
+    except RuntimeManagerError as error:
+        line |= {"outcome": Outcome.FAILURE, "error_code": error.code, "error": error.message}
+        raise
+    finally:
+        line["duration_ms"] = round((clock.monotonic() - began) * 1000, 3)
+        logger.info("operation_finished", extra=line)
+
+
+def add_operation(line: LogFields, operation: Operation) -> None:
+    """Add the fields of the operation that was begun."""
+    line["operation_id"] = operation.id
+    if operation.error_code is not None:
+        line["error_code"] = operation.error_code
 
 
 def details_of(context: OperationContext, completion: Completion) -> Mapping[str, object]:
@@ -30,31 +81,31 @@ def _downtime(context: OperationContext, completion: Completion) -> timedelta | 
     predecessor = context.operation.predecessor
     if predecessor is None or not predecessor.ran:
         return None
-    of_it = [
+    its_steps = [
         each
         for each in context.operation.steps
         if each.action.container_id == predecessor.container_id
     ]
-    down = next((each for each in of_it if each.action.name is ActionName.STOP), None)
+    down = next((each for each in its_steps if each.action.name is ActionName.STOP), None)
     if down is None:
         return None
-    back = _is_back(context, completion, of_it)
+    back = _back_at(context, completion, its_steps)
     return back - down.started_at if back else None
 
 
-def _is_back(
+def _back_at(
     context: OperationContext, completion: Completion, of_predecessor: list[Step]
 ) -> datetime | None:
     if completion.outcome is Outcome.SUCCESS:
         answered_at = context.gate.answered_at if context.gate else None
         return answered_at or completion.at
-    revived = next((each for each in reversed(of_predecessor) if _has_revived(each)), None)
-    if revived is None:
+    restarted = next((each for each in reversed(of_predecessor) if _has_restarted(each)), None)
+    if restarted is None:
         return None
-    return revived.started_at + timedelta(milliseconds=revived.duration_ms or 0.0)
+    return restarted.started_at + timedelta(milliseconds=restarted.duration_ms or 0.0)
 
 
-def _has_revived(step: Step) -> bool:
+def _has_restarted(step: Step) -> bool:
     return (
         step.phase is Phase.BACK
         and step.action.name is ActionName.START

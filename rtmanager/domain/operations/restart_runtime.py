@@ -5,8 +5,8 @@ What is done then is in `replacement.py`. A stopped game runs afterwards; a rest
 
 from rtmanager.domain.errors import Conflict, NotFound
 from rtmanager.domain.operation import OperationRequest
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.replacement import decide
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.operation_journal import Ledger
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
@@ -16,7 +16,7 @@ __all__ = ["decide", "rule", "with_container"]
 def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
     """Refuse unless there is a container to restart; raises NotFound, Conflict."""
     with_container(ledger.record)
-    # Without Docker refuse now: nobody could tell whether the engine is to run after a rollback.
+    # Without Docker refuse now: whether the engine should run after a rollback is unknown.
     current.runs()
     return False
 

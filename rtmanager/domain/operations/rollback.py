@@ -1,7 +1,7 @@
-"""The way back of a start, restart or patch: the new container goes, the old one is as it was.
+"""The rollback of a start, restart or patch: the new container goes, the old one is as it was.
 
-Whatever Docker refuses here is tried once more and then left: what is true is committed, and the
-reconciler finds the rest as drift. So every way back ends.
+What Docker refuses here is retried and then left to the reconciler, which finds it as drift; the
+record is committed as it was observed. So every rollback ends.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from rtmanager.domain.container import (
     parked_name_of_0_1,
 )
 from rtmanager.domain.errors import ErrorCode
-from rtmanager.domain.losses import as_observed, loss_event
+from rtmanager.domain.health import loss_event
 from rtmanager.domain.operation import (
     Action,
     ActionName,
@@ -25,21 +25,21 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.operations.decision import Decision, remove, stop
 from rtmanager.domain.operations.observation import Observation, overtakes
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus, as_observed
 
-MOST_TRIES = 3
-"""One more than there can be late calls against it: each undoes one try at most."""
+MAX_TRIES = 3
+"""One more than the late calls there can be: each reverts one try at most."""
 
 
 def roll_back(operation: Operation, seen: Observation) -> Decision:
-    """Return the next thing to put back that was not given up, or the failure."""
-    wanted = (*_clear(operation, seen), *_bring_back(operation, seen))
+    """Return the next action that was not given up, or the failure."""
+    wanted = (*_clear(operation, seen), *_restore(operation, seen))
     tried = operation.attempts
-    return next((each for each in wanted if tried(each) < MOST_TRIES), failed(operation, seen))
+    return next((each for each in wanted if tried(each) < MAX_TRIES), failed(operation, seen))
 
 
 def failed(operation: Operation, seen: Observation) -> Completion:
-    """Return the completion of an operation that failed: its first cause, and what is true now."""
+    """Return the completion of a failed operation: its first cause, the record as observed."""
     cause = operation.cause or Cause(code=ErrorCode.INTERNAL_ERROR, message="internal server error")
     before = seen.record
     if before is None:
@@ -61,7 +61,7 @@ def failed(operation: Operation, seen: Observation) -> Completion:
 
 
 def _clear(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Remove the new container; what keeps the old one from its name, or from running, goes too."""
+    """Remove the new container, and what has the old one's name or keeps it from running."""
     name = container_name(operation.game_id)
     in_the_way = [
         each
@@ -79,11 +79,11 @@ def _clear(operation: Operation, seen: Observation) -> Iterator[Action]:
                 yield Action(ActionName.SET_ASIDE, each.id)
 
 
-def _bring_back(operation: Operation, seen: Observation) -> Iterator[Action]:
+def _restore(operation: Operation, seen: Observation) -> Iterator[Action]:
     """Start the old engine if it ran, and give it its name back.
 
-    Both by the name that only this operation gives it: a call that arrives after the end, when
-    others have gone on, finds no container.
+    Both by the name that only this operation gives it: a call that arrives after its end finds no
+    container.
     """
     old, parked = seen.current, parked_name(operation.game_id, operation.id)
     if old is None:
@@ -96,13 +96,13 @@ def _bring_back(operation: Operation, seen: Observation) -> Iterator[Action]:
         _should_run(operation) and not old.is_running and not _another_runs(operation, seen, old)
     )
     if old.name != parked:
-        can_start = operation.attempts(start) < MOST_TRIES
+        can_start = operation.attempts(start) < MAX_TRIES
         if is_down and can_start and old.is_usable and operation.was_sent(halt):
-            # Our own stop has come late, when it had its name back already: once more from there.
+            # Our own stop took effect late, after the container had its name back: park it again.
             yield Action(ActionName.PARK, old.id)
         return
     if _should_run(operation) and old.is_running and _is_under_way(operation, halt, start):
-        # It would end the engine after we have called it running: let it end, then start it.
+        # A late stop would end the engine after we recorded it as running: stop, then start it.
         yield halt
     if is_down:
         yield start
@@ -110,9 +110,9 @@ def _bring_back(operation: Operation, seen: Observation) -> Iterator[Action]:
 
 
 def _is_under_way(operation: Operation, halt: Action, start: Action) -> bool:
-    """Tell whether the stop may still come: the last that is known is that it was sent.
+    """Return whether the stop may still take effect: its result is the last one and unknown.
 
-    A start of the same engine was only sent because it had exited, so the stop had come by then.
+    A start of the same engine was sent only after it had exited, so the stop was over by then.
     """
     sent = [each for each in operation.steps if each.action in {halt, start}]
     known = [each for each in sent if each.result is not StepResult.REFUSED]
@@ -124,7 +124,7 @@ def _should_run(operation: Operation) -> bool:
 
 
 def _another_runs(operation: Operation, seen: Observation, old: ContainerDetails) -> bool:
-    """Tell whether another engine runs, or may come to run: its start was sent, and it is there."""
+    """Return whether another engine runs, or may still start."""
     return any(
         each.is_running or (not each.was_started and operation.is_in_doubt(_start_of(each)))
         for each in seen.ours

@@ -1,15 +1,15 @@
 """Start a game: its rule. What is done then is in `replacement.py`.
 
 A new container replaces an old, stopped one. A game that already runs this image is a replay. A
-record that says running while its engine has exited or vanished is treated as stopped.
+record that is `running` while its engine has exited or vanished is treated as stopped.
 """
 
 from rtmanager.domain.errors import Conflict, InvalidRequest
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.operation import OperationRequest
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.replacement import decide
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.operation_journal import Ledger
 from rtmanager.domain.runtime import RuntimeStatus
 
@@ -17,7 +17,7 @@ __all__ = ["decide", "rule"]
 
 
 def rule(request: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Tell whether a start has nothing to do; refuse what cannot be started.
+    """Return whether a start has nothing to do; refuse what cannot be started.
 
     Raises StartConfigInvalid for a malformed image reference, InvalidRequest for an id that is the
     DNS name of another game, Conflict when another image runs, or one that nobody knows.

@@ -2,24 +2,23 @@
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode, NotFound
-from rtmanager.domain.losses import as_observed
 from rtmanager.domain.operation import Cause, Operation, OperationRequest, Outcome, Phase
 from rtmanager.domain.operations.decision import (
+    Current,
     Decision,
-    TurnBack,
+    RollBack,
     attempt,
     overtaken_by,
     stop,
 )
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import failed
-from rtmanager.domain.operations.rule import Current
 from rtmanager.domain.ports.operation_journal import Ledger
-from rtmanager.domain.runtime import RuntimeStatus
+from rtmanager.domain.runtime import RuntimeStatus, as_observed
 
 
 def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Tell whether a stop has nothing to do; raise NotFound for a game never started."""
+    """Return whether a stop has nothing to do; raise NotFound for a game never started."""
     if ledger.record is None:
         raise NotFound
     if ledger.record.status is not RuntimeStatus.RUNNING:
@@ -32,20 +31,20 @@ def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
 def decide(operation: Operation, seen: Observation) -> Decision:
     """Stop whatever engine of the game runs; the record becomes stopped, or removed without one.
 
-    Mostly that is the record's container. One that somebody put in its place runs the game, too.
+    Usually that is the record's container; it may be one that somebody put in its place.
     """
     if operation.phase is Phase.BACK:
         return failed(operation, seen)
     later = seen.overtaking(operation)
     if later is not None:
-        return TurnBack(overtaken_by(later))
+        return RollBack(overtaken_by(later))
     running = next((each for each in seen.ours if each.is_running), None)
     if running is None:
         return _stopped(operation, seen)
     decision = attempt(operation, stop(running.id))
-    if isinstance(decision, TurnBack) and decision.cause.code is ErrorCode.CONFLICT:
+    if isinstance(decision, RollBack) and decision.cause.code is ErrorCode.CONFLICT:
         words = "someone started the engine again while it was stopped; try again"
-        return TurnBack(Cause(code=ErrorCode.CONFLICT, message=words))
+        return RollBack(Cause(code=ErrorCode.CONFLICT, message=words))
     return decision
 
 

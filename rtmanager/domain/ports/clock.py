@@ -14,4 +14,4 @@ class Clock(Protocol):
         """Return seconds from an arbitrary start; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`; zero yields to others once."""
+        """Wait for `seconds`; zero lets other tasks run once."""

@@ -1,4 +1,4 @@
-"""What Docker tells of our containers, as it happens."""
+"""Docker's events about our containers."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -11,9 +11,9 @@ from rtmanager.domain.errors import DockerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
-    """Something happened to a container of ours; a hint to look, never a fact to write down.
+    """An event of a container of ours: a hint to observe the game, never a fact to record.
 
-    `action` is Docker's word (start, die, oom, destroy, ...), `at` the engine's own time in seconds
+    `action` is Docker's word (start, die, oom, destroy, ...), `at` is Docker's own time in seconds
     since the epoch, from which a new stream may be resumed.
     """
 
@@ -24,23 +24,23 @@ class ContainerEvent:
 
 
 class StreamSilent(DockerUnavailable):
-    """no event came for the staleness limit: the engine is quiet, or the stream hangs."""
+    """no event came within the staleness limit: the host is idle, or the stream hangs."""
 
 
 class ContainerEvents(Protocol):
-    """The event stream of the engine, filtered to containers that carry our labels."""
+    """Docker's event stream, filtered to containers that carry our labels."""
 
     def listen(
         self, *, since: float | None
     ) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
-        """Follow events from `since` (engine time) on; None means from now on.
+        """Follow events from `since` (Docker's time) on; None means from now on.
 
-        The block is entered once the engine has accepted the subscription: what happens from then
-        on is seen. Iterating raises DockerUnavailable when the stream ends or its connection is
+        The block is entered once Docker has accepted the subscription: every event from then on is
+        delivered. Iterating raises DockerUnavailable when the stream ends or its connection is
         lost, and StreamSilent when nothing at all came for the adapter's staleness limit: a stream
-        may hang while it looks connected. Docker keeps few past events, so after a gap everything
-        is to be listed again.
+        may hang while it looks connected. Docker keeps few past events, so containers must be
+        listed again after a gap.
         """
 
     async def now(self) -> float:
-        """Return the engine's own time in seconds since the epoch; raises DockerUnavailable."""
+        """Return Docker's own time in seconds since the epoch; raises DockerUnavailable."""

@@ -56,7 +56,7 @@ class ContainerHost(Protocol):
     Every call has a deadline and raises DockerUnavailable when Docker cannot be reached or did not
     answer in time: the effect may then have happened, or may happen later. Any other refusal raises
     HostRefused or one of its subclasses, with Docker's own words; even then the effect may have
-    happened, so look before deciding.
+    happened, so observe before deciding.
 
     `container` is an id or a name; a name means whichever container has it at that moment.
     """
@@ -65,7 +65,7 @@ class ContainerHost(Protocol):
         """Raise DockerUnavailable when Docker does not answer."""
 
     async def network_exists(self) -> bool:
-        """Tell whether the configured network exists."""
+        """Return whether the configured network exists."""
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state.
@@ -77,7 +77,7 @@ class ContainerHost(Protocol):
         """Return those of `list_containers` that belong to one game, with one call."""
 
     async def named(self, name: str) -> ContainerDetails | None:
-        """Return the container with exactly this name, anybody's; None when there is none."""
+        """Return the container with exactly this name, whoever made it; None when there is none."""
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
         """Return one container's details; None when it does not exist."""
@@ -91,9 +91,9 @@ class ContainerHost(Protocol):
     async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Pull the image and return it; concurrent pulls of one reference share one.
 
-        Blocks as long as the pull makes progress. `progress` is told now and then, in one short
-        line. Raises ImagePullFailed when the registry or the pull stream says so, when nothing
-        moved within the stall limit, or when no thread was free for it within that limit.
+        Blocks as long as the pull makes progress. `progress` is called now and then with one
+        short line. Raises ImagePullFailed when the registry or the pull stream reports an error,
+        when nothing moved within the stall limit, or when no thread was free within that limit.
         """
 
     async def image_owner(self, image: EngineImage) -> tuple[int, int]:
@@ -104,7 +104,7 @@ class ContainerHost(Protocol):
         """
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
-        """Create a container, hardened as DESIGN section 8 says, without starting it.
+        """Create a container, hardened as DESIGN section 8 requires, without starting it.
 
         Raises ContainerNameInUse when the name is taken, StartConfigInvalid when Docker does not
         accept the configuration (limits, mounts, image).
@@ -112,13 +112,13 @@ class ContainerHost(Protocol):
 
     @property
     def starts_wait(self) -> bool:
-        """Tell whether a start would have to wait for its turn."""
+        """Return whether a start would have to wait for its turn."""
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Wait for a place among the few starts at a time, and have it for the block.
 
         Starts are bound by the host's processors, so they are queued here, in the order of their
-        arrival. Raises DockerUnavailable when Docker went away while others were before.
+        arrival. Raises DockerUnavailable when Docker became unreachable meanwhile.
         """
 
     async def start(self, container: str) -> None:
@@ -137,7 +137,7 @@ class ContainerHost(Protocol):
         """Rename the container. Raises ContainerGone, ContainerNameInUse."""
 
     async def remove(self, container_id: ContainerId) -> None:
-        """Remove the container, which must not run, and wait (bounded) until it is really gone.
+        """Remove the container, which must not run, and wait (bounded) until it is gone.
 
         No-op when it does not exist; a removal already in progress is waited for. Never by force:
         raises ContainerRuns when somebody started it, and then it still runs.

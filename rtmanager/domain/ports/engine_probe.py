@@ -1,4 +1,4 @@
-"""Asking an engine how it is."""
+"""The health probe of an engine."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,10 +6,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What an engine's `/healthz` said. `error` is empty when it is healthy.
+    """An engine's answer to `/healthz`. `error` is empty when it is healthy.
 
     With `is_unknown` the engine was not asked: this process could not (it has no descriptors left,
-    say), which tells nothing about the engine.
+    for example), so the health of the engine is unknown.
     """
 
     healthy: bool

@@ -15,10 +15,10 @@ class LeaseBusy(Conflict):
 
 
 class LeaseLost(ServiceUnavailable):
-    """the lease on this game was lost while the operation ran; another process carries it on."""
+    """the lease on this game was lost while the operation ran; another process resumes it."""
 
     def __init__(self, message: str | None = None, *, highest: LeaseNumber = NO_LEASE) -> None:
-        """Keep the highest number that was drawn for the game, as far as it is known."""
+        """Keep the highest number drawn for the game, as far as it is known."""
         super().__init__(message)
         self.highest = highest
 
@@ -31,7 +31,7 @@ class GameLease(Protocol):
         """The number that was drawn with the lease, by which the database knows its holder."""
 
     def check(self) -> None:
-        """Raise LeaseLost when the lease is no longer surely ours; costs no I/O."""
+        """Raise LeaseLost when the lease may no longer be ours; no I/O."""
 
 
 class GameLeases(Protocol):
@@ -43,8 +43,8 @@ class GameLeases(Protocol):
         """Hold the game's lease for the block.
 
         Its number is drawn in the same step that takes it: larger than any before, than `above`,
-        and at least the store's clock in microseconds, so that a store that was flushed does no
-        harm. Blocks up to `wait` seconds, callers of one process in their order of arrival; zero
+        and at least the store's clock in microseconds, so that a flushed store draws no number
+        twice. Blocks up to `wait` seconds, callers of one process in their order of arrival; zero
         tries once. Raises LeaseBusy when others still hold it then, ServiceUnavailable when the
         lease store cannot be reached. Leaving the block releases the lease if it is still ours
         (never another's) and never raises: a lease that cannot be released expires by itself.

@@ -1,4 +1,4 @@
-"""The latest health of every game, and the baselines that make each event come once."""
+"""The latest health of every game, and the baselines by which each event is reported once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Watch(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What a watcher has already told of one container.
+    """What a watcher has already reported of one container.
 
-    `failing` says that the last event it told was a bad one. `count` is the probe's misses in a
-    row at that time, or the restart count that inspect has seen.
+    `failing` means that its last event was a bad one. `count` is the probe's misses in a row at
+    that time, or the restart count that inspect has read.
     """
 
     game_id: GameId
@@ -42,5 +42,5 @@ class HealthLog(Protocol):
         """Store the baseline and, with it, the event: its snapshot and its outbox message.
 
         All in one transaction, and only while the game's record is running in the baseline's very
-        container; returns False, writing nothing, when it is not: then the news is too late.
+        container; returns False, writing nothing, when it is not: the event is too late.
         """

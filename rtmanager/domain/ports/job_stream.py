@@ -41,7 +41,7 @@ class MalformedJob:
 
 @dataclass(frozen=True, slots=True)
 class JobEntry:
-    """One stream entry: the stream's kind, the entry id that names the job, and what it says."""
+    """One stream entry: the stream's kind, the entry id that names the job, and its content."""
 
     kind: JobKind
     entry_id: str

@@ -8,6 +8,7 @@ from typing import Protocol
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import Conflict, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.operation import (
     Fence,
     LeaseNumber,
@@ -16,13 +17,12 @@ from rtmanager.domain.operation import (
     OperationRequest,
     Predecessor,
 )
-from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.runtime import RuntimeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What is decided of a request before any effect; without a completion it goes on."""
+    """The decision on a request before any effect; without a completion the operation begins."""
 
     completion: Completion | None = None
     predecessor: Predecessor | None = None
@@ -65,7 +65,7 @@ class OperationJournal(Protocol):
 
     Every method may raise ServiceUnavailable; the transaction may then have happened or not. Those
     that take a lease number raise LeaseLost, having changed nothing, when a later holder of the
-    game's lease was seen: whatever the earlier one believes, it is powerless here.
+    game's lease is known, whatever the earlier one believes.
     """
 
     async def begin(
@@ -88,15 +88,15 @@ class OperationJournal(Protocol):
     ) -> None:
         """Insert a finished row and its messages for a request that could not even begin.
 
-        Needs no lease and does not mind an open operation: the row never was open itself. Raises
+        Needs no lease, and an open operation does not matter: the row is never open itself. Raises
         JobAlreadyRecorded as `begin` does.
         """
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
-        """Become the one who carries the game's open operation on; None when there is none.
+        """Become the holder of the game's open operation; None when there is none.
 
         Counts a lost process unless the holder before has handed the operation over: in equal parts
-        for all operations that are open and not handed over, and anew when this one has made
+        for all operations that are open and not handed over, from zero when this one has made
         progress since the last loss. What was in flight is in doubt in the operation that is
         returned.
         """
@@ -105,10 +105,10 @@ class OperationJournal(Protocol):
         """Write ahead: the open operation's phase, cause and steps, as they are now. Repeatable."""
 
     async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
-        """Write the open operation as it is now, and that nothing of it is at work.
+        """Write the open operation as it is now, and that no process works on it.
 
-        Whoever takes it over then counts no lost process. A holder that goes on after all takes
-        this back with its next `save`.
+        Whoever takes it over then counts no lost process. A holder that continues after all
+        revokes this with its next `save`.
         """
 
     async def finish(
@@ -127,7 +127,7 @@ class OperationJournal(Protocol):
         """
 
     async def raise_fences(self, above: Fence) -> bool:
-        """Let no operation ever get an id up to this one; return whether that was to be feared.
+        """Let no operation ever get an id up to this one; return whether one could have.
 
         A database restored from a backup would repeat the fences that containers carry.
         """
@@ -139,9 +139,9 @@ class OperationJournal(Protocol):
         """Return every open operation, oldest first."""
 
     async def handed_over(self) -> Mapping[Fence, GameId]:
-        """Return the ids and games of the open operations that nobody is at, oldest first.
+        """Return the ids and games of the open operations that were handed over, oldest first.
 
-        That of a process that died is not among them: nobody knows that it is dead.
+        Those of a process that died are not among them.
         """
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NewType, Protocol
 
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.messages import OutboxMessage
 
 OutboxId = NewType("OutboxId", int)
 """Grows; within one game in the order in which its messages were committed."""
@@ -21,7 +21,7 @@ class OutboxRow:
     """A message that waits to be sent.
 
     The token names the message for ever: unlike the id it is not used again by a database that
-    was made anew or restored from a copy.
+    was recreated or restored from a copy.
     """
 
     id: OutboxId
@@ -31,7 +31,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class OutboxBatch:
-    """What one borrower has to send, in this order, and the fence that tells its turn."""
+    """What one borrower has to send, in this order, and the fence of its turn."""
 
     fence: RelayFence
     rows: Sequence[OutboxRow] = ()
@@ -60,7 +60,7 @@ class Outbox(Protocol):
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete at most `limit` messages that were sent before then; return how many.
 
-        A message that still keeps others quiet is not deleted.
+        A message whose dedup window is still open is not deleted.
         """
 
 

@@ -1,4 +1,4 @@
-"""Drift that does not yield: reported once, and tried again ever more rarely."""
+"""Drift that persists: logged once, and retried with growing pauses."""
 
 import logging
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from rtmanager.domain.reconciliation.drift import Drift, DriftKind
 
 logger = logging.getLogger(__name__)
 
-SHORTEST_PAUSE = 60.0
-LONGEST_PAUSE = 3600.0
+MIN_PAUSE = 60.0
+MAX_PAUSE = 3600.0
 
 _Key = tuple[GameId, DriftKind, ContainerId | None]
 
@@ -24,24 +24,24 @@ class _Pause:
 
 @dataclass(slots=True)
 class Backoff:
-    """Remembers, in this process, which drifts were met in vain and when to try again."""
+    """Remembers, in this process, which drifts could not be reconciled and when to retry them."""
 
     clock: Clock
     _pauses: dict[_Key, _Pause] = field(default_factory=dict, init=False)
 
     def is_due(self, drift: Drift) -> bool:
-        """Tell whether the drift may be tried: it is new, or its pause is over."""
+        """Return whether the drift may be reconciled: it is new, or its pause is over."""
         pause = self._pauses.get(_key(drift))
         return pause is None or self.clock.monotonic() >= pause.until
 
-    def in_vain(self, drift: Drift, why: str) -> None:
-        """Note that trying did not help; the next pause is twice as long."""
+    def record_failure(self, drift: Drift, why: str) -> None:
+        """Pause the drift after a failed reconciliation, twice as long as the last time."""
         before = self._pauses.get(_key(drift))
-        seconds = min(2 * before.seconds, LONGEST_PAUSE) if before else SHORTEST_PAUSE
+        seconds = min(2 * before.seconds, MAX_PAUSE) if before else MIN_PAUSE
         self._pauses[_key(drift)] = _Pause(self.clock.monotonic() + seconds, seconds)
         if before is None:
             about = {"game_id": drift.game_id, "drift": drift.sentence, "error": why}
-            logger.warning("drift_does_not_yield", extra=about)
+            logger.warning("drift_persists", extra=about)
 
     def keep_only(self, game_id: GameId, present: list[Drift]) -> None:
         """Forget those of the game's drifts that are not there any more."""

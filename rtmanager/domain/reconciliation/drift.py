@@ -32,13 +32,13 @@ class Drift:
     sentence: str
 
     def is_like(self, other: "Drift") -> bool:
-        """Tell whether the other is the same disagreement, in whatever words."""
+        """Return whether the other is the same disagreement, whatever its sentence."""
         return (self.kind, self.container_id) == (other.kind, other.container_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameView:
-    """All that is known of one game at one moment: its record, its containers, its open intent.
+    """A game at one moment: its record, its containers, its open operation.
 
     The containers are ours, by the one predicate of `Installation`.
     """
@@ -60,8 +60,8 @@ class GameView:
 def find_drift(view: GameView, *, now: datetime, grace: float) -> Sequence[Drift]:
     """Return how the game has drifted, the first to be reconciled first; empty when all agrees.
 
-    An open intent comes alone: what else is wrong shows when it is finished. Containers younger
-    than `grace` seconds are left alone: someone may be about to use them.
+    An open operation is the only drift: anything else is found when it has finished. Containers
+    younger than `grace` seconds are left alone: an operation may be about to use them.
     """
     if view.open_operation is not None:
         return [_open_operation(view.game_id, view.open_operation)]
@@ -78,7 +78,7 @@ def _open_operation(game_id: GameId, operation: Operation) -> Drift:
 
 
 def _adoptable(view: GameView) -> EngineContainer | None:
-    """Return the engine that runs although the record does not say so."""
+    """Return the engine that runs although the record is not `running` in it."""
     current, name = view.current, container_name(view.game_id)
     if current is not None and current.is_running:
         return None if _record_runs(view) else current
@@ -100,7 +100,7 @@ def _loss(view: GameView) -> Iterator[Drift]:
     if record is None or record.status is RuntimeStatus.REMOVED:
         return
     wanted = record.current_container_id
-    if current is None or current.is_leaving:
+    if current is None or current.is_being_removed:
         sentence = f"the record is {record.status} but its container is gone"
         yield Drift(view.game_id, DriftKind.DISPOSE, wanted, sentence)
     elif _record_runs(view) and not current.is_running:
@@ -109,16 +109,16 @@ def _loss(view: GameView) -> Iterator[Drift]:
 
 
 def _misnamed(view: GameView) -> Iterator[Drift]:
-    """Find a container that lost its name: to a stranger, or to a call that arrived too late."""
+    """Find a container that lost its name, to somebody else's container or by a late call."""
     current, name = view.current, container_name(view.game_id)
-    if current is not None and not current.is_leaving and current.name != name:
+    if current is not None and not current.is_being_removed and current.name != name:
         sentence = f"the record's container is named {current.name}, not {name}"
         yield Drift(view.game_id, DriftKind.MISNAMED, current.id, sentence)
 
 
 def _stale(view: GameView, keep: EngineContainer | None, spared_since: datetime) -> Iterator[Drift]:
     for each in view.containers:
-        if each is keep or each.is_leaving or each.created_at > spared_since:
+        if each is keep or each.is_being_removed or each.created_at > spared_since:
             continue
         sentence = f"container {each.name} ({each.id[:12]}) belongs to no operation"
         yield Drift(view.game_id, DriftKind.STALE_CONTAINER, each.id, sentence)

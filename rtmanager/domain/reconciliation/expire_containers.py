@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from rtmanager.domain.side_by_side import side_by_side
 
 GAMES_AT_ONCE = 4
 HINT = "retention"
@@ -22,7 +22,7 @@ class ExpireContainers:
     retention: timedelta
 
     async def run(self) -> str:
-        """Clean up what has expired and say what was done; empty when nothing had."""
+        """Clean up what has expired and return what was done; empty when nothing had."""
         before = self.operations.clock.now() - self.retention
         records = await self.operations.records.list()
         expired = [record.game_id for record in records if _expired(record, before)]
@@ -30,13 +30,13 @@ class ExpireContainers:
         async def expire(game_id: GameId) -> bool:
             return await self._expire(game_id, before)
 
-        results = await side_by_side(expired, expire, at_once=GAMES_AT_ONCE)
+        results = await run_concurrently(expired, expire, limit=GAMES_AT_ONCE)
         if not expired:
             return ""
         return f"{sum(results.done)} of {len(expired)} containers removed, stopped before {before}"
 
     async def _expire(self, game_id: GameId, before: datetime) -> bool:
-        """Clean one game up, unless someone works on it or has worked on it meanwhile."""
+        """Clean one game up, unless an operation runs on it or has run meanwhile."""
         request = OperationRequest(
             game_id=game_id,
             kind=OperationKind.CLEANUP_CONTAINER,

@@ -1,4 +1,4 @@
-"""Bringing one game's record and containers together again, under its lease."""
+"""Reconciling one game's record and containers, under its lease."""
 
 import logging
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from rtmanager.domain.reconciliation.drift import Drift, DriftKind, GameView, fi
 
 logger = logging.getLogger(__name__)
 
-MOST_ROUNDS = 8
-"""Each round meets one drift; a game that drifts on and on is left to the next cycle."""
+MAX_ROUNDS = 8
+"""Each round reconciles one drift; what drifts on is left to the next cycle."""
 
 _KINDS = {
     DriftKind.ADOPT: OperationKind.RECONCILE_ADOPT,
@@ -34,7 +34,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class ReconcileGame:
-    """Reconciles one game. Whatever made us look is a hint only: everything is looked at again."""
+    """Reconciles one game; the hint that named it decides nothing, everything is observed again."""
 
     operations: Operations
     host: ContainerHost
@@ -58,7 +58,7 @@ class ReconcileGame:
 
     async def _reconcile(self, lease: GameLease, game_id: GameId, hint: str) -> list[Drift]:
         met: list[Drift] = []
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             drift = await self._next_drift(game_id, met)
             if drift is None:
                 break
@@ -75,7 +75,7 @@ class ReconcileGame:
         drifts = find_drift(view, now=self.operations.clock.now(), grace=self.grace)
         self.backoff.keep_only(game_id, list(drifts))
         for again in [each for each in met if any(each.is_like(drift) for drift in drifts)]:
-            self.backoff.in_vain(again, "it was there again")
+            self.backoff.record_failure(again, "it was there again")
             met.remove(again)
         return next((each for each in drifts if self.backoff.is_due(each)), None)
 
@@ -112,6 +112,6 @@ class ReconcileGame:
         except Conflict:
             return True  # it had changed before it could be met; the next look decides
         except RuntimeManagerError as error:
-            self.backoff.in_vain(drift, error.message)
+            self.backoff.record_failure(drift, error.message)
             return False
         return True

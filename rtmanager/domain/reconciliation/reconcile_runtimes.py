@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import EngineContainer
 from rtmanager.domain.game_id import GameId, parse_game_id
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.reconciliation.drift import Drift, GameView, find_drift
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
-from rtmanager.domain.side_by_side import side_by_side
 
 GAMES_AT_ONCE = 8
 HINT = "reconcile"
@@ -59,11 +59,11 @@ class ReconcileRuntimes:
         ]
 
     async def run(self, listed: Sequence[EngineContainer] | None = None) -> Reconciliation:
-        """Reconcile every game that has drifted; each is looked at again under its lease."""
+        """Reconcile every game that has drifted; each is observed again under its lease."""
         games, found = await self.survey(listed)
         due = (drift for drift in found if self.reconcile_game.backoff.is_due(drift))
         drifted = list(dict.fromkeys(drift.game_id for drift in due))
-        results = await side_by_side(drifted, self._reconcile, at_once=GAMES_AT_ONCE)
+        results = await run_concurrently(drifted, self._reconcile, limit=GAMES_AT_ONCE)
         return Reconciliation(
             games=games,
             found=found,

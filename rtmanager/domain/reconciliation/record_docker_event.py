@@ -1,4 +1,4 @@
-"""Acting on something that Docker told of one of our containers."""
+"""Acting on a Docker event of one of our containers."""
 
 from dataclasses import dataclass
 
@@ -12,19 +12,19 @@ ACTIONS = {"die", "oom", "destroy", "start"}
 
 @dataclass(frozen=True, slots=True)
 class RecordDockerEvent:
-    """Looks at the game that an event names; the look decides, not the event."""
+    """Reconciles the game that an event names, by what is observed, not by the event."""
 
     reconcile: ReconcileGame
     lease_wait: float
 
     def game_of(self, event: ContainerEvent) -> GameId | None:
-        """Return the game to look at; None when the event cannot have changed a game of ours."""
+        """Return the game to reconcile; None when the event cannot concern a game of ours."""
         return parse_game_id(event.game_id) if event.action in ACTIONS else None
 
     async def run(self, event: ContainerEvent) -> str:
-        """Reconcile the event's game and say what was done; empty when nothing had drifted.
+        """Reconcile the event's game and return what was done; empty when nothing had drifted.
 
-        Waits for an operation that is going on: it may be the very cause of the event.
+        Waits for a running operation: it may be the cause of the event.
         """
         game_id = self.game_of(event)
         if game_id is None:

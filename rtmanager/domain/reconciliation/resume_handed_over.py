@@ -11,7 +11,7 @@ from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 
 @dataclass(slots=True)
 class ResumeHandedOver:
-    """Lets the operations go on that nobody is at.
+    """Resumes the operations that were handed over.
 
     Each once: one that could not go on is handed over once more by this very process, and left to
     the reconciliation, which comes more rarely.
@@ -22,7 +22,7 @@ class ResumeHandedOver:
     _set_going: set[Fence] = field(default_factory=set, init=False)
 
     async def run(self) -> str:
-        """Set them going in the background and say how many; empty when there were none.
+        """Resume them in the background and return how many; empty when there were none.
 
         Raises DockerUnavailable when Docker is away: they would only be handed over once more.
         Raises ServiceUnavailable.

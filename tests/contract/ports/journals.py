@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.operation import LeaseNumber, Operation, Predecessor
-from rtmanager.domain.outbox import OutboxMessage
 from rtmanager.domain.ports.operation_journal import Admission, Admit, Ledger
 from tests.builders import LEASE, NOON, make_completion, make_request
 from tests.contract.ports.stores import Store

@@ -36,10 +36,10 @@ class LeaseWorld(Protocol):
         """Give the lease to a stranger."""
 
     async def is_stolen(self, game_id: GameId) -> bool:
-        """Tell whether the stranger still has it."""
+        """Return whether the stranger still has it."""
 
     async def is_free(self, game_id: GameId) -> bool:
-        """Tell whether nobody has it."""
+        """Return whether nobody has it."""
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass."""

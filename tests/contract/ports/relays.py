@@ -24,8 +24,8 @@ from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.streams import StreamLayout, StreamSchemas
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.installation import Installation
+from rtmanager.domain.messages import OutboxMessage, OutboxStream
 from rtmanager.domain.operation import OpSource, Origin
-from rtmanager.domain.outbox import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.outbox import MessagePublisher, Outbox, RelayFence
 from tests.builders import NOON, make_completion, make_message, make_request

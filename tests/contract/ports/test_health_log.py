@@ -8,7 +8,7 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
-from rtmanager.domain.outbox import health_message
+from rtmanager.domain.messages import health_message
 from rtmanager.domain.ports.health_log import Watch
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import (

@@ -393,9 +393,9 @@ async def test_trap_one_stuck_game_blocks_all_jobs(
     world: JobWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs behind the many of a stuck game are handled, and its own in their order once it goes."""
-    monkeypatch.setattr(job_consumer, "MOST_WAITING", 50)
+    monkeypatch.setattr(job_consumer, "MAX_WAITING", 50)
     monkeypatch.setattr(job_consumer, "BLOCK", 0.01)
-    monkeypatch.setattr(job_consumer, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(job_consumer, "MAX_PAUSE", 0.2)
     waiting = [await world.start("stuck") for _ in range(120)]
     behind = [await world.start("quick") for _ in range(60)]
     handler = Handler(world.here, {"stuck": 120, "quick": 60})

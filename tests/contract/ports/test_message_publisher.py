@@ -11,8 +11,8 @@ import pytest
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.redis import message_publisher
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.messages import OutboxStream, health_message
 from rtmanager.domain.messaging.relay_outbox import RelayOutbox
-from rtmanager.domain.outbox import OutboxStream, health_message
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence, StaleBatch
 from tests.builders import make_event, make_message
 from tests.contract.ports.relays import (

@@ -54,16 +54,16 @@ async def take_over(store: Store, lease: LeaseNumber = LATER) -> Operation:
     return begun.operation
 
 
-def turned_back(operation: Operation) -> Operation:
+def rolled_back(operation: Operation) -> Operation:
     """Return the operation on its way back, with an action in flight."""
     step = make_step(error_code=ErrorCode.CONFLICT, error="in use", note="by another")
     known = replace(operation, steps=(step,))
-    return known.turned_back(make_cause()).acting(make_action(container_id=None), at=NOON)
+    return known.rolled_back(make_cause()).acting(make_action(container_id=None), at=NOON)
 
 
 async def test_save_keeps_phase_cause_and_steps(store: Store) -> None:
     """What was written ahead is what is read, an action in flight and its container included."""
-    operation = turned_back(await begin(store))
+    operation = rolled_back(await begin(store))
 
     await store.journal.save(operation, lease=LEASE)
 
@@ -83,7 +83,7 @@ async def test_save_keeps_an_action_without_container_or_address(store: Store) -
 async def test_save_may_be_repeated(store: Store) -> None:
     """The last one stands."""
     operation = await begin(store)
-    await store.journal.save(turned_back(operation), lease=LEASE)
+    await store.journal.save(rolled_back(operation), lease=LEASE)
     await store.journal.save(operation, lease=LEASE)
     await store.journal.save(operation, lease=LEASE)
 
@@ -103,7 +103,7 @@ async def test_save_changes_nothing_else(store: Store) -> None:
 
 async def test_save_whose_reply_was_lost_has_happened(store: Store) -> None:
     """The caller hears ServiceUnavailable, and may repeat it."""
-    operation = turned_back(await begin(store))
+    operation = rolled_back(await begin(store))
     store.lose_reply_to_save()
 
     with pytest.raises(ServiceUnavailable):
@@ -157,7 +157,7 @@ async def test_take_over_returns_operation_and_record(store: Store) -> None:
 
 async def test_take_over_puts_in_doubt_what_was_in_flight(store: Store) -> None:
     """Nobody knows what came of it; what was answered stays answered."""
-    operation = turned_back(await begin(store))
+    operation = rolled_back(await begin(store))
     await store.journal.save(operation, lease=LEASE)
 
     taken = await take_over(store)
@@ -209,7 +209,7 @@ async def test_lost_process_is_shared_by_all_that_it_was_at(store: Store) -> Non
 
 async def test_take_over_after_a_hand_over_counts_no_loss(store: Store) -> None:
     """The holder left it in good order; only the one after it may be lost again."""
-    operation = turned_back(await begin(store))
+    operation = rolled_back(await begin(store))
     await store.journal.hand_over(operation, lease=LEASE)
 
     assert (await take_over(store, LATER)).lost == 0
@@ -229,7 +229,7 @@ async def test_take_over_repeated_under_one_lease_counts_once(store: Store) -> N
 
 async def test_hand_over_keeps_what_is_in_flight(store: Store) -> None:
     """The next holder knows what may still arrive."""
-    operation = turned_back(await begin(store))
+    operation = rolled_back(await begin(store))
 
     await store.journal.hand_over(operation, lease=LEASE)
 
@@ -264,7 +264,7 @@ async def test_next_holder_carries_on(store: Store) -> None:
     """It writes ahead, finishes, and begins the next."""
     await begin(store)
     taken = await take_over(store)
-    progressed = turned_back(taken)
+    progressed = rolled_back(taken)
 
     await store.journal.save(progressed, lease=LATER)
     await finish(store, progressed, lease=LATER)
@@ -294,7 +294,7 @@ async def test_trap_frozen_holder_settles_a_live_operation(store: Store, call: s
     """A holder that slept, and wakes after others took its lease, changes nothing."""
     operation = await begin(store)
     taken = await take_over(store)
-    stale = turned_back(operation)
+    stale = rolled_back(operation)
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "begin": lambda: begin(store),
         "save": lambda: store.journal.save(stale, lease=LEASE),

@@ -9,7 +9,7 @@ import pytest
 
 from rtmanager.adapters.postgres.outbox import insert_messages
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.outbox import OutboxMessage
+from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.ports.outbox import Outbox, OutboxBatch, RelayFence, StaleBatch
 from tests.builders import NOON
 from tests.contract.ports.relays import (
@@ -276,79 +276,79 @@ async def test_sent_messages_are_pruned(world: RelayWorld) -> None:
     assert await lent(world.here) == ["4-0"]
 
 
-def quiet(number: int, key: str = "same") -> OutboxMessage:
-    """Return a result that keeps those with its key quiet for a minute."""
-    return replace(result(number), quiet_key=key, quiet_for=60.0)
+def deduplicated(number: int, key: str = "same") -> OutboxMessage:
+    """Return a result whose key has a dedup window of a minute."""
+    return replace(result(number), dedup_key=key, dedup_window=60.0)
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(0, ["1-0"]), (59, ["1-0"]), (60, ["1-0", "2-0"])]
 )
-async def test_message_is_quiet_after_one_of_the_same_key(
+async def test_message_in_the_dedup_window_of_its_key_is_not_written(
     world: RelayWorld, seconds: float, expected: list[str]
 ) -> None:
     """For so many seconds after it, sent or not."""
-    await write(world, [quiet(1)])
+    await write(world, [deduplicated(1)])
     seen = await lent(world.here)
 
-    again = quiet(2)
+    again = deduplicated(2)
     await write(world, [again], at=NOON + timedelta(seconds=seconds))
 
     assert seen + await lent(world.here) == expected
 
 
-async def test_quiet_message_does_not_prolong_the_quiet(world: RelayWorld) -> None:
+async def test_duplicate_does_not_prolong_the_dedup_window(world: RelayWorld) -> None:
     """A game that fails in a loop is told of once in each span, not once for ever."""
     for second in (0, 40, 80):
-        message = quiet(second)
+        message = deduplicated(second)
         await write(world, [message], at=NOON + timedelta(seconds=second))
 
     assert await lent(world.here) == ["0-0", "80-0"]
 
 
-async def test_other_keys_and_messages_without_one_are_not_quiet(world: RelayWorld) -> None:
+async def test_other_keys_and_messages_without_one_are_written(world: RelayWorld) -> None:
     """Quiet is kept by the same key alone."""
-    await write(world, [quiet(1), result(2)])
-    await write(world, [quiet(3, "other"), result(4)])
+    await write(world, [deduplicated(1), result(2)])
+    await write(world, [deduplicated(3, "other"), result(4)])
 
     assert await lent(world.here) == ["1-0", "2-0", "3-0", "4-0"]
 
 
 async def test_of_many_at_once_one_is_written(world: RelayWorld) -> None:
     """Two processes that fail at the same moment give one intent."""
-    message = quiet(1)
+    message = deduplicated(1)
 
     await asyncio.gather(*(write(world, [message]) for _ in range(8)))
 
     assert await lent(world.here) == ["1-0"]
 
 
-async def test_quiet_message_waits_for_one_that_is_being_written(
+async def test_duplicate_waits_for_the_message_that_is_being_written(
     database_dsn: str, redis_addr: str
 ) -> None:
     """Until that is committed nobody can know; another key need not wait."""
     async with open_relays(database_dsn, redis_addr) as world:
         assert isinstance(world, RealRelays)
         async with world.pools[1].transaction() as connection:
-            await insert_messages(connection, [quiet(1)], at=NOON)
+            await insert_messages(connection, [deduplicated(1)], at=NOON)
             await (await connection.execute("SELECT 1")).fetchone()
-            same = asyncio.create_task(write(world, [quiet(2)]))
+            same = asyncio.create_task(write(world, [deduplicated(2)]))
             async with asyncio.timeout(10):
                 while not world.execute(WAITS_FOR_A_KEY):  # noqa: ASYNC110 - the server tells nobody
                     await asyncio.sleep(0.01)
-            await write(world, [quiet(3, "other")])
+            await write(world, [deduplicated(3, "other")])
         await same
 
         assert await lent(world.here) == ["1-0", "3-0"]
 
 
-async def test_message_that_keeps_others_quiet_is_not_pruned(world: RelayWorld) -> None:
-    """Forgetting it would end the quiet."""
-    await write(world, [quiet(1)], at=LATER)
+async def test_message_with_an_open_dedup_window_is_not_pruned(world: RelayWorld) -> None:
+    """Deleting it would end the window."""
+    await write(world, [deduplicated(1)], at=LATER)
     await lent(world.here)
 
     await world.here.prune(sent_before=LATER, limit=10)
-    await write(world, [quiet(2)], at=LATER)
+    await write(world, [deduplicated(2)], at=LATER)
 
     assert await lent(world.here) == []
 

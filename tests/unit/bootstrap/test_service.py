@@ -9,8 +9,8 @@ import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.bootstrap.service import Dependency, Service, ShutdownDeadline, StartupError
+from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.operations.in_flight import InFlight
 from rtmanager.workers.worker import WorkerStatus
 
 
@@ -23,7 +23,7 @@ class Stand:
         parts: Any = {
             "use_cases": SimpleNamespace(operations=SimpleNamespace(in_flight=self.in_flight)),
             "cycles": SimpleNamespace(
-                first_look=SimpleNamespace(run=self._look), reconcile=SimpleNamespace(run=self._fix)
+                check_host=SimpleNamespace(run=self._look), reconcile=SimpleNamespace(run=self._fix)
             ),
             "relay": self,
             "leader": SimpleNamespace(running=self._lead),

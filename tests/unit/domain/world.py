@@ -45,7 +45,7 @@ from rtmanager.domain.operation import (
     Origin,
     StopReason,
 )
-from rtmanager.domain.operations.engine_policy import EnginePolicy, PullPolicy
+from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 P = TypeVar("P")

@@ -11,7 +11,7 @@ from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvent
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.domain.runtime import RuntimeStatus
-from rtmanager.workers.events import LONGEST_PAUSE, LOOK_BACK, DockerEventWatcher
+from rtmanager.workers.events import LOOK_BACK, MAX_PAUSE, DockerEventWatcher
 from tests.unit.domain.watch import Watch
 from tests.unit.domain.world import World
 from tests.unit.workers.turns import running, turns, until
@@ -100,7 +100,7 @@ async def test_events_lost_while_disconnected_are_caught_up_with(house: House) -
         house.events.cut()
         await until(lambda: not house.world.docker.listeners)
         house.world.docker.vanish(house.world.engine.id)
-        await house.pass_time(LONGEST_PAUSE)
+        await house.pass_time(MAX_PAUSE)
         await until(lambda: house.status is RuntimeStatus.REMOVED)
 
     assert house.watch.told == ["container_disappeared"]
@@ -124,7 +124,7 @@ async def test_trap_stream_eof_is_not_a_crash(house: House) -> None:
         for _ in range(5):
             await house.listens()
             house.events.cut()
-            await house.pass_time(LONGEST_PAUSE)
+            await house.pass_time(MAX_PAUSE)
 
     assert house.status is RuntimeStatus.RUNNING
     assert house.watch.told == []
@@ -138,7 +138,7 @@ async def test_docker_that_is_away_is_asked_with_longer_and_longer_pauses(house:
         await house.pass_time(60)
         assert 5 <= house.watcher.status.failures <= 10
         house.world.docker.reachable = True
-        await house.pass_time(LONGEST_PAUSE)
+        await house.pass_time(MAX_PAUSE)
         await house.listens()
 
     assert house.status is RuntimeStatus.RUNNING
@@ -196,7 +196,7 @@ async def test_new_connection_goes_on_where_the_last_one_was(house: House) -> No
         house.world.docker.reachable = False
         await house.pass_time(10 * LOOK_BACK)
         house.world.docker.reachable = True
-        await house.pass_time(LONGEST_PAUSE)
+        await house.pass_time(MAX_PAUSE)
 
     assert asked[0] == began - LOOK_BACK
     assert set(asked[1:]) == {exited}

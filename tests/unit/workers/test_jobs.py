@@ -167,7 +167,7 @@ async def test_job_that_keeps_failing_is_tried_less_and_less(desk: Desk) -> None
     # The reader's own waiting moves the clock as well, by a block at a time.
     pauses = [after - before for before, after in pairwise(desk.tried_at)]
     assert pauses[0] < 2 * job_consumer.BLOCK
-    assert job_consumer.LONGEST_PAUSE <= pauses[-1] < 2 * job_consumer.LONGEST_PAUSE
+    assert job_consumer.MAX_PAUSE <= pauses[-1] < 2 * job_consumer.MAX_PAUSE
 
 
 @pytest.mark.parametrize("away", ["ready", "jobs.reclaim", "jobs.read"])
@@ -250,7 +250,7 @@ async def test_entry_that_comes_again_once_it_is_acknowledged_does_not_stay(desk
 
 async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits in the streams is safe there; memory is not."""
-    monkeypatch.setattr(job_consumer, "MOST_WAITING", 10)
+    monkeypatch.setattr(job_consumer, "MAX_WAITING", 10)
     monkeypatch.setattr(job_consumer, "BATCH", 5)
     desk = Desk()
     games = [f"g{number}" for number in range(100)]
@@ -290,7 +290,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits for stuck games fills up nothing, however many they are."""
-    monkeypatch.setattr(job_consumer, "MOST_WAITING", 10)
+    monkeypatch.setattr(job_consumer, "MAX_WAITING", 10)
     stuck = [desk.start(f"stuck{number}") for number in range(30) for _ in range(5)]
     desk.faults = {job.entry_id: 1_000_000 for job in stuck}
     behind = desk.start("quick")
@@ -306,7 +306,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
 async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
     """The others stay pending in their stream and are taken back a few at a time."""
     rounds = 10
-    jobs = [desk.start("g1") for _ in range(rounds * job_consumer.MOST_PER_GAME)]
+    jobs = [desk.start("g1") for _ in range(rounds * job_consumer.MAX_PER_GAME)]
 
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.handled) == len(jobs))
@@ -318,7 +318,7 @@ async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
 async def test_newer_job_of_a_game_that_overflows_waits_behind_the_older(desk: Desk) -> None:
     """There is room for it by the time it comes, but not its turn."""
     desk.held["slow"] = asyncio.Event()
-    older = [desk.start("slow") for _ in range(job_consumer.MOST_PER_GAME + 5)]
+    older = [desk.start("slow") for _ in range(job_consumer.MAX_PER_GAME + 5)]
 
     async with running(desk.consumer.run()):
         await until(lambda: not desk.streams.unread)
@@ -335,7 +335,7 @@ async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk
     """Taking back what was left behind costs the other games no second handling."""
     desk.held["slow"] = asyncio.Event()
     slow = [desk.start("slow") for _ in range(3)]
-    many = [desk.start("many") for _ in range(job_consumer.MOST_PER_GAME * 2)]
+    many = [desk.start("many") for _ in range(job_consumer.MAX_PER_GAME * 2)]
 
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.handled) == len(many))
@@ -350,7 +350,7 @@ async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk
 
 async def test_reclaim_that_fails_is_tried_again(desk: Desk) -> None:
     """What was left behind is not forgotten because the store was away just then."""
-    many = [desk.start("many") for _ in range(job_consumer.MOST_PER_GAME * 2)]
+    many = [desk.start("many") for _ in range(job_consumer.MAX_PER_GAME * 2)]
 
     async with running(desk.consumer.run()):
         await until(lambda: bool(desk.handled))

@@ -9,7 +9,7 @@ from rtmanager.adapters.in_memory.outbox import InMemoryOutbox, OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher, InMemoryStreams
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging.relay_outbox import BATCH, RelayOutbox
-from rtmanager.workers.relay import LONGEST_NAP, LONGEST_PAUSE, OutboxRelay
+from rtmanager.workers.relay import MAX_NAP, MAX_PAUSE, OutboxRelay
 from tests.builders import make_message
 from tests.unit.workers.turns import running, turns, until
 
@@ -101,7 +101,7 @@ async def test_relay_rests_while_nothing_happens(desk: Desk) -> None:
         before = desk.batches
         await turns(200)
         assert desk.batches == before
-        await desk.pass_time(LONGEST_NAP)
+        await desk.pass_time(MAX_NAP)
 
     assert desk.batches == before + 1
 
@@ -113,7 +113,7 @@ async def test_relay_works_without_wakeups(desk: Desk) -> None:
     async with running(desk.relay.run()):
         await turns(200)
         desk.write(1)
-        await desk.pass_time(LONGEST_NAP)
+        await desk.pass_time(MAX_NAP)
         await until(lambda: desk.published == ["1"])
 
     assert desk.relay.status.failures == 0
@@ -128,7 +128,7 @@ async def test_lost_listener_listens_again(desk: Desk) -> None:
         desk.write(1)
         await until(lambda: not desk.table.listeners)
         desk.away.clear()
-        await desk.pass_time(LONGEST_NAP)
+        await desk.pass_time(MAX_NAP)
         await until(lambda: len(desk.table.listeners) == 1)
 
     assert desk.published == ["1"]
@@ -145,7 +145,7 @@ async def test_outage_is_waited_for_with_longer_and_longer_pauses(desk: Desk, aw
         assert 10 < desk.batches < 30
         assert desk.relay.status.failures_in_a_row == desk.batches
         desk.away.clear()
-        await desk.pass_time(LONGEST_PAUSE)
+        await desk.pass_time(MAX_PAUSE)
         await until(lambda: desk.published == ["1"])
 
     assert desk.relay.status.failures_in_a_row == 0
@@ -173,14 +173,14 @@ async def test_message_committed_while_an_empty_batch_is_lent_is_relayed_at_once
         await turns(100)
         look = desk.held["outbox.batch:done"] = asyncio.Event()
         looks = desk.batches
-        desk.clock.advance(LONGEST_NAP)
+        desk.clock.advance(MAX_NAP)
         await until(lambda: desk.batches == looks + 1)
         desk.write(1)
         await turns(20)
         look.set()
         await until(lambda: desk.published == ["1"])
 
-    assert desk.clock.monotonic() == LONGEST_NAP
+    assert desk.clock.monotonic() == MAX_NAP
 
 
 async def test_batch_follows_batch_without_a_pause(desk: Desk) -> None:

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-MOST_TURNS = 20_000
+MAX_TURNS = 20_000
 
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let others run until the condition holds, and fail when it never does."""
-    for _ in range(MOST_TURNS):
+    for _ in range(MAX_TURNS):
         if condition():
             return
         await asyncio.sleep(0)

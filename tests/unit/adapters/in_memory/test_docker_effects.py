@@ -113,7 +113,7 @@ async def test_a_slow_removal_shows_and_keeps_the_name(
 
     found = await host.inspect(made.id)
     assert found is not None
-    assert found.is_leaving
+    assert found.is_being_removed
     with pytest.raises(ContainerStartFailed, match="marked for removal"):
         await host.start(made.id)
     with pytest.raises(ContainerNameInUse):

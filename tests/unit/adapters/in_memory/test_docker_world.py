@@ -75,7 +75,7 @@ async def test_a_removal_by_force_may_show_before_the_engine_has_died(
 
     found = await host.inspect(engine.id)
     assert found is not None
-    assert (found.is_leaving, engine.is_running) == (True, True)
+    assert (found.is_being_removed, engine.is_running) == (True, True)
     clock.advance(3.0)
     assert await host.inspect(engine.id) is None
     assert not engine.is_running

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
-from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
 from tests.unit.domain.world import GAME, IMAGE, Process, World
 

@@ -101,7 +101,7 @@ CHANGING = {
 }
 """The calls that have an effect; all others only read."""
 
-MOST_POLLS = 2
+MAX_POLLS = 2
 
 
 def crash_points(calls: list[str]) -> list[int]:
@@ -126,7 +126,7 @@ def fault_points(calls: list[str], *prefixes: str) -> Iterator[int]:
         name = call.removesuffix(":done")
         effects += name in CHANGING
         polls[call, effects] += 1
-        repeated = polls[call, effects] > MOST_POLLS
+        repeated = polls[call, effects] > MAX_POLLS
         if name.startswith(prefixes) and (call == name or name in CHANGING) and not repeated:
             yield index
 
@@ -139,7 +139,7 @@ async def calls_of(scenario: Scenario) -> list[str]:
 
 
 def is_answered(error: BaseException | None, scenario: Scenario) -> bool:
-    """Tell whether this is what repeating the scenario's request may end in."""
+    """Return whether this is what repeating the scenario's request may end in."""
     return error is None or (scenario.refusable and isinstance(error, REFUSALS))
 
 

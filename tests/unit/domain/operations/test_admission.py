@@ -7,8 +7,8 @@ import pytest
 from rtmanager.domain.errors import Conflict, ErrorCode, InvalidRequest, NotFound
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import OperationKind, Outcome, Predecessor
-from rtmanager.domain.operations.admission import Judge
-from rtmanager.domain.operations.rule import Current
+from rtmanager.domain.operations.admission import RuleCheck
+from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import Admission, Ledger
 from rtmanager.domain.runtime import RuntimeRecord
@@ -17,26 +17,26 @@ from tests.unit.domain.observed import EXITED, OLD, STOPPED, container
 from tests.unit.domain.world import OTHER
 
 
-def judge(
+def check(
     kind: OperationKind,
     record: RuntimeRecord | None,
     current: Current | None = None,
     *,
     image_ref: str | None = "galaxy/game:1.4.7",
-) -> Judge:
+) -> RuleCheck:
     """Return who judges a request on this record."""
     request = make_request(kind=kind, image_ref=image_ref)
-    return Judge(request, record, current or Current(), healthy=True, at=NOON)
+    return RuleCheck(request, record, current or Current(), healthy=True, at=NOON)
 
 
-def admitted(by: Judge, namesake: GameId | None = None) -> Admission:
+def admitted(by: RuleCheck, namesake: GameId | None = None) -> Admission:
     """Return the admission by the very record that was looked at."""
     return by(Ledger(by.expected, namesake))
 
 
 def test_request_that_goes_on_names_its_predecessor() -> None:
     """Which container it found, whether its engine ran, and how it was."""
-    by = judge(OperationKind.RESTART, make_record(), Current(container()))
+    by = check(OperationKind.RESTART, make_record(), Current(container()))
 
     assert admitted(by) == Admission(
         predecessor=Predecessor(container_id=OLD, ran=True, healthy=True)
@@ -46,12 +46,12 @@ def test_request_that_goes_on_names_its_predecessor() -> None:
 @pytest.mark.parametrize("kind", [OperationKind.STOP, OperationKind.RECONCILE_DISPOSE])
 def test_what_replaces_nothing_has_no_predecessor(kind: OperationKind) -> None:
     """There is nothing to bring back."""
-    assert admitted(judge(kind, make_record(), Current(container()))) == Admission()
+    assert admitted(check(kind, make_record(), Current(container()))) == Admission()
 
 
 def test_replay_is_finished_at_once_with_the_record() -> None:
     """And a job gets its result in the same transaction."""
-    by = judge(OperationKind.START, make_record(), Current(container()))
+    by = check(OperationKind.START, make_record(), Current(container()))
     by = replace(by, request=make_job())
 
     admission = admitted(by)
@@ -67,7 +67,7 @@ def test_replay_is_finished_at_once_with_the_record() -> None:
 
 def test_refusal_is_finished_at_once_and_kept_for_the_caller() -> None:
     """What it was stands in the row; who asked is told the very same."""
-    by = judge(OperationKind.START, make_record(), Current(container()), image_ref=OTHER)
+    by = check(OperationKind.START, make_record(), Current(container()), image_ref=OTHER)
 
     admission = admitted(by)
 
@@ -78,7 +78,7 @@ def test_refusal_is_finished_at_once_and_kept_for_the_caller() -> None:
 
 def test_record_that_is_not_the_one_looked_at_is_not_judged() -> None:
     """Another has acted meanwhile: nothing is written."""
-    by = judge(OperationKind.START, make_record(), Current(container()))
+    by = check(OperationKind.START, make_record(), Current(container()))
 
     with pytest.raises(LeaseLost):
         by(Ledger(STOPPED))
@@ -87,7 +87,7 @@ def test_record_that_is_not_the_one_looked_at_is_not_judged() -> None:
 def test_request_on_a_game_never_started_is_not_found() -> None:
     """For all but a start."""
     for kind in (OperationKind.STOP, OperationKind.RESTART, OperationKind.PATCH):
-        by = judge(kind, None)
+        by = check(kind, None)
         admitted(by)
         assert isinstance(by.refusal, NotFound), kind
 
@@ -95,12 +95,12 @@ def test_request_on_a_game_never_started_is_not_found() -> None:
 def test_trap_ids_differ_by_case() -> None:
     """Only a game that is started for the first time is refused; one that has a record goes on."""
     twin = GameId("CHESS-7")
-    first = judge(OperationKind.START, None)
+    first = check(OperationKind.START, None)
 
     admitted(first, twin)
 
     assert isinstance(first.refusal, InvalidRequest)
-    old = judge(OperationKind.START, STOPPED, Current(container(status=EXITED)))
+    old = check(OperationKind.START, STOPPED, Current(container(status=EXITED)))
     assert admitted(old, twin).completion is None
 
 
@@ -108,6 +108,10 @@ def test_whether_it_would_go_on_is_known_before_anything_is_asked() -> None:
     """A patch that is refused or a replay does not probe the old engine."""
     running = Current(container())
 
-    assert judge(OperationKind.PATCH, make_record(), running, image_ref="g/g:1.4.8").would_go_on()
-    assert not judge(OperationKind.PATCH, make_record(), running).would_go_on()
-    assert not judge(OperationKind.PATCH, make_record(), running, image_ref=OTHER).would_go_on()
+    assert check(
+        OperationKind.PATCH, make_record(), running, image_ref="g/g:1.4.8"
+    ).would_be_admitted()
+    assert not check(OperationKind.PATCH, make_record(), running).would_be_admitted()
+    assert not check(
+        OperationKind.PATCH, make_record(), running, image_ref=OTHER
+    ).would_be_admitted()

@@ -15,14 +15,9 @@ from rtmanager.domain.operation import (
     Outcome,
     StepResult,
 )
-from rtmanager.domain.operations import (
-    adopt_container,
-    cleanup_container,
-    dispose_container,
-    stop_runtime,
-)
-from rtmanager.domain.operations.decision import MOST_ATTEMPTS, TurnBack, remove, stop
-from rtmanager.domain.operations.kinds import KINDS, MOST_LOST, decide
+from rtmanager.domain.operations import cleanup_container, reconcile_runtime, stop_runtime
+from rtmanager.domain.operations.decision import MAX_ATTEMPTS, RollBack, remove, stop
+from rtmanager.domain.operations.kinds import KINDS, MAX_LOST, decide
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import make_record, make_request
@@ -59,9 +54,9 @@ def completed(decision: object) -> Completion:
     return decision
 
 
-def turned_back(decision: object) -> TurnBack:
+def rolled_back(decision: object) -> RollBack:
     """Return the decision, which must be a turn back."""
-    assert isinstance(decision, TurnBack)
+    assert isinstance(decision, RollBack)
     return decision
 
 
@@ -98,12 +93,12 @@ def test_stop_in_doubt_is_sent_again() -> None:
 def test_stop_that_is_refused_or_undone_is_turned_back() -> None:
     """With Docker's own words, or with who is to blame."""
     refused = after(STOP, stop(OLD), StepResult.REFUSED)
-    undone = after(STOP, stop(OLD), times=MOST_ATTEMPTS)
+    undone = after(STOP, stop(OLD), times=MAX_ATTEMPTS)
     found = seen(current=container())
 
-    assert turned_back(stop_runtime.decide(refused, found)).cause.message == "500 Server Error"
+    assert rolled_back(stop_runtime.decide(refused, found)).cause.message == "500 Server Error"
     assert (
-        "started the engine again" in turned_back(stop_runtime.decide(undone, found)).cause.message
+        "started the engine again" in rolled_back(stop_runtime.decide(undone, found)).cause.message
     )
 
 
@@ -128,7 +123,7 @@ def test_cleanup_removes_the_records_container_last() -> None:
 )
 def test_trap_cleanup_kills_a_running_engine(found: Observation) -> None:
     """Whatever of the game runs was started by someone: it is a conflict."""
-    decision = turned_back(cleanup_container.decide(CLEANUP, found))
+    decision = rolled_back(cleanup_container.decide(CLEANUP, found))
 
     assert decision.cause.code is ErrorCode.CONFLICT
 
@@ -137,7 +132,7 @@ def test_disposal_records_the_loss() -> None:
     """The record's container is gone: there is nothing to remove."""
     disposal = about(OperationKind.RECONCILE_DISPOSE, OLD)
 
-    completion = completed(dispose_container.decide(disposal, seen()))
+    completion = completed(reconcile_runtime.dispose(disposal, seen()))
 
     assert completion.record is not None
     assert completion.record.status is RuntimeStatus.REMOVED
@@ -148,7 +143,7 @@ def test_disposal_never_touches_the_records_container() -> None:
     """It is there again: what is seen of it is recorded, and no more."""
     disposal = about(OperationKind.RECONCILE_DISPOSE, OLD)
 
-    completion = completed(dispose_container.decide(disposal, seen(current=container())))
+    completion = completed(reconcile_runtime.dispose(disposal, seen(current=container())))
 
     assert completion.record == make_record()
 
@@ -158,11 +153,11 @@ def test_superfluous_container_is_stopped_then_removed() -> None:
     disposal = about(OperationKind.RECONCILE_DISPOSE, OTHER)
     old = container()
 
-    assert dispose_container.decide(
+    assert reconcile_runtime.dispose(
         disposal, seen(current=old, others=[other(status=RUNNING)])
     ) == stop(OTHER)
-    assert dispose_container.decide(disposal, seen(current=old, others=[other()])) == remove(OTHER)
-    completion = completed(dispose_container.decide(disposal, seen(current=old)))
+    assert reconcile_runtime.dispose(disposal, seen(current=old, others=[other()])) == remove(OTHER)
+    completion = completed(reconcile_runtime.dispose(disposal, seen(current=old)))
     assert completion.record == make_record()
 
 
@@ -171,7 +166,7 @@ def test_adoption_gives_the_name_back_before_it_adopts() -> None:
     adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
     found = seen(record=STOPPED, current=container(name=PARKED))
 
-    assert adopt_container.decide(adoption, found) == Action(ActionName.UNPARK, OLD)
+    assert reconcile_runtime.adopt(adoption, found) == Action(ActionName.UNPARK, OLD)
 
 
 def test_trap_adoption_interrupted() -> None:
@@ -181,8 +176,8 @@ def test_trap_adoption_interrupted() -> None:
             found = seen(record=STOPPED, current=container(status=status, name=name))
             adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
 
-            forward = adopt_container.decide(adoption, found)
-            back = adopt_container.decide(backward(request=adoption.request), found)
+            forward = reconcile_runtime.adopt(adoption, found)
+            back = reconcile_runtime.adopt(backward(request=adoption.request), found)
 
             assert not isinstance(forward, Action) or forward.name is ActionName.UNPARK
             assert isinstance(back, Completion)
@@ -194,7 +189,9 @@ def test_adoption_of_what_has_vanished_or_exited_is_a_conflict() -> None:
     exited = other(name=container().name)
 
     for found in (seen(record=STOPPED), seen(record=STOPPED, others=[exited])):
-        assert turned_back(adopt_container.decide(adoption, found)).cause.code is ErrorCode.CONFLICT
+        assert (
+            rolled_back(reconcile_runtime.adopt(adoption, found)).cause.code is ErrorCode.CONFLICT
+        )
 
 
 def test_adopted_record_is_what_the_container_shows() -> None:
@@ -202,7 +199,7 @@ def test_adopted_record_is_what_the_container_shows() -> None:
     adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
     engine = container(labels={}, started_at=LATER, state_path="/mnt/g")
 
-    completion = completed(adopt_container.decide(adoption, seen(record=STOPPED, current=engine)))
+    completion = completed(reconcile_runtime.adopt(adoption, seen(record=STOPPED, current=engine)))
 
     record = completion.record
     assert record is not None
@@ -215,19 +212,19 @@ def test_adopted_record_is_what_the_container_shows() -> None:
 def test_operation_that_lost_three_processes_turns_back(kind: OperationKind) -> None:
     """Every kind; forward only, since on the way back it is at that already."""
     found = seen(current=container())
-    doomed = replace(operation(kind), lost=MOST_LOST)
+    doomed = replace(operation(kind), lost=MAX_LOST)
 
-    decision = turned_back(decide(doomed, found))
+    decision = rolled_back(decide(doomed, found))
     assert decision.cause.code is ErrorCode.INTERNAL_ERROR
     assert "3 processes died" in decision.cause.message
-    spared = decide(replace(doomed, lost=MOST_LOST - 1), found)
-    assert not isinstance(spared, TurnBack) or spared.cause.code is not ErrorCode.INTERNAL_ERROR
+    spared = decide(replace(doomed, lost=MAX_LOST - 1), found)
+    assert not isinstance(spared, RollBack) or spared.cause.code is not ErrorCode.INTERNAL_ERROR
 
 
 @pytest.mark.parametrize("kind", list(OperationKind))
 def test_operation_that_lost_six_processes_ends(kind: OperationKind) -> None:
     """With its first cause and what is true, whatever is left to put back."""
-    doomed = backward(request=make_request(kind=kind), lost=2 * MOST_LOST)
+    doomed = backward(request=make_request(kind=kind), lost=2 * MAX_LOST)
 
     decision = decide(doomed, seen(current=container(name=PARKED, status=EXITED)))
 

@@ -14,10 +14,10 @@ from rtmanager.domain.operation import (
     OperationKind,
     Predecessor,
 )
-from rtmanager.domain.operations.context import OperationContext
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.health_gate import Gate
 from rtmanager.domain.operations.observation import GateReading
+from rtmanager.domain.operations.observer import OperationContext
 from tests.builders import NOON, make_request
 from tests.unit.domain.observed import IMAGE as AN_IMAGE
 from tests.unit.domain.observed import held_lease

@@ -218,7 +218,7 @@ async def test_lost_lease_on_the_way_back_leaves_the_operation_open(running: Wor
     """Whoever holds the lease next carries it on: the old engine runs again."""
     running.manager.on("host.logs", running.lease_expires)
 
-    with pytest.raises(LeaseLost, match="another process carries it on"):
+    with pytest.raises(LeaseLost, match="another process resumes it"):
         await running.manager.patch(BROKEN)
 
     assert running.last.outcome is None

@@ -34,7 +34,7 @@ async def killed(scenario: Scenario, index: int) -> World:
 
 
 def outcome_was_committed(world: World, operations: int) -> bool:
-    """Tell whether the killed operation's success was committed, so that only tidying was left."""
+    """Return whether the killed operation's success was committed, and only tidying was left."""
     return len(world.operations) > operations and world.last.outcome is Outcome.SUCCESS
 
 

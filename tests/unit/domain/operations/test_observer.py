@@ -9,9 +9,8 @@ import pytest
 from rtmanager.domain.container import EngineContainer, container_name, parked_name
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.operation import Action, ActionName, Fence, Operation
-from rtmanager.domain.operations.context import OperationContext
 from rtmanager.domain.operations.observation import Observation
-from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.ports.container_host import ContainerHost
 from tests.builders import NOON, make_request
 from tests.unit.domain.faults import refusal, unavailable
@@ -44,7 +43,7 @@ def context_of(world: World) -> OperationContext:
 
 async def look(world: World) -> Observation:
     """Look once."""
-    return await observer_of(world).look(context_of(world))
+    return await observer_of(world).observe(context_of(world))
 
 
 def observer_of(world: World) -> Observer:
@@ -124,7 +123,7 @@ async def test_what_an_earlier_holder_acted_on_is_seen_although_neither_list_nor
     start = Action(ActionName.START, new.id)
     context.operation = context.operation.acting(start, at=NOON).taken_over()
 
-    seen = await listed_before.look(context)
+    seen = await listed_before.observe(context)
 
     assert seen.new is not None
     assert seen.new.id == new.id
@@ -158,6 +157,6 @@ async def test_list_is_asked_once_per_holder(running: World) -> None:
     running.manager.calls.clear()
 
     for _ in range(3):
-        await observer.look(context)
+        await observer.observe(context)
 
     assert running.manager.calls.count("host.containers_of") == 1

@@ -156,7 +156,7 @@ async def test_every_operation_writes_one_log_line(
     with caplog.at_level(logging.INFO, "rtmanager"):
         await attempt(lambda process: process.start(OTHER), running.manager)
 
-    (line,) = [each for each in caplog.records if each.message == "operation"]
+    (line,) = [each for each in caplog.records if each.message == "operation_finished"]
     facts = vars(line)
     assert (facts["game_id"], facts["kind"], facts["source"]) == (GAME, "start", "gm_rest")
     assert (facts["outcome"], facts["error_code"]) == ("failure", "conflict")
@@ -170,7 +170,7 @@ async def test_log_line_of_an_operation_that_went_well_says_success(
     with caplog.at_level(logging.INFO, "rtmanager"):
         await world.manager.start()
 
-    (line,) = [each for each in caplog.records if each.message == "operation"]
+    (line,) = [each for each in caplog.records if each.message == "operation_finished"]
     assert (vars(line)["operation_id"], vars(line)["outcome"]) == (world.last.id, "success")
 
 
@@ -206,7 +206,7 @@ async def test_log_line_of_a_cut_operation_does_not_say_success(
         assert await running.manager.cases.operations.in_flight.drain(0) == 1
     await asyncio.gather(stopping, return_exceptions=True)
 
-    (line,) = [each for each in caplog.records if each.message == "operation"]
+    (line,) = [each for each in caplog.records if each.message == "operation_finished"]
     assert vars(line).get("outcome") != "success"
     assert running.last.outcome is None
     await running.manager.stop()

@@ -8,7 +8,7 @@ from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerStatus
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.operation import Action, ActionName, Predecessor, StepResult
-from rtmanager.domain.operations.decision import MOST_ATTEMPTS, TurnBack, remove, stop
+from rtmanager.domain.operations.decision import MAX_ATTEMPTS, RollBack, remove, stop
 from rtmanager.domain.operations.observation import GateReading, Observation
 from rtmanager.domain.operations.replacement import CREATE, OBTAIN_IMAGE, PREPARE_STATE, decide
 from rtmanager.domain.runtime import RuntimeStatus
@@ -98,7 +98,7 @@ def test_stranger_with_the_name_turns_it_back_before_anything_is_touched() -> No
 
     decision = decide(operation(), ready(current=container(name="renamed"), stranger=stranger))
 
-    assert isinstance(decision, TurnBack)
+    assert isinstance(decision, RollBack)
     assert decision.cause.code is ErrorCode.CONFLICT
     assert "which this service did not make" in decision.cause.message
 
@@ -134,7 +134,7 @@ def test_removal_of_its_own_that_takes_its_time_is_waited_for() -> None:
     sent = after(operation(), remove(NEW), StepResult.UNKNOWN)
 
     assert decide(sent, ready(new=leaving)) == remove(NEW)
-    assert isinstance(decide(operation(), ready(new=leaving)), TurnBack)
+    assert isinstance(decide(operation(), ready(new=leaving)), RollBack)
 
 
 def test_new_engine_that_exited_turns_it_back_with_its_last_words() -> None:
@@ -143,7 +143,7 @@ def test_new_engine_that_exited_turns_it_back_with_its_last_words() -> None:
 
     decision = decide(operation(), ready(new=exited))
 
-    assert isinstance(decision, TurnBack)
+    assert isinstance(decision, RollBack)
     assert decision.logs_of == NEW
     assert (decision.cause.code, decision.cause.exit_code) == (
         ErrorCode.CONTAINER_START_FAILED,
@@ -157,7 +157,7 @@ def test_new_engine_without_memory_is_told_as_such() -> None:
 
     decision = decide(operation(), ready(new=killed))
 
-    assert isinstance(decision, TurnBack)
+    assert isinstance(decision, RollBack)
     assert "code 137, out of memory" in decision.cause.message
 
 
@@ -167,7 +167,7 @@ def test_gate_that_failed_turns_it_back() -> None:
 
     decision = decide(operation(), ready(new=new(status=RUNNING), gate=reading))
 
-    assert decision == TurnBack(make_cause(), logs_of=NEW)
+    assert decision == RollBack(make_cause(), logs_of=NEW)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_refused_action_turns_it_back(action: Action, found: Observation) -> Non
     """A refusal is a fact: with its own words, whatever the action was."""
     decision = decide(after(operation(), action, StepResult.REFUSED), found)
 
-    assert isinstance(decision, TurnBack)
+    assert isinstance(decision, RollBack)
     assert decision.cause.message == "500 Server Error"
 
 
@@ -208,10 +208,10 @@ def test_action_without_a_lasting_effect_turns_it_back() -> None:
     found = ready(current=container(name=PARKED))
     halt = stop(OLD, PARKED)
 
-    assert decide(after(operation(), halt, times=MOST_ATTEMPTS - 1), found) == halt
-    decision = decide(after(operation(), halt, times=MOST_ATTEMPTS), found)
+    assert decide(after(operation(), halt, times=MAX_ATTEMPTS - 1), found) == halt
+    decision = decide(after(operation(), halt, times=MAX_ATTEMPTS), found)
 
-    assert isinstance(decision, TurnBack)
+    assert isinstance(decision, RollBack)
     assert decision.cause.code is ErrorCode.CONFLICT
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.operation import Action, ActionName, Operation, Outcome, Phase, Predecessor
-from rtmanager.domain.operations.context import OperationContext
 from rtmanager.domain.operations.decision import stop
 from rtmanager.domain.operations.observation import GateReading
+from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.operations.report import details_of
 from tests.builders import NOON, make_cause, make_completion, make_step
 from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, operation

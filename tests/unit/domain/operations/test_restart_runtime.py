@@ -4,7 +4,7 @@ import pytest
 
 from rtmanager.domain.errors import Conflict, ContainerStartFailed, ErrorCode, NotFound
 from rtmanager.domain.operation import Outcome
-from rtmanager.domain.operations.engine_policy import PullPolicy
+from rtmanager.domain.operations.container_spec import PullPolicy
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.world import GAME, IMAGE, POLICY, World
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import ActionName, OpSource, Outcome, StepResult
-from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.game_lease import LeaseBusy
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.operations.scenarios import attempt, killed_at

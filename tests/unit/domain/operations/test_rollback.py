@@ -10,7 +10,7 @@ from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.operation import Action, ActionName, Operation, Predecessor, StepResult
 from rtmanager.domain.operations.decision import remove, stop
 from rtmanager.domain.operations.observation import Observation
-from rtmanager.domain.operations.rollback import MOST_TRIES, failed, roll_back
+from rtmanager.domain.operations.rollback import MAX_TRIES, failed, roll_back
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from tests.builders import GAME, make_cause, make_record
 from tests.unit.domain.observed import (
@@ -99,7 +99,7 @@ def test_stop_that_came_late_is_made_good() -> None:
 
 def test_old_engine_that_docker_does_not_start_keeps_its_name() -> None:
     """There is nothing to be gained from parking it once more."""
-    given_up = after(after(backward(), stop(OLD, PARKED)), START, StepResult.REFUSED, MOST_TRIES)
+    given_up = after(after(backward(), stop(OLD, PARKED)), START, StepResult.REFUSED, MAX_TRIES)
 
     completion = ended(after(given_up, UNPARK), seen(current=container(status=EXITED)))
 
@@ -111,7 +111,7 @@ def test_engine_whose_stop_is_refused_on_the_way_back_is_called_running() -> Non
     """Docker does not stop it: it runs, and that is what is told."""
     halt = stop(OLD, PARKED)
     doubtful = after(backward(), halt, StepResult.UNKNOWN)
-    refused = after(doubtful, halt, StepResult.REFUSED, times=MOST_TRIES)
+    refused = after(doubtful, halt, StepResult.REFUSED, times=MAX_TRIES)
 
     assert roll_back(refused, seen(current=container(name=PARKED))) == UNPARK
 
@@ -122,7 +122,7 @@ def test_new_container_that_docker_does_not_remove_is_set_aside() -> None:
     refused = after(backward(), remove(NEW), StepResult.REFUSED)
 
     assert roll_back(refused, found) == remove(NEW)
-    given_up = after(backward(), remove(NEW), StepResult.REFUSED, times=MOST_TRIES)
+    given_up = after(backward(), remove(NEW), StepResult.REFUSED, times=MAX_TRIES)
     assert roll_back(given_up, found) == SET_ASIDE
     aside = seen(current=container(name=PARKED), new=new(status=EXITED, name="aside"))
     assert roll_back(after(given_up, SET_ASIDE), aside) == UNPARK
@@ -130,7 +130,7 @@ def test_new_container_that_docker_does_not_remove_is_set_aside() -> None:
 
 def test_new_container_of_a_first_start_is_not_set_aside() -> None:
     """Nobody needs its name: the reconciler removes it."""
-    given_up = after(backward(predecessor=None), remove(NEW), StepResult.REFUSED, times=MOST_TRIES)
+    given_up = after(backward(predecessor=None), remove(NEW), StepResult.REFUSED, times=MAX_TRIES)
 
     completion = ended(given_up, seen(record=None, new=new(status=EXITED)))
 
@@ -142,7 +142,7 @@ def test_trap_refused_on_the_way_back() -> None:
     old = container(name=PARKED, status=EXITED)
     before = backward()
     for action in (START, UNPARK):
-        before = after(before, action, StepResult.REFUSED, times=MOST_TRIES)
+        before = after(before, action, StepResult.REFUSED, times=MAX_TRIES)
 
     completion = ended(before, seen(current=old))
 
@@ -155,7 +155,7 @@ def test_trap_refused_on_the_way_back() -> None:
 def test_old_engine_is_not_started_beside_another() -> None:
     """The new one cannot be stopped: two engines would run on one state."""
     old = container(name=PARKED, status=EXITED)
-    before = after(backward(), stop(NEW), StepResult.REFUSED, times=MOST_TRIES)
+    before = after(backward(), stop(NEW), StepResult.REFUSED, times=MAX_TRIES)
 
     assert roll_back(before, seen(current=old, new=new(status=RUNNING))) == UNPARK
 

@@ -11,9 +11,9 @@ from rtmanager.adapters.in_memory.docker_effects import (
     Fate,
     late,
 )
+from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.operation import Outcome
-from rtmanager.domain.operations.in_flight import InFlight
 from tests.unit.domain.operations.scenarios import attempt
 from tests.unit.domain.world import PATCHED, Hang, Process, World
 

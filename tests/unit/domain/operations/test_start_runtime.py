@@ -11,9 +11,9 @@ from rtmanager.domain.errors import (
     RuntimeManagerError,
     StartConfigInvalid,
 )
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import OperationKind, OpSource, Outcome, StepResult
-from rtmanager.domain.operations.engine_policy import PullPolicy
-from rtmanager.domain.outbox import OutboxStream
+from rtmanager.domain.operations.container_spec import PullPolicy
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import refusal, unavailable
 from tests.unit.domain.world import BROKEN, GAME, IMAGE, LAST_WORDS, OTHER, POLICY, World

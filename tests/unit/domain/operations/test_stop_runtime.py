@@ -1,6 +1,7 @@
 import pytest
 
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, NotFound
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import (
     OperationKind,
     OperationRequest,
@@ -9,7 +10,6 @@ from rtmanager.domain.operation import (
     Outcome,
     StopReason,
 )
-from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import unavailable
 from tests.unit.domain.operations.scenarios import killed_at
@@ -119,7 +119,7 @@ async def test_stop_that_loses_docker_stays_open_until_it_is_back(running: World
     before = running.record
     running.manager.on("host.stop", running.docker_leaves)
 
-    with pytest.raises(DockerUnavailable, match="stays open and goes on by itself"):
+    with pytest.raises(DockerUnavailable, match="stays open and is resumed automatically"):
         await running.manager.stop()
 
     assert running.record == before

@@ -87,7 +87,7 @@ async def test_trap_intent_in_a_backup_meets_a_later_engine(running: World, aske
     later = running.engine.id
     _restore(running, backup)
     restored = Watch(running, running.process())
-    await restored.process.cycles.first_look.run()
+    await restored.process.cycles.check_host.run()
 
     await restored.process.resume()
     await restored.reconcile.run()
@@ -175,7 +175,9 @@ async def test_trap_patch_without_a_gate_when_the_engine_could_not_be_asked(runn
     running.manager.engine_probe.unaskable.add(address)
     before = running.record
 
-    with pytest.raises(ServiceUnavailable, match="could not be asked how it is: too many open"):
+    with pytest.raises(
+        ServiceUnavailable, match="the health of the engine is unknown: too many open"
+    ):
         await running.manager.patch(NEVER_HEALTHY)
 
     assert running.last.error_code is ErrorCode.SERVICE_UNAVAILABLE

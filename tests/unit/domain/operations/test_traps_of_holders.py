@@ -12,10 +12,10 @@ from rtmanager.domain.errors import (
     InternalError,
     ServiceUnavailable,
 )
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import Operation, Outcome, Phase
 from rtmanager.domain.operations import interpreter
 from rtmanager.domain.operations.interpreter import STORE_PATIENCE
-from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.operations.scenarios import attempt
@@ -83,7 +83,9 @@ async def test_trap_outcome_lost_in_an_outage_that_outlasts_its_patience(world: 
     """The operation stays open, and ends later with the error that was written ahead."""
     world.manager.on("store.finish", ServiceUnavailable("connection refused"), always=True)
 
-    with pytest.raises(ServiceUnavailable, match="operation 1 stays open and goes on by itself"):
+    with pytest.raises(
+        ServiceUnavailable, match="operation 1 stays open and is resumed automatically"
+    ):
         await world.manager.start(BROKEN)
 
     assert world.clock.monotonic() == pytest.approx(STORE_PATIENCE, abs=2)

@@ -3,7 +3,7 @@
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.domain.reconciliation.backoff import LONGEST_PAUSE, SHORTEST_PAUSE, Backoff
+from rtmanager.domain.reconciliation.backoff import MAX_PAUSE, MIN_PAUSE, Backoff
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind
 from tests.builders import GAME
 from tests.unit.domain.observed import OLD, OTHER
@@ -33,9 +33,9 @@ def test_drift_that_was_met_in_vain_is_due_after_its_pause(
     backoff: Backoff, clock: ManualClock
 ) -> None:
     """Not a moment earlier; others are not concerned."""
-    backoff.in_vain(DRIFT, "refused")
+    backoff.record_failure(DRIFT, "refused")
 
-    clock.advance(SHORTEST_PAUSE - 0.001)
+    clock.advance(MIN_PAUSE - 0.001)
     assert not backoff.is_due(DRIFT)
     assert backoff.is_due(ANOTHER)
     clock.advance(0.001)
@@ -46,39 +46,39 @@ def test_pauses_double_up_to_the_longest(backoff: Backoff, clock: ManualClock) -
     """However long it goes on, it is tried every now and then."""
     pauses = []
     for _ in range(9):
-        backoff.in_vain(DRIFT, "refused")
+        backoff.record_failure(DRIFT, "refused")
         began = clock.monotonic()
         while not backoff.is_due(DRIFT):
             clock.advance(60)
         pauses.append(clock.monotonic() - began)
 
-    assert pauses == [60, 120, 240, 480, 960, 1920, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert pauses == [60, 120, 240, 480, 960, 1920, MAX_PAUSE, MAX_PAUSE, MAX_PAUSE]
 
 
 def test_it_is_reported_once(backoff: Backoff, caplog: pytest.LogCaptureFixture) -> None:
     """One warning for as long as the same drift is there."""
     for _ in range(5):
-        backoff.in_vain(DRIFT, "refused")
+        backoff.record_failure(DRIFT, "refused")
 
     (warning,) = caplog.records
-    assert (warning.message, vars(warning)["error"]) == ("drift_does_not_yield", "refused")
+    assert (warning.message, vars(warning)["error"]) == ("drift_persists", "refused")
 
 
 def test_drift_that_is_gone_is_forgotten(
     backoff: Backoff, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When it comes again it is new: due at once, and reported."""
-    backoff.in_vain(DRIFT, "refused")
+    backoff.record_failure(DRIFT, "refused")
     backoff.keep_only(GAME, [ANOTHER])
 
     assert backoff.is_due(DRIFT)
-    backoff.in_vain(DRIFT, "refused")
+    backoff.record_failure(DRIFT, "refused")
     assert len(caplog.records) == 2
 
 
 def test_drift_that_is_still_there_is_kept(backoff: Backoff) -> None:
     """In whatever words it is told now."""
-    backoff.in_vain(DRIFT, "refused")
+    backoff.record_failure(DRIFT, "refused")
     backoff.keep_only(GAME, [Drift(GAME, DRIFT.kind, OLD, "in other words")])
 
     assert not backoff.is_due(DRIFT)

@@ -8,7 +8,7 @@ from rtmanager.domain.container import EngineContainer, container_name, parked_n
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.operation import Fence, Outcome
 from rtmanager.domain.reconciliation.drift import DriftKind
-from rtmanager.domain.reconciliation.reconcile_game import MOST_ROUNDS
+from rtmanager.domain.reconciliation.reconcile_game import MAX_ROUNDS
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import unavailable
 from tests.unit.domain.watch import GRACE, Watch, engine_of, stray
@@ -210,14 +210,14 @@ async def test_game_that_drifts_on_and_on_is_left_to_the_next_cycle(watch: Watch
     async def make_another() -> None:
         nonlocal made
         made += 1
-        if made <= 2 * MOST_ROUNDS:
+        if made <= 2 * MAX_ROUNDS:
             stray(watch.world, f"left-over {made}")
             watch.world.clock.advance(GRACE)
 
     await make_another()
     watch.process.on("host.remove:done", make_another, always=True)
 
-    assert await watch.reconciled() == [DriftKind.STALE_CONTAINER] * MOST_ROUNDS
+    assert await watch.reconciled() == [DriftKind.STALE_CONTAINER] * MAX_ROUNDS
 
 
 @pytest.mark.parametrize("call", ["host.containers_of", "host.inspect"])

@@ -130,7 +130,7 @@ async def test_trap_drift_that_does_not_yield_is_tried_ever_more_rarely(
         world.clock.advance(60)
 
     assert tried == [0, 1, 3, 7, 15, 31, 63]
-    assert caplog.messages.count("drift_does_not_yield") == 1
+    assert caplog.messages.count("drift_persists") == 1
     world.docker.fate_of = None
     world.clock.advance(3600)
     await watch.reconcile.run()
@@ -208,7 +208,7 @@ async def test_trap_database_restored_from_backup(
     process = world.process()
     restored = Watch(world, process)
 
-    await process.cycles.first_look.run()
+    await process.cycles.check_host.run()
     assert "database_older_than_containers" in caplog.messages
     world.clock.advance(GRACE)
     await restored.reconcile.run()

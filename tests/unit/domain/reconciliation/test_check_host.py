@@ -8,7 +8,7 @@ from tests.unit.domain.world import World
 
 
 async def _logged(world: World, caplog: pytest.LogCaptureFixture) -> list[str]:
-    await world.manager.cycles.first_look.run()
+    await world.manager.cycles.check_host.run()
     return caplog.messages
 
 
@@ -34,7 +34,7 @@ async def test_trap_label_of_a_stranger_is_no_fence(world: World) -> None:
     labels = dict(labels_of(installation=None)) | {"com.galaxy.op_id": "9" * 5000}
     world.docker.add_foreign("theirs", labels=labels)
 
-    await world.manager.cycles.first_look.run()
+    await world.manager.cycles.check_host.run()
     await world.manager.start()
 
     assert world.last.id == 1
@@ -76,4 +76,4 @@ async def test_without_docker_nothing_is_known(world: World) -> None:
     world.docker.reachable = False
 
     with pytest.raises(DockerUnavailable):
-        await world.manager.cycles.first_look.run()
+        await world.manager.cycles.check_host.run()

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from rtmanager.adapters.engine_http import MOST_BODY, MOST_HEAD, MOST_INFORMATIONAL
+from rtmanager.adapters.engine_http import MAX_BODY, MAX_HEAD, MAX_INFORMATIONAL
 from tests.contract.ports.probe_worlds import TIMEOUT, HttpEngines
 
 
@@ -114,7 +114,7 @@ async def test_a_redirect_is_not_followed(http_engines: HttpEngines) -> None:
     assert (answer.healthy, answer.error, requests) == (False, "/healthz answered 307", 1)
 
 
-@pytest.mark.parametrize("size", [MOST_BODY, MOST_BODY + 1])
+@pytest.mark.parametrize("size", [MAX_BODY, MAX_BODY + 1])
 async def test_a_body_is_read_to_its_end_only_within_the_limit(
     http_engines: HttpEngines, size: int
 ) -> None:
@@ -123,12 +123,12 @@ async def test_a_body_is_read_to_its_end_only_within_the_limit(
 
     answer = await http_engines.probe.check(await http_engines.saying(begun))
 
-    assert answer.healthy is (size > MOST_BODY)
+    assert answer.healthy is (size > MAX_BODY)
 
 
 async def test_an_engine_that_hints_first_is_healthy(http_engines: HttpEngines) -> None:
     """A few informational answers may precede the answer."""
-    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n" * MOST_INFORMATIONAL
+    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n" * MAX_INFORMATIONAL
     answer = hints + b"HTTP/1.1 204 No Content\r\n\r\n"
 
     assert (await http_engines.probe.check(await http_engines.saying(answer))).healthy
@@ -162,7 +162,7 @@ async def test_no_answer_proper_is_unhealthy(http_engines: HttpEngines, reply: b
 
 async def test_a_head_without_an_end_is_unhealthy(http_engines: HttpEngines) -> None:
     """Headers are bounded as well."""
-    head = b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 * MOST_HEAD)
+    head = b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 * MAX_HEAD)
 
     answer = await http_engines.probe.check(await http_engines.saying(head))
 

@@ -18,8 +18,8 @@ from rtmanager.adapters.postgres.errors import MigrationFailed
 from rtmanager.adapters.postgres.migrate import MIGRATIONS, MigrationReport, migrate
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.health import HealthEventType
+from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import OperationKind, OpSource, Outcome, Phase, StopReason
-from rtmanager.domain.outbox import OutboxStream
 from rtmanager.domain.ports.health_log import Watch
 from rtmanager.domain.runtime import RuntimeStatus
 

@@ -1,9 +1,71 @@
 import asyncio
+import logging
 
 import pytest
 
-from rtmanager.domain.operations.in_flight import InFlight, undisturbed
+from rtmanager.domain.concurrency import InFlight, run_concurrently, shielded
+from rtmanager.domain.errors import DockerUnavailable
 from tests.unit.domain.world import Hang
+
+
+async def test_results_come_in_the_order_of_the_items() -> None:
+    """Whatever ends first."""
+
+    async def work(item: int) -> int:
+        for _ in range(5 - item):
+            await asyncio.sleep(0)
+        return item * item
+
+    assert (await run_concurrently(range(5), work, limit=3)).done == [0, 1, 4, 9, 16]
+
+
+async def test_no_more_than_the_limit_at_once() -> None:
+    """A thousand games do not become a thousand calls."""
+    now = most = 0
+
+    async def work(_: int) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+
+    await run_concurrently(range(50), work, limit=4)
+
+    assert most == 4
+
+
+async def test_failures_are_kept_and_logged_and_stop_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What we expect is one line; a defect comes with its trace."""
+
+    async def work(item: str) -> str:
+        if item == "away":
+            raise DockerUnavailable("no answer")
+        if item == "bad":
+            raise ValueError("a defect")
+        return item
+
+    with caplog.at_level(logging.WARNING):
+        results = await run_concurrently(["a", "away", "b", "bad"], work, limit=2)
+
+    assert results.done == ["a", "b"]
+    assert results.failed == ["away: no answer", "bad: a defect"]
+    assert [bool(record.exc_info) for record in caplog.records] == [False, True]
+
+
+async def test_what_is_no_fault_of_the_work_ends_everything() -> None:
+    """A kill or a cancellation is not counted among the failures."""
+
+    class Killed(BaseException):
+        """The process ends."""
+
+    async def work(_: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        await run_concurrently([1], work, limit=1)
 
 
 async def test_result_of_the_work_is_returned() -> None:
@@ -90,7 +152,7 @@ async def test_undisturbed_work_is_finished_however_often_its_caller_is_cancelle
         await hang()
         done.append("done")
 
-    caller = asyncio.create_task(undisturbed(work()))
+    caller = asyncio.create_task(shielded(work()))
     await hang.reached.wait()
     for _ in range(3):
         caller.cancel()

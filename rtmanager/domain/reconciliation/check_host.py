@@ -1,4 +1,4 @@
-"""What a starting service must know of the Docker host before it begins operations."""
+"""Checking the Docker host at start-up, before any operation begins."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class FirstLook:
+class CheckHost:
     """Compares the database with the host as a whole; one list, nothing on the host is changed."""
 
     host: ContainerHost
@@ -24,11 +24,9 @@ class FirstLook:
     async def run(self) -> Sequence[EngineContainer]:
         """Raise the fences above those on containers, and warn when another shares our network.
 
-        Returns the list, which nobody needs to ask for again.
-
-        Fences that containers carry and the database does not know yet mean that the database was
-        restored from a backup: it must not give them again. Raises DockerUnavailable,
-        ServiceUnavailable.
+        Returns the list for others to use. Fences on containers that the database has not given yet
+        mean that it was restored from a backup: it must not give them again. Raises
+        DockerUnavailable, ServiceUnavailable.
         """
         containers = await self.host.list_containers()
         await self._raise_fences(
@@ -44,7 +42,7 @@ class FirstLook:
                 "database_older_than_containers",
                 extra={
                     "highest_fence": highest,
-                    "advice": "it was restored from a backup, or made anew; records older than "
+                    "advice": "it was restored from a backup or recreated; records older than "
                     "what Docker shows are reconciled now",
                 },
             )

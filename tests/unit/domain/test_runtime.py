@@ -4,10 +4,9 @@ from datetime import timedelta
 import pytest
 
 from rtmanager.domain.container import ContainerDetails, ContainerStatus
-from rtmanager.domain.health import HealthEventType
-from rtmanager.domain.losses import as_observed, loss_event
+from rtmanager.domain.health import HealthEventType, loss_event
 from rtmanager.domain.operation import Fence
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus, as_observed
 from tests.builders import NOON, make_record
 from tests.unit.domain.observed import container
 

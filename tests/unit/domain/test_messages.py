@@ -3,12 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from rtmanager.domain.announcements import announcements
 from rtmanager.domain.completion import Completion, replayed
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.messages import OutboxStream, announcements
 from rtmanager.domain.operation import Cause, OperationKind, Outcome
-from rtmanager.domain.outbox import OutboxStream
 from tests.builders import (
     GAME,
     IMAGE,
@@ -94,7 +93,7 @@ def test_failed_start_owes_one_intent() -> None:
 
     at = str(int(NOON.timestamp() * 1000))
     assert message.stream is OutboxStream.NOTIFICATION_INTENTS
-    assert message.quiet_key
+    assert message.dedup_key
     assert message.fields == {
         "type": "runtime.image_pull_failed",
         "producer": "runtime_manager",
@@ -103,7 +102,7 @@ def test_failed_start_owes_one_intent() -> None:
         "error_code": "image_pull_failed",
         "error_message": "manifest unknown",
         "attempted_at_ms": at,
-        "idempotency_key": f"{message.quiet_key}:{at}",
+        "idempotency_key": f"{message.dedup_key}:{at}",
     }
 
 
@@ -112,8 +111,8 @@ def test_failing_again_in_the_same_way_is_the_same_intent() -> None:
     (first,) = announcements(make_request(), FAILED)
     (again,) = announcements(make_job(), replace(FAILED, at=NOON.replace(minute=9)))[1:]
 
-    assert first.quiet_key == again.quiet_key
-    assert first.quiet_for == 600
+    assert first.dedup_key == again.dedup_key
+    assert first.dedup_window == 600
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_failing_in_another_way_is_another_intent(
     (first,) = announcements(make_request(), FAILED)
     (other,) = announcements(make_request(**request_change), completion)
 
-    assert first.quiet_key != other.quiet_key
+    assert first.dedup_key != other.dedup_key
 
 
 def test_text_from_outside_is_cut_and_readable() -> None:

@@ -1,14 +1,59 @@
-"""Operations that run to their end even when their caller has gone."""
+"""Running work concurrently: bounded, detached from its caller, drained at shutdown."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from rtmanager.domain.errors import RuntimeManagerError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Results(Generic[R]):
+    """The results in order, and a sentence per failure."""
+
+    done: list[R] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+async def run_concurrently(
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], *, limit: int
+) -> Results[R]:
+    """Run `work` for every item, at most `limit` at a time; failures are logged and returned."""
+    places = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with places:
+            return await work(item)
+
+    everything: Sequence[T] = list(items)
+    ended = await asyncio.gather(*map(one, everything), return_exceptions=True)
+    return _sorted_out(everything, ended)
+
+
+def _sorted_out(items: Sequence[T], ended: Sequence[R | BaseException]) -> Results[R]:
+    results: Results[R] = Results()
+    for item, end in zip(items, ended, strict=True):
+        if not isinstance(end, BaseException):
+            results.done.append(end)
+            continue
+        if not isinstance(end, Exception):
+            raise end
+        results.failed.append(f"{item}: {end}")
+        expected = isinstance(end, RuntimeManagerError)
+        about = {"item": str(item), "error": str(end)}
+        logger.warning("item_failed", extra=about, exc_info=None if expected else end)
+    return results
 
 
 class InFlight:
-    """Runs operations apart from their callers, and waits for them at shutdown."""
+    """Runs operations detached from their callers, and waits for them at shutdown."""
 
     def __init__(self) -> None:
         """Start with nothing in flight."""
@@ -34,8 +79,8 @@ class InFlight:
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - a deadline for all of them
         """Wait up to `timeout` seconds for what runs; cancel the rest and return how many.
 
-        What is cancelled hands over what it was at. What begins meanwhile is waited for, too: a
-        request may set an earlier operation going.
+        A cancelled operation hands itself over. Work that begins meanwhile is waited for too: a
+        request may resume an earlier operation.
         """
         loop, cut = asyncio.get_running_loop(), 0
         deadline = loop.time() + timeout
@@ -62,15 +107,15 @@ class InFlight:
             task.exception()  # retrieved here too, for a caller that no longer listens
 
 
-def beside(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-    """Begin the work in a task of its own, which has the caller's name and not its cancellation."""
+def detached(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    """Start the work in a task with the caller's name, which the caller's cancellation spares."""
     caller = asyncio.current_task()
     return asyncio.create_task(work, name=caller.get_name() if caller else None)
 
 
-async def undisturbed(work: Coroutine[Any, Any, None]) -> None:
-    """Finish the work in a task of its own, which a cancellation of the caller does not reach."""
-    task = beside(work)
+async def shielded(work: Coroutine[Any, Any, None]) -> None:
+    """Finish the work even when the caller is cancelled meanwhile."""
+    task = detached(work)
     while not task.done():
         try:
             await asyncio.shield(task)

@@ -1,22 +1,82 @@
-"""What other services are told of a finished operation."""
+"""Messages for other services, written together with the outcome that they report."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Cause, OperationKind, OperationRequest, OpSource, Outcome
-from rtmanager.domain.outbox import (
-    OutboxMessage,
-    OutboxStream,
-    epoch_ms,
-    health_message,
-    sendable,
-)
+
+MAX_TEXT = 2_000
+"""Most characters of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
+
+
+class OutboxStream(StrEnum):
+    """Where a message goes; the stream's name in Redis is a setting."""
+
+    JOB_RESULTS = "job_results"
+    HEALTH_EVENTS = "health_events"
+    NOTIFICATION_INTENTS = "notification_intents"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """One stream entry to be: all fields are strings, as in the stream.
+
+    A message with a `dedup_key` is not even written while an earlier one with the same key is
+    younger than its `dedup_window` seconds.
+    """
+
+    stream: OutboxStream
+    game_id: GameId
+    fields: Mapping[str, str]
+    dedup_key: str | None = None
+    dedup_window: float = 0.0
+
+
+def health_message(event: HealthEvent) -> OutboxMessage:
+    """Render a health event as the entry that others read."""
+    details = {key: _bounded(value) for key, value in event.details.items()}
+    return OutboxMessage(
+        OutboxStream.HEALTH_EVENTS,
+        event.game_id,
+        {
+            "game_id": event.game_id,
+            "container_id": event.container_id,
+            "event_type": event.event_type.value,
+            "occurred_at_ms": str(epoch_ms(event.occurred_at)),
+            "details": json.dumps(details, sort_keys=True),
+        },
+    )
+
+
+def sendable(text: str) -> str:
+    """Return text as a stream may carry it: valid UTF-8, readable without NUL, of bounded length.
+
+    Whatever stores it on the way has nothing left to escape, so it stays within its bound.
+    """
+    plain = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Return milliseconds since the epoch."""
+    return int(moment.timestamp() * 1000)
+
+
+def _bounded(value: object) -> object:
+    return sendable(value) if isinstance(value, str) else value
+
 
 PRODUCER = "runtime_manager"
-INTENT_QUIET = 600.0
-"""Seconds in which a game that fails again in the same way gives no second intent."""
+INTENT_DEDUP_WINDOW = 600.0
+"""Seconds within which a game that fails again in the same way gives no second intent."""
 
 _INTENT_CODES = {
     ErrorCode.IMAGE_PULL_FAILED,
@@ -26,7 +86,7 @@ _INTENT_CODES = {
 
 
 def announcements(request: OperationRequest, completion: Completion) -> list[OutboxMessage]:
-    """Return every message that this completion owes to others, in the order they must see them."""
+    """Return the messages that report this completion to others, in their order."""
     messages = [health_message(event) for event in completion.events]
     if request.origin.source is OpSource.LOBBY_STREAM:
         messages.append(_job_result(request, completion))
@@ -73,6 +133,6 @@ def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) 
             "attempted_at_ms": attempted_at,
             "idempotency_key": f"{sameness}:{attempted_at}",
         },
-        quiet_key=sameness,
-        quiet_for=INTENT_QUIET,
+        dedup_key=sameness,
+        dedup_window=INTENT_DEDUP_WINDOW,
     )

@@ -1,6 +1,6 @@
 # The production image. The service needs:
 #   - Docker's socket:        -v /var/run/docker.sock:/var/run/docker.sock
-#   - the games' state at the same path as on the host, because Docker mounts it from there:
+#   - the games' state at the same path as on the host, because the host's Docker mounts it:
 #                             -v /var/lib/galaxy/games:/var/lib/galaxy/games
 #   - the engines' network:   --network galaxy-net
 #   - its settings:           --env-file, see dev/env.sample
@@ -10,11 +10,11 @@ WORKDIR /src
 RUN python -m venv /opt/rtmanager
 ENV PATH=/opt/rtmanager/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-# Dependencies change less often than code: a layer of their own.
+# Dependencies change less often than the code, so they have a layer of their own.
 COPY requirements/ requirements/
 RUN pip install --require-hashes --requirement requirements/runtime.txt
 COPY . .
-# What builds the package stays out of what runs it.
+# Build tools stay out of the runtime environment.
 RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes --requirement requirements/build.txt \
     && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheels . \
@@ -25,8 +25,8 @@ FROM python:3.11-slim
 COPY --from=build /opt/rtmanager /opt/rtmanager
 ENV PATH=/opt/rtmanager/bin:$PATH PYTHONUNBUFFERED=1
 
-# It runs as root on purpose: state directories are handed to each image's own user, which takes
-# root, and Docker's socket gives as much anyway.
+# It runs as root on purpose: giving each state directory to its image's own user requires root, and
+# access to Docker's socket is equivalent to root anyway.
 EXPOSE 8096
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8096/healthz', timeout=2)"]

@@ -52,11 +52,11 @@ class Settings(BaseSettings):
 
     internal_http_addr: kind.ListenAddress = _setting(":8096", "Where the REST API listens.")
     shutdown_timeout: kind.Duration = _setting("30s", "How long running work may take at shutdown.")
-    log_level: kind.LogLevel = _setting("info", "Least severe log line that is written.")
+    log_level: kind.LogLevel = _setting("info", "Minimum severity of log lines that are written.")
     log_format: kind.LogFormat = _setting("json", "Log lines as JSON or human-readable.")
 
     postgres_primary_dsn: kind.PostgresDsn = _required("The Postgres database.")
-    postgres_pool_size: kind.Count = _setting("10", "Most Postgres connections at a time.")
+    postgres_pool_size: kind.Count = _setting("10", "Maximum number of Postgres connections.")
 
     redis_master_addr: kind.ServiceAddress = _required("The Redis server.")
     redis_password: SecretStr | None = _setting(None, "Password of the Redis server.")
@@ -72,49 +72,54 @@ class Settings(BaseSettings):
         "notification:intents", "Notification intents, written."
     )
     redis_dead_jobs_stream: kind.StreamName = _setting(
-        "runtime:dead_jobs", "Copies of jobs that could not be read, written."
+        "runtime:dead_jobs", "Copies of malformed jobs, written."
     )
     redis_consumer_group: kind.StreamName = _setting(
         "runtime_manager", "Consumer group in which all replicas read jobs."
     )
     redis_stream_maxlen: kind.Count = _setting(
-        "100000", "Entries that a stream keeps, approximately."
+        "100000", "Approximate number of entries that a stream keeps."
     )
     outbox_keep_sent: kind.Duration = _setting(
-        "24h", "How long a message is kept in the database once it is sent."
+        "24h", "How long a sent message is kept in the database."
     )
-    job_concurrency: kind.Count = _setting("16", "Games whose jobs are carried out at once.")
+    job_concurrency: kind.Count = _setting("16", "Number of games whose jobs run at the same time.")
 
-    docker_host: kind.DockerHost = _setting("unix:///var/run/docker.sock", "The Docker engine.")
+    docker_host: kind.DockerHost = _setting("unix:///var/run/docker.sock", "The Docker daemon.")
     docker_network: kind.NetworkName = _setting("galaxy-net", "Network of the engines; must exist.")
     docker_config_file: kind.Directory | None = _setting(
         None, "Docker config file with registry credentials."
     )
     docker_timeout: kind.PositiveDuration = _setting("10s", "Deadline of an ordinary Docker call.")
     docker_start_concurrency: kind.Count = _setting(
-        str(os.cpu_count() or 1), "Containers started at once; by default the number of cores."
+        str(os.cpu_count() or 1),
+        "Containers started at the same time; by default the number of cores.",
     )
     image_pull_policy: kind.PullPolicy = _setting("if_missing", "When an image is pulled.")
     pull_stall_timeout: kind.PositiveDuration = _setting(
         "60s", "How long a pull may make no progress before it fails."
     )
 
-    default_cpu_quota: kind.CpuQuota = _setting("1.0", "CPUs of an engine whose image sets none.")
-    default_memory: kind.Memory = _setting("512m", "Memory of an engine whose image sets none.")
+    default_cpu_quota: kind.CpuQuota = _setting(
+        "1.0", "CPUs of an engine whose image sets no limit."
+    )
+    default_memory: kind.Memory = _setting("512m", "Memory of an engine whose image sets no limit.")
     default_pids_limit: kind.Count = _setting(
-        "512", "Processes of an engine whose image sets none."
+        "512", "Processes of an engine whose image sets no limit."
     )
     read_only_root_filesystem: kind.Switch = _setting(
-        "false", "Whether engines write to mounts only."
+        "false", "Whether engines can write only to mounts."
     )
     container_stop_timeout_seconds: kind.WholeNumber = _setting(
         "30", "Seconds between asking an engine to stop and killing it."
     )
     container_retention_days: kind.Count = _setting(
-        "30", "Days after which the container of a stopped game is removed."
+        "30", "Days after which a stopped game's container is removed."
     )
 
-    game_state_root: kind.Directory = _required("Directory that holds each game's state directory.")
+    game_state_root: kind.Directory = _required(
+        "Directory that contains each game's state directory."
+    )
     game_state_dir_mode: kind.DirectoryMode = _setting("0750", "Mode of a game's state directory.")
     game_state_owner_uid: kind.OwnerId | None = _setting(
         None, "Owner of state directories; by default the image's user."
@@ -126,17 +131,17 @@ class Settings(BaseSettings):
         "/var/lib/galaxy-game", "Where an engine finds its state directory."
     )
     engine_state_env_name: kind.VariableName = _setting(
-        "GAME_STATE_PATH", "Variable that tells an engine where its state is."
+        "GAME_STATE_PATH", "Variable in which an engine finds the path of its state directory."
     )
 
     start_gate_timeout: kind.Duration = _setting(
-        "5s", "How long a start waits for the first healthy answer; 0 looks once."
+        "5s", "How long a start waits for the first healthy answer; 0 checks once."
     )
     patch_gate_timeout: kind.Duration = _setting(
-        "30s", "How long a patched engine may take to be healthy; 0 turns the gate off."
+        "30s", "How long a patched engine may take to become healthy; 0 turns the gate off."
     )
     game_lease_ttl_seconds: kind.Count = _setting(
-        "60", "Life of a game's lease, renewed while held."
+        "60", "Lifetime of a game's lease, which is renewed while it is held."
     )
     game_lease_wait: kind.Duration = _setting("5s", "How long a request waits for a game's lease.")
 
@@ -145,14 +150,14 @@ class Settings(BaseSettings):
     )
     probe_timeout: kind.PositiveDuration = _setting("2s", "How long an engine may take to answer.")
     probe_failures_threshold: kind.Count = _setting(
-        "3", "Misses in a row that make a failed probe."
+        "3", "Number of consecutive misses that count as a failed probe."
     )
     inspect_interval: kind.PositiveDuration = _setting(
         "30s", "Time between two container inspections."
     )
     reconcile_interval: kind.PositiveDuration = _setting("60s", "Time between two reconciliations.")
     cleanup_interval: kind.PositiveDuration = _setting(
-        "1h", "Time between two looks for old containers."
+        "1h", "Time between two searches for old containers."
     )
 
     @classmethod

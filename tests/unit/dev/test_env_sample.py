@@ -22,6 +22,20 @@ def test_the_sample_names_every_setting() -> None:
     assert set(_everything()) == {PREFIX + field.upper() for field in Settings.model_fields}
 
 
+def test_the_sample_describes_each_setting_as_check_config_does() -> None:
+    """The comment above a setting is its description."""
+    lines = SAMPLE.read_text().splitlines()
+    described = {
+        name: " ".join(_comment_above(lines, number))
+        for number, line in enumerate(lines)
+        if (name := line.removeprefix("# ").partition("=")[0]).startswith(PREFIX)
+    }
+
+    assert described == {
+        PREFIX + name.upper(): field.description for name, field in Settings.model_fields.items()
+    }
+
+
 def test_the_sample_shows_the_defaults() -> None:
     """Taking the comment signs away changes nothing."""
     defaults = Settings.from_environment(_assignments(SAMPLE.read_text()))
@@ -32,6 +46,15 @@ def test_the_sample_shows_the_defaults() -> None:
     assert spelled_out.model_dump(exclude=depends_on_the_machine) == defaults.model_dump(
         exclude=depends_on_the_machine
     )
+
+
+def _comment_above(lines: list[str], number: int) -> list[str]:
+    comment: list[str] = []
+    for line in reversed(lines[:number]):
+        if not line.startswith("# ") or line.startswith((f"# {PREFIX}", "# ---")):
+            break
+        comment.insert(0, line.removeprefix("# "))
+    return comment
 
 
 def _everything() -> dict[str, str]:

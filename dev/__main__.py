@@ -68,7 +68,8 @@ def _set_variables() -> dict[str, str]:
 
 
 def _welcome(address: Address) -> None:
-    from rtmanager.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415 - slow, and --help is quick
+    # Imported late: it is slow, and --help is quick.
+    from rtmanager.server.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415
 
     url = _local_url(address)
     typer.echo(f"""

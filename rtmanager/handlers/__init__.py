@@ -1,6 +1,6 @@
 """The endpoints table: which method of which handler answers which operationId.
 
-Handlers know nothing of Connexion; `rtmanager.connexion_app` hands this table to it.
+Handlers know nothing of Connexion; `rtmanager.server.connexion_app` hands this table to it.
 """
 
 from collections.abc import Mapping

@@ -12,8 +12,8 @@ from rtmanager import __version__
 from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
 from rtmanager.config import Address, Settings
-from rtmanager.connexion_app import create_app
 from rtmanager.handlers import endpoints
+from rtmanager.server.connexion_app import create_app
 from rtmanager.server.http import HttpServer, bind
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.traces import exported_traces

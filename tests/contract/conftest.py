@@ -6,9 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from rtmanager.connexion_app import create_app
 from rtmanager.handlers import endpoints
 from rtmanager.handlers.endpoint import Handler
+from rtmanager.server.connexion_app import create_app
 from tests.contract.caller import Caller
 from tests.unit.domain.world import World
 

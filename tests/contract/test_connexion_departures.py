@@ -20,10 +20,10 @@ from connexion.spec import Specification
 from structlog.typing import EventDict
 
 from rtmanager import spec_dir
-from rtmanager.connexion_app import SPEC_FILE, create_app
 from rtmanager.handlers.endpoint import Call, Handler
 from rtmanager.handlers.strict_json import JsonObject
 from rtmanager.handlers.swagger_ui import SwaggerUi
+from rtmanager.server.connexion_app import SPEC_FILE, create_app
 from tests.contract.caller import JSON, RUNTIMES, Answer, Caller, Header
 
 START = f"{RUNTIMES}/g1/start"
@@ -238,4 +238,4 @@ def test_15_import_warns_of_what_others_deprecated() -> None:
         return subprocess.run(command, capture_output=True, check=False).returncode
 
     assert imports("connexion.middleware") != 0
-    assert imports("rtmanager.connexion_app") == 0
+    assert imports("rtmanager.server.connexion_app") == 0

@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from rtmanager import spec_dir
-from rtmanager.connexion_app import SPEC_FILE, create_app
 from rtmanager.handlers.endpoint import Call, Handler
 from rtmanager.handlers.strict_json import JsonObject
+from rtmanager.server.connexion_app import SPEC_FILE, create_app
 
 
 async def nothing(_: Call) -> JsonObject:

@@ -4,8 +4,8 @@ from urllib.parse import urljoin
 import yaml
 
 from rtmanager import spec_dir
-from rtmanager.connexion_app import SPEC_FILE
 from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH
+from rtmanager.server.connexion_app import SPEC_FILE
 from tests.contract.caller import Caller
 
 HERE = f"http://rtm{SWAGGER_UI_PATH}"

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -92,12 +93,12 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> Prepared:
 
 
 def plant(name: str, **members: object) -> None:
-    """Put a module on the stage in place of the real one."""
+    """Put a module in place of the real one."""
     module = ModuleType(f"rtmanager.{name}")
     vars(module).update(members)
     sys.modules[module.__name__] = module
     package, _, last = module.__name__.rpartition(".")
-    setattr(sys.modules[package], last, module)
+    setattr(import_module(package), last, module)
 
 
 if __name__ == "__main__":
@@ -106,7 +107,9 @@ if __name__ == "__main__":
         migrate=migrate,
         assemble=lambda _settings: Service(),
     )
-    plant("connexion_app", create_app=lambda _table: application, SWAGGER_UI_PATH="/swagger/ui")
+    plant(
+        "server.connexion_app", create_app=lambda _table: application, SWAGGER_UI_PATH="/swagger/ui"
+    )
     vars(dev)["prepare"] = prepare
     if sys.argv[1] == "dev":
         del sys.argv[1]

@@ -17,7 +17,7 @@ from rtmanager.domain.installation import Installation
 
 POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
 REDIS_ADVICE = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
-DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker engine runs"
+DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

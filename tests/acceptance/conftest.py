@@ -86,7 +86,7 @@ def proxied_settings(all_proxies: Proxies) -> dict[str, str]:
 def impatient_environment(
     new_environment: NewEnvironment, proxied_settings: dict[str, str]
 ) -> Environment:
-    """Return a service behind proxies that soon gives up on a Docker engine that hangs.
+    """Return a service behind proxies that soon gives up on a Docker daemon that hangs.
 
     On a busy host Docker can be as slow: what it was too slow to remove is left parked.
     """

@@ -1,4 +1,4 @@
-"""Traps that only a real Docker engine has."""
+"""Traps that only a real Docker daemon has."""
 
 import threading
 from collections.abc import Iterator

@@ -80,7 +80,7 @@ def test_unreachable_redis(serve: Serve) -> None:
 
 
 def test_unreachable_docker(serve: Serve) -> None:
-    """A Docker engine that is not there is named by its setting."""
+    """A Docker daemon that is not there is named by its setting."""
     line = _fault(serve(docker_host="unix:///nonexistent/docker.sock"))
 
     assert "/nonexistent/docker.sock" in line

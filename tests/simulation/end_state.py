@@ -26,7 +26,7 @@ AT_REST_AFTER = LEASE_TTL + GRACE + 4 * 60.0
 
 
 def come_to_rest(environment: "Environment") -> None:
-    """Let the workers of the supervised processes do what is left to do, and check the result."""
+    """Let the workers of the full processes do what is left to do, and check the result."""
     _restore(environment)
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
     environment.scheduler.note("** the workers do what is left")
@@ -99,7 +99,7 @@ def _check(environment: "Environment") -> None:
     for game in sorted({*environment.truth.states, *environment.store.runtime_records}):
         _check_game(environment, GameId(game))
     _check_job_results(environment)
-    if environment.supervised:
+    if environment.full:
         environment.invariants.streams.check_end()
 
 

@@ -60,7 +60,7 @@ class Environment:
 
     seed: int
     keeps_trace: bool = False
-    supervised: bool = False
+    full: bool = False
     violations: list[str] = field(default_factory=list)
     flushed_at: float = LONG_AGO
     skew: float = field(init=False)
@@ -153,7 +153,7 @@ class Environment:
         until = self.loop.now + seconds
         while (due := self.docker.next_due) is not None and due < until:
             self.loop.advance_to(due)
-            self.docker.settle()
+            self.docker.catch_up()
             self.look()
         self.loop.advance_to(until)
         self.loop.run_ready()

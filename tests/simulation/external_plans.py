@@ -69,7 +69,7 @@ def interfere(random: Random, at: int) -> list[Event]:
 
 def foreign_container(random: Random, at: int) -> list[Event]:
     """Let others take the engine's name, or run another installation on the host."""
-    return [Event(at, "foreign_container", (random.choice(("name", "name", "neighbour")), "g1"))]
+    return [Event(at, "foreign_container", (random.choice(("name", "name", "prefix")), "g1"))]
 
 
 def take_away(random: Random, at: int) -> list[Event]:

@@ -8,7 +8,7 @@ from tests.simulation.environment import Environment
 from tests.simulation.events import Event, Plan, expect
 from tests.simulation.plan import make_plan
 from tests.simulation.plan_runner import PlanRunner
-from tests.simulation.stream_plan import make_supervised_plan
+from tests.simulation.stream_plan import make_full_plan
 from tests.simulation.tally import FaultCounts
 
 MAX_STEPS = 6000
@@ -24,31 +24,31 @@ class HistoryResult:
     violations: Sequence[str]
     trace: Sequence[str]
     faults: FaultCounts
-    supervised: bool = False
+    full: bool = False
 
     def __str__(self) -> str:
-        kind = "supervised seed" if self.supervised else "seed"
+        kind = "full seed" if self.full else "seed"
         lines = [f"{kind} {self.seed}: {len(self.plan)} events, {self.steps} steps", *self.trace]
         return "\n".join([*lines, *(f"VIOLATED: {each}" for each in self.violations)])
 
 
 def run_history(
-    seed: int, plan: Plan | None = None, *, trace: bool = False, supervised: bool = False
+    seed: int, plan: Plan | None = None, *, trace: bool = False, full: bool = False
 ) -> HistoryResult:
     """Run the history of this seed, with its own plan or another one, and check it.
 
-    A supervised one runs all workers under a leader runner in both processes, and in the end they
+    A full one runs all workers under a leader runner in both processes, and in the end they
     alone must put everything in order.
     """
     if plan is None:
-        plan = make_supervised_plan(seed) if supervised else make_plan(seed)
-    environment = Environment(seed, keeps_trace=trace, supervised=supervised)
+        plan = make_full_plan(seed) if full else make_plan(seed)
+    environment = Environment(seed, keeps_trace=trace, full=full)
     environment.invariants.expect(expect(plan))
     with environment.loop.running():
         runner = PlanRunner(environment, plan)
         _play(environment, runner)
         if not environment.violations:
-            (come_to_rest if supervised else reconcile_to_rest)(environment)
+            (come_to_rest if full else reconcile_to_rest)(environment)
         environment.end()
     scheduler = environment.scheduler
     return HistoryResult(
@@ -58,7 +58,7 @@ def run_history(
         environment.violations,
         scheduler.trace,
         environment.tally.faults,
-        supervised=supervised,
+        full=full,
     )
 
 
@@ -68,7 +68,7 @@ def _play(environment: Environment, runner: PlanRunner) -> None:
         goes_on = runner.always_admit(rests=rests)
         rests = not environment.step()
         goes_on = goes_on or not rests
-        if environment.supervised and runner.is_done():
+        if environment.full and runner.is_done():
             return
         if environment.scheduler.steps > MAX_STEPS:
             environment.violation(f"the history did not come to rest in {MAX_STEPS} steps")
@@ -87,7 +87,7 @@ def shrink(result: HistoryResult) -> HistoryResult:
         if smaller is not None:
             plan = smaller
         elif chunk == 1:
-            return run_history(result.seed, plan, trace=True, supervised=result.supervised)
+            return run_history(result.seed, plan, trace=True, full=result.full)
         else:
             chunk //= 2
 
@@ -95,9 +95,6 @@ def shrink(result: HistoryResult) -> HistoryResult:
 def _without_a_chunk(result: HistoryResult, plan: list[Event], chunk: int) -> list[Event] | None:
     for start in range(0, len(plan), chunk):
         candidate = plan[:start] + plan[start + chunk :]
-        if (
-            candidate
-            and run_history(result.seed, candidate, supervised=result.supervised).violations
-        ):
+        if candidate and run_history(result.seed, candidate, full=result.full).violations:
             return candidate
     return None

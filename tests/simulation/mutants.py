@@ -98,12 +98,12 @@ class Mutant:
 
     name: str
     patches: tuple[Patch, ...]
-    supervised: bool = False
+    full: bool = False
 
     def run(self, seed: int) -> HistoryResult:
         """Run the history of this seed, with the faults that show the mutant soonest."""
-        plan = None if self.supervised else make_plan(seed, SOONEST.get(self.name, THEMES))
-        return run_history(seed, plan, supervised=self.supervised)
+        plan = None if self.full else make_plan(seed, SOONEST.get(self.name, THEMES))
+        return run_history(seed, plan, full=self.full)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -123,8 +123,8 @@ def _mutant(name: str, owner: object, attribute: str, part: object, *more: Patch
 
 
 def _streaming(name: str, *patches: Patch) -> Mutant:
-    """Return a mutant of jobs or messages, which only supervised histories can show."""
-    return Mutant(name, patches, supervised=True)
+    """Return a mutant of jobs or messages, which only full histories can show."""
+    return Mutant(name, patches, full=True)
 
 
 def _ruled(name: str, kind: OperationKind, rule: Rule) -> Mutant:

@@ -40,7 +40,7 @@ class PlanRunner:
             *(self, self.processes, self._triggers, Interference(self, environment)),
             *(StoreFaults(self, environment), DatabaseRestore(self, environment)),
         )
-        if environment.supervised:
+        if environment.full:
             for process in environment.live:
                 process.work(process.workers.serve())
         for event in plan:
@@ -98,7 +98,7 @@ class PlanRunner:
 
     def cycle(self, slot: int, name: str) -> None:
         """Let a process run one of its cycles, as its workers would."""
-        if self._environment.supervised:
+        if self._environment.full:
             return  # the workers run their cycles themselves
         if name in {"probe", "inspect"}:
             slot = self.processes.leader

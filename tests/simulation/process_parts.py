@@ -181,7 +181,7 @@ class Workers:
         )
 
     async def serve(self) -> None:
-        """Relay; look and reconcile, until that has worked once, and then supervise."""
+        """Relay; look and reconcile, until that has worked once, and then let the workers run."""
         async with in_background(self._relay, self._relay.clock):
             while not await self._reconciled():
                 await self._process.clock.sleep(RESTART_PAUSE)

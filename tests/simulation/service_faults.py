@@ -87,7 +87,7 @@ class ProcessFaults:
 
     def _boot(self, slot: int) -> None:
         process = self._environment.boot(slot)
-        if self._environment.supervised:
+        if self._environment.full:
             process.is_open = False
             process.work(process.workers.serve())
         else:
@@ -204,7 +204,7 @@ class DatabaseRestore:
 
     def restore(self, steps: int) -> None:
         """Stop the service, put the backup in the database's place, and start it again."""
-        if self._backup is None or self._environment.supervised:
+        if self._backup is None or self._environment.full:
             return
         for slot in range(len(self._environment.processes)):
             self._runner.happen("kill", slot, steps, UNTIL_CALLS_ARE_OVER)

@@ -9,8 +9,8 @@ from tests.simulation.history import run_history, shrink
 from tests.simulation.tally import FaultCounts, shortfalls, summary, table
 
 PROGRESS = 5000
-SUPERVISED = 10
-"""One supervised history is run for so many others: it takes ten times as long."""
+FULL = 10
+"""One full history is run for so many others: it takes ten times as long."""
 
 
 def main() -> int:
@@ -18,24 +18,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow")
-    parser.add_argument(
-        "--supervised", type=int, help="histories of all workers (default: a tenth)"
-    )
+    parser.add_argument("--full", type=int, help="histories of all workers (default: a tenth)")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    beside = asked.histories // SUPERVISED if asked.supervised is None else asked.supervised
-    is_right = _run(asked.seed, asked.histories, supervised=False)
-    return int(not (is_right and _run(asked.seed, beside, supervised=True)))
+    beside = asked.histories // FULL if asked.full is None else asked.full
+    is_right = _run(asked.seed, asked.histories, full=False)
+    return int(not (is_right and _run(asked.seed, beside, full=True)))
 
 
-def _run(first: int, histories: int, *, supervised: bool) -> bool:
+def _run(first: int, histories: int, *, full: bool) -> bool:
     """Run so many histories of a kind; return whether all held and faults were frequent enough."""
     began, steps, counts = time.perf_counter(), 0, FaultCounts()
-    sys.stdout.write(
-        f"\nHistories {'of all workers' if supervised else 'of requests and cycles'}:\n"
-    )
+    sys.stdout.write(f"\nHistories {'of all workers' if full else 'of requests and cycles'}:\n")
     for done, seed in enumerate(range(first, first + histories), start=1):
-        result = run_history(seed, supervised=supervised)
+        result = run_history(seed, full=full)
         steps += result.steps
         counts.update(result.faults)
         if result.violations:
@@ -43,7 +39,7 @@ def _run(first: int, histories: int, *, supervised: bool) -> bool:
             return False
         if done % PROGRESS == 0 or done == histories:
             _report_progress(done, steps, time.perf_counter() - began)
-    return _report_faults(counts, histories, supervised=supervised)
+    return _report_faults(counts, histories, full=full)
 
 
 def _report_progress(done: int, steps: int, seconds: float) -> None:
@@ -53,10 +49,10 @@ def _report_progress(done: int, steps: int, seconds: float) -> None:
     sys.stdout.flush()
 
 
-def _report_faults(counts: FaultCounts, histories: int, *, supervised: bool) -> bool:
+def _report_faults(counts: FaultCounts, histories: int, *, full: bool) -> bool:
     """Print the faults and what they hit; return whether each was frequent enough."""
-    sys.stdout.write(f"\n{table(counts)}\n\n{summary(counts, histories, supervised=supervised)}\n")
-    too_rare = shortfalls(counts, histories, supervised=supervised)
+    sys.stdout.write(f"\n{table(counts)}\n\n{summary(counts, histories, full=full)}\n")
+    too_rare = shortfalls(counts, histories, full=full)
     sys.stdout.writelines(f"too rare: {each}\n" for each in too_rare)
     return not too_rare
 

@@ -1,4 +1,4 @@
-"""What happens in a supervised history beside: the Lobby's jobs, and faults of the streams."""
+"""What happens in a full history beside: the Lobby's jobs, and faults of the streams."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -58,8 +58,8 @@ WANTED = (
 """Calls that are lost, or whose replies are."""
 
 
-def make_supervised_plan(seed: int) -> Plan:
-    """Draw the plan of the supervised history with this seed."""
+def make_full_plan(seed: int) -> Plan:
+    """Draw the plan of the full history with this seed."""
     random = Random(f"streams {seed}")  # noqa: S311 - a history, not a secret
     events = list(make_plan(seed))
     horizon = events[-1].at + 80

@@ -109,16 +109,16 @@ class Minimum:
     what: set[str]
     hit: set[str]
     plain: int
-    supervised: int
+    full: int
 
     def covers(self, fault: Fault) -> bool:
         """Return whether a fault counts."""
         what, hit = fault
         return what in self.what and (not self.hit or hit in self.hit)
 
-    def asked(self, histories: int, *, supervised: bool) -> int:
+    def asked(self, histories: int, *, full: bool) -> int:
         """Return how often it must occur in so many histories."""
-        return (self.supervised if supervised else self.plain) * histories // 1000
+        return (self.full if full else self.plain) * histories // 1000
 
 
 MINIMA = (
@@ -184,18 +184,18 @@ MINIMA = (
 )
 
 
-def shortfalls(counts: FaultCounts, histories: int, *, supervised: bool) -> list[str]:
+def shortfalls(counts: FaultCounts, histories: int, *, full: bool) -> list[str]:
     """Return the faults that were too rare."""
     return [
         f"{each.words}: {count}, not {asked}"
-        for each, count, asked in _counted(counts, histories, supervised=supervised)
+        for each, count, asked in _counted(counts, histories, full=full)
         if count < asked
     ]
 
 
-def summary(counts: FaultCounts, histories: int, *, supervised: bool) -> str:
+def summary(counts: FaultCounts, histories: int, *, full: bool) -> str:
     """Return how often each fault occurred, and how often it must at least."""
-    counted = list(_counted(counts, histories, supervised=supervised))
+    counted = list(_counted(counts, histories, full=full))
     lines = [f"{each.words:<45} {count:>7} {asked:>8}" for each, count, asked in counted]
     return "\n".join([f"{'fault':<45} {'times':>7} {'at least':>8}", *lines])
 
@@ -209,8 +209,8 @@ def table(counts: FaultCounts) -> str:
 
 
 def _counted(
-    counts: FaultCounts, histories: int, *, supervised: bool
+    counts: FaultCounts, histories: int, *, full: bool
 ) -> Iterator[tuple[Minimum, int, int]]:
     for each in MINIMA:
         count = sum(times for fault, times in counts.items() if each.covers(fault))
-        yield each, count, each.asked(histories, supervised=supervised)
+        yield each, count, each.asked(histories, full=full)

@@ -9,11 +9,11 @@ import pytest
 from tests.simulation.events import expect
 from tests.simulation.history import run_history, shrink
 from tests.simulation.plan import make_plan
-from tests.simulation.stream_plan import make_supervised_plan
+from tests.simulation.stream_plan import make_full_plan
 from tests.simulation.tally import MINIMA, FaultCounts, shortfalls
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "1000"))
-SUPERVISED = HISTORIES // 5
+FULL = HISTORIES // 5
 SEED = int(os.environ.get("SIMULATION_SEED", "1"))
 
 REPLAY = """
@@ -21,34 +21,34 @@ import logging
 from tests.simulation.events import expect
 from tests.simulation.history import run_history
 logging.disable(logging.CRITICAL)
-for supervised in (False, True):
+for full in (False, True):
     for seed in range(20, 30):
-        print(run_history(seed, trace=True, supervised=supervised))
+        print(run_history(seed, trace=True, full=full))
 """
 
 
 def test_no_history_violates_an_invariant() -> None:
     """Whatever is interleaved, killed, lost, cut or late: record, log and Docker agree."""
-    counts = _run_all(HISTORIES, supervised=False)
+    counts = _run_all(HISTORIES, full=False)
 
-    assert shortfalls(counts, HISTORIES, supervised=False) == []
+    assert shortfalls(counts, HISTORIES, full=False) == []
 
 
 def test_workers_put_everything_in_order_by_themselves() -> None:
-    """Two supervised processes, events that are lost or late: the one that leads reconciles all.
+    """Two full processes, events that are lost or late: the one that leads reconciles all.
 
     Meanwhile the Lobby adds jobs: each gets one result, in order per game.
     """
-    counts = _run_all(SUPERVISED, supervised=True)
+    counts = _run_all(FULL, full=True)
 
-    assert shortfalls(counts, SUPERVISED, supervised=True) == []
+    assert shortfalls(counts, FULL, full=True) == []
 
 
-def _run_all(histories: int, *, supervised: bool) -> FaultCounts:
+def _run_all(histories: int, *, full: bool) -> FaultCounts:
     """Run so many histories, of which none may violate an invariant; count the faults."""
     counts = FaultCounts()
     for seed in range(SEED, SEED + histories):
-        result = run_history(seed, supervised=supervised)
+        result = run_history(seed, full=full)
         if result.violations:
             pytest.fail(str(shrink(result)), pytrace=False)
         counts.update(result.faults)
@@ -58,8 +58,8 @@ def _run_all(histories: int, *, supervised: bool) -> FaultCounts:
 def test_replay_is_exact() -> None:
     """The same seed gives the same history, in another process with other hashes too."""
     here = [
-        str(run_history(seed, trace=True, supervised=supervised))
-        for supervised in (False, True)
+        str(run_history(seed, trace=True, full=full))
+        for full in (False, True)
         for seed in range(20, 30)
     ]
     for hash_seed in ("1", "2"):
@@ -125,8 +125,8 @@ def test_many_plans_leave_the_service_to_itself() -> None:
 
 
 def test_every_kind_of_job_and_stream_fault_is_drawn() -> None:
-    """Supervised histories add jobs of every kind, with every fault of the streams."""
-    plans = [make_supervised_plan(seed) for seed in range(200)]
+    """Full histories add jobs of every kind, with every fault of the streams."""
+    plans = [make_full_plan(seed) for seed in range(200)]
     jobs = {event.args[0] for plan in plans for event in plan if event.what == "job"}
     fates = {event.args[1] for plan in plans for event in plan if event.what == "at_call"}
     drawn = {event.what for plan in plans for event in plan}
@@ -141,6 +141,6 @@ def test_faults_that_are_too_rare_are_reported() -> None:
     counts = FaultCounts({("killed", "no operation"): 9000, ("killed", "an operation"): 79})
     asked = [each for each in MINIMA if each.plain]
 
-    assert len(shortfalls(counts, 1000, supervised=False)) == len(asked)
-    assert shortfalls(counts, 1000, supervised=False)[0].endswith("an operation: 79, not 80")
-    assert shortfalls(counts, 1, supervised=False) == []
+    assert len(shortfalls(counts, 1000, full=False)) == len(asked)
+    assert shortfalls(counts, 1000, full=False)[0].endswith("an operation: 79, not 80")
+    assert shortfalls(counts, 1, full=False) == []

@@ -53,7 +53,7 @@ class Truth:
 
     def look(self, step: int) -> list[str]:
         """Note how every game is now; return what must never be: two engines, one removed alive."""
-        self.docker.settle()
+        self.docker.catch_up()
         now: dict[str, list[Engine]] = {game: [] for game in self.states}
         for each in self.docker.containers.values():
             self.seen.setdefault(each.id, each)

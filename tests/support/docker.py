@@ -33,13 +33,13 @@ HTPASSWD = "galaxy:$2y$04$XiZRY50wJE7en.8JjXegdO5GHyHXKW6dLXWetWdCVdBavzkoi8qe2\
 
 @pytest.fixture(scope="session")
 def docker_host(say: Say) -> str:
-    """Return the address of a Docker engine, started for this run if there was none."""
+    """Return the address of a Docker daemon, started for this run if there was none."""
     return start_docker(say)
 
 
 @pytest.fixture(scope="session")
 def docker_api(docker_host: str) -> Iterator[Any]:
-    """Return a client of the Docker engine, to observe it and to interfere with it."""
+    """Return a client of the Docker daemon, to observe it and to interfere with it."""
     with closing(docker.APIClient(base_url=docker_host, version="1.41", max_pool_size=8)) as api:
         yield api
 

@@ -127,7 +127,7 @@ class WholeRun:
 
 
 def start_docker(say: Say) -> str:
-    """Return the address of a Docker engine, started for all runs if there was none."""
+    """Return the address of a Docker daemon, started for all runs if there was none."""
     with unmarked():
         return ensure_docker(TEST_RUNS, say).address
 

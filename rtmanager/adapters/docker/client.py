@@ -66,7 +66,7 @@ class DockerClient:
                 return await self._in_thread(bulkhead, work, refused, time.monotonic() + seconds)
         except TimeoutError as error:
             raise DockerUnavailable(
-                f"the Docker engine at {self.host} did not answer within {seconds:g} s"
+                f"the Docker daemon at {self.host} did not answer within {seconds:g} s"
             ) from error
 
     def run(self, work: Work[T], *, refused: errors.Refusal = errors.refused) -> T:

@@ -45,12 +45,12 @@ def agree(answer: Any, host: str) -> str:
     theirs, their_lowest = _offer(answer, host)
     if version_lt(theirs, LOWEST):
         raise DockerUnavailable(
-            f"the Docker engine at {host} supports API {theirs} at most, but {LOWEST} is needed; "
+            f"the Docker daemon at {host} supports API {theirs} at most, but {LOWEST} is needed; "
             "upgrade Docker to 20.10 or later"
         )
     if version_lt(HIGHEST, their_lowest):
         raise DockerUnavailable(
-            f"the Docker engine at {host} supports API {their_lowest} at least, but this Runtime "
+            f"the Docker daemon at {host} supports API {their_lowest} at least, but this Runtime "
             f"Manager supports {HIGHEST} at most; upgrade its docker package"
         )
     return theirs if version_lt(theirs, HIGHEST) else HIGHEST

@@ -123,7 +123,7 @@ def event(line: bytes) -> ContainerEvent | None:
         container_id = ContainerId(entry["Actor"]["ID"])
         return ContainerEvent(game_id, container_id, action, entry["timeNano"] / _NANO)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DockerUnavailable("the Docker engine's stream of events is garbled") from error
+        raise DockerUnavailable("Docker's stream of events is garbled") from error
 
 
 def parse_time(text: str) -> datetime | None:

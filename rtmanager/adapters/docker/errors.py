@@ -55,14 +55,14 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
         return no_docker(host)
     root = _root(error)
     if any(isinstance(one, Timeout | Urllib3Timeout | TimeoutError) for one in (error, root)):
-        return HostSilent(f"the Docker engine at {host} did not answer in time")
+        return HostSilent(f"the Docker daemon at {host} did not answer in time")
     reason = str(root) or type(root).__name__
-    return DockerUnavailable(f"the Docker engine at {host} cannot be reached: {reason}")
+    return DockerUnavailable(f"the Docker daemon at {host} cannot be reached: {reason}")
 
 
 def no_docker(host: str) -> DockerUnavailable:
     """Return the error of a server that is not a Docker."""
-    return DockerUnavailable(f"what answers at {host} is not a Docker engine")
+    return DockerUnavailable(f"what answers at {host} is not a Docker daemon")
 
 
 def refused(error: APIError) -> RuntimeManagerError:

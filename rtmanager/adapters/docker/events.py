@@ -38,7 +38,7 @@ class DockerContainerEvents:
         answer = await self._client.call(lambda api: api.info())
         moment = docker_json.parse_time(answer["SystemTime"])
         if moment is None:
-            raise DockerUnavailable("the Docker engine does not know the time")
+            raise DockerUnavailable("the Docker daemon does not know the time")
         return moment.timestamp()
 
     @asynccontextmanager
@@ -78,7 +78,7 @@ class _EventStream:
                 first = await self._arrived.get()
         except TimeoutError as error:
             raise DockerUnavailable(
-                f"the Docker engine accepted no listener within {self._client.timeout:g} s"
+                f"the Docker daemon accepted no listener within {self._client.timeout:g} s"
             ) from error
         if isinstance(first, Exception):
             raise first
@@ -104,7 +104,7 @@ class _EventStream:
     def _run(self) -> None:
         try:
             self._client.run(self._follow, refused=_refused)
-            self._hand_over(DockerUnavailable("the Docker engine ended its stream of events"))
+            self._hand_over(DockerUnavailable("the Docker daemon ended its stream of events"))
         except errors.HostSilent as error:
             self._hand_over(self._silence(error))
         except Exception as error:  # noqa: BLE001 - whoever reads the stream gets it
@@ -132,7 +132,7 @@ class _EventStream:
     def _keeps(self, connection: Any) -> bool:
         """Keep the socket for `close`, with the timeout of a silent stream; False when closed."""
         if connection is None or connection.sock is None:
-            raise DockerUnavailable("the Docker engine answered without a stream of events")
+            raise DockerUnavailable("the Docker daemon answered without a stream of events")
         with self._lock:
             if not self._is_closed:
                 connection.sock.settimeout(self._staleness)
@@ -157,4 +157,4 @@ class _EventStream:
 
 
 def _refused(error: APIError) -> DockerUnavailable:
-    return DockerUnavailable(f"the Docker engine sends no events: {error.explanation or error}")
+    return DockerUnavailable(f"the Docker daemon sends no events: {error.explanation or error}")

@@ -64,7 +64,7 @@ class InMemoryContainerEvents:
             stream.silence()
 
     def _subscribe(self, since: float | None) -> "_Stream":
-        self.docker.settle()
+        self.docker.catch_up()
         stream = _Stream(docker=self.docker, owner=self)
         for event in self.docker.past_events:
             if since is not None and event.at >= since:
@@ -122,7 +122,7 @@ class _Stream:
         return event
 
     def _arrived(self) -> ContainerEvent | None:
-        self.docker.settle()
+        self.docker.catch_up()
         if not self._under_way or self._under_way[0][0] > self.docker.clock.monotonic():
             return None
         self._heard_at, _, event = heapq.heappop(self._under_way)

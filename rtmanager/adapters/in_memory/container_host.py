@@ -138,7 +138,7 @@ class InMemoryContainerHost:
         """Return Docker as it is at this moment; raises DockerUnavailable."""
         if not self.docker.reachable:
             raise DockerUnavailable
-        self.docker.settle()
+        self.docker.catch_up()
         return self.docker
 
     async def _change(
@@ -164,7 +164,7 @@ class InMemoryContainerHost:
     async def _sleep_until(self, due: float) -> None:
         """Wait in Docker's time; raises DockerUnavailable when it became unreachable meanwhile."""
         await self.docker.clock.sleep(max(due - self.docker.clock.monotonic(), 0.0))
-        self.docker.settle()
+        self.docker.catch_up()
         if not self.docker.reachable:
             raise DockerUnavailable
 

@@ -152,7 +152,7 @@ class MemoryContainer:
         if self.is_running and (self._stop_due is None or due < self._stop_due):
             self._stop_due = due
             self._stop_code = behaviour.stop_exit_code if obeys else KILLED
-            self.settle(at)
+            self.catch_up(at)
 
     def leave(self, at: Moment, removal: Effect[None]) -> None:
         """Be removed from now on."""
@@ -167,7 +167,7 @@ class MemoryContainer:
         dues = [due for due in (self._own_exit, self._stop_due) if due is not None]
         return min(dues, default=None)
 
-    def settle(self, at: Moment) -> None:
+    def catch_up(self, at: Moment) -> None:
         """Exit if this is due at that moment."""
         due = self.exit_due
         if due is not None and due <= at.elapsed + CLOSE_ENOUGH:

@@ -47,7 +47,7 @@ class InMemoryDocker:
     `durations` has the seconds that a pull, create, start, rename, stop or remove takes before its
     effect (a removal shows meanwhile); how long a stop lasts is its image's behaviour. `fate_of`
     decides what becomes of each changing call. What takes time, or comes late, happens when it is
-    due, whether its caller is still there or not: at `next_due`, as soon as `settle` is called.
+    due, whether its caller is still there or not: at `next_due`, as soon as `catch_up` is called.
     The list shows states that are `lag` seconds old.
     """
 
@@ -125,7 +125,7 @@ class InMemoryDocker:
         state_path: str = "",
     ) -> MemoryContainer:
         """Create a container that someone else made, with whatever labels they gave it."""
-        self.settle()
+        self.catch_up()
         image = MemoryImage.build(f"foreign/{name}", {}, "", behaviour)
         spec = ContainerSpec(
             name=name,
@@ -146,39 +146,39 @@ class InMemoryDocker:
 
     def run(self, container: MemoryContainer) -> None:
         """Start the container by hand; nothing happens when it runs."""
-        self.settle()
+        self.catch_up()
         self.run_at(container, self.moment)
 
     def crash(self, container_id: ContainerId, *, exit_code: int = 1) -> None:
         """Let the container's process exit by itself."""
-        self.settle()
+        self.catch_up()
         self.containers[container_id].exit(self.moment, exit_code)
 
     def oom(self, container_id: ContainerId) -> None:
         """Let the kernel kill the container for want of memory."""
-        self.settle()
+        self.catch_up()
         self.containers[container_id].exit(self.moment, OOM_KILLED, oom=True)
 
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
-        self.settle()
+        self.catch_up()
         self.containers[container_id].exit(self.moment, KILLED)
 
     def stop(self, container_id: ContainerId, *, grace: float = 10.0) -> None:
         """Let someone else stop the container; it may take its time."""
-        self.settle()
+        self.catch_up()
         self.containers[container_id].stop(self.moment, grace)
         self.wake_listeners()
 
     def rename(self, container_id: ContainerId, name: str) -> None:
         """Let someone else rename the container; Docker keeps them from taking a name in use."""
-        self.settle()
+        self.catch_up()
         self.check_name_free(name)
         self.containers[container_id].name = name
 
     def vanish(self, container_id: ContainerId, *, after: float = 0.0) -> None:
         """Let someone else remove the container by force; it shows as leaving for `after` s."""
-        self.settle()
+        self.catch_up()
         self.begin_removal(self.containers[container_id], self.moment, seconds=after)
 
     def recreate(self, container_id: ContainerId) -> MemoryContainer:
@@ -204,7 +204,7 @@ class InMemoryDocker:
         dues = [self._effects.next_due, *(one.exit_due for one in self.containers.values())]
         return min((due for due in dues if due is not None), default=None)
 
-    def settle(self) -> None:
+    def catch_up(self) -> None:
         """Let everything happen that is due by now, in its order and each at its own moment."""
         now = self.clock.monotonic() + CLOSE_ENOUGH
         while (due := self.next_due) is not None and due <= now:
@@ -212,13 +212,13 @@ class InMemoryDocker:
             if due == self._effects.next_due:
                 self._effects.pop().happen(moment)
             for container in tuple(self.containers.values()):
-                container.settle(moment)
+                container.catch_up(moment)
 
     def schedule(self, act: Act[T], *, after: float) -> Effect[T]:
         """Let something happen in `after` seconds, at once when that is none."""
         effect = Effect(self.clock.monotonic() + after, act)
         self._effects.add(effect)
-        self.settle()
+        self.catch_up()
         self.wake_listeners()
         return effect
 
@@ -227,7 +227,7 @@ class InMemoryDocker:
         if not container.is_running:
             container.run(at, self._free_address())
             self.starts.append(container.id)
-            container.settle(at)
+            container.catch_up(at)
 
     def begin_removal(
         self, container: MemoryContainer, at: Moment, *, seconds: float
@@ -238,7 +238,7 @@ class InMemoryDocker:
         removal = Effect(at.elapsed + seconds, lambda end: self._destroy(container, end))
         container.leave(at, removal)
         self._effects.add(removal)
-        self.settle()
+        self.catch_up()
         self.wake_listeners()
         return removal
 
@@ -253,7 +253,7 @@ class InMemoryDocker:
 
     def at_address(self, address: str) -> MemoryContainer | None:
         """Return the container that runs at this address now."""
-        self.settle()
+        self.catch_up()
         running = (one for one in self.containers.values() if one.is_running)
         return next((one for one in running if one.address == address), None)
 

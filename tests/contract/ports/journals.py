@@ -18,7 +18,7 @@ def proceed(_ledger: Ledger) -> Admission:
     return Admission()
 
 
-def witness(seen: list[Ledger]) -> Admit:
+def recording_rule(seen: list[Ledger]) -> Admit:
     """Let every request through and note what was shown."""
 
     def admit(ledger: Ledger) -> Admission:

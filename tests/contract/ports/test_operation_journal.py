@@ -39,7 +39,7 @@ from tests.builders import (
     make_record,
     make_request,
 )
-from tests.contract.ports.journals import EARLIER, LATER, begin, finish, proceed, witness
+from tests.contract.ports.journals import EARLIER, LATER, begin, finish, proceed, recording_rule
 from tests.contract.ports.stores import Store, open_store
 
 OTHER = GameId("go-3")
@@ -86,7 +86,7 @@ async def test_begin_lets_the_rule_see_the_record(store: Store) -> None:
     await finish(store, operation, record=record)
     seen: list[Ledger] = []
 
-    begun = await store.journal.begin(make_request(), witness(seen), lease=LEASE, at=NOON)
+    begun = await store.journal.begin(make_request(), recording_rule(seen), lease=LEASE, at=NOON)
 
     assert seen == [Ledger(record)]
     assert begun.record == record
@@ -162,7 +162,7 @@ async def test_begin_on_a_game_with_an_open_operation_is_refused_unasked(store: 
     asked: list[Ledger] = []
 
     with pytest.raises(OperationStillOpen):
-        await store.journal.begin(make_request(), witness(asked), lease=LATER, at=NOON)
+        await store.journal.begin(make_request(), recording_rule(asked), lease=LATER, at=NOON)
 
     assert asked == []
     assert store.operations(GAME) == [operation]
@@ -182,7 +182,7 @@ async def test_begin_of_an_earlier_holder_is_refused(store: Store) -> None:
     asked: list[Ledger] = []
 
     with pytest.raises(LeaseLost) as raised:
-        await store.journal.begin(make_request(), witness(asked), lease=LEASE, at=NOON)
+        await store.journal.begin(make_request(), recording_rule(asked), lease=LEASE, at=NOON)
 
     assert raised.value.highest == LATER
     assert asked == []

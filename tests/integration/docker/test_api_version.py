@@ -46,9 +46,9 @@ def _fake_docker(answer: Answer) -> Iterator[str]:
     [
         ({"ApiVersion": "2.10", "MinAPIVersion": "1.99"}, "supports API 1.99 at least"),
         ({"ApiVersion": "1.39", "MinAPIVersion": "1.12"}, "supports API 1.39 at most"),
-        ({"hello": "world"}, "is not a Docker engine"),
-        (["hello"], "is not a Docker engine"),
-        ({"ApiVersion": "new"}, "is not a Docker engine"),
+        ({"hello": "world"}, "is not a Docker daemon"),
+        (["hello"], "is not a Docker daemon"),
+        ({"ApiVersion": "new"}, "is not a Docker daemon"),
     ],
 )
 async def test_trap_api_version_floor(real_docker: RealWorld, answer: object, words: str) -> None:
@@ -92,7 +92,7 @@ async def test_another_kind_of_server_is_unavailable(
     with _fake_docker(lambda _: (status, body)) as address:
         host = real_docker.new_host(network="n", address=address)
 
-        with pytest.raises(DockerUnavailable, match="is not a Docker engine"):
+        with pytest.raises(DockerUnavailable, match="is not a Docker daemon"):
             await host.inspect(ContainerId("0" * 64))
 
 

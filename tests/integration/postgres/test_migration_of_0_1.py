@@ -26,7 +26,7 @@ from rtmanager.domain.operation import (
 from rtmanager.domain.ports.operation_journal import Ledger
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import GAME, LEASE, NOON, make_record, make_request, make_step
-from tests.contract.ports.journals import begin, finish, witness
+from tests.contract.ports.journals import begin, finish, recording_rule
 from tests.contract.ports.stores import Store, open_store
 
 CLASHING = ("Chess", "chess", "chess.")
@@ -121,7 +121,7 @@ async def ledger_of(store: Store, game_id: GameId) -> Ledger:
     """Return what a request for this game is shown."""
     seen: list[Ledger] = []
     request = make_request(game_id=game_id)
-    begun = await store.journal.begin(request, witness(seen), lease=LEASE, at=NOON)
+    begun = await store.journal.begin(request, recording_rule(seen), lease=LEASE, at=NOON)
     await finish(store, begun.operation, record=begun.record)
     return seen[0]
 

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from dev.__main__ import app
 from dev.background_process import BackgroundProcess
-from tests.unit.server.test_process import VALID, line_with, outcome, staged
+from tests.unit.server.test_process import VALID, faked, line_with, outcome
 
-PREPARED = {f"STAGE_PREPARED_{name}": value for name, value in VALID.items()}
+PREPARED = {f"FAKE_PREPARED_{name}": value for name, value in VALID.items()}
 
 
 def call(*arguments: str) -> Any:
@@ -45,7 +45,7 @@ def test_stop_docker_stops_the_dockerd_of_the_directory(tmp_path: Path) -> None:
 
 def test_a_start_up_fault_is_one_clear_line() -> None:
     """A dependency that is missing ends the start with one line and no traceback."""
-    code, _, stderr = outcome("dev", **PREPARED, STAGE_FAULT="service")
+    code, _, stderr = outcome("dev", **PREPARED, FAKE_FAULT="service")
 
     assert code == 1
     assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
@@ -53,7 +53,7 @@ def test_a_start_up_fault_is_one_clear_line() -> None:
 
 def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
     """`make run` prepares, serves, and then says where and how to begin."""
-    with staged("dev", "--data-dir", str(tmp_path), **PREPARED) as process:
+    with faked("dev", "--data-dir", str(tmp_path), **PREPARED) as process:
         welcome = line_with("service ", process.stdout)
         swagger_ui = line_with("Swagger UI", process.stdout)
         command = line_with("curl", process.stdout)
@@ -70,7 +70,7 @@ def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
 def test_variables_that_are_set_win() -> None:
     """What the user sets explicitly wins over what was prepared."""
     conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
-    prepared = {f"STAGE_PREPARED_{name}": value for name, value in conflicting.items()}
+    prepared = {f"FAKE_PREPARED_{name}": value for name, value in conflicting.items()}
 
     _, _, stderr = outcome("dev", **prepared, RTMANAGER_LOG_FORMAT="xml")
 
@@ -79,14 +79,14 @@ def test_variables_that_are_set_win() -> None:
 
 def test_a_machine_that_cannot_be_prepared_is_one_clear_line() -> None:
     """A machine that cannot be prepared gives one line that says what to do."""
-    code, _, stderr = outcome("dev", STAGE_FAULT="set-up")
+    code, _, stderr = outcome("dev", FAKE_FAULT="set-up")
 
     assert (code, stderr) == (1, "rtmanager: Docker is missing; install it\n")
 
 
 def test_sigterm_during_the_preparation_undoes_the_preparation() -> None:
     """A signal in the middle of the preparation leaves nothing running."""
-    with staged("dev", STAGE_FAULT="slow set-up") as process:
+    with faked("dev", FAKE_FAULT="slow set-up") as process:
         line_with("preparing", process.stdout)
         process.send_signal(signal.SIGTERM)
         stdout = process.communicate(timeout=30)[0]

@@ -330,7 +330,7 @@ class World:
 
         `parked_may_stay` overlooks a stopped container that was put out of the way.
         """
-        self.docker.settle()
+        self.docker.catch_up()
         found = [f"two engines ran at {call}" for call in self.doubled]
         found += [f"{each.kind} {each.id} is open" for each in self.operations if not each.outcome]
         found += [f"lease of {game} is held" for game in self.grants]

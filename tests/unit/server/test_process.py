@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-STAGE = Path(__file__).with_name("staged_process.py")
+FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
 VALID = {
     "RTMANAGER_INTERNAL_HTTP_ADDR": "127.0.0.1:0",
     "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://db/galaxy",
@@ -23,11 +23,11 @@ VALID = {
 
 
 @contextmanager
-def staged(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def faked(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run the command line on its stage, in a process of its own."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RTM")}
     process = subprocess.Popen(
-        [sys.executable, STAGE, *arguments],
+        [sys.executable, FAKE_SERVICE, *arguments],
         env={**clean, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -42,7 +42,7 @@ def staged(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str
 
 def outcome(*arguments: str, **environment: str) -> tuple[int, str, str]:
     """Run a command to its end; return exit code, stdout and stderr."""
-    with staged(*arguments, **environment) as process:
+    with faked(*arguments, **environment) as process:
         stdout, stderr = process.communicate(timeout=30)
     return process.returncode, stdout, stderr
 
@@ -55,7 +55,7 @@ def line_with(text: str, lines: Iterator[str] | None) -> str:
 
 def test_serve_answers_until_sigterm_then_closes_and_exits_with_0() -> None:
     """SIGTERM ends the service in good order: closed, logged, exit code 0."""
-    with staged("serve", **VALID) as process:
+    with faked("serve", **VALID) as process:
         serving = json.loads(line_with("serving", process.stderr))
         connection = HTTPConnection(serving["address"], timeout=10)
         connection.request("GET", "/")
@@ -72,7 +72,7 @@ def test_serve_answers_until_sigterm_then_closes_and_exits_with_0() -> None:
 
 def test_serve_logs_json_only() -> None:
     """Every line of the running service has the one form, the server's own lines too."""
-    with staged("serve", **VALID) as process:
+    with faked("serve", **VALID) as process:
         serving = line_with("serving", process.stderr)
         process.send_signal(signal.SIGTERM)
         rest = process.communicate(timeout=30)[1]
@@ -85,7 +85,7 @@ def test_serve_logs_json_only() -> None:
 
 def test_a_start_up_fault_is_one_clear_line() -> None:
     """A dependency that is missing ends the start with one line and no traceback."""
-    code, _, stderr = outcome("serve", **VALID, STAGE_FAULT="service")
+    code, _, stderr = outcome("serve", **VALID, FAKE_FAULT="service")
 
     assert code == 1
     assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
@@ -107,7 +107,7 @@ def test_an_address_in_use_is_one_clear_line_before_anything_is_opened() -> None
 
 def test_an_application_that_does_not_start_ends_the_process() -> None:
     """A service whose HTTP application fails to start is closed again and exits non-zero."""
-    code, stdout, stderr = outcome("serve", **VALID, STAGE_FAULT="lifespan")
+    code, stdout, stderr = outcome("serve", **VALID, FAKE_FAULT="lifespan")
 
     assert code == 1
     assert stdout == "opened\n"
@@ -124,4 +124,4 @@ def test_an_application_that_does_not_start_ends_the_process() -> None:
 )
 def test_migrate_says_from_which_version_to_which(migrated: str, line: str) -> None:
     """`migrate` names the versions before and after."""
-    assert outcome("migrate", **VALID, STAGE_MIGRATED=migrated) == (0, line, "")
+    assert outcome("migrate", **VALID, FAKE_MIGRATED=migrated) == (0, line, "")

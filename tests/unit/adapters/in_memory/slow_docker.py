@@ -32,11 +32,11 @@ def add(docker: InMemoryDocker, name: str = "a", **more: bool | ImageBehaviour) 
 async def under_way(call: Awaitable[object]) -> "asyncio.Future[object]":
     """Let a call come to where it waits."""
     task = asyncio.ensure_future(call)
-    await settle()
+    await catch_up()
     return task
 
 
-async def settle() -> None:
+async def catch_up() -> None:
     """Let everybody go on who can."""
     for _ in range(9):
         await asyncio.sleep(0)

@@ -28,7 +28,7 @@ from rtmanager.domain.ports.container_host import (
     HostRefused,
     ImagePullFailed,
 )
-from tests.unit.adapters.in_memory.slow_docker import SteppingClock, add, settle, under_way
+from tests.unit.adapters.in_memory.slow_docker import SteppingClock, add, catch_up, under_way
 
 REFERENCE = ImageRef.parse("galaxy/game:1.4.7")
 DEAF = ImageBehaviour(ignores_sigterm=True)
@@ -55,7 +55,7 @@ async def test_a_call_may_take_its_time(
     act, has_happened = _calls(docker, host)[call]
     caller = await under_way(act())
     clock.advance(4.9)
-    await settle()
+    await catch_up()
     assert (has_happened(), caller.done()) == (False, False)
 
     clock.advance(0.1)
@@ -76,7 +76,7 @@ async def test_a_slow_call_happens_although_its_caller_has_gone(
     await asyncio.wait([caller])
 
     clock.advance(5.0)
-    docker.settle()
+    docker.catch_up()
 
     assert has_happened()
 
@@ -176,7 +176,7 @@ async def test_a_lost_reply_is_lost_at_once_and_the_effect_takes_its_time(
     assert engine.is_running
 
     clock.advance(30.0)
-    docker.settle()
+    docker.catch_up()
 
     assert not engine.is_running
 
@@ -194,7 +194,7 @@ async def test_a_late_call_is_one_of_its_time(
 
     assert docker.next_due == 20.0
     clock.advance(20.0)
-    docker.settle()
+    docker.catch_up()
 
     assert (old.is_running, new.is_running) == (False, True)
     assert new.started_at == clock.now()
@@ -213,7 +213,7 @@ async def test_a_late_call_is_checked_like_any_other(
     docker.run(made) if change == "run" else docker.vanish(made.id)
 
     clock.advance(20.0)
-    docker.settle()
+    docker.catch_up()
 
     assert made.is_running is (change == "run")
     assert docker.next_due is None
@@ -230,7 +230,7 @@ async def test_late_effects_and_exits_happen_in_the_order_of_time(
         await host.start("a")
 
     clock.advance(25.0)
-    docker.settle()
+    docker.catch_up()
 
     assert engine.is_running
     assert engine.started_at == began + timedelta(seconds=20)
@@ -272,12 +272,12 @@ async def test_a_wall_clock_that_steps_changes_no_duration(
     engine = add(docker, running=True, behaviour=behaviour)
     clock.jump = timedelta(hours=-1)
     clock.advance(3.0)
-    docker.settle()
+    docker.catch_up()
     assert (engine.is_running, engine.is_healthy(clock.monotonic())) == (True, True)
 
     clock.jump = timedelta(hours=1)
     clock.advance(6.9)
-    docker.settle()
+    docker.catch_up()
     assert engine.is_running
     clock.advance(0.1)
 

@@ -8,7 +8,7 @@ import pytest
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from tests.unit.adapters.in_memory.slow_docker import SteppingClock, add, settle, under_way
+from tests.unit.adapters.in_memory.slow_docker import SteppingClock, add, catch_up, under_way
 
 DEAF = ImageBehaviour(ignores_sigterm=True)
 
@@ -20,7 +20,7 @@ async def test_an_engine_that_ignores_the_signal_runs_until_its_grace_is_over(
     engine = add(docker, running=True, behaviour=DEAF)
     stop = await under_way(host.stop(engine.id, grace=30))
     clock.advance(29.9)
-    await settle()
+    await catch_up()
     assert (stop.done(), engine.is_running) == (False, True)
 
     clock.advance(0.1)
@@ -39,7 +39,7 @@ async def test_an_engine_may_take_its_time_to_stop(
 
     assert docker.next_due == seconds
     clock.advance(seconds)
-    docker.settle()
+    docker.catch_up()
     assert (engine.is_running, engine.exit_code) == (False, code)
 
 

@@ -9,7 +9,7 @@ from tests.unit.domain.world import GAME, World
 
 @pytest.fixture
 async def watch() -> Watch:
-    """Return supervision of a game that runs."""
+    """Return the monitoring of a game that runs."""
     world = World()
     await world.manager.start()
     return Watch(world)

@@ -13,7 +13,7 @@ ILL = "galaxy/game:3.0.0"
 
 @pytest.fixture
 async def watch() -> Watch:
-    """Return supervision of a game."""
+    """Return the monitoring of a game."""
     world = World()
     await world.manager.start()
     return Watch(world)

@@ -157,7 +157,7 @@ async def test_engine_that_may_still_start_keeps_the_old_one_from_starting() -> 
     world.docker.fate_of = lambda call, _: REFUSE_BEFORE if call == "remove" else NORMAL
     await world.process().resume()
     world.clock.advance(30.0)
-    world.docker.settle()
+    world.docker.catch_up()
     world.watch("the end")
 
     assert world.last.outcome is Outcome.FAILURE

@@ -82,7 +82,7 @@ async def test_trap_slow_stop_cut_off(request_: Request) -> None:
     assert world.last.outcome is Outcome.SUCCESS
     assert "lost_processes" not in world.last.details
     world.clock.advance(100)
-    world.docker.settle()
+    world.docker.catch_up()
     assert world.engine.is_running
     assert world.faults() == []
 
@@ -112,7 +112,7 @@ async def test_trap_slow_stop_cut_off_and_turned_back() -> None:
     assert world.last.error_code is ErrorCode.IMAGE_PULL_FAILED
     assert "galaxy/game:1.4.5 runs" in (world.last.error_message or "")
     world.clock.advance(100)
-    world.docker.settle()
+    world.docker.catch_up()
     assert world.engine.is_running
     assert world.record == before
     assert world.faults() == []

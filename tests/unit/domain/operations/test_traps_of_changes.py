@@ -45,7 +45,7 @@ def _move(world: World) -> Process:
 
 
 def _running(world: World) -> list[MemoryContainer]:
-    world.docker.settle()
+    world.docker.catch_up()
     return [each for each in world.docker.containers.values() if each.is_running]
 
 

@@ -1,7 +1,7 @@
 """The command lines on a stage: all of them real but the service, which opens and closes nothing.
 
 The first argument `dev` stands for `python -m dev`, any other is a command of `rtmanager`. The
-variable STAGE_FAULT says what is to go wrong.
+variable FAKE_FAULT says what is to go wrong.
 """
 
 import os
@@ -19,7 +19,7 @@ from dev import __main__ as dev
 from rtmanager.bootstrap.service import StartupError
 from rtmanager.cli import main
 
-FAULT = os.environ.get("STAGE_FAULT")
+FAULT = os.environ.get("FAKE_FAULT")
 
 
 def say(what: str) -> None:
@@ -58,18 +58,18 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def migrate(_settings: Any) -> Any:
-    """Pretend to migrate from and to the versions that STAGE_MIGRATED says."""
-    before, after = os.environ["STAGE_MIGRATED"].split(",")
+    """Pretend to migrate from and to the versions that FAKE_MIGRATED says."""
+    before, after = os.environ["FAKE_MIGRATED"].split(",")
     return SimpleNamespace(schema="rtm", from_version=int(before), to_version=int(after))
 
 
 class Prepared:
-    """A prepared environment that holds what the test set in STAGE_PREPARED_*."""
+    """A prepared environment that holds what the test set in FAKE_PREPARED_*."""
 
     def __init__(self) -> None:
-        staged = {name: value for name, value in os.environ.items() if "STAGE_PREPARED_" in name}
+        staged = {name: value for name, value in os.environ.items() if "FAKE_PREPARED_" in name}
         self.environ = {
-            name.removeprefix("STAGE_PREPARED_"): value for name, value in staged.items()
+            name.removeprefix("FAKE_PREPARED_"): value for name, value in staged.items()
         }
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Write no log: a history that fails prints its own trace."""
+    """Write no log: a violated history prints its own trace."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -1,4 +1,4 @@
-"""After the faults: everything is restored, the service comes to rest, and the end is checked."""
+"""The end of a history: everything is restored, the service runs until idle, the end is checked."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -22,25 +22,25 @@ UNTIL_NOTHING_IS_LATE = 120.0
 
 
 AT_REST_AFTER = LEASE_TTL + GRACE + 4 * 60.0
-"""Seconds after which the workers alone have put everything in order."""
+"""Seconds within which the workers alone must have reconciled everything."""
 
 
 def come_to_rest(environment: "Environment") -> None:
-    """Let the workers of the full processes do what is left to do, and check the result."""
+    """Let the workers of both processes finish what is left, and check the final state."""
     _restore(environment)
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
-    environment.scheduler.note("** the workers do what is left")
+    environment.scheduler.note("** the workers finish what is left")
     until = environment.loop.now + AT_REST_AFTER
     last = environment.scheduler.steps + MAX_STEPS
     while not environment.violations and (environment.loop.now < until or _is_at_work(environment)):
         if environment.scheduler.steps > last or not environment.step():
-            environment.violation("the workers did not come to rest")
+            environment.violation("the workers did not become idle")
     if not environment.violations:
         _check(environment)
 
 
 def reconcile_to_rest(environment: "Environment") -> None:
-    """Reconcile until nothing is found any more, and check what is there then."""
+    """Reconcile until no drift is found, and check the final state."""
     _restore(environment)
     environment.pass_time(UNTIL_NOTHING_IS_LATE)
     process = environment.live[0]
@@ -53,11 +53,11 @@ def reconcile_to_rest(environment: "Environment") -> None:
         if result is not None and not result.found and not result.failed:
             _check(environment)
             return
-    environment.violation(f"reconciliation finds no end: {result and result.found}")
+    environment.violation(f"reconciliation does not come to an end: {result and result.found}")
 
 
 def _restore(environment: "Environment") -> None:
-    """Remove foreign containers, and put back whatever was taken away."""
+    """Remove foreign containers, and restore everything that was taken away."""
     environment.faults.forget()
     environment.scheduler.calls_are_slow = False
     docker = environment.docker
@@ -69,12 +69,12 @@ def _restore(environment: "Environment") -> None:
 
 
 def _reconcile(environment: "Environment", process: Process) -> Reconciliation | None:
-    environment.scheduler.note("** reconcile to rest")
+    environment.scheduler.note("** reconcile until idle")
     task = process.spawn(process.cycles.reconcile.run())
     last = environment.scheduler.steps + MAX_STEPS
     while environment.step() and not environment.violations:
         if environment.scheduler.steps > last:
-            environment.violation("reconciliation did not come to rest")
+            environment.violation("reconciliation did not become idle")
     if not task.done():
         environment.violation("reconciliation hangs")
         return None
@@ -119,7 +119,7 @@ def _check_game(environment: "Environment", game_id: GameId) -> None:
 
 
 def _check_job_results(environment: "Environment") -> None:
-    """Every recorded job has exactly one result."""
+    """Check that every recorded job has exactly one result."""
     results = Counter(
         message.fields["job_id"]
         for message in environment.store.outbox

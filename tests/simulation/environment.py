@@ -56,7 +56,10 @@ class Watched(dict[K, V]):
 
 @dataclass
 class Environment:
-    """Everything that outlives the service's processes, and the processes."""
+    """The processes of the service, and everything that outlives them.
+
+    In a `full` one the processes run all their workers and streams by themselves.
+    """
 
     seed: int
     keeps_trace: bool = False
@@ -110,63 +113,63 @@ class Environment:
         return docker
 
     def draw_clock(self, generation: int) -> float:
-        """Return by how many seconds the clock of a new process is off."""
+        """Return how many seconds the clock of a new process is off by."""
         random = Random(f"clock {self.seed} {generation}")  # noqa: S311 - as above
         return self.skew * random.choice((-0.5, 0.5))
 
     def boot(self, slot: int) -> Process:
-        """Start a new process; the caller lets it look and reconcile first."""
+        """Start a new process; the caller makes it check the host and reconcile first."""
         self.generations += 1
         process = self.processes[slot] = Process(self, slot, self.generations)
         return process
 
     @property
     def live(self) -> list[Process]:
-        """The processes that were neither killed nor told to shut down."""
+        """The processes that were neither killed nor asked to shut down."""
         return [each for each in self.processes if each is not None]
 
     @property
     def alive(self) -> list[Process]:
-        """Those, and the ones that are shutting down."""
+        """The live processes, and those that are shutting down."""
         return [*self.live, *self.leaving]
 
     def end(self) -> None:
-        """End every process, so that nothing of this history is left."""
+        """End every process, so that this history leaves nothing behind."""
         self.tally.pulls()
         for process in self.alive:
             process.kill()
 
     def violation(self, words: str) -> None:
-        """Note that an invariant does not hold."""
+        """Record that an invariant is violated."""
         self.scheduler.note(f"VIOLATION: {words}")
         self.violations.append(words)
 
     def step(self) -> bool:
-        """Let one task go on, then look at everything; False when all rests."""
+        """Run one task to its next await, then check invariants; False when everything is idle."""
         self.invariants.before_step()
         went_on = self.scheduler.step()
-        self.look()
+        self.check_invariants()
         return went_on
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, whatever anybody does, and see all that happens in Docker meanwhile."""
+        """Let time pass unconditionally, and observe what happens in Docker meanwhile."""
         until = self.loop.now + seconds
         while (due := self.docker.next_due) is not None and due < until:
             self.loop.advance_to(due)
             self.docker.catch_up()
-            self.look()
+            self.check_invariants()
         self.loop.advance_to(until)
         self.loop.run_ready()
-        self.look()
+        self.check_invariants()
 
-    def look(self) -> None:
+    def check_invariants(self) -> None:
         """Check the invariants that must hold at every moment."""
-        for words in self.truth.look(self.scheduler.steps):
+        for words in self.truth.observe(self.scheduler.steps):
             self.violation(words)
         self.invariants.after_step()
 
     def _check_end_of_task(self, task: "asyncio.Task[Any]") -> None:
-        """Demand that no task ends with anything but what the service foresees."""
+        """Check that tasks end only with errors that the service expects."""
         process = PROCESS.get(None)
         if process is not None and process.is_dead:
             return

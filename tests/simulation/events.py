@@ -1,4 +1,4 @@
-"""The events of a plan, and what a plan leaves to the service alone."""
+"""The events of a plan, and what may be expected of a history with such events."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,12 +41,12 @@ Theme = Sequence[Make]
 
 
 def jump(random: Random) -> float:
-    """Draw how many seconds pass at once."""
+    """Draw how many seconds the clock jumps by."""
     return random.choice((0.0, 0.0, 5.0, LEASE_TTL + 1))
 
 
 def meanwhile(random: Random, at: int, slot: int) -> list[Event]:
-    """Let a process work on the game, now and some time later."""
+    """Make a process work on the game, now and some time later."""
     image = random.choice((NEWER, NEWER, GOOD, STOPS_SLOWLY))
     return [
         Event(at + delay, "request", (slot, random.choice(KINDS[2:]), "g1", image, "gm_rest"))
@@ -59,34 +59,34 @@ _FAILS_NOTHING = {
     *("kill", "stall", "shutdown", "cut", "lose", "fate", "flush", "clock", "no_descriptors"),
     *("late call", "suspend", "at_call", "in_situation"),
 }
-"""Events that fail no operation: nobody refuses anything, and nobody else changes Docker."""
+"""Events that make no operation fail: nothing is refused, and only the service changes Docker."""
 _LATE = {
     *("stall", "suspend", "late call", "flush"),
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
 }
-"""What changes engines behind the service's back, or lets its own calls come late."""
+"""Events that change engines behind the service's back, or delay the service's own calls."""
 _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
 
 _UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore"}
-"""What lets a process act that has lost its lease, or a call come when others have gone on."""
+"""Events after which a process may act without its lease, or a call may arrive too late."""
 
 _DEADLY = {
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
     *("refusal", "refuse_all"),
 }
-"""What ends engines, or keeps the service from bringing them back."""
+"""Events that end engines, or keep the service from restoring them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What holds in one history.
 
-    `shielded`: nothing but the service changes engines, and no call of it comes late. `calm`:
-    beyond that every call to Docker that is made gets its true answer. `innocent`: there may be
-    deaths, outages, lost and late calls, but nothing is refused. `lossless`: no process dies
-    without having handed over. `immortal`: engines end only when the service ends them, and then it
-    knows. `punctual`: nobody acts on what was so long ago. `unrefused`: Docker refuses nothing
-    but faulty images. `clocks_step`: what is young by one clock may be old by another.
+    `shielded`: only the service changes engines, and none of its calls arrives late. `calm`: in
+    addition, every call that reaches Docker gets its true answer. `innocent`: processes may die,
+    services may be cut off, calls may be lost or late, but nothing is refused. `lossless`: no
+    process dies without handing over. `immortal`: only the service ends engines, and it knows when
+    it did. `punctual`: nobody acts on outdated knowledge. `unrefused`: Docker refuses nothing but
+    faulty images. `clocks_step`: what is young by one clock may be old by another.
     """
 
     shielded: bool = False
@@ -103,7 +103,7 @@ NOTHING_SPECIAL = Expectation()
 
 
 def expect(plan: Sequence[Event]) -> Expectation:
-    """Return what may be demanded in a history with this plan."""
+    """Return what may be expected of a history with this plan."""
     happens = {kind for event in plan for kind in _kinds(event)}
     texts = {text for event in plan for text in event.args if isinstance(text, str)}
     shielded = not happens & _LATE and not texts & {"redis", DIES_SOON}
@@ -120,7 +120,7 @@ def expect(plan: Sequence[Event]) -> Expectation:
 
 
 def _kinds(event: Event) -> Iterator[str]:
-    """Return what happens, and what makes more of it than its name says."""
+    """Return the kind of the event, and the kinds of the events that it causes."""
     yield event.what
     match event.what:
         case "at_call":

@@ -1,4 +1,4 @@
-"""Events around the service: interference by others, clocks, restores, and its own cycles."""
+"""Events around the service: interference by others, clocks, restores, and the service's cycles."""
 
 from collections.abc import Sequence
 from random import Random
@@ -20,13 +20,13 @@ INTERFERENCES = (
 
 
 def interfere_at_call(random: Random, at: int) -> list[Event]:
-    """Let others change a container at a certain call."""
+    """Let others change a container when a certain call is made."""
     what = (random.choice(("start", "start", *INTERFERENCES)), random.random())
     return [Event(at, "at_call", (random.choice(FAULT_POINTS), "interfere", *what))]
 
 
 def started_by_hand(random: Random, at: int) -> list[Event]:
-    """Let somebody start the old engine while it is replaced, or cleaned up."""
+    """Let somebody start the old engine while it is being replaced or cleaned up."""
     slot = random.randrange(2)
     first, second = random.choice((("stop", "cleanup_container"), ("hint", "restart")))
     point = random.choice(("store.begin:done", "host.named", "host.stop:done", "host.create:done"))
@@ -41,7 +41,7 @@ def started_by_hand(random: Random, at: int) -> list[Event]:
 
 
 def leftover_refused(random: Random, at: int) -> list[Event]:
-    """Leave a surplus container that Docker refuses to remove, and reconcile on and on."""
+    """Leave a surplus container that Docker refuses to remove, and reconcile again and again."""
     copied = Event(at, "interfere", ("recreate", random.random()))
     refused = Event(at, "refuse_all", (random.choice(("remove", "rename", "stop")), 900, 0.0))
     waits = [Event(at + 20 * each, "wait", (12.0,)) for each in range(12)]
@@ -50,7 +50,7 @@ def leftover_refused(random: Random, at: int) -> list[Event]:
 
 
 def clock(random: Random, at: int) -> list[Event]:
-    """Let a clock step, mostly back."""
+    """Let a clock step, usually backwards."""
     seconds = random.choice((-3600.0, -5.0, 5.0, 3600.0))
     if random.random() < 0.3:
         return [Event(at, "lease_clock", (seconds,)), Event(at, "flush", ())]
@@ -58,7 +58,7 @@ def clock(random: Random, at: int) -> list[Event]:
 
 
 def no_descriptors(random: Random, at: int) -> list[Event]:
-    """Let a process have no descriptors left."""
+    """Let a process run out of file descriptors."""
     return [Event(at, "no_descriptors", (random.randrange(2), random.randrange(20, 60)))]
 
 
@@ -68,12 +68,12 @@ def interfere(random: Random, at: int) -> list[Event]:
 
 
 def foreign_container(random: Random, at: int) -> list[Event]:
-    """Let others take the engine's name, or run another installation on the host."""
+    """Let others take the engine's name, or run another installation on the same host."""
     return [Event(at, "foreign_container", (random.choice(("name", "name", "prefix")), "g1"))]
 
 
 def take_away(random: Random, at: int) -> list[Event]:
-    """Take something away for a while."""
+    """Make something unavailable for a while."""
     kind = random.choice(("image", "network", "directory", "registry"))
     which = random.choice((GOOD, NEWER)) if kind == "image" else "g1"
     return [Event(at, "take_away", (kind, which, random.randrange(5, 90)))]
@@ -95,22 +95,22 @@ def restore(random: Random, at: int) -> list[Event]:
 
 
 def mute(random: Random, at: int) -> list[Event]:
-    """Let an engine no longer answer."""
+    """Make an engine stop answering."""
     return [Event(at, "interfere", ("mute", random.random()))]
 
 
 def speak(random: Random, at: int) -> list[Event]:
-    """Let an engine answer again."""
+    """Make an engine answer again."""
     return [Event(at, "interfere", ("speak", random.random()))]
 
 
 def probe(random: Random, at: int) -> list[Event]:
-    """Probe."""
+    """Run a probe cycle."""
     return [Event(at, "cycle", (random.randrange(2), "probe"))]
 
 
 def reconcile(random: Random, at: int) -> list[Event]:
-    """Reconcile."""
+    """Run a reconciliation."""
     return [Event(at, "cycle", (random.randrange(2), "reconcile"))]
 
 
@@ -121,7 +121,7 @@ def hint(random: Random, at: int) -> list[Event]:
 
 
 def cycle(random: Random, at: int) -> list[Event]:
-    """Run any cycle."""
+    """Run some cycle."""
     return [Event(at, "cycle", (random.randrange(2), random.choice(CYCLES)))]
 
 
@@ -134,7 +134,7 @@ def _any(random: Random) -> tuple[object, ...]:
     return random.randrange(2), random.choice(KINDS), "g1", random.choice((GOOD, NEWER)), "gm_rest"
 
 
-# What waits for a situation: a fault on an idle host would show nothing.
+# Faults that wait for a situation: on an idle host they would have no effect.
 
 What = tuple[object, ...]
 """An event's kind and its arguments."""
@@ -148,7 +148,7 @@ OPEN_OPERATIONS = (AN_OPERATION_IS_OPEN, AN_OPERATION_IS_OPEN, A_GATE_IS_WATCHED
 
 
 def interfere_with_engine(random: Random, at: int) -> list[Event]:
-    """Let others change an engine that nobody works on, and reconcile."""
+    """Let others change an engine that no operation works on, and reconcile."""
     what = ("interfere", random.choice(OF_AN_ENGINE), random.random())
     return [_when(random, at, AN_ENGINE_RUNS, *what), *_reconciled(random, at)]
 
@@ -164,7 +164,7 @@ def interfere_with_stopped_game(random: Random, at: int) -> list[Event]:
 
 
 def retention_over(random: Random, at: int) -> list[Event]:
-    """Let a stopped game's container stay for a while, and look for old ones then."""
+    """Keep a stopped game's container past its retention, then run the cleanup."""
     waits = [("wait", random.choice((150.0, 299.0, 400.0, 400.0))) for _ in range(2)]
     looks = [("cycle", random.randrange(2), "expire") for _ in range(2)]
     return [
@@ -176,8 +176,8 @@ def retention_over(random: Random, at: int) -> list[Event]:
     ]
 
 
-def cleaned_up_beside_another(random: Random, at: int) -> list[Event]:
-    """Clean one of two stopped games up."""
+def clean_up_one_of_two(random: Random, at: int) -> list[Event]:
+    """Clean up one of two stopped games."""
     life = (("start", "g2"), ("start", "g1"), ("stop", "g2"), ("stop", "g1"))
     return [
         Event(at + 45 * number, "request", (random.randrange(2), *what, GOOD, "gm_rest"))
@@ -192,7 +192,7 @@ def interfere_with_operation(random: Random, at: int) -> list[Event]:
 
 
 def end_in_operation(random: Random, at: int) -> list[Event]:
-    """Kill a process that carries an operation out, or let it stall until its lease is over."""
+    """Kill a process that runs an operation, or stall it until its lease has expired."""
     what = random.choice(
         (
             ("kill", random.randrange(80), jump(random)),
@@ -211,7 +211,7 @@ def host_restarted(random: Random, at: int) -> list[Event]:
 
 
 def name_taken(random: Random, at: int) -> list[Event]:
-    """Let others take an engine's name while the game is replaced, or at rest."""
+    """Let others take an engine's name while the game is being replaced or is idle."""
     situation = random.choice((*OPEN_OPERATIONS, AN_ENGINE_RUNS, A_GAME_IS_STOPPED))
     return [
         _when(random, at, situation, "foreign_container", "name", "g1"),
@@ -220,7 +220,7 @@ def name_taken(random: Random, at: int) -> list[Event]:
 
 
 def refused_in_rollback(random: Random, at: int) -> list[Event]:
-    """Let Docker refuse a call again and again from the moment that a bad patch is watched."""
+    """Let Docker refuse a call again and again once a bad patch is at its health gate."""
     call, image = random.choice(CHANGES[1:]), random.choice((DIES_AT_ONCE, NEVER_ANSWERS, REFUSED))
     refusals = ("refuse_all", call, random.randrange(50, 400), 0.0)
     return [
@@ -248,5 +248,5 @@ def _when(random: Random, at: int, situation: str, what: str, *args: object) -> 
 
 
 def _reconciled(random: Random, at: int) -> list[Event]:
-    """Reconcile twice, soon and later: a fault may wait long for its situation."""
+    """Reconcile twice, soon and later: a fault may wait a long time for its situation."""
     return [Event(at + later, "cycle", (random.randrange(2), "reconcile")) for later in (60, 140)]

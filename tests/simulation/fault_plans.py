@@ -1,4 +1,4 @@
-"""Events that fail processes, the services that they need, and their calls."""
+"""Events that fail processes, the services that they depend on, and their calls."""
 
 from random import Random
 
@@ -18,12 +18,12 @@ WANTED = (
     *("store.", "store.save", "store.finish", "store.finish:done", "store.begin", "lease."),
     *("store.take_over", "store.hand_over", "lease.acquire", "lease.release", "records."),
 )
-"""Calls that faults look for, by a part of their name; an empty one means the next call."""
+"""Calls to fail, by a part of their name; an empty name stands for the next call."""
 _OF_A_PATCH = (
     *(("start", 0), ("start", 1), ("start", 1), ("stop", 0), ("stop", 0)),
     *(("rename", 0), ("rename", 1), ("create", 0), ("remove", 0)),
 )
-"""The calls of a patch that fails, and how many calls of that name come before."""
+"""The calls of a patch that fails, and how many calls of the same name precede each."""
 
 
 def kill(random: Random, at: int) -> list[Event]:
@@ -32,12 +32,12 @@ def kill(random: Random, at: int) -> list[Event]:
 
 
 def shutdown(random: Random, at: int) -> list[Event]:
-    """Ask a process to end."""
+    """Ask a process to shut down."""
     return [Event(at, "shutdown", (random.randrange(2), *_end(random)))]
 
 
 def stall(random: Random, at: int) -> list[Event]:
-    """Suspend a process, and let the other one work meanwhile."""
+    """Suspend a process while the other one works."""
     slot = random.randrange(2)
     seconds = random.choice((1.0, LEASE_TTL + 1, LEASE_TTL + 1, LEASE_TTL + 1))
     stalled = Event(at, "stall", (slot, random.randrange(5, 90), seconds))
@@ -45,7 +45,7 @@ def stall(random: Random, at: int) -> list[Event]:
 
 
 def stalled_rollback(random: Random, at: int) -> list[Event]:
-    """Let a process stall while it rolls back a patch, and wake up in another's."""
+    """Stall a process while it rolls back a patch, and wake it up during another patch."""
     slot, stalled_at = random.randrange(2), at + random.randrange(20, 60)
     patch = Event(at, "request", (slot, "patch", "g1", random.choice(FAULTY), "gm_rest"))
     stalled = Event(stalled_at, "stall", (slot, random.randrange(30, 90), LEASE_TTL + 1))
@@ -82,7 +82,7 @@ def outage_at_call(random: Random, at: int) -> list[Event]:
 
 
 def at_the_gate(random: Random, at: int) -> list[Event]:
-    """End the process while it watches a patched engine, or keep it from asking the engine."""
+    """End the process while it watches the gate of a patched engine, or keep it from probing."""
     slot = random.randrange(2)
     image = random.choice((NEWER, NEVER_ANSWERS, ANSWERS_LATE))
     what = random.choice(
@@ -102,7 +102,7 @@ def at_the_gate(random: Random, at: int) -> list[Event]:
 
 
 def late_in_a_patch(random: Random, at: int) -> list[Event]:
-    """Let one call of a patch come late, when others have carried it on and gone further."""
+    """Delay one call of a patch until others have resumed the patch and gone further."""
     slot = random.randrange(2)
     call, earlier = random.choice(_OF_A_PATCH)
     image = random.choice((NEWER, DIES_AT_ONCE, DIES_AT_ONCE, NEVER_ANSWERS))
@@ -120,13 +120,13 @@ def late_in_a_patch(random: Random, at: int) -> list[Event]:
 
 
 def outcome_lost(random: Random, at: int) -> list[Event]:
-    """Let Postgres fail exactly at the outcome, some times in a row."""
+    """Let Postgres fail exactly when the outcome is written, several times in a row."""
     wanted = random.choice(("store.finish", "store.finish:done", "store.save"))
     return [Event(at, "lose", (wanted, 0))] * random.randrange(1, 6)
 
 
 def cut(random: Random, at: int) -> list[Event]:
-    """Cut a service off."""
+    """Cut off a service."""
     service = random.choice(("docker", "docker", "postgres", "redis"))
     return [Event(at, "cut", (service, random.randrange(1, 60), jump(random)))]
 
@@ -137,13 +137,13 @@ def lose(random: Random, at: int) -> list[Event]:
 
 
 def lose_in_docker(random: Random, at: int) -> list[Event]:
-    """Lose a changing call to Docker, or its reply."""
+    """Lose a call that changes something in Docker, or its reply."""
     fate = random.choice(("lose_reply", "lose_reply", "lose_call"))
     return [Event(at, "fate", (random.choice(CHANGES), fate, 0.0))]
 
 
 def late(random: Random, at: int) -> list[Event]:
-    """Let a changing call to Docker take effect late."""
+    """Let a call that changes something in Docker take effect late."""
     seconds = random.choice((0.05, 0.5, 5.0, 40.0, LEASE_TTL + 10, LEASE_TTL + 40))
     call = random.choice((*CHANGES, "pull"))
     event = Event(at, "fate", (call, "late", seconds))
@@ -157,7 +157,7 @@ def refuse(random: Random, at: int) -> list[Event]:
 
 
 def refuse_for_a_while(random: Random, at: int) -> list[Event]:
-    """Let Docker refuse all calls of one name for a while, with a faulty engine."""
+    """Let Docker refuse all calls of one name for a while, during a patch to a faulty engine."""
     call, slot = random.choice(CHANGES), random.randrange(2)
     patch = Event(at, "request", (slot, "patch", "g1", random.choice(FAULTY), "gm_rest"))
     event = Event(at + random.randrange(40), "refuse_all", (call, random.randrange(20, 200), 0.0))
@@ -174,6 +174,6 @@ def flush(random: Random, at: int) -> list[Event]:
 
 
 def _end(random: Random) -> tuple[float, int, int]:
-    """Draw a limit for a shutdown, after how many steps it is cut short, and when another comes."""
+    """Draw the limit of a shutdown, the steps until it is cut short, and until another starts."""
     limit = random.choice((0.0, 0.01, 1.0, 10.0))
     return limit, random.choice((0, 0, 0, random.randrange(3, 30))), random.randrange(60)

@@ -43,21 +43,21 @@ FATES: Mapping[str, Callable[[float], Fate]] = {
     "refuse_after": lambda _: REFUSE_AFTER,
 }
 _WORDS = {
-    "normal": "carried out",
+    "normal": "took effect",
     "lose_reply": "reply lost by Docker",
     "lose_call": "call lost by Docker",
-    "late": "carried out late",
+    "late": "took effect late",
     "refuse_before": "refused",
-    "refuse_after": "refused, and carried out",
+    "refuse_after": "refused after its effect",
 }
 REFUSALS = {"refuse_before", "refuse_after"}
 
 
 class Faults:
-    """Decides what a call meets.
+    """Decides which fault a call meets.
 
-    At a port, before the effect, a fault is a call that never arrived; after it, a reply that was
-    lost. What becomes of a call that changes something in Docker is its fate there.
+    A fault at a port before the effect is a call that never arrived; after the effect, a reply that
+    was lost. A call that changes something in Docker also has a fate there.
     """
 
     def __init__(self, environment: "Environment") -> None:
@@ -68,11 +68,11 @@ class Faults:
         self._cut: list[str] = []
 
     def fail_next(self, wanted: str, variety: int) -> None:
-        """Let the next call whose name contains `wanted` meet a fault; variety 1 is a refusal."""
+        """Let the next call whose name contains `wanted` fail; variety 1 is a refusal."""
         self._failing.append((wanted, variety))
 
     def decide_next(self, wanted: str, fate: str, seconds: float) -> None:
-        """Let the next changing call to Docker of this name, or of any, have a fate."""
+        """Set the fate of the next changing call to Docker of this name, or of any."""
         self._fates.append((wanted, fate, seconds))
 
     def refuse_all(self, call: str) -> None:
@@ -80,12 +80,12 @@ class Faults:
         self._refused.append(call)
 
     def refuse_no_more(self, call: str) -> None:
-        """Let Docker carry the call out again."""
+        """Let Docker accept the call again."""
         if call in self._refused:
             self._refused.remove(call)
 
     def cut(self, service: str) -> None:
-        """Make a service unreachable for everyone: locks and renewals go with connections."""
+        """Make a service unreachable for everyone; locks and renewals are lost with connections."""
         self._cut.append(service)
         if service == DOCKER:
             self._environment.docker.reachable = False
@@ -112,13 +112,13 @@ class Faults:
         return REDIS in self._cut
 
     def forget(self) -> None:
-        """Let no fault happen that has not happened yet."""
+        """Cancel every fault that has not happened yet."""
         self._failing.clear()
         self._fates.clear()
         self._refused.clear()
 
     def fault_of(self, parked: Parked) -> BaseException | None:
-        """Return the fault that the chosen call meets at its port; None when it meets none."""
+        """Return the fault that the chosen call meets at its port; None if it meets none."""
         if not self._failing and not self._cut:
             return None
         call = parked.call

@@ -1,4 +1,4 @@
-"""One history from its seed to its result, and the smallest plan that still violates."""
+"""One history from its seed to its result, and the smallest plan that is still violated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAX_STEPS = 6000
 
 @dataclass(frozen=True, slots=True)
 class HistoryResult:
-    """What came of a history; the invariants held when there are no violations."""
+    """The result of a history; the invariants held if there are no violations."""
 
     seed: int
     plan: Plan
@@ -37,8 +37,8 @@ def run_history(
 ) -> HistoryResult:
     """Run the history of this seed, with its own plan or another one, and check it.
 
-    A full one runs all workers under a leader runner in both processes, and in the end they
-    alone must put everything in order.
+    In a full history both processes run all their workers and streams, and at the end these
+    workers alone must have reconciled everything.
     """
     if plan is None:
         plan = make_full_plan(seed) if full else make_plan(seed)
@@ -71,14 +71,14 @@ def _play(environment: Environment, runner: PlanRunner) -> None:
         if environment.full and runner.is_done():
             return
         if environment.scheduler.steps > MAX_STEPS:
-            environment.violation(f"the history did not come to rest in {MAX_STEPS} steps")
+            environment.violation(f"the history did not become idle in {MAX_STEPS} steps")
 
 
 def shrink(result: HistoryResult) -> HistoryResult:
-    """Return a history with as few events as can be found that is violated still, with its trace.
+    """Return the smallest violated history that can be found, with its trace.
 
-    Leaving an event out shifts the schedule behind it, so another invariant may be the one that is
-    violated then; that is as good a clue.
+    Leaving out an event shifts the schedule after it, so the violated invariant may be another one;
+    that is just as good a clue.
     """
     plan = list(result.plan)
     chunk = max(len(plan) // 2, 1)

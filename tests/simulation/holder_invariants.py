@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class LeaseInvariants:
-    """Knows who holds each lease and operation, and since when each process may act."""
+    """Tracks who holds each lease and operation, and since when each process may act."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -36,7 +36,7 @@ class LeaseInvariants:
         self._since: dict[tuple[str, GameId], int] = {}
 
     def granted(self, game_id: GameId, old: Grant | None, new: Grant) -> None:
-        """Demand that nobody else has the lease."""
+        """Check that nobody else has the lease."""
         if old is not None and not old.is_over(self._environment.loop.now):
             self._environment.violation(f"the lease of {game_id} was granted while another has it")
         self._owners[game_id] = self._process
@@ -44,13 +44,13 @@ class LeaseInvariants:
         self._since[self._process, game_id] = self._environment.scheduler.steps
 
     def released(self, game_id: GameId) -> None:
-        """Demand that it is the owner who releases."""
+        """Check that the owner releases it."""
         if self._owners.get(game_id) != self._process:
             words = f"{self._process} released a lease of {game_id} not its own"
             self._environment.violation(words)
 
     def held(self, fence: Fence, number: LeaseNumber) -> None:
-        """Demand that an operation's holders have leases, with ever higher numbers."""
+        """Check that an operation's holders have leases, with ever higher numbers."""
         if (self._process, number) not in self._granted:
             self._environment.violation(f"{self._process} holds operation {fence} without a lease")
         name, before = self._holders.get(fence, ("", LeaseNumber(0)))
@@ -70,27 +70,25 @@ class LeaseInvariants:
         self._holders[fence] = self._process, number
 
     def written(self, fence: Fence) -> None:
-        """Demand that it is its holder who writes an operation."""
+        """Check that an operation is written by its holder."""
         name, _ = self._holders.get(fence, (self._process, LeaseNumber(0)))
         if name != self._process:
             words = f"operation {fence} was written by {self._process}, but {name} holds it"
             self._environment.violation(words)
 
     def left(self, process: "Process", *, in_time: bool) -> None:
-        """Demand that a process which ended in time has kept no lease."""
+        """Check that a process which ended in time has kept no lease."""
         if in_time and process.lease_connection.held:
-            words = (
-                f"{process.name} has gone and kept the leases of {process.lease_connection.held}"
-            )
+            words = f"{process.name} ended and kept the leases of {process.lease_connection.held}"
             self._environment.violation(words)
 
     def forget(self) -> None:
-        """Forget who holds which operation: the database is another one."""
+        """Forget who holds which operation: the database was replaced."""
         for known in (self._holders, self._highest, self._changed_hands):
             known.clear()
 
     def is_sole(self, fence: Fence) -> bool:
-        """Return whether the process at work is the only one that ever held the operation."""
+        """Return whether the running process is the only one that ever held the operation."""
         name, _ = self._holders.get(fence, ("", 0))
         return name == self._process and fence not in self._changed_hands
 
@@ -101,7 +99,7 @@ class LeaseInvariants:
         return (operations[each] for each in held if operations[each].outcome is None)
 
     def since(self, game_id: GameId) -> int:
-        """Return the step at which the process at work last got the game's lease."""
+        """Return the step at which the running process last got the game's lease."""
         return self._since.get((self._process, game_id), 0)
 
     @property
@@ -124,14 +122,14 @@ _AFTER_THE_OUTCOME = "remove"
 
 
 class CallInvariants:
-    """Sees each call as it is sent."""
+    """Checks each call as it is sent."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
         self._sent_for: dict[Fence, int] = {}
 
     def sent(self, call: str, container: str) -> None:
-        """Check a call by what the database and Docker are like when it is sent."""
+        """Check a call against the database and Docker at the moment when it is sent."""
         found = self._found(container)
         self._environment.invariants.oracle.sent(call, container, found)
         if found is not None:
@@ -145,12 +143,12 @@ class CallInvariants:
         return docker.containers.get(ContainerId(container)) or docker.holder_of(container)
 
     def _check_owner(self, call: str, found: MemoryContainer) -> None:
-        """Demand that nobody touches what carries another installation's stamp."""
+        """Check that nobody touches a container with another installation's stamp."""
         if found.spec.labels.get(INSTALLATION_LABEL, INSTALLATION) != INSTALLATION:
             self._environment.violation(f"{call} of {found.name}, another installation's")
 
     def _check_company(self, call: str, found: MemoryContainer) -> None:
-        """Demand that no engine is started beside one that runs and must have been seen."""
+        """Check that no engine is started while the caller must know that another one runs."""
         environment = self._environment
         if call != "start":
             return
@@ -160,10 +158,10 @@ class CallInvariants:
         for other in environment.truth.running(game) - {found.id}:
             since = environment.truth.started_by_others.get(other, looked_at)
             if since < looked_at:
-                environment.violation(f"{found.name} was started beside {other}, which runs")
+                environment.violation(f"{found.name} was started while {other} runs")
 
     def _check_intent(self, call: str, container: str, found: MemoryContainer | None) -> None:
-        """Demand that what a sole holder sends is in flight in the database."""
+        """Check that what a sole holder sends is in flight in the database."""
         operation = self.operation_for(container, found)
         if operation is not None:
             self._sent_for[operation.id] = len(operation.steps)
@@ -171,20 +169,20 @@ class CallInvariants:
             return
         last = operation.steps[-1] if operation.steps else None
         if last is None or last.result is not None or _CALLS.get(last.action.name) != call:
-            words = f"{call} of {container} was sent and not written down before"
+            words = f"{call} of {container} was sent without being written ahead"
             self._environment.violation(words)
 
     def must_know(self, operation: Operation) -> int:
         """Return how many steps must not be forgotten.
 
-        A holder that lost the reply to what it wrote ahead, and then its lease, has not sent it.
+        A holder that lost the reply to its write-ahead, and then its lease, has not sent the call.
         """
         steps = operation.steps
         is_unsent = self._sent_for.get(operation.id, 0) < len(steps)
         return len(steps) - bool(is_unsent and steps and steps[-1].result is None)
 
     def operation_for(self, container: str, found: MemoryContainer | None) -> Operation | None:
-        """Return the open operation of the game whose container this is, or is to be."""
+        """Return the open operation of the game to which this container belongs, or will belong."""
         known = found or self._environment.truth.seen.get(ContainerId(container))
         game = known.spec.labels.get(GAME_ID_LABEL) if known else None
         for each in self._environment.store.operations.values():
@@ -195,6 +193,6 @@ class CallInvariants:
 
 
 def _names_of(operation: Operation) -> set[str]:
-    """Return every name by which an operation may call a container of its game."""
+    """Return every name that an operation may give to a container of its game."""
     game, fence = operation.game_id, operation.id
     return {container_name(game), parked_name(game, fence), aside_name(game, fence)}

@@ -32,18 +32,18 @@ _ANY_STATE = {"vanish", "leave", "rename", "recreate", "unstamp", "unlabel", "fo
 _TAKES_AWAY = {"vanish", "leave", "recreate", "unlabel"}
 SECONDS_TO_LEAVE = 5.0
 MOSTLY = 0.7
-"""The share of picks among running containers alone, though any would do."""
+"""The share of choices among running containers only, where any container would do."""
 
 
 class Interference:
-    """What others do; each public method is an event of a plan."""
+    """Actions of others; each public method is an event of a plan."""
 
     def __init__(self, runner: "PlanRunner", environment: "Environment") -> None:
         self._runner, self._environment = runner, environment
         self._numbers = count(1)
 
     def interfere(self, kind: str, pick: float) -> None:
-        """Let others do something to one of the containers."""
+        """Let others change one of the containers."""
         wanted = kind == "start"
         there = [
             each
@@ -79,7 +79,7 @@ class Interference:
             docker.add_foreign(f"there-{next(self._numbers)}", labels=labels, running=True)
 
     def take_away(self, kind: str, which: str, steps: int) -> None:
-        """Take an image, the network, a state directory or the registry away for a while."""
+        """Make an image, the network, a state directory or the registry unavailable for a while."""
         docker, directories = self._environment.docker, self._environment.directories.directories
         normalized = ImageRef.parse(which).normalized
         path = f"{self._environment.directories.root}/{which}"
@@ -107,7 +107,7 @@ class Interference:
         self._runner.after(steps, f"{kind} {which} is back", give_back)
 
     def host_restart(self, steps: int, jump: float) -> None:
-        """Let the whole host restart: no engine runs any more, and Docker is back later."""
+        """Restart the whole host: no engine runs any more, and Docker is back later."""
         for each in list(self._environment.docker.containers.values()):
             self._environment.tally.container("host restarted", each)
             self._environment.truth.interfered.add(each.id)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Invariants:
-    """Sees each write as it happens, and the whole world after each step."""
+    """Checks each write as it happens, and the whole environment after each step."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -30,7 +30,7 @@ class Invariants:
         self.streams = StreamInvariants(environment)
 
     def operation_written(self, fence: Fence, old: Operation | None, new: Operation) -> None:
-        """Demand that a row gets one outcome and keeps it, and that one at most is open."""
+        """Check that a row gets one outcome and keeps it, and that at most one is open per game."""
         if old is not None and old.outcome is not None:
             words = f"operation {fence} had {old.outcome} and was written again"
             self._environment.violation(words)
@@ -40,9 +40,9 @@ class Invariants:
             each.outcome is None and each.id != fence and each.game_id == new.game_id
             for each in self._environment.store.operations.values()
         ):
-            self._environment.violation(f"operation {fence} is open beside another one")
-        if old is not None and not _goes_on(old, self.calls.must_know(old), new):
-            self._environment.violation(f"operation {fence} forgot what was written down")
+            self._environment.violation(f"operation {fence} is open while another one is")
+        if old is not None and not _continues(old, self.calls.must_know(old), new):
+            self._environment.violation(f"operation {fence} lost recorded steps")
         if old is None:
             self.outcomes.begun(new)
             self.oracle.begun(new)
@@ -50,41 +50,41 @@ class Invariants:
             self.leases.written(fence)
 
     def holder_written(self, fence: Fence, _: LeaseNumber | None, new: LeaseNumber) -> None:
-        """Demand that operations go from earlier holders to later ones."""
+        """Check that operations pass from earlier holders to later ones."""
         self.leases.held(fence, new)
 
     def record_written(
         self, game_id: GameId, old: RuntimeRecord | None, new: RuntimeRecord
     ) -> None:
-        """Demand that it goes forward, and was so in Docker."""
+        """Check that a record's fence never goes back, and that its status was true in Docker."""
         self._records.append(new)
         if old is not None and new.fence <= old.fence:
             self._environment.violation(f"the fence of {game_id} went {old.fence} -> {new.fence}")
         if old is not None and new.created_at != old.created_at:
             self._environment.violation(f"created_at of {game_id} changed")
         if not self._environment.truth.was_as(new, self.leases.since(game_id)):
-            words = f"operation {new.fence} wrote {new.status}: it never was so"
+            words = f"operation {new.fence} wrote {new.status}, which was never true"
             self._environment.violation(words)
 
     def expect(self, expected: Expectation) -> None:
-        """Learn what the plan leaves to the service alone."""
+        """Set what may be expected of this history."""
         self.outcomes.expect(expected)
         self.oracle.expect(expected)
 
     def forget(self) -> None:
-        """Forget what the database said: it is another one now."""
+        """Forget what the database contained: it was replaced."""
         self.leases.forget()
         self.outcomes.forget()
         self.messages.forget()
 
     def before_step(self) -> None:
-        """Remember how the records are, to check the next step."""
+        """Remember the records as they are, to check the next step."""
         self._finished.clear()
         self._records.clear()
         self.messages.before_step()
 
     def after_step(self) -> None:
-        """Check the outcome and the messages that were committed in the step."""
+        """Check the outcome and the messages that were committed in this step."""
         self._check_records()
         for operation in self._finished:
             self.outcomes.finished(operation)
@@ -95,7 +95,7 @@ class Invariants:
         self.streams.after_step()
 
     def _check_records(self) -> None:
-        """Demand that a record changes together with an operation's outcome."""
+        """Check that a record changes only together with an operation's outcome."""
         ended = {each.id for each in self._finished}
         for record in self._records:
             if record.fence not in ended:
@@ -104,7 +104,7 @@ class Invariants:
         self._records.clear()
 
 
-def _goes_on(old: Operation, steps: int, new: Operation) -> bool:
-    """Return whether the operation still knows its steps, its cause and that it was turned back."""
+def _continues(old: Operation, steps: int, new: Operation) -> bool:
+    """Return whether the operation still has its steps, its cause and its phase."""
     known = len(new.steps) >= steps and (old.cause is None or new.cause == old.cause)
     return known and (old.phase is Phase.FORWARD or new.phase is Phase.BACK)

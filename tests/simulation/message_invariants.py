@@ -1,4 +1,4 @@
-"""Invariants of what others are told: health events, intents, jobs and their results."""
+"""Invariants of published messages: health events, intents, jobs and their results."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ LOSSES = {"container_exited", "container_oom", "container_disappeared"}
 
 
 class MessageInvariants:
-    """Sees each message as it is committed."""
+    """Checks each message as it is committed."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -32,7 +32,7 @@ class MessageInvariants:
         self._intents: dict[tuple[str, ...], int] = {}
 
     def forget(self) -> None:
-        """Forget what was published: the restored database does not know of it either."""
+        """Forget what was published: the restored database does not know it either."""
         self._seen = len(self._environment.store.outbox)
         for known in (self._current, self._losses, self._started, self._failing, self._intents):
             known.clear()
@@ -58,7 +58,7 @@ class MessageInvariants:
         record = self._environment.store.runtime_records.get(message.game_id)
         after = record.current_container_id if record else None
         if container not in {self._current.get(message.game_id), after}:
-            self._wrong(event, container, "but it is not the current one")
+            self._wrong(event, container, "but it is not the current container")
         if event in LOSSES:
             self._check_loss(event, container)
         elif event == "container_started":
@@ -67,7 +67,7 @@ class MessageInvariants:
             self._check_probe(event, container, message)
 
     def _check_intent(self, message: OutboxMessage) -> None:
-        """Demand that a game that keeps failing in the same way is not announced each time."""
+        """Check that a game which keeps failing in the same way is not announced each time."""
         same = tuple(message.fields[name] for name in ("game_id", "error_code", "image_ref"))
         at = int(message.fields["attempted_at_ms"])
         if at - self._intents.get(same, -at) < INTENT_DEDUP_WINDOW * 1000:
@@ -102,7 +102,7 @@ class MessageInvariants:
 
 
 class StreamInvariants:
-    """Knows every job that was added, and sees each message as it is published."""
+    """Knows every job that was added, and checks each message as it is published."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -116,16 +116,16 @@ class StreamInvariants:
         self._last_job: dict[tuple[str, int], int] = {}
 
     def added(self, entry: JobEntry) -> None:
-        """Remember a job; they are added in the order in which their results must come."""
+        """Remember a job; jobs are added in the order in which their results must come."""
         self._jobs[entry.entry_id] = entry
         self._life_of[entry.entry_id] = self._life
 
     def group_lost(self) -> None:
-        """Remember that what was dead-lettered may be so again."""
+        """Remember that dead-lettered entries may be dead-lettered again."""
         self._groups_lost += 1
 
     def flushed(self) -> None:
-        """Begin a new life of the streams."""
+        """Start over: the streams were emptied."""
         self._life += 1
         self._seen = 0
         self._published.clear()
@@ -133,7 +133,7 @@ class StreamInvariants:
         self._last_job.clear()
 
     def are_done(self) -> bool:
-        """Return whether no job and no message is left to be worked on."""
+        """Return whether no job and no message is left to be processed."""
         streams, table = self._environment.streams, self._environment.store.outbox_table
         return (
             not streams.unread and not streams.pending and len(table.sent_at) == len(table.messages)
@@ -152,7 +152,7 @@ class StreamInvariants:
         self._seen = len(published)
 
     def check_end(self) -> None:
-        """Check jobs, dead letters and messages once everybody is at rest."""
+        """Check jobs, dead letters and messages at the end, when everything is idle."""
         if not self.are_done():
             self._environment.violation("jobs are pending or messages unsent")
         if self._published_ever != set(range(len(self._environment.store.outbox))):

@@ -1,4 +1,4 @@
-"""The model of one game: what an outcome may make of it, by what was asked for. Pure."""
+"""The model of one game: how an outcome may change it, depending on the request. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ _DOWN = {RuntimeStatus.STOPPED, RuntimeStatus.REMOVED}
 
 @dataclass(frozen=True, slots=True)
 class GameState:
-    """What a game is like; a status of None is a game that was never started.
+    """The state of a game; a status of None is a game that was never started.
 
-    `image_ref` is the record's word. `image` and `maker` are its container's own: what it is made
-    of, and the operation that made it.
+    `image_ref` is taken from the record. `image` and `maker` belong to the container: the image it
+    was made from, and the operation that made it.
     """
 
     status: RuntimeStatus | None = None
@@ -29,7 +29,7 @@ class GameState:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An operation that has ended, the game before and after, and the image that was asked for.
+    """A finished operation, the game before and after it, and the image that was asked for.
 
     A container that others have `touched` may have lost the label that names its image.
     """
@@ -45,7 +45,7 @@ Complaints = Iterator[str]
 
 
 def complaints(change: Change) -> Complaints:
-    """Return what the outcome made of the game although nobody had asked for it."""
+    """Return what the outcome changed although nobody had asked for it."""
     operation = change.operation
     if operation.outcome is Outcome.FAILURE:
         return _failed(change)
@@ -55,14 +55,14 @@ def complaints(change: Change) -> Complaints:
 
 
 def _failed(change: Change) -> Complaints:
-    """Demand that a failure brings back what was; what it lost of it, the record says."""
+    """Check that a failure restores the previous state, and that the record shows what is lost."""
     yield from _same_container(change)
     if change.after.status is RuntimeStatus.RUNNING is not change.before.status:
         yield "failed, and the game runs now"
 
 
 def _replayed(change: Change) -> Complaints:
-    """Demand that a replay changes nothing, since all is as it was asked for."""
+    """Check that a replay changes nothing, since everything is already as requested."""
     before, after = change.before, change.after
     if after != before:
         yield f"was a replay, and made {after} of {before}"
@@ -78,13 +78,13 @@ def _replayed(change: Change) -> Complaints:
 
 
 def _replaced(change: Change) -> Complaints:
-    """Demand a container of the image that was asked for, and that it runs."""
+    """Check that a container of the requested image runs."""
     yield from _new_engine(change)
     yield from _asked_image(change)
 
 
 def _restarted(change: Change) -> Complaints:
-    """Demand a container of the very image that the one before had."""
+    """Check that the new container has the very image of the previous one."""
     yield from _new_engine(change)
     before, after = change.before, change.after
     is_renamed = before.image_ref != after.image_ref and not change.touched
@@ -93,14 +93,14 @@ def _restarted(change: Change) -> Complaints:
 
 
 def _stopped(change: Change) -> Complaints:
-    """Demand that a stop leaves the container, unless somebody has removed it."""
+    """Check that a stop leaves the container, unless somebody has removed it."""
     yield from _same_container(change)
     if change.after.status not in _DOWN:
         yield f"was a stop, and the game is {change.after.status}"
 
 
 def _cleaned_up(change: Change) -> Complaints:
-    """Demand that a cleanup leaves no container, and is for games that do not run."""
+    """Check that a cleanup leaves no container, and that the game did not run."""
     if change.after.status is not RuntimeStatus.REMOVED or change.after.container:
         yield f"was a cleanup, and the game is {change.after}"
     if change.before.status is RuntimeStatus.RUNNING:
@@ -108,17 +108,17 @@ def _cleaned_up(change: Change) -> Complaints:
 
 
 def _adopted(change: Change) -> Complaints:
-    """Demand that what is adopted runs; a container that got its name back stays as it is."""
+    """Check that what was adopted runs; a container that got its name back stays as it is."""
     renamed = change.after == change.before
     if change.after.status is not RuntimeStatus.RUNNING and not renamed:
         yield f"was an adoption, and the game is {change.after.status}"
 
 
 def _observed(change: Change) -> Complaints:
-    """Demand that what is only seen takes an engine off the record, and puts none into it."""
+    """Check that an observation only records that an engine is gone, never that one runs."""
     yield from _same_container(change)
     if change.after.status is RuntimeStatus.RUNNING is not change.before.status:
-        yield "was only seen, and the game runs now"
+        yield "was only observed, and the game runs now"
 
 
 _AFTER: Mapping[OperationKind, Callable[[Change], Complaints]] = {

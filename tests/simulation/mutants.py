@@ -1,4 +1,4 @@
-"""The service with one thing wrong at a time; an invariant must notice each."""
+"""The service with one defect at a time; an invariant must notice each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ from tests.simulation import wrong_protocol as wrong
 from tests.simulation import wrong_streams as streaming
 from tests.simulation.events import Theme
 from tests.simulation.external_plans import (
-    cleaned_up_beside_another,
+    clean_up_one_of_two,
     clock,
     cycle,
     foreign_container,
@@ -74,7 +74,7 @@ SOONEST: Mapping[str, Sequence[Theme]] = {
     "no lease number check in begin": [(process_fault_at_call, stall)],
     "fences repeated after a restore": [(restore,)],
     "numbers by the clock alone": [(clock,)],
-    "replay without a look": [(interfere, interfere, wait)],
+    "replay without observing": [(interfere, interfere, wait)],
     "unknown is gone": [(lose, lose, lose, lose)],
     "ownership without installation": [(foreign_container, cycle, cycle)],
     "stopped by id": [(late_in_a_patch,)],
@@ -85,29 +85,29 @@ SOONEST: Mapping[str, Sequence[Theme]] = {
     "brought back too early": [(process_fault_at_call, refuse)],
     "cleaned up by force": [(started_by_hand,)],
     "no grace": [(late, late, reconcile)],
-    "cleanup of every game": [(cleaned_up_beside_another,)],
+    "cleanup of every game": [(clean_up_one_of_two,)],
     "no back-off": [(leftover_refused,)],
     "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
 }
-"""The themes that show a mutant soonest: among all themes, each comes up in its own time."""
+"""The themes that expose a mutant soonest: with all themes, each of them comes up less often."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is wrong, and the parts that replace the right ones."""
+    """A defect, and the parts that replace the right ones."""
 
     name: str
     patches: tuple[Patch, ...]
     full: bool = False
 
     def run(self, seed: int) -> HistoryResult:
-        """Run the history of this seed, with the faults that show the mutant soonest."""
+        """Run the history of this seed, with the faults that expose the mutant soonest."""
         plan = None if self.full else make_plan(seed, SOONEST.get(self.name, THEMES))
         return run_history(seed, plan, full=self.full)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """Let the mutant live for the block."""
+        """Install the mutant for the block."""
         right = [(owner, name, getattr(owner, name)) for owner, name, _ in self.patches]
         try:
             for owner, name, part in self.patches:
@@ -123,7 +123,7 @@ def _mutant(name: str, owner: object, attribute: str, part: object, *more: Patch
 
 
 def _streaming(name: str, *patches: Patch) -> Mutant:
-    """Return a mutant of jobs or messages, which only full histories can show."""
+    """Return a mutant of jobs or messages, which only full histories can expose."""
     return Mutant(name, patches, full=True)
 
 
@@ -151,7 +151,7 @@ IN_THE_STORE = (
         (_JOURNAL, "_finished_before", wrong.never_finished_before),
     ),
     _mutant("no lease number check in begin", _JOURNAL, "_demand_latest", wrong.check_nothing),
-    _mutant("begin beside an open operation", _JOURNAL, "begin", wrong.begin_beside_another),
+    _mutant("begin despite an open operation", _JOURNAL, "begin", wrong.begin_beside_another),
     _mutant("outcome in two parts", _JOURNAL, "finish", wrong.finish_in_two_transactions),
     _mutant("handed over without its steps", _JOURNAL, "hand_over", wrong.hand_over_what_was_begun),
     _mutant("fences repeated after a restore", CheckHost, "_raise_fences", wrong.do_nothing),
@@ -167,16 +167,16 @@ IN_THE_INTERPRETER = (
     _mutant("what is in flight forgotten", Operation, "taken_over", wrong.as_it_is),
     _mutant("refusal is unknown", interpreter, "_UNKNOWN", (RuntimeManagerError,)),
     _mutant("unknown is a refusal", interpreter, "_UNKNOWN", ()),
-    _mutant("one lost process turns it back", kinds, "MAX_LOST", 1),
-    _mutant("replay without a look", Observer, "current", wrong.believe_the_record),
+    _mutant("one lost process rolls it back", kinds, "MAX_LOST", 1),
+    _mutant("replay without observing", Observer, "current", wrong.believe_the_record),
     _mutant("unknown is gone", Process, "_host", wrong.host_without_unknown),
     _mutant("ownership without installation", Installation, "owns", wrong.own_all),
 )
 IN_THE_DECISIONS = (
-    _mutant("outcome without a look", replacement, "roll_back", wrong.fail_by_the_record),
+    _mutant("outcome without observing", replacement, "roll_back", wrong.fail_by_the_record),
     _mutant("removed, not parked", replacement, "_park", deciding.remove_the_predecessor),
     _mutant(
-        "started beside the old one",
+        "started while the old one runs",
         replacement,
         "_park",
         deciding.park_without_a_stop,
@@ -188,7 +188,7 @@ IN_THE_DECISIONS = (
     _mutant("gate not watched again", replacement, "_pass_gate", deciding.pass_the_gate_once_sent),
     _mutant("rollback does not unpark", rollback, "_restore", deciding.bring_back_parked),
     _mutant("brought back by id", rollback, "_restore", deciding.bring_back_by_id),
-    _mutant("brought back too early", rollback, "_restore", deciding.bring_back_no_matter_what),
+    _mutant("brought back too early", rollback, "_restore", deciding.bring_back_too_early),
     _decided(
         "cleaned up by force",
         OperationKind.CLEANUP_CONTAINER,
@@ -198,7 +198,7 @@ IN_THE_DECISIONS = (
 )
 IN_RECONCILIATION = (
     _decided(
-        "adopted without a second look",
+        "adopted without observing again",
         OperationKind.RECONCILE_ADOPT,
         deciding.adopt_anything,
         (ReconcileRuntimes, "run", wrong.reconcile_by_the_survey),
@@ -206,7 +206,7 @@ IN_RECONCILIATION = (
     _decided(
         "event believed",
         OperationKind.RECONCILE_OBSERVED_EXIT,
-        deciding.exited_by_hearsay,
+        deciding.exit_not_observed,
         (RecordDockerEvent, "run", wrong.believe_the_event),
     ),
     _mutant(
@@ -217,14 +217,14 @@ IN_RECONCILIATION = (
         (reconcile_runtimes, "find_drift", wrong.spare_nothing),
     ),
     _mutant(
-        "leftovers stay and are not seen",
+        "leftovers stay unnoticed",
         Interpreter,
         "_remove_leftover",
         wrong.do_nothing,
         (drift, "_stale", wrong.overlook_the_parked),
     ),
     _mutant("no back-off", Backoff, "is_due", wrong.always),
-    _mutant("baselines forgotten", running_engines, "_baseline", wrong.forget_what_was_told),
+    _mutant("baselines forgotten", running_engines, "_baseline", wrong.forget_what_was_reported),
 )
 GROSS = (
     _decided(
@@ -234,7 +234,7 @@ GROSS = (
         (drift, "_stale", wrong.take_the_stopped_for_stale),
     ),
     _mutant("patch that runs the old image", Executor, "_on_host", wrong.find_what_ran_before),
-    _mutant("cleanup of every game", Observer, "observe", wrong.see_every_game_to_clean_up),
+    _mutant("cleanup of every game", Observer, "observe", wrong.observe_every_game_to_clean_up),
     _ruled("start that is never a replay", OperationKind.START, wrong.rule_that_replays_nothing),
     _ruled("patch that is never a replay", OperationKind.PATCH, wrong.patch_that_replays_nothing),
 )
@@ -262,7 +262,7 @@ STREAM_MUTANTS = (
     ),
     _streaming("jobs of a game at once", (JobConsumer, "_take", streaming.take_each_by_itself)),
     _streaming(
-        "job carried out again",
+        "job run again",
         (InMemoryOperationJournal, "_demand_new_job", streaming.accept_any_job),
     ),
 )

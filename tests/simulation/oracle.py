@@ -1,4 +1,4 @@
-"""The oracle: knows what was asked for and what others changed, and allows nothing else."""
+"""The oracle: it knows what was asked for and what others changed, and allows nothing else."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -41,13 +41,13 @@ _MAY = {
 """The kinds of operations that may make a call."""
 
 COMMITTED_WITHIN = 60.0
-"""Seconds from a change, as its record says, to its commit: the outcome is tried that long."""
+"""Seconds from a change, as dated by its record, to its commit: writing is retried that long."""
 
 Asked = tuple[OperationKind, str, str | None]
 
 
 class Oracle:
-    """Holds every change of a game against who asked for it; the games' states as they must be."""
+    """Compares every change of a game with what was asked for, and keeps the states of games."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
@@ -57,7 +57,7 @@ class Oracle:
         self._changed_at: dict[GameId, float] = {}
 
     def expect(self, expected: Expectation) -> None:
-        """Learn what the plan leaves to the service alone."""
+        """Set what may be expected of this history."""
         self._expected = expected
 
     def asked(self, request: OperationRequest) -> None:
@@ -73,18 +73,18 @@ class Oracle:
             self._asked[entry.entry_id] = _STOP, entry.job.game_id, None
 
     def rebase(self) -> None:
-        """Take the database as it is now: it was restored."""
+        """Start from the database as it is now: it was restored."""
         records = self._environment.store.runtime_records
         self._states = {each: self._shown(record) for each, record in records.items()}
 
     def begun(self, operation: Operation) -> None:
-        """Demand that somebody asked for an operation that begins, and that it is needed."""
+        """Check that somebody asked for an operation that begins, and that it is needed."""
         if operation.outcome is None:
             for words in (*self._unasked(operation), *self._needless(operation)):
                 self._wrong(operation, words)
 
     def finished(self, operation: Operation) -> None:
-        """Demand that an outcome makes of the game what was asked for."""
+        """Check that an outcome changes the game as requested."""
         game = operation.game_id
         record = self._environment.store.runtime_records.get(game)
         before = self._states.get(game, GameState())
@@ -98,7 +98,7 @@ class Oracle:
             self._changed_at[game] = self._environment.loop.now
 
     def sent(self, call: str, container: str, found: MemoryContainer | None) -> None:
-        """Demand that somebody asked for what is sent to Docker."""
+        """Check that somebody asked for the call that is sent to Docker."""
         if not self._expected.punctual or call == "pull":
             return
         open_operation = self._environment.invariants.calls.operation_for(container, found)
@@ -107,14 +107,14 @@ class Oracle:
         elif open_operation is None:
             words = "nobody has asked for it" if call != "remove" else ""
         elif open_operation.kind not in _MAY[call]:
-            words = f"that is nothing that a {open_operation.kind} may do"
+            words = f"a {open_operation.kind} may not do that"
         else:
             words = self._not_surplus(found, open_operation)
         if words:
             self._environment.violation(f"{call} of {found.name if found else container}: {words}")
 
     def lost(self, container_id: ContainerId) -> None:
-        """Demand that an engine whose loss is published was not ended by the service itself."""
+        """Check that an engine whose loss is published was not ended by the service itself."""
         truth = self._environment.truth
         container = truth.seen.get(container_id)
         dies = container is not None and container.image.behaviour.exits_after is not None
@@ -129,7 +129,7 @@ class Oracle:
         match request.origin.source:
             case OpSource.AUTO_RECONCILE:
                 if request.kind not in _BY_ITSELF:
-                    yield "is nothing that a reconciliation may do"
+                    yield "is nothing that the reconciler may begin"
             case OpSource.AUTO_TTL:
                 yield from self._expired_early(operation)
             case _:
@@ -142,12 +142,12 @@ class Oracle:
         age = self._environment.loop.now - since
         allowed = self._environment.skew + COMMITTED_WITHIN
         if operation.kind is not _CLEAN_UP:
-            yield "is nothing that the retention may do"
+            yield "is nothing that the retention may begin"
         elif not self._expected.clocks_step and age < RETENTION - allowed:
             yield f"comes {age:.0f} s after the game's last change"
 
     def _needless(self, operation: Operation) -> Iterator[str]:
-        """Return why there is nothing to do: the game has run all the time as it is asked for."""
+        """Return why there is nothing to do: the game was running as requested all the time."""
         before = self._states.get(operation.game_id, GameState())
         wanted = operation.request.image_ref or ""
         is_same = operation.kind is _START or (
@@ -157,12 +157,12 @@ class Oracle:
             yield f"begins although {before.image_ref} runs"
 
     def _surprises(self, change: Change) -> Iterator[str]:
-        """Return what is adopted though nobody else touched it, and the service left nothing."""
+        """Return what was adopted though only the service can have started it."""
         is_adoption = change.operation.kind is OperationKind.RECONCILE_ADOPT
         if not is_adoption or not (self._expected.punctual and self._expected.unrefused):
             return
-        runs_anew = change.after != change.before and change.after.status is RuntimeStatus.RUNNING
-        if runs_anew and change.after.container not in self._environment.truth.interfered:
+        has_begun = change.after != change.before and change.after.status is RuntimeStatus.RUNNING
+        if has_begun and change.after.container not in self._environment.truth.interfered:
             yield "adopted an engine that nobody else has started"
 
     def _has_run(self, operation: Operation, state: GameState) -> bool:
@@ -179,7 +179,7 @@ class Oracle:
         record = self._record_of(found)
         is_current = record is not None and record.current_container_id == found.id
         if operation is not None and operation.kind not in _MAY["remove"]:
-            return f"that is nothing that a {operation.kind} may do"
+            return f"a {operation.kind} may not do that"
         cleans_up = operation is not None and operation.kind is _CLEAN_UP
         if is_current and not cleans_up and found.removal is None:
             return "it is the game's, and no cleanup was asked for"
@@ -191,14 +191,14 @@ class Oracle:
             return ""
         record = self._record_of(found)
         is_current = record is not None and record.current_container_id == found.id
-        return "it is the game's engine, and nothing superfluous" if is_current else ""
+        return "it is the game's engine and not surplus" if is_current else ""
 
     def _record_of(self, found: MemoryContainer) -> RuntimeRecord | None:
         game = self._environment.truth.game_of(found)
         return self._environment.store.runtime_records.get(GameId(game)) if game else None
 
     def _shown(self, record: RuntimeRecord) -> GameState:
-        """Return the game's state by its record, and by the container that it names."""
+        """Return the game's state by its record and the container that the record names."""
         container = self._environment.truth.seen.get(record.current_container_id or ContainerId(""))
         return GameState(
             status=record.status,
@@ -223,6 +223,6 @@ class Oracle:
 
 
 def _maker(container: MemoryContainer) -> Fence | None:
-    """Return the operation that has created a container, by its label."""
+    """Return the operation that created a container, by its label."""
     fence = container.listed().fence
     return None if fence is None else Fence(fence)

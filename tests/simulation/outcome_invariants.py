@@ -1,4 +1,4 @@
-"""Invariants of outcomes: when an operation ends, Docker is as the record says."""
+"""Invariants of outcomes: when an operation ends, record and Docker agree."""
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 _REVIVE = {OperationKind.RESTART, OperationKind.PATCH}
 _DEFECT = InternalError().message
-IN_VAIN_WITHIN = 300.0
-MAX_IN_VAIN = 5
-"""One process reconciles one thing in vain this often within 300 s at most: it backs off."""
+FAILURES_WITHIN = 300.0
+MAX_FAILURES = 5
+"""How often one process may fail to reconcile the same drift within 300 s: it backs off."""
 
 
 class OutcomeInvariants:
-    """Checks each outcome by Docker, as far as nobody else can have changed it."""
+    """Checks each outcome against Docker, as far as only the service can have changed it."""
 
     def __init__(self, environment: "Environment") -> None:
         self._environment = environment
         self._expected: Expectation = NOTHING_SPECIAL
         self._ran_at_begin: dict[Fence, bool] = {}
-        self._in_vain: dict[tuple[object, ...], list[float]] = defaultdict(list)
+        self._failures: dict[tuple[object, ...], list[float]] = defaultdict(list)
 
     def expect(self, expected: Expectation) -> None:
-        """Learn what the plan leaves to the service alone."""
+        """Set what may be expected of this history."""
         self._expected = expected
 
     def begun(self, operation: Operation) -> None:
-        """Remember whether the game ran when the operation began; its fence must be a new one."""
+        """Remember whether the game ran when the operation began; check that its fence is new."""
         if operation.outcome is None:
             self._ran_at_begin[operation.id] = bool(self._running(operation))
             highest = self._environment.truth.highest_fence()
@@ -69,16 +69,16 @@ class OutcomeInvariants:
             self._wrong(operation, "left the game without an engine")
 
     def forget(self) -> None:
-        """Forget what was open: the database is another one."""
+        """Forget what was open: the database was replaced."""
         self._ran_at_begin.clear()
 
     def lost(self, words: str) -> None:
-        """Demand that no engine is lost where nobody but the service ends any."""
+        """Check that no engine is lost where only the service ends engines."""
         if self._expected.immortal:
             self._environment.violation(f"{words}: nobody but the service can have ended it")
 
     def _check_gate(self, operation: Operation) -> None:
-        """Demand that a patched engine answers if the one before it did."""
+        """Check that a patched engine answers if the one before it did."""
         record = self._environment.store.runtime_records.get(operation.game_id)
         is_patched = operation.kind is OperationKind.PATCH and operation.outcome is Outcome.SUCCESS
         before = operation.predecessor
@@ -87,17 +87,17 @@ class OutcomeInvariants:
         docker = self._environment.docker
         engine = docker.containers.get(record.current_container_id or ContainerId(""))
         if engine is None or not engine.is_healthy(self._environment.loop.now):
-            self._wrong(operation, "let an engine in that does not answer")
+            self._wrong(operation, "accepted an engine that does not answer")
 
     def _check_surprises(self, operation: Operation) -> None:
-        """Demand that no engine turns up that nobody has started."""
+        """Check that no engine appears that nobody has started."""
         record = self._environment.store.runtime_records.get(operation.game_id)
         is_adoption = operation.kind is OperationKind.RECONCILE_ADOPT
         if is_adoption and record is not None and record.fence == operation.id:
             self._wrong(operation, "adopted an engine that nobody but the service can have started")
 
     def _check_failure(self, operation: Operation) -> None:
-        """Demand that an operation fails for a reason only, and counts true losses only."""
+        """Check that a failure has a reason, and that only processes are counted that were lost."""
         was_lost = operation.lost >= MAX_LOST and operation.error_code is ErrorCode.INTERNAL_ERROR
         if operation.outcome is Outcome.FAILURE and self._expected.innocent and not was_lost:
             self._wrong(operation, f"failed although nothing was refused: {_why(operation)}")
@@ -105,7 +105,7 @@ class OutcomeInvariants:
             self._wrong(operation, f"counts {operation.lost} lost processes")
 
     def _check_defects(self, operation: Operation) -> None:
-        """Demand that `internal_error` comes of Docker's own errors or of lost processes only."""
+        """Check that only Docker's own errors or lost processes lead to `internal_error`."""
         if any(each.error == _DEFECT for each in operation.steps):
             self._wrong(operation, "met a defect")
         refused = (each.error_code for each in operation.steps)
@@ -125,12 +125,12 @@ class OutcomeInvariants:
             self._check_remains(operation)
 
     def _dies_by_itself(self, container_id: ContainerId | None) -> bool:
-        """Return whether the engine may have exited since the operation's last look."""
+        """Return whether the engine may have exited since the operation last observed it."""
         container = self._environment.docker.containers.get(container_id or ContainerId(""))
         return container is not None and container.image.behaviour.exits_after is not None
 
     def _check_remains(self, operation: Operation) -> None:
-        """Demand that a failed operation leaves nothing of its own behind."""
+        """Check that a failed operation leaves none of its containers behind."""
         if operation.lost >= 2 * MAX_LOST:
             return
         parked = parked_name(operation.game_id, operation.id)
@@ -139,7 +139,7 @@ class OutcomeInvariants:
                 self._wrong(operation, f"failed and left {each.name} behind")
 
     def _check_grace(self, operation: Operation) -> None:
-        """Demand that only containers are removed as stale that were there for a while."""
+        """Check that a container is only removed as stale after its grace period."""
         if operation.kind is not OperationKind.RECONCILE_DISPOSE or self._expected.clocks_step:
             return
         for step in operation.steps:
@@ -150,7 +150,7 @@ class OutcomeInvariants:
                     self._wrong(operation, f"removed {step.action.container_id} after {age} s")
 
     def _check_efforts(self, operation: Operation) -> None:
-        """Demand that what keeps failing is tried ever more rarely."""
+        """Check that what keeps failing is tried less and less often."""
         request, running = operation.request, self._environment.scheduler.running
         if request.origin.source is not OpSource.AUTO_RECONCILE:
             return
@@ -158,10 +158,10 @@ class OutcomeInvariants:
             return
         key = running, request.game_id, request.kind, request.container_id
         now = self._environment.loop.now
-        recent = [each for each in self._in_vain[key] if each > now - IN_VAIN_WITHIN]
-        self._in_vain[key] = [*recent, now]
-        if len(recent) >= MAX_IN_VAIN:
-            self._wrong(operation, f"is the {len(recent) + 1}. in vain within 300 s")
+        recent = [each for each in self._failures[key] if each > now - FAILURES_WITHIN]
+        self._failures[key] = [*recent, now]
+        if len(recent) >= MAX_FAILURES:
+            self._wrong(operation, f"is failure number {len(recent) + 1} within 300 s")
 
     def _running(self, operation: Operation) -> set[ContainerId]:
         return self._environment.truth.running(operation.game_id)

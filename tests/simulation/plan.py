@@ -1,11 +1,11 @@
-"""The plan of a history, drawn from its seed: requests, and one theme of faults beside them."""
+"""The plan of a history, drawn from its seed: requests, and one theme of faults among them."""
 
 from collections.abc import Sequence
 from random import Random
 
 from tests.simulation.events import GAMES, KINDS, Event, Plan, Theme
 from tests.simulation.external_plans import (
-    cleaned_up_beside_another,
+    clean_up_one_of_two,
     clock,
     cycle,
     end_in_operation,
@@ -117,8 +117,8 @@ THEMES: Sequence[Theme] = (
     (interfere_with_engine, process_fault_at_call),
     (interfere_with_stopped_game,),
     (interfere_with_stopped_game, lose_in_docker),
-    (cleaned_up_beside_another,),
-    (cleaned_up_beside_another, end_in_operation, lose),
+    (clean_up_one_of_two,),
+    (clean_up_one_of_two, end_in_operation, lose),
     (retention_over,),
     (retention_over, end_in_operation),
     (interfere_with_operation,),
@@ -141,7 +141,7 @@ THEMES: Sequence[Theme] = (
 
 FIRST = (*(GOOD,) * 8, STOPS_SLOWLY, IGNORES_SIGTERM)
 ONLY_SOUND = 0.4
-"""How often a history asks for sound images only, so that nothing may fail in it."""
+"""How often a history uses sound images only, so that nothing may fail in it."""
 
 
 def make_plan(seed: int, themes: Sequence[Theme] = THEMES) -> Plan:

@@ -1,4 +1,4 @@
-"""Runs the events of a plan, each when the scheduler has come so far."""
+"""Runs the events of a plan, each when the scheduler has made enough steps."""
 
 import asyncio
 import heapq
@@ -23,9 +23,9 @@ Step = Callable[[], None]
 
 
 class PlanRunner:
-    """Knows what is still to happen: the plan, and what its events bring with them.
+    """Holds the pending events: those of the plan, and those that they cause.
 
-    Each kind of event is a method of this name, here or of one of its parts.
+    Each kind of event is a method of this name, here or in one of its parts.
     """
 
     def __init__(self, environment: "Environment", plan: Plan) -> None:
@@ -47,7 +47,7 @@ class PlanRunner:
             self._later(event.at, lambda event=event: self.happen(event.what, *event.args))  # type: ignore[misc]
 
     def is_done(self) -> bool:
-        """Return whether nothing is to happen any more and every request has its answer."""
+        """Return whether no event is pending and every request has its answer."""
         return (
             not self._pending
             and not self._environment.leaving
@@ -55,7 +55,7 @@ class PlanRunner:
         )
 
     def always_admit(self, *, rests: bool) -> bool:
-        """Let happen what is due; when all `rests`, the next event is. False when none is left."""
+        """Run the events that are due, or the next one if all `rests`. False when none is left."""
         self._triggers.fire()
         if not self._pending:
             return False
@@ -64,11 +64,11 @@ class PlanRunner:
             scheduler.steps = max(scheduler.steps, self._pending[0][0])
         while self._pending and self._pending[0][0] <= scheduler.steps:
             heapq.heappop(self._pending)[2]()
-            self._environment.look()
+            self._environment.check_invariants()
         return True
 
     def after(self, steps: int, words: str, happening: Step) -> None:
-        """Let something happen `steps` steps from now."""
+        """Run something `steps` steps from now."""
 
         def happen() -> None:
             self._environment.scheduler.note(f"** {words}")
@@ -77,14 +77,14 @@ class PlanRunner:
         self._later(self._environment.scheduler.steps + steps, happen)
 
     def happen(self, what: str, *args: Any) -> None:
-        """Let an event happen now."""
+        """Run an event now."""
         self._environment.scheduler.note(f"** {Event(0, what, args)}".replace("at 0: ", ""))
         found = next(getattr(owner, what) for owner in self._owners if hasattr(owner, what))
         cast("Callable[..., None]", found)(*args)
         self._environment.loop.run_ready()
 
     def request(self, slot: int, kind: str, game: str, image: str, source: str) -> None:
-        """Send a request to the process of a slot, if it takes any."""
+        """Send a request to the process in a slot, if it accepts any."""
         request = Request(self._environment, len(self.requests), kind, game, image, source)
         self.requests.append(request)
         process = self._environment.processes[slot]
@@ -92,12 +92,12 @@ class PlanRunner:
             request.send(process)
 
     def disconnect(self, number: int) -> None:
-        """Let the caller of a request hang up."""
+        """Disconnect the caller of a request."""
         if number < len(self.requests):
             self.requests[number].disconnect()
 
     def cycle(self, slot: int, name: str) -> None:
-        """Let a process run one of its cycles, as its workers would."""
+        """Make a process run one of its cycles, as its workers would."""
         if self._environment.full:
             return  # the workers run their cycles themselves
         if name in {"probe", "inspect"}:
@@ -106,7 +106,7 @@ class PlanRunner:
             self.run_cycle(process, name)
 
     def run_cycle(self, process: Process, name: str) -> None:
-        """Run the cycle unless it runs already."""
+        """Run the cycle unless it is already running."""
         running = self._cycles.get((process.name, name))
         if process.is_open and (running is None or running.done()):
             cycle = getattr(process.cycles, name).run
@@ -120,22 +120,22 @@ class PlanRunner:
             process.work(process.attempt(process.cycles.record_event.run(event)))
 
     def lose(self, wanted: str, variety: int) -> None:
-        """Let the next call whose name contains `wanted` be lost, or its reply."""
+        """Lose the next call whose name contains `wanted`, or its reply."""
         self._environment.faults.fail_next(wanted, variety)
 
     def fate(self, wanted: str, fate: str, seconds: float) -> None:
-        """Decide what becomes of the next changing call to Docker."""
+        """Set the fate of the next changing call to Docker."""
         self._environment.faults.decide_next(wanted, fate, seconds)
 
     def refuse_all(self, call: str, steps: int, jump: float) -> None:
         """Let Docker refuse all calls of this name for a while."""
         faults = self._environment.faults
         faults.refuse_all(call)
-        self.after(steps, f"{call} is done again", lambda: faults.refuse_no_more(call))
+        self.after(steps, f"{call} is accepted again", lambda: faults.refuse_no_more(call))
         self._environment.pass_time(jump)
 
     def cut(self, service: str, steps: int, jump: float) -> None:
-        """Cut a service off for a while."""
+        """Cut off a service for a while."""
         faults = self._environment.faults
         faults.cut(service)
         self.after(steps, f"{service} is back", lambda: faults.restore(service))
@@ -146,7 +146,7 @@ class PlanRunner:
         self._environment.pass_time(seconds)
 
     def clock(self, slot: int, seconds: float) -> None:
-        """Let the clock of a process step, or that of the lease store, or that of the host."""
+        """Let the clock of a process, of the lease store or of the host step."""
         environment = self._environment
         if slot == len(environment.processes):
             environment.host_clock.off_by += seconds

@@ -1,4 +1,4 @@
-"""What the simulated operator decided, and the images that the simulated games run."""
+"""The policy of the simulated operator, and the images that the simulated games run."""
 
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
@@ -13,7 +13,7 @@ RETENTION = 300.0
 JOB_LEASE_WAIT = 2.0
 JOBS_KEPT = 3
 
-# Gates and waits are short: they decide how many looks a history takes, not what can happen.
+# Gates and waits are short: they decide how many observations a history takes, not what can happen.
 POLICY = EnginePolicy(
     docker_network=NETWORK,
     mount_path="/var/lib/galaxy-game",
@@ -42,7 +42,7 @@ REFUSED = "galaxy/game:1.4.3"
 ABSENT = "galaxy/game:1.4.2"
 
 SOUND = (GOOD, NEWER, STOPS_SLOWLY, IGNORES_SIGTERM, TO_PULL, OTHER_MINOR, ANSWERS_LATE)
-"""Images whose engines start, answer in time and stay up: nothing fails because of them."""
+"""Images whose engines start, answer in time and stay up: they never make an operation fail."""
 FAULTY = (DIES_AT_ONCE, NEVER_ANSWERS, DIES_SOON, REFUSED, ABSENT)
 
 _BEHAVIOURS = {
@@ -59,11 +59,11 @@ _BEHAVIOURS = {
 }
 
 LEISURELY = {"create": 0.02, "start": 0.4, "rename": 0.005, "remove": 0.1, "pull": 3.0}
-"""Seconds that calls to Docker take in some histories; in the others they take none."""
+"""Seconds that calls to Docker take in some histories; in the others they take no time."""
 
 
 def add_images(docker: InMemoryDocker) -> None:
-    """Put every image on the host but the absent one and the one that is to be pulled."""
+    """Put every image on the host except the absent one and the one that must be pulled."""
     for reference, behaviour in _BEHAVIOURS.items():
         docker.add_image(reference, behaviour=behaviour)
         docker.add_image(reference, behaviour=behaviour, in_registry=True)

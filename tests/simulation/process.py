@@ -47,14 +47,14 @@ BOOT_PAUSE = 5.0
 
 
 class Killed(BaseException):
-    """The process was killed: nothing of the service handles this, and no call gets through."""
+    """The process was killed: no code of the service handles this, and no call gets through."""
 
 
 class Process:
-    """A replica. Killed, its tasks never do anything again; stalled, they wait until it wakes.
+    """A replica. Once killed, its tasks never run again; while stalled, they wait until it wakes.
 
-    It takes requests while it is open: not before its first look has worked, and not while it
-    shuts down.
+    It accepts requests while it is open: not before its first check of the host has succeeded, and
+    not while it shuts down.
     """
 
     def __init__(self, environment: "Environment", slot: int, generation: int) -> None:
@@ -76,9 +76,9 @@ class Process:
         )
         self._delays = Random(f"{environment.seed} {self.name}")  # noqa: S311 - no secret
         self.events = self._faulty(
-            InMemoryContainerEvents(docker=environment.docker, delays=self._on_their_way), "events"
+            InMemoryContainerEvents(docker=environment.docker, delays=self._in_transit), "events"
         )
-        # Its own clock: an idle consumer that looks every second would be most of a history.
+        # Its own clock: the polling of an idle consumer, once a second, would be most of a history.
         jobs = InMemoryJobStream(
             streams=environment.streams,
             clock=ProcessClock(self, slowness=IDLE_SLOWED),
@@ -102,20 +102,20 @@ class Process:
         return task
 
     def work(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a cycle or the workers: what ends first when the process shuts down."""
+        """Run a cycle or the workers, which are the first to end when the process shuts down."""
         task = self.spawn(work)
         self.background.append(task)
         return task
 
     async def attempt(self, cycle: Coroutine[Any, Any, object]) -> None:
-        """Run a cycle as its worker does: what the service foresees is tried again next time."""
+        """Run a cycle as its worker does: expected errors are left to the next run."""
         try:
             await cycle
         except RuntimeManagerError as error:
             self.environment.scheduler.note(f"-> a cycle of {self.name} failed: {error}")
 
     async def open(self) -> None:
-        """Look at the host as a whole, until that has worked, and take requests then."""
+        """Check the host until that succeeds, then accept requests."""
         self.is_open = False
         while True:
             try:
@@ -127,7 +127,7 @@ class Process:
                 return
 
     async def shut_down(self, limit: float) -> None:
-        """End as on SIGTERM: take no request, stop working, hand over what is left."""
+        """Shut down as on SIGTERM: refuse requests, stop working, hand over open operations."""
         self.is_open = False
         for task in self.background:
             task.cancel()
@@ -135,13 +135,13 @@ class Process:
         await self.cases.operations.in_flight.drain(limit)
 
     async def park(self, call: str, due: float = 0.0) -> None:
-        """Wait for the scheduler; a dead process gets nothing done any more."""
+        """Wait for the scheduler; a dead process does nothing any more."""
         if self.is_dead:
             raise Killed
         await self.environment.scheduler.park(self, call, due)
 
     def kill(self) -> None:
-        """End the process here and now; its leases expire a TTL later."""
+        """Kill the process at once; its leases expire a TTL later."""
         self.is_dead = True
         self.is_open = False
         self.lease_connection.abandon()
@@ -160,17 +160,17 @@ class Process:
         self.stall_leases()
 
     def wake(self) -> None:
-        """Go on where everything stood."""
+        """Continue where everything stopped."""
         self.is_awake = True
         self.resume_leases()
 
     def stall_leases(self) -> None:
-        """Let no renewal arrive: what is held expires a TTL from now."""
+        """Let no renewal arrive: held leases expire a TTL from now."""
         for game_id in self.lease_connection.held:
             self.lease_connection.stall(game_id)
 
     def resume_leases(self) -> None:
-        """Renew what has not expired, unless something else still keeps renewals from arriving."""
+        """Renew what has not expired, unless another fault still keeps renewals from arriving."""
         if self.is_awake and not self.environment.faults.redis_is_cut:
             self.lease_connection.resume()
 
@@ -200,7 +200,7 @@ class Process:
             publisher=self._faulty(InMemoryMessagePublisher(environment.streams), "publisher"),
         )
         cycles = Cycles.assemble(ports, beyond, cases, policy)
-        # Jobs wait for a lease a short while only: each look for it is a step.
+        # Jobs wait for a lease only briefly: each attempt is a step.
         handle_job = replace(cycles.handle_job, lease_wait=JOB_LEASE_WAIT)
         return cases, replace(cycles, handle_job=handle_job)
 
@@ -208,11 +208,11 @@ class Process:
         return self._faulty(InMemoryContainerHost(docker=self.environment.docker), "host")
 
     def _faulty(self, port: P, name: str) -> P:
-        """Let the scheduler decide when each call of the port goes on, and what it meets."""
+        """Let the scheduler decide when each call of the port continues, and with which fault."""
         return with_faults(port, name, self.park)
 
-    def _on_their_way(self, _: ContainerEvent) -> Sequence[float]:
-        """Drop, double, delay and thereby reorder events."""
+    def _in_transit(self, _: ContainerEvent) -> Sequence[float]:
+        """Drop, duplicate, delay and thereby reorder events."""
         fate = self._delays.random()
         if fate < 0.5:
             return (0.0,)

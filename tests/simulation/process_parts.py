@@ -1,4 +1,4 @@
-"""What one simulated process is made of: clock, leases, descriptors and workers."""
+"""The parts of one simulated process: clock, leases, descriptors and workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,11 +33,11 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 PROCESS: ContextVar["Process"] = ContextVar("process")
-"""The process that the present task belongs to."""
+"""The process to which the current task belongs."""
 
 
 class HostClock:
-    """The clock of the Docker host; who waits for the host is a task of some process."""
+    """The clock of the Docker host; a task that waits for the host belongs to some process."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -54,9 +54,9 @@ class HostClock:
 
 
 class ProcessClock:
-    """The clock of one process: whoever sleeps parks at the scheduler until the time has come.
+    """The clock of one process: a task that sleeps is parked at the scheduler until it is due.
 
-    What it calls now may be off, and step; elapsed seconds are everybody's.
+    What it calls now may be off, and may step; elapsed seconds are the same for everybody.
     """
 
     def __init__(self, process: "Process", *, slowness: float = 1.0) -> None:
@@ -75,12 +75,12 @@ class ProcessClock:
 
 
 NOTICED_AFTER = LEASE_TTL / 3
-"""Seconds until the next renewal finds out that the lease store was flushed."""
+"""Seconds until the next renewal discovers that the lease store was flushed."""
 
 
 @dataclass(frozen=True, slots=True)
 class BelievedLease:
-    """A lease that its holder believes in until a renewal fails, or its time is over."""
+    """A lease that its holder believes in until a renewal fails or the lease expires."""
 
     lease: InMemoryGameLease
     environment: "Environment"
@@ -91,7 +91,7 @@ class BelievedLease:
         return self.lease.number
 
     def check(self) -> None:
-        """Raise LeaseLost once the holder can know."""
+        """Raise LeaseLost once the holder can know that it is lost."""
         try:
             self.lease.check()
         except LeaseLost:
@@ -105,7 +105,7 @@ class BelievedLease:
 
 @dataclass(eq=False)
 class BelievedLeases(InMemoryGameLeases):
-    """The leases of one process, which learns of a flush at its next renewal only."""
+    """The leases of one process, which only discovers a flush at its next renewal."""
 
     environment: "Environment"
 
@@ -119,7 +119,7 @@ class BelievedLeases(InMemoryGameLeases):
 
 
 class Unaskable(set[str]):
-    """Every address while there are no descriptors, none otherwise."""
+    """Contains every address while the process has no descriptors left, and none otherwise."""
 
     has_no_descriptors = False
 
@@ -127,7 +127,7 @@ class Unaskable(set[str]):
         return self.has_no_descriptors
 
     def recover(self) -> None:
-        """Have descriptors again."""
+        """Have descriptors left again."""
         self.has_no_descriptors = False
 
 
@@ -142,13 +142,13 @@ INTERVALS = {
 }
 CAMPAIGNS_SLOWED = 10.0
 IDLE_SLOWED = 20.0
-"""A campaign, a look for jobs and one for messages every second would be most of a history."""
+"""Slows down campaigns and polling: once a second, they would be most of a history."""
 GAMES_AT_ONCE = 2
 RESTART_PAUSE = 5.0
 
 
 class Workers:
-    """Everything that runs by itself in one process."""
+    """The workers of one process."""
 
     def __init__(self, process: "Process") -> None:
         self._process = process
@@ -174,19 +174,19 @@ class Workers:
             PeriodicWorker(name, run, interval, clock)
             for (name, interval), run in zip(INTERVALS.items(), runs, strict=True)
         ]
-        self._supervisor = LeaderRunner(
+        self._leader_runner = LeaderRunner(
             leadership=self.leadership,
             workers=[watcher, consumer, *periodic],
             clock=ProcessClock(process, slowness=CAMPAIGNS_SLOWED),
         )
 
     async def serve(self) -> None:
-        """Relay; look and reconcile, until that has worked once, and then let the workers run."""
+        """Run the relay; check the host and reconcile until that succeeds; run the workers."""
         async with in_background(self._relay, self._relay.clock):
             while not await self._reconciled():
                 await self._process.clock.sleep(RESTART_PAUSE)
             self._process.is_open = True
-            async with self._supervisor.running():
+            async with self._leader_runner.running():
                 await asyncio.Event().wait()
 
     async def _reconciled(self) -> bool:

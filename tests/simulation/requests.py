@@ -1,4 +1,4 @@
-"""Requests of callers, and whether the answers that they got were true."""
+"""Requests of callers, and whether their answers were true."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from tests.simulation.environment import Environment
 
 _UNCLEAR = (DockerUnavailable, ServiceUnavailable)
-"""Answers that leave open what happened: the caller repeats its request."""
+"""Answers that leave the outcome open: the caller repeats its request."""
 _WITH_IMAGE = {OperationKind.START, OperationKind.PATCH}
 
 
 class Request:
-    """One request: who asked for what, and what came of it."""
+    """One request: who asked for what, and how it was answered."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a request says
         self,
@@ -63,13 +63,13 @@ class Request:
         self._task = process.spawn(self._converse(process))
 
     def disconnect(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         if self._task is not None:
             self._task.cancel()
 
     @property
     def is_answered(self) -> bool:
-        """Return whether nobody works on the answer any more."""
+        """Return whether the answer is complete."""
         return self._task is None or self._task.done()
 
     async def _converse(self, process: Process) -> None:
@@ -91,7 +91,7 @@ class Request:
         if record.status not in self._promised():
             self._untrue(f"success was answered with a record that is {record.status}")
         if not self._environment.truth.was_as(record, self._since(row)):
-            self._untrue(f"{record.status} was answered, and never was so")
+            self._untrue(f"{record.status} was answered, which was never true")
 
     def _check_replay(self, record: RuntimeRecord) -> None:
         current = ImageRef.parse(record.current_image_ref or "none")
@@ -99,7 +99,7 @@ class Request:
             self._untrue(f"a replay was answered while {record.current_image_ref} runs")
 
     def _since(self, row: Operation | None) -> int:
-        """Return from when on the answer must have been true: a replayed stop does not look."""
+        """Return since when the answer may have been true: a replayed stop observes nothing."""
         looks = self._kind in {OperationKind.START, OperationKind.PATCH, OperationKind.RESTART}
         replayed = row is not None and row.error_code is ErrorCode.REPLAY_NO_OP
         return 0 if replayed and not looks else self._sent_at

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
-    """Runs callbacks in the order in which they became ready; time moves only when it is told to.
+    """Runs callbacks in the order in which they became ready; time only moves when it is advanced.
 
     It has no selector, no threads and no signals, so nothing can come from outside.
     """
@@ -126,14 +126,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Stay silent: what a killed process leaves behind is nobody's to retrieve."""
+        """Stay silent: nobody retrieves the exceptions that a killed process leaves behind."""
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Nothing to do: cancelled timers are passed over."""
+        """Do nothing: cancelled timers are skipped."""
 
 
 TIME_PASSES = 0.08
-"""How often time passes for a sleeper although others could go on: those were slow, then."""
+"""How often time passes for a sleeper although other tasks could run: those are slow, then."""
 STEP_SECONDS = 0.001
 
 
@@ -158,11 +158,10 @@ FaultOf = Callable[[Parked], BaseException | None]
 
 @dataclass(slots=True)
 class Scheduler:
-    """Chooses which parked task goes on, and lets virtual time pass when none can.
+    """Chooses which parked task runs next, and lets virtual time pass when none can.
 
-    `looked` has the step at which each task last began to look at a game's containers. `next_due`
-    returns when something will happen in Docker by itself: time never passes beyond it
-    unnoticed.
+    `looked` is the step at which each task last began to observe a game's containers. `next_due`
+    returns when something will happen in Docker without a call: time never jumps past that moment.
     """
 
     loop: VirtualLoop
@@ -189,28 +188,28 @@ class Scheduler:
             raise
 
     def step(self) -> bool:
-        """Let one task go on to its next await; False when all rests until something new comes."""
+        """Run one task to its next await; False when all are idle until something new happens."""
         self.loop.run_ready()
         able = [each for each in self.parked if each.can_go_on(self.loop.now)]
         if not able or (self.calls_are_slow and self.random.random() < TIME_PASSES):
             passed = self._pass_time()
-            # Who was cancelled by what the time brought goes no further.
+            # A task that was cancelled by something that became due does not run.
             able = [each for each in able if not each.wakeup.done()]
             if not able:
                 return passed
-        # By birth: the order in which tasks park may depend on the hashes of objects.
+        # By creation: the order in which tasks park may depend on the hashes of objects.
         able.sort(key=lambda each: each.task)
         self._resume(able[int(self.random.random() * len(able))])
         return True
 
     def forget(self, process: "Process") -> list[Parked]:
-        """Take a process's tasks off the list and return them."""
+        """Remove a process's tasks from the list and return them."""
         theirs = [each for each in self.parked if each.process is process]
         self.parked = [each for each in self.parked if each.process is not process]
         return theirs
 
     def note(self, line: str) -> None:
-        """Write a line of the history."""
+        """Add a line to the trace of the history."""
         if self.keeps_trace:
             self.trace.append(f"{self.steps:5d} {self.loop.now:9.3f} s  {line}")
 

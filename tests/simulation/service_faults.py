@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class ProcessFaults:
-    """What happens to processes; each public method is an event of a plan."""
+    """Faults of processes; each public method is an event of a plan."""
 
     def __init__(self, runner: "PlanRunner", environment: "Environment") -> None:
         self._runner, self._environment = runner, environment
         self.leader = 0
 
     def kill(self, slot: int, steps: int, jump: float) -> None:
-        """Kill the process of a slot; another one starts in its place some steps later."""
+        """Kill the process in a slot; another one starts in its place some steps later."""
         killed = self._environment.processes[slot]
         if killed is not None:
             self._environment.tally.process("killed", killed)
@@ -33,7 +33,7 @@ class ProcessFaults:
             self._environment.pass_time(jump)
 
     def stall(self, slot: int, steps: int, jump: float) -> None:
-        """Suspend the process of a slot; it wakes some steps later."""
+        """Suspend the process in a slot; it wakes up some steps later."""
         process = self._environment.processes[slot]
         if process is None or not process.is_awake:
             return
@@ -43,29 +43,29 @@ class ProcessFaults:
         self._environment.pass_time(jump)
 
     def shutdown(self, slot: int, limit: float, patience: int, steps: int) -> None:
-        """Ask a process to end within its limit; kill it when that takes too many steps.
+        """Ask a process to shut down within its limit; kill it when that takes too many steps.
 
         With a `patience` of 0 it gets all the time that it needs.
         """
         process = self._environment.processes[slot]
         if process is None or not process.is_awake:
             return
-        self._environment.tally.process("told to end", process)
+        self._environment.tally.process("shut down", process)
         self._take_out(slot, steps)
         self._environment.leaving.append(process)
         task = process.spawn(process.shut_down(limit))
         task.add_done_callback(lambda _: self._exit(process, in_time=True))
         if patience:
-            words = f"{process.name} is killed if it is still there"
+            words = f"{process.name} is killed if it still runs"
             self._runner.after(patience, words, lambda: self._exit(process, in_time=False))
 
     def no_descriptors(self, slot: int, steps: int) -> None:
-        """Let a process have no descriptors left for a while: it can ask no engine anything."""
+        """Let a process run out of descriptors for a while: it cannot probe any engine."""
         process = self._environment.processes[slot]
         if process is not None:
             self._environment.tally.process("out of descriptors", process)
             process.unaskable.has_no_descriptors = True
-            self._runner.after(steps, f"{process.name} can ask again", process.unaskable.recover)
+            self._runner.after(steps, f"{process.name} can probe again", process.unaskable.recover)
 
     def _take_out(self, slot: int, steps: int) -> Process | None:
         process = self._environment.processes[slot]
@@ -81,7 +81,7 @@ class ProcessFaults:
         if process not in self._environment.leaving:
             return
         self._environment.leaving.remove(process)
-        self._environment.tally.note("told to end", "in time" if in_time else "too late")
+        self._environment.tally.note("shut down", "in time" if in_time else "too late")
         self._environment.invariants.leases.left(process, in_time=in_time)
         process.kill()
 
@@ -102,13 +102,13 @@ FAULT = "simulated: a field is missing"
 
 
 class StoreFaults:
-    """What happens to the streams; each public method is an event of a plan."""
+    """Faults of the streams; each public method is an event of a plan."""
 
     def __init__(self, runner: "PlanRunner", environment: "Environment") -> None:
         self._runner, self._environment = runner, environment
 
     def job(self, kind: str, game: str, image: str) -> None:
-        """Add a job as the Lobby does; what is malformed may be in either stream."""
+        """Add a job as the Lobby does; a malformed one may be in either stream."""
         stream = JobKind.STOP if kind == "stop" or image.endswith("8") else JobKind.START
         job: StartJob | StopJob | MalformedJob
         match kind:
@@ -127,12 +127,12 @@ class StoreFaults:
         self._environment.invariants.oracle.asked_by_job(entry)
 
     def redeliver(self) -> None:
-        """Lose the consumer group: every job that is there still is delivered again."""
+        """Lose the consumer group: every job that is still there is delivered again."""
         self._environment.streams.lose_group()
         self._environment.invariants.streams.group_lost()
 
     def flush(self) -> None:
-        """Empty Redis: jobs, group, leases, numbers, markers and what was published are gone."""
+        """Empty Redis: jobs, group, leases, numbers, markers and published messages are lost."""
         environment = self._environment
         environment.streams.flush()
         environment.grants.clear()
@@ -145,12 +145,12 @@ class StoreFaults:
         self._environment.numbers.clock_is_off_by += timedelta(seconds=seconds)
 
     def depose(self) -> None:
-        """Cut the leader's claim and the relay's lock off; both learn of it later."""
+        """Revoke the leader's claim and the relay's lock; both notice only later."""
         self._environment.claim.leader = None
         self._environment.store.outbox_table.cut_off()
 
     def suspend(self, slot: int, steps: int, jump: float) -> None:
-        """Stall a process that is cut off from Postgres too, until its markers are forgotten."""
+        """Stall a process that is also cut off from Postgres, until its markers are forgotten."""
         process = self._environment.processes[slot]
         if process is None or not process.is_awake:
             return
@@ -160,7 +160,7 @@ class StoreFaults:
         self._runner.after(steps - 1, "markers are forgotten", self._forget_markers)
 
     def _forget_markers(self) -> None:
-        """Forget markers of sent messages, as if thousands had been published since."""
+        """Forget the markers of sent messages, as if thousands had been published since."""
         table, markers = self._environment.store.outbox_table, self._environment.streams.markers
         markers -= {f"message {each}" for each in table.sent_at}
 
@@ -173,7 +173,7 @@ UNTIL_CALLS_ARE_OVER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What was in the database."""
+    """The contents of the database."""
 
     records: dict[GameId, RuntimeRecord]
     operations: dict[Fence, Operation]
@@ -191,7 +191,7 @@ class DatabaseRestore:
         self._backup: Backup | None = None
 
     def backup(self) -> None:
-        """Keep what is in the database now."""
+        """Copy what is in the database now."""
         store = self._environment.store
         self._backup = Backup(
             dict(store.runtime_records),
@@ -203,7 +203,7 @@ class DatabaseRestore:
         )
 
     def restore(self, steps: int) -> None:
-        """Stop the service, put the backup in the database's place, and start it again."""
+        """Stop the service, restore the backup, and start the service again."""
         if self._backup is None or self._environment.full:
             return
         for slot in range(len(self._environment.processes)):
@@ -226,6 +226,6 @@ class DatabaseRestore:
 
 
 def _put(table: dict[K, V], kept: dict[K, V]) -> None:
-    """Let the table be as it was kept, without a report of each write."""
+    """Set the table back to the copy without reporting each write."""
     table.clear()
     table.update(kept)

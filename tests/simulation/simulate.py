@@ -1,4 +1,4 @@
-"""Run many histories and report what became of them: `make simulate HISTORIES=20000 SEED=1`."""
+"""Run many histories and report their faults: `make simulate HISTORIES=20000 SEED=1`."""
 
 import argparse
 import logging
@@ -9,27 +9,34 @@ from tests.simulation.history import run_history, shrink
 from tests.simulation.tally import FaultCounts, shortfalls, summary, table
 
 PROGRESS = 5000
+PLAIN_HISTORIES = "Plain histories (requests and cycles)"
+FULL_HISTORIES = "Full histories (two processes with all their workers and streams)"
 FULL = 10
-"""One full history is run for so many others: it takes ten times as long."""
+"""One full history is run per so many plain ones, since it takes about ten times as long."""
 
 
 def main() -> int:
-    """Run the histories that the command line asks for; stop at the first that is violated."""
+    """Run the histories that the command line asks for; stop at the first violated one."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--histories", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow")
-    parser.add_argument("--full", type=int, help="histories of all workers (default: a tenth)")
+    parser.add_argument("--histories", type=int, default=20_000, help="number of plain histories")
+    parser.add_argument("--seed", type=int, default=1, help="first seed; the others follow")
+    parser.add_argument(
+        "--full",
+        type=int,
+        help="number of full histories, in which two processes run all their workers and streams "
+        "(default: a tenth of the plain ones)",
+    )
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    beside = asked.histories // FULL if asked.full is None else asked.full
+    full = asked.histories // FULL if asked.full is None else asked.full
     is_right = _run(asked.seed, asked.histories, full=False)
-    return int(not (is_right and _run(asked.seed, beside, full=True)))
+    return int(not (is_right and _run(asked.seed, full, full=True)))
 
 
 def _run(first: int, histories: int, *, full: bool) -> bool:
-    """Run so many histories of a kind; return whether all held and faults were frequent enough."""
+    """Run so many histories of a kind; return whether none is violated and no fault too rare."""
     began, steps, counts = time.perf_counter(), 0, FaultCounts()
-    sys.stdout.write(f"\nHistories {'of all workers' if full else 'of requests and cycles'}:\n")
+    sys.stdout.write(f"\n{FULL_HISTORIES if full else PLAIN_HISTORIES}:\n")
     for done, seed in enumerate(range(first, first + histories), start=1):
         result = run_history(seed, full=full)
         steps += result.steps
@@ -50,7 +57,7 @@ def _report_progress(done: int, steps: int, seconds: float) -> None:
 
 
 def _report_faults(counts: FaultCounts, histories: int, *, full: bool) -> bool:
-    """Print the faults and what they hit; return whether each was frequent enough."""
+    """Print the faults and what they hit; return whether each occurred often enough."""
     sys.stdout.write(f"\n{table(counts)}\n\n{summary(counts, histories, full=full)}\n")
     too_rare = shortfalls(counts, histories, full=full)
     sys.stdout.writelines(f"too rare: {each}\n" for each in too_rare)

@@ -1,4 +1,4 @@
-"""What happens in a full history beside: the Lobby's jobs, and faults of the streams."""
+"""The additional events of a full history: the Lobby's jobs, and faults of the streams."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -55,7 +55,7 @@ WANTED = (
         "records.ping",
     ),
 )
-"""Calls that are lost, or whose replies are."""
+"""Calls to lose, or whose replies to lose."""
 
 
 def make_full_plan(seed: int) -> Plan:
@@ -77,7 +77,7 @@ def _jobs(random: Random, horizon: int) -> list[Event]:
 
 
 def _burst(random: Random, at: int) -> list[Event]:
-    """Add some jobs close upon another, mostly of one game."""
+    """Add several jobs in quick succession, most of them for one game."""
     game = random.choice(GAMES)
     return [
         _job(random, at + random.randrange(6), game if random.random() < 0.7 else None)
@@ -91,7 +91,7 @@ def _job(random: Random, at: int, game: str | None) -> Event:
 
 
 def _failing(random: Random, at: int) -> list[Event]:
-    """Let a game fail to start again and again."""
+    """Make a game fail to start again and again."""
     image = random.choice((ABSENT, REFUSED, DIES_AT_ONCE))
     return [Event(at + 15 * each, "job", ("start", "g3", image)) for each in range(4)]
 
@@ -150,7 +150,7 @@ IN_SITUATIONS: Sequence[Theme] = (
     (refused_in_rollback,),
     (refused_in_rollback,),
 )
-"""Faults that wait for engines that run, and for operations."""
+"""Faults that wait for running engines and for operations."""
 
 _Make = Callable[[Random, int], list[Event]]
 _THEMES: Sequence[Sequence[_Make]] = (

@@ -46,19 +46,19 @@ class Tally:
         self.faults: FaultCounts = Counter()
 
     def note(self, what: str, hit: str) -> None:
-        """Count a fault, or an event that a minimum is asked for."""
+        """Count a fault, or another event that has a minimum."""
         self.faults[what, hit] += 1
 
     def process(self, what: str, process: "Process") -> None:
-        """Count a fault of a process by what the process is at."""
+        """Count a fault of a process by what the process was doing."""
         self.note(what, hit_process(self._environment, process))
 
     def container(self, what: str, container: MemoryContainer) -> None:
-        """Count a fault of a container by what the container is."""
+        """Count a fault of a container by what the container was."""
         self.note(what, hit_container(self._environment, container))
 
     def lost(self, what: str, call: str) -> None:
-        """Count a call that was lost at its port, or whose reply was."""
+        """Count a call that was lost at its port, or whose reply was lost."""
         name, _, is_reply = call.partition(":")
         what = f"{what}: {'reply' if is_reply else 'call'}"
         if name == "store.finish":
@@ -67,17 +67,17 @@ class Tally:
             self.note(what, "a change in Docker" if name in _CHANGES else "another call")
 
     def taken_over(self, *, from_the_living: bool) -> None:
-        """Count an operation that went to another process, whose own one may not know it yet."""
-        hit = "a process that lives" if from_the_living else "a dead process"
+        """Count an operation that went to another process; its former one may not know that yet."""
+        hit = "a live process" if from_the_living else "a dead process"
         self.note("operation taken over", f"from {hit}")
 
     def ended(self, operation: Operation) -> None:
-        """Count what an operation was about, as it shows in its outcome."""
+        """Count what an operation was about, judging by its outcome."""
         hit = "success" if operation.outcome is Outcome.SUCCESS else "failure"
         if operation.kind in _BY_ITSELF:
             self.note(_BY_ITSELF[operation.kind], hit)
         if operation.request.origin.source is OpSource.AUTO_TTL:
-            self.note("retention over", hit)
+            self.note("retention expired", hit)
         if was_refused_in_rollback(operation):
             self.note("refused in rollback", f"a {operation.kind}")
         if self._environment.skew:
@@ -102,7 +102,7 @@ _INTERFERENCE = {*INTERFERENCES, *OF_AN_ENGINE, *OF_A_STOPPED_GAME}
 class Minimum:
     """Faults that are counted together, and how many a thousand histories must have at least.
 
-    With no `hit` it does not matter what they hit.
+    An empty `hit` stands for anything.
     """
 
     words: str
@@ -112,7 +112,7 @@ class Minimum:
     full: int
 
     def covers(self, fault: Fault) -> bool:
-        """Return whether a fault counts."""
+        """Return whether a fault counts towards this minimum."""
         what, hit = fault
         return what in self.what and (not self.hit or hit in self.hit)
 
@@ -124,25 +124,25 @@ class Minimum:
 MINIMA = (
     Minimum("processes killed inside an operation", {"killed"}, _WORK, 80, 120),
     Minimum("processes stalled inside an operation", {"stalled"}, _WORK, 50, 120),
-    Minimum("processes told to end inside an operation", {"told to end"}, _WORK, 50, 80),
+    Minimum("processes shut down inside an operation", {"shut down"}, _WORK, 50, 80),
     Minimum("processes killed or stalled at a watched gate", {"killed", "stalled"}, _GATE, 25, 25),
     Minimum(
-        "operations taken from a process that lives",
+        "operations taken over from a live process",
         {"operation taken over"},
-        {"from a process that lives"},
+        {"from a live process"},
         40,
         80,
     ),
-    Minimum("changes carried out late", {"carried out late"}, _CHANGE, 40, 20),
+    Minimum("changes that took effect late", {"took effect late"}, _CHANGE, 40, 20),
     Minimum(
-        "replies of changes lost",
+        "lost replies to changes",
         {"reply lost by Docker", "lost at docker: reply", "docker cut off: reply"},
         _CHANGE,
         15,
         6,
     ),
     Minimum(
-        "changes lost on the way",
+        "changes lost before their effect",
         {"call lost by Docker", "lost at docker: call", "docker cut off: call"},
         _CHANGE,
         12,
@@ -150,12 +150,12 @@ MINIMA = (
     ),
     Minimum(
         "changes refused",
-        {"refused", "refused, and carried out", "always refused"},
+        {"refused", "refused after its effect", "always refused"},
         _CHANGE,
         60,
         30,
     ),
-    Minimum("refusals in a rollback", {"refused in rollback"}, _ANYTHING, 8, 3),
+    Minimum("refusals during a rollback", {"refused in rollback"}, _ANYTHING, 8, 3),
     Minimum(
         "failures at finish",
         {
@@ -172,7 +172,7 @@ MINIMA = (
     Minimum("engines adopted", {"adopted"}, {"success"}, 25, 25),
     Minimum("containers disposed of", {"disposed of"}, {"success"}, 25, 20),
     Minimum("exits observed", {"exit observed"}, {"success"}, 20, 20),
-    Minimum("retentions over", {"retention over"}, {"success"}, 2, 12),
+    Minimum("retention periods expired", {"retention expired"}, {"success"}, 2, 12),
     Minimum("interference with running engines", _INTERFERENCE, _ENGINE, 40, 60),
     Minimum("interference with open operations", _INTERFERENCE, _WORK, 40, 35),
     Minimum("interference with stopped games", _INTERFERENCE, {"a container at rest"}, 8, 6),
@@ -180,7 +180,7 @@ MINIMA = (
     Minimum("containers on a restarted host", {"host restarted"}, _ENGINE | _WORK, 14, 15),
     Minimum("images pulled", {"pulled"}, {"an image"}, 15, 8),
     Minimum("databases restored", {"database restored"}, _ANYTHING, 12, 0),
-    Minimum("operations under clocks that differ", {"clocks differ"}, _ANYTHING, 500, 500),
+    Minimum("operations under differing clocks", {"clocks differ"}, _ANYTHING, 500, 500),
 )
 
 
@@ -194,7 +194,7 @@ def shortfalls(counts: FaultCounts, histories: int, *, full: bool) -> list[str]:
 
 
 def summary(counts: FaultCounts, histories: int, *, full: bool) -> str:
-    """Return how often each fault occurred, and how often it must at least."""
+    """Return how often each fault occurred, and how often it must occur at least."""
     counted = list(_counted(counts, histories, full=full))
     lines = [f"{each.words:<45} {count:>7} {asked:>8}" for each, count, asked in counted]
     return "\n".join([f"{'fault':<45} {'times':>7} {'at least':>8}", *lines])

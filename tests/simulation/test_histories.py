@@ -28,14 +28,14 @@ for full in (False, True):
 
 
 def test_no_history_violates_an_invariant() -> None:
-    """Whatever is interleaved, killed, lost, cut or late: record, log and Docker agree."""
+    """However calls are interleaved, lost, cut off or late: record, log and Docker agree."""
     counts = _run_all(HISTORIES, full=False)
 
     assert shortfalls(counts, HISTORIES, full=False) == []
 
 
 def test_workers_put_everything_in_order_by_themselves() -> None:
-    """Two full processes, events that are lost or late: the one that leads reconciles all.
+    """In full histories with lost and late events, the workers alone reconcile everything.
 
     Meanwhile the Lobby adds jobs: each gets one result, in order per game.
     """
@@ -45,7 +45,7 @@ def test_workers_put_everything_in_order_by_themselves() -> None:
 
 
 def _run_all(histories: int, *, full: bool) -> FaultCounts:
-    """Run so many histories, of which none may violate an invariant; count the faults."""
+    """Run so many histories, none of which may violate an invariant; count the faults."""
     counts = FaultCounts()
     for seed in range(SEED, SEED + histories):
         result = run_history(seed, full=full)
@@ -113,8 +113,8 @@ def test_every_kind_of_event_is_drawn() -> None:
     }
 
 
-def test_many_plans_leave_the_service_to_itself() -> None:
-    """In many histories much may be demanded: nothing fails, no engine is lost, no process is."""
+def test_many_plans_allow_strict_expectations() -> None:
+    """In many histories much can be expected: nothing fails, and no engine or process is lost."""
     expected = [expect(make_plan(seed)) for seed in range(400)]
 
     assert sum(each.innocent for each in expected) > 100
@@ -137,7 +137,7 @@ def test_every_kind_of_job_and_stream_fault_is_drawn() -> None:
 
 
 def test_faults_that_are_too_rare_are_reported() -> None:
-    """Faults that hit nothing count for no minimum; too few histories ask for none."""
+    """Faults that hit nothing count towards no minimum; a few histories require none."""
     counts = FaultCounts({("killed", "no operation"): 9000, ("killed", "an operation"): 79})
     asked = [each for each in MINIMA if each.plain]
 

@@ -1,4 +1,4 @@
-"""The simulation notices what is wrong: each mutant is caught within few histories."""
+"""The simulation notices defects: each mutant is caught within a few histories."""
 
 import sys
 
@@ -26,8 +26,8 @@ def test_mutant_is_caught(mutant: Mutant, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_shrunk_history_is_smaller_and_violated_still() -> None:
-    """What does not matter is left out, and every step of the rest is in the trace."""
-    mutant = next(each for each in MUTANTS if each.name == "replay without a look")
+    """Events that do not matter are left out, and every remaining step is in the trace."""
+    mutant = next(each for each in MUTANTS if each.name == "replay without observing")
     with mutant.alive():
         results = (mutant.run(seed) for seed in range(1, 500))
         caught = next(result for result in results if result.violations)

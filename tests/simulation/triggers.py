@@ -1,4 +1,4 @@
-"""Situations and calls at which an event happens, and what a fault has hit."""
+"""Situations and calls that trigger an event, and what a fault has hit."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ def watches_its_gate(operation: Operation) -> bool:
 
 
 def was_refused_in_rollback(operation: Operation) -> bool:
-    """Return whether Docker has kept the operation from putting everything back."""
+    """Return whether Docker has kept the operation from restoring everything."""
     return any(
         each.phase is Phase.BACK and each.result is StepResult.REFUSED for each in operation.steps
     )
 
 
 def hit_process(environment: "Environment", process: Process) -> str:
-    """Name what a process is at that a fault hits now."""
+    """Name what a process is doing when a fault hits it."""
     held = list(environment.invariants.leases.operations_of(process.name))
     if any(map(watches_its_gate, held)):
         return "a watched gate"
@@ -48,7 +48,7 @@ def hit_process(environment: "Environment", process: Process) -> str:
 
 
 def hit_container(environment: "Environment", container: MemoryContainer) -> str:
-    """Name what a container is that a fault hits now."""
+    """Name what a container is when a fault hits it."""
     game = environment.truth.game_of(container)
     if game is None:
         return "another's container"
@@ -57,7 +57,7 @@ def hit_container(environment: "Environment", container: MemoryContainer) -> str
 
 
 def hit_game(environment: "Environment", game: str) -> str:
-    """Name what a game is at that a fault hits now."""
+    """Name the state of a game when a fault hits it."""
     runs = bool(environment.truth.running(game))
     return _operation_of(environment, game) or ("a running engine" if runs else "no engine")
 
@@ -79,7 +79,7 @@ def _at_work(environment: "Environment", wanted: Callable[[Operation], bool]) ->
 
 
 def _beside_a_game(environment: "Environment", status: RuntimeStatus) -> Process | None:
-    """Return a process if a game is in this status, its container too, and no operation is open."""
+    """Return a process if the record and container of a game have this status and it is idle."""
     busy = {each.game_id for each in open_operations(environment)}
     is_so = any(
         record.status is status and record.game_id not in busy and _agrees(environment, record)
@@ -90,7 +90,7 @@ def _beside_a_game(environment: "Environment", status: RuntimeStatus) -> Process
 
 
 def _agrees(environment: "Environment", record: RuntimeRecord) -> bool:
-    """Return whether the record's container is there, and runs if the record says so."""
+    """Return whether the record's container exists, and runs if the record says so."""
     containers = environment.docker.containers
     found = containers.get(record.current_container_id or ContainerId(""))
     runs = record.status is RuntimeStatus.RUNNING
@@ -103,16 +103,16 @@ SITUATIONS: Mapping[str, Callable[["Environment"], Process | None]] = {
     AN_OPERATION_IS_OPEN: lambda environment: _at_work(environment, lambda _: True),
     A_GATE_IS_WATCHED: lambda environment: _at_work(environment, watches_its_gate),
 }
-"""Each situation, and the process that is in it or beside it; None while there is none."""
+"""Each situation, and a process that is in it or could act on it; None if there is none."""
 
 
 OF_A_PROCESS = {"kill", "stall", "shutdown", "suspend", "no_descriptors"}
-"""Events whose first argument is a slot: that of the process which pulled the trigger."""
+"""Events whose first argument is a slot: the slot of the process that triggered the event."""
 
 
 @dataclass(eq=False)
 class Trigger:
-    """An event, and the call or situation it waits for, which must last for `patience` looks."""
+    """An event and what triggers it: a call, or a situation that lasts for `patience` checks."""
 
     where: str
     what: str
@@ -121,22 +121,22 @@ class Trigger:
 
 
 class Triggers:
-    """Events that happen as soon as some process is at a certain call, or in a situation."""
+    """Events that are triggered once some process makes a certain call or is in a situation."""
 
     def __init__(self, runner: "PlanRunner", environment: "Environment") -> None:
         self._runner, self._environment = runner, environment
         self._waiting: list[Trigger] = []
 
     def at_call(self, call: str, what: str, *args: Any) -> None:
-        """Let an event happen to the next process that makes this call."""
+        """Trigger an event for the next process that makes this call."""
         self._waiting.append(Trigger(call, what, args))
 
     def in_situation(self, situation: str, patience: int, what: str, *args: Any) -> None:
-        """Let an event happen in a situation, once that has lasted for some steps."""
+        """Trigger an event in a situation once that has lasted for some steps."""
         self._waiting.append(Trigger(situation, what, args, patience))
 
     def fire(self) -> None:
-        """Let every event happen whose call or situation is there."""
+        """Run every event whose call or situation has come."""
         for each in list(self._waiting):
             process = self._process_at(each.where)
             if process is None:

@@ -1,4 +1,4 @@
-"""The ground truth: what was so in Docker, and when, to check records, answers and events by."""
+"""The ground truth: which containers Docker had, and when, to check all else against."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ Shown = tuple[Engine, ...]
 
 @dataclass(slots=True)
 class Truth:
-    """The states of every game's containers, each with the step from which on it was so.
+    """The states of every game's containers, each with the step at which it began.
 
     `born` holds the moment of each container's creation. `started_by_others` are the running
-    containers that someone else started, and the step: what they run beside is not the service's
-    doing, unless it could have known. `disputed` are those that others were the first to start: a
-    start of the service may be under way still. `leaving` are those that Docker removed while they
-    ran: as good as gone before they end. `interfered` are those that others changed, `taken` those
-    that they removed. `seen` is every container that there ever was.
+    containers that someone else started, with the step: if another runs as well, it is not the
+    service's fault unless it could have known. `disputed` are those that others started first while
+    a start by the service may still be under way. `leaving` are those that Docker removed while
+    they ran: they count as gone before they end. `interfered` are those that others changed,
+    `taken` those that others removed. `seen` is every container that ever existed.
     """
 
     docker: InMemoryDocker
@@ -51,8 +51,8 @@ class Truth:
     taken: set[ContainerId] = field(default_factory=set)
     seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
 
-    def look(self, step: int) -> list[str]:
-        """Note how every game is now; return what must never be: two engines, one removed alive."""
+    def observe(self, step: int) -> list[str]:
+        """Record the state of every game; return violations: two engines, or one removed alive."""
         self.docker.catch_up()
         now: dict[str, list[Engine]] = {game: [] for game in self.states}
         for each in self.docker.containers.values():
@@ -70,7 +70,7 @@ class Truth:
         ]
 
     def game_of(self, container: MemoryContainer) -> str | None:
-        """Return the game whose container this is; None when it is not the service's."""
+        """Return the game to which this container belongs; None when it is not the service's."""
         labels = container.spec.labels
         if labels.get(OWNER_LABEL) != OWNER or labels.get(KIND_LABEL) != KIND:
             return None
@@ -121,20 +121,20 @@ class Truth:
         yield ()
 
     def was_as(self, record: RuntimeRecord, since: int) -> bool:
-        """Return whether the record was true at any moment from `since` on."""
+        """Return whether the record was true at any moment since `since`."""
         return any(agrees(record, shown) for shown in self.during(record.game_id, since))
 
     def now(self, game: str) -> Shown:
-        """Return the game's containers as they are."""
+        """Return the game's containers as they are now."""
         return next(self.during(game, 0))
 
     def running(self, game: str) -> set[ContainerId]:
-        """Return the game's containers that run."""
+        """Return the game's running containers."""
         return {each for each, _, runs in self.now(game) if runs}
 
 
 def agrees(record: RuntimeRecord, shown: Shown) -> bool:
-    """Return whether the record says of its container what Docker shows."""
+    """Return whether the record says the same about its container as Docker."""
     states = {each: runs for each, _, runs in shown}
     if record.status is RuntimeStatus.REMOVED:
         return record.current_container_id is None

@@ -1,4 +1,4 @@
-"""Decisions as they must not be, each to be put in the place of the right one."""
+"""Wrong decisions, each of which replaces the right one in a mutant."""
 
 # ruff: noqa: ARG001, SLF001 - wrong parts have the right signatures and reach into what they break
 
@@ -22,7 +22,7 @@ _pass_gate = replacement._pass_gate
 
 
 def remove_the_predecessor(operation: Operation, old: ContainerDetails) -> Iterator[Action]:
-    """Remove the old container before the new one has shown anything."""
+    """Remove the old container before the new one has proved itself."""
     yield stop(old.id) if old.is_running else remove(old.id)
 
 
@@ -33,7 +33,7 @@ def park_without_a_stop(operation: Operation, old: ContainerDetails) -> Iterator
 
 
 def stop_before_parking(operation: Operation, old: ContainerDetails) -> Iterator[Action]:
-    """Stop the old engine by its id, which is the same for ever."""
+    """Stop the old engine by its id, which no rename changes."""
     if old.name != parked_name(operation.game_id, operation.id):
         yield Action(ActionName.PARK, old.id)
     elif old.is_running:
@@ -41,7 +41,7 @@ def stop_before_parking(operation: Operation, old: ContainerDetails) -> Iterator
 
 
 def no_rivals(*_: object) -> Iterator[Action]:
-    """See no other engine."""
+    """Overlook every other engine."""
     return iter(())
 
 
@@ -52,12 +52,12 @@ def bring_back_parked(operation: Operation, seen: Observation) -> Iterator[Actio
 
 
 def bring_back_by_id(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Put the old engine back by its id, which is the same for ever."""
+    """Put the old engine back by its id, which no rename changes."""
     return (replace(each, address=None) for each in _restore(operation, seen))
 
 
-def bring_back_no_matter_what(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Give the old engine its name back though a stop of it may still come."""
+def bring_back_too_early(operation: Operation, seen: Observation) -> Iterator[Action]:
+    """Give the old engine its name back although a stop of it may still arrive."""
     old, name = seen.current, container_name(operation.game_id)
     if old is not None and old.name != name:
         parked = parked_name(operation.game_id, operation.id)
@@ -69,7 +69,7 @@ def bring_back_no_matter_what(operation: Operation, seen: Observation) -> Iterat
 def pass_the_gate_once_sent(
     operation: Operation, seen: Observation, new: ContainerDetails
 ) -> Decision:
-    """Let an engine pass whose gate another process had begun to watch."""
+    """Accept an engine whose gate another process had begun to watch."""
     watch = Action(ActionName.WATCH_GATE, new.id)
     if seen.gate is None and any(each.action == watch for each in operation.steps):
         return replacement._success(operation, seen, new)
@@ -77,27 +77,27 @@ def pass_the_gate_once_sent(
 
 
 def start_in_doubt_again(self: Operation, action: Action) -> bool:
-    """Send a start again that may yet arrive."""
+    """Repeat a start that may still arrive."""
     return False
 
 
 def adopt_anything(operation: Operation, seen: Observation) -> Decision:
-    """Adopt what the look before showed, whatever has become of it."""
+    """Adopt the container that was observed earlier, whatever has happened to it since."""
     found = seen.subject(operation)
     if found is None:
         return rollback.failed(operation, seen)
     return reconcile_runtime._adopted(operation, seen, found)
 
 
-def exited_by_hearsay(operation: Operation, seen: Observation) -> Completion:
-    """Write down that the engine has exited, as somebody said."""
+def exit_not_observed(operation: Operation, seen: Observation) -> Completion:
+    """Record an exit of the engine without observing it."""
     before = seen.record
     record = before and before.stopped(fence=operation.id, at=seen.at, stopped_at=seen.at)
     return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record)
 
 
 def remove_though_it_runs(operation: Operation, seen: Observation) -> Decision:
-    """Clean up without a look at what runs."""
+    """Clean up without checking what runs."""
     for each in seen.ours:
         return attempt(operation, remove(each.id))
     record = seen.record and seen.record.removed(fence=operation.id, at=seen.at)
@@ -105,7 +105,7 @@ def remove_though_it_runs(operation: Operation, seen: Observation) -> Decision:
 
 
 def dispose_of_whatever_it_is(operation: Operation, seen: Observation) -> Decision:
-    """Remove the container, though it may be the game's own."""
+    """Remove the container even if it is the game's own."""
     surplus = seen.subject(operation)
     if surplus is None:
         return reconcile_runtime.dispose(operation, seen)

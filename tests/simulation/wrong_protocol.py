@@ -1,4 +1,4 @@
-"""Parts of the protocol as they must not be, each to be put in the place of the right one."""
+"""Wrong parts of the protocol, each of which replaces the right one in a mutant."""
 
 # ruff: noqa: ARG001, SLF001 - wrong parts have the right signatures and reach into what they break
 
@@ -54,44 +54,44 @@ _find_drift, _stale = drift.find_drift, drift._stale
 
 
 async def do_nothing(*_: object) -> None:
-    """Leave undone what should be done."""
+    """Skip what should be done."""
 
 
 def check_nothing(*_: object) -> None:
-    """Let everything pass."""
+    """Accept everything."""
 
 
 def always(*_: object) -> bool:
-    """Let it be due at every time."""
+    """Say that it is always due."""
     return True
 
 
 def as_it_is(operation: Operation) -> Operation:
-    """Take an operation over as if what is in flight had never been sent."""
+    """Take over an operation as if the action in flight had never been sent."""
     return replace(operation, steps=tuple(each for each in operation.steps if each.result))
 
 
-# What the store must refuse.
+# Writes that the store must refuse.
 
 
 def accept_any_holder(
     self: InMemoryOperationJournal, operation: Operation, lease: LeaseNumber
 ) -> Operation:
-    """Let anyone write an operation, whoever holds it by now."""
+    """Let anyone write an operation, no matter who holds it by now."""
     return self.store.operations[operation.id]
 
 
 async def save_for_anyone(
     self: InMemoryOperationJournal, operation: Operation, *, lease: LeaseNumber
 ) -> None:
-    """Write an operation's progress, whoever holds it by now, unless it is finished."""
+    """Write an operation's progress, no matter who holds it by now, unless it is finished."""
     stored = self.store.operations[operation.id]
     if stored.outcome is None:
         self.store.operations[stored.id] = _progressed(stored, operation)
 
 
 def never_finished_before(*_: object) -> bool:
-    """Take no finish for a repetition."""
+    """Treat no finish as a repetition."""
     return False
 
 
@@ -103,7 +103,7 @@ async def begin_beside_another(
 
 
 class _Blind(InMemoryOperationJournal):
-    """A journal that does not see what is open."""
+    """A journal that overlooks open operations."""
 
     def _open(self, _: Any) -> None:
         return None
@@ -112,7 +112,7 @@ class _Blind(InMemoryOperationJournal):
 async def finish_in_two_transactions(
     self: Any, operation: Any, completion: Completion, messages: Any, *, lease: Any
 ) -> None:
-    """Write the record, and the row some time later."""
+    """Write the record first, and the row some time later."""
     stored = self._demand_holder(operation, lease)
     before = self.store.runtime_records.get(operation.game_id)
     if completion.record and completion.record != before:
@@ -123,7 +123,7 @@ async def finish_in_two_transactions(
 
 
 async def hand_over_what_was_begun(self: Any, operation: Operation, *, lease: Any) -> None:
-    """Hand an operation over and forget what was done for it."""
+    """Hand an operation over, and forget its steps."""
     await _hand_over(self, replace(operation, steps=()), lease=lease)
 
 
@@ -131,19 +131,19 @@ async def hand_over_what_was_begun(self: Any, operation: Operation, *, lease: An
 
 
 async def release_anyones(self: Any, game_id: Any, grant: Any) -> None:
-    """Delete the lease without a compare."""
+    """Delete the lease without comparing its owner."""
     if game_id in self.grants:
         del self.grants[game_id]
 
 
 def draw_by_the_clock(self: LeaseNumbers, now: datetime, *, above: Any) -> LeaseNumber:
-    """Draw a number by the clock alone, though it may step back."""
+    """Draw a number from the clock alone, although the clock may step back."""
     self.last = LeaseNumber(int((now + self.clock_is_off_by).timestamp() * 1_000_000))
     return self.last
 
 
 async def resume_without_the_lease(self: Operations, game_id: Any) -> None:
-    """Carry an open operation on beside whoever is at it."""
+    """Resume an open operation without the lease that another process holds."""
     numbers = cast("Any", self.leases).connection.numbers
     number = numbers.draw(self.clock.now(), above=0)
     lease = SimpleNamespace(number=number, check=check_nothing)
@@ -154,21 +154,21 @@ async def resume_without_the_lease(self: Operations, game_id: Any) -> None:
 
 
 async def act_before_writing(self: Any, context: Any) -> None:
-    """Send without having written down what is sent."""
+    """Send without having written the action ahead."""
 
 
 def fail_by_the_record(operation: Operation, seen: Observation) -> Completion:
-    """Put nothing back, and say that all is as the record says."""
+    """Restore nothing, and leave the record as it is."""
     return Completion(
         outcome=Outcome.FAILURE, at=seen.at, cause=operation.cause, record=seen.record
     )
 
 
-# What is seen.
+# Observation.
 
 
 async def believe_the_record(self: Any, record: RuntimeRecord | None) -> Current:
-    """Take the record's word for it that the engine runs."""
+    """Believe the record that the engine runs."""
     if record is None or record.current_container_id is None:
         return Current()
     engine = SimpleNamespace(id=record.current_container_id, is_running=True, address=None)
@@ -176,12 +176,12 @@ async def believe_the_record(self: Any, record: RuntimeRecord | None) -> Current
 
 
 def host_without_unknown(process: Process) -> Any:
-    """Take a Docker that does not answer for one that has no such container."""
+    """Treat a Docker that does not answer as one that has no such container."""
     return _HostWithoutUnknown(_host(process))
 
 
 class _HostWithoutUnknown:
-    """A host of whose faults only the effects are seen."""
+    """A host that cannot report that it is unavailable."""
 
     def __init__(self, host: InMemoryContainerHost) -> None:
         self._right = host
@@ -206,12 +206,12 @@ async def remove_by_force(self: InMemoryContainerHost, container_id: Any) -> Non
 
 
 def own_all(self: Any, container: Any, *, record: Any, operation: Any) -> bool:
-    """Take every Runtime Manager's containers for ours."""
+    """Treat every Runtime Manager's containers as ours."""
     return bool(container.has_our_labels)
 
 
-async def see_every_game_to_clean_up(self: Observer, context: OperationContext) -> Observation:
-    """Take the containers of all games for those of the one that is cleaned up."""
+async def observe_every_game_to_clean_up(self: Observer, context: OperationContext) -> Observation:
+    """Treat the containers of all games as those of the game that is cleaned up."""
     seen = await _look(self, context)
     if context.operation.kind is not OperationKind.CLEANUP_CONTAINER:
         return seen
@@ -221,23 +221,23 @@ async def see_every_game_to_clean_up(self: Observer, context: OperationContext) 
     return replace(seen, others=[*seen.others, *others])
 
 
-# What is asked for.
+# Requests.
 
 
 def rule_that_replays_nothing(request: OperationRequest, ledger: Any, current: Current) -> bool:
-    """Start a game once more that runs already."""
+    """Start a game that already runs."""
     start_runtime.rule(request, ledger, current)
     return False
 
 
 def patch_that_replays_nothing(request: OperationRequest, ledger: Any, current: Current) -> bool:
-    """Patch a game once more that runs the image already."""
+    """Patch a game that already runs the image."""
     patch_runtime.rule(request, ledger, current)
     return False
 
 
 async def find_what_ran_before(self: Executor, context: OperationContext) -> Any:
-    """Run the image that ran before, whatever is asked for."""
+    """Run the image that ran before, whatever was requested."""
     if context.record is not None and context.record.image_id:
         return await self.host.image(context.record.image_id)
     return await _on_host(self, context)
@@ -247,7 +247,7 @@ async def find_what_ran_before(self: Executor, context: OperationContext) -> Any
 
 
 async def reconcile_by_the_survey(self: ReconcileRuntimes) -> Reconciliation:
-    """Reconcile what the survey showed, without another look under the lease."""
+    """Reconcile what the survey found, without observing it again under the lease."""
     _, drifts = await self.survey()
     for each in drifts:
         if each.kind is drift.DriftKind.OPEN_OPERATION:
@@ -258,7 +258,7 @@ async def reconcile_by_the_survey(self: ReconcileRuntimes) -> Reconciliation:
 
 
 async def believe_the_event(self: RecordDockerEvent, event: Any) -> str:
-    """Write down what the event says, of whichever container it was."""
+    """Record what the event says, whichever container it is about."""
     request = OperationRequest(
         game_id=event.game_id,
         kind=OperationKind.RECONCILE_OBSERVED_EXIT,
@@ -271,23 +271,25 @@ async def believe_the_event(self: RecordDockerEvent, event: Any) -> str:
 
 
 def spare_nothing(view: GameView, *, now: Any, grace: float) -> Sequence[Drift]:
-    """Take a container that was created just now for a stale one."""
+    """Treat a container that was created just now as a stale one."""
     return _find_drift(view, now=now, grace=-1.0)
 
 
 def overlook_the_parked(view: GameView, keep: Any, spared_since: Any) -> Iterator[Drift]:
-    """See no parked container."""
+    """Overlook parked containers."""
     parked = {each.id for each in view.containers if "-parked-" in each.name}
     every = _stale(view, keep, spared_since)
     return (each for each in every if each.container_id not in parked)
 
 
 def take_the_stopped_for_stale(view: GameView, keep: Any, spared_since: Any) -> Iterator[Drift]:
-    """Take a stopped game's container for one that belongs to nobody."""
+    """Treat a stopped game's container as one that belongs to nobody."""
     is_stopped = view.record is not None and view.record.status is RuntimeStatus.STOPPED
     return _stale(view, None if is_stopped else keep, spared_since)
 
 
-def forget_what_was_told(baselines: Any, game_id: Any, container_id: Any, watch: Any) -> Baseline:
-    """Watch every engine as if nothing had been told of it."""
+def forget_what_was_reported(
+    baselines: Any, game_id: Any, container_id: Any, watch: Any
+) -> Baseline:
+    """Watch every engine as if nothing had been reported about it."""
     return Baseline(game_id=game_id, container_id=container_id, watch=watch)

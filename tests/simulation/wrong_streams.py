@@ -1,4 +1,4 @@
-"""Parts of the streams as they must not be, each to be put in the place of the right one."""
+"""Wrong parts of the streams, each of which replaces the right one in a mutant."""
 
 # ruff: noqa: SLF001 - wrong parts reach into what they break
 
@@ -25,7 +25,7 @@ _right_carry_out = HandleJob._carry_out
 
 
 async def acknowledge_first(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
-    """Acknowledge before the outcome is written: whoever dies between has lost the job."""
+    """Acknowledge before the outcome is written: a process that dies in between loses the job."""
     await self.jobs.acknowledge(entry)
     await _right_carry_out(self, entry, request)
 
@@ -39,7 +39,7 @@ async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBa
 
 
 async def publish_stale(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:
-    """Publish although another relay has published since."""
+    """Publish although another relay has published in the meantime."""
     for row in batch.rows:
         if row.token not in self.streams.markers:
             self.streams.markers.add(row.token)
@@ -58,7 +58,7 @@ def announce_without_result(
 
 
 async def result_from_memory(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
-    """Write the result in a transaction of its own, by what the operation answered."""
+    """Write the result in a transaction of its own, from the operation's answer."""
     error: RuntimeManagerError | None = None
     try:
         await self.operations.run(request, wait=self.lease_wait)
@@ -88,7 +88,7 @@ def lend_to_anyone(
     *,
     now: datetime,  # noqa: ARG001 - as the right one
 ) -> tuple[OutboxBatch, object | None]:
-    """Lend what is unsent, whether or not another has it, and without a fence."""
+    """Lend unsent messages, whether or not another relay has them, and without a fence."""
     unsent = [row for row in self._rows() if row.id not in self.sent_at]
     return OutboxBatch(RelayFence(0), unsent[:limit]), None
 
@@ -96,7 +96,7 @@ def lend_to_anyone(
 def take_each_by_itself(
     self: JobConsumer, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]
 ) -> None:
-    """Give each job a worker of its own, beside those of the same game."""
+    """Give each job a worker of its own, alongside those of the same game."""
     for entry in entries:
         if (entry.kind, entry.entry_id) in self._taken:
             continue
@@ -106,4 +106,4 @@ def take_each_by_itself(
 
 
 def accept_any_job(self: InMemoryOperationJournal, request: OperationRequest) -> None:
-    """Let a job that is in the log already begin once more."""
+    """Let a job begin that is already in the log."""

@@ -1,4 +1,4 @@
-"""Mutants around the operations: reconciliation, jobs, messages, and the loops of all that."""
+"""Mutants of reconciliation, jobs and messages, and of the workers that run them."""
 
 from tests.mutation.mutant import Mutant
 
@@ -24,14 +24,14 @@ RECONCILIATION = (
         "::test_trap_reaper_spares_fresh_and_foreign[59.999-expected0]",
     ),
     Mutant(
-        name="drift judged beside an open operation",
+        name="drift found despite an open operation",
         file="rtmanager/domain/reconciliation/drift.py",
         old="        return [_open_operation(view.game_id, view.open_operation)]\n",
         new="        pass\n",
         caught_by=f"{_RECONCILIATION}/test_drift.py::test_open_operation_comes_alone",
     ),
     Mutant(
-        name="stopped game said to exit",
+        name="exit reported for a stopped game",
         file="rtmanager/domain/reconciliation/drift.py",
         old="    elif _record_runs(view) and not current.is_running:\n",
         new="    elif not current.is_running:\n",
@@ -47,7 +47,7 @@ RECONCILIATION = (
         "::test_engine_that_someone_started_is_adopted",
     ),
     Mutant(
-        name="whatever runs adopted",
+        name="anything that runs adopted",
         file="rtmanager/domain/reconciliation/drift.py",
         old="    if engine is None and view.record is None:\n",
         new="    if engine is None:\n",
@@ -82,7 +82,7 @@ RECONCILIATION = (
         "::test_container_that_the_list_does_not_show_yet_is_looked_at",
     ),
     Mutant(
-        name="change meanwhile taken for a failure",
+        name="concurrent change taken for a failure",
         file="rtmanager/domain/reconciliation/reconcile_game.py",
         old="        except Conflict:\n            return True ",
         new="        except Conflict:\n            return False ",
@@ -108,7 +108,7 @@ RECONCILIATION = (
 
 HANDOVERS = (
     Mutant(
-        name="handover taken over while its holder is at it",
+        name="handover taken over while its holder works on it",
         file="rtmanager/domain/reconciliation/resume_handed_over.py",
         old="            return await self.operations.under_lease(game_id, resume, wait=0.0)\n",
         new="            self.operations.resume_in_background(game_id)\n            return True\n",
@@ -116,7 +116,7 @@ HANDOVERS = (
         "::test_start_that_waits_for_its_turn_is_left_to_its_holder",
     ),
     Mutant(
-        name="handover with a holder never looked at again",
+        name="handover with a holder never checked again",
         file="rtmanager/domain/reconciliation/resume_handed_over.py",
         old="self._set_going.update(gone_on)",
         new="self._set_going.update(due)",
@@ -159,7 +159,7 @@ JOBS = (
         caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_was_never_recorded_stays",
     ),
     Mutant(
-        name="job that stumbled once given back",
+        name="job that failed once returned",
         file="rtmanager/domain/messaging/handle_job.py",
         old="            await self.operations.resume(game_id)\n",
         new="",
@@ -189,7 +189,7 @@ JOBS = (
         "::test_newer_job_of_a_game_that_overflows_waits_behind_the_older",
     ),
     Mutant(
-        name="place kept by a game that waits",
+        name="slot kept by a waiting game",
         file="rtmanager/workers/jobs.py",
         old="                await self.clock.sleep(pause)\n",
         new="""                async with places:
@@ -199,7 +199,7 @@ JOBS = (
         "::test_game_that_waits_for_its_next_try_leaves_its_place_to_others",
     ),
     Mutant(
-        name="jobs read while something is away",
+        name="jobs read while a dependency is away",
         file="rtmanager/workers/jobs.py",
         old="            await self.ready()\n            if self._must_reclaim:\n",
         new="            if self._must_reclaim:\n",
@@ -207,7 +207,7 @@ JOBS = (
         "::test_nothing_is_read_while_something_that_jobs_need_is_away",
     ),
     Mutant(
-        name="jobs carried out while something is away",
+        name="jobs run while a dependency is away",
         file="rtmanager/workers/jobs.py",
         old="            await self._demand_ready()\n",
         new="",
@@ -215,7 +215,7 @@ JOBS = (
         "::test_job_that_was_read_ahead_waits_while_something_is_away",
     ),
     Mutant(
-        name="entry that comes again while at work forgotten",
+        name="entry redelivered during its work forgotten",
         file="rtmanager/workers/jobs.py",
         old="                self._again.add(_key(entry))\n            elif",
         new="                pass\n            elif",
@@ -244,7 +244,7 @@ MESSAGES = (
 
 LEADING = (
     Mutant(
-        name="lost lead not noticed",
+        name="lost leadership not noticed",
         file="rtmanager/workers/leader.py",
         old="        while await self.leadership.confirm():\n",
         new="        while [await self.leadership.confirm()]:\n",
@@ -258,7 +258,7 @@ LEADING = (
         caught_by=f"{_WORKERS}/test_leader.py::test_workers_run_in_the_leader_alone",
     ),
     Mutant(
-        name="lead kept at the end",
+        name="leadership kept at the end",
         file="rtmanager/workers/leader.py",
         old="        finally:\n            await self._resign()\n",
         new="        finally:\n            pass\n",

@@ -29,7 +29,7 @@ PRELOADED = ("tests.unit.domain.conftest", "rtmanager.bootstrap")
 """Modules that together import every library that unit tests need."""
 OURS = {"rtmanager", "tests"}
 UNIT_TESTS = ROOT / "tests" / "unit"
-"""Only these are run here, without the fixtures of the tests on real services."""
+"""Only unit tests run here, without the fixtures of the tests on real services."""
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--tb=short", f"--confcutdir={UNIT_TESTS}")
 
 
@@ -58,14 +58,14 @@ class Mutant:
 
     @property
     def source(self) -> str:
-        """The source with its one fault; an error if the original has changed."""
+        """The source with its one fault; an error if the original no longer fits."""
         original = self.path.read_text(encoding="utf-8")
         places = original.count(self.old)
         assert places == 1, f"{self.file} has the old text of {self.name!r} {places} times"
         return original.replace(self.old, self.new)
 
     def install(self) -> None:
-        """Make every import of the module in this process import the mutant; there was none yet."""
+        """Make imports of the module in this process load the mutant; none has happened before."""
         assert self.module not in sys.modules
         sys.meta_path.insert(0, _Finder(self))
 
@@ -136,7 +136,7 @@ def run(mutant: Mutant | None, tests: Sequence[str]) -> RunResult:
 def _run_in_child(
     mutant: Mutant | None, tests: Sequence[str], output: Path, errors_file: Path
 ) -> None:
-    """Run the tests and exit, whatever happens: the fork never returns."""
+    """Run the tests and exit in any case: the fork never returns."""
     code = -1
     try:
         signal.alarm(TIMEOUT)
@@ -170,7 +170,7 @@ def _preload() -> None:
 
 
 def main() -> None:
-    """Run tests on mutants as standard input asks, a JSON line each, until it ends."""
+    """Run tests on mutants, one per JSON line of standard input, until it ends."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     _preload()
     for line in sys.stdin:

@@ -26,7 +26,7 @@ RETENTION = (
         "::test_game_that_ran_for_long_has_its_whole_time_from_its_stop",
     ),
     Mutant(
-        name="retention counted from an exit that nobody had seen",
+        name="retention counted from an exit that was never observed",
         file="rtmanager/domain/reconciliation/expire_containers.py",
         old="RuntimeStatus.STOPPED and record.last_op_at < before",
         new="RuntimeStatus.STOPPED and (record.stopped_at or before) < before",
@@ -34,7 +34,7 @@ RETENTION = (
         "::test_exit_that_was_found_late_counts_from_when_it_was_found",
     ),
     Mutant(
-        name="retention without the second look",
+        name="retention without a second check",
         file="rtmanager/domain/reconciliation/expire_containers.py",
         old="if record is None or not _expired(record, before):",
         new="if record is None:",
@@ -137,7 +137,7 @@ DOUBT_AND_LOSS = (
         "::test_start_that_timed_out_and_did_nothing_stays_open",
     ),
     Mutant(
-        name="interrupted stop that tells a loss",
+        name="interrupted stop that reports a loss",
         file="rtmanager/domain/operations/stop_runtime.py",
         old="return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, details=",
         new="""from rtmanager.domain.health import loss_event
@@ -149,7 +149,7 @@ DOUBT_AND_LOSS = (
         "::test_stop_that_was_interrupted_tells_no_loss[host.stop:done]",
     ),
     Mutant(
-        name="adoption that tells no loss",
+        name="adoption that reports no loss",
         file="rtmanager/domain/operations/reconcile_runtime.py",
         old="events=[lost, started] if lost else [started]",
         new="events=[started]",
@@ -211,7 +211,7 @@ STREAMS_AND_LEASES = (
         caught_by=f"{_WORKERS}/test_relay.py::test_batch_follows_batch_without_a_pause",
     ),
     Mutant(
-        name="messages in whatever order they lie",
+        name="messages in no particular order",
         file="rtmanager/adapters/postgres/outbox.py",
         old="    WHERE sent_at IS NULL ORDER BY id LIMIT %s\n",
         new="    WHERE sent_at IS NULL LIMIT %s\n",

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from tests.mutation.around import AROUND
+from tests.mutation.decisions import OF_DECISIONS
 from tests.mutation.mutant import ROOT, Mutant, RunResult
 from tests.mutation.operations import OF_OPERATIONS
 from tests.mutation.survivors import SURVIVORS
@@ -16,7 +17,7 @@ from tests.support.run import compiled_once
 
 Runner = subprocess.Popen[str]
 
-MUTANTS = (*SURVIVORS, *OF_OPERATIONS, *AROUND)
+MUTANTS = (*SURVIVORS, *OF_DECISIONS, *OF_OPERATIONS, *AROUND)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def runner() -> Iterator[Runner]:
 
 
 def ask(runner: Runner, mutant: Mutant | None, tests: Sequence[str]) -> RunResult:
-    """Run the tests on the mutant, or on the code as it is."""
+    """Run the tests on the mutant, or on the unchanged code."""
     assert runner.stdin is not None
     assert runner.stdout is not None
     request = {"mutant": mutant and asdict(mutant), "tests": tests}
@@ -56,8 +57,8 @@ def test_named_tests_pass_on_the_code_as_it_is(runner: Runner) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name.replace(" ", "_"))
 def test_mutant_is_caught(runner: Runner, mutant: Mutant) -> None:
-    """The named test fails on it, at an assertion and not because it could not run."""
-    assert mutant.source  # the code still has what is mutated
+    """The named test fails on the mutant, at an assertion and not because it could not run."""
+    assert mutant.source  # the code still contains what is mutated
 
     result = ask(runner, mutant, [mutant.caught_by])
 

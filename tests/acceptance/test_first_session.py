@@ -1,87 +1,26 @@
 """The first session of a newcomer, step by step, and what it leaves in Postgres."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.acceptance.first_session import Session, run_session
 from tests.support.calls import error, message, ok
-from tests.support.environment import Environment, Row, new_game, remove_games
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What was observed after one step of the session."""
-
-    answer: httpx.Response
-    container: Row | None
-    health: Row | None
-    starts: str
-
-
-@dataclass(frozen=True)
-class Session:
-    """The observations of a session, each step by its name."""
-
-    environment: Environment
-    game: str
-    observations: Mapping[str, Observed]
-
-    def __getitem__(self, step: str) -> Observed:
-        """Return what was observed after the step."""
-        return self.observations[step]
-
-    def operation(self, step: str) -> Row:
-        """Return the operation row that the step left."""
-        return self.environment.operations(self.game)[list(self.observations).index(step)]
-
-
-def _steps(environment: Environment, game: str) -> dict[str, Callable[[], httpx.Response]]:
-    return {
-        "start": lambda: environment.start(game, "1.4.7"),
-        "start again": lambda: environment.start(game, "1.4.7"),
-        "start another image": lambda: environment.start(game, "1.4.8"),
-        "patch": lambda: environment.patch(game, "1.4.8"),
-        "patch to another minor": lambda: environment.patch(game, "1.5.0"),
-        "patch to a broken one": lambda: environment.patch(game, "1.4.9"),
-        "restart": lambda: environment.restart(game),
-        "stop": lambda: environment.stop(game),
-        "stop again": lambda: environment.stop(game),
-        "clean up": lambda: environment.clean_up(game),
-        "clean up again": lambda: environment.clean_up(game),
-        "start anew": lambda: environment.start(game, "1.4.7"),
-    }
+from tests.support.environment import Environment, new_game, remove_games
 
 
 @pytest.fixture(scope="module")
 def session(environment: Environment, docker_api: Any) -> Iterator[Session]:
-    """Run the session once, as Game Master, and return what was observed."""
+    """Run the session once and return what was observed."""
     game = new_game()
-    as_gm = replace(environment, headers={"X-Galaxy-Caller": "gm", "X-Request-Id": "first-session"})
-    observations = {
-        name: _observe(as_gm, game, step()) for name, step in _steps(as_gm, game).items()
-    }
-    yield Session(environment, game, observations)
+    yield run_session(environment, game)
     remove_games(docker_api, [game])
 
 
-def _observe(environment: Environment, game: str, answer: httpx.Response) -> Observed:
-    listed = environment.containers(game)
-    assert len(listed) <= 1, listed
-    runs = bool(listed) and listed[0]["State"] == "running"
-    return Observed(
-        answer=answer,
-        container=environment.inspect(listed[0]["Id"]) if listed else None,
-        health=environment.health(game).json() if runs else None,
-        starts=(environment.state(game) / "starts").read_text().strip(),
-    )
-
-
 def test_start_makes_the_container_of_the_contract(session: Session) -> None:
-    """A start gives the record of a container that has the agreed name, network and sandbox."""
+    """A start returns the record of a container with the agreed name, network and sandbox."""
     record, seen = ok(session["start"].answer), session["start"].container
     name = f"galaxy-game-{session.game}"
     assert seen is not None
@@ -113,7 +52,7 @@ def test_start_makes_the_container_of_the_contract(session: Session) -> None:
 
 
 def test_start_gives_the_engine_its_state_directory(session: Session) -> None:
-    """The game's directory is mounted where the engine's two variables say, and is the engine's."""
+    """The game's directory is mounted where both variables of the engine say, and belongs to it."""
     seen = session["start"].container
     assert seen is not None
     directory = session.environment.state(session.game)
@@ -136,7 +75,7 @@ def test_started_engine_answers_by_container_address(session: Session) -> None:
 
 
 def test_start_again_is_a_replay(session: Session) -> None:
-    """An equal start answers with the unchanged record and says so in the operation log."""
+    """An equal start returns the unchanged record and is logged as a replay."""
     row = session.operation("start again")
 
     assert ok(session["start again"].answer) == ok(session["start"].answer)
@@ -144,13 +83,13 @@ def test_start_again_is_a_replay(session: Session) -> None:
 
 
 def test_start_of_another_image_conflicts(session: Session) -> None:
-    """A running game is not started with another image, and goes on as it was."""
+    """A running game is not started with another image, and keeps running as it was."""
     assert error(session["start another image"].answer) == (409, "conflict")
     assert session["start another image"].container == session["start"].container
 
 
 def test_patch_replaces_the_container_and_keeps_the_rest(session: Session) -> None:
-    """A patch gives a new container; endpoint, state and date of creation stay."""
+    """A patch gives a new container; endpoint, state and creation date stay."""
     before, after = ok(session["start"].answer), ok(session["patch"].answer)
     health = session["patch"].health
 
@@ -163,13 +102,13 @@ def test_patch_replaces_the_container_and_keeps_the_rest(session: Session) -> No
 
 
 def test_patch_to_another_minor_is_refused(session: Session) -> None:
-    """Only the patch level may change, and nothing is touched otherwise."""
+    """Only the patch level may change; any other patch touches nothing."""
     assert error(session["patch to another minor"].answer) == (409, "semver_patch_only")
     assert session["patch to another minor"].container == session["patch"].container
 
 
 def test_patch_to_a_broken_engine_brings_the_previous_one_back(session: Session) -> None:
-    """A patch that fails says why and what runs now: the very container of before, serving."""
+    """A failed patch reports why, and what runs now: the previous container, which serves again."""
     moment, before = session["patch to a broken one"], session["patch"]
     said = message(moment.answer)
     assert moment.container is not None
@@ -196,7 +135,7 @@ def test_restart_runs_the_same_image_in_a_new_container(session: Session) -> Non
 
 
 def test_stop_keeps_the_container_and_the_state(session: Session) -> None:
-    """A stopped game keeps its container, which runs no more, and its state directory."""
+    """A stopped game keeps its container, which has exited, and its state directory."""
     record, container = ok(session["stop"].answer), session["stop"].container
     assert container is not None
 
@@ -207,13 +146,13 @@ def test_stop_keeps_the_container_and_the_state(session: Session) -> None:
 
 
 def test_stop_again_is_a_replay(session: Session) -> None:
-    """A second stop answers with the unchanged record."""
+    """A second stop returns the unchanged record."""
     assert ok(session["stop again"].answer) == ok(session["stop"].answer)
     assert session.operation("stop again")["error_code"] == "replay_no_op"
 
 
 def test_clean_up_removes_the_container_alone(session: Session) -> None:
-    """The container goes and with it what the record said of it; the state directory stays."""
+    """The container is removed, also from the record; the state directory stays."""
     record = ok(session["clean up"].answer)
     gone = ("current_container_id", "current_image_ref", "engine_endpoint")
 
@@ -224,14 +163,15 @@ def test_clean_up_removes_the_container_alone(session: Session) -> None:
 
 
 def test_clean_up_again_is_a_replay(session: Session) -> None:
-    """A second cleanup answers with the unchanged record."""
+    """A second cleanup returns the unchanged record."""
     assert ok(session["clean up again"].answer) == ok(session["clean up"].answer)
     assert session.operation("clean up again")["error_code"] == "replay_no_op"
 
 
-def test_start_anew_keeps_state_and_date_of_creation(session: Session) -> None:
-    """A removed game starts again as the game it was."""
-    record, health = ok(session["start anew"].answer), session["start anew"].health
+def test_start_after_cleanup_keeps_state_and_creation_date(session: Session) -> None:
+    """A removed game starts again with its old state."""
+    observed = session["start after cleanup"]
+    record, health = ok(observed.answer), observed.health
 
     assert record["status"] == "running"
     assert record["created_at"] == ok(session["start"].answer)["created_at"]
@@ -241,7 +181,7 @@ def test_start_anew_keeps_state_and_date_of_creation(session: Session) -> None:
 
 
 def test_every_step_leaves_one_finished_operation(session: Session) -> None:
-    """Each request has one row, in order, that says who asked, what and how it ended."""
+    """Each request has one row, in order, with its source, its kind and its outcome."""
     rows = session.environment.operations(session.game)
     fences = [row["id"] for row in rows]
 
@@ -275,7 +215,7 @@ def test_every_step_leaves_one_finished_operation(session: Session) -> None:
     ],
 )
 def test_operations_log_their_steps(session: Session, step: str, expected: list[str]) -> None:
-    """The work in Docker is in the operation's row, step by step, each with its duration."""
+    """The operation's row lists the steps of the work in Docker, each with its duration."""
     steps = session.operation(step)["steps"]
     names = [each["name"] for each in steps]
 
@@ -295,15 +235,15 @@ def test_record_carries_the_fence_of_its_last_change(session: Session) -> None:
 
     (record,) = session.environment.rows(statement, session.game)
 
-    assert record["last_fence"] == session.operation("start anew")["id"]
+    assert record["last_fence"] == session.operation("start after cleanup")["id"]
 
 
-def test_outbox_reports_every_container_that_began_to_serve(session: Session) -> None:
+def test_outbox_reports_every_started_container(session: Session) -> None:
     """Start, patch, restart and the second start each report their container."""
     sent = [row["fields"] for row in session.environment.outbox(session.game)]
     begun = [
         ok(session[step].answer)["current_container_id"]
-        for step in ("start", "patch", "restart", "start anew")
+        for step in ("start", "patch", "restart", "start after cleanup")
     ]
     started = [each for each in sent if each.get("event_type") == "container_started"]
 

@@ -1,4 +1,4 @@
-"""Values for tests: sensible defaults, override what matters."""
+"""Values for tests: sensible defaults; override what matters."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -99,7 +99,7 @@ def make_action(**changes: Any) -> Action:
 
 
 def make_step(**changes: Any) -> Step:
-    """Return a step that went well."""
+    """Return a successful step."""
     facts: dict[str, Any] = {
         "action": make_action(),
         "phase": Phase.FORWARD,
@@ -123,7 +123,7 @@ def make_event(**changes: Any) -> HealthEvent:
 
 
 def make_baseline(**changes: Any) -> Baseline:
-    """Return what the probe has reported of a game's engine: nothing bad."""
+    """Return what the probe has reported about a game's engine: nothing bad."""
     facts: dict[str, Any] = {
         "game_id": GAME,
         "container_id": ContainerId("c" * 64),

@@ -60,7 +60,7 @@ _RUN = pytest.StashKey[WholeRun]()
 _MEASURED = pytest.StashKey[list[str]]()
 _LEFT = pytest.StashKey[list[str]]()
 
-# A property fails by its result alone: not by the clock of a busy machine, not by chance.
+# A property fails only by its result: not by the clock of a busy machine, not by chance.
 settings.register_profile("certain", deadline=None, derandomize=True)
 settings.load_profile("certain")
 
@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share out the tests by the services that they need to themselves."""
+    """Distribute the tests by the services that they need for themselves."""
     return make_scheduler(config, log)
 
 
@@ -103,7 +103,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the run; one that has left something behind has failed."""
+    """End the run; it has failed if it left something behind."""
     end_warm_python()
     run = session.config.stash.get(_RUN, None)
     if run is not None:
@@ -115,7 +115,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Show the measurements of the workers' tests, and name what the run has left behind."""
+    """Show the measurements of the workers' tests, and name what the run left behind."""
     if measured := config.stash[_MEASURED]:
         terminalreporter.section(MEASURED)
         terminalreporter.write("".join(f"{each}\n" for each in measured))
@@ -131,7 +131,7 @@ def _leads(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a test that failed what the services in use have logged."""
+    """With a failed test, show the log of the services in use."""
     report = yield
     if report.failed:
         report.sections += latest_logs()

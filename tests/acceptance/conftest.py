@@ -32,16 +32,16 @@ def lobby(service_settings: dict[str, str]) -> Iterator[Lobby]:
 
 @pytest.fixture(scope="module")
 def killable_environment(new_environment: NewEnvironment) -> Environment:
-    """Return a service that tests may kill: the leases it leaves behind are soon gone.
+    """Return a service that tests may kill: leases that it leaves behind soon expire.
 
-    The next request waits for the operation that is resumed after the kill, on a slow host too.
+    The next request waits for the operation that is resumed after the kill, even on a slow host.
     """
     return new_environment(game_lease_ttl_seconds=SHORT_LEASE, game_lease_wait="20s")
 
 
 @pytest.fixture
 def new_games(docker_api: Any) -> Iterator[Callable[[int], list[str]]]:
-    """Return a function that returns ids of games, whose containers are removed with the test."""
+    """Return a function that creates game ids; their containers are removed after the test."""
     names: list[str] = []
 
     def make(count: int) -> list[str]:
@@ -63,7 +63,7 @@ def game(new_games: Callable[[int], list[str]]) -> str:
 def all_proxies(
     service_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxies]:
-    """Return the proxies; everything passes."""
+    """Return the proxies; all of them forward everything."""
     made = Proxies(service_settings, tmp_path_factory.mktemp("sockets"))
     with ExitStack() as stack:
         for proxy in made:
@@ -88,14 +88,14 @@ def impatient_environment(
 ) -> Environment:
     """Return a service behind proxies that soon gives up on a Docker daemon that hangs.
 
-    On a busy host Docker can be as slow: what it was too slow to remove is left parked.
+    On a busy host Docker can be that slow: a container it was too slow to remove stays parked.
     """
     return new_environment(**proxied_settings, docker_timeout=f"{DOCKER_TIMEOUT:g}s")
 
 
 @pytest.fixture
 def proxies(all_proxies: Proxies) -> Iterator[Proxies]:
-    """Return the proxies before the servers; after the test everything passes again."""
+    """Return the proxies before the servers; after the test they forward everything again."""
     yield all_proxies
     for proxy in all_proxies:
         proxy.pass_on()

@@ -17,7 +17,7 @@ DOCKER_TIMEOUT = 3.0
 
 
 class EngineFault(NamedTuple):
-    """How an engine is lost, and what the service must record and report of it."""
+    """How an engine is lost, and what the service must record and report."""
 
     inject: Callable[[Environment, str], None]
     status: str
@@ -62,7 +62,7 @@ def details_of(event: Row) -> Row:
 
 
 def assert_loss_is_reported(environment: Environment, game: str, fault: EngineFault) -> float:
-    """Lose a running engine; assert that it is recorded, and reported once, with its details.
+    """Lose a running engine; assert that this is recorded, and reported once, with its details.
 
     Return the seconds from the end of its container to the outbox row about it.
     """
@@ -86,11 +86,11 @@ def assert_loss_is_reported(environment: Environment, game: str, fault: EngineFa
 def _seconds_until_reported(environment: Environment, row: Row, *, since: float) -> float:
     """Return the seconds from Docker's event about a container's end to an outbox row about it.
 
-    Not by our clock: how often a busy host lets us poll does not count. A row is written in one
-    transaction with the record, and dated when that begins.
+    Our own clock is not used: how often a busy host lets us poll must not count. A row is written
+    in one transaction with the record, and dated when that begins.
     """
     filters = {"container": row["fields"]["container_id"], "event": ["die", "destroy"]}
-    until = f"{time.time():.6f}"  # what has happened by now, without waiting for more
+    until = f"{time.time():.6f}"  # what has happened so far, without waiting for more
     events = environment.docker.events(
         since=f"{since:.6f}", until=until, decode=True, filters=filters
     )

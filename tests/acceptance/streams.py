@@ -34,7 +34,7 @@ JobName = tuple[str, str]
 
 @dataclass(frozen=True)
 class Lobby:
-    """The Game Lobby, and every other service that reads what is published."""
+    """The Game Lobby, and any other service that reads what is published."""
 
     redis: Any  # answers text; its types allow for bytes
 
@@ -67,13 +67,13 @@ class Lobby:
         return [each for each in entries if game is None or each.get("game_id") == game]
 
     def dead_letter(self, job: str) -> Fields | None:
-        """Return the dead letter about a job, if there is one."""
+        """Return the dead letter about a job, if any."""
         found = [each for each in self.read(DEAD_JOBS) if each["entry_id"] == job]
         assert len(found) <= 1, found
         return found[0] if found else None
 
     def pending(self) -> int:
-        """Return how many jobs were delivered and are not acknowledged."""
+        """Return how many jobs were delivered but not acknowledged."""
         return sum(
             int(group["pending"])
             for stream in (START_JOBS, STOP_JOBS)
@@ -89,7 +89,7 @@ class Lobby:
         return [each for each in self.read(JOB_RESULTS) if each["job_id"] == job]
 
     def _next_millisecond(self) -> None:
-        """Wait for the server's clock to move on: entries of one millisecond have no order."""
+        """Wait for the server's clock to advance: entries of one millisecond have no order."""
         now = self._milliseconds()
         while self._milliseconds() == now:
             pass
@@ -113,7 +113,7 @@ def _now() -> Fields:
 
 @dataclass
 class Storm:
-    """Sends the jobs a few at a time, and disturbs the service after each few.
+    """Sends the jobs a few at a time, and disturbs the service after each batch.
 
     All but a few of a game's jobs are replays, so that real container work stays bounded.
     """
@@ -125,13 +125,13 @@ class Storm:
 
     @property
     def size(self) -> int:
-        """Return how many jobs the storm has."""
+        """The number of jobs in the storm."""
         return len(self.games) * JOBS_PER_GAME
 
     def blow(self, disturbances: Sequence[Callable[[], None]]) -> None:
-        """Send every job; each disturbance has an equal share of them on its way.
+        """Send every job; each disturbance happens while an equal share of them is under way.
 
-        A disturbance waits for a result since the one before: they must not all hit the same jobs.
+        A disturbance waits for a result since the last one, so that they hit different jobs.
         """
         jobs = self._jobs()
         shares = len(disturbances)
@@ -144,18 +144,18 @@ class Storm:
             disturb()
 
     def results(self) -> list[Fields]:
-        """Return the results that are about the storm's games."""
+        """Return the results about the storm's games."""
         return [each for each in self.lobby.read(JOB_RESULTS) if each["game_id"] in self.sent]
 
     def results_by_game(self) -> dict[str, list[JobName]]:
-        """Return which jobs of each game were answered, in the order of the answers."""
+        """Return the answered jobs of each game, in the order of the answers."""
         answered: dict[str, list[JobName]] = defaultdict(list)
         for each in self.results():
             answered[each["game_id"]].append((each["op_kind"], each["job_id"]))
         return answered
 
     def answered(self) -> int:
-        """Return how many jobs have a result, on a stream that the storm has to itself."""
+        """Return how many jobs have a result, on a stream that only the storm uses."""
         return int(self.lobby.redis.xlen(JOB_RESULTS))
 
     def wait_for_results(self, number: int, *, seconds: float = RESULT_WITHIN) -> None:
@@ -163,9 +163,9 @@ class Storm:
         wait_until(lambda: self.answered() >= number, seconds=seconds)
 
     def assert_one_row_each(self, environment: Environment) -> None:
-        """Assert that each job has one operation, in their order, with the outcome of its result.
+        """Assert that each job has one operation, in order, with the outcome of its result.
 
-        There are no others but those that the service began by itself.
+        There are no others except those that the service began by itself.
         """
         ends = {(each["op_kind"], each["job_id"]): _end(each) for each in self.results()}
         for game in self.games:
@@ -175,14 +175,14 @@ class Storm:
             assert [_end(row) for row in rows] == [ends[job] for job in self.sent[game]]
 
     def outcomes(self) -> str:
-        """Return how many jobs ended how."""
+        """Return how many jobs ended with each outcome."""
         ends = Counter((each["outcome"], each["error_code"]) for each in self.results())
         return ", ".join(
             f"{outcome} {code}".strip() + f" {n}" for (outcome, code), n in ends.items()
         )
 
     def _jobs(self) -> list[tuple[str, str]]:
-        """Return (game, kind) of every job, all games taking turns."""
+        """Return (game, kind) of every job, the games taking turns."""
         turns = zip_longest(*([(game, kind) for kind in self._kinds()] for game in self.games))
         return [each for each in chain.from_iterable(turns) if each]
 
@@ -197,5 +197,5 @@ class Storm:
 
 
 def _end(reported: Row | Mapping[str, str]) -> tuple[str, str]:
-    """Return outcome and error code of a row or a result, which has an empty text for no code."""
+    """Return outcome and code of a row or a result; a result has an empty string for no code."""
     return str(reported["outcome"]), str(reported["error_code"] or "")

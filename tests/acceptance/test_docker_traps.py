@@ -24,7 +24,7 @@ def _own_labels(environment: Environment, game: str) -> dict[str, str]:
 
 
 def _created(environment: Environment, game: str, labels: dict[str, str]) -> str:
-    """Leave a container that was never started under the game's name."""
+    """Leave a container under the game's name that was never started."""
     host = environment.docker.create_host_config(network_mode=environment.network)
     made = environment.docker.create_container(
         image_of("1.4.7"), name=f"galaxy-game-{game}", labels=labels, host_config=host
@@ -34,14 +34,14 @@ def _created(environment: Environment, game: str, labels: dict[str, str]) -> str
 
 @pytest.fixture
 def foreign(environment: Environment, game: str) -> Iterator[str]:
-    """Return a container of somebody else's that has the game's name."""
+    """Return a container of somebody else that has the game's name."""
     container = _created(environment, game, {})
     yield container
     environment.docker.remove_container(container, force=True)
 
 
 def test_trap_dead_container_blocks_name_ours(environment: Environment, game: str) -> None:
-    """A leftover of our own is removed by the start that it would block."""
+    """A start removes a leftover of our own that would block it."""
     leftover = _created(environment, game, _own_labels(environment, game))
 
     record = ok(environment.start(game))
@@ -63,7 +63,7 @@ def test_trap_dead_container_blocks_name_foreign(
 
 
 def test_trap_name_still_in_use_after_rm(environment: Environment, game: str) -> None:
-    """A start while somebody else removes the old container gets the name, however they meet."""
+    """A start while somebody else removes the old container gets the name, whatever the timing."""
     first = ok(environment.start(game))["current_container_id"]
     ok(environment.stop(game))
     removal = threading.Thread(
@@ -80,7 +80,7 @@ def test_trap_name_still_in_use_after_rm(environment: Environment, game: str) ->
 
 @pytest.fixture(scope="module")
 def own_network(docker_host: str, docker_api: Any) -> Iterator[str]:
-    """Return the name of a network that tests may make anew."""
+    """Return the name of a network that tests may recreate."""
     name = new_game()
     ensure_network(docker_host, name)
     yield name
@@ -90,12 +90,12 @@ def own_network(docker_host: str, docker_api: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def networked(new_environment: NewEnvironment, own_network: str) -> Environment:
-    """Return a service whose network may be made anew."""
+    """Return a service whose network may be recreated."""
     return new_environment(docker_network=own_network)
 
 
 def _make_network_anew(environment: Environment, docker_host: str) -> str:
-    """Remove the network under whatever is on it, make it again and return its new id."""
+    """Remove the network with everything on it, recreate it and return its new id."""
     for container in environment.docker.containers(filters={"network": environment.network}):
         environment.docker.disconnect_container_from_network(
             container["Id"], environment.network, force=True
@@ -113,7 +113,7 @@ def _network_of(environment: Environment, container: str) -> str:
 def test_trap_stale_network_endpoint_of_a_stopped_game(
     networked: Environment, game: str, docker_host: str
 ) -> None:
-    """A stopped game starts on the network that is there now."""
+    """A stopped game starts on the network that exists now."""
     ok(networked.start(game))
     ok(networked.stop(game))
     network = _make_network_anew(networked, docker_host)
@@ -128,7 +128,7 @@ def test_trap_stale_network_endpoint_of_a_stopped_game(
 def test_trap_stale_network_endpoint_of_a_running_game(
     networked: Environment, game: str, docker_host: str
 ) -> None:
-    """A restart brings a running engine that lost its network onto the present one."""
+    """A restart moves a running engine that lost its network to the present one."""
     ok(networked.start(game))
     network = _make_network_anew(networked, docker_host)
 
@@ -140,7 +140,7 @@ def test_trap_stale_network_endpoint_of_a_running_game(
 
 
 def test_trap_rollback_checks_target_first(environment: Environment, game: str) -> None:
-    """While a patch is tried, the engine to return to is there, parked under a name of its own."""
+    """While a patch is tried, the previous engine still exists, parked under a name of its own."""
     before = ok(environment.start(game))["current_container_id"]
     seen: list[list[str]] = []
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""The process killed in the middle of an operation, started again, and asked again."""
+"""The process is killed in the middle of an operation, started again, and asked again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ def killed(environment: Environment) -> Callable[..., bool]:
     """Return a function that kills the process in the middle of a request and starts it again.
 
     It returns whether the outcome was written by then, which happens on a busy host: the reconciler
-    removes what was parked, after its grace period.
+    then removes the parked container, after its grace period.
     """
 
     def kill(game: str, request: Callable[[], httpx.Response], moment: str) -> bool:
@@ -72,7 +72,7 @@ def killed(environment: Environment) -> Callable[..., bool]:
         environment.service.start()
         return was_over
 
-    if not _answers(environment):  # a test before may have failed between kill and start
+    if not _answers(environment):  # an earlier test may have failed between kill and start
         environment.service.start()
     return kill
 
@@ -81,7 +81,7 @@ def killed(environment: Environment) -> Callable[..., bool]:
 def test_killed_start_can_be_repeated(
     environment: Environment, game: str, killed: Callable[..., bool], moment: str
 ) -> None:
-    """Repeating the start ends with exactly one running container and a record that agrees."""
+    """Repeating the start ends with exactly one running container and a matching record."""
     killed(game, lambda: environment.start(game), moment)
 
     ok(environment.start(game))
@@ -118,7 +118,7 @@ def test_killed_patch_can_be_repeated(
 def test_killed_patch_goes_on_before_another_request(
     environment: Environment, game: str, killed: Callable[..., bool]
 ) -> None:
-    """The next request waits until the patch is finished: here a stop, of the new engine."""
+    """The next request waits until the patch is finished: here a stop of the new engine."""
     ok(environment.start(game))
     killed(game, lambda: environment.patch(game, "1.4.8"), "predecessor is parked")
 
@@ -147,7 +147,7 @@ def test_killed_stop_can_be_repeated(
 def test_trap_restart_during_rollback_no_double(
     environment: Environment, game: str, killed: Callable[..., bool]
 ) -> None:
-    """A restart after a rollback that was interrupted makes one engine, never two."""
+    """A restart after an interrupted rollback creates one engine, never two."""
     ok(environment.start(game))
     broken: dict[str, Any] = {"version": "1.4.90-exits-before-ready"}
     killed(game, lambda: environment.patch(game, **broken), "container runs")

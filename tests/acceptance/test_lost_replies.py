@@ -35,7 +35,7 @@ def environment(new_environment: NewEnvironment, proxied_settings: dict[str, str
 def test_trap_start_500_but_running(
     environment: Environment, game: str, proxies: Proxies, lost: bytes
 ) -> None:
-    """A start whose reply from Docker got lost observes that it was done, and succeeds."""
+    """A start whose reply from Docker got lost observes that it took effect, and succeeds."""
     before = proxies.docker.lost_replies
     proxies.docker.lose_reply_to(lost)
 
@@ -49,7 +49,7 @@ def test_trap_start_500_but_running(
 def test_restart_survives_each_lost_reply(
     environment: Environment, game: str, proxies: Proxies, lost: bytes
 ) -> None:
-    """Whichever reply of Docker gets lost, the restart observes that it was done, and succeeds."""
+    """Whichever reply of Docker gets lost, the restart observes its effect, and succeeds."""
     before = ok(environment.start(game))
     lost_before = proxies.docker.lost_replies
     proxies.docker.lose_reply_to(lost)
@@ -64,7 +64,7 @@ def test_restart_survives_each_lost_reply(
 def test_stop_observes_after_a_lost_reply(
     environment: Environment, game: str, proxies: Proxies
 ) -> None:
-    """A stop whose reply got lost finds the engine stopped, and succeeds."""
+    """A stop whose reply got lost observes that the engine has stopped, and succeeds."""
     ok(environment.start(game))
     before = proxies.docker.lost_replies
     proxies.docker.lose_reply_to(STOP)
@@ -83,7 +83,7 @@ def _is_created(environment: Environment, game: str) -> Callable[[], object]:
 def test_docker_that_goes_away_in_the_middle_of_a_start(
     environment: Environment, game: str, proxies: Proxies
 ) -> None:
-    """The start is refused, and repeating it ends with one container and a record that agrees."""
+    """The start is refused, and repeating it ends with one container and a matching record."""
     with under_way(lambda: environment.start(game, SILENT_ENGINE)) as answer:
         wait_until(_is_created(environment, game))
         proxies.docker.refuse()
@@ -99,7 +99,7 @@ def test_docker_that_goes_away_in_the_middle_of_a_start(
 def test_docker_that_goes_away_in_the_middle_of_a_patch(
     environment: Environment, game: str, proxies: Proxies
 ) -> None:
-    """The patch is refused, and repeating it ends with one container and a record that agrees."""
+    """The patch is refused, and repeating it ends with one container and a matching record."""
     ok(environment.start(game))
     with under_way(lambda: environment.patch(game, "1.4.8")) as answer:
         wait_until(lambda: len(environment.containers(game)) == 2)
@@ -116,7 +116,7 @@ def test_docker_that_goes_away_in_the_middle_of_a_patch(
 def test_trap_outcome_lost_in_a_short_outage(
     environment: Environment, game: str, proxies: Proxies
 ) -> None:
-    """When Postgres leaves before the outcome is written, it is written as soon as it is back."""
+    """If Postgres is away when the outcome is due, it is written as soon as Postgres is back."""
     with under_way(lambda: environment.start(game, SILENT_ENGINE)) as answer:
         wait_until(_is_created(environment, game))
         proxies.postgres.refuse()
@@ -135,7 +135,7 @@ def test_trap_outcome_lost_in_a_short_outage(
 def test_lease_whose_grant_was_not_heard(
     environment: Environment, game: str, proxies: Proxies
 ) -> None:
-    """A lease whose grant got lost on its way from Redis does not lock the game out."""
+    """A lease whose grant got lost on its way from Redis does not lock the game."""
     before = proxies.redis.lost_replies
     lease = base64.urlsafe_b64encode(game.encode())
     proxies.redis.lose_reply_to(b":game_lease:" + lease)

@@ -36,7 +36,7 @@ def test_a_hundred_equal_starts_make_one_container(environment: Environment, gam
 
 
 def test_thirty_games_at_once_all_run(environment: Environment, games: list[str]) -> None:
-    """Different games do not hinder each other, however slow the host is."""
+    """Different games do not block each other, however slow the host is."""
     answers = at_once([partial(environment.start, game) for game in games])
     containers = {ok(answer)["current_container_id"] for answer in answers}
     listed = {each["Id"] for game in games for each in environment.containers(game)}
@@ -49,7 +49,7 @@ def test_thirty_games_at_once_all_run(environment: Environment, games: list[str]
 def test_opposite_requests_at_once_end_in_a_consistent_record(
     environment: Environment, game: str
 ) -> None:
-    """Start, stop, restart and patch at the same moment are done one after the other."""
+    """Concurrent start, stop, restart and patch requests are done one after the other."""
     ok(environment.start(game))
     calls = [
         lambda: environment.restart(game),

@@ -1,4 +1,4 @@
-"""Engines that misbehave on purpose: each gets the stated answer, and leaves nothing behind."""
+"""Engines that misbehave on purpose: each gets the specified answer, and leaves nothing behind."""
 
 import time
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_engine_that_exits_at_once_fails_the_start(environment: Environment, gam
 
 
 def test_failed_start_owes_one_notification_intent(environment: Environment, game: str) -> None:
-    """A start that fails notifies the other services once, with its code."""
+    """A failed start notifies the other services once, with its code."""
     environment.start(game, "1.4.90-exits-at-once")
 
     (sent,) = environment.outbox(game)
@@ -53,7 +53,7 @@ def test_failed_start_owes_one_notification_intent(environment: Environment, gam
 def test_engine_that_exits_before_it_is_ready_fails_the_start(
     environment: Environment, game: str
 ) -> None:
-    """A start is not reported before the engine answers, so this exit is seen."""
+    """A start is not reported before the engine answers, so this exit is noticed."""
     answer = environment.start(game, "1.4.90-exits-before-ready")
 
     assert error(answer) == (500, "container_start_failed")
@@ -82,7 +82,7 @@ def test_engine_that_exits_after_it_answered_is_replaced_by_a_start(
 def test_patch_to_an_engine_that_answers_and_dies_brings_the_old_one_back(
     environment: Environment, game: str
 ) -> None:
-    """A patched engine must not only answer but stay up."""
+    """A patched engine must not only answer but also stay up."""
     before = ok(environment.start(game, "1.4.7"))
 
     answer = environment.patch(game, "1.4.90-exits-after-a-second")
@@ -96,13 +96,13 @@ def test_patch_to_an_engine_that_answers_and_dies_brings_the_old_one_back(
 def test_engine_that_never_answers_is_started_all_the_same(
     environment: Environment, game: str, version: str
 ) -> None:
-    """A start succeeds when the gate's time is up while the engine runs, and its row says so."""
+    """A start succeeds if the engine still runs when the gate times out, and its row says so."""
     ok(environment.start(game, version))
     (row,) = environment.operations(game)
     (gate,) = [step for step in row["steps"] if step["name"] == "watch_gate"]
     seconds = gate["duration_ms"] / 1000
 
-    # A probe that is under way when the time is up is awaited, and one last probe is sent then.
+    # A probe under way at the timeout is awaited, and one last probe is sent then.
     assert START_GATE_SECONDS <= seconds < START_GATE_SECONDS + 2 * PROBE_SECONDS + 1
     assert (row["outcome"], row["details"]["healthy"]) == ("success", False)
     assert gate["note"].startswith("no answer yet: ")
@@ -153,7 +153,7 @@ def test_engine_of_an_ordinary_user_can_write_its_state(
 
 
 def test_own_limits_of_an_image_are_the_containers(environment: Environment, game: str) -> None:
-    """An image's labels say what its engine may use."""
+    """An image's labels set the limits of its engine."""
     record = ok(environment.start(game, "1.4.90-own-limits"))
 
     host = environment.inspect(record["current_container_id"])["HostConfig"]
@@ -162,7 +162,7 @@ def test_own_limits_of_an_image_are_the_containers(environment: Environment, gam
 
 
 def test_bad_limits_are_a_fault_of_the_configuration(environment: Environment, game: str) -> None:
-    """A limit that cannot be read is named, and nothing is created."""
+    """A limit that cannot be parsed is named, and nothing is created."""
     answer = environment.start(game, "1.4.90-bad-limits")
 
     assert error(answer) == (400, "start_config_invalid")
@@ -172,7 +172,7 @@ def test_bad_limits_are_a_fault_of_the_configuration(environment: Environment, g
 
 
 def test_bad_command_fails_the_start(environment: Environment, game: str) -> None:
-    """Docker reports such a start as done, because of the init process; the gate does not."""
+    """Docker reports such a start as successful, because of the init process; the gate does not."""
     answer = environment.start(game, "1.4.90-bad-command")
 
     assert error(answer) == (500, "container_start_failed")
@@ -211,7 +211,7 @@ def test_trap_unbounded_log_fills_disk(environment: Environment, game: str) -> N
 def test_start_of_a_failing_image_over_a_stopped_game_changes_nothing(
     environment: Environment, game: str
 ) -> None:
-    """The stopped container is there again, under its name, as the record says."""
+    """The stopped container still exists, under its name, as recorded."""
     ok(environment.start(game, "1.4.7"))
     before = ok(environment.stop(game))
 

@@ -28,14 +28,14 @@ def environment(new_environment: NewEnvironment, all_proxies: Proxies) -> Enviro
 
 
 def _refused(row: Row) -> list[str]:
-    """Return the actions that Docker claims to have refused, by the operation's row."""
+    """Return the actions that Docker claims to have refused, from the operation's row."""
     steps = [each for each in row["steps"] if DOCKERS_ERROR in (each.get("error") or "")]
     return [each["name"] for each in steps]
 
 
 @pytest.fixture
 def misreport(environment: Environment, game: str, proxies: Proxies) -> Misreport:
-    """Return a function that sends a request, of which one call to Docker is misreported."""
+    """Return a function that sends a request during which Docker misreports one call."""
 
     def send(request: Request, call: bytes, skipping: int = 0) -> httpx.Response:
         before = proxies.docker.lost_replies
@@ -68,9 +68,9 @@ def test_trap_first_start_is_judged_by_what_runs(
 def test_restart_is_judged_by_what_runs(
     environment: Environment, game: str, misreport: Misreport, call: bytes, refused: list[str]
 ) -> None:
-    """Whatever Docker claims not to have done, one new engine runs; the old one is removed.
+    """Whatever Docker claims not to have done, one new engine runs and the old one is removed.
 
-    The old one is removed when the outcome is committed, which is no step of the operation.
+    The old one is removed after the outcome is committed, which is not a step of the operation.
     """
     before = ok(environment.start(game))
     answer = misreport(Environment.restart, call)
@@ -84,7 +84,7 @@ def test_restart_is_judged_by_what_runs(
 def test_stop_is_judged_by_what_runs(
     environment: Environment, game: str, misreport: Misreport
 ) -> None:
-    """An engine that has stopped is stopped, whatever Docker answers."""
+    """If the engine has stopped, the stop succeeds, whatever Docker answers."""
     ok(environment.start(game))
     answer = misreport(Environment.stop, STOP)
 
@@ -96,7 +96,7 @@ def test_stop_is_judged_by_what_runs(
 def test_clean_up_is_judged_by_what_is_there(
     environment: Environment, game: str, misreport: Misreport
 ) -> None:
-    """A container that is gone is removed, whatever Docker answers."""
+    """If the container is gone, the cleanup succeeds, whatever Docker answers."""
     ok(environment.start(game))
     ok(environment.stop(game))
     answer = misreport(Environment.clean_up, REMOVE)
@@ -118,7 +118,7 @@ def test_rollback_is_judged_by_what_runs(  # noqa: PLR0913, PLR0917 - what is li
     skipping: int,
     refused: str,
 ) -> None:
-    """A patch that fails is rolled back to the old engine, whatever Docker answers meanwhile."""
+    """A failed patch is rolled back to the old engine, whatever Docker answers meanwhile."""
     before = ok(environment.start(game))
     answer = misreport(_patch_to_a_broken_one, call, skipping)
     row = environment.operations(game)[-1]

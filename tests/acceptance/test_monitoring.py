@@ -1,4 +1,4 @@
-"""What the service notices by itself: engines that exit, vanish, run out of memory, fall ill."""
+"""What the service notices by itself: engines that exit, vanish, lack memory or fall silent."""
 
 import time
 
@@ -70,7 +70,7 @@ def test_restart_of_the_service_repeats_no_report(environment: Environment, game
     wait_until(lambda: health_events(environment, game, "probe_failed"))
     environment.service.kill()
     environment.service.start()
-    time.sleep(PROBES * PROBE_SECONDS + 1)  # long enough to count to the threshold anew
+    time.sleep(PROBES * PROBE_SECONDS + 1)  # long enough to reach the threshold again
     between = health_events(environment, game, "probe_failed", "probe_recovered")
     switch.unlink()
     wait_until(lambda: health_events(environment, game, "probe_recovered"))

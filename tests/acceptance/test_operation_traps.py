@@ -1,4 +1,4 @@
-"""Traps that were found in this code on the real engine: what operations must survive."""
+"""Traps that were found in this code on a real Docker daemon, and that operations must survive."""
 
 import threading
 import time
@@ -54,7 +54,7 @@ def _completed(environment: Environment, game: str) -> Row:
 def test_trap_slow_stop_cut_off(hasty_environment: Environment, game: str) -> None:
     """A patch that is interrupted during the old engine's grace period is resumed.
 
-    The caller is answered so, in the contract's envelope (trap shutdown_answers_plain_text).
+    The answer to the caller says so, in the contract's envelope (trap shutdown_answers_plain_text).
     """
     environment = hasty_environment
     ok(environment.start(game, STUBBORN_ENGINE))
@@ -75,7 +75,7 @@ def test_trap_slow_stop_cut_off(hasty_environment: Environment, game: str) -> No
 
 
 def test_trap_gate_survives_a_crash(hasty_environment: Environment, game: str) -> None:
-    """A crash while the gate is open does not let a broken engine through: it is watched again."""
+    """A crash while the gate is open does not let a broken engine pass: it is watched again."""
     environment = hasty_environment
     before = ok(environment.start(game))["current_container_id"]
     with under_way(lambda: environment.patch(game, NEVER_ANSWERS)) as answer:
@@ -111,7 +111,7 @@ def usurped(environment: Environment, game: str) -> Iterator[str]:
 
 
 def test_trap_stranger_takes_the_name(environment: Environment, game: str, usurped: str) -> None:
-    """Restart and start are a conflict and leave all as it is; stop and cleanup still work."""
+    """Restart and start are a conflict and change nothing; stop and cleanup still work."""
     restarted, runs = environment.restart(game), environment.inspect(usurped)["State"]["Running"]
     stopped = environment.stop(game)
     started = environment.start(game)
@@ -127,7 +127,7 @@ def test_trap_stranger_takes_the_name(environment: Environment, game: str, usurp
 
 
 def test_trap_cleanup_kills_a_running_engine(environment: Environment, game: str) -> None:
-    """A container that somebody has just started is not removed: it is adopted."""
+    """A container that somebody has just started is adopted instead of removed."""
     container = ok(environment.start(game))["current_container_id"]
     ok(environment.stop(game))
 
@@ -141,7 +141,7 @@ def test_trap_cleanup_kills_a_running_engine(environment: Environment, game: str
 
 
 def test_trap_started_between_stop_and_look(environment: Environment, game: str) -> None:
-    """Somebody who starts the old engine as soon as it has stopped does not make two run."""
+    """If somebody starts the old engine as soon as it has stopped, still only one engine runs."""
     old = ok(environment.start(game))["current_container_id"]
     ended, interfered = threading.Event(), threading.Event()
 
@@ -168,7 +168,7 @@ def test_trap_started_between_stop_and_look(environment: Environment, game: str)
 
 
 def test_trap_ids_differ_by_case(environment: Environment, game: str) -> None:
-    """A second game whose id is the same name in Docker's DNS is refused, and nothing is made."""
+    """A second game whose id is the same name in Docker's DNS is refused; nothing is created."""
     ok(environment.start(game))
 
     upper, dotted = environment.start(game.upper()), environment.start(f"{game}.")
@@ -205,7 +205,7 @@ def test_trap_two_installations_one_host(
 def test_trap_database_restored_from_backup(
     new_environment: NewEnvironment, docker_api: Any, other_database: str
 ) -> None:
-    """A database older than the containers issues no fence twice, and records what runs."""
+    """If the database is older than the containers, no fence is reused, and the game runs on."""
     game = new_game()
     first = replace(new_environment(postgres_primary_dsn=other_database), dsn=other_database)
     ok(first.start(game))
@@ -226,7 +226,7 @@ def test_trap_database_restored_from_backup(
 
 
 def test_trap_state_directory_vanished(environment: Environment, game: str) -> None:
-    """A game with a history never gets an empty state: both paths are named, nothing is made."""
+    """A game with a history never gets an empty state: both paths are named, nothing is created."""
     ok(environment.start(game))
     ok(environment.stop(game))
     kept = environment.state(game).with_name(f"{game}-kept")

@@ -50,7 +50,7 @@ def environment(impatient_environment: Environment) -> Environment:
 
 @pytest.fixture(scope="module")
 def running_game(environment: Environment, docker_api: Any) -> Iterator[str]:
-    """Return a game that runs."""
+    """Return a running game."""
     name = new_game()
     ok(environment.start(name))
     yield name
@@ -67,7 +67,7 @@ def _timed(call: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
 def test_mutations_without_docker_are_refused_in_time(
     environment: Environment, running_game: str, proxies: Proxies, name: str, mode: str
 ) -> None:
-    """Without Docker a mutation says docker_unavailable in time, and changes nothing."""
+    """Without Docker a mutation is refused with docker_unavailable in time, and changes nothing."""
     before = ok(environment.get(running_game))
     getattr(proxies.docker, mode)()
 
@@ -103,7 +103,7 @@ def test_reads_do_not_need_docker(
 def test_readyz_names_what_is_away(
     environment: Environment, proxies: Proxies, server: str, code: str, mode: str
 ) -> None:
-    """Readiness is lost within its limit of two seconds, and back with the server."""
+    """Readiness is lost within its limit of two seconds, and restored with the server."""
     getattr(getattr(proxies, server), mode)()
 
     answer, seconds = _timed(lambda: environment.call("GET", "/readyz"))
@@ -120,7 +120,7 @@ def test_readyz_names_what_is_away(
 def test_everything_works_again_without_a_restart(
     environment: Environment, game: str, proxies: Proxies, server: str, mode: str
 ) -> None:
-    """After an outage a game goes on as if nothing had happened."""
+    """After an outage a game works as if nothing had happened."""
     ok(environment.start(game))
     getattr(getattr(proxies, server), mode)()
     assert environment.restart(game).status_code == 503
@@ -128,7 +128,7 @@ def test_everything_works_again_without_a_restart(
 
     assert _within(10, lambda: environment.restart(game).status_code == 200)
 
-    environment.assert_runs(game, "1.4.7", parked_may_stay=True)  # impatient_environment says why
+    environment.assert_runs(game, "1.4.7", parked_may_stay=True)  # see impatient_environment
 
 
 @pytest.mark.parametrize("mode", AWAY)
@@ -149,7 +149,7 @@ def test_nothing_works_without_postgres_and_everything_says_so(
 def test_without_redis_reads_answer_and_mutations_are_refused(
     environment: Environment, running_game: str, proxies: Proxies, mode: str
 ) -> None:
-    """No lease, no mutation, and a row that says so; reads need none."""
+    """Without a lease a mutation is refused, and has a row that says so; reads need none."""
     getattr(proxies.redis, mode)()
 
     answer, seconds = _timed(lambda: environment.stop(running_game))
@@ -200,7 +200,7 @@ def test_stop_is_not_begun_without_docker(
     row = environment.operations(game)[-1]
 
     assert error(answer) == (503, "docker_unavailable")
-    assert seconds < DOCKER_DEADLINE  # the reconciler may hold the game just then
+    assert seconds < DOCKER_DEADLINE  # the reconciler may hold the game at that moment
     assert (row["outcome"], row["error_code"]) == ("failure", "docker_unavailable")
 
 

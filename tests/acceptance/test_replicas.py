@@ -18,11 +18,11 @@ from tests.support.run import Say
 
 LEADS, LEFT = "leadership_gained", "leadership_lost"
 TAKEN_OVER_WITHIN = 10.0
-"""Seconds after the other hangs, by the log's own time; the other notices as soon."""
+"""Seconds after the other hangs, by the log's own time; the other notices as fast."""
 ENDED_WITHIN = 2.0
 """Seconds after the other ends: Postgres drops its claim, and a campaign comes every second."""
 WAITED_AT_MOST = 30.0
-RESUMED_WITHIN = 15.0  # a reconciliation, which would do it too, comes only once a minute
+RESUMED_WITHIN = 15.0  # a reconciliation, which would also notice, comes only once a minute
 # A Docker event makes the leader wait for the game this long (RTMANAGER_GAME_LEASE_WAIT), and more.
 EVENTS_OVER_AFTER = 6.0
 
@@ -51,7 +51,7 @@ def _two_replicas(
 
 
 def _seconds_until_it_leads(environment: Environment, *, since: float) -> float:
-    """Return the seconds from a moment until it led, by its own log: we may see it late."""
+    """Return the seconds from a moment until it led, by its own log: we may notice late."""
     wait_until(lambda: LEADS in environment.service.log, seconds=WAITED_AT_MOST)
     lines: list[Row] = [json.loads(line) for line in environment.service.log.splitlines()]
     (led,) = [each["timestamp"] for each in lines if each["event"] == LEADS]
@@ -61,7 +61,7 @@ def _seconds_until_it_leads(environment: Environment, *, since: float) -> float:
 def test_only_one_replica_leads(replicas: tuple[Environment, Environment]) -> None:
     """While one replica leads, the other stands by."""
     leader, other = replicas
-    time.sleep(2.5)  # time for some campaigns
+    time.sleep(2.5)  # time for several campaigns
 
     assert LEADS not in other.service.log
     assert LEFT not in leader.service.log
@@ -70,9 +70,9 @@ def test_only_one_replica_leads(replicas: tuple[Environment, Environment]) -> No
 def test_killed_leader_is_followed_by_the_other(
     replicas: tuple[Environment, Environment], game: str, say: Say
 ) -> None:
-    """After kill -9 of the leader the other leads within seconds, and notices what happens.
+    """After kill -9 of the leader the other one leads within seconds, and monitors the games.
 
-    The leader may have held the game after its start: then its lease has to expire.
+    The leader may have held the game's lease after its start: then that has to expire.
     """
     leader, other = replicas
     ok(other.start(game))
@@ -90,7 +90,7 @@ def test_killed_leader_is_followed_by_the_other(
 def test_leader_that_hangs_is_followed_by_the_other(
     replicas: tuple[Environment, Environment], say: Say
 ) -> None:
-    """A leader that is suspended loses the leadership, and notices when it is resumed."""
+    """A leader that is suspended loses the leadership, and notices this when it continues."""
     leader, other = replicas
     suspended = time.time()
     os.kill(leader.service.pid, signal.SIGSTOP)
@@ -107,21 +107,21 @@ def test_leader_that_hangs_is_followed_by_the_other(
 def test_stopped_leader_hands_over_at_once(
     replicas: tuple[Environment, Environment], say: Say
 ) -> None:
-    """A leader that is stopped in good order resigns: the next campaign wins."""
+    """A leader that is stopped properly resigns: the next campaign wins."""
     leader, other = replicas
     leader.service.stop()
     stopped = time.time()
 
     seconds = _seconds_until_it_leads(other, since=stopped)
     say(f"the other replica leads {max(0.0, seconds):.2f} s after the leader was stopped")
-    assert seconds <= ENDED_WITHIN  # before it has quite ended, perhaps: it resigns first
+    assert seconds <= ENDED_WITHIN  # possibly before it has quite ended, since it resigns first
 
 
 @pytest.mark.parametrize("stopped", ["leader", "other"])
 def test_trap_hand_over_waits_for_the_next_cycle(
     hasty_replicas: tuple[Environment, Environment], game: str, stopped: str, say: Say
 ) -> None:
-    """What a replica hands over is resumed by the other at once, without any other trigger.
+    """An operation that a replica hands over is resumed by the other at once, without a trigger.
 
     A paused engine keeps the gate open, and Docker sends no event about the game meanwhile.
     """

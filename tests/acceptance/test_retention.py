@@ -9,7 +9,7 @@ from tests.support.calls import ok, wait_until
 from tests.support.environment import Environment, NewEnvironment, Row, new_game, remove_games
 
 DAYS = 1
-"""As few as the settings allow: the ages below distinguish hours from days."""
+"""As few as the settings allow: the ages below differ by hours, not days."""
 HOURS_SINCE = {"old": 24 * DAYS + 1, "young": 24 * DAYS - 1, "running": 24 * 365}
 """Hours since the last operation on each game."""
 
@@ -22,7 +22,7 @@ def environment(new_environment: NewEnvironment) -> Environment:
 
 @pytest.fixture(scope="module")
 def games(environment: Environment, docker_api: Any) -> Iterator[Mapping[str, str]]:
-    """Return games whose records say that they were last touched so many hours ago."""
+    """Return games whose records say that their last operation was so many hours ago."""
     names = {age: new_game() for age in HOURS_SINCE}
     for age, game in names.items():
         ok(environment.start(game))
@@ -37,7 +37,7 @@ def games(environment: Environment, docker_api: Any) -> Iterator[Mapping[str, st
 
 
 def _touched(environment: Environment, game: str, hours: int) -> None:
-    """Make the record as old as if nobody had touched the game for so long."""
+    """Make the record as old as if no operation had touched the game for so long."""
     since = f"now() - interval '{int(hours)} hours'"
     statement = f"UPDATE runtime_records SET last_op_at = {since} WHERE game_id = %s RETURNING 1"  # noqa: S608 - a number
     assert environment.rows(statement, game)
@@ -75,7 +75,7 @@ def test_container_of_a_game_stopped_long_ago_is_removed(
 def test_every_other_container_stays(
     environment: Environment, games: Mapping[str, str], age: str, status: str
 ) -> None:
-    """A container that was stopped an hour later stays, and one that has run for long."""
+    """The container of a game that stopped an hour later stays, and so does one that runs."""
     game = games[age]
     (container,) = environment.containers(game)
 
@@ -87,7 +87,7 @@ def test_every_other_container_stays(
 def test_game_whose_container_was_removed_starts_again(
     environment: Environment, games: Mapping[str, str]
 ) -> None:
-    """A game whose container was removed starts again on the state that it had."""
+    """A game whose container was removed starts again with its old state."""
     old = games["old"]
 
     ok(environment.start(old))

@@ -19,7 +19,7 @@ def environment(new_environment: NewEnvironment) -> Environment:
 
 
 def test_sigterm_lets_a_start_finish(environment: Environment, game: str) -> None:
-    """The caller gets its answer, the process ends well and leaves no lease behind."""
+    """The caller gets its answer, the process exits with 0 and leaves no lease behind."""
     with under_way(lambda: environment.start(game)) as answer:
         wait_until(lambda: environment.containers(game))
         code = environment.service.stop()

@@ -1,4 +1,4 @@
-"""A service that cannot start says so in one line, and nothing else."""
+"""A service that cannot start reports why in one line, and writes nothing else."""
 
 import os
 import socket
@@ -54,7 +54,7 @@ def _fault(ended: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_unreachable_postgres(serve: Serve) -> None:
-    """A wrong address of Postgres is named by its setting, the password is not."""
+    """The setting of a wrong Postgres address is named, the password is not."""
     line = _fault(serve(postgres_primary_dsn=f"postgresql://me:{SECRET}@127.0.0.1:9/galaxy"))
 
     assert "Connection refused" in line
@@ -73,14 +73,14 @@ def test_missing_database(serve: Serve, service_settings: dict[str, str]) -> Non
 
 
 def test_unreachable_redis(serve: Serve) -> None:
-    """A wrong address of Redis is named by its setting, the password is not."""
+    """The setting of a wrong Redis address is named, the password is not."""
     line = _fault(serve(redis_master_addr="127.0.0.1:9", redis_password=SECRET))
 
     assert "RTMANAGER_REDIS_MASTER_ADDR" in line
 
 
 def test_unreachable_docker(serve: Serve) -> None:
-    """A Docker daemon that is not there is named by its setting."""
+    """A Docker daemon that cannot be reached is reported with its setting."""
     line = _fault(serve(docker_host="unix:///nonexistent/docker.sock"))
 
     assert "/nonexistent/docker.sock" in line
@@ -88,14 +88,14 @@ def test_unreachable_docker(serve: Serve) -> None:
 
 
 def test_missing_network(serve: Serve) -> None:
-    """The command that makes the missing network is given."""
+    """The message contains the command that creates the missing network."""
     line = _fault(serve(docker_network="galaxy-test-missing"))
 
     assert "docker network create galaxy-test-missing" in line
 
 
 def test_port_in_use(serve: Serve, taken_port: int) -> None:
-    """An address that someone else holds is named."""
+    """An address that someone else uses is named."""
     line = _fault(serve(internal_http_addr=f"127.0.0.1:{taken_port}"))
 
     assert f"127.0.0.1:{taken_port}" in line
@@ -103,7 +103,7 @@ def test_port_in_use(serve: Serve, taken_port: int) -> None:
 
 
 def test_one_bad_setting(serve: Serve) -> None:
-    """A value that cannot be read is named with what is accepted."""
+    """A value that cannot be parsed is named together with what is accepted."""
     line = _fault(serve(probe_timeout="soon"))
 
     assert "RTMANAGER_PROBE_TIMEOUT" in line
@@ -111,7 +111,7 @@ def test_one_bad_setting(serve: Serve) -> None:
 
 
 def test_all_bad_settings_are_reported_at_once(serve: Serve) -> None:
-    """Each fault has its own line under one heading; no value is repeated."""
+    """Each error has its own line under one heading; no value is repeated."""
     ended = serve(probe_timeout="soon", redis_master_addr="", postgres_primary_dsn=SECRET)
 
     heading, *faults = ended.stderr.splitlines()

@@ -15,7 +15,7 @@ from tests.support.environment import Environment, image_of
 
 
 def test_a_start_job_runs_the_engine(environment: Environment, lobby: Lobby, game: str) -> None:
-    """The container runs, its id and endpoint are in the one result, one event reports it."""
+    """The container runs, the one result has its id and endpoint, and one event reports it."""
     job = lobby.start(game)
     result = lobby.result(job)
     (container,) = environment.containers(game)
@@ -48,7 +48,7 @@ def test_the_same_job_again_is_a_replay(environment: Environment, lobby: Lobby, 
 
 
 def test_a_stop_job_stops_the_engine(environment: Environment, lobby: Lobby, game: str) -> None:
-    """The container stays, exited; the result says success and the log keeps the reason."""
+    """The container stays, exited; the result is a success and the log has the reason."""
     lobby.result(lobby.start(game))
     job = lobby.stop(game, "timeout")
     result = lobby.result(job)
@@ -77,7 +77,7 @@ def test_bad_fields_give_a_dead_letter_and_a_failure(lobby: Lobby, game: str) ->
 
 
 def test_a_job_without_a_game_gives_a_dead_letter_only(lobby: Lobby, game: str) -> None:
-    """A job that names no game has no result, and later jobs go on."""
+    """A job that names no game has no result, and later jobs are processed."""
     before = len(lobby.read(JOB_RESULTS))
     job = lobby.send(START_JOBS, {"image_ref": image_of("1.4.7"), "requested_at_ms": "1"})
     later = lobby.result(lobby.stop(game))
@@ -91,7 +91,7 @@ def test_a_job_without_a_game_gives_a_dead_letter_only(lobby: Lobby, game: str) 
 def test_an_image_that_cannot_be_pulled_gives_one_intent(
     environment: Environment, lobby: Lobby, game: str
 ) -> None:
-    """Each failing start has its result; within ten minutes they give one intent together."""
+    """Each failing start has its result; within ten minutes they cause one intent together."""
     image = f"127.0.0.1:{free_port()}/galaxy/game:1.4.7"
     jobs = [lobby.start(game, image) for _ in range(5)]
     results = [lobby.result(job) for job in jobs]
@@ -107,14 +107,14 @@ def test_an_image_that_cannot_be_pulled_gives_one_intent(
 def test_twenty_jobs_of_one_game_are_done_in_their_order(
     environment: Environment, lobby: Lobby, game: str
 ) -> None:
-    """Starts and stops of one game keep their order, though they come by two streams."""
+    """Starts and stops of one game keep their order, although they come from two streams."""
     jobs = [send(game) for _ in range(10) for send in (lobby.start, lobby.stop)]
     lobby.result(jobs[-1], seconds=90)
     results = lobby.results(game)
 
     assert [each["job_id"] for each in results] == jobs
     assert [each["op_kind"] for each in results] == ["start", "stop"] * 10
-    # Out of order there would be replays: a start of what runs, a stop of what is stopped.
+    # Out of order there would be replays: a start of a running game, a stop of a stopped one.
     assert {(each["outcome"], each["error_code"]) for each in results} == {("success", "")}
     assert len({each["container_id"] for each in results}) == 10
     assert ok(environment.get(game))["status"] == "stopped"
@@ -123,7 +123,7 @@ def test_twenty_jobs_of_one_game_are_done_in_their_order(
 def test_requests_and_jobs_on_one_game_at_once(
     environment: Environment, lobby: Lobby, game: str
 ) -> None:
-    """REST and jobs on one game wait for each other, and all get their answer."""
+    """REST requests and jobs on one game wait for each other, and all get their answer."""
     ok(environment.start(game))
     jobs = [send(game) for _ in range(3) for send in (lobby.stop, lobby.start)]
     answers = at_once([lambda: environment.stop(game), lambda: environment.start(game)] * 3)
@@ -138,7 +138,7 @@ def test_requests_and_jobs_on_one_game_at_once(
 
 
 def test_no_good_job_is_dead_lettered(lobby: Lobby, game: str) -> None:
-    """Of a job that cannot be read and a good one, only the first is among the dead letters."""
+    """Of an unreadable job and a good one, only the first is among the dead letters."""
     bad = lobby.send(STOP_JOBS, {"game_id": game, "reason": "boredom", "requested_at_ms": "1"})
     jobs = (bad, lobby.start(game))
     for job in jobs:

@@ -1,4 +1,4 @@
-"""Redis flushed while jobs are under way: what it held is gone, and nothing depends on it."""
+"""Redis is flushed while jobs are under way: what it held is gone, and nothing depends on it."""
 
 import pytest
 
@@ -19,14 +19,14 @@ SILENT = image_of(SILENT_ENGINE)
 
 @pytest.fixture(scope="module")
 def environment(new_environment: NewEnvironment) -> Environment:
-    """Return a service whose operations are soon resumed when they have lost their lease."""
+    """Return a service whose operations are soon resumed after they have lost their lease."""
     return new_environment(game_lease_ttl_seconds=SHORT_LEASE)
 
 
 def test_a_flushed_redis_gets_its_groups_again(
     environment: Environment, lobby: Lobby, game: str
 ) -> None:
-    """After FLUSHALL the groups are made again and later jobs work."""
+    """After FLUSHALL the groups are created again and later jobs work."""
     lobby.result(lobby.start(game))
     lobby.redis.flushall()
     stop, start = lobby.stop(game), lobby.start(game)
@@ -42,7 +42,7 @@ def test_a_flushed_redis_gets_its_groups_again(
 def test_a_job_under_way_survives_a_flush(
     environment: Environment, lobby: Lobby, game: str
 ) -> None:
-    """A job whose lease was flushed away is resumed and answered once; its game goes on."""
+    """A job whose lease was flushed away is resumed and answered once; its game keeps running."""
     job = lobby.start(game, SILENT)
     wait_until(lambda: environment.containers(game))
     lobby.redis.flushall()

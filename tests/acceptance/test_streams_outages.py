@@ -1,4 +1,4 @@
-"""Every server away for a while, while jobs are under way."""
+"""Each server is unavailable for a while, while jobs are under way."""
 
 import time
 from collections.abc import Callable
@@ -33,11 +33,11 @@ def games(new_games: Callable[[int], list[str]]) -> list[str]:
 def test_jobs_wait_for_what_is_away(
     lobby: Lobby, games: list[str], proxies: Proxies, server: str, mode: str
 ) -> None:
-    """Jobs that come while a server is away wait, and then each has one result, in order."""
+    """Jobs that arrive while a server is away wait, and then each has one result, in order."""
     proxy = getattr(proxies, server)
     lobby.result(lobby.start(games[0]))
     getattr(proxy, mode)()
-    time.sleep(1.5)  # until what was under way has noticed
+    time.sleep(1.5)  # until the work under way has noticed
     jobs = [(game, send(game)) for send in (lobby.start, lobby.stop) for game in games]
     time.sleep(AWAY_SECONDS)
     early = [each for game in games[1:] for each in lobby.results(game)]
@@ -68,7 +68,7 @@ def test_a_server_that_goes_while_jobs_run_loses_none(
     unanswered = sum(len(sent[game]) - len(lobby.results(game)) for game in games)
     getattr(proxies, server).pass_on()
 
-    assert unanswered > GAMES  # one of each under way, and others behind them
+    assert unanswered > GAMES  # one of each under way, and others queued behind them
     for game in games:
         lobby.result(sent[game][-1], seconds=90)
         results = lobby.results(game)

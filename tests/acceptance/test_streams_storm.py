@@ -23,7 +23,7 @@ JOBS = int(os.environ.get("STORM_JOBS", "200"))
 KILLS = int(os.environ.get("STORM_KILLS", "4"))
 SEED = int(os.environ.get("STORM_SEED", "1"))
 LEASE_TTL = "2"
-# What is left after the last disturbance: all jobs at most, on a busy machine.
+# Time for the jobs left after the last disturbance: all of them at most, on a busy machine.
 CALM_SECONDS = 60 + JOBS
 
 
@@ -64,7 +64,7 @@ def lobby(redis: EmbeddedRedis) -> Iterator[Lobby]:
 
 @pytest.fixture
 def storm(lobby: Lobby) -> Storm:
-    """Return a storm over games of this test's own; their containers go with the network."""
+    """Return a storm over games of this test's own; removing the network removes them."""
     games = [new_game() for _ in range(JOBS // JOBS_PER_GAME)]
     return Storm(lobby, games, random.Random(SEED))  # noqa: S311 - to be repeated by its seed
 
@@ -103,7 +103,7 @@ def test_a_storm_gives_each_job_one_result_in_order(
 def _disturbances(
     environment: Environment, redis: EmbeddedRedis, database: EmbeddedPostgres
 ) -> list[Callable[[], None]]:
-    """Return the kills, with the restart of each server among them."""
+    """Return the kills, with a restart of each server among them."""
     kills: list[Callable[[], None]] = [partial(_kill, environment)] * KILLS
     third = len(kills) // 3
     restarts = [partial(_restart_redis, redis), partial(_restart_database, database)]
@@ -117,7 +117,7 @@ def _disturbances(
 
 
 def _kill(environment: Environment) -> None:
-    """Kill the service in the middle of an operation: a kill of an idle one would show nothing."""
+    """Kill the service in the middle of an operation: killing an idle one proves nothing."""
     wait_until(
         lambda: _count(environment, "operation_log WHERE outcome IS NULL"), seconds=CALM_SECONDS
     )
@@ -138,7 +138,7 @@ def _restart_database(database: EmbeddedPostgres) -> None:
 
 
 def _assert_all_finished(environment: Environment, storm: Storm) -> None:
-    """Assert that no operation is open and that the records say what Docker says."""
+    """Assert that no operation is open and that the records agree with Docker."""
     wait_until(lambda: _count(environment, "operation_log WHERE outcome IS NULL") == 0)
     # A lease that could not be released expires; the reconciler may hold one just now.
     wait_until(lambda: not storm.lobby.redis.keys("rtmanager:*:game_lease:*"))
@@ -149,7 +149,7 @@ def _assert_all_finished(environment: Environment, storm: Storm) -> None:
 
 
 def _internal_errors(environment: Environment) -> list[Any]:
-    """Return every operation that the kills made fail; there must be none."""
+    """Return every operation that failed because of the kills; there must be none."""
     statement = """
         SELECT kind, error_message, lost, steps FROM operation_log
         WHERE error_code = 'internal_error'

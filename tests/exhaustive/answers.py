@@ -33,7 +33,7 @@ NORMAL, POSSIBLE, FAULT = Course
 
 
 class Answers:
-    """The answers to the action that is under way in one state; faults only if some are left."""
+    """The answers to the action that is under way in one state; faults only while some are left."""
 
     def __init__(
         self, scenario: Scenario, state: State, intent: Intent, *, faults_left: bool
@@ -54,7 +54,7 @@ class Answers:
             yield from self._called()
 
     def _obtained(self) -> Iterator[Transition]:
-        """Return how the holder obtains what only it has: an image, a state directory."""
+        """Return how the holder obtains what it alone remembers: an image, a state directory."""
         memory, docker = self.state.memory, self.state.docker
         is_image = self.action.name is ActionName.OBTAIN_IMAGE
         has = memory._replace(image=True) if is_image else memory._replace(spec=True)
@@ -97,7 +97,7 @@ class Answers:
         return self._answered(docker, memory, f"shows {reading}", course)
 
     def _called(self) -> Iterator[Transition]:
-        """Return what Docker does with the call, or that it refuses it by its own rules."""
+        """Return what Docker does with the call, or that Docker refuses it by its own rules."""
         before = self.state.docker
         call = code.performed(self.scenario, self.state.sent, refused=False).call
         if call is None:
@@ -135,7 +135,7 @@ class Answers:
         yield transition._replace(state=transition.state._replace(disturbed=disturbed))
 
     def _still_to_come(self, call: Call) -> Iterator[tuple[str, Call]]:
-        """Return how the call may go on without the holder that sent it."""
+        """Return how the call may continue without the holder that sent it."""
         if len(self.state.late) == MAX_LATE or gone_slot(self.state) != NONE:
             return
         yield ", the call is still to come", call
@@ -157,7 +157,7 @@ class Answers:
         return transition._replace(state=transition.state._replace(refused=refused))
 
     def _refusals(self, docker: DockerState) -> Iterator[Transition]:
-        """Return the refusal of this one attempt, and of all that will follow."""
+        """Return the refusal of this one attempt, and of all later ones."""
         yield self._refused(docker, "is refused")
         if gone_slot(self.state) == NONE:
             transition = self._refused(docker, "is refused from now on")
@@ -168,7 +168,7 @@ class Answers:
     def _unknown(
         self, docker: DockerState, label: str, still: Call | None = None
     ) -> Iterator[Transition]:
-        """Return what follows an answer that got lost: the holder observes, hands over, or dies."""
+        """Return what follows a lost answer: the holder observes, hands over, or dies."""
         number, intent = self.state.sent, self.intent
         memory = self._memory_after(self.state.docker, refused=True)
         unknown = intent.in_doubt(number, lost=intent.lost)

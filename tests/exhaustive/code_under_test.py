@@ -1,4 +1,4 @@
-"""The code under test, called as it is: the real observer and executor on the model's Docker."""
+"""The code under test, called unchanged: the real observer and executor on the model's Docker."""
 
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -34,7 +34,7 @@ from tests.exhaustive.state import Memory
 T = TypeVar("T")
 
 LOCAL = frozenset({ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE})
-"""Actions that change no container: they are answered or refused, or their answer gets lost."""
+"""Actions that change no container: they are answered or refused, or their answer is lost."""
 
 _IMAGE = EngineImage(id=ImageId("sha256:new"), labels={}, user="")
 _GONE = ContainerId("gone")
@@ -42,7 +42,7 @@ _KEYS = {name: key for key, name in NAMES.items()}
 
 
 class ModelHost:
-    """Shows the model's containers to the real observer, and notes the calls of the executor."""
+    """Shows the model's containers to the real observer, and records the calls of the executor."""
 
     def __init__(self, docker: DockerState | None = None, *, refuses: bool = False) -> None:
         self.docker, self.refuses = docker, refuses
@@ -98,7 +98,7 @@ class _Noon:
 
 
 class _NotedGate:
-    """Notes the gate that the executor chooses."""
+    """Records the gate that the executor chooses."""
 
     chosen: Gate | None = None
 
@@ -156,7 +156,7 @@ def observe(scenario: Scenario, docker: DockerState, memory: Memory) -> tuple[Ob
 
 
 def with_memory(seen: Observation, memory: Memory) -> Observation:
-    """Return what a holder observes that has obtained and prepared what it remembers."""
+    """Return the observation of a holder that has obtained and prepared what it remembers."""
     return replace(seen, image=_IMAGE if memory.image else None, state_is_ready=memory.spec)
 
 
@@ -200,7 +200,7 @@ def must_answer(scenario: Scenario, number: int) -> bool:
 
 
 def must_hand_over(unanswered: int, decision: Action) -> bool:
-    """Return whether the real interpreter gives up when it had no answer and decides this next."""
+    """Return whether the real interpreter gives up if it had no answer and decides this next."""
     sent = SimpleNamespace(action=ACTIONS[unanswered])
     context = SimpleNamespace(operation=SimpleNamespace(steps=(sent,)))
     return _still_needs(cast("Any", context), decision)

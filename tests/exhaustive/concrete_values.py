@@ -174,7 +174,7 @@ def _steps(intent: Intent) -> tuple[Step, ...]:
     last = intent.last
     if last is not None:
         result = StepResult.REFUSED if last.refused else StepResult.DONE
-        if last.saved:  # it is among the counted ones already
+        if last.saved:  # it is already among the counted ones
             steps.remove(_step(last.action, phase, StepResult.DONE))
         steps.append(_step(last.action, phase, result))
     return tuple(steps)

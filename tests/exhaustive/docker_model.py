@@ -15,10 +15,10 @@ CREATED, RUNNING, STARTED, EXITED, DEAD, REMOVING = (
     "dead",
     "being removed",
 )
-"""States. What somebody else started runs like any other, but is no start of ours."""
+"""States. A container that somebody else started runs like any other, but is no start of ours."""
 
 OLD, NEW, TWIN, OTHER = range(4)
-"""The record's container, what the operation created, a second one, one of ours beside them."""
+"""The record's container, what the operation created, a second one, another one of ours."""
 
 NONE = -1
 """No slot, no action."""
@@ -61,7 +61,7 @@ class DockerState(NamedTuple):
         return any(self.is_named(slot, name) for slot in range(len(self.containers)))
 
     def exited(self, slot: int) -> "DockerState":
-        """Return the state in which the engine in the slot has exited."""
+        """Return the state after the engine in the slot has exited."""
         found = self.containers[slot]
         return self.with_(slot, found and found._replace(status=EXITED))
 
@@ -140,7 +140,7 @@ def _start(docker: DockerState, slot: int, found: Container) -> DockerState | No
 
 
 class Fault(NamedTuple):
-    """What people, tools or an engine do; `disturbs` unless it is the exit of the new engine."""
+    """An action of people, tools or an engine; any but the exit of the new engine `disturbs`."""
 
     label: str
     docker: DockerState

@@ -11,7 +11,7 @@ from tests.exhaustive.docker_model import OLD
 
 FORWARD, BACK = Phase.FORWARD.value, Phase.BACK.value
 MAX_COUNT = max(MAX_ATTEMPTS, MAX_TRIES)
-"""No decision distinguishes higher numbers of answers to an action."""
+"""No decision distinguishes more answers to an action than this."""
 
 DOUBTED = frozenset({ActionName.START, ActionName.REMOVE})
 """The actions of which a decision asks whether they are in doubt; of removals only forward."""
@@ -59,11 +59,11 @@ class Last(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """An open operation without what no decision reads.
+    """An open operation, without anything that no decision reads.
 
-    `cause` is the code of what rolled it back, `lost` the processes that died. `answered` counts
-    the answers to each action in the present phase, `doubts` are the starts and removals that
-    nobody knows of. `stops` are those that were not done to their end since they were in doubt, and
+    `cause` is the code of what rolled it back, `lost` the number of processes that died. `answered`
+    counts the answers to each action in the present phase, `doubts` are the starts and removals of
+    unknown outcome. `stops` are those that were not completed since they were in doubt, and
     whether their container was started since. During the rollback, `halted` says that the parked
     container was ever to be stopped.
     """
@@ -122,7 +122,7 @@ class Intent(NamedTuple):
         return Intent(BACK, cause, self.lost, doubts=starts, stops=saved.stops, halted=halted)
 
     def forgetting(self, slot: int) -> "Intent":
-        """Return the intent without a container that is gone for good: no id comes back."""
+        """Return the intent without a container that is gone for good: its id is never reused."""
         answered = tuple(each for each in self.answered if slot_of(each[0]) != slot)
         doubts = tuple(each for each in self.doubts if slot_of(each) != slot)
         stops = tuple(each for each in self.stops if slot_of(each[0]) != slot)
@@ -135,18 +135,18 @@ class Intent(NamedTuple):
         )
 
     def lost_again(self) -> Iterator[int]:
-        """Return the processes that are lost with one more: from 1 again after progress.
+        """Return the number of lost processes with one more: from 1 again after progress.
 
-        Both, as if what was done were progress, and as if not: the journal counts one of them.
+        Both are returned, with and without progress: the journal counts one of them.
         """
         yield from sorted({1, self.lost_with(1)})
 
     def lost_with(self, more: int) -> int:
-        """Return the processes that are lost with some more, as far as a decision counts."""
+        """Return the number of lost processes with some more, as far as a decision counts."""
         return min(self.lost + more, 2 * MAX_LOST)
 
     def _saved(self, last: Last | None) -> "Intent":
-        """Return the intent with its last step counted among the others."""
+        """Return the intent with its last step counted like the others."""
         answered, stops, before = self.answered, self.stops, self.last
         if before is not None and not before.saved:
             counts = dict(answered)
@@ -162,7 +162,7 @@ def _is_first_start(action: Action) -> bool:
 
 
 class KeptOperation(Operation):
-    """The real operation, which raises an error for what the model does not keep."""
+    """The real operation, which raises an error for anything that the model does not keep."""
 
     __slots__ = ()
 

@@ -80,7 +80,7 @@ def _check_removal(scenario: Scenario, docker: DockerState, slot: int) -> None:
 
 
 def _check_disposal(docker: DockerState, slot: int) -> None:
-    """Check a stop: the engine with the game's name is superfluous only beside the record's own."""
+    """Check a stop: the engine with the game's name is surplus only if the record's own exists."""
     if docker.runs(slot) and docker.is_named(slot, ENGINE) and not docker.runs(OLD):
         raise Violation(2, f"{SLOT_NAMES[slot]} is to be stopped, and it is the game's only engine")
 
@@ -100,7 +100,7 @@ def _check_start(state: State, action: Action, slot: int) -> None:
 
 
 def _check_address(docker: DockerState, action: Action) -> None:
-    """Check that the parked container is reached by the name that only this operation gives."""
+    """Check that the parked container is addressed by the name that only this operation gives."""
     is_parked = docker.is_named(OLD, PARKED) and action.name is ActionName.STOP
     must_be_named = is_parked or action.name is ActionName.UNPARK
     if must_be_named and action.address != NAMES[PARKED]:
@@ -120,7 +120,7 @@ def check_effect(before: DockerState, call: Call, after: DockerState, *, excused
 
 
 def check_late_effect(state: State, call: Call, ended: Ended, *, is_stop: bool) -> None:
-    """Check a call that arrives after the end, or the removal of what is superfluous then."""
+    """Check a call that arrives after the end, or the removal of what is surplus then."""
     docker, slot = state.docker, target(state.docker, call)
     if slot is None or slot != ended.slot:
         return
@@ -132,7 +132,7 @@ def check_late_effect(state: State, call: Call, ended: Ended, *, is_stop: bool) 
 
 
 class _End(NamedTuple):
-    """A completion, and the state in which it was decided; `slot` is of the record's container."""
+    """A completion and the state in which it was decided; `slot` is the record's container."""
 
     scenario: Scenario
     state: State
@@ -146,7 +146,7 @@ class _End(NamedTuple):
 
 
 def check_end(scenario: Scenario, state: State, completion: Completion) -> Ended:
-    """Check a completion against what was observed, and return what it leaves behind."""
+    """Check a completion against the observation, and return what it leaves behind."""
     record = completion.record
     status = record.status.value if record is not None else None
     named = record.current_container_id if record is not None else None

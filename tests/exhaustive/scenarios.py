@@ -1,4 +1,4 @@
-"""What a walk begins with: a kind of operation, a record, a predecessor, and Docker's state."""
+"""The starting points of a walk: a kind of operation, a record, a predecessor, Docker's state."""
 
 from functools import cache
 from itertools import product
@@ -22,9 +22,9 @@ REPLACING = frozenset({OperationKind.START, OperationKind.RESTART, OperationKind
 
 
 class Scenario(NamedTuple):
-    """What stays the same all through one operation.
+    """What stays the same throughout one operation.
 
-    `record` is its status or None, `ran` says of the predecessor: none, no, yes, healthy.
+    `record` is its status or None, `ran` describes the predecessor: none, no, yes, healthy.
     `subject` is the slot that a reconciliation is about.
     """
 
@@ -64,7 +64,7 @@ def scenarios(kind: OperationKind) -> tuple[Scenario, ...]:
 
 @cache
 def initial_states(scenario: Scenario) -> tuple[InitialState, ...]:
-    """Return the worlds that the operation may find; each oddity counts as a fault."""
+    """Return the initial states that the operation may find; each oddity counts as a fault."""
     found = []
     for (old, odd), (other, more), stranger in product(_olds(scenario), _OTHERS, (False, True)):
         docker = DockerState((old, None, None, other), stranger)
@@ -75,7 +75,7 @@ def initial_states(scenario: Scenario) -> tuple[InitialState, ...]:
 
 
 def _fits(scenario: Scenario, docker: DockerState) -> bool:
-    """Return whether there is what a reconciliation is about."""
+    """Return whether the state has the container that a reconciliation is about."""
     return scenario.subject != OTHER or docker.containers[OTHER] is not None
 
 

@@ -11,7 +11,7 @@ MAX_LATE = 2
 
 
 class Memory(NamedTuple):
-    """What one holder of the operation knows beside what is saved; gone with the holder.
+    """What one holder of the operation knows in addition to what is saved; lost with the holder.
 
     `known` are the slots of the containers that it observes, None before its first observation.
     `gate` is a reading and the slot that it is of, NONE when that container is gone.
@@ -35,7 +35,7 @@ class Ended(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that the future depends on.
+    """Everything that the future depends on.
 
     `sent` is the action that is written ahead and not answered, `unanswered` one whose answer the
     living holder did not get, `always_refused` one that is refused whenever it is tried. `late` are
@@ -56,7 +56,7 @@ class State(NamedTuple):
 
 
 class Course(Enum):
-    """How a transition comes about: NORMAL is the one that follows when nothing goes wrong."""
+    """How a transition comes about; NORMAL is the one that follows when nothing goes wrong."""
 
     NORMAL = "normal"
     POSSIBLE = "possible"
@@ -72,7 +72,7 @@ class Transition(NamedTuple):
 
 
 def with_docker(state: State, docker: DockerState, *, disturbed: bool = False) -> State:
-    """Return the state with Docker changed, without what concerns a container that is gone."""
+    """Return the state with Docker changed, and without anything about a container that is gone."""
     if docker is state.docker:
         return state._replace(disturbed=True) if disturbed else state
     for slot, before in enumerate(state.docker.containers):
@@ -82,7 +82,7 @@ def with_docker(state: State, docker: DockerState, *, disturbed: bool = False) -
 
 
 def _without(state: State, docker: DockerState, slot: int) -> State:
-    """Return the state without what can never matter again of one container."""
+    """Return the state without anything that can no longer matter about one container."""
     if state.late and not docker.runs(slot):
         late = tuple(each for each in state.late if each != Call("halt", slot))
         state = state._replace(late=late)
@@ -103,7 +103,7 @@ def _acts_on(number: int, slot: int) -> bool:
 
 
 def _is_about(call: Call, slot: int) -> bool:
-    """Return whether the call can reach nothing any more once this container is gone."""
+    """Return whether the call can reach nothing once this container is gone."""
     return call.slot == slot or (slot == OLD and call.address == PARKED)
 
 
@@ -123,6 +123,6 @@ def gone_slot(state: State) -> int:
 
 
 def without_gone(state: State, intent: Intent) -> Intent:
-    """Return the intent after an answer, without what concerns a container that is gone by then."""
+    """Return the intent after an answer, without anything about a container gone by then."""
     slot = gone_slot(state)
     return intent if slot == NONE else intent.forgetting(slot)

@@ -33,7 +33,7 @@ _HEAD = (
 
 
 class Case(NamedTuple):
-    """A table: an operation in one situation; `rolled_back_at` labels what rolls it back."""
+    """A table: an operation in one situation; `rolled_back_at` labels what causes the rollback."""
 
     title: str
     scenario: Scenario
@@ -73,7 +73,7 @@ CASES = (
 
 
 class _Table:
-    """Follows one case along its fault-free path, and from every fault on it to the end."""
+    """Follows one case along its fault-free path, and from every fault on that path to the end."""
 
     def __init__(self, case: Case) -> None:
         self.case, self.system = case, TransitionSystem(case.scenario)
@@ -117,7 +117,7 @@ class _Table:
         yield effect(self._end(still.state), still.state.late[0])
 
     def _follow(self, state: State) -> str:
-        """Return what is done from here on, and how it ends."""
+        """Return what is done from here on, and how the operation ends."""
         done: list[str] = []
         end = self._end(state, lambda each: done.append(_name(each)))
         shown = [each for each in counted(done) if each]
@@ -147,7 +147,7 @@ def _name(state: State) -> str:
 
 
 def counted(names: list[str]) -> Iterator[str]:
-    """Return the names, those that repeat the one before only as a count."""
+    """Return the names, each repetition of the previous one only as a count."""
     for at, name in enumerate(names):
         if at == 0 or names[at - 1] != name:
             again = next((n for n, each in enumerate(names[at:]) if each != name), len(names) - at)
@@ -155,7 +155,7 @@ def counted(names: list[str]) -> Iterator[str]:
 
 
 def _without_leftovers(end: State) -> DockerState:
-    """Return Docker once what is superfluous has been removed, as the holder does at once."""
+    """Return Docker after the removal of what is surplus, which the holder does at once."""
     docker = end.docker
     for call in end.late:
         if call.verb == "remove":
@@ -187,7 +187,7 @@ def _describe_container(docker: DockerState, slot: int) -> str:
 
 
 def effect(end: State, call: Call) -> str:
-    """Return what a call changes that arrives after the end."""
+    """Return what is changed by a call that arrives after the end."""
     before = _without_leftovers(end)
     after = apply(before, call)
     if after is None or after == before:

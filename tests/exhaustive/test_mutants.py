@@ -1,4 +1,4 @@
-"""Wrong decisions, each of which the walk must find: it is worth only what it can find."""
+"""Wrong decisions, each of which the walk must find."""
 # ruff: noqa: SLF001 - a mutant changes what no caller can reach
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ EXIT = Scenario(OperationKind.RECONCILE_OBSERVED_EXIT, "running")
 
 @dataclass(frozen=True)
 class Mutant:
-    """A defect, the scenario and the faults that show it, and the invariant that it violates."""
+    """A defect, the scenario and the faults that expose it, and the invariant that it violates."""
 
     label: str
     patch: wrong.Patch
@@ -62,7 +62,7 @@ MUTANTS = (
         invariant=5,
     ),
     Mutant(
-        "a second new container whose start is in doubt is left beside the first",
+        "a second new container whose start is in doubt is left next to the first",
         wrong.puts(replacement, "_rivals", wrong.without(replacement._rivals, ActionName.REMOVE)),
         FIRST,
         invariant=1,
@@ -127,7 +127,7 @@ MUTANTS = (
         faults=2,
     ),
     Mutant(
-        "the rollback is tried for ever", wrong.puts(rollback, "MAX_TRIES", 1_000), RUNNING, 6, 2
+        "the rollback is tried forever", wrong.puts(rollback, "MAX_TRIES", 1_000), RUNNING, 6, 2
     ),
     Mutant(
         "a success without a gate",
@@ -209,13 +209,13 @@ MUTANTS = (
         invariant=3,
     ),
     Mutant(
-        "what is superfluous is removed while it runs",
+        "what is surplus is removed while it runs",
         wrong.decides(OperationKind.RECONCILE_DISPOSE, wrong.disposed_at_once),
         DISPOSE,
         invariant=2,
     ),
     Mutant(
-        "the game's only engine is superfluous",
+        "the game's only engine is surplus",
         wrong.puts(reconcile_runtime, "_is_the_engine", lambda *_: False),
         DISPOSE_ONLY,
         invariant=2,

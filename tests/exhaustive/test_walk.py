@@ -12,7 +12,7 @@ from tests.exhaustive.scenarios import Scenario
 from tests.exhaustive.walk import Walk, WalkResult, walk
 
 FAULTS = 2
-"""With two every fault is combined with every other, and all kinds take under 25 s of one core."""
+"""With two, every fault is combined with every other, and all kinds take under 25 s of one core."""
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| (\d+) \|$", re.MULTILINE)

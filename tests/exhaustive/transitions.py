@@ -1,4 +1,4 @@
-"""Every transition out of a state: of the holder, by an answer, a fault, or a late call."""
+"""Every transition out of a state: by the holder, an answer, a fault, or a late call."""
 
 from collections.abc import Iterator
 
@@ -49,7 +49,7 @@ FAULT, POSSIBLE = Course.FAULT, Course.POSSIBLE
 
 
 class TransitionSystem:
-    """The transitions of one scenario; each decision is made once for all that it can observe."""
+    """The transitions of one scenario; each decision is made once per observation."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -72,7 +72,7 @@ class TransitionSystem:
             yield from self._faults(state, state.intent)
 
     def _faults(self, state: State, intent: Intent) -> Iterator[Transition]:
-        """Return the faults that need no action under way, and what others do at any moment."""
+        """Return the faults that need no action under way, and what others may do at any moment."""
         for fault in interferences(state.docker):
             after = with_docker(state, fault.docker, disturbed=fault.disturbs)
             yield Transition(fault.label, after, FAULT)
@@ -125,7 +125,7 @@ class TransitionSystem:
         return known
 
     def _observe(self, docker: DockerState, memory: Memory) -> tuple[Observation, Memory]:
-        """Observe once for all memories that differ only in what no observation depends on."""
+        """Observe once for all memories that do not differ in what affects an observation."""
         key = (docker, Memory(gate=memory.gate, known=memory.known))
         observed = self._observations.get(key)
         if observed is None:

@@ -67,7 +67,7 @@ class Walk:
             self._queue = []
             for found in self._pending.pop(level, ()):
                 self._find(*found)
-            for state in self._queue:  # it grows meanwhile
+            for state in self._queue:  # it grows during the loop
                 self._visit(system, state, level)
         return WalkResult(len(self._parents), self.transitions, self._longest())
 
@@ -143,7 +143,7 @@ def walk(kind: OperationKind, faults: int) -> WalkResult:
 
 def walk_all(wanted: Iterable[Scenario], faults: int) -> WalkResult:
     """Walk some scenarios; raises Counterexample."""
-    gc.disable()  # every state is kept to the end: there is nothing to collect among a million
+    gc.disable()  # every state is kept to the end: a million of them, and no garbage among them
     try:
         return sum((Walk(each, faults).run() for each in wanted), WalkResult())
     finally:

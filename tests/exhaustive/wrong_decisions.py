@@ -41,7 +41,7 @@ def both(*patches: Patch) -> Patch:
 
 
 def decides(kind: OperationKind, decide: kinds.Decide) -> Patch:
-    """Let a kind decide otherwise."""
+    """Replace the decision of a kind."""
     mutated = {**kinds.KINDS, kind: replace(kinds.KINDS[kind], decide=decide)}
     return puts(kinds, "KINDS", MappingProxyType(mutated))
 
@@ -52,7 +52,7 @@ def none(*_: object) -> Iterator[Action]:
 
 
 def without(wanted: Callable[..., Iterable[Action]], *names: ActionName) -> object:
-    """Return the same actions but those."""
+    """Return the same actions except those."""
     return lambda *seen: (each for each in wanted(*seen) if each.name not in names)
 
 
@@ -74,7 +74,7 @@ def no_gate(operation: Operation, seen: Observation, new: Any) -> Decision:
 
 
 def any_gate(operation: Operation, seen: Observation, new: Any) -> Decision:
-    """Watch the gate, and accept whatever it shows."""
+    """Watch the gate, and accept any reading."""
     if seen.gate is None:
         return attempt(operation, Action(ActionName.WATCH_GATE, new.id))
     return replacement._success(operation, seen, new)
@@ -86,7 +86,7 @@ _sorted = Observer._sorted
 
 
 def success_with(**changes: Callable[[Observation], object]) -> object:
-    """Complete as before, but for some facts."""
+    """Complete as before, except for some facts."""
 
     def success(operation: Operation, seen: Observation, new: Any) -> Completion:
         given: Mapping[str, Any] = {name: of(seen) for name, of in changes.items()}
@@ -123,7 +123,7 @@ _find = Observer._find
 
 
 def cleaned(operation: Operation, seen: Observation) -> Decision:
-    """Remove whatever is there."""
+    """Remove everything that is there."""
     for each in seen.ours:
         return attempt(operation, remove(each.id))
     return cleanup_container.decide(operation, seen)
@@ -142,7 +142,7 @@ def stopped_the_records(operation: Operation, seen: Observation) -> Decision:
 
 
 def adopted_whatever(operation: Operation, seen: Observation) -> Decision:
-    """Adopt a container that does not run, too."""
+    """Adopt a container even if it does not run."""
     found = seen.subject(operation)
     if found is None or found.is_running:
         return reconcile_runtime.adopt(operation, seen)

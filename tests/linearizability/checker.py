@@ -31,11 +31,11 @@ SHOWN = 12
 
 
 class TooManyConfigurations(Exception):
-    """So many orders are possible that the search was given up: nothing is known."""
+    """So many orders are possible that the search gave up: nothing is known."""
 
 
 class Configuration(NamedTuple):
-    """A possible state, and which of the pending operations have led to it or never will."""
+    """A possible state, and which pending operations have led to it or will never take effect."""
 
     state: GameState
     done: frozenset[int] = frozenset()
@@ -54,13 +54,13 @@ class Violation:
     pending: Sequence[Operation]
 
     def __str__(self) -> str:
-        """Return it for people to read."""
+        """Return a readable form."""
         others = len(self.prefix) - 1
         lines = [
             f"game {self.operation.game} is not linearizable: after {others} other operations",
             "this one has no linearization point at which its answer is right:",
             f"  {self.operation}",
-            "what the game could be, before and beside it:",
+            "possible states of the game before its return:",
             *sorted(f"  {each}" for each in self.states),
             "operations that were pending, each of which may have taken effect or not:",
             *(f"  {each}" for each in self.pending),
@@ -80,7 +80,7 @@ def violations(history: Iterable[Operation]) -> list[Violation]:
 
 
 def check_game(operations: Sequence[Operation]) -> Violation | None:
-    """Return how the history of one game is not linearizable, None if it is.
+    """Return why the history of one game is not linearizable, or None if it is.
 
     Raises TooManyConfigurations.
     """
@@ -134,7 +134,7 @@ class Search:
         return True
 
     def _linearized(self, operation: Operation) -> Iterator[Configuration]:
-        """Return every configuration in which the operation is the last that has taken effect."""
+        """Return every configuration in which the operation is the last one that took effect."""
         met = {self._with_harmless(each) for each in self.configurations}
         to_do = list(met)
         while to_do:
@@ -149,7 +149,7 @@ class Search:
                 raise TooManyConfigurations(str(operation))
 
     def _next(self, configuration: Configuration) -> Iterator[Configuration]:
-        """Let each pending operation take effect that can."""
+        """Let each pending operation that can take effect do so."""
         for operation in self._waiting(configuration):
             yield from self._after(configuration, operation)
 
@@ -186,7 +186,7 @@ class Search:
         )
 
     def _drop_decided(self) -> None:
-        """Forget what can take effect in no configuration any more."""
+        """Remove operations that can no longer take effect in any configuration."""
         in_all = frozenset.intersection(*(each.done for each in self.configurations))
         over = {number for number in in_all if self.pending[number].is_unknown}
         for number in over:
@@ -197,7 +197,7 @@ class Search:
             }
 
     def _remembered(self, state: GameState) -> GameState:
-        """Forget the retired containers that no answer to come will name."""
+        """Forget the retired containers that no later answer will name."""
         remembered = frozenset(each for each in state.retired if each in self.mentions)
         return state if remembered == state.retired else replace(state, retired=remembered)
 

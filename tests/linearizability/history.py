@@ -33,7 +33,7 @@ class Record:
         return cls(shown["status"], shown["current_image_ref"], shown["current_container_id"])
 
     def __str__(self) -> str:
-        """Return it for people to read."""
+        """Return a readable form."""
         container = f" in {self.container[:12]}" if self.container else ""
         return f"{self.status} {self.image or ''}".strip() + container
 
@@ -47,7 +47,7 @@ class Response:
     code: str | None = None
 
     def __str__(self) -> str:
-        """Return it for people to read."""
+        """Return a readable form."""
         return f"{self.status} {self.record or self.code}"
 
 
@@ -55,8 +55,8 @@ class Response:
 class Operation:
     """An invocation and its response, in seconds of one monotonic clock.
 
-    Without a response the connection broke or was given up at `returned_at`. Such an operation
-    `may_begin_late` when its process lived on, which may still have been about to begin it.
+    Without a response, the connection broke or was given up at `returned_at`. Such an operation
+    `may_begin_late` if its process stayed alive and may have been about to begin it.
     """
 
     id: int
@@ -94,7 +94,7 @@ class Operation:
         return self.response is not None and self.response.record is not None
 
     def __str__(self) -> str:
-        """Return it for people to read."""
+        """Return a readable form."""
         asked = f"{self.kind} {self.image or ''}".strip()
         answer = self.response or "no answer"
         return f"[{self.called_at:9.3f} {self.returned_at:9.3f}] {self.client}: {asked} -> {answer}"
@@ -125,7 +125,7 @@ def events_of(operations: Sequence[Operation]) -> list[Event]:
 
 
 def is_decided_by(lost: Operation, admitted: Operation) -> bool:
-    """Return whether an operation of unknown outcome was over, or never began, before `admitted`.
+    """Return whether an operation of unknown outcome had ended, or never began, before `admitted`.
 
     Its process is dead, or has answered that the operation is resumed. A game's next operation
     begins only when the one that is open is finished. So what was asked after the loss, and was
@@ -135,7 +135,7 @@ def is_decided_by(lost: Operation, admitted: Operation) -> bool:
 
 
 def contended_operations(operations: Sequence[Operation]) -> set[int]:
-    """Return the ids of the changes that another change may have kept waiting."""
+    """Return the ids of the changes that another change may have delayed."""
     contended: set[int] = set()
     in_flight: dict[int, Operation] = {}
     for _, what, operation in events_of([each for each in operations if not each.is_read]):
@@ -162,7 +162,7 @@ def concurrent_operations(operations: Sequence[Operation]) -> set[int]:
 
 
 def _without_decided(in_flight: dict[int, Operation], by: Operation) -> dict[int, Operation]:
-    """Leave out what must have been over when `by`, which has just returned, was admitted."""
+    """Leave out what must have ended when `by`, which has just returned, was admitted."""
     if by.response is None or by.response.code == "conflict":
         return in_flight
     return {
@@ -178,7 +178,7 @@ def save(history: Iterable[Operation], path: Path) -> None:
 
 
 def load(path: Path) -> Sequence[Operation]:
-    """Read a history that `save` has written."""
+    """Read a history that was written by `save`."""
     return [_operation(json.loads(line)) for line in path.read_text().splitlines()]
 
 

@@ -28,10 +28,10 @@ _UNNAMED = "?"
 
 @dataclass(frozen=True, slots=True)
 class GameState:
-    """What the record says, and the containers that it must never name again.
+    """The contents of the record, and the containers that it must never name again.
 
-    A container that no answer has named so far is `?` and the operation that made it. A game that
-    was never started has no status.
+    A container that no answer has named yet is `?` and the operation that made it. A game that was
+    never started has no status.
     """
 
     status: str | None = None
@@ -41,11 +41,11 @@ class GameState:
 
     @property
     def is_unnamed(self) -> bool:
-        """Return whether the container was not named so far."""
+        """Return whether no answer has named the container yet."""
         return self.container is not None and self.container.startswith(_UNNAMED)
 
     def seen_as(self, record: Record) -> "GameState | None":
-        """Return the state as an answer shows it, its container named; None if they differ."""
+        """Return the state as an answer shows it, with its container named; None if they differ."""
         if (record.status, record.image) != (self.status, self.image):
             return None
         if record.container == self.container:
@@ -55,7 +55,7 @@ class GameState:
         return replace(self, container=record.container)
 
     def __str__(self) -> str:
-        """Return it for people to read."""
+        """Return a readable form."""
         if self.status is None:
             return "never started"
         if self.is_unnamed:
@@ -67,7 +67,8 @@ class GameState:
 class Step:
     """One legal way for an operation to take effect.
 
-    It was `admitted` if it began as the only one on its game; a refusal for want of a turn was not.
+    It was `admitted` if it was the only operation on its game when it began; a refusal because of a
+    concurrent operation was not admitted.
     """
 
     state: GameState
@@ -77,20 +78,20 @@ class Step:
 NEVER_STARTED = GameState()
 
 Effect = GameState | str
-"""What the contract says to a request: the next state, the same one for a replay, or the error."""
+"""What the contract says to a request: the next state (unchanged by a replay), or the error."""
 
 
 def effect_of(state: GameState, operation: Operation) -> Effect:
-    """Return what a request does in this state, as far as it is for the contract to say."""
+    """Return what a request does in this state, as far as the contract defines it."""
     if operation.kind is not Kind.START and state.status is None:
         return NOT_FOUND
     return _EFFECTS[operation.kind](state, operation)
 
 
 def legal_steps(state: GameState, operation: Operation, *, contended: bool) -> Iterator[Step]:
-    """Return the ways in which the operation, with the answer it got, may take effect here.
+    """Return the ways in which the operation, with its actual answer, may take effect here.
 
-    Nothing legal means that the answer is wrong in this state. One of unknown outcome may also
+    If there is none, the answer is wrong in this state. An operation of unknown outcome may also
     never take effect, which is no step. `contended` means that another one may have held the game.
     """
     effect = effect_of(state, operation)
@@ -117,7 +118,7 @@ def _answered(state: GameState, operation: Operation, effect: Effect) -> Iterato
 
 
 def _may_fail(operation: Operation, effect: GameState) -> bool:
-    """Return whether the answer is an error that an operation which has begun may end in."""
+    """Return whether the answer is an error with which an operation that has begun may end."""
     starts = effect.status == RUNNING
     return _is_error(operation, INTERNAL) or (starts and _is_error(operation, START_FAILED))
 

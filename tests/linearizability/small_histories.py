@@ -96,7 +96,7 @@ LEGAL: dict[str, Sequence[Call]] = {
         get(28, 29, GONE),
         start(30, 31, Response(200, Record("running", OTHER, "ddd")), OTHER),
     ],
-    "a read beside a stop sees either state": [
+    "a read during a stop sees either state": [
         start(0, 1, A),
         stop(2, 9, A_STOPPED),
         get(3, 4, A),
@@ -110,8 +110,12 @@ LEGAL: dict[str, Sequence[Call]] = {
         restart(3, 8, B),
         get(10, 11, B_STOPPED),
     ],
-    "a conflict beside another operation": [start(0, 1, A), restart(2, 9, B), stop(3, 8, CONFLICT)],
-    "a conflict beside one that was lost": [
+    "a conflict with a concurrent operation": [
+        start(0, 1, A),
+        restart(2, 9, B),
+        stop(3, 8, CONFLICT),
+    ],
+    "a conflict with a lost operation": [
         start(0, 1, A),
         restart(2, 3, None),
         stop(4, 5, CONFLICT),
@@ -143,9 +147,21 @@ LEGAL: dict[str, Sequence[Call]] = {
         get(4, 5, A_STOPPED),
         get(6, 7, B_NEW),
     ],
-    "a 503 that went on by itself": [start(0, 1, A), stop(2, 3, UNCLEAR), get(4, 5, A_STOPPED)],
-    "a 503 that came to nothing": [start(0, 1, A), stop(2, 3, UNCLEAR), restart(4, 5, B)],
-    "a rollback leaves all as it was": [start(0, 1, A), restart(2, 5, START_FAILED), get(6, 7, A)],
+    "a 503 whose operation was resumed": [
+        start(0, 1, A),
+        stop(2, 3, UNCLEAR),
+        get(4, 5, A_STOPPED),
+    ],
+    "a 503 whose operation never took effect": [
+        start(0, 1, A),
+        stop(2, 3, UNCLEAR),
+        restart(4, 5, B),
+    ],
+    "a rollback leaves everything as it was": [
+        start(0, 1, A),
+        restart(2, 5, START_FAILED),
+        get(6, 7, A),
+    ],
     "a lost cleanup and a start": [
         start(0, 1, A),
         stop(2, 3, A_STOPPED),
@@ -153,7 +169,7 @@ LEGAL: dict[str, Sequence[Call]] = {
         get(6, 7, GONE),
         start(8, 9, B),
     ],
-    "a cleanup that replays at its call removes what is started beside it": [
+    "a cleanup that replays at its call removes what is started meanwhile": [
         start(0, 1, A),
         stop(2, 3, A_STOPPED),
         clean_up(4, 5, GONE),
@@ -188,7 +204,7 @@ ILLEGAL: dict[str, Sequence[Call]] = {
     "restart that is a replay": [start(0, 1, A), restart(2, 3, A)],
     "patch that keeps the container": [start(0, 1, A), patch(2, 3, A_NEW)],
     "patch that does not patch": [start(0, 1, A), patch(2, 3, B)],
-    "replay of what does not run": [
+    "replay on a game that does not run": [
         start(0, 1, A),
         stop(2, 3, A_STOPPED),
         clean_up(4, 5, GONE),
@@ -201,7 +217,7 @@ ILLEGAL: dict[str, Sequence[Call]] = {
         restart(4, 5, B),
         stop(6, 7, CONFLICT),
     ],
-    "conflict beside a read": [start(0, 1, A), get(2, 9, A), stop(3, 8, CONFLICT)],
+    "conflict with a read": [start(0, 1, A), get(2, 9, A), stop(3, 8, CONFLICT)],
     "not found after a start": [start(0, 1, A), get(2, 3, NOT_FOUND)],
     "failed restart that changed the container": [
         start(0, 1, A),
@@ -211,7 +227,7 @@ ILLEGAL: dict[str, Sequence[Call]] = {
     "broken image that runs": [
         start(0, 1, Response(200, Record("running", BROKEN, "aaa")), BROKEN)
     ],
-    "failure of what had nothing to do": [start(0, 1, A), start(2, 3, START_FAILED)],
+    "failure of an operation without anything to do": [start(0, 1, A), start(2, 3, START_FAILED)],
     "cleanup of a running game": [start(0, 1, A), clean_up(2, 3, GONE)],
     "start of a stranger's image": [start(0, 1, A, NEW)],
     "lost operation that takes effect after the next one": [

@@ -33,7 +33,7 @@ def test_legal_history_is_accepted(name: str) -> None:
 
 @pytest.mark.parametrize("name", ILLEGAL)
 def test_planted_violation_is_found(name: str) -> None:
-    """A forbidden history has none; it was legal before the answer that is blamed."""
+    """A forbidden history has none; it was legal before the wrong answer."""
     violation = found_in(ILLEGAL[name])
 
     assert violation is not None
@@ -49,14 +49,14 @@ def before(violation: Violation) -> list[Operation]:
 
 
 def test_request_that_was_given_up_may_begin_late() -> None:
-    """A process that lives on may begin what its client does not wait for, after anything else."""
+    """A live process may begin a request that its client has given up, even after all others."""
     calls = ILLEGAL["lost operation that takes effect after the next one"]
 
     assert found_in(calls, late=True) is None
 
 
 def test_violation_is_the_shortest_prefix() -> None:
-    """What comes after the first wrong answer is left out; the possible states are reported."""
+    """Anything after the first wrong answer is left out; the possible states are reported."""
     calls = [start(0, 1, A), stop(2, 3, A_STOPPED), get(4, 5, A), get(6, 7, A_STOPPED)]
     violation = found_in(calls)
 
@@ -68,7 +68,7 @@ def test_violation_is_the_shortest_prefix() -> None:
 
 
 def test_saved_history_is_checked_alike(tmp_path: Path) -> None:
-    """A history that was saved can be checked once more."""
+    """A saved history can be loaded and checked again."""
     history = history_of(ILLEGAL["stale read after a stop"])
     save(history, tmp_path / "history.jsonl")
     again = load(tmp_path / "history.jsonl")
@@ -89,7 +89,7 @@ def test_thousands_of_operations_are_checked() -> None:
 
 
 def _round(number: int) -> list[Call]:
-    """Return a start, reads beside a lost restart, and a stop that a lost stop came before."""
+    """Return a start, reads during a lost restart, and a stop that follows a lost stop."""
     at = 20.0 * number
     first, second = f"a{number}", f"b{number}"
     runs, goes_on = (Response(200, Record("running", OLD, each)) for each in (first, second))

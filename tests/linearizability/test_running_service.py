@@ -24,9 +24,9 @@ from tests.linearizability.model import BROKEN
 from tests.linearizability.workload import (
     Kills,
     Workload,
+    interrupted_operations,
     killed_in_turn,
-    kills_that_struck,
-    struck_operations,
+    kills_inside_operations,
 )
 from tests.support.calls import wait_until
 from tests.support.environment import SHORT_LEASE, Environment, NewEnvironment, new_game
@@ -38,19 +38,19 @@ KILL_EVERY = 6.0
 GAMES = 5
 MORE_ROUNDS, ROUND_SECONDS = 8, 15.0
 KEPT = Path(__file__).parents[2] / ".rtmanager" / "linearizability"
-"""Where a history that has no order is kept; the directory of the run goes with the run."""
+"""Where a history without a valid order is kept: the run's own directory is removed."""
 SHORT_WAITS = {"container_stop_timeout_seconds": "1", "game_lease_ttl_seconds": SHORT_LEASE}
 LEAST = {
     "answered": 100,
     "changes of unknown outcome": 3,
-    "beside another call": 60,
-    "beside another change": 30,
+    "concurrent with another call": 60,
+    "concurrent with another change": 30,
     "kills": 4,
     "kills inside an operation": 2,
-    "operations struck": 2,
+    "operations interrupted": 2,
     **{f"{kind} 200": 2 for kind in Kind},
 }
-"""How often each must occur in a minute; on an idle machine it is several times as often."""
+"""How often each must occur per minute; on an idle machine it is several times as often."""
 
 _FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -62,7 +62,7 @@ def replicas(new_environment: NewEnvironment) -> Sequence[Environment]:
 
 
 def test_calls_to_killed_processes_have_an_order(replicas: Sequence[Environment], say: Say) -> None:
-    """Every answer is right in one order of the calls that fits their times, for every game."""
+    """Every answer is right in one order of the calls that respects their times, for every game."""
     say(f"Linearizability: {SECONDS:.0f} s, LINEARIZABILITY_SEED={SEED} ...")
     workload = _workload(replicas)
     with killed_in_turn(replicas, every=KILL_EVERY) as kills:
@@ -78,14 +78,14 @@ def test_calls_to_killed_processes_have_an_order(replicas: Sequence[Environment]
 
 
 def _workload(replicas: Sequence[Environment]) -> Workload:
-    """Return clients of both processes, whose seed chooses the games' calls and not their names."""
+    """Return clients of both processes, whose seed chooses the games' calls but not their names."""
     clients = [partial(each.service.client, timeout=90) for each in replicas]
     games = [new_game() for _ in range(GAMES)]
     return Workload(clients, games, SEED, longest_pause=0.15)
 
 
 def _call_enough(workload: Workload, kills: Kills) -> None:
-    """Let the clients call for the time that was asked for; on a busy machine for longer."""
+    """Let the clients call for the requested time; on a busy machine for longer."""
     workload.call_for(SECONDS)
     for _ in range(MORE_ROUNDS):
         if not too_few(counts_of(workload.history, kills), minutes=SECONDS / 60):
@@ -94,9 +94,9 @@ def _call_enough(workload: Workload, kills: Kills) -> None:
 
 
 def _read_when_finished(workload: Workload, environment: Environment) -> list[str]:
-    """Read the games when nothing is open, and when records and containers have had time to agree.
+    """Read the games once nothing is open and records and containers have had time to agree.
 
-    Return how they still differ. What comes between the two reads changes no record.
+    Return how they still differ. Nothing between the two reads changes a record.
     """
     wait_until(lambda: not environment.open_operations(), seconds=CONSISTENT_WITHIN)
     workload.read_all()
@@ -104,7 +104,7 @@ def _read_when_finished(workload: Workload, environment: Environment) -> list[st
     def found() -> list[str]:
         return [each for game in workload.games for each in environment.inconsistencies(game)]
 
-    # The caller reports those that last: an error about waiting would name none.
+    # The caller reports the differences that remain: a timeout error would name none.
     with suppress(AssertionError):
         wait_until(lambda: not found(), seconds=CONSISTENT_WITHIN)
     workload.read_all()
@@ -112,7 +112,7 @@ def _read_when_finished(workload: Workload, environment: Environment) -> list[st
 
 
 def _kept(history: Sequence[Operation]) -> Path:
-    """Save a history where it outlives the run, and return where."""
+    """Save a history where it survives the run, and return the path."""
     KEPT.mkdir(parents=True, exist_ok=True)
     path = KEPT / f"{run_name()}.jsonl"
     save(history, path)
@@ -120,24 +120,24 @@ def _kept(history: Sequence[Operation]) -> Path:
 
 
 def counts_of(history: Sequence[Operation], kills: Kills) -> dict[str, int]:
-    """Return how often what matters has occurred."""
+    """Return how often each event that matters has occurred."""
     games = by_game(history).values()
     lost = [each for each in history if each.is_unknown and not each.is_read]
     return {
         "answered": sum(not each.is_unknown for each in history),
         "changes of unknown outcome": len(lost),
-        "beside another call": sum(len(concurrent_operations(each)) for each in games),
-        "beside another change": sum(len(contended_operations(each)) for each in games),
+        "concurrent with another call": sum(len(concurrent_operations(each)) for each in games),
+        "concurrent with another change": sum(len(contended_operations(each)) for each in games),
         "kills": len(kills),
-        "kills inside an operation": kills_that_struck(kills, history),
-        "operations struck": len(struck_operations(kills, history)),
+        "kills inside an operation": kills_inside_operations(kills, history),
+        "operations interrupted": len(interrupted_operations(kills, history)),
         "failures of engines that run": len(_unreasonable_failures(history)),
         **_successes(history),
     }
 
 
 def outcomes_of(history: Sequence[Operation]) -> dict[str, int]:
-    """Return how often each kind was answered how."""
+    """Return how often each kind got which answer."""
     answers = Counter(f"{each.kind} {_outcome(each)}" for each in history)
     return dict(sorted(answers.items()))
 
@@ -155,7 +155,7 @@ def _successes(history: Sequence[Operation]) -> dict[str, int]:
 
 
 def _unreasonable_failures(history: Sequence[Operation]) -> list[Operation]:
-    """Return what was rolled back although its image is not broken, as happens on a slow host."""
+    """Return failures of images that are not broken, as happens on a slow host."""
     failures = (each for each in history if each.response and each.response.status == _FAILED)
     return [each for each in failures if each.image not in BROKEN]
 

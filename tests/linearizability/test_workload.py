@@ -1,4 +1,4 @@
-"""Workload and checker together: they find the faults of a service, and only those."""
+"""Workload and checker together: they find the faults of a service, and nothing else."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ from tests.linearizability.model import (
 from tests.linearizability.workload import Workload
 
 GAMES = [f"g{number}" for number in range(24)]
-"""So many because a restart that comes next hides a lost stop for good."""
+"""So many because the next restart hides a lost stop for good."""
 ROUND_SECONDS, MAX_ROUNDS = 0.5, 60
 STALE_READ, LOST_STOP, DOUBLE_START = "a stale read", "a lost stop", "a double start"
 OPPORTUNITY = 2
@@ -133,7 +133,7 @@ def _refused(code: str) -> httpx.Response:
 def workload_of(service: WrongService, *, until: Callable[[Workload], bool]) -> Workload:
     """Let clients call the service until it is enough, and one round more to see the effect.
 
-    A time alone would be enough on one machine and not on another.
+    A fixed time would be enough on one machine and not on another.
     """
     workload = Workload([service.connect], GAMES, seed=1, longest_pause=0.002)
     for _ in range(MAX_ROUNDS):
@@ -147,7 +147,7 @@ def workload_of(service: WrongService, *, until: Callable[[Workload], bool]) -> 
 
 @pytest.mark.parametrize("fault", [STALE_READ, LOST_STOP, DOUBLE_START])
 def test_planted_fault_is_found(fault: str) -> None:
-    """One wrong answer among a game's hundreds leaves no order in which all are right."""
+    """One wrong answer among a game's hundreds leaves no order in which all answers are right."""
     service = WrongService(fault)
 
     workload = workload_of(service, until=lambda _: service.planted == set(GAMES))
@@ -158,7 +158,7 @@ def test_planted_fault_is_found(fault: str) -> None:
 
 
 def test_service_without_a_fault_passes() -> None:
-    """What the contract's own state machine answers has an order: the one in which it answered."""
+    """The answers of the contract's own state machine have an order: the one they were given in."""
     workload = workload_of(WrongService(None), until=_has_seen_much)
 
     assert _has_seen_much(workload)

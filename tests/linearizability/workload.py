@@ -74,7 +74,7 @@ class _Call:
 
 @dataclass
 class Workload:
-    """Clients of some replicas; `history` is what they have asked for and were answered so far."""
+    """Clients of some replicas; `history` is what they have asked and were answered so far."""
 
     replicas: Sequence[Connect]
     games: Sequence[str]
@@ -110,12 +110,12 @@ class Workload:
         number, called_at, given_up = next(self._numbers), time.monotonic(), False
         headers = {"X-Request-Id": request_id(number)}
         try:
-            # A connection of its own: one that is kept would be lost without having been used.
+            # A connection of its own: a kept one would break without having been used.
             with connect() as http:
                 answer = http.request(call.method, call.path, json=call.body, headers=headers)
             response = _response_of(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            return  # nobody was there to begin anything
+            return  # no process was there to begin anything
         except httpx.TransportError as lost:
             response, given_up = None, isinstance(lost, httpx.TimeoutException)
         self.history.append(
@@ -141,7 +141,7 @@ def _response_of(answer: httpx.Response) -> Response:
 
 @contextmanager
 def killed_in_turn(replicas: Sequence[Environment], *, every: float) -> Iterator[Kills]:
-    """Kill one replica after the other during the block, and start each again at once."""
+    """Kill one replica after the other during the block, and restart each at once."""
     over, kills = threading.Event(), Kills()
     begun = time.monotonic()
 
@@ -166,19 +166,19 @@ def open_requests(environment: Environment) -> frozenset[str]:
     return frozenset(row["source_ref"] for row in environment.open_operations())
 
 
-def struck_operations(kills: Kills, history: Sequence[Operation]) -> list[Operation]:
-    """Return the operations whose own process was killed while they were open."""
+def interrupted_operations(kills: Kills, history: Sequence[Operation]) -> list[Operation]:
+    """Return the operations that were open when their own process was killed."""
     lost = [each for each in history if each.response is None and not each.is_read]
-    struck = frozenset[str]().union(*kills)
-    return [each for each in lost if each.request_id in struck]
+    interrupted = frozenset[str]().union(*kills)
+    return [each for each in lost if each.request_id in interrupted]
 
 
-def kills_that_struck(kills: Kills, history: Sequence[Operation]) -> int:
+def kills_inside_operations(kills: Kills, history: Sequence[Operation]) -> int:
     """Return how many kills ended a process in the middle of an operation."""
-    struck = {each.request_id for each in struck_operations(kills, history)}
-    return sum(bool(each & struck) for each in kills)
+    interrupted = {each.request_id for each in interrupted_operations(kills, history)}
+    return sum(bool(each & interrupted) for each in kills)
 
 
 def _until_next(begun: float, every: float) -> float:
-    """Return the seconds to the next full round; a replica that starts slowly skips one."""
+    """Return the seconds to the next full round; a replica that starts slowly skips a round."""
     return every - (time.monotonic() - begun) % every

@@ -1,4 +1,4 @@
-"""Calls to the service: what they answered, several at once, and waiting for their effect."""
+"""Calls to the service: their answers, concurrent calls, and waiting for their effect."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 10) -> None:
 
 @contextmanager
 def under_way(work: Callable[[], httpx.Response]) -> Iterator[Callable[[], httpx.Response | None]]:
-    """Send a request beside the block; gives a function that returns its answer, None if lost."""
+    """Send a request during the block; yields a function that returns its answer, None if lost."""
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(work)
 
@@ -59,6 +59,6 @@ def at_once(calls: Sequence[Callable[[], R]]) -> list[R]:
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], *, most: int = 8) -> list[R]:
-    """Do the same for all items, a few at a time, and return the results in order."""
+    """Make a call per item, a few at a time, and return the results in order."""
     with ThreadPoolExecutor(most) as pool:
         return list(pool.map(work, items))

@@ -65,7 +65,7 @@ def database_dsn(postgres: EmbeddedPostgres, new_database: Callable[[], str]) ->
     dsn = new_database()
     yield dsn
     name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
-    # A test may end with connections open, of a process it killed for instance.
+    # A test may end with open connections, for instance of a process that it killed.
     statement = sql.SQL("DROP DATABASE {} WITH (FORCE)")
     _execute(postgres, statement.format(sql.Identifier(str(name))))
 

@@ -1,4 +1,4 @@
-"""Docker for tests: the engine, a network of this session's own, demo images and registries."""
+"""Docker for tests: the daemon, a network of this session's own, demo images and registries."""
 
 import json
 import secrets
@@ -39,14 +39,14 @@ def docker_host(say: Say) -> str:
 
 @pytest.fixture(scope="session")
 def docker_api(docker_host: str) -> Iterator[Any]:
-    """Return a client of the Docker daemon, to observe it and to interfere with it."""
+    """Return a client of the Docker daemon, to observe and to interfere."""
     with closing(docker.APIClient(base_url=docker_host, version="1.41", max_pool_size=8)) as api:
         yield api
 
 
 @pytest.fixture(scope="session")
 def docker_network(docker_host: str, docker_api: Any) -> Iterator[str]:
-    """Return the name of a network; at the end it goes with every container on it."""
+    """Return the name of a network; at the end it is removed with every container on it."""
     name = f"{run_name()}-{secrets.token_hex(4)}"
     ensure_network(docker_host, name)
     yield name
@@ -61,7 +61,7 @@ def demo_images(docker_host: str, say: Say) -> list[str]:
 
 
 def drop_network(docker_host: str, name: str) -> None:
-    """Remove the network if Docker allows it; one that it keeps is empty and does no harm.
+    """Remove the network if Docker allows it; if not, it is empty and does no damage.
 
     Docker may count endpoints of containers that are gone, for a moment or for good.
     """

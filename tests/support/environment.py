@@ -22,13 +22,13 @@ from tests.support.running_service import NO_TLS, RUNTIMES, RunningService
 Row = dict[str, Any]
 GAME_LABEL = "com.galaxy.game_id"
 SILENT_ENGINE = "1.4.90-never-listens"
-"""A demo engine whose start takes as long as the gate: what a test does meanwhile is in time."""
+"""A demo engine whose start takes as long as the gate, so that a test can act meanwhile."""
 STUBBORN_ENGINE = "1.4.90-ignores-sigterm"
 """A demo engine whose stop takes the whole grace period."""
 START_GATE_SECONDS = 3
 STOP_GRACE_SECONDS = 2
 SHORT_LEASE = "3"
-"""For tests in which a lease cannot be given back: as short as a loaded host allows."""
+"""For tests in which a lease cannot be released: as short as a busy host allows."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,22 @@ class Environment:
         return httpx.get(url, verify=NO_TLS, timeout=5)
 
     def operations(self, game: str) -> list[Row]:
-        """Return what callers asked for on a game, from the operation log, oldest first."""
+        """Return the requested operations on a game, from the operation log, oldest first."""
         statement = "SELECT * FROM operation_log WHERE game_id = %s AND source <> 'auto_reconcile'"
         return self.rows(f"{statement} ORDER BY id", game)
 
     def open_operations(self, game: str | None = None) -> list[Row]:
-        """Return the operations that are open on a game, or on any."""
+        """Return the open operations on a game, or on any."""
         open_ones = self.rows("SELECT * FROM operation_log WHERE outcome IS NULL")
         return [row for row in open_ones if game in {None, row["game_id"]}]
 
     def assert_no_open_operation(self, game: str) -> None:
-        """Assert that no operation stays open; the reconciler may be at work for a moment."""
+        """Assert that no operation stays open; the reconciler may be working for a moment."""
         wait_until(lambda: not self.open_operations(game))
 
     @property
     def installation(self) -> str:
-        """The installation's id, as the database keeps it."""
+        """The installation's id, as stored in the database."""
         (row,) = self.rows("SELECT id FROM installation")
         return str(row["id"])
 
@@ -122,12 +122,12 @@ class Environment:
     def assert_runs(self, game: str, version: str, *, parked_may_stay: bool = False) -> None:
         """Assert that one container runs, that the record agrees, and that no operation is open.
 
-        A parked container may stay if Docker was unavailable or too slow when it was to be removed:
+        A parked container may stay if Docker was unavailable or too slow when it had to be removed:
         the reconciler removes it after its grace period.
         """
         self.assert_no_open_operation(game)
         if not parked_may_stay:
-            # It is removed after the outcome was written, long before the reconciler would do it.
+            # It is removed after the outcome was written, long before the reconciler would do so.
             wait_until(lambda: not any(map(is_parked, self.containers(game))))
         record = ok(self.get(game))
         found = self.containers(game)
@@ -156,13 +156,13 @@ class Environment:
         return [] if found == expected else [f"{game}: {expected}, not {found}"]
 
     def assert_nothing_left(self, game: str) -> None:
-        """Assert that a first start that failed left neither a container nor a record."""
+        """Assert that a failed first start left neither a container nor a record."""
         assert self.containers(game) == []
         assert self.get(game).status_code == 404
 
 
 def is_parked(container: Row) -> bool:
-    """Return whether a container carries the name that replaced ones have."""
+    """Return whether a container has a parked name."""
     return "-parked-" in container["Names"][0]
 
 
@@ -183,14 +183,14 @@ def remove_games(api: Any, games: Sequence[str]) -> None:
 
 
 Request = Callable[[Environment, str], httpx.Response]
-"""What can be asked of an environment about a game."""
+"""A request to an environment about a game."""
 NewEnvironment = Callable[..., Environment]
 """Starts a service; its keywords override settings."""
 
 
 @pytest.fixture(scope="module")
 def service_network(docker_host: str, docker_api: Any) -> Iterator[str]:
-    """Return a network of the module's own: a service reconciles whatever is on its network."""
+    """Return a network of the module's own: a service reconciles everything on its network."""
     name = new_game()
     ensure_network(docker_host, name)
     yield name
@@ -215,7 +215,7 @@ def service_settings(  # noqa: PLR0913, PLR0917 - one real server each
         "docker_host": docker_host,
         "docker_network": service_network,
         "game_state_root": str(tmp_path_factory.mktemp("games")),
-        # No test waits for a grace period or a gate longer than it must.
+        # No test waits longer than necessary for a grace period or a gate.
         "container_stop_timeout_seconds": str(STOP_GRACE_SECONDS),
         "start_gate_timeout": f"{START_GATE_SECONDS}s",
         "patch_gate_timeout": "8s",

@@ -1,4 +1,4 @@
-"""The end of a run of the tests: whatever it left behind is found by its mark and removed."""
+"""The end of a test run: everything that it left behind is found by its mark and removed."""
 
 import json
 import os
@@ -26,19 +26,19 @@ _POLL_SECONDS = 0.05
 
 
 class KeptByDocker(Exception):
-    """Docker keeps a network that is empty, until dockerd is restarted."""
+    """Docker keeps a network although it is empty, until dockerd is restarted."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that is there when it should be gone, and how to remove it."""
+    """Something that still exists when it should be gone, and how to remove it."""
 
     name: str
     remove: Callable[[], object]
 
 
 def processes_of(run: Path) -> list[Leftover]:
-    """Return the processes that carry the mark of the run, once the ending ones have ended."""
+    """Return the processes that carry the mark of the run, after giving them time to end."""
     deadline = time.monotonic() + ENDED_WITHIN
     while (found := list(_marked_processes(run))) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
@@ -61,12 +61,12 @@ def docker_things_of(run: Path, host: str) -> list[Leftover]:
 
 
 def directory_of(run: Path) -> list[Leftover]:
-    """Return the run's directory if it is there."""
+    """Return the run's directory if it exists."""
     return [Leftover(f"directory {run}", partial(shutil.rmtree, run))] if run.exists() else []
 
 
 def docker_things_of_dead_runs(host: str) -> list[Leftover]:
-    """Return what runs that are over have left in Docker: neither directory nor process is left."""
+    """Return what finished runs have left in Docker: runs without a directory and processes."""
     with closing(docker.APIClient(base_url=host)) as client:
         every = json.dumps([client.containers(all=True), client.networks(), client.images()])
     here = Path(tempfile.gettempdir())
@@ -82,12 +82,12 @@ def _living_runs() -> set[str]:
 
 
 def removed(leftovers: Sequence[Leftover], say: Say) -> list[str]:
-    """Remove what was left and return the names, with the reason of what cannot be removed."""
+    """Remove the leftovers and return their names, with the reason if one cannot be removed."""
     return [said for each in leftovers if (said := _removed(each, say))]
 
 
 class WholeRun:
-    """A run of the tests: it has a directory, and keeps Docker from being stopped."""
+    """A test run: it has a directory, and keeps Docker from being stopped."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -97,23 +97,23 @@ class WholeRun:
         self._docker = DockerUse()
 
     def prepare(self, say: Say) -> None:
-        """Install, start and build once what the workers of the run use together."""
+        """Install, start and build once what all workers of the run use."""
         host = start_docker(say)
         removed(docker_things_of_dead_runs(host), say)
         ensure_demo_images(host, say)
         require_command("docker-registry", "docker-registry", say)
 
     def end(self, say: Say) -> list[str]:
-        """Stop what the run has started, and return the names of what else was left."""
+        """Stop what the run has started, and return the names of everything else that was left."""
         left = removed(processes_of(self._directory), say)
         left += self._end_docker(say)
         shutil.rmtree(self._directory, ignore_errors=True)
         return left + removed(directory_of(self._directory), say)
 
     def _end_docker(self, say: Say) -> list[str]:
-        """Remove what was left in Docker, and stop it; return the names of what was left.
+        """Remove leftovers in Docker, and stop it; return their names.
 
-        What Docker refuses to remove it lets go after a restart, unless others are using it.
+        What Docker refuses to remove can be removed after a restart, unless others are using it.
         """
         host = os.environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
         left = removed(docker_things_of(self._directory, host), say)
@@ -145,7 +145,7 @@ def _removed(leftover: Leftover, say: Say) -> str:
 
 def _marked_processes(run: Path) -> Iterator[Leftover]:
     for process in psutil.process_iter(["environ", "cmdline"]):
-        # There is no environment to read of one that has ended since, or is somebody else's.
+        # A process that has ended since, or belongs to somebody else, has no readable environment.
         mark = (process.info["environ"] or {}).get(MARK)
         if mark == str(run) and process.pid != os.getpid():
             command = " ".join(process.info["cmdline"] or [])

@@ -1,4 +1,4 @@
-"""A proxy before a real service, to take the service away, or its replies."""
+"""A proxy in front of a real service, which can cut off the service or lose its replies."""
 
 import socket
 import threading
@@ -31,7 +31,7 @@ class Proxy:
         self._loss: _Loss | None = None
 
     def __enter__(self) -> Self:
-        """Start to forward."""
+        """Start forwarding."""
         self.pass_on()
         return self
 
@@ -46,7 +46,7 @@ class Proxy:
 
     @property
     def port(self) -> int:
-        """Return the loopback port it listens on; the same one after each refusal."""
+        """Return the loopback port it listens on, which stays the same after a refusal."""
         if isinstance(self._listen_on, Path):
             raise TypeError("this proxy listens on a unix socket")
         return self._listen_on[1]
@@ -57,7 +57,7 @@ class Proxy:
         return f"127.0.0.1:{self.port}"
 
     def pass_on(self) -> None:
-        """Forward everything, also what was held back by hang."""
+        """Forward everything, including what was held back by hang."""
         if self._loss is not None and self._loss.is_lasting:
             self._loss = None
         self._flowing.set()
@@ -75,7 +75,7 @@ class Proxy:
         self.cut()
 
     def hang(self) -> None:
-        """Accept connections and let nothing through, as a frozen service does."""
+        """Accept connections and forward nothing, as a frozen service does."""
         self._flowing.clear()
         if self._listener is None:
             self._listen()
@@ -88,21 +88,21 @@ class Proxy:
             link.drop()
 
     def lose_reply_to(self, pattern: bytes) -> None:
-        """Let the next request that holds these bytes happen, and drop its connection unanswered.
+        """Let the next request that contains these bytes take effect, but lose its reply.
 
         The bytes must arrive in one piece, as a short request line or statement does.
         """
         self._loss = _Loss(pattern)
 
     def lose_every_reply_to(self, pattern: bytes) -> None:
-        """Do so with every such request, until everything passes again; drop what is open."""
+        """Do so with every such request until pass_on is called; drop open connections."""
         self._loss = _Loss(pattern, is_lasting=True)
         self.cut()
 
     def replace_reply_to(self, pattern: bytes, reply: bytes, *, skipping: int = 0) -> None:
-        """Let such a request happen, and send this reply in place of the service's.
+        """Let such a request take effect, and send this reply instead of the service's.
 
-        That is the next one, or the one after as many as are to be skipped.
+        It is the next one, or the one after as many as are to be skipped.
         """
         self._loss = _Loss(pattern, reply, skipping)
 
@@ -172,7 +172,7 @@ class Proxy:
         link.drop()
 
     def _replacement_for(self, data: bytes) -> bytes | None:
-        """Return what to send in place of the reply to this request, None for the reply itself."""
+        """Return what to send instead of the reply to this request, None for the reply itself."""
         with self._lock:
             loss = self._loss
             if loss is None or loss.pattern not in data:
@@ -187,7 +187,7 @@ class Proxy:
 
 @dataclass
 class _Loss:
-    """The requests whose replies get lost, and what is sent in their place."""
+    """The requests whose replies get lost, and what is sent instead."""
 
     pattern: bytes
     reply: bytes = b""
@@ -209,7 +209,7 @@ class _Link:
     def drop(self) -> None:
         """Shut both sockets down, which ends the pumps that may be reading from them."""
         for end in (self.client, self.server):
-            with suppress(OSError):  # it is gone already
+            with suppress(OSError):  # it is already gone
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:

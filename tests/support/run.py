@@ -1,4 +1,4 @@
-"""One run of the tests: its mark, its directories, its environment, and how it reports."""
+"""One test run: its mark, its directories, its environment, and how it reports."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def run_directory() -> Path:
 
 
 def run_name() -> str:
-    """Return the name of the run, which is part of every name that it gives in Docker."""
+    """Return the name of the run, which is part of all its names in Docker."""
     return run_directory().name
 
 

@@ -22,8 +22,8 @@ RUNTIMES = "/api/v1/internal/runtimes"
 READY_WITHIN = 20.0
 STOPPED_WITHIN = 40.0
 LINES_SHOWN = 60
-# Made once: for each request of its own httpx reads all certificates of the machine, which takes
-# longer than the request.
+# Created once: for each request of its own httpx reads all certificates of the machine, which
+# takes longer than the request.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _POLL_SECONDS = 0.02
 
@@ -42,7 +42,7 @@ class RunningService:
     _process: WarmProcess | None = None
 
     def __post_init__(self) -> None:
-        """Register it: its log is shown when a test fails."""
+        """Register it, so that its log is shown when a test fails."""
         _in_use.add(self)
 
     @classmethod
@@ -106,7 +106,7 @@ class RunningService:
 
     @contextmanager
     def replaced_by(self, program: Sequence[str], more: Mapping[str, str]) -> Iterator[None]:
-        """Run another program in its place for the block, with more environment, then kill it."""
+        """Run another program in its place for the block, with more environment; then kill it."""
         before = self.program, self.variables
         self.stop()
         self.program, self.variables = program, {**self.variables, **more}
@@ -149,7 +149,7 @@ _in_use: WeakSet[RunningService] = WeakSet()
 
 
 def latest_logs() -> list[tuple[str, str]]:
-    """Return the address of each service in use, and the last lines that it logged."""
+    """Return the address of each service in use, and the last lines of its log."""
     started = (each for each in _in_use if each.log_file.exists())
     return [
         (f"log of {each.url}", "\n".join(each.log.splitlines()[-LINES_SHOWN:])) for each in started
@@ -189,5 +189,5 @@ def new_service(  # noqa: PLR0913, PLR0917 - one real server each
 
 @pytest.fixture
 def running_service(new_service: Callable[..., RunningService]) -> RunningService:
-    """Return a service with default settings."""
+    """Return a running service with default settings."""
     return new_service()

@@ -1,6 +1,6 @@
-"""A Python that has imported the service, and forks for every process of it that tests start.
+"""A Python that has imported the service, and is forked for every process of it that tests start.
 
-Imports take most of a start, and a run of the tests starts the service hundreds of times. A fork is
+Imports take most of a start, and a test run starts the service hundreds of times. A fork is
 a process like any other: it has its own environment, log and signals, and can be killed.
 """
 
@@ -83,7 +83,7 @@ class WarmPython:
         return WarmProcess(self, self.ask(question))
 
     def ask(self, question: Mapping[str, object]) -> int:
-        """Ask for a fork, whose pid is the answer, or for the exit code of one that has ended."""
+        """Ask for a fork and return its pid, or for the exit code of one that has ended."""
         with self._lock:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
@@ -92,13 +92,13 @@ class WarmPython:
             return int(self._process.stdout.readline())
 
     def close(self) -> None:
-        """End it; forks that run go on."""
+        """End it; running forks continue."""
         self._process.communicate()
 
 
 @cache
 def warm_python() -> WarmPython:
-    """Return this process's own one, started when it is first asked for."""
+    """Return this process's own one, started on first use."""
     return WarmPython(compiled_once())
 
 
@@ -111,10 +111,10 @@ def end_warm_python() -> None:
 
 def _serve() -> None:
     """Answer questions until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks decides when this ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the requester decides when this ends
     for name in PRELOADED:
         import_module(name)
-    gc.freeze()  # what was imported is shared by all forks
+    gc.freeze()  # imports are shared by all forks
     for line in sys.stdin:
         question = json.loads(line)
         answer = _reaped(question["reap"]) if "reap" in question else _forked(question)
@@ -135,7 +135,7 @@ def _forked(question: Mapping[str, Any]) -> int:
 
 
 def _run(module: Sequence[str], environment: Mapping[str, str], log_file: str) -> NoReturn:
-    """Become the process that was asked for."""
+    """Become the requested process."""
     code = 1
     try:
         _redirect(log_file)

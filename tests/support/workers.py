@@ -11,7 +11,7 @@ FOLDERS = (
     *("linearizability", "mutation", "recovery", "acceptance"),
     *("integration", "ports", "simulation", "exhaustive", "contract"),
 )
-"""The folders whose tests take long, longest first: no worker begins one of them last."""
+"""The folders whose tests take long, longest first, so that no worker begins one of them last."""
 LONG_MODULES = (
     "test_streams_outages.py",
     "test_restarts_under_load.py",
@@ -33,7 +33,7 @@ WAITING = (
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
-    """Gives a module to one worker, which has its services to itself, then the next one."""
+    """Gives a module to one worker, which has its services to itself, then the next module."""
 
     def _split_scope(self, nodeid: str) -> str:
         return share_of(nodeid)
@@ -51,7 +51,7 @@ def share_of(nodeid: str) -> str:
 
 
 def share_for(worker: int, shares: Sequence[str]) -> str:
-    """Return what a worker does next: every other one begins with the shares that wait.
+    """Return what a worker does next: every other worker begins with the shares that wait.
 
     If all workers were busy at once, tests would miss their limits; if all waited, time was lost.
     """
@@ -78,5 +78,5 @@ def _position(item: pytest.Item) -> tuple[int, int]:
 
 def make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Return the scheduler of a run."""
-    config.option.loadscopereorder = False  # they are in order already
+    config.option.loadscopereorder = False  # they are already sorted
     return Shares(config, log)

@@ -1,6 +1,7 @@
 """The real service on its real adapters, instrumented by wrappers around its ports.
 
-It ends at a fault point, notes its calls of Docker, or runs ahead of time, as its argument says.
+It ends at a fault point, counts its calls of Docker, or runs with its clock put forward, as its
+argument says.
 
 A fault point is the moment before a call of a port. Its name counts the changes that were made by
 then: `05:host.start` comes before a start, after five changes. Between two changes a call that is
@@ -43,7 +44,7 @@ TRACE = "FAULT_POINTS_TRACE"
 SIGNAL = "FAULT_POINTS_SIGNAL"
 """Environment: the signal that the process then sends to itself."""
 CALLS = "COUNTED_CALLS"
-"""Environment: a file to which every call of Docker is written, as it begins."""
+"""Environment: a file to which every call of Docker is written as it begins."""
 
 CHANGES = {
     "leases.hold",
@@ -65,7 +66,7 @@ OUTLASTS = 3.0
 """Seconds for which it stays at its point after SIGTERM: more than the shutdown limit here."""
 NOT_WRAPPED = {"clock", "installation"}
 LATER_BY = timedelta(seconds=GRACE)
-"""By then the grace period of every container that is there now is over."""
+"""By then the grace period of every existing container is over."""
 
 
 @dataclass
@@ -92,10 +93,10 @@ class FaultPoints:
         return cls(armed, trace, int(environment.get(SIGNAL, signal.SIGKILL)))
 
     async def before(self, call: str) -> None:
-        """Note the point before a call; end there if it is armed for it, or if it is the last.
+        """Record the point before a call; end there if it is armed, or if it is the last point.
 
         Not every run passes the same points: on a busy host an operation can lose its lease. One
-        that has missed its own stays at its last, so that the others need not wait for it.
+        that has missed its own stops at its last, so that the others need not wait for it.
         """
         operation = _operation()
         if operation in self._arrived:
@@ -128,7 +129,7 @@ class FaultPoints:
 
 @dataclass(frozen=True)
 class WrappedPort:
-    """A port, with a point before each of its calls."""
+    """A port with a point before each of its calls."""
 
     port: Any
     name: str
@@ -151,7 +152,7 @@ class WrappedPort:
 
 @dataclass(frozen=True)
 class WrappedLeases:
-    """The leases, with a point before a lease is taken and one before it is given back."""
+    """The leases, with a point before a lease is taken and one before it is released."""
 
     port: Any
     points: FaultPoints
@@ -186,7 +187,7 @@ class CountedHost:
     file: Path
 
     def __getattr__(self, method: str) -> Any:
-        """Return the host's method, noting that it is about to be called."""
+        """Return the host's method, which records its call."""
         with self.file.open("a") as calls:
             calls.write(json.dumps({"call": method, "at": time.time()}) + "\n")
         return getattr(self.host, method)
@@ -194,7 +195,7 @@ class CountedHost:
 
 @dataclass(frozen=True)
 class LaterClock:
-    """A clock that is ahead; it runs and waits as the real one does."""
+    """A clock that is ahead; it advances and waits as the real one does."""
 
     clock: Clock
 
@@ -208,7 +209,7 @@ class LaterClock:
 
 
 def faulty(ports: Ports) -> Ports:
-    """Put the fault points before every port but the clock and the name of the installation."""
+    """Put fault points before every port except the clock and the name of the installation."""
     points = FaultPoints.from_environment(os.environ)
     names = [each.name for each in fields(Ports)]
     wrapped: dict[str, Any] = {
@@ -220,7 +221,7 @@ def faulty(ports: Ports) -> Ports:
 
 
 def counting(ports: Ports) -> Ports:
-    """Note the calls of Docker."""
+    """Record the calls of Docker."""
     return replace(ports, host=CountedHost(ports.host, Path(os.environ[CALLS])))
 
 

@@ -23,7 +23,7 @@ class Invariants:
     redis_address: str
 
     def after_recovery(self, interruption: Interruption, old: str | None) -> list[str]:
-        """Return what differs from docs/recovery.md; `old` is the container before the kill."""
+        """Return the deviations from docs/recovery.md; `old` is the container before the kill."""
         violations = list(self._wrong_log(interruption))
         end = interruption.case.end(begun=interruption.has_begun)
         violations += self._wrong_end(interruption, end, parked_may_stay=True)
@@ -31,7 +31,7 @@ class Invariants:
         return [f"{interruption}: {violation}" for violation in violations]
 
     def after_repeating(self, interruption: Interruption, answer: int) -> list[str]:
-        """Return the violations after the request was sent again."""
+        """Return the violations after the request was repeated."""
         violations = list(
             self._wrong_end(interruption, interruption.case.after, parked_may_stay=True)
         )
@@ -57,7 +57,7 @@ class Invariants:
     def seconds_to_the_last_outcome(self, interruptions: Sequence[Interruption], log: str) -> float:
         """Return the seconds from the start of the process of this log to the last outcome.
 
-        By the service's own timestamps: how often a busy host lets us poll does not count.
+        By the service's own timestamps: how often a busy host lets us poll must not count.
         """
         lines: list[Row] = [json.loads(line) for line in log.splitlines()]
         serving = next(each["timestamp"] for each in lines if each["event"] == "serving")
@@ -87,7 +87,7 @@ class Invariants:
             yield f"{rows[0]['outcome']} {rows[0]['error_code']}: {rows[0]['error_message']}"
 
     def _wrong_container(self, interruption: Interruption, old: str | None) -> Iterator[str]:
-        """Yield a container that was replaced without need, or not replaced."""
+        """Yield a container that was replaced unnecessarily, or not replaced."""
         now = self.container_of(interruption.game)
         replaced = interruption.has_begun and not interruption.case.keeps
         if replaced == (now == old):

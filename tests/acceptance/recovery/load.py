@@ -1,4 +1,4 @@
-"""Callers who keep several games busy, and how their answers and the log must agree."""
+"""Callers that keep several games busy, and how their answers and the log must agree."""
 
 import secrets
 import threading
@@ -26,14 +26,14 @@ REQUESTS: Sequence[Request] = (
     Environment.clean_up,
 )
 PAUSE = 0.05
-CONSISTENT_WITHIN = 80.0  # longer than the grace period of what was left parked
+CONSISTENT_WITHIN = 80.0  # longer than the grace period of parked containers
 UNCLEAR = {None, HTTPStatus.SERVICE_UNAVAILABLE}
-"""The answers, and the missing one, that leave the outcome of a request open."""
+"""The answers that leave the outcome of a request open, including no answer."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: its game, its id, and the status it was answered, None if never."""
+    """One request: its game, its id, and the status of its answer, None if there was none."""
 
     game: str
     request_id: str
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass
 class Load:
-    """Each game has one caller, who asks for one operation after the other."""
+    """Each game has one caller, which requests one operation after the other."""
 
     environment: Environment
     games: Sequence[str]
@@ -51,7 +51,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keep the games busy beside the block; afterwards every request has its end."""
+        """Keep the games busy during the block; afterwards every request has ended."""
         with ThreadPoolExecutor(len(self.games)) as pool:
             callers = [pool.submit(self._call, game) for game in self.games]
             try:
@@ -103,7 +103,7 @@ def assert_consistent_outcomes(
 ) -> None:
     """Assert that nothing is open, that the log agrees with the answers, and records with Docker.
 
-    `without_log` means that Postgres was away: what was refused meanwhile could not be logged.
+    `without_log` means that Postgres was away: refusals meanwhile could not be logged.
     """
     environment = load.environment
     for game in load.games:
@@ -117,7 +117,7 @@ def assert_consistent_outcomes(
 def wrong_answers(
     answers: Sequence[Answer], rows: Sequence[Row], *, without_log: bool
 ) -> list[str]:
-    """Return the answers that the log contradicts, and the rows that nobody asked for."""
+    """Return the answers that the log contradicts, and the rows that nobody requested."""
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         found[row["game_id"], row["source_ref"]].append(row)
@@ -136,7 +136,7 @@ def _outcomes(answer: Answer, found: Mapping[tuple[str, str], Sequence[Row]]) ->
 
 
 def _agree(answer: Answer, outcomes: Sequence[str], may_lack_row: Collection[int | None]) -> bool:
-    """Return whether an answer's rows are those that it must have.
+    """Return whether the rows match the answer.
 
     A request that was answered with an outcome or a refusal has one row, which says the same. After
     a 503 or a lost answer the row may have any outcome.

@@ -17,7 +17,7 @@ from tests.support.environment import STUBBORN_ENGINE, Environment, Request, new
 
 OLD, NEW = "1.4.7", "1.4.8"
 BROKEN = "1.4.90-exits-when-asked"
-"""Not one that exits by itself: whether it is still observed to run after its start is chance."""
+"""Not one that exits by itself: whether it is still observed running after its start is chance."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ NOTHING = EndState("missing", None)
 
 @dataclass(frozen=True)
 class Case:
-    """One operation in one situation, and where it ends, however often it is interrupted.
+    """One operation in one situation, and its end state, however often it is interrupted.
 
     An operation whose engine cannot run `fails`, and ends where it began. One that `keeps` leaves
     the game its container.
@@ -68,7 +68,7 @@ class Case:
 
     @property
     def answer(self) -> int:
-        """The status that the request is answered with."""
+        """The status of the answer to the request."""
         return 500 if self.fails else 200
 
 
@@ -151,7 +151,7 @@ class Interruption:
 
     @property
     def is_at_its_point(self) -> bool:
-        """Return whether it came where it was planned, and not at the last point instead."""
+        """Return whether it was interrupted where planned, and not at the last point instead."""
         return self.point == self.armed
 
     @property
@@ -160,11 +160,11 @@ class Interruption:
         return BEGIN in self.done
 
     def once_more(self) -> "Interruption":
-        """Return it as it was planned, for another game."""
+        """Return it as planned, for another game."""
         return replace(self, game=new_game(), point=self.armed)
 
     def __str__(self) -> str:
-        """Return it for people to read."""
+        """Return a readable form."""
         return f"{self.case.name} ended before {self.point} ({self.game})"
 
 
@@ -205,8 +205,8 @@ def end_all(
 ) -> list[Interruption]:
     """Send every request, and end the service by the signal with each of them at its point.
 
-    Return the interruptions as they came: an operation that did not pass its point was interrupted
-    at its last one.
+    Return the interruptions that took place: an operation that did not pass its point was
+    interrupted at its last one.
     """
     points = {each.case.task(each.game): each.armed for each in interruptions}
     with environment.service.replaced_by(FAULTY, _armed(points, trace, number)):
@@ -238,7 +238,7 @@ def _as_it_came(interruption: Interruption, passed: Sequence[str]) -> Interrupti
 
 
 def _as_begun(cancelled: Interruption) -> Interruption:
-    """Return it as begun if it was cancelled as it began: that is finished and handed over."""
+    """Return it as begun if it was cancelled as it began: then it is finished and handed over."""
     if cancelled.point.endswith(BEGIN):
         return replace(cancelled, done=[*cancelled.done, BEGIN])
     return cancelled

@@ -1,4 +1,4 @@
-"""A start-up that finds a thousand games, or as many as the environment says."""
+"""A start-up that finds a thousand games, or as many as the environment sets."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.support.environment import Environment, NewEnvironment, Row, image_of
 from tests.support.run import Say
 
 GAMES = int(os.environ.get("BOOT_GAMES", "1000"))
-"""`make test` takes fewer: what is counted is the same, and making them takes most of the time."""
+"""`make test` takes fewer: the counts are the same, and creating games takes most of the time."""
 DRIFTED = 10
 AT_ONCE = 16
 SECONDS = 5.0
@@ -42,7 +42,7 @@ def environment(new_environment: NewEnvironment) -> Environment:
 def herd(environment: Environment, docker_api: Any) -> Iterator[list[str]]:
     """Return the ids of games whose containers were created and never ran.
 
-    Docker creates many at once in a third of the time, even on two cores.
+    Docker creates several at once in a third of the time, even on two cores.
     """
     environment.service.stop()  # it would inspect every container that is created or removed
     name = new_game()
@@ -120,9 +120,9 @@ def test_trap_boot_with_1000(
 def test_start_up_inspects_only_what_has_drifted(
     environment: Environment, herd: list[str], counted: Path, say: Say
 ) -> None:
-    """Of a thousand games ten have drifted: these alone are inspected and reconciled."""
+    """Of a thousand games ten have drifted: only these are inspected and reconciled."""
     drifted = list(islice(herd, DRIFTED))
-    environment.service.stop()  # the next one is to find them
+    environment.service.stop()  # the next start-up is to find them
     statement = "UPDATE runtime_records SET status = 'running' WHERE game_id = ANY(%s)"
     with psycopg.connect(environment.dsn, autocommit=True) as connection:
         connection.execute(statement, (drifted,))
@@ -138,7 +138,7 @@ def test_start_up_inspects_only_what_has_drifted(
 
 
 def _restarted(environment: Environment, counted: Path) -> tuple[Counter[str], float, float]:
-    """Restart the service; return its Docker calls until it was reconciled, and the times."""
+    """Restart the service; return its Docker calls until it has reconciled, and the times."""
     environment.service.stop()
     counted.unlink(missing_ok=True)
     logged = len(environment.service.log)

@@ -26,13 +26,13 @@ from tests.support.run import Say
 AT_ONCE = 24
 """Games that are interrupted with one process."""
 COMPLETE_WITHIN = 30.0
-"""Seconds after a new process began to serve, on a host with as much else to do as it may have."""
+"""Seconds after a new process began to serve, on a host as busy as a full run makes it."""
 WAITED_AT_MOST = 90.0
 EVERY = int(os.environ.get("RECOVERY_EVERY", "1"))
 """One in how many points is chosen, by each signal others; 1 is all of them."""
 FIRST = {signal.SIGKILL: 0, signal.SIGTERM: EVERY // 2}
 AT_THEIR_POINTS = 0.9
-"""The part of the interruptions that must come at the points for which they were planned."""
+"""The share of the interruptions that must happen at the points for which they were planned."""
 TRIES = 2
 """How often each is planned: on a busy host its operation can lose its lease."""
 
@@ -42,7 +42,7 @@ Points = Mapping[str, Sequence[str]]
 
 @pytest.fixture(scope="module")
 def environment(new_environment: NewEnvironment) -> Environment:
-    """Return a service whose leases soon expire, which reconciles all the time and ends at once.
+    """Return a service with short leases, which reconciles all the time and ends at once.
 
     No start is queued behind one that stays at its point.
     """
@@ -101,7 +101,7 @@ class Interruptions:
     def expire_parked(self) -> int:
         """Wait until parked containers are removed after their grace period; return their number.
 
-        Not by waiting so long: the service runs as if it were later.
+        It does not wait that long: the service runs with its clock put forward.
         """
         parked = self.invariants.parked()
         if not parked:
@@ -130,7 +130,7 @@ def run(
     docker_api: Any,
     tmp_path: Path,
 ) -> Iterator[Interruptions]:
-    """Return a run by the signal that is its parameter; its containers go with the test."""
+    """Return a run with the signal in its parameter; its containers are removed after the test."""
     made = Interruptions(
         environment,
         Invariants(environment, service_settings["redis_master_addr"]),
@@ -144,7 +144,7 @@ def run(
 
 @pytest.mark.parametrize("run", list(FIRST), ids=lambda number: number.name, indirect=True)
 def test_ended_at_every_step(run: Interruptions, points: Points, say: Say) -> None:
-    """Wherever its process ends, an operation is resumed; nothing is left over or doubled."""
+    """Wherever its process ends, an operation is resumed; nothing is left over or duplicated."""
     began = time.monotonic()
     planned = [
         interruption for case in CASES for interruption in interruptions_of(case, points[case.name])

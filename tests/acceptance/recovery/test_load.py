@@ -29,7 +29,7 @@ SUCCESS, FAILURE = _row("success"), _row("failure")
     ],
 )
 def test_answer_that_the_log_confirms_is_right(status: int | None, rows: list[Row]) -> None:
-    """An answer needs one row that says the same, or any if it leaves the outcome open."""
+    """An answer needs one row that says the same, or any row if it leaves the outcome open."""
     assert wrong_answers([Answer(GAME, "asked", status)], rows, without_log=False) == []
 
 
@@ -58,5 +58,5 @@ def test_refusal_without_postgres_needs_no_row() -> None:
     ],
 )
 def test_answer_that_the_log_contradicts_is_wrong(status: int | None, rows: list[Row]) -> None:
-    """A row too few or too many, of another outcome, or of a request that nobody sent is found."""
+    """A missing or extra row, one with another outcome, or one that nobody requested is found."""
     assert len(wrong_answers([Answer(GAME, "asked", status)], rows, without_log=False)) == 1

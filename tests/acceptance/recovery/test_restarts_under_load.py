@@ -1,4 +1,4 @@
-"""Postgres, Redis and Docker restarted while callers keep the service busy.
+"""Postgres, Redis and Docker are restarted while callers keep the service busy.
 
 Postgres and Redis are servers of this module's own and are really stopped, or killed, and started
 again. Docker is taken away by a proxy, and every engine is killed meanwhile, as a restart of
@@ -47,7 +47,7 @@ class Servers:
         self.redis = start_redis(self.redis_directory)
 
     def start_redis_again(self) -> None:
-        """Start it at the address that the service knows."""
+        """Restart it at the address that the service knows."""
         address = self.redis.address
         self.redis = start_redis(self.redis_directory)
         assert self.redis.address == address
@@ -85,7 +85,7 @@ def environment(new_environment: NewEnvironment, servers: Servers) -> Environmen
 
 @pytest.fixture
 def load(environment: Environment, docker_api: Any) -> Iterator[Load]:
-    """Return the callers; their games' containers go with the test."""
+    """Return the callers; their games' containers are removed after the test."""
     made = Load(environment, [new_game() for _ in range(GAMES)])
     yield made
     remove_games(docker_api, made.games)
@@ -112,7 +112,7 @@ def _restart_redis(servers: Servers, _: Load) -> None:
 
 
 def _empty_redis(servers: Servers, _: Load) -> None:
-    """Kill Redis and lose all it held: every lease is gone while its operation runs."""
+    """Kill Redis and lose all its data: every lease is gone while its operation runs."""
     process = BackgroundProcess.find(servers.redis_directory / "valkey.pid")
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -126,7 +126,7 @@ def _restart_docker(servers: Servers, load: Load) -> None:
     servers.docker.refuse()
     for game in load.games:
         for container in load.environment.containers(game):
-            with suppress(APIError):  # it does not run, or a removal is under way
+            with suppress(APIError):  # it does not run, or is being removed
                 load.environment.docker.kill(container["Id"])
     time.sleep(AWAY)
     servers.docker.pass_on()
@@ -145,7 +145,7 @@ OUTAGES = {
 def test_every_operation_ends_in_one_outcome(
     load: Load, servers: Servers, say: Say, name: str
 ) -> None:
-    """Twice in a row a server goes and comes back; callers, log, records and Docker agree."""
+    """A server goes away and comes back twice in a row; callers, log, records and Docker agree."""
     with load.running():
         for _ in range(2):
             load.wait_for_success(BACK_WITHIN)

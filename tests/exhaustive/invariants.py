@@ -164,6 +164,14 @@ def check_end(scenario: Scenario, state: State, completion: Completion) -> Ended
     return Ended(is_success, slot, status)
 
 
+_AS_OBSERVED = {
+    OperationKind.STOP,
+    OperationKind.RECONCILE_DISPOSE,
+    OperationKind.RECONCILE_OBSERVED_EXIT,
+}
+"""The kinds whose success is that the record agrees with Docker."""
+
+
 def _check_success(end: _End) -> None:
     scenario, docker = end.scenario, end.docker
     if scenario.replaces:
@@ -173,12 +181,14 @@ def _check_success(end: _End) -> None:
             raise Violation(3, "a cleanup succeeds while a container of the game is left")
     elif scenario.kind is OperationKind.RECONCILE_ADOPT:
         _check_adopted(end)
-    else:
+    elif scenario.kind in _AS_OBSERVED:
         _check_as_observed(3, end)
         if scenario.is_stop and any(docker.runs(each) for each in _known(end)):
             raise Violation(3, "a stop succeeds while an engine of the game runs")
         if scenario.subject == OTHER and docker.containers[OTHER] is not None:
             raise Violation(3, "the superfluous container is still there")
+    else:
+        raise Violation(3, f"no invariant says what a success of {scenario.kind} is")
 
 
 def _known(end: _End) -> list[int]:

@@ -14,6 +14,13 @@ from tests.exhaustive.walk import Walk, WalkResult, walk
 FAULTS = 2
 """With two, every fault is combined with every other, and all kinds take under 25 s of one core."""
 
+REPLACING = {
+    *(ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE, ActionName.PARK, ActionName.STOP),
+    *(ActionName.CREATE, ActionName.START, ActionName.WATCH_GATE),
+    *(ActionName.REMOVE, ActionName.SET_ASIDE, ActionName.UNPARK),
+}
+"""The actions of start, restart and patch, their rollback included."""
+
 PAGE = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
 _ROW = re.compile(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| (\d+) \|$", re.MULTILINE)
 
@@ -30,17 +37,17 @@ def _published() -> dict[str, WalkResult]:
 @pytest.mark.parametrize("kind", OperationKind)
 def test_every_invariant_holds_in_every_state_of_an_operation(kind: OperationKind) -> None:
     """With two faults every invariant holds and an end is reached; the counts are as published."""
-    assert walk(kind, FAULTS) == _published()[kind]
+    assert walk(kind, FAULTS) == _published().get(kind)
 
 
 def test_the_walk_reaches_the_states_that_matter() -> None:
-    """The walk reaches every action and end of a restart, a second container, a late call."""
+    """The walk reaches every action that replaces, every end, a second container, a late call."""
     restart = Walk(Scenario(OperationKind.RESTART, "running", "yes"), FAULTS)
 
     restart.run()
 
     found = restart.found
-    assert {ACTIONS[each.sent].name for each in found if each.sent != NONE} == set(ActionName)
+    assert {ACTIONS[each.sent].name for each in found if each.sent != NONE} >= REPLACING
     endings = {(each.ended.success, each.ended.status) for each in found if each.ended}
     assert endings == {(True, "running"), *((False, each) for each in RuntimeStatus)}
     assert any(all(each.docker.containers[made] for made in MADE) for each in found)

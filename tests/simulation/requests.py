@@ -110,8 +110,10 @@ class Request:
                 return {RuntimeStatus.STOPPED, RuntimeStatus.REMOVED}
             case OperationKind.CLEANUP_CONTAINER:
                 return {RuntimeStatus.REMOVED}
-            case _:
+            case OperationKind.START | OperationKind.RESTART | OperationKind.PATCH:
                 return {RuntimeStatus.RUNNING}
+            case other:
+                raise AssertionError(f"nothing says what a success of {other} promises")
 
     def _check_error(self, error: RuntimeManagerError) -> None:
         row = self._row()

@@ -1,0 +1,47 @@
+from inspect import getmembers, iscoroutinefunction
+
+from rtmanager.bootstrap.workers import periodic_workers
+from rtmanager.config import Settings
+from rtmanager.domain.operation import ActionName, OperationKind
+from rtmanager.domain.ports.container_host import ContainerHost
+from tests.simulation.events import CHANGES, KINDS
+from tests.simulation.holder_invariants import _CALLS
+from tests.simulation.model import _AFTER
+from tests.simulation.oracle import _MAY
+from tests.simulation.process_parts import INTERVALS
+from tests.unit.config.test_settings import REQUIRED
+from tests.unit.domain.world import World
+
+READS = {
+    *("ping", "network_exists", "list_containers", "containers_of", "named", "inspect", "logs"),
+    *("image", "image_owner", "pull"),
+}
+"""The calls to Docker that change no container."""
+WITHOUT_A_CALL = {ActionName.PREPARE_STATE, ActionName.WATCH_GATE}
+"""The actions that do not call Docker to change anything."""
+
+
+def test_every_kind_of_operation_is_requested_and_has_its_model() -> None:
+    """A kind that nobody requests, or whose result nobody expects, would pass unnoticed."""
+    requested = {each for each in OperationKind if not each.startswith("reconcile")}
+
+    assert set(KINDS) == requested
+    assert set(_AFTER) == set(OperationKind)
+
+
+def test_every_call_that_changes_docker_is_checked() -> None:
+    """A new call of the port is a fault point, and the oracle knows who may make it."""
+    calls = {name for name, _ in getmembers(ContainerHost, iscoroutinefunction)}
+
+    assert set(CHANGES) == calls - READS == set(_MAY)
+    assert set(_CALLS.values()) == {*CHANGES, "pull"}
+    assert set(_CALLS) == set(ActionName) - WITHOUT_A_CALL
+
+
+def test_every_periodic_worker_is_simulated() -> None:
+    """The simulation has intervals of its own for the workers of the table."""
+    world = World()
+    settings = Settings.from_environment(REQUIRED)
+    table = periodic_workers(world.manager.cycles, settings, world.clock)
+
+    assert list(INTERVALS) == [each.status.name for each in table]

@@ -1,4 +1,4 @@
-"""A caller of the ASGI application who sends exactly the bytes that a test gives."""
+"""An ASGI client that sends exactly the bytes a test gives it."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ JSON: Header = (b"content-type", b"application/json")
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """An HTTP response as the application sent it."""
 
     status: int
     headers: dict[str, str]
@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def error(self) -> tuple[int, str]:
-        """Status and code of an error; fails unless the answer is the contract's envelope."""
+        """Return an error's status and code; fail unless the body is the contract's envelope."""
         assert self.headers["content-type"] == "application/json"
         assert self.json.keys() == {"error"}
         assert self.json["error"].keys() == {"code", "message"}
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass
 class Caller:
-    """Calls the application; counts how much of a body it was ready to take."""
+    """Calls the application and counts how much of a request body it accepted."""
 
     app: ASGIApp
     taken: int = 0
@@ -60,7 +60,7 @@ class Caller:
         body: bytes | Iterable[bytes] = b"",
         headers: Iterable[Header] = (),
     ) -> Answer:
-        """Send a request; the path is sent as it is written, percent-encoded or not."""
+        """Send a request; the path goes out exactly as written, percent-encoded or not."""
         raw_path, _, query = path.partition("?")
         scope = {
             "type": "http",
@@ -82,7 +82,7 @@ class Caller:
         async def receive() -> Message:
             nonlocal is_complete
             if is_complete:
-                return await asyncio.Future()  # this caller never hangs up
+                return await asyncio.Future()  # this client never disconnects
             chunk = next(chunks, None)
             is_complete = chunk is None
             self.taken += len(chunk or b"")

@@ -1,4 +1,4 @@
-"""The application over the real use cases on a world in memory, its answers validated."""
+"""The application on the real use cases and in-memory adapters, with response validation on."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,19 +21,19 @@ def world() -> World:
 
 @pytest.fixture
 def table(world: World) -> Mapping[str, Handler]:
-    """Return the endpoints table of the service in the world."""
+    """Return the service's table of endpoints."""
     cases = world.manager.cases
     return endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
 
 
 @pytest.fixture
 def caller(table: Mapping[str, Handler]) -> Caller:
-    """Return a caller of the service in the world."""
+    """Return a client of the service."""
     return Caller(create_app(table, validate_responses=True))
 
 
 @pytest.fixture(autouse=True)
 def log_lines() -> Iterator[list[EventDict]]:
-    """Return what the test logs; unconfigured logs would draw tracebacks for seconds."""
+    """Capture the test's log; unconfigured logging renders tracebacks, which takes seconds."""
     with capture_logs() as lines:
         yield lines

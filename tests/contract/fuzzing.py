@@ -1,9 +1,8 @@
-"""What steers Schemathesis: where generated requests go, and the only two failures it overlooks.
+"""Hooks for Schemathesis: steer generated requests and ignore the only two expected failures.
 
-Schemathesis loads this module in its own process. Every request it makes passes `steer`, whatever
-phase made it, so that no generated image reference reaches a registry of the outside world and
-that running games are worked upon too. Choices depend on the generated values alone: a failing
-request is sent again as it was.
+Schemathesis loads this module in its own process. Every request passes `steer`, in every phase,
+so that no generated image reference reaches an outside registry and some requests hit running
+games. Choices depend only on the generated values, so a failing request can be replayed.
 """
 
 import json
@@ -27,22 +26,22 @@ LIVE_GAMES = 4
 
 
 def live_games() -> list[str]:
-    """Return the ids of the few games that really run while fuzzing."""
+    """Return the ids of the few games that really run during fuzzing."""
     return [f"{os.environ[GAMES_VARIABLE]}-{number}" for number in range(LIVE_GAMES)]
 
 
 def missing_image(text: str) -> str:
-    """Return a well-formed reference, made from generated text, to an image that never exists."""
+    """Derive a well-formed reference to an image that never exists from generated text."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "empty"
     return f"{os.environ[REGISTRY_VARIABLE]}/missing/{name}:1.4.{_choice(text) % 100}"
 
 
 def steer(case: Any) -> None:
-    """Point a generated request at live games and demo images, or at what is sure to be missing.
+    """Point a generated request at live games and demo images, or at a missing image.
 
-    Game ids stay as generated, strange as they may be, for operations that answer 404 to them. To
-    start, an id must be a legal one, and an id of no live game gets a missing image, which keeps
-    the number of containers small.
+    Operations that answer 404 to unknown games keep their generated ids, however strange. A start
+    needs a valid id; an id of no live game gets a missing image, which limits the number of
+    containers.
     """
     game = (case.path_parameters or {}).get("game_id")
     if game is not None:
@@ -56,7 +55,7 @@ def steer(case: Any) -> None:
 
 
 def is_unknown_caller(failure: Failure, case: Any) -> bool:
-    """Return whether a failure is nothing but an unknown caller that was, rightly, accepted."""
+    """Return whether the only fault of an accepted request is its unknown caller, as intended."""
     if not isinstance(failure, AcceptedNegativeData) or case.meta is None:
         return False
     if CALLER not in case.headers or case.headers[CALLER] in KNOWN_CALLERS:
@@ -66,7 +65,7 @@ def is_unknown_caller(failure: Failure, case: Any) -> bool:
 
 
 def is_missing_image(failure: Failure, case: Any, response: Any) -> bool:
-    """Return whether a failure is nothing but the report that a generated image does not exist."""
+    """Return whether the failure only reports that a generated image does not exist."""
     if failure.checks != ("not_a_server_error",) or response.status_code != 500:
         return False
     reference = case.body.get("image_ref", "") if isinstance(case.body, dict) else ""
@@ -83,7 +82,7 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def filter_failure(_context: Any, failure: Failure, case: Any, response: Any) -> bool:
-    """Overlook the two failures that the contract wants, and nothing else."""
+    """Ignore the two failures that the contract expects, and nothing else."""
     return not (is_unknown_caller(failure, case) or is_missing_image(failure, case, response))
 
 
@@ -106,9 +105,9 @@ def _steered_image(image_ref: str, *, is_live: bool) -> str:
 
 
 def _choice(text: str) -> int:
-    """Return a number that looks random and is always the same for a text.
+    """Return a stable pseudo-random number for a text.
 
-    Texts may come from earlier answers: what is called otherwise in each run counts as the same.
+    The text may come from an earlier answer, so names that differ from run to run are normalised.
     """
     for variable in (GAMES_VARIABLE, REGISTRY_VARIABLE):
         text = text.replace(os.environ[variable], variable)

@@ -1,7 +1,7 @@
-"""Each of Connexion's departures from the contract, numbered as in docs/connexion.md.
+"""Each of our departures from Connexion, numbered as in docs/connexion.md.
 
-Every test shows what Connexion does as it is shipped and what our application does. One that fails
-at Connexion's part, after an update, says that our correction may go.
+Every test shows what plain Connexion does and what our application does. When Connexion's part
+fails after an update, our correction is no longer needed.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ GOOD = b'{"image_ref": "galaxy/game:1.4.7"}'
 
 
 async def accept(**arguments: Any) -> dict[str, Any]:
-    """Answer any operation with the names of what Connexion passes on to it."""
+    """Answer any operation with the names of the arguments that Connexion passes to it."""
     return {"passed": sorted(arguments)}
 
 
@@ -60,7 +60,7 @@ async def start(
 
 
 async def test_1_paths_are_decoded_before_they_are_routed(plain: Caller, caller: Caller) -> None:
-    """An encoded slash separates segments there: the name of a game can reach another operation."""
+    """Connexion routes decoded paths, so an encoded slash can reach another operation."""
     path = f"{RUNTIMES}%2Fg1%2Fstart"
 
     assert (await start(plain, path=path)).json == {"passed": ["body", "game_id"]}
@@ -68,13 +68,13 @@ async def test_1_paths_are_decoded_before_they_are_routed(plain: Caller, caller:
 
 
 async def test_2_a_slash_too_many_is_redirected(plain: Caller, caller: Caller) -> None:
-    """The contract knows 200 and errors, and a path with a slash at its end is another path."""
+    """The contract has no redirects: a path with a trailing slash is a different path."""
     assert (await plain.get(f"{RUNTIMES}/")).status == 307
     assert (await caller.get(f"{RUNTIMES}/")).error == (404, "not_found")
 
 
 async def test_3_an_unknown_caller_is_refused(plain: Caller, caller: Caller) -> None:
-    """The contract describes the header by an enum, and yet takes any value as the admin's."""
+    """The contract's enum lists two callers, yet any other value counts as the admin."""
     header = (b"x-galaxy-caller", b"intruder")
 
     assert (await plain.send("GET", RUNTIMES, headers=[header])).status == 400
@@ -88,7 +88,7 @@ async def test_3_an_unknown_caller_is_refused(plain: Caller, caller: Caller) -> 
 async def test_4_errors_are_problem_json(
     method: str, path: str, error: tuple[int, str], plain: Caller, caller: Caller
 ) -> None:
-    """The contract has one envelope for every error, the framework's own too."""
+    """The contract has one error envelope, which applies to the framework's own errors too."""
     shipped = await plain.send(method, path)
 
     assert shipped.headers["content-type"] == "application/problem+json"
@@ -108,7 +108,7 @@ async def test_4_errors_are_problem_json(
 async def test_5_content_types_are_read_loosely(
     content_type: bytes | None, shipped: int, plain: Caller, caller: Caller
 ) -> None:
-    """The contract has one content type, and 400 for all others and for none."""
+    """The contract accepts one content type and answers 400 to any other and to a missing one."""
     assert (await start(plain, content_type=content_type)).status == shipped
     assert (await start(caller, content_type=content_type)).error == (400, "invalid_request")
 
@@ -116,7 +116,7 @@ async def test_5_content_types_are_read_loosely(
 async def test_6_a_content_type_in_capitals_switches_validation_off(
     plain: Caller, caller: Caller
 ) -> None:
-    """Media types have no case: the body is JSON and must be as the spec describes it."""
+    """Media types are case-insensitive, so the JSON body must still be validated."""
     bad, capitals = b'{"force": true}', b"Application/JSON"
 
     assert (await start(plain, bad)).status == 400
@@ -139,19 +139,19 @@ async def test_6_a_content_type_in_capitals_switches_validation_off(
 async def test_7_bodies_are_read_loosely(
     body: bytes, shipped: int, plain: Caller, caller: Caller
 ) -> None:
-    """Malformed bodies are the caller's fault, and what is ambiguous or too large is refused."""
+    """Malformed, ambiguous and oversized bodies are refused as the caller's error."""
     assert (await start(plain, body)).status == shipped
     assert (await start(caller, body)).error in {(400, "invalid_request"), (413, "invalid_request")}
 
 
 async def test_8_a_body_without_its_length_is_taken_for_none(plain: Caller, caller: Caller) -> None:
-    """A caller may send a body in chunks, whose length it does not know beforehand."""
+    """A caller may send a chunked body without knowing its length beforehand."""
     assert (await plain.send("POST", START, body=GOOD, headers=[JSON])).status == 400
     assert (await caller.send("POST", START, body=GOOD, headers=[JSON])).status == 200
 
 
 async def test_9_strictness_of_the_query_is_all_or_none(plain: Caller, caller: Caller) -> None:
-    """The contract refuses unknown parameters where it documents 400, and nowhere else."""
+    """Unknown query parameters are refused only where the contract documents 400."""
     strict = as_shipped(strict_validation=True)
     documented, undocumented = f"{START}?force=1", f"{RUNTIMES}?force=1"
 
@@ -166,7 +166,7 @@ async def test_9_strictness_of_the_query_is_all_or_none(plain: Caller, caller: C
 async def test_10_an_unbound_operation_is_found_when_it_is_too_late(
     table: Mapping[str, Handler],
 ) -> None:
-    """A handler that is missing fails here when the application is made, not at a request."""
+    """A missing handler fails when the application is built, not at the first request."""
     short = {name: each for name, each in table.items() if name != "internalStopRuntime"}
     plain = as_shipped(short.__getitem__)
 
@@ -179,7 +179,7 @@ async def test_10_an_unbound_operation_is_found_when_it_is_too_late(
 async def test_11_handlers_are_called_by_their_parameters(
     table: Mapping[str, Handler], log_lines: list[EventDict]
 ) -> None:
-    """A handler that takes the call itself is called without; headers would not reach it at all."""
+    """Our handlers take the whole call; Connexion would not pass them the headers."""
 
     async def handler(call: Call) -> JsonObject:
         return {"status": call.origin.source_ref}
@@ -194,13 +194,13 @@ async def test_11_handlers_are_called_by_their_parameters(
 
 
 async def test_12_served_spec_loses_its_servers(plain: Caller, caller: Caller) -> None:
-    """Swagger UI's list of servers would have one entry, without an address."""
+    """Swagger UI's server list would otherwise have one entry without an address."""
     assert (await plain.get("/openapi.json")).json["servers"] == [{"url": ""}]
     assert (await caller.get("/openapi.json")).json["servers"][0]["url"] == "./"
 
 
 async def test_13_every_request_is_routed_for_swagger_ui() -> None:
-    """Connexion's middleware sends each request through its router; ours looks at its path."""
+    """Connexion's middleware routes every request; ours only compares the path."""
     routed: list[str] = []
     other = {"type": "http", "path": "/healthz"}
 
@@ -222,7 +222,7 @@ async def test_13_every_request_is_routed_for_swagger_ui() -> None:
 
 
 def test_14_spec_is_taken_for_a_template(tmp_path: Path) -> None:
-    """Braces in a description would be carried out; the spec is read by us and given as it is."""
+    """Braces in a description are template syntax to Connexion; we load the spec unrendered."""
     path = tmp_path / "spec.yaml"
     text = (spec_dir() / SPEC_FILE).read_text(encoding="utf-8")
     path.write_text(text.replace("title: Galaxy", "title: '{{ 6 * 7 }}' # Galaxy"))
@@ -231,7 +231,7 @@ def test_14_spec_is_taken_for_a_template(tmp_path: Path) -> None:
 
 
 def test_15_import_warns_of_what_others_deprecated() -> None:
-    """Operators who turn warnings into errors can start the service all the same."""
+    """The service starts even when the operator turns warnings into errors."""
 
     def imports(module: str) -> int:
         command = [sys.executable, "-W", "error::DeprecationWarning", "-c", f"import {module}"]

@@ -11,12 +11,12 @@ Scene = Callable[[Caller, World], Awaitable[Answer]]
 
 
 async def unknown_key(caller: Caller, _: World) -> Answer:
-    """Start with a key that does not exist."""
+    """Start with an unknown key in the body."""
     return await caller.post(f"{RUNTIMES}/g1/start", {"image_ref": OTHER, "force": True})
 
 
 async def malformed_reference(caller: Caller, _: World) -> Answer:
-    """Start an image whose reference Docker would not take."""
+    """Start an image whose reference Docker rejects."""
     return await caller.start("g1", "Galaxy/Game:1.4.7")
 
 
@@ -27,7 +27,7 @@ async def no_version(caller: Caller, _: World) -> Answer:
 
 
 async def never_started(caller: Caller, _: World) -> Answer:
-    """Look at a game that was never started."""
+    """Read a game that was never started."""
     return await caller.get(f"{RUNTIMES}/g1")
 
 
@@ -44,7 +44,7 @@ async def other_minor(caller: Caller, _: World) -> Answer:
 
 
 async def defect(caller: Caller, world: World) -> Answer:
-    """Run into a defect."""
+    """Trigger a defect."""
     world.manager.on("records.get", RuntimeError("a secret DSN"))
     return await caller.get(f"{RUNTIMES}/g1")
 
@@ -90,7 +90,7 @@ SCENES: dict[ErrorCode, tuple[int, Scene]] = {
 async def test_code_is_reachable_with_its_status(
     code: ErrorCode, caller: Caller, world: World
 ) -> None:
-    """Each code can be had, in the envelope, with the status that the contract gives it."""
+    """Each error code can be provoked and has the status and envelope of the contract."""
     status, scene = SCENES[code]
 
     answer = await scene(caller, world)
@@ -99,7 +99,7 @@ async def test_code_is_reachable_with_its_status(
 
 
 def test_every_code_but_the_replay_has_a_scene_and_a_status() -> None:
-    """A replay is no error: no answer ever carries `replay_no_op`."""
+    """No answer ever carries `replay_no_op`, because a replay is not an error."""
     errors = set(ErrorCode) - {ErrorCode.REPLAY_NO_OP}
 
     assert set(SCENES) == errors
@@ -107,7 +107,7 @@ def test_every_code_but_the_replay_has_a_scene_and_a_status() -> None:
 
 
 async def test_defect_leaks_no_internals(caller: Caller, world: World) -> None:
-    """The answer to a defect tells nothing of the inside."""
+    """The answer to a defect reveals no internals."""
     answer = await defect(caller, world)
 
     assert answer.message == "internal server error"

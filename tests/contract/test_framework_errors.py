@@ -31,10 +31,10 @@ async def test_unknown_path_is_not_found(path: str, caller: Caller) -> None:
         (f"{RUNTIMES}/g1/container", "DELETE"),
     ],
 )
-async def test_wrong_method_is_told_the_right_ones(
+async def test_wrong_method_lists_the_allowed_ones(
     method: str, path: str, allow: str, caller: Caller
 ) -> None:
-    """A method that a path does not have is 405, with the methods that it has."""
+    """A wrong method gets 405 with an Allow header that lists the path's methods."""
     answer = await caller.send(method, path)
 
     assert answer.error == (405, "invalid_request")
@@ -42,7 +42,7 @@ async def test_wrong_method_is_told_the_right_ones(
 
 
 async def test_head_is_get_without_doing_more(caller: Caller) -> None:
-    """HEAD answers as GET does; the server leaves the body out."""
+    """HEAD answers as GET does; the server omits the body."""
     got, head = await caller.get(RUNTIMES), await caller.send("HEAD", RUNTIMES)
 
     assert head.status == 200
@@ -52,7 +52,7 @@ async def test_head_is_get_without_doing_more(caller: Caller) -> None:
 async def test_defect_is_logged_once_with_its_traceback(
     caller: Caller, world: World, log_lines: list[EventDict]
 ) -> None:
-    """What the caller is not told stands in the log, with the request id, exactly once."""
+    """A defect is logged exactly once, with its traceback and the request id."""
     world.manager.on("records.get", RuntimeError("out of cheese"))
     await caller.get(f"{RUNTIMES}/g1")
 
@@ -60,7 +60,7 @@ async def test_defect_is_logged_once_with_its_traceback(
 
 
 async def test_refusal_is_no_defect(caller: Caller, log_lines: list[EventDict]) -> None:
-    """Callers' mistakes fill no log with tracebacks."""
+    """A caller's mistake logs no traceback."""
     await caller.get("/nope")
     await caller.get(f"{RUNTIMES}/g1")
 
@@ -68,7 +68,7 @@ async def test_refusal_is_no_defect(caller: Caller, log_lines: list[EventDict]) 
 
 
 async def test_answer_that_breaks_the_contract_is_a_defect(table: Mapping[str, Handler]) -> None:
-    """With response validation on, as in all these tests, a wrong answer does not get out."""
+    """Response validation, on in all these tests, turns a wrong answer into an error."""
 
     async def forget_the_status(_: Call) -> JsonObject:
         return {"state": "ok"}
@@ -80,7 +80,7 @@ async def test_answer_that_breaks_the_contract_is_a_defect(table: Mapping[str, H
 
 
 async def test_every_answer_carries_the_request_id(caller: Caller) -> None:
-    """Errors can be found in the log by the id that came with them."""
+    """Each answer carries the request id by which its log lines can be found."""
     name = (b"x-request-id", b"abc")
     answers = [
         await caller.send("GET", path, headers=[name]) for path in ("/healthz", "/nope", "/ui/")
@@ -91,7 +91,7 @@ async def test_every_answer_carries_the_request_id(caller: Caller) -> None:
 
 @pytest.mark.parametrize("value", [b"", b"x" * 129, b"a\nb", b"\xff", b" ", b"caf\xe9"])
 async def test_unusable_request_id_is_replaced(value: bytes, caller: Caller) -> None:
-    """What cannot stand in a header and a log line is replaced by an id of ours."""
+    """A request id that is unfit for a header or a log line is replaced by a generated one."""
     answer = await caller.send("GET", "/healthz", headers=[(b"x-request-id", value)])
 
     assert len(answer.headers["x-request-id"]) == 32
@@ -103,7 +103,7 @@ async def test_unusable_request_id_is_replaced(value: bytes, caller: Caller) -> 
 async def test_strange_caller_is_served_as_admin(
     values: list[bytes], caller: Caller, world: World
 ) -> None:
-    """No caller header ever fails a request; what is not known counts as the admin's."""
+    """An unknown caller header never fails a request; it counts as the admin."""
     headers = [(b"x-galaxy-caller", value) for value in values]
 
     answer = await caller.send("POST", f"{RUNTIMES}/g1/restart", headers=headers)
@@ -115,17 +115,17 @@ async def test_strange_caller_is_served_as_admin(
 async def test_application_starts_and_stops_by_itself(
     world: World, table: Mapping[str, Handler]
 ) -> None:
-    """The server's lifespan finds an application that opens nothing of its own."""
+    """The application answers the server's lifespan events and opens nothing itself."""
     app = create_app(table)
     events: asyncio.Queue[Message] = asyncio.Queue()
-    told: list[str] = []
+    sent: list[str] = []
 
     async def send(message: Message) -> None:
-        told.append(message["type"])
+        sent.append(message["type"])
 
     events.put_nowait({"type": "lifespan.startup"})
     events.put_nowait({"type": "lifespan.shutdown"})
     await app({"type": "lifespan", "state": {}}, events.get, send)
 
-    assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert world.manager.calls == []

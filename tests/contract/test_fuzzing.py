@@ -11,18 +11,18 @@ from tests.contract import fuzzing
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what the fuzzing process is told."""
+    """Set the variables that the fuzzing process reads."""
     monkeypatch.setenv(fuzzing.REGISTRY_VARIABLE, "127.0.0.1:5000")
     monkeypatch.setenv(fuzzing.GAMES_VARIABLE, "fuzz")
 
 
 def accepted() -> Failure:
-    """Return the failure of wrong data that was accepted."""
+    """Return the failure that reports accepted invalid data."""
     return AcceptedNegativeData(operation="x", message="", status_code=200, expected_statuses=[])
 
 
 def case(*negative: ParameterLocation, caller: str = "lobby", body: Any = None) -> Any:
-    """Return a generated request that is wrong at these places."""
+    """Return a generated request that is invalid in these places."""
     meta = SimpleNamespace(is_negative_at=negative.__contains__)
     return SimpleNamespace(meta=meta, headers={fuzzing.CALLER: caller}, body=body)
 
@@ -34,21 +34,21 @@ def response(status: int, code: str) -> Any:
     )
 
 
-def test_unknown_caller_alone_is_overlooked() -> None:
-    """The one wrong thing that is accepted on purpose."""
+def test_unknown_caller_alone_is_ignored() -> None:
+    """An unknown caller is the only invalid value that is accepted on purpose."""
     assert fuzzing.is_unknown_caller(accepted(), case(ParameterLocation.HEADER))
 
 
 @pytest.mark.parametrize("place", [ParameterLocation.BODY, ParameterLocation.QUERY])
 def test_unknown_caller_hides_nothing_else(place: ParameterLocation) -> None:
-    """A wrong body or query that is accepted stays a failure, whoever calls."""
+    """An accepted invalid body or query stays a failure, whoever calls."""
     wrong = case(ParameterLocation.HEADER, place)
 
     assert not fuzzing.is_unknown_caller(accepted(), wrong)
 
 
 def test_known_caller_is_no_excuse() -> None:
-    """Other failures of known callers stay failures."""
+    """Failures of known callers are never ignored."""
     known = case(ParameterLocation.HEADER, caller="gm")
 
     assert not fuzzing.is_unknown_caller(accepted(), known)
@@ -71,10 +71,10 @@ def test_other_failures_of_unknown_callers_stay() -> None:
         ("galaxy/game:1.4.7", 500, "container_start_failed", False),
     ],
 )
-def test_only_a_missing_generated_image_is_overlooked(
+def test_only_a_missing_generated_image_is_ignored(
     reference: str, status: int, code: str, *, overlooked: bool
 ) -> None:
-    """A 500 is overlooked only if a generated image is what could not be pulled."""
+    """A 500 is ignored only if a generated image could not be pulled."""
     error = ServerError(operation="x", status_code=status)
     sent = case(body={"image_ref": reference})
 
@@ -83,12 +83,12 @@ def test_only_a_missing_generated_image_is_overlooked(
 
 @pytest.mark.parametrize("text", ["", "\ud800", "docker.io/library/nginx", "galaxy/game:1.4.7"])
 def test_no_generated_reference_leaves_this_machine(text: str) -> None:
-    """Whatever was generated, the registry that is asked is the test's own."""
+    """Every generated reference is pointed at the test's own registry."""
     assert fuzzing.missing_image(text).startswith("127.0.0.1:5000/missing/")
 
 
 def test_choices_are_the_same_in_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run's own names for games and registry, met again in an answer, change nothing."""
+    """A run's own game and registry names do not influence the choices."""
     texts = [*fuzzing.live_games(), f"127.0.0.1:5000/galaxy/game:{fuzzing.live_games()[0]}"]
     images = [fuzzing.missing_image(text).rpartition(":")[2] for text in texts]
     monkeypatch.setenv(fuzzing.REGISTRY_VARIABLE, "127.0.0.1:6000")

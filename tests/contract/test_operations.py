@@ -9,7 +9,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 async def test_start_shows_the_whole_record(caller: Caller, world: World) -> None:
-    """Every property is present, null where it does not apply, times in UTC with microseconds."""
+    """Every property is present, null where it does not apply, with UTC times in microseconds."""
     answer = await caller.start("g1")
 
     record = answer.json
@@ -28,7 +28,7 @@ async def test_start_shows_the_whole_record(caller: Caller, world: World) -> Non
 
 
 async def test_get_shows_what_start_answered(caller: Caller) -> None:
-    """The record is the same, whoever asks."""
+    """GET returns the same record that the start returned."""
     started = await caller.start("g1")
 
     assert (await caller.get(GAME)).json == started.json
@@ -68,7 +68,7 @@ async def test_stop_keeps_its_reason(caller: Caller, world: World) -> None:
 
 
 async def test_stop_with_an_unknown_reason_is_refused(caller: Caller) -> None:
-    """Reasons are a closed set."""
+    """Stop reasons are a closed set."""
     await caller.start("g1")
     answer = await caller.post(f"{GAME}/stop", {"reason": "boredom"})
 
@@ -104,8 +104,8 @@ async def test_cleanup_leaves_the_record_without_a_container(caller: Caller) -> 
     assert [answer.json[key] for key in gone] == [None, None, None]
 
 
-async def test_healthz_asks_nobody(caller: Caller, world: World) -> None:
-    """The process serves, whatever is away."""
+async def test_healthz_depends_on_nothing(caller: Caller, world: World) -> None:
+    """The health check answers 200 even when every dependency is away."""
     await world.docker_leaves()
     answer = await caller.get("/healthz")
 
@@ -114,7 +114,7 @@ async def test_healthz_asks_nobody(caller: Caller, world: World) -> None:
 
 
 async def test_readyz_names_what_is_away(caller: Caller, world: World) -> None:
-    """Readiness is 200 when everything answers, else 503 with the name of what does not."""
+    """Readiness is 200 when all dependencies answer, else 503 naming those that do not."""
     ready = await caller.get("/readyz")
     await world.docker_leaves()
     answer = await caller.get("/readyz")
@@ -125,7 +125,7 @@ async def test_readyz_names_what_is_away(caller: Caller, world: World) -> None:
 
 
 async def test_request_is_recorded_with_caller_and_request_id(caller: Caller, world: World) -> None:
-    """The operation log knows who called, and under which request id."""
+    """The operation log records the caller and the request id."""
     await caller.send(
         "POST",
         f"{GAME}/start",

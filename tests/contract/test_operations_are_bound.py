@@ -26,7 +26,7 @@ def test_every_operation_has_its_handler_and_nothing_is_extra(table: Mapping[str
 
 
 def test_operation_without_a_handler_fails_at_construction(table: Mapping[str, Handler]) -> None:
-    """A missing handler is found when the application is built, not at the first request."""
+    """A missing handler is reported when the application is built, not at the first request."""
     short = {name: each for name, each in table.items() if name != "internalStopRuntime"}
 
     with pytest.raises(LookupError, match=r"^internalStopRuntime has no handler$"):
@@ -34,7 +34,7 @@ def test_operation_without_a_handler_fails_at_construction(table: Mapping[str, H
 
 
 def test_handler_without_an_operation_fails_at_construction(table: Mapping[str, Handler]) -> None:
-    """A handler that the spec does not know is a mistake, of one or the other."""
+    """A handler for an operation that the spec does not define is an error."""
     long = {**table, "internalPauseRuntime": nothing}
 
     with pytest.raises(LookupError, match=r"^internalPauseRuntime is not in the spec$"):

@@ -54,7 +54,7 @@ WRONG_TYPES = {
 async def test_bad_body_is_refused_by_name(
     body: bytes, fault: str, caller: Caller, world: World
 ) -> None:
-    """Anything but one strict JSON object of the spec is 400, says what is wrong, does nothing."""
+    """Anything but one valid JSON object gets 400 with the fault's name and has no effect."""
     answer = await caller.send("POST", f"{GAME}/start", body=body, headers=[JSON])
 
     assert answer.error == (400, "invalid_request")
@@ -68,7 +68,7 @@ async def test_bad_body_is_refused_by_name(
 async def test_wrong_content_type_is_refused(
     values: list[bytes], caller: Caller, world: World
 ) -> None:
-    """A body is JSON only if it says so, once."""
+    """A body is JSON only if exactly one content type says so."""
     headers = [(b"content-type", value) for value in values]
 
     answer = await caller.send("POST", f"{GAME}/start", body=GOOD, headers=headers)
@@ -83,7 +83,7 @@ async def test_wrong_content_type_is_refused(
     [b"application/json;charset=utf-8", b'Application/JSON; Charset="UTF-8"', b"application/json"],
 )
 async def test_content_type_may_name_utf_8(value: bytes, caller: Caller) -> None:
-    """Case does not matter, and the one charset of JSON may be named."""
+    """The content type is case-insensitive and may name JSON's charset."""
     headers = [(b"content-type", value)]
 
     answer = await caller.send("POST", f"{GAME}/start", body=GOOD, headers=headers)
@@ -93,7 +93,7 @@ async def test_content_type_may_name_utf_8(value: bytes, caller: Caller) -> None
 
 @pytest.mark.parametrize("size", [MAX_BODY, MAX_BODY + 1])
 async def test_body_may_have_64_kib(size: int, caller: Caller) -> None:
-    """The limit is 64 KiB; one byte more is 413."""
+    """A body of 64 KiB is accepted; one byte more is 413."""
     body = GOOD + b" " * (size - len(GOOD))
 
     answer = await caller.send("POST", f"{GAME}/start", body=body, headers=[JSON])
@@ -114,7 +114,7 @@ async def test_body_in_pieces_is_read_whole(caller: Caller) -> None:
 async def test_oversized_body_is_cut_off_early(
     headers: list[Header], caller: Caller, world: World
 ) -> None:
-    """10 MB are 413, announced or not, and not taken in to find that out."""
+    """A body of 10 MB gets 413 without being read, whether or not its length is announced."""
 
     def pieces() -> Iterator[bytes]:
         for _ in range(1_280):
@@ -140,7 +140,7 @@ async def test_oversized_body_is_cut_off_early(
 async def test_body_where_none_is_described_is_ignored(
     method: str, path: str, body: bytes, caller: Caller
 ) -> None:
-    """Operations without a body take no notice of one, nor of its content type."""
+    """Operations without a body ignore a body and its content type."""
     await caller.start("g1")
     headers = [(b"content-type", b"\xff;garbage")]
 
@@ -181,7 +181,7 @@ async def test_unknown_query_parameter_is_refused_where_400_is_documented(
 async def test_unknown_query_parameter_is_ignored_elsewhere(
     method: str, path: str, caller: Caller
 ) -> None:
-    """Operations that cannot answer 400 take no notice of query parameters."""
+    """Operations that cannot answer 400 ignore query parameters."""
     await caller.start("g1")
 
     assert (await caller.send(method, f"{path}?force=1&%ff=%00")).status == 200

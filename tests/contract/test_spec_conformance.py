@@ -25,11 +25,11 @@ __all__ = ["new_service"]
 SPEC = spec_dir() / "internal-openapi.yaml"
 ROOT = Path(__file__).parents[2]
 LONG_RUN = os.environ.get("CONTRACT_EXAMPLES")
-"""Generated requests per operation and phase of `make contract EXAMPLES=200`, each time others."""
+"""Generated requests per operation and phase of `make contract EXAMPLES=200`, new in each run."""
 SEED = os.environ.get("CONTRACT_SEED") or str(secrets.randbelow(2**32))
-"""What chooses them. It is shown: with the same seed a long run sends the same again."""
+"""The seed of the generated requests; it is printed, so that a long run can be repeated."""
 
-# `make test` says the same of the same code every time.
+# `make test` must give the same result for the same code every time.
 SHORT_RUN = ("--max-examples", "15", "--generation-deterministic")
 SHORT_WAITS = {
     "start_gate_timeout": "2s",
@@ -50,18 +50,18 @@ LIFE_OF_A_GAME: Mapping[str, Any] = {
 }
 """Every operation with its body, in an order in which each succeeds."""
 ASKED_FOR = {"start", "stop", "restart", "patch", "cleanup_container"}
-"""What callers can ask for, by its name in the operation log."""
+"""The operations that callers can request, by their names in the operation log."""
 
 
 @pytest.fixture
 def service(new_service: Callable[..., RunningService]) -> RunningService:
-    """Return a service that does not dwell on the games' health."""
+    """Return a service that spends no time on health gates."""
     return new_service(**SHORT_WAITS)
 
 
 @pytest.fixture
 def environment(service: RunningService, docker_host: str) -> Iterator[Environment]:
-    """Return what is to be seen of the service in Docker and Postgres."""
+    """Return a view of the service's state in Docker and Postgres."""
     given = service.variables
     with closing(docker.APIClient(base_url=docker_host, version="1.41")) as api:
         yield Environment(
@@ -75,13 +75,13 @@ def environment(service: RunningService, docker_host: str) -> Iterator[Environme
 
 @pytest.fixture(autouse=True)
 def _steered(monkeypatch: pytest.MonkeyPatch, registry: str) -> None:
-    """Tell what steers Schemathesis, here and in its own process, which games and images exist."""
+    """Export to Schemathesis's process which games and images exist."""
     monkeypatch.setenv(fuzzing.REGISTRY_VARIABLE, registry)
     monkeypatch.setenv(fuzzing.GAMES_VARIABLE, new_game())
 
 
 def test_every_operation_succeeds_as_its_spec_says(service: RunningService) -> None:
-    """One game lives its life by every operation; each answer is the success that is specified."""
+    """Each operation, called once over a game's life, answers with its specified success."""
     specified = _operations()
 
     for name, body in LIFE_OF_A_GAME.items():
@@ -94,7 +94,7 @@ def test_every_operation_succeeds_as_its_spec_says(service: RunningService) -> N
 def test_running_service_conforms_to_its_spec(
     environment: Environment, tmp_path: Path, say: Say
 ) -> None:
-    """No generated request gets an answer against the spec; what is left in the end is true."""
+    """No generated request gets an answer outside the spec, and the final state is consistent."""
     if LONG_RUN:
         say(f"Fuzzing with {LONG_RUN} examples; CONTRACT_SEED={SEED} sends the same again ...")
     run = subprocess.run(
@@ -117,9 +117,9 @@ def test_running_service_conforms_to_its_spec(
 
 
 def _assert_true_in_the_end(environment: Environment) -> None:
-    """Demand of every game that nothing goes on, and that its record says what Docker has.
+    """Assert that no operation is left open and that every record matches Docker.
 
-    A game may have containers and no record, or the reverse. All that can be asked for was done.
+    A game may have containers without a record, or the reverse. Nothing more can be asserted.
     """
     everything = "SELECT * FROM {} WHERE game_id <> %s"
     wait_until(

@@ -14,7 +14,7 @@ NAMING = {"parameters", "paths", "properties", "responses", "schemas"}
 
 
 def structure(node: Any, *, keys_are_names: bool = False) -> Any:
-    """Return the node without its prose; a property called `description` is no prose."""
+    """Return the node without its prose, keeping properties that are named `description`."""
     if isinstance(node, Mapping):
         return {
             str(key): structure(value, keys_are_names=key in NAMING and not keys_are_names)
@@ -32,7 +32,7 @@ def load(path: Path) -> Any:
 
 
 def test_spec_has_exactly_the_structure_of_the_contract() -> None:
-    """Prose is ours; paths, operationIds, parameters, bodies, answers and schemas are not."""
+    """Paths, operationIds, parameters, bodies, answers and schemas match the contract exactly."""
     assert structure(load(SPEC)) == structure(load(CONTRACT))
 
 

@@ -46,7 +46,7 @@ async def others(caller: Caller, game: str) -> list[Answer]:
 
 @ALL
 async def test_start_with_a_strange_id_is_refused(game: str, caller: Caller, world: World) -> None:
-    """An id that cannot name a container is 400, says why, and creates nothing."""
+    """An id that cannot name a container gets 400 with the reason and creates nothing."""
     answer = await caller.start(game)
 
     assert answer.error == (400, "invalid_request")
@@ -60,7 +60,7 @@ async def test_start_with_a_strange_id_is_refused(game: str, caller: Caller, wor
 async def test_other_operations_on_a_strange_id_find_nothing(
     game: str, caller: Caller, world: World
 ) -> None:
-    """An id that was never started is 404, whatever its bytes; no other game is touched."""
+    """An id that was never started gets 404, whatever its bytes, and touches no other game."""
     started = await caller.start("g1")
 
     answers = await others(caller, game)
@@ -71,7 +71,7 @@ async def test_other_operations_on_a_strange_id_find_nothing(
 
 
 async def test_encoded_letters_are_the_same_id(caller: Caller) -> None:
-    """Percent-encoding does not make another game."""
+    """Percent-encoding a letter does not change the id."""
     started = await caller.start("g1")
 
     assert (await caller.get(f"{RUNTIMES}/%67%31")).json == started.json
@@ -85,7 +85,7 @@ async def test_safe_ids_are_started(game: str, caller: Caller) -> None:
 
 @pytest.mark.parametrize("path", ["//start", "/start", "//stop", "/g1//start", "/g1/start/"])
 async def test_empty_segments_are_no_path(path: str, caller: Caller, world: World) -> None:
-    """A slash too many or too few is another path: never another operation, never a redirect."""
+    """An extra or missing slash is another path: no other operation runs and nothing redirects."""
     answer = await caller.post(RUNTIMES + path, {"image_ref": "galaxy/game:1.4.7"})
 
     assert answer.error in {(404, "not_found"), (405, "invalid_request")}

@@ -69,7 +69,7 @@ def examples() -> Iterator[tuple[Channel, str, dict[str, str]]]:
 
 
 def results() -> Iterator[OutboxMessage]:
-    """Yield what a job may be answered with, and the intents that come with it."""
+    """Yield every possible answer to a job, with the intents that accompany it."""
     for kind in (OperationKind.START, OperationKind.STOP):
         request = make_job("1772366400123-0", kind=kind)
         for record in (make_record(), None):
@@ -88,7 +88,7 @@ def events() -> Iterator[OutboxMessage]:
 
 
 def message_of(fields: Mapping[str, str], channel: Channel) -> str:
-    """Return the name of the one message of the channel that the fields fit."""
+    """Return the name of the channel's only message that these fields match."""
     names = SPECIFICATION["channels"][channel.value]["messages"]
     fitting = [
         name
@@ -100,7 +100,7 @@ def message_of(fields: Mapping[str, str], channel: Channel) -> str:
 
 
 def test_specification_is_a_valid_asyncapi_3_document() -> None:
-    """Every tool that reads AsyncAPI 3 can read it."""
+    """The document validates against the AsyncAPI 3 schema."""
     ASYNCAPI.validate(SPECIFICATION)
     for schema in COMPONENTS["schemas"].values():
         Draft7Validator.check_schema(schema)
@@ -126,7 +126,7 @@ def test_specification_is_a_valid_asyncapi_3_document() -> None:
     ],
 )
 def test_what_asyncapi_3_does_not_know_is_found(path: str, value: object) -> None:
-    """A field that is misspelled, of another version or in the wrong place would go unread."""
+    """The validation finds misspelled, outdated and misplaced fields."""
     changed = deepcopy(SPECIFICATION)
     *parents, name = path.split("/")
     reduce(getitem, parents, changed)[name] = value
@@ -135,7 +135,7 @@ def test_what_asyncapi_3_does_not_know_is_found(path: str, value: object) -> Non
 
 
 def test_every_reference_leads_somewhere() -> None:
-    """A reader can follow each one, and no component is there for nothing."""
+    """Every reference resolves and no component is unused."""
     used: set[str] = set()
 
     def walk(node: Any) -> None:
@@ -155,7 +155,7 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_every_message_is_closed_and_says_what_it_is() -> None:
-    """No field may be left out or added, and each message has a summary and an example."""
+    """Every message is a closed object with a summary and an example."""
     for message in COMPONENTS["messages"].values():
         schema = COMPONENTS["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
 
@@ -169,19 +169,19 @@ def test_every_message_is_closed_and_says_what_it_is() -> None:
 def test_example_fits_its_own_message_alone(
     channel: Channel, name: str, payload: dict[str, str]
 ) -> None:
-    """An example can be copied."""
+    """Each example is valid for its own message and for no other."""
     assert SCHEMAS.fault(channel, payload) is None
     assert message_of(payload, channel) == name
 
 
 @pytest.mark.parametrize("message", [*results(), *events()])
 def test_what_the_code_says_fits(message: OutboxMessage) -> None:
-    """The messages of the code and the specification say the same."""
+    """Every message that the code writes is valid by the specification."""
     assert SCHEMAS.fault(CHANNELS[message.stream], message.fields) is None
 
 
 def test_code_says_all_that_is_specified() -> None:
-    """There is no message in the specification that nobody sends."""
+    """Every specified message is written by the code."""
     said = {message_of(each.fields, CHANNELS[each.stream]) for each in [*results(), *events()]}
 
     specified = {
@@ -194,7 +194,7 @@ def test_code_says_all_that_is_specified() -> None:
 
 @pytest.mark.parametrize("origin", list(DeadOrigin))
 def test_dead_letter_fits(origin: DeadOrigin) -> None:
-    """Whatever bytes an entry has, its dead letter fits."""
+    """A dead letter is valid whatever bytes its entry has."""
     entry_id = {DeadOrigin.JOB: "1-0", DeadOrigin.OUTBOX: "4711"}[origin]
     pairs = [(b"\xff\0\x1f" * 9_999, b"\xf0\x9f\x8e\xb2" * 9_999)] * 99
 
@@ -212,32 +212,32 @@ def test_dead_letter_fits(origin: DeadOrigin) -> None:
     ],
 )
 def test_closed_sets_are_those_of_the_code(values: set[StrEnum], schema: str) -> None:
-    """A new value of an enum needs a line in the specification."""
+    """The specification's enums have exactly the values of the code's."""
     assert set(COMPONENTS["schemas"][schema]["enum"]) == {value.value for value in values}
 
 
 def test_states_of_a_container_are_those_of_the_code() -> None:
-    """Docker's states, all of them."""
+    """The specification lists all of Docker's container states."""
     details = COMPONENTS["schemas"]["InspectUnhealthy"]["properties"]["details"]["contentSchema"]
 
     assert set(details["properties"]["state"]["enum"]) == {each.value for each in ContainerStatus}
 
 
 def test_each_event_type_has_its_message() -> None:
-    """Every type of health event is told from the others by its name."""
+    """Each type of health event has a message of its own name."""
     told_apart = [each.constants["event_type"] for each in SCHEMAS.messages[Channel.HEALTH_EVENTS]]
 
     assert sorted(told_apart) == sorted(each.value for each in HealthEventType)
 
 
 def test_texts_are_cut_where_the_specification_says() -> None:
-    """The code's limit is the specification's."""
+    """The code truncates texts at the specified limit."""
     for schema in ("ErrorMessage", "ImageRef", "Fault"):
         assert COMPONENTS["schemas"][schema]["maxLength"] == MAX_TEXT
 
 
 def test_addresses_are_the_default_names() -> None:
-    """Who reads the specification finds the streams of a service without settings."""
+    """The specification's addresses are the default stream names."""
     layout = StreamLayout()
     named = {
         Channel.START_JOBS: layout.jobs[JobKind.START],
@@ -265,7 +265,7 @@ def test_addresses_are_the_default_names() -> None:
 def test_fault_names_the_field_and_never_its_value(
     change: dict[str, str | None], fault: str
 ) -> None:
-    """Who sent it finds out what to repair; what was sent may be anything."""
+    """A fault names the field to fix and never quotes its value, which may be anything."""
     fields = {name: value for name, value in (JOB | change).items() if value is not None}
 
     assert SCHEMAS.fault(Channel.START_JOBS, fields) == fault
@@ -275,7 +275,7 @@ def test_fault_names_the_field_and_never_its_value(
     "details", ['{"exit_code": 1}', '{"exit_code": 1, "oom": false, "x": 1}', "[]", "{", ""]
 )
 def test_details_are_closed_inside_their_text(details: str) -> None:
-    """JSON text that does not say what its type of event must say is a fault."""
+    """Details whose JSON text does not match the event type are a fault."""
     (event,) = [each for each in events() if each.fields["event_type"] == "container_exited"]
     fields = {**event.fields, "details": details}
 
@@ -284,7 +284,7 @@ def test_details_are_closed_inside_their_text(details: str) -> None:
 
 
 async def test_refused_value_is_answered_as_the_rest_api_does(caller: Caller) -> None:
-    """Who stops for an unknown reason learns the known ones, in the same words on either way."""
+    """An unknown stop reason gets the same message, with the known ones, by stream and by REST."""
     job = {"game_id": "chess-7", "reason": "bored", "requested_at_ms": "1772366400123"}
     await caller.start("chess-7")
     answer = await caller.post(f"{RUNTIMES}/chess-7/stop", {"reason": "bored"})
@@ -297,7 +297,7 @@ async def test_refused_value_is_answered_as_the_rest_api_does(caller: Caller) ->
 
 
 def test_field_that_must_be_empty_is_named_so() -> None:
-    """An empty value among those allowed is called nothing."""
+    """The fault lists an allowed empty value as `nothing`."""
     message = next(
         each for each in results() if each.fields.get("error_code") == ErrorCode.REPLAY_NO_OP
     )
@@ -308,7 +308,7 @@ def test_field_that_must_be_empty_is_named_so() -> None:
 
 
 def test_message_of_no_known_type_is_a_fault() -> None:
-    """What tells the messages of a channel apart must be one of its values."""
+    """The field that distinguishes a channel's messages must have a known value."""
     fault = SCHEMAS.fault(Channel.HEALTH_EVENTS, {"event_type": "container_bored"})
 
     assert fault == f"event_type must be one of {', '.join(HealthEventType)}"

@@ -12,7 +12,7 @@ HERE = f"http://rtm{SWAGGER_UI_PATH}"
 
 
 async def test_page_loads_everything_from_this_process(caller: Caller) -> None:
-    """Swagger UI works in a closed network: every script and style comes from here."""
+    """Swagger UI works in a closed network because it loads every script and style from here."""
     page = await caller.get(SWAGGER_UI_PATH)
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
     answers = [await caller.get(urljoin(SWAGGER_UI_PATH, asset)) for asset in assets]
@@ -23,7 +23,7 @@ async def test_page_loads_everything_from_this_process(caller: Caller) -> None:
 
 
 async def test_browser_refuses_whatever_else_the_page_would_load(caller: Caller) -> None:
-    """The page names no other host, and its policy allows none, not even to Swagger UI's files."""
+    """The page names no other host, and its content policy allows none."""
     page = await caller.get(SWAGGER_UI_PATH)
     allowed = page.headers["content-security-policy"].replace(";", " ").split()
 
@@ -39,7 +39,7 @@ async def test_swagger_ui_is_of_the_present_major_version(caller: Caller) -> Non
 
 
 async def test_page_shows_the_spec(caller: Caller) -> None:
-    """The page's document is the contract; requests go to the address of the page itself."""
+    """The page shows the contract and sends requests to its own address."""
     page = await caller.get(SWAGGER_UI_PATH)
     url = re.search(r'url: "([^"]+)"', page.body.decode())
     assert url is not None
@@ -52,17 +52,17 @@ async def test_page_shows_the_spec(caller: Caller) -> None:
 
 
 async def test_path_without_its_slash_leads_to_the_page(caller: Caller) -> None:
-    """Whoever types the address finds the page."""
+    """The address without its trailing slash redirects to the page."""
     answer = await caller.get(SWAGGER_UI_PATH.rstrip("/"))
 
     assert (answer.status, answer.headers["location"]) == (307, SWAGGER_UI_PATH)
 
 
 async def test_unknown_asset_is_not_found(caller: Caller) -> None:
-    """A missing file is an error like every other."""
+    """A missing file is answered with the usual error envelope."""
     assert (await caller.get(f"{SWAGGER_UI_PATH}nope.js")).error == (404, "not_found")
 
 
 async def test_page_is_only_read(caller: Caller) -> None:
-    """Another method is an error like every other."""
+    """Any other method is answered with the usual error envelope."""
     assert (await caller.send("DELETE", SWAGGER_UI_PATH)).error == (405, "invalid_request")

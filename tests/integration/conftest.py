@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run on one real service alone."""
+"""Fixtures for tests that run only on a real service."""
 
 from tests.contract.ports.docker_fixtures import docker_world, real_docker
 

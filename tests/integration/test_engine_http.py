@@ -1,4 +1,4 @@
-"""What the probe over HTTP promises beyond its port: engines may send what they like."""
+"""What the HTTP probe does beyond its port, since engines may send anything."""
 
 import asyncio
 import errno
@@ -34,7 +34,7 @@ async def http_engines() -> AsyncIterator[HttpEngines]:
     ],
 )
 async def test_a_broken_answer_is_unhealthy(http_engines: HttpEngines, reply: bytes) -> None:
-    """A redirect, nonsense or half an answer is no good answer."""
+    """A redirect, garbage or a truncated answer is unhealthy."""
     answer = await http_engines.probe.check(await http_engines.saying(reply))
 
     assert not answer.healthy
@@ -42,7 +42,7 @@ async def test_a_broken_answer_is_unhealthy(http_engines: HttpEngines, reply: by
 
 
 async def test_a_dripping_engine_does_not_hold_the_probe(http_engines: HttpEngines) -> None:
-    """The limit is for the whole answer, not from one byte to the next."""
+    """The time limit covers the whole answer, not each byte."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -62,7 +62,7 @@ async def test_a_dripping_engine_does_not_hold_the_probe(http_engines: HttpEngin
 
 
 async def test_a_flood_is_not_read_to_its_end(http_engines: HttpEngines) -> None:
-    """A few kilobytes of a good answer are enough to know."""
+    """A few kilobytes of a 200 answer suffice."""
     flood = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 200_000
 
     assert (await http_engines.probe.check(await http_engines.saying(flood))).healthy
@@ -71,7 +71,7 @@ async def test_a_flood_is_not_read_to_its_end(http_engines: HttpEngines) -> None
 async def test_proxies_of_the_environment_are_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Engines are asked directly."""
+    """Engines are probed directly."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     async with AsyncExitStack() as stack:
@@ -81,7 +81,7 @@ async def test_proxies_of_the_environment_are_ignored(
 
 
 async def test_trap_probe_keeps_cookies(http_engines: HttpEngines) -> None:
-    """Nothing that an engine sends makes later requests longer."""
+    """Nothing that an engine sends is sent back in later requests."""
     heads: list[bytes] = []
 
     async def bake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,7 +99,7 @@ async def test_trap_probe_keeps_cookies(http_engines: HttpEngines) -> None:
 
 
 async def test_a_redirect_is_not_followed(http_engines: HttpEngines) -> None:
-    """An engine cannot send the probe to other services of the network."""
+    """An engine cannot redirect the probe to other services of the network."""
     requests = 0
 
     async def send_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,7 +118,7 @@ async def test_a_redirect_is_not_followed(http_engines: HttpEngines) -> None:
 async def test_a_body_is_read_to_its_end_only_within_the_limit(
     http_engines: HttpEngines, size: int
 ) -> None:
-    """What never ends is healthy when it is too long to read, and a miss when it breaks off."""
+    """A body beyond the limit is healthy; one that breaks off within it is a miss."""
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + b"x" * size
 
     answer = await http_engines.probe.check(await http_engines.saying(begun))
@@ -127,7 +127,7 @@ async def test_a_body_is_read_to_its_end_only_within_the_limit(
 
 
 async def test_an_engine_that_hints_first_is_healthy(http_engines: HttpEngines) -> None:
-    """A few informational answers may precede the answer."""
+    """A few informational responses may precede the final one."""
     hints = b"HTTP/1.1 103 Early Hints\r\n\r\n" * MAX_INFORMATIONAL
     answer = hints + b"HTTP/1.1 204 No Content\r\n\r\n"
 
@@ -135,7 +135,7 @@ async def test_an_engine_that_hints_first_is_healthy(http_engines: HttpEngines) 
 
 
 async def test_endless_informational_answers_are_not_waited_for(http_engines: HttpEngines) -> None:
-    """An engine cannot keep a processor busy until the limit, with answers that are none."""
+    """Endless informational responses cannot keep a processor busy until the time limit."""
     sent = 0
 
     async def hint(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,13 +155,15 @@ async def test_endless_informational_answers_are_not_waited_for(http_engines: Ht
 
 
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", b"HTTP/1.1 "])
-async def test_no_answer_proper_is_unhealthy(http_engines: HttpEngines, reply: bytes) -> None:
-    """Another protocol, or half a status line, is no answer."""
+async def test_an_answer_that_is_not_http_is_unhealthy(
+    http_engines: HttpEngines, reply: bytes
+) -> None:
+    """Another protocol or half a status line is unhealthy."""
     assert not (await http_engines.probe.check(await http_engines.saying(reply))).healthy
 
 
 async def test_a_head_without_an_end_is_unhealthy(http_engines: HttpEngines) -> None:
-    """Headers are bounded as well."""
+    """Headers are limited in size as well."""
     head = b"HTTP/1.1 200 OK\r\nX: " + b"x" * (2 * MAX_HEAD)
 
     answer = await http_engines.probe.check(await http_engines.saying(head))
@@ -174,7 +176,7 @@ async def test_a_head_without_an_end_is_unhealthy(http_engines: HttpEngines) -> 
 async def test_a_machine_without_resources_is_not_a_miss(
     http_engines: HttpEngines, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Whatever this machine lacks, the engine was not asked."""
+    """When this machine lacks resources the engine was not probed."""
     address = await http_engines.healthy()
 
     def refuse(*_: object) -> None:

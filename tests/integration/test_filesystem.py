@@ -1,4 +1,4 @@
-"""What state directories on the host's file system promise beyond their port."""
+"""What state directories on the host's file system do beyond their port."""
 
 import asyncio
 import socket
@@ -29,7 +29,7 @@ def real(state_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealDire
 
 
 async def test_trap_state_directory_vanished_with_its_root(tmp_path: Path) -> None:
-    """An unmounted root is not made anew for a game that has its state there."""
+    """A missing root is not created again for a game whose state it held."""
     directories = FilesystemStateDirectories(str(tmp_path / "root"))
     known = directories.path(GAME)
 
@@ -40,7 +40,7 @@ async def test_trap_state_directory_vanished_with_its_root(tmp_path: Path) -> No
 
 
 async def test_a_root_that_moved_behind_a_link_still_holds_the_state(tmp_path: Path) -> None:
-    """The same directory by another name is the same directory."""
+    """The same directory under another name is accepted."""
     (tmp_path / "disk" / GAME).mkdir(parents=True)
     (tmp_path / "root").symlink_to(tmp_path / "disk")
     directories = FilesystemStateDirectories(str(tmp_path / "root"))
@@ -51,7 +51,7 @@ async def test_a_root_that_moved_behind_a_link_still_holds_the_state(tmp_path: P
 
 
 async def test_trap_hung_state_directory_leaves_names_resolved(real: RealDirectories) -> None:
-    """However many hang, the event loop's own threads are free to look up host names."""
+    """Hung directories do not occupy the event loop's own threads, which resolve host names."""
     real.hang(real.directories.path(GAME))
     hung = [asyncio.create_task(prepare(real.directories)) for _ in range(64)]
     await asyncio.wait(hung, timeout=DEADLINE / 3)
@@ -65,8 +65,8 @@ async def test_trap_hung_state_directory_leaves_names_resolved(real: RealDirecto
 
 
 def test_preparation_past_its_time_changes_nothing_more(state_root: Path) -> None:
-    """What answers after its caller was told otherwise: others may be at work there by then."""
-    times = iter((0.0, 0.0, 0.0, 2.0))  # the last one after the owner was given
+    """A preparation that resumes after its deadline changes nothing, as others may work there."""
+    times = iter((0.0, 0.0, 0.0, 2.0))  # the last one after the change of owner
     late = Preparation(
         root=state_root,
         game_id=GAME,
@@ -83,7 +83,7 @@ def test_preparation_past_its_time_changes_nothing_more(state_root: Path) -> Non
 
 
 async def test_the_mode_is_the_configured_one(state_root: Path) -> None:
-    """Whatever the umask and whatever it was before."""
+    """The directory gets the configured mode, whatever the umask or its previous mode."""
     directories = FilesystemStateDirectories(str(state_root), mode=0o2770)
     (state_root / GAME).mkdir(mode=0o777)
 
@@ -93,7 +93,7 @@ async def test_the_mode_is_the_configured_one(state_root: Path) -> None:
 
 
 async def test_what_is_inside_is_not_touched(real: RealDirectories) -> None:
-    """The state belongs to the engine."""
+    """The contents belong to the engine and stay unchanged."""
     inside = real.root / GAME / "turn.json"
     inside.parent.mkdir()
     inside.write_text("{}")
@@ -113,7 +113,7 @@ async def test_what_is_inside_is_not_touched(real: RealDirectories) -> None:
 async def test_a_symbolic_link_is_never_followed(
     real: RealDirectories, tmp_path: Path, kind: str
 ) -> None:
-    """A link at the place is refused, and what it points to keeps its owner and mode."""
+    """A link in its place is refused, and its target keeps owner and mode."""
     victim = tmp_path / "victim"
     victim.mkdir(mode=0o700)
     target = {"absolute": victim, "relative": Path("../victim"), "dangling": tmp_path / "none"}
@@ -127,7 +127,7 @@ async def test_a_symbolic_link_is_never_followed(
 
 
 async def test_the_root_is_made_when_it_is_missing(tmp_path: Path) -> None:
-    """A first start needs no preparation by hand."""
+    """A first start needs no manual preparation."""
     directories = FilesystemStateDirectories(str(tmp_path / "a" / "b"))
 
     await prepare(directories)
@@ -157,8 +157,8 @@ async def test_a_root_that_cannot_be_made_is_a_configuration_fault(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/etc", "a\0b"])
-async def test_the_root_is_never_left(real: RealDirectories, name: str) -> None:
-    """Game ids are checked long before, yet this would not rely on it."""
+async def test_no_directory_is_made_outside_the_root(real: RealDirectories, name: str) -> None:
+    """The directories refuse an id that leaves the root, though ids are checked earlier."""
     with pytest.raises(StartConfigInvalid):
         await real.directories.prepare(GameId(name), uid=1, gid=1)
 
@@ -166,7 +166,7 @@ async def test_the_root_is_never_left(real: RealDirectories, name: str) -> None:
 
 
 async def test_many_at_once_make_one_directory(real: RealDirectories) -> None:
-    """Two starts of one game may meet here."""
+    """Concurrent starts of one game may prepare its directory at once."""
     await asyncio.gather(*(prepare(real.directories) for _ in range(20)))
 
     assert real.owner(real.directories.path(GAME)) == OWNER

@@ -71,7 +71,7 @@ RECONCILIATION = (
         old="                self.operations.resume_in_background(game_id)\n",
         new="",
         caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
-        "::test_open_intent_needs_nobody_but_the_reconciler",
+        "::test_open_intent_is_resumed_by_the_reconciler_alone",
     ),
     Mutant(
         name="list of containers believed",
@@ -79,7 +79,7 @@ RECONCILIATION = (
         old="            ids.add(record.current_container_id)\n",
         new="            pass\n",
         caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
-        "::test_container_that_the_list_does_not_show_yet_is_looked_at",
+        "::test_container_that_the_list_does_not_show_yet_is_inspected",
     ),
     Mutant(
         name="concurrent change taken for a failure",
@@ -95,14 +95,14 @@ RECONCILIATION = (
         old="        for _ in range(MAX_ROUNDS):\n",
         new="        while True:\n",
         caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
-        "::test_game_that_drifts_on_and_on_is_left_to_the_next_cycle",
+        "::test_game_that_keeps_drifting_is_left_to_the_next_cycle",
     ),
     Mutant(
         name="exit logged as a disposal",
         file="rtmanager/domain/reconciliation/reconcile_game.py",
         old="DriftKind.OBSERVED_EXIT: OperationKind.RECONCILE_OBSERVED_EXIT",
         new="DriftKind.OBSERVED_EXIT: OperationKind.RECONCILE_DISPOSE",
-        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py::test_exit_is_observed_and_told",
+        caught_by=f"{_RECONCILIATION}/test_reconcile_game.py::test_exit_is_observed_and_reported",
     ),
 )
 
@@ -121,7 +121,7 @@ HANDOVERS = (
         old="self._set_going.update(gone_on)",
         new="self._set_going.update(due)",
         caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
-        "::test_what_had_a_holder_at_one_look_is_set_going_at_the_next",
+        "::test_operation_with_a_holder_at_one_cycle_is_resumed_at_the_next",
     ),
     Mutant(
         name="handover tried every second",
@@ -129,7 +129,7 @@ HANDOVERS = (
         old=" if each not in self._set_going}",
         new="}",
         caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
-        "::test_what_could_not_go_on_is_left_to_the_reconciliation",
+        "::test_operation_that_could_not_proceed_is_left_to_the_reconciliation",
     ),
     Mutant(
         name="handover taken over without Docker",
@@ -163,14 +163,14 @@ JOBS = (
         file="rtmanager/domain/messaging/handle_job.py",
         old="            await self.operations.resume(game_id)\n",
         new="",
-        caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_stumbles_once_goes_on_at_once",
+        caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_fails_to_reach_docker_once_is_resumed_at_once",
     ),
     Mutant(
         name="malformed job without a result",
         file="rtmanager/domain/messaging/handle_job.py",
         old="        if job.game_id is not None:\n",
         new="        if False:\n",
-        caught_by=f"{_MESSAGING}/test_handle_job.py::test_malformed_job_notifies_nobody",
+        caught_by=f"{_MESSAGING}/test_handle_job.py::test_malformed_job_writes_no_intent",
     ),
     Mutant(
         name="job that failed forgotten",

@@ -75,7 +75,7 @@ DECIDING = (
         file=f"{_CODE}/decision.py",
         old="    if refusal is not None:\n",
         new="    if False:\n",
-        caught_by=f"{_TESTS}/test_decisions.py::test_stop_that_is_refused_or_undone_is_turned_back",
+        caught_by=f"{_TESTS}/test_decisions.py::test_stop_that_is_refused_or_reverted_is_rolled_back",
     ),
     Mutant(
         name="action repeated forever",
@@ -83,7 +83,7 @@ DECIDING = (
         old="operation.attempts(action) >= MAX_ATTEMPTS",
         new="operation.attempts(action) >= 100 * MAX_ATTEMPTS",
         caught_by=f"{_TESTS}/test_replacement.py"
-        "::test_action_without_a_lasting_effect_turns_it_back",
+        "::test_action_without_a_lasting_effect_rolls_it_back",
     ),
     Mutant(
         name="what every new holder repeats counted as a failed attempt",
@@ -137,7 +137,7 @@ DECIDING = (
         file=f"{_CODE}/replacement.py",
         old="    if seen.gate.failure is not None:\n",
         new="    if False:\n",
-        caught_by=f"{_TESTS}/test_replacement.py::test_gate_that_failed_turns_it_back",
+        caught_by=f"{_TESTS}/test_replacement.py::test_gate_that_failed_rolls_it_back",
     ),
     Mutant(
         name="later operation's engine replaced",

@@ -12,14 +12,14 @@ ADMISSION = (
         old="        if ledger.record != self.expected:\n            raise LeaseLost\n",
         new="",
         caught_by=f"{_TESTS}/test_admission.py"
-        "::test_record_that_is_not_the_one_looked_at_is_not_judged",
+        "::test_record_that_is_not_the_observed_one_is_not_judged",
     ),
     Mutant(
         name="intent without its predecessor",
         file=f"{_CODE}/admission.py",
         old="Admission(predecessor=self._predecessor() if kind.replaces else None)",
         new="Admission()",
-        caught_by=f"{_TESTS}/test_admission.py::test_request_that_goes_on_names_its_predecessor",
+        caught_by=f"{_TESTS}/test_admission.py::test_admitted_request_names_its_predecessor",
     ),
     Mutant(
         name="replay and refusal without a result",
@@ -105,14 +105,14 @@ INTERPRETING = (
         file="rtmanager/domain/concurrency.py",
         old="return await asyncio.shield(self._begin(work, name))",
         new="return await self._begin(work, name)",
-        caught_by="tests/unit/domain/test_concurrency.py::test_work_goes_on_when_its_caller_is_cancelled",
+        caught_by="tests/unit/domain/test_concurrency.py::test_work_continues_when_its_caller_is_cancelled",
     ),
     Mutant(
         name="resumption that is not shared",
         file="rtmanager/domain/concurrency.py",
         old="        if running is None or running.done():\n",
         new="        if True:\n",
-        caught_by=f"{_TESTS}/test_resumption.py::test_resumption_is_shared_by_those_who_ask_for_it",
+        caught_by=f"{_TESTS}/test_resumption.py::test_resumption_is_shared_by_its_callers",
     ),
     Mutant(
         name="drain that overlooks work begun meanwhile",
@@ -139,7 +139,7 @@ EXECUTING = (
         old="Gate(timeout, must_answer=True, stays_up=PATCHED_STAYS_UP)",
         new="Gate(timeout, must_answer=True)",
         caught_by=f"{_TESTS}/test_executor.py"
-        "::test_only_the_patch_of_a_healthy_engine_must_prove_itself[patch-True-gate0]",
+        "::test_only_the_patch_of_a_healthy_engine_needs_the_health_gate[patch-True-gate0]",
     ),
     Mutant(
         name="engine killed at once instead of stopped",
@@ -154,7 +154,7 @@ EXECUTING = (
         old="            if answer is _EXITED:\n                return _has_exited()\n",
         new="",
         caught_by=f"{_TESTS}/test_health_gate.py"
-        "::test_engine_that_someone_starts_again_after_its_exit_is_not_let_in",
+        "::test_engine_that_someone_starts_again_after_its_exit_fails_the_gate",
     ),
 )
 

@@ -56,14 +56,14 @@ WIRING = (
         file="rtmanager/bootstrap/policies.py",
         old="probe_threshold=settings.probe_failures_threshold",
         new="probe_threshold=3",
-        caught_by=f"{_WIRING}::test_probe_tells_of_as_many_misses_as_are_set",
+        caught_by=f"{_WIRING}::test_probe_reports_a_failure_after_as_many_misses_as_are_set",
     ),
     Mutant(
         name="probe threshold from another setting",
         file="rtmanager/bootstrap/policies.py",
         old="probe_threshold=settings.probe_failures_threshold",
         new="probe_threshold=settings.job_concurrency",
-        caught_by=f"{_WIRING}::test_probe_tells_of_as_many_misses_as_are_set",
+        caught_by=f"{_WIRING}::test_probe_reports_a_failure_after_as_many_misses_as_are_set",
     ),
     Mutant(
         name="probe timeout by default",
@@ -146,7 +146,7 @@ DOUBT_AND_LOSS = (
         stop(lost.container_id)) else ()
     return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, events=told, details=""",
         caught_by=f"{_OPERATIONS}/test_stop_runtime.py"
-        "::test_stop_that_was_interrupted_tells_no_loss[host.stop:done]",
+        "::test_stop_that_was_interrupted_reports_no_loss[host.stop:done]",
     ),
     Mutant(
         name="adoption that reports no loss",
@@ -154,7 +154,7 @@ DOUBT_AND_LOSS = (
         old="events=[lost, started] if lost else [started]",
         new="events=[started]",
         caught_by=f"{_RECONCILIATION}/test_traps.py"
-        "::test_adoption_of_the_engine_beside_a_lost_one_tells_both",
+        "::test_adoption_of_the_engine_beside_a_lost_one_reports_both",
     ),
     Mutant(
         name="engine without an address healthy to the probe",
@@ -180,14 +180,14 @@ STREAMS_AND_LEASES = (
         file="rtmanager/workers/events.py",
         old="        if self._since is None:\n",
         new="        if True:\n",
-        caught_by=f"{_WORKERS}/test_events.py::test_new_connection_goes_on_where_the_last_one_was",
+        caught_by=f"{_WORKERS}/test_events.py::test_new_connection_resumes_from_the_last_event",
     ),
     Mutant(
         name="events asked for from the beginning after a lost connection",
         file="rtmanager/workers/events.py",
         old="            self._since = event.at\n",
         new="",
-        caught_by=f"{_WORKERS}/test_events.py::test_new_connection_goes_on_where_the_last_one_was",
+        caught_by=f"{_WORKERS}/test_events.py::test_new_connection_resumes_from_the_last_event",
     ),
     Mutant(
         name="wake-up during a send forgotten",

@@ -21,7 +21,7 @@ VALID = {
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
+    """Remove the settings of whoever runs the tests."""
     for name in os.environ:
         if name.startswith((PREFIX, "OTEL_")):
             monkeypatch.delenv(name)
@@ -42,7 +42,7 @@ def test_version_is_printed() -> None:
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
 def test_every_command_explains_itself(command: str) -> None:
-    """Each command is in the help and has one of its own."""
+    """Each command is in the help and has help of its own."""
     assert command in call("--help").output
     assert call(command, "--help").exit_code == 0
 
@@ -61,7 +61,7 @@ def test_check_config_shows_every_setting_with_its_source() -> None:
 
 @pytest.mark.parametrize("arguments", [["check-config"], ["check-config", "--json"]])
 def test_check_config_masks_secrets(arguments: list[str]) -> None:
-    """No secret is printed in either form."""
+    """Neither format prints a secret."""
     result = call(*arguments, **VALID)
 
     assert "********" in result.output
@@ -69,7 +69,7 @@ def test_check_config_masks_secrets(arguments: list[str]) -> None:
 
 
 def test_check_config_as_json_is_for_scripts() -> None:
-    """With `--json` the output is one document of settings and no faults."""
+    """With `--json` the output is one document of settings without faults."""
     document = json.loads(call("check-config", "--json", **VALID).stdout)
 
     assert document["faults"] == []
@@ -97,7 +97,7 @@ def test_check_config_names_all_faults_and_exits_with_1() -> None:
 
 
 def test_check_config_names_all_faults_as_json() -> None:
-    """With `--json` the faults are in the document too, and the exit code is the same."""
+    """With `--json` the faults are in the document, and the exit code is the same."""
     result = call("check-config", "--json", **(VALID | {"RTMANAGER_REDIS_MASTER_ADDR": "redis"}))
 
     assert result.exit_code == 1
@@ -112,7 +112,7 @@ def test_check_config_names_all_faults_as_json() -> None:
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
 def test_a_single_fault_is_one_line(command: str) -> None:
-    """One wrong setting gives one line that says what to do, and no traceback."""
+    """One invalid setting prints one line that says what to do, without a traceback."""
     result = call(command, **(VALID | {"RTMANAGER_PROBE_INTERVAL": "often"}))
 
     assert result.exit_code == 1
@@ -121,7 +121,7 @@ def test_a_single_fault_is_one_line(command: str) -> None:
 
 
 def test_check_config_loads_nothing_of_the_service() -> None:
-    """`check-config` is quick because it loads neither the server nor any client."""
+    """`check-config` is quick because it imports neither the server nor any client."""
     code = (
         "import sys; from rtmanager.cli import app; app(['check-config'], standalone_mode=False);"
         "print({'connexion', 'docker', 'uvicorn', 'redis'} & set(sys.modules))"

@@ -18,24 +18,24 @@ def _table() -> dict[str, str]:
 
 
 def test_the_readme_names_every_setting_and_no_other() -> None:
-    """Who reads the table knows everything that can be set."""
+    """The table lists exactly the existing settings."""
     assert set(_table()) == {name.upper() for name in Settings.model_fields}
 
 
-def test_the_readme_tells_the_defaults() -> None:
-    """A default in the table is the one in force."""
-    told = _table()
+def test_the_readme_lists_the_defaults() -> None:
+    """Every default in the table is the real one."""
+    documented = _table()
 
     in_force = {
         shown.variable.removeprefix(PREFIX): f"`{shown.value}`" if shown.value else "-"
         for shown in Settings.from_environment(REQUIRED).shown()
     }
     required = {name.removeprefix(PREFIX): "**required**" for name in REQUIRED}
-    assert told == {**in_force, **required, **DEPENDS_ON_THE_MACHINE}
+    assert documented == {**in_force, **required, **DEPENDS_ON_THE_MACHINE}
 
 
 def test_the_readme_fits_the_page() -> None:
-    """No line is longer than what a terminal of usual width shows."""
+    """No line is longer than a usual terminal is wide."""
     too_long = [line for line in README.read_text().splitlines() if len(line) > 100]
 
     assert too_long == []

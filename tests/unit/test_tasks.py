@@ -13,7 +13,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _deaf(times: int) -> None:
-    """Overhear so many cancellations, as a driver may."""
+    """Swallow this many cancellations, as a driver may."""
     for _ in range(times):
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
@@ -26,8 +26,8 @@ async def _started(*works: asyncio.Task[None]) -> list[asyncio.Task[None]]:
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
-async def test_task_that_overhears_a_cancellation_is_told_again(times: int) -> None:
-    """However often a driver swallows it, the task ends."""
+async def test_task_that_swallows_a_cancellation_is_cancelled_again(times: int) -> None:
+    """The task ends, however often a driver swallows the cancellation."""
     tasks = await _started(asyncio.create_task(_deaf(times)))
 
     await cancel_and_wait(tasks)
@@ -36,7 +36,7 @@ async def test_task_that_overhears_a_cancellation_is_told_again(times: int) -> N
 
 
 async def test_task_that_has_ended_is_left_as_it_is() -> None:
-    """A result or an error stays what it was, and nobody has to look at it again."""
+    """A finished task keeps its result or error, which counts as retrieved."""
 
     async def fail() -> None:
         raise ValueError("a defect")
@@ -49,8 +49,8 @@ async def test_task_that_has_ended_is_left_as_it_is() -> None:
     assert str(tasks[0].exception()) == "a defect"
 
 
-async def test_whoever_ends_tasks_is_cancelled_only_when_they_have_ended() -> None:
-    """A cancellation that comes meanwhile is kept for afterwards, not lost and not obeyed early."""
+async def test_caller_that_ends_tasks_is_cancelled_only_when_they_have_ended() -> None:
+    """A cancellation that arrives meanwhile takes effect afterwards and is not lost."""
     stubborn = asyncio.create_task(_deaf(5))
     ender = asyncio.create_task(cancel_and_wait(await _started(stubborn)))
     await asyncio.sleep(0)

@@ -59,5 +59,5 @@ def decide(operation: Operation, seen: Observation) -> Decision:
 
 def _killed_its_processes(operation: Operation) -> Cause:
     last = operation.steps[-1].action.name if operation.steps else "its beginning"
-    words = f"{operation.lost:.0f} processes died while they carried it out, the last one at {last}"
+    words = f"{operation.lost:.0f} processes died while they ran it, the last one at {last}"
     return Cause(code=ErrorCode.INTERNAL_ERROR, message=words)

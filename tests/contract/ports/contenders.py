@@ -1,4 +1,4 @@
-"""Two processes that want to lead, in memory and on Postgres, and the first one's faults."""
+"""Two processes that campaign for leadership, in memory and on Postgres, and their faults."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from tests.support.proxy import Proxy
 
 
 class Contenders(Protocol):
-    """Two processes on one store."""
+    """Two processes that campaign on one store."""
 
     here: Leadership
     there: Leadership
@@ -26,17 +26,17 @@ class Contenders(Protocol):
         """Make the store unreachable for the first process."""
 
     def come_back(self) -> None:
-        """Make it reachable again."""
+        """Make the store reachable again."""
 
     def lose_reply_to_campaign(self) -> None:
-        """Let the first process's next campaign happen and drop the answer."""
+        """Let the first process's next campaign succeed but lose the reply."""
 
     async def end_session(self) -> None:
-        """Let the store end the session of whoever leads."""
+        """Let the store end the leader's session."""
 
 
 class MemoryContenders:
-    """The doubles of two processes."""
+    """Two in-memory processes."""
 
     def __init__(self) -> None:
         claim = Claim()
@@ -82,11 +82,11 @@ class PostgresContenders:
         self.proxy.refuse()
 
     def come_back(self) -> None:
-        """Welcome connections."""
+        """Accept connections again."""
         self.proxy.pass_on()
 
     def lose_reply_to_campaign(self) -> None:
-        """Drop the answer to the next attempt at the lock."""
+        """Drop the reply to the next attempt to take the lock."""
         self.proxy.lose_reply_to(b"pg_try_advisory_lock")
 
     async def end_session(self) -> None:
@@ -101,14 +101,14 @@ class PostgresContenders:
         assert ended == [(True,)]
 
     async def close(self) -> None:
-        """Give both connections back."""
+        """Close both connections."""
         for contender in (self.here, self.there):
             await contender.resign()
 
 
 @asynccontextmanager
 async def open_contenders(dsn: str | None) -> AsyncIterator[Contenders]:
-    """Give two contenders on this database, or in memory when there is none."""
+    """Yield two contenders on this database, or in memory when there is none."""
     if dsn is None:
         yield MemoryContenders()
         return
@@ -120,7 +120,7 @@ async def open_contenders(dsn: str | None) -> AsyncIterator[Contenders]:
 
 
 async def leads_within(contender: Leadership, seconds: float) -> None:
-    """Campaign again and again; fail when it takes longer."""
+    """Campaign repeatedly until it leads; fail when the limit is exceeded."""
     async with asyncio.timeout(seconds):
-        while not await contender.campaign():  # noqa: ASYNC110 - the store tells nobody
+        while not await contender.campaign():  # noqa: ASYNC110 - the store sends no notice
             await asyncio.sleep(0.05)

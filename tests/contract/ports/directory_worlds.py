@@ -1,4 +1,4 @@
-"""State directories to test, in memory and on the host."""
+"""State directories under test, in memory and on the host."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ DEADLINE = 0.3
 
 
 class DirectoryWorld(Protocol):
-    """State directories, and a view of what they made."""
+    """State directories and a view of what they created."""
 
     directories: StateDirectories
 
@@ -30,16 +30,16 @@ class DirectoryWorld(Protocol):
         """Return who owns the directory."""
 
     def obstruct(self, path: str) -> None:
-        """Put something that is no directory there."""
+        """Put something other than a directory there."""
 
     def paths(self) -> list[str]:
-        """Return every directory that there is."""
+        """Return every directory that exists."""
 
     def vanish(self, path: str) -> None:
-        """Take the directory away, as an unmounted volume does."""
+        """Remove the directory, as an unmounted volume does."""
 
     def hang(self, path: str) -> None:
-        """Let whatever is done with the directory never return."""
+        """Make every call on this directory hang."""
 
 
 class MemoryDirectories:
@@ -67,13 +67,13 @@ class MemoryDirectories:
         del self._memory.directories[path]
 
     def hang(self, path: str) -> None:
-        """Let it never answer."""
+        """Make its calls hang."""
         self._memory.hanging.add(path)
 
 
 @dataclass
 class RealDirectories:
-    """The host's file system; needs root, as the service does."""
+    """Directories on the host's file system; needs root, as the service does."""
 
     root: Path
     monkeypatch: pytest.MonkeyPatch
@@ -103,7 +103,7 @@ class RealDirectories:
         Path(path).rmdir()
 
     def hang(self, path: str) -> None:
-        """Let the owner be given when the test is over, as by a server that was away."""
+        """Block the change of owner until the end of the test, as a lost file server does."""
         fchown = os.fchown
 
         def give_late(directory: int, uid: int, gid: int) -> None:
@@ -116,7 +116,7 @@ class RealDirectories:
 
 @contextmanager
 def real_directories(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealDirectories]:
-    """Lend directories on the host; in the end all of them answer."""
+    """Yield directories on the host; at the end every blocked call is released."""
     directories = RealDirectories(root, monkeypatch)
     try:
         yield directories

@@ -36,7 +36,7 @@ from tests.contract.ports.docker_worlds import (
 
 
 async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerSpec:
-    """Return the spec of a container of ours, of a game of its own unless told otherwise."""
+    """Return the spec of one of our containers, of a new game by default."""
     image = await world.host.image(ImageRef.parse(reference))
     assert image is not None, reference
     game_id = changes.pop("game_id", None) or new_game_id()
@@ -63,12 +63,12 @@ async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> 
 
 
 async def created(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerId:
-    """Create a container of ours."""
+    """Create one of our containers."""
     return await world.host.create(await spec_of(world, reference, **changes))
 
 
 async def running(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerId:
-    """Create and start a container of ours."""
+    """Create and start one of our containers."""
     container_id = await created(world, reference, **changes)
     await world.host.start(container_id)
     return container_id
@@ -82,11 +82,11 @@ async def inspected(world: DockerWorld, container_id: ContainerId) -> ContainerD
 
 
 async def exited(world: DockerWorld, container_id: ContainerId) -> ContainerDetails:
-    """Wait until the container has exited by itself."""
+    """Wait until the container has exited on its own."""
     async with asyncio.timeout(20):
         found = await inspected(world, container_id)
         while found.status is ContainerStatus.RUNNING:
-            await asyncio.sleep(0.05)  # the real Docker tells nobody
+            await asyncio.sleep(0.05)  # the real Docker sends no notice
             found = await inspected(world, container_id)
     return found
 
@@ -104,7 +104,7 @@ async def real_docker(
     registry: str,
     state_root: Path,
 ) -> AsyncIterator[RealWorld]:
-    """Return the real Docker's world."""
+    """Return the real Docker under test."""
     assert GOOD in demo_images
     world = RealWorld(docker_host, docker_network, registry, str(state_root))
     yield world
@@ -113,7 +113,7 @@ async def real_docker(
 
 @pytest.fixture(params=["in memory", "docker"])
 def docker_world(request: pytest.FixtureRequest, state_root: Path) -> DockerWorld:
-    """Return each of the two worlds in turn."""
+    """Return each of the two Dockers in turn."""
     if request.param == "docker":
         world: DockerWorld = request.getfixturevalue("real_docker")
         return world

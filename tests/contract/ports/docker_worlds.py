@@ -1,4 +1,4 @@
-"""Two Docker worlds with one face: the double, and a real one with the demo images."""
+"""Two Docker hosts behind one interface: the double, and a real one with the demo images."""
 
 import asyncio
 import secrets
@@ -33,7 +33,7 @@ PASSWD = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
 
 
 class DockerWorld(Protocol):
-    """A Docker under test, and what tests do to the world behind its back."""
+    """A Docker under test, and what others can do to it."""
 
     host: ContainerHost
     network: str
@@ -43,7 +43,7 @@ class DockerWorld(Protocol):
         """Return a client of the same Docker for another network."""
 
     async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Begin a call that lasts, and return when it has reached Docker."""
+        """Begin a slow call, and return once it has reached Docker."""
 
     async def pass_time(self, seconds: float) -> None:
         """Let Docker's time pass."""
@@ -58,13 +58,13 @@ class DockerWorld(Protocol):
         """Let someone else create a container; return its id."""
 
     def publish(self) -> str:
-        """Return a reference that the registry has and the host has not."""
+        """Return a reference to an image that is in the registry but not on the host."""
 
     def image_without_its_user(self) -> str:
-        """Return a reference of an image on the host that names a user it does not have."""
+        """Return a reference to an image on the host that names a user it does not contain."""
 
     def registry_fails(self) -> str:
-        """Return a reference whose registry does not answer."""
+        """Return a reference to a registry that does not answer."""
 
 
 def new_game_id() -> str:
@@ -74,14 +74,14 @@ def new_game_id() -> str:
 
 @dataclass
 class MemoryWorld:
-    """The double's world."""
+    """The double."""
 
     state_path: str
     network: str = "galaxy-net"
     docker: InMemoryDocker = field(default_factory=InMemoryDocker)
 
     def __post_init__(self) -> None:
-        """Have the images that the demo set has."""
+        """Put the demo images on the host."""
         self.docker.path_exists = lambda path: Path(path).is_dir()
         self.host: ContainerHost = self.new_host(network=self.network)
         for reference in (GOOD, OTHER):
@@ -98,13 +98,13 @@ class MemoryWorld:
         return InMemoryContainerHost(docker=self.docker, network=network)
 
     async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Let the call come to where it waits."""
+        """Let the call run until it waits."""
         task = asyncio.create_task(call)
         await asyncio.sleep(0)
         return task
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the clock, which nothing else does while nobody sleeps by it."""
+        """Advance the clock, which nothing else does while no one sleeps on it."""
         await self.docker.clock.sleep(seconds)
 
     def kill(self, container_id: ContainerId) -> None:
@@ -120,19 +120,19 @@ class MemoryWorld:
         return self.docker.add_foreign(name, labels=labels, network=network).id
 
     def publish(self) -> str:
-        """Return a reference that only the registry has."""
+        """Add an image to the registry only."""
         reference = f"registry.test/{new_game_id()}:1.0.0"
         self.docker.add_image(reference, in_registry=True)
         return reference
 
     def image_without_its_user(self) -> str:
-        """Put an image on the host that names a user it does not have."""
+        """Put an image on the host that names a user it does not contain."""
         reference = f"{new_game_id()}:1.0.0"
         self._add(reference, ImageBehaviour(passwd=PASSWD), user=NO_SUCH_USER)
         return reference
 
     def registry_fails(self) -> str:
-        """Take the registry away."""
+        """Make the registry unreachable."""
         self.docker.registry_fault = "connect: connection refused"
         return "registry.test/galaxy/game:1.0.0"
 
@@ -141,7 +141,7 @@ class MemoryWorld:
 
 
 class RealWorld:
-    """A real Docker; everything that a test made is removed after it."""
+    """A real Docker; everything that a test creates is removed after it."""
 
     def __init__(self, address: str, network: str, registry: str, state_path: str) -> None:
         self.address, self.network, self.registry = address, network, registry
@@ -155,7 +155,7 @@ class RealWorld:
     def new_host(
         self, *, network: str, address: str = "", timeout: float = 10.0, **more: Any
     ) -> DockerContainerHost:
-        """Return a client of the same Docker, or behind another address."""
+        """Return a client of the same Docker, or of another address."""
         client = DockerClient(
             address or self.address, timeout=timeout, pull_stall=more.pop("pull_stall", 30.0)
         )
@@ -166,7 +166,7 @@ class RealWorld:
     async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Give the call time to be sent."""
         task = asyncio.create_task(call)
-        await asyncio.sleep(0.4)  # the real Docker does not tell when it has a request
+        await asyncio.sleep(0.4)  # the real Docker does not report when a request has arrived
         return task
 
     async def pass_time(self, seconds: float) -> None:
@@ -190,7 +190,7 @@ class RealWorld:
         return str(made["Id"])
 
     def publish(self, registry: str = "", **login: Any) -> str:
-        """Push an image of its own to the registry and take it off the host."""
+        """Push an image of this test to the registry and remove it from the host."""
         reference = f"{registry or self.registry}/galaxy/{new_game_id()}:1.0.0"
         self.build(reference)
         name, _, tag = reference.rpartition(":")
@@ -200,7 +200,7 @@ class RealWorld:
         return reference
 
     def build(self, reference: str, *instructions: str) -> str:
-        """Make an image like the good one, with an id of its own, on the host only."""
+        """Build an image like the good one, with an id of its own, on the host only."""
         name, _, tag = reference.rpartition(":")
         base = self.api.create_container(GOOD, ["none"])["Id"]
         try:
@@ -213,17 +213,17 @@ class RealWorld:
         return str(made["Id"])
 
     def image_without_its_user(self) -> str:
-        """Make an image that names a user it does not have, under a name of its own."""
+        """Build an image, tagged for this test, that names a user it does not contain."""
         reference = f"{new_game_id()}:1.0.0"
         self.build(reference, f"USER {NO_SUCH_USER}")
         return reference
 
     def registry_fails(self) -> str:
-        """Return a reference at a port where nothing listens."""
+        """Return a reference to a port where nothing listens."""
         return "127.0.0.1:9/galaxy/game:1.0.0"
 
     async def aclose(self) -> None:
-        """Remove what the test made."""
+        """Remove what the test created."""
         for host in self.hosts:
             await host.aclose()
         with closing(self.api):

@@ -1,4 +1,4 @@
-"""Two sources of container events with one face: the double, and a real Docker behind a proxy."""
+"""Two sources of container events: the double, and a real Docker behind a proxy."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,28 +20,28 @@ STALENESS = 4.0
 
 
 class EventWorld(Protocol):
-    """The events of a world, and their faults in our hands."""
+    """A source of container events with injectable faults."""
 
     docker: DockerWorld
     events: ContainerEvents
 
     async def out_of_memory(self) -> ContainerId:
-        """Start an engine that eats more than it may."""
+        """Start an engine that exceeds its memory limit."""
 
     def start_foreign(self, container_id: str) -> None:
-        """Let someone else start their container."""
+        """Start a container that is not ours."""
 
     def cut(self) -> None:
         """Drop every connection."""
 
     def silence(self) -> None:
-        """Let nothing through any more, as a stream that hangs."""
+        """Hold back everything, as a hung stream does."""
 
     def go_away(self) -> None:
         """Become unreachable."""
 
     def come_back(self) -> None:
-        """Be reachable again."""
+        """Become reachable again."""
 
 
 class MemoryEvents:
@@ -54,7 +54,7 @@ class MemoryEvents:
         self.events: ContainerEvents = self._memory
 
     async def out_of_memory(self) -> ContainerId:
-        """Let the kernel step in."""
+        """Kill the engine for lack of memory."""
         container_id = await running(self.docker)
         self._host.oom(container_id)
         return container_id
@@ -72,11 +72,11 @@ class MemoryEvents:
         self._memory.silence()
 
     def go_away(self) -> None:
-        """Take Docker away."""
+        """Make Docker unreachable."""
         self._host.reachable = False
 
     def come_back(self) -> None:
-        """Bring it back."""
+        """Make Docker reachable."""
         self._host.reachable = True
 
 
@@ -91,14 +91,14 @@ class RealEvents:
         self._api = world.api
 
     async def out_of_memory(self) -> ContainerId:
-        """Run the greedy engine, and let it be greedy."""
+        """Run the greedy engine until it exceeds its limit."""
         container_id = await running(self.docker, EATS_MEMORY)
-        # Not before: Docker misses what happens while it begins to watch.
+        # Not earlier: Docker misses what happens before it watches the container.
         (Path(self.docker.state_path) / "eat-memory").touch()
         return container_id
 
     def start_foreign(self, container_id: str) -> None:
-        """Start it over a connection of our own."""
+        """Start the container over another connection."""
         self._api.start(container_id)
 
     def cut(self) -> None:
@@ -106,7 +106,7 @@ class RealEvents:
         self.proxy.cut()
 
     def silence(self) -> None:
-        """Hold everything back."""
+        """Hold back all data."""
         self.proxy.hang()
 
     def go_away(self) -> None:
@@ -114,13 +114,13 @@ class RealEvents:
         self.proxy.refuse()
 
     def come_back(self) -> None:
-        """Welcome connections."""
+        """Accept connections again."""
         self.proxy.pass_on()
 
 
 @asynccontextmanager
 async def open_real_events(world: RealWorld, directory: Path) -> AsyncIterator[RealEvents]:
-    """Give the real Docker's events, behind a proxy that listens in the directory."""
+    """Yield the real Docker's events, behind a proxy that listens in the directory."""
     socket_path = directory / "docker.sock"
     with Proxy(Path(world.address.removeprefix("unix://")), listen_on=socket_path) as proxy:
         opened = RealEvents(world, proxy, socket_path)

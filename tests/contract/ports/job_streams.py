@@ -1,4 +1,4 @@
-"""The two kinds of job streams that the port tests run on, with the Lobby's hand on them."""
+"""The two kinds of job streams under test, to which the tests add jobs as the Lobby does."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ SCHEMAS = StreamSchemas.load()
 
 
 class JobWorld(Protocol):
-    """The streams of two processes on one store, and its faults in our hands."""
+    """The job streams of two processes on one store, with injectable faults."""
 
     here: JobStream
     there: JobStream
@@ -45,10 +45,10 @@ class JobWorld(Protocol):
         """Return how many start jobs the store still holds."""
 
     async def flush(self) -> None:
-        """Lose everything, group and streams."""
+        """Delete everything, groups and streams."""
 
     async def lose_group(self) -> None:
-        """Lose what was delivered and acknowledged; the entries stay."""
+        """Delete the record of what was delivered and acknowledged; the entries stay."""
 
     def go_away(self) -> None:
         """Make the store unreachable for the first process."""
@@ -57,11 +57,11 @@ class JobWorld(Protocol):
         """Make it reachable again."""
 
     def lose_reply_to(self, method: str) -> None:
-        """Let the first process's next `read`, `acknowledge` or `dead_letter` lose its answer."""
+        """Lose the reply to the first process's next `read`, `acknowledge` or `dead_letter`."""
 
 
 class MemoryJobs:
-    """The doubles of two processes."""
+    """Two in-memory processes."""
 
     def __init__(self) -> None:
         self._streams = InMemoryStreams()
@@ -90,7 +90,7 @@ class MemoryJobs:
         return self._streams.add(JobKind.START, job).entry_id
 
     async def dead(self) -> list[tuple[str, str]]:
-        """Look at the dead letters."""
+        """Read the dead letters."""
         return [(each.entry.entry_id, each.fault) for each in self._streams.dead]
 
     async def length(self) -> int:
@@ -98,11 +98,11 @@ class MemoryJobs:
         return len(self._streams.jobs)
 
     async def flush(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._streams.flush()
 
     async def lose_group(self) -> None:
-        """Forget the group."""
+        """Delete the group."""
         self._streams.lose_group()
 
     def go_away(self) -> None:
@@ -133,13 +133,13 @@ class RedisJobs:
         return RedisJobStream(client, SCHEMAS, LAYOUT, group=GROUP)
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         for client in self._clients:
             await client.close()
         await self.redis.aclose()
 
     async def add(self, kind: JobKind, fields: Any, entry_id: str = "*") -> str:
-        """Add any entry to the stream of this kind."""
+        """Add an entry with these fields to the stream of this kind."""
         return str(await self.redis.xadd(LAYOUT.jobs[kind], fields, id=entry_id))
 
     async def start(self, game_id: str, entry_id: str = "*") -> str:
@@ -162,7 +162,7 @@ class RedisJobs:
         return [(fields["entry_id"], fields["fault"]) for _, fields in letters]
 
     async def length(self) -> int:
-        """Ask for the stream's length."""
+        """Read the stream's length."""
         return int(await self.redis.xlen(LAYOUT.jobs[JobKind.START]))
 
     async def flush(self) -> None:
@@ -179,18 +179,18 @@ class RedisJobs:
         self._proxy.refuse()
 
     def come_back(self) -> None:
-        """Welcome connections."""
+        """Accept connections again."""
         self._proxy.pass_on()
 
     def lose_reply_to(self, method: str) -> None:
-        """Drop the answer to the command of this method."""
+        """Drop the reply to the command that this method sends."""
         words = {"read": b"XREADGROUP", "acknowledge": b"XACK\r\n", "dead_letter": b"XADD"}
         self._proxy.lose_reply_to(words[method])
 
 
 @asynccontextmanager
 async def open_jobs(address: str | None) -> AsyncIterator[JobWorld]:
-    """Give the streams of this Redis server, or those in memory when there is none."""
+    """Yield the streams on this Redis server, or in memory when there is none."""
     if address is None:
         yield MemoryJobs()
         return

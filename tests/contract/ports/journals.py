@@ -1,4 +1,4 @@
-"""What the tests of the operation journal ask of it."""
+"""Steps for the tests of the operation journal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ LATER = LeaseNumber(LEASE + 1)
 
 
 def proceed(_ledger: Ledger) -> Admission:
-    """Let every request through."""
+    """Admit every request."""
     return Admission()
 
 
 def recording_rule(seen: list[Ledger]) -> Admit:
-    """Let every request through and note what was shown."""
+    """Return a rule that admits every request and records what it was shown."""
 
     def admit(ledger: Ledger) -> Admission:
         seen.append(ledger)
@@ -35,7 +35,7 @@ async def begin(
     predecessor: Predecessor | None = None,
     **request: Any,
 ) -> Operation:
-    """Open an operation."""
+    """Begin an operation."""
     begun = await store.journal.begin(
         make_request(**request),
         lambda _: Admission(predecessor=predecessor),
@@ -53,5 +53,5 @@ async def finish(
     lease: LeaseNumber = LEASE,
     **completion: Any,
 ) -> None:
-    """End an operation."""
+    """Finish an operation."""
     await store.journal.finish(operation, make_completion(**completion), messages, lease=lease)

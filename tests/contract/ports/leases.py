@@ -1,4 +1,4 @@
-"""The two kinds of leases that the port tests run on, with a hand on their store."""
+"""The two kinds of leases under test, and direct access to their store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,19 +27,19 @@ INSTALLATION = "test-installation"
 
 
 class LeaseWorld(Protocol):
-    """The leases of two processes on one store, and its faults in our hands."""
+    """The leases of two processes on one store, with injectable faults."""
 
     here: GameLeases
     there: GameLeases
 
     async def steal(self, game_id: GameId) -> None:
-        """Give the lease to a stranger."""
+        """Give the lease to another holder."""
 
     async def is_stolen(self, game_id: GameId) -> bool:
-        """Return whether the stranger still has it."""
+        """Return whether that other holder still has it."""
 
     async def is_free(self, game_id: GameId) -> bool:
-        """Return whether nobody has it."""
+        """Return whether nobody holds it."""
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass."""
@@ -51,20 +51,20 @@ class LeaseWorld(Protocol):
         """Make it reachable again."""
 
     def lose_reply_to_acquire(self) -> None:
-        """Let the first process's next acquisition happen and drop the answer."""
+        """Let the first process's next acquisition succeed but lose the reply."""
 
     async def flush(self) -> None:
-        """Lose every lease and the last number."""
+        """Delete every lease and the last number."""
 
     async def clock(self) -> int:
         """Return the store's clock in microseconds."""
 
     async def be_behind(self, number: int) -> None:
-        """Let this be the last number, of before the store's clock stepped back."""
+        """Make this the last number, as drawn before the store's clock stepped back."""
 
 
 class MemoryLeases:
-    """The doubles of two processes."""
+    """Two in-memory processes."""
 
     def __init__(self) -> None:
         self._time = ManualClock()
@@ -84,11 +84,11 @@ class MemoryLeases:
         self._memory.grants[game_id] = self._stranger
 
     async def is_stolen(self, game_id: GameId) -> bool:
-        """Look at the grant."""
+        """Read the grant."""
         return self._memory.grants.get(game_id) is self._stranger
 
     async def is_free(self, game_id: GameId) -> bool:
-        """Look at the grants."""
+        """Read the grants."""
         return game_id not in self._memory.grants
 
     async def pass_time(self, seconds: float) -> None:
@@ -96,7 +96,7 @@ class MemoryLeases:
         self._time.advance(seconds)
 
     def go_away(self, game_id: GameId) -> None:
-        """Refuse every call, renewals too."""
+        """Refuse every call, renewals included."""
         self._is_away = True
         self._memory.stall(game_id)
 
@@ -109,12 +109,12 @@ class MemoryLeases:
         self._loses_reply = True
 
     async def flush(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self._memory.grants.clear()
         self._memory.numbers.forget()
 
     async def clock(self) -> int:
-        """Look at the clock."""
+        """Read the clock."""
         return int(self._time.now().timestamp() * 1_000_000)
 
     async def be_behind(self, number: int) -> None:
@@ -134,13 +134,13 @@ class RedisLeases:
         self._here, self._there = (
             RedisGameLeases(client, ours, ttl=TTL) for client in self._clients
         )
-        # As the service does: its leases are made before the database tells its id.
+        # As in the service, which makes its leases before the database has its id.
         ours.identify(INSTALLATION)
         self.here: GameLeases = self._here
         self.there: GameLeases = self._there
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         for leases in (self._here, self._there):
             await leases.close()
         for client in self._clients:
@@ -152,18 +152,18 @@ class RedisLeases:
         await self._redis.set(lease_key(INSTALLATION, game_id), "a stranger's token")
 
     async def is_stolen(self, game_id: GameId) -> bool:
-        """Look at the key."""
+        """Read the key."""
         return bool(
             await self._redis.get(lease_key(INSTALLATION, game_id)) == b"a stranger's token"
         )
 
     async def is_free(self, game_id: GameId) -> bool:
-        """Look for the key."""
+        """Check that the key is absent."""
         await self._here.close()
         return not await self._redis.exists(lease_key(INSTALLATION, game_id))
 
     async def pass_time(self, seconds: float) -> None:
-        """Wait: the time to live is the server's."""
+        """Wait, because the server measures the time to live."""
         await asyncio.sleep(seconds)
 
     def go_away(self, _game_id: GameId) -> None:
@@ -171,11 +171,11 @@ class RedisLeases:
         self._proxy.refuse()
 
     def come_back(self) -> None:
-        """Welcome connections."""
+        """Accept connections again."""
         self._proxy.pass_on()
 
     def lose_reply_to_acquire(self) -> None:
-        """Drop the answer to the next script that takes a lease."""
+        """Drop the reply to the next script that acquires a lease."""
         self._proxy.lose_reply_to(b"'NX'")
 
     async def flush(self) -> None:
@@ -183,7 +183,7 @@ class RedisLeases:
         await self._redis.flushall()
 
     async def clock(self) -> int:
-        """Ask the server."""
+        """Read the server's clock."""
         seconds, microseconds = await self._redis.time()
         return int(seconds) * 1_000_000 + int(microseconds)
 
@@ -194,7 +194,7 @@ class RedisLeases:
 
 @asynccontextmanager
 async def open_leases(address: str | None) -> AsyncIterator[LeaseWorld]:
-    """Give the leases of this Redis server, or those in memory when there is none."""
+    """Yield the leases on this Redis server, or in memory when there is none."""
     if address is None:
         yield MemoryLeases()
         return

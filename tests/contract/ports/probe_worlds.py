@@ -19,18 +19,18 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Engines(Protocol):
-    """A probe, and engines for it to ask."""
+    """A probe, and engines for it."""
 
     probe: EngineProbe
 
     async def healthy(self) -> str:
-        """Return the address of an engine that answers well."""
+        """Return the address of an engine that answers 200."""
 
     async def unhealthy(self) -> str:
         """Return the address of an engine that answers with 503."""
 
     def cannot_be_asked(self, address: str) -> AbstractContextManager[None]:
-        """Let this process have no descriptor left to ask with."""
+        """Leave this process without file descriptors, so that it cannot probe."""
 
 
 class MemoryEngines:
@@ -42,16 +42,16 @@ class MemoryEngines:
         self.probe: EngineProbe = self._probe
 
     async def healthy(self) -> str:
-        """Run an engine that answers well."""
+        """Run a healthy engine."""
         return self._run(ImageBehaviour())
 
     async def unhealthy(self) -> str:
-        """Run an engine that never gets well."""
+        """Run an engine that never becomes healthy."""
         return self._run(ImageBehaviour(healthy_after=None))
 
     @contextmanager
     def cannot_be_asked(self, address: str) -> Iterator[None]:
-        """Say so of the address."""
+        """Make probes of the address fail in this process."""
         self._probe.unaskable.add(address)
         yield
         self._probe.unaskable.remove(address)
@@ -78,20 +78,20 @@ class HttpEngines:
         await asyncio.wait_for(self._all_left.wait(), timeout=5)
 
     async def healthy(self) -> str:
-        """Serve a good answer."""
+        """Serve a 200."""
         return await self.saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     async def unhealthy(self) -> str:
-        """Serve a bad answer."""
+        """Serve a 503."""
         return await self.saying(b"HTTP/1.1 503 Unwell\r\nContent-Length: 0\r\n\r\n")
 
     def cannot_be_asked(self, address: str) -> AbstractContextManager[None]:
-        """Let the process open nothing more."""
+        """Leave the process no file descriptors."""
         assert address
         return _no_descriptors_left()
 
     async def saying(self, answer: bytes) -> str:
-        """Serve these bytes to every request, and wait for the other side to leave."""
+        """Answer every request with these bytes, and wait for the client to disconnect."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
@@ -102,7 +102,7 @@ class HttpEngines:
         return await self.serving(serve)
 
     async def serving(self, serve: Serve) -> str:
-        """Serve each connection so."""
+        """Serve each connection with this function."""
 
         async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._connections.add(writer)
@@ -123,7 +123,7 @@ class HttpEngines:
 
 @contextmanager
 def _no_descriptors_left() -> Iterator[None]:
-    """Let this process open nothing more for the block."""
+    """Leave this process no file descriptors for the duration of the block."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.open(os.devnull, os.O_RDONLY)
     os.close(lowest)

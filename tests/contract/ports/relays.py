@@ -1,4 +1,4 @@
-"""The two kinds of outbox and publisher that the port tests run on, with a hand on both stores."""
+"""The two kinds of outbox and publisher under test, and direct access to both stores."""
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
@@ -38,7 +38,7 @@ AHEAD = RelayFence(4_102_444_800_000_000)  # the year 2100
 
 
 class RelayWorld(Protocol):
-    """The outbox and the publisher of two processes; the first one's stores can be taken away."""
+    """The outbox and publisher of two processes; the first one's stores can become unreachable."""
 
     here: Outbox
     there: Outbox
@@ -47,25 +47,25 @@ class RelayWorld(Protocol):
     journal: OperationJournal
 
     async def published(self) -> list[dict[str, str]]:
-        """Return the fields of every job result that was published, oldest first."""
+        """Return the fields of every published job result, oldest first."""
 
     async def unsent(self) -> int:
-        """Return how many messages wait."""
+        """Return how many messages are unsent."""
 
     async def flush_streams(self) -> None:
-        """Lose everything that was published."""
+        """Delete everything that was published."""
 
     def step_clock_back(self) -> None:
-        """Let the store's clock be behind the fences that were lent."""
+        """Put the store's clock behind the fences that were issued."""
 
     def cut_off(self) -> None:
-        """Take the lock of a batch from the first process, as a lost connection does."""
+        """Take the batch's lock from the first process, as a lost connection does."""
 
     def lose_reply_to_commit(self) -> None:
-        """Let the end of the first process's next batch happen and drop the answer."""
+        """Let the commit of the first process's next batch succeed but lose the reply."""
 
     def lose_reply_to_publish(self) -> None:
-        """Let the first process's next publishing happen and drop the answer."""
+        """Let the first process's next publication succeed but lose the reply."""
 
     def database_goes(self) -> None:
         """Make the outbox unreachable for the first process."""
@@ -74,11 +74,11 @@ class RelayWorld(Protocol):
         """Make the streams unreachable for the first process."""
 
     def all_come_back(self) -> None:
-        """Make everything reachable again."""
+        """Make both stores reachable again."""
 
 
 class MemoryRelays:
-    """The doubles of two processes."""
+    """Two in-memory processes."""
 
     def __init__(self) -> None:
         self._store, self._streams = InMemoryStore(), InMemoryStreams()
@@ -100,23 +100,23 @@ class MemoryRelays:
             raise ServiceUnavailable
 
     async def published(self) -> list[dict[str, str]]:
-        """Look at the stream."""
+        """Read the stream."""
         return [dict(each.fields) for each in self._streams.published]
 
     async def unsent(self) -> int:
-        """Look at the table."""
+        """Read the table."""
         return len(self._table.messages) - len(self._table.sent_at)
 
     async def flush_streams(self) -> None:
-        """Forget the streams."""
+        """Delete the streams."""
         self._streams.flush()
 
     def step_clock_back(self) -> None:
-        """Lend from a table that has seen the future."""
+        """Issue a fence of the future."""
         self._table.raise_fence(AHEAD)
 
     def cut_off(self) -> None:
-        """Free the lock."""
+        """Release the lock."""
         self._table.cut_off()
 
     def lose_reply_to_commit(self) -> None:
@@ -141,7 +141,7 @@ class MemoryRelays:
 
 
 class RealRelays:
-    """Postgres and Redis; those of the first process behind proxies."""
+    """Postgres and Redis, the first process's behind proxies."""
 
     def __init__(self, dsn: str, database: Proxy, address: str, streams: Proxy) -> None:
         self._database, self._streams, self._dsn = database, streams, dsn
@@ -165,7 +165,7 @@ class RealRelays:
         return [fields for _, fields in await self.redis.xrange(name)]
 
     async def unsent(self) -> int:
-        """Ask the table."""
+        """Query the table."""
         query: LiteralString = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
         return int(self.execute(query)[0][0])
 
@@ -180,19 +180,19 @@ class RealRelays:
         await self.redis.flushall()
 
     def step_clock_back(self) -> None:
-        """Lend from a sequence that has seen the future; the server's clock is not ours to set."""
+        """Advance the sequence to the future, because the server's clock cannot be set."""
         self.execute("SELECT setval('outbox_fence', 4102444800000000)")
 
     def cut_off(self) -> None:
-        """Drop the connections, of which the borrower learns only when it next asks."""
+        """Drop the connections, which the borrower notices only at its next statement."""
         self._database.cut()
 
     def lose_reply_to_commit(self) -> None:
-        """Drop the answer to the statement that marks messages sent, which comes with COMMIT."""
+        """Drop the reply to the statement that marks messages sent, which arrives with COMMIT."""
         self._database.lose_reply_to(b"COMMIT")
 
     def lose_reply_to_publish(self) -> None:
-        """Drop the answer to the script."""
+        """Drop the reply to the script."""
         self._streams.lose_reply_to(b"EVAL")
 
     def database_goes(self) -> None:
@@ -204,12 +204,12 @@ class RealRelays:
         self._streams.refuse()
 
     def all_come_back(self) -> None:
-        """Welcome connections."""
+        """Accept connections again."""
         self._database.pass_on()
         self._streams.pass_on()
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         for pool in self.pools:
             await pool.close()
         for client in self.clients:
@@ -219,7 +219,7 @@ class RealRelays:
 
 @asynccontextmanager
 async def open_relays(dsn: str | None, address: str) -> AsyncIterator[RelayWorld]:
-    """Give outbox and streams on these servers, or in memory when there are none."""
+    """Yield outbox and publisher on these servers, or in memory when there are none."""
     if dsn is None:
         yield MemoryRelays()
         return
@@ -241,13 +241,13 @@ _requests = itertools.count(1)
 async def write(
     world: RelayWorld, messages: Sequence[OutboxMessage], *, at: datetime = NOON
 ) -> None:
-    """Commit the messages together."""
+    """Commit the messages in one transaction."""
     request = make_request(origin=Origin(OpSource.GM_REST, f"r{next(_requests)}"))
     await world.journal.refuse(request, make_completion(at=at), messages)
 
 
 def result(number: int) -> OutboxMessage:
-    """Return a job result that is told from others by its number."""
+    """Return a job result that is identified by its number."""
     return make_message(
         fields={
             "job_id": f"{number}-0",
@@ -263,5 +263,5 @@ def result(number: int) -> OutboxMessage:
 
 
 async def numbers(world: RelayWorld) -> list[int]:
-    """Return the numbers of the published results in their order."""
+    """Return the numbers of the published results, in order."""
     return [int(each["job_id"].partition("-")[0]) for each in await world.published()]

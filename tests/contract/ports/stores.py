@@ -1,4 +1,4 @@
-"""The two stores that the port tests run on, with a look inside."""
+"""The two stores under test, and direct access to their contents."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ _SNAPSHOT: LiteralString = """
 
 
 class Store(Protocol):
-    """A store under test, its contents in sight and its faults in our hands."""
+    """A store under test, with readable contents and injectable faults."""
 
     @property
     def records(self) -> RuntimeRecords:
@@ -72,17 +72,17 @@ class Store(Protocol):
         """Be reachable again."""
 
     def lose_reply_to_commit(self) -> None:
-        """Let the next transaction commit and drop the answer."""
+        """Let the next transaction commit but lose the reply."""
 
     def lose_reply_to_save(self) -> None:
-        """Let the next progress be written and drop the answer."""
+        """Let the next progress be saved but lose the reply."""
 
     def die_before_commit(self) -> None:
-        """Lose the connection of the next transaction after its last statement."""
+        """Drop the connection of the next transaction after its last statement."""
 
 
 class MemoryStore:
-    """The double, with its faults in our hands."""
+    """The double."""
 
     def __init__(self) -> None:
         store = self._memory = InMemoryStore()
@@ -182,19 +182,19 @@ class PostgresStore:
         self.proxy.refuse()
 
     def come_back(self) -> None:
-        """Welcome connections."""
+        """Accept connections again."""
         self.proxy.pass_on()
 
     def lose_reply_to_commit(self) -> None:
-        """Drop the answer to the next COMMIT."""
+        """Drop the reply to the next COMMIT."""
         self.proxy.lose_reply_to(b"COMMIT")
 
     def lose_reply_to_save(self) -> None:
-        """Drop the answer to the next UPDATE, a transaction by itself."""
+        """Drop the reply to the next UPDATE, which is a transaction of its own."""
         self.proxy.lose_reply_to(b"UPDATE operation_log")
 
     def die_before_commit(self) -> None:
-        """Drop the connection that inserts a message, the last statement of a transaction."""
+        """Drop the connection that inserts a message, a transaction's last statement."""
         self.proxy.lose_reply_to(b"INSERT INTO outbox")
 
 
@@ -204,7 +204,7 @@ def _event(*, event_type: str, **facts: Any) -> HealthEvent:
 
 @asynccontextmanager
 async def open_store(dsn: str | None) -> AsyncIterator[Store]:
-    """Give the Postgres store with this database, or the one in memory when there is none."""
+    """Yield the Postgres store with this database, or the in-memory one when there is none."""
     if dsn is None:
         yield MemoryStore()
         return

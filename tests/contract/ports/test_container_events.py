@@ -34,7 +34,7 @@ async def real(real_docker: RealWorld, tmp_path: Path) -> AsyncIterator[RealEven
 
 @pytest.fixture(params=["in memory", "docker"])
 def world(request: pytest.FixtureRequest, state_root: Path) -> EventWorld:
-    """Return each of the two worlds in turn."""
+    """Return each of the two sources of events in turn."""
     if request.param == "docker":
         opened: RealEvents = request.getfixturevalue("real")
         return opened
@@ -64,8 +64,8 @@ async def end_of(stream: AsyncIterator[ContainerEvent]) -> DockerUnavailable:
     return raised.value
 
 
-async def test_start_is_told(world: EventWorld) -> None:
-    """An event names the game and the container."""
+async def test_start_is_reported(world: EventWorld) -> None:
+    """The event of a start names the game and the container."""
     game_id = new_game_id()
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker, game_id=game_id)
@@ -75,16 +75,16 @@ async def test_start_is_told(world: EventWorld) -> None:
     assert (event.game_id, event.container_id) == (game_id, container_id)
 
 
-async def test_exit_is_told(world: EventWorld) -> None:
-    """An engine that ends by itself is noticed."""
+async def test_exit_is_reported(world: EventWorld) -> None:
+    """An engine that exits on its own is reported."""
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker, EXITS)
 
         assert await up_to(stream, container_id, "die")
 
 
-async def test_kill_is_told(world: EventWorld) -> None:
-    """An engine that someone else killed is noticed."""
+async def test_kill_is_reported(world: EventWorld) -> None:
+    """An engine that someone else killed is reported."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         world.docker.kill(container_id)
@@ -92,8 +92,8 @@ async def test_kill_is_told(world: EventWorld) -> None:
         assert await up_to(stream, container_id, "die")
 
 
-async def test_stop_is_told(world: EventWorld) -> None:
-    """What we do ourselves is told as well."""
+async def test_stop_is_reported(world: EventWorld) -> None:
+    """A stop of our own is reported as well."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         await world.docker.host.stop(container_id, grace=5)
@@ -101,8 +101,8 @@ async def test_stop_is_told(world: EventWorld) -> None:
         assert await up_to(stream, container_id, "die")
 
 
-async def test_want_of_memory_is_told(world: EventWorld) -> None:
-    """The kernel's part in it is told before the end."""
+async def test_lack_of_memory_is_reported(world: EventWorld) -> None:
+    """A kill for lack of memory is reported before the exit."""
     async with world.events.listen(since=None) as stream:
         container_id = await world.out_of_memory()
 
@@ -111,8 +111,8 @@ async def test_want_of_memory_is_told(world: EventWorld) -> None:
     assert "oom" in actions
 
 
-async def test_removal_of_a_running_container_is_told(world: EventWorld) -> None:
-    """It dies first."""
+async def test_removal_of_a_running_container_is_reported(world: EventWorld) -> None:
+    """A forced removal is reported as an exit and a removal."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         world.docker.vanish(container_id)
@@ -122,8 +122,8 @@ async def test_removal_of_a_running_container_is_told(world: EventWorld) -> None
     assert [action for action in actions if action in {"die", "destroy"}] == ["die", "destroy"]
 
 
-async def test_removal_of_what_does_not_run_is_told(world: EventWorld) -> None:
-    """Nothing dies then."""
+async def test_removal_of_a_container_that_does_not_run_is_reported(world: EventWorld) -> None:
+    """Removing a container that does not run reports no exit."""
     container_id = await created(world.docker)
     async with world.events.listen(since=None) as stream:
         await world.docker.host.remove(container_id)
@@ -133,8 +133,8 @@ async def test_removal_of_what_does_not_run_is_told(world: EventWorld) -> None:
     assert "die" not in actions
 
 
-async def test_nothing_is_told_of_others(world: EventWorld) -> None:
-    """Containers without our owner label are none of our business, whatever else they carry."""
+async def test_containers_of_others_are_not_reported(world: EventWorld) -> None:
+    """Containers without our owner label are not reported, whatever other labels they have."""
     labels = {GAME_ID_LABEL: new_game_id()}
     theirs = world.docker.add_foreign(new_game_id(), labels, world.docker.network)
     began = await world.events.now()
@@ -151,8 +151,8 @@ async def test_nothing_is_told_of_others(world: EventWorld) -> None:
     assert theirs not in seen
 
 
-async def test_without_since_the_past_is_not_told(world: EventWorld) -> None:
-    """From now on means from now on."""
+async def test_without_since_the_past_is_not_reported(world: EventWorld) -> None:
+    """Without a start time only events from now on are reported."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         world.docker.vanish(container_id)
@@ -162,7 +162,7 @@ async def test_without_since_the_past_is_not_told(world: EventWorld) -> None:
     assert "start" not in actions
 
 
-async def test_resumed_stream_tells_what_happened_between(world: EventWorld) -> None:
+async def test_resumed_stream_reports_what_happened_between(world: EventWorld) -> None:
     """A lost connection loses no event that Docker still has."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
@@ -174,8 +174,8 @@ async def test_resumed_stream_tells_what_happened_between(world: EventWorld) -> 
         assert await up_to(stream, container_id, "destroy")
 
 
-async def test_resumed_stream_tells_the_very_moment_again(world: EventWorld) -> None:
-    """Rather one event twice than the other of two at one moment never."""
+async def test_resumed_stream_repeats_the_very_moment(world: EventWorld) -> None:
+    """A resumed stream repeats the last moment, so that no simultaneous event is lost."""
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker)
         started = (await up_to(stream, container_id, "start"))[-1]
@@ -185,7 +185,7 @@ async def test_resumed_stream_tells_the_very_moment_again(world: EventWorld) -> 
 
 
 async def test_stream_is_resumed_within_a_second(world: EventWorld) -> None:
-    """Time is finer than a second, so that little is told again."""
+    """A stream is resumed with sub-second precision, so that few events repeat."""
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker)
         started = (await up_to(stream, container_id, "start"))[-1]
@@ -198,7 +198,7 @@ async def test_stream_is_resumed_within_a_second(world: EventWorld) -> None:
 
 
 async def test_events_are_on_docker_s_time(world: EventWorld) -> None:
-    """Docker's own time can be asked for, to resume from."""
+    """Docker's own clock can be read, to resume from."""
     before = await world.events.now()
     async with world.events.listen(since=before) as stream:
         container_id = await running(world.docker)
@@ -208,7 +208,7 @@ async def test_events_are_on_docker_s_time(world: EventWorld) -> None:
 
 
 async def test_trap_list_subscribe_gap(world: EventWorld) -> None:
-    """What happens once the block is entered is told, however late the first read comes."""
+    """Once the block is entered no event is missed, however late the first read."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         world.docker.vanish(container_id)
@@ -218,7 +218,7 @@ async def test_trap_list_subscribe_gap(world: EventWorld) -> None:
 
 
 async def test_trap_stream_eof(world: EventWorld) -> None:
-    """A lost connection is an error, not a crash of anything; the next one works."""
+    """A lost connection raises an error, and the next connection works."""
     began = await world.events.now()
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
@@ -231,26 +231,26 @@ async def test_trap_stream_eof(world: EventWorld) -> None:
 
 
 async def test_end_of_a_stream_stays_the_end(world: EventWorld) -> None:
-    """Whoever asks again hears the same."""
+    """Reading on after the end raises the same error again."""
     async with world.events.listen(since=None) as stream:
         world.cut()
 
         assert str(await end_of(stream)) == str(await end_of(stream))
 
 
-async def test_events_before_the_cut_are_told(world: EventWorld) -> None:
-    """What has arrived is not lost with the connection."""
+async def test_events_before_the_cut_are_reported(world: EventWorld) -> None:
+    """Events that have arrived are still delivered after the connection is lost."""
     began = await world.events.now()
     container_id = await running(world.docker)
     async with world.events.listen(since=began) as stream:
-        await asyncio.sleep(0.5)  # it arrives when the real Docker sends it
+        await asyncio.sleep(0.5)  # the real Docker sends it in its own time
         world.cut()
 
         assert await up_to(stream, container_id, "start")
 
 
 async def test_trap_event_stream_silent(world: EventWorld) -> None:
-    """A stream that hangs while it looks connected is given up after the staleness limit."""
+    """A stream that hangs while it seems connected is given up after the staleness limit."""
     async with world.events.listen(since=None) as stream:
         world.silence()
         began = time.monotonic()
@@ -263,7 +263,7 @@ async def test_trap_event_stream_silent(world: EventWorld) -> None:
 
 
 async def test_unreachable_docker_is_unavailable(world: EventWorld) -> None:
-    """Neither its events nor its time can be had."""
+    """Without Docker, both its events and its clock are unavailable."""
     world.go_away()
 
     with pytest.raises(DockerUnavailable):
@@ -274,8 +274,8 @@ async def test_unreachable_docker_is_unavailable(world: EventWorld) -> None:
                 pass
 
 
-async def test_docker_that_came_back_tells_events_again(world: EventWorld) -> None:
-    """An outage needs no restart of ours."""
+async def test_docker_that_came_back_reports_events_again(world: EventWorld) -> None:
+    """Events arrive again after an outage, without a restart of ours."""
     world.go_away()
     with pytest.raises(DockerUnavailable):
         await world.events.now()
@@ -287,7 +287,7 @@ async def test_docker_that_came_back_tells_events_again(world: EventWorld) -> No
 
 
 async def test_docker_that_accepts_no_listener_is_given_up(real: RealEvents) -> None:
-    """Entering the block has the deadline of any other call."""
+    """Entering the block has the same deadline as any other call."""
     since = await real.events.now()
     real.silence()
     began = time.monotonic()
@@ -311,7 +311,7 @@ async def test_stream_outlives_the_deadline_of_calls(real: RealEvents) -> None:
 
 @pytest.mark.parametrize("fault", ["none", "silence", "cut"])
 async def test_left_stream_leaves_nothing_behind(real: RealEvents, fault: str) -> None:
-    """Neither a thread nor a socket."""
+    """Leaving the block leaves neither a thread nor a socket behind."""
     await real.events.now()
     before = _open_files()
     async with real.events.listen(since=None):
@@ -325,7 +325,7 @@ async def test_left_stream_leaves_nothing_behind(real: RealEvents, fault: str) -
 
 
 async def test_cancelled_listener_leaves_nothing_behind(real: RealEvents) -> None:
-    """Also when it was not accepted yet."""
+    """A listener cancelled before it was accepted leaves nothing behind either."""
     since = await real.events.now()
     before = _open_files()
     real.silence()
@@ -340,14 +340,14 @@ async def test_cancelled_listener_leaves_nothing_behind(real: RealEvents) -> Non
 
 
 async def _no_thread() -> None:
-    """Wait until no stream's thread is left; it has no staleness limit's time for it."""
+    """Wait, for less than the staleness limit, until no stream's thread is left."""
     async with asyncio.timeout(SLACK):
-        while any(each.name == "docker-events" for each in threading.enumerate()):  # noqa: ASYNC110 - a thread tells nobody
+        while any(each.name == "docker-events" for each in threading.enumerate()):  # noqa: ASYNC110 - a thread sends no notice
             await asyncio.sleep(0.01)
 
 
 async def _no_more_files(than: int) -> None:
-    """Wait until the proxy, which lives in this process too, has closed its ends."""
+    """Wait until the proxy, which also runs in this process, has closed its ends."""
     async with asyncio.timeout(SLACK):
         while _open_files() > than:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)

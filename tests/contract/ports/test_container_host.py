@@ -1,4 +1,4 @@
-"""What the container host port promises of changing containers, double and real."""
+"""The container host port's calls that change containers, on the double and on a real Docker."""
 
 import asyncio
 
@@ -41,7 +41,7 @@ OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 
 
 async def test_create_refuses_a_name_of_ours(docker_world: DockerWorld) -> None:
-    """One game has one container of its name."""
+    """A game has at most one container of its name."""
     spec = await spec_of(docker_world)
     await docker_world.host.create(spec)
 
@@ -50,7 +50,7 @@ async def test_create_refuses_a_name_of_ours(docker_world: DockerWorld) -> None:
 
 
 async def test_trap_dead_container_blocks_name(docker_world: DockerWorld) -> None:
-    """A leftover owns its name: a stranger's is told apart and left, removing ours frees it."""
+    """A taken name says whose container has it; removing ours frees the name."""
     spec = await spec_of(docker_world)
     stranger = docker_world.add_foreign(spec.name, {}, docker_world.network)
     with pytest.raises(ContainerNameInUse):
@@ -67,7 +67,7 @@ async def test_trap_dead_container_blocks_name(docker_world: DockerWorld) -> Non
 
 
 async def test_create_refuses_a_missing_image(docker_world: DockerWorld) -> None:
-    """An image that went away meanwhile is a configuration fault."""
+    """An image that was removed meanwhile is a configuration fault."""
     spec = await spec_of(docker_world, image=missing_image())
 
     with pytest.raises(StartConfigInvalid, match="No such image"):
@@ -75,7 +75,7 @@ async def test_create_refuses_a_missing_image(docker_world: DockerWorld) -> None
 
 
 async def test_create_refuses_a_missing_state_directory(docker_world: DockerWorld) -> None:
-    """The directory is never made by Docker, as root, behind our back."""
+    """Docker never creates the missing directory as root on its own."""
     spec = await spec_of(docker_world, state_path=f"{docker_world.state_path}/missing")
 
     with pytest.raises(StartConfigInvalid, match="bind source path does not exist"):
@@ -92,13 +92,13 @@ async def test_create_refuses_a_missing_state_directory(docker_world: DockerWorl
 async def test_create_refuses_impossible_limits(
     docker_world: DockerWorld, limits: ResourceLimits
 ) -> None:
-    """Too little memory or more cores than there are is a configuration fault."""
+    """A memory limit too low or more cores than the host has is a configuration fault."""
     with pytest.raises(StartConfigInvalid):
         await created(docker_world, limits=limits)
 
 
 async def test_start_of_a_running_container_is_a_no_op(docker_world: DockerWorld) -> None:
-    """Starting twice is starting once."""
+    """Starting a running container again changes nothing."""
     container_id = await running(docker_world)
     before = await inspected(docker_world, container_id)
 
@@ -108,7 +108,7 @@ async def test_start_of_a_running_container_is_a_no_op(docker_world: DockerWorld
 
 
 async def test_a_stopped_container_starts_again(docker_world: DockerWorld) -> None:
-    """The same container runs again, its old end forgotten."""
+    """A stopped container runs again, and its exit code and end time are reset."""
     container_id = await running(docker_world)
     await docker_world.host.stop(container_id, grace=5)
 
@@ -119,7 +119,7 @@ async def test_a_stopped_container_starts_again(docker_world: DockerWorld) -> No
 
 
 async def test_start_without_the_network_fails(docker_world: DockerWorld) -> None:
-    """A missing network is a failed start with Docker's words, and the container stays."""
+    """A missing network fails the start with Docker's message, and the container stays."""
     missing = f"missing-{new_game_id()}"
     container_id = await created(docker_world, network=missing)
 
@@ -131,7 +131,7 @@ async def test_start_without_the_network_fails(docker_world: DockerWorld) -> Non
 
 
 async def test_stop_ends_the_engine(docker_world: DockerWorld) -> None:
-    """An engine that minds the signal ends by it."""
+    """An engine that handles the signal ends at once."""
     container_id = await running(docker_world)
 
     await docker_world.host.stop(container_id, grace=10)
@@ -141,7 +141,7 @@ async def test_stop_ends_the_engine(docker_world: DockerWorld) -> None:
 
 
 async def test_stop_kills_an_engine_that_does_not_listen(docker_world: DockerWorld) -> None:
-    """After the timeout comes the kill."""
+    """An engine that ignores the signal is killed after the timeout."""
     container_id = await running(docker_world, DEAF)
 
     await docker_world.host.stop(container_id, grace=1)
@@ -150,7 +150,7 @@ async def test_stop_kills_an_engine_that_does_not_listen(docker_world: DockerWor
 
 
 async def test_a_stop_outlives_its_caller(docker_world: DockerWorld) -> None:
-    """The engine runs for its grace, and is stopped then although nobody waits for it."""
+    """The engine is stopped after its grace period even when the caller has gone."""
     container_id = await running(docker_world, DEAF)
     caller = await docker_world.send(docker_world.host.stop(container_id, grace=2))
 
@@ -190,7 +190,7 @@ async def test_stop_of_what_does_not_run_is_a_no_op(docker_world: DockerWorld) -
 
 
 async def test_rename_moves_the_name(docker_world: DockerWorld) -> None:
-    """The new name is taken and the old one is free."""
+    """A rename takes the new name and frees the old one."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
 
@@ -203,7 +203,7 @@ async def test_rename_moves_the_name(docker_world: DockerWorld) -> None:
 
 
 async def test_a_name_means_whichever_container_has_it_now(docker_world: DockerWorld) -> None:
-    """Start and rename take a name too; once it is given up, a late call finds no container."""
+    """Start and rename by a name that was given up find no container."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
     parked = f"{spec.name}.parked-7"
@@ -222,7 +222,7 @@ async def test_a_name_means_whichever_container_has_it_now(docker_world: DockerW
 
 
 async def test_rename_refuses_a_taken_name(docker_world: DockerWorld) -> None:
-    """Nobody's name is taken away."""
+    """A rename never takes the name of another container."""
     spec = await spec_of(docker_world)
     await docker_world.host.create(spec)
     other = await created(docker_world, OTHER)
@@ -234,7 +234,7 @@ async def test_rename_refuses_a_taken_name(docker_world: DockerWorld) -> None:
 async def test_changing_a_missing_container_says_that_it_is_gone(
     docker_world: DockerWorld,
 ) -> None:
-    """Start, stop and rename tell a missing container from every other refusal."""
+    """Start, stop and rename distinguish a missing container from other refusals."""
     with pytest.raises(ContainerGone):
         await docker_world.host.start(GONE)
     with pytest.raises(ContainerGone):
@@ -244,7 +244,7 @@ async def test_changing_a_missing_container_says_that_it_is_gone(
 
 
 async def test_trap_cleanup_kills_a_running_engine(docker_world: DockerWorld) -> None:
-    """A container that somebody started is refused, and runs on."""
+    """Removing a container that somebody has started is refused, and it keeps running."""
     container_id = await running(docker_world)
 
     with pytest.raises(ContainerRuns, match="container"):
@@ -254,7 +254,7 @@ async def test_trap_cleanup_kills_a_running_engine(docker_world: DockerWorld) ->
 
 
 async def test_remove_takes_a_container_that_does_not_run(docker_world: DockerWorld) -> None:
-    """One that was never started, and one that was stopped."""
+    """Containers that were never started and stopped ones are removed."""
     made, ended = await created(docker_world), await running(docker_world)
     await docker_world.host.stop(ended, grace=5)
 
@@ -266,12 +266,12 @@ async def test_remove_takes_a_container_that_does_not_run(docker_world: DockerWo
 
 
 async def test_remove_of_a_missing_container_is_a_no_op(docker_world: DockerWorld) -> None:
-    """What is gone need not be removed."""
+    """Removing a missing container succeeds."""
     await docker_world.host.remove(GONE)
 
 
 async def test_trap_name_still_in_use_after_rm(docker_world: DockerWorld) -> None:
-    """After a removal, even one that two ask for at once, the name is free at once."""
+    """The name is free once a removal returns, even of two removals at once."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
     await docker_world.host.start(container_id)

@@ -1,4 +1,4 @@
-"""What the container host port promises of images, double and real."""
+"""The container host port's calls on images, on the double and on a real Docker."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 
 
 async def test_an_image_is_found_by_reference_and_by_id(docker_world: DockerWorld) -> None:
-    """Both lead to the same image."""
+    """Reference and id find the same image."""
     by_reference = await docker_world.host.image(ImageRef.parse(GOOD))
     assert by_reference is not None
 
@@ -41,7 +41,7 @@ async def test_an_image_is_found_by_reference_and_by_id(docker_world: DockerWorl
 
 
 async def test_an_image_is_found_by_any_spelling(docker_world: DockerWorld) -> None:
-    """Docker's default host may be written or not."""
+    """The reference may include or omit Docker's default host."""
     plain = await docker_world.host.image(ImageRef.parse(GOOD))
 
     assert plain is not None
@@ -60,7 +60,7 @@ async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> 
 
 
 async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:
-    """An image that is not on the host is an answer, not an error."""
+    """Looking up an image that is not on the host returns None, not an error."""
     assert await docker_world.host.image(ImageRef.parse("galaxy/game:0.0.0-missing")) is None
     assert await docker_world.host.image(missing_image()) is None
 
@@ -71,7 +71,7 @@ async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:
 async def test_the_owner_is_the_image_user(
     docker_world: DockerWorld, reference: str, owner: tuple[int, int]
 ) -> None:
-    """Root by default, numbers as they are, names by the image's own files."""
+    """The owner is root by default; names are resolved by the image's own files."""
     image = await docker_world.host.image(ImageRef.parse(reference))
 
     assert image is not None
@@ -79,7 +79,7 @@ async def test_the_owner_is_the_image_user(
 
 
 async def test_an_unknown_user_is_a_configuration_fault(docker_world: DockerWorld) -> None:
-    """An image that names a user it does not have cannot be started."""
+    """An image that names a user it does not contain cannot be started."""
     image = await docker_world.host.image(ImageRef.parse(docker_world.image_without_its_user()))
     assert image is not None
 
@@ -88,7 +88,7 @@ async def test_an_unknown_user_is_a_configuration_fault(docker_world: DockerWorl
 
 
 async def test_pull_brings_the_image_to_the_host(docker_world: DockerWorld) -> None:
-    """What was pulled can be looked up by its reference."""
+    """A pulled image is found by its reference."""
     reference = docker_world.publish()
     assert await docker_world.host.image(ImageRef.parse(reference)) is None
     lines: list[str] = []
@@ -101,7 +101,7 @@ async def test_pull_brings_the_image_to_the_host(docker_world: DockerWorld) -> N
 
 
 async def test_concurrent_pulls_of_one_reference_all_succeed(docker_world: DockerWorld) -> None:
-    """Everyone who asks gets the image."""
+    """Every concurrent caller gets the image."""
     reference = docker_world.publish()
 
     pulled = await asyncio.gather(
@@ -115,7 +115,7 @@ async def test_concurrent_pulls_of_one_reference_all_succeed(docker_world: Docke
 
 
 async def test_pull_of_a_missing_tag_fails(docker_world: DockerWorld) -> None:
-    """The registry's own words say that the tag is missing."""
+    """The error quotes the registry's message that the tag is missing."""
     reference = docker_world.publish().replace(":1.0.0", ":9.9.9")
 
     with pytest.raises(ImagePullFailed, match="manifest unknown"):
@@ -123,7 +123,7 @@ async def test_pull_of_a_missing_tag_fails(docker_world: DockerWorld) -> None:
 
 
 async def test_pull_from_a_registry_that_is_down_fails(docker_world: DockerWorld) -> None:
-    """A registry that refuses connections is a failed pull, not an unavailable Docker."""
+    """An unreachable registry is a failed pull, not an unavailable Docker."""
     with pytest.raises(ImagePullFailed, match="connection refused"):
         await docker_world.host.pull(
             ImageRef.parse(docker_world.registry_fails()), progress=lambda _: None

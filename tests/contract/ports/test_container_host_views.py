@@ -1,4 +1,4 @@
-"""What the container host port promises of looking at containers, double and real."""
+"""The container host port's calls that read containers, on the double and on a real Docker."""
 
 import pytest
 
@@ -33,24 +33,24 @@ OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 
 
 async def test_a_reachable_docker_answers_ping(docker_world: DockerWorld) -> None:
-    """Ping is silent when Docker answers."""
+    """Ping raises nothing when Docker answers."""
     await docker_world.host.ping()
 
 
 async def test_the_configured_network_is_found(docker_world: DockerWorld) -> None:
-    """A network that exists is reported so."""
+    """An existing network is reported as present."""
     assert await docker_world.host.network_exists()
 
 
 async def test_a_missing_network_is_reported(docker_world: DockerWorld) -> None:
-    """A part of an existing network's name is no network."""
+    """A prefix of an existing network's name does not count as that network."""
     host = docker_world.new_host(network=docker_world.network[:-1])
 
     assert not await host.network_exists()
 
 
 async def test_list_shows_a_container_as_it_was_created(docker_world: DockerWorld) -> None:
-    """The list carries id, name, state, labels and image of ours."""
+    """The list shows id, name, state, labels and image of our containers."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
 
@@ -62,7 +62,7 @@ async def test_list_shows_a_container_as_it_was_created(docker_world: DockerWorl
 
 
 async def test_list_shows_the_address_of_what_runs(docker_world: DockerWorld) -> None:
-    """One call tells where every engine answers; what does not run is nowhere."""
+    """One list call shows the address of every running engine, and none of the others."""
     made, runs = await created(docker_world), await running(docker_world)
     ended = await running(docker_world)
     await docker_world.host.stop(ended, grace=5)
@@ -75,7 +75,7 @@ async def test_list_shows_the_address_of_what_runs(docker_world: DockerWorld) ->
 
 
 async def test_an_address_on_another_network_is_none_of_ours(docker_world: DockerWorld) -> None:
-    """An engine that cannot be reached over our network has no address."""
+    """An engine that is not on our network has no address."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
     await docker_world.host.start(container_id)
@@ -108,14 +108,14 @@ async def test_list_shows_every_state(docker_world: DockerWorld) -> None:
 async def test_a_container_without_our_labels_is_not_ours(
     docker_world: DockerWorld, labels: dict[str, str]
 ) -> None:
-    """Both labels are needed."""
+    """A container is ours only with both labels."""
     other = docker_world.add_foreign(new_game_id(), labels, docker_world.network)
 
     assert other not in {one.id for one in await docker_world.host.list_containers()}
 
 
 async def test_a_container_on_another_network_is_listed(docker_world: DockerWorld) -> None:
-    """With the network that it was created for: whose it is, others decide."""
+    """A container on another network is listed with that network; callers decide whose it is."""
     game_id = new_game_id()
     labels = {**OURS, GAME_ID_LABEL: game_id}
     docker_world.add_foreign(new_game_id(), labels, "bridge")
@@ -126,7 +126,7 @@ async def test_a_container_on_another_network_is_listed(docker_world: DockerWorl
 
 
 async def test_trap_two_installations_one_host(docker_world: DockerWorld) -> None:
-    """The stamp of another installation is shown, in the list and by an inspection alike."""
+    """List and inspection both show another installation's label."""
     game_id = new_game_id()
     labels = {**OURS, GAME_ID_LABEL: game_id, INSTALLATION_LABEL: "another"}
     docker_world.add_foreign(new_game_id(), labels, docker_world.network)
@@ -139,7 +139,7 @@ async def test_trap_two_installations_one_host(docker_world: DockerWorld) -> Non
 
 
 async def test_inspect_shows_where_the_state_is(docker_world: DockerWorld) -> None:
-    """The host directory that is mounted as the engine's state; a stranger has none."""
+    """Inspection shows the host directory mounted as the engine's state, if there is one."""
     ours = await inspected(docker_world, await created(docker_world))
     stranger = docker_world.add_foreign(new_game_id(), {}, docker_world.network)
 
@@ -148,7 +148,7 @@ async def test_inspect_shows_where_the_state_is(docker_world: DockerWorld) -> No
 
 
 async def test_named_shows_what_inspect_shows(docker_world: DockerWorld) -> None:
-    """One look by name is as good as one by id."""
+    """Looking up by name shows the same as looking up by id."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
     await docker_world.host.start(container_id)
@@ -157,7 +157,7 @@ async def test_named_shows_what_inspect_shows(docker_world: DockerWorld) -> None
 
 
 async def test_containers_of_shows_one_game_only(docker_world: DockerWorld) -> None:
-    """Two containers of one game are found, those of others are not."""
+    """All containers of one game are found, and none of other games."""
     game_id = new_game_id()
     first = await created(docker_world, game_id=game_id)
     second = await created(docker_world, game_id=game_id, name=f"{game_id}-second")
@@ -169,7 +169,7 @@ async def test_containers_of_shows_one_game_only(docker_world: DockerWorld) -> N
 
 
 async def test_named_finds_a_stranger(docker_world: DockerWorld) -> None:
-    """A name's holder is found whoever owns it."""
+    """The container with a name is found whoever owns it."""
     name = new_game_id()
     stranger = docker_world.add_foreign(name, {}, docker_world.network)
 
@@ -180,7 +180,7 @@ async def test_named_finds_a_stranger(docker_world: DockerWorld) -> None:
 
 
 async def test_named_takes_the_exact_name_only(docker_world: DockerWorld) -> None:
-    """Neither a part of a name nor the id is the name."""
+    """Neither a prefix of the name nor an id matches."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
 
@@ -218,12 +218,12 @@ async def test_inspect_shows_how_a_container_ended(docker_world: DockerWorld) ->
 
 
 async def test_inspect_of_a_missing_container_is_none(docker_world: DockerWorld) -> None:
-    """A container that does not exist is an answer, not an error."""
+    """Inspecting a missing container returns None, not an error."""
     assert await docker_world.host.inspect(GONE) is None
 
 
 async def test_a_vanished_container_is_none(docker_world: DockerWorld) -> None:
-    """What others removed is gone for us too."""
+    """A container that others removed is gone for us as well."""
     container_id = await running(docker_world)
     docker_world.vanish(container_id)
 
@@ -231,7 +231,7 @@ async def test_a_vanished_container_is_none(docker_world: DockerWorld) -> None:
 
 
 async def test_a_killed_container_has_exited(docker_world: DockerWorld) -> None:
-    """What others killed has exited with the code of the signal."""
+    """A container that others killed has exited with the signal's code."""
     container_id = await running(docker_world)
     docker_world.kill(container_id)
 
@@ -241,7 +241,7 @@ async def test_a_killed_container_has_exited(docker_world: DockerWorld) -> None:
 
 
 async def test_an_address_goes_to_the_next_container(docker_world: DockerWorld) -> None:
-    """Docker recycles addresses, so nobody may store one."""
+    """Docker reuses addresses, so they must not be stored."""
     first = await running(docker_world)
     address = (await inspected(docker_world, first)).address
     await docker_world.host.stop(first, grace=5)
@@ -250,14 +250,14 @@ async def test_an_address_goes_to_the_next_container(docker_world: DockerWorld) 
 
 
 async def test_a_container_inherits_the_labels_of_its_image(docker_world: DockerWorld) -> None:
-    """What the image says stays visible beside our labels."""
+    """The image's labels are visible next to ours."""
     container_id = await created(docker_world, LIMITED)
 
     assert (await inspected(docker_world, container_id)).labels["com.galaxy.memory"] == "64m"
 
 
 async def test_logs_return_the_last_lines(docker_world: DockerWorld) -> None:
-    """What an engine said last is kept beyond its end."""
+    """The last lines of output are kept after the engine has exited."""
     container_id = await running(docker_world, EXITS)
     await exited(docker_world, container_id)
 
@@ -265,7 +265,7 @@ async def test_logs_return_the_last_lines(docker_world: DockerWorld) -> None:
 
 
 async def test_logs_of_no_lines_are_empty(docker_world: DockerWorld) -> None:
-    """Zero lines are zero lines, not all of them."""
+    """Asking for zero lines returns none, not all."""
     container_id = await running(docker_world, EXITS)
     await exited(docker_world, container_id)
 
@@ -273,5 +273,5 @@ async def test_logs_of_no_lines_are_empty(docker_world: DockerWorld) -> None:
 
 
 async def test_logs_of_a_missing_container_are_empty(docker_world: DockerWorld) -> None:
-    """A container that is gone has nothing to say."""
+    """A missing container has no output."""
     assert await docker_world.host.logs(GONE, lines=10) == ()

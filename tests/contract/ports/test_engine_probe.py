@@ -1,4 +1,4 @@
-"""What the engine probe port promises, on the double and over HTTP."""
+"""The engine probe port, on the double and over HTTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -20,12 +20,12 @@ async def engines(request: pytest.FixtureRequest) -> AsyncIterator[Engines]:
 
 
 async def test_an_engine_that_answers_is_healthy(engines: Engines) -> None:
-    """A good answer is healthy, without an error."""
+    """A 200 is healthy, without an error."""
     assert await engines.probe.check(await engines.healthy()) == ProbeAnswer(healthy=True)
 
 
 async def test_an_engine_that_says_so_is_unhealthy(engines: Engines) -> None:
-    """The status is in the error."""
+    """An error status makes the engine unhealthy and is named in the error."""
     answer = await engines.probe.check(await engines.unhealthy())
 
     assert not answer.healthy
@@ -33,7 +33,7 @@ async def test_an_engine_that_says_so_is_unhealthy(engines: Engines) -> None:
 
 
 async def test_an_address_without_an_engine_is_unhealthy(engines: Engines) -> None:
-    """Nobody there is an answer, not an exception."""
+    """A refused connection is an unhealthy result, not an exception."""
     answer = await engines.probe.check(NOBODY)
 
     assert not answer.healthy
@@ -42,12 +42,12 @@ async def test_an_address_without_an_engine_is_unhealthy(engines: Engines) -> No
 
 @pytest.mark.parametrize("address", ["", "no address", "256.1.1.1", "\0", "a" * 300, "::g", "é"])
 async def test_a_nonsense_address_is_unhealthy(engines: Engines, address: str) -> None:
-    """Whatever the address, the probe never raises."""
+    """The probe never raises, whatever the address."""
     assert not (await engines.probe.check(address)).healthy
 
 
 async def test_trap_out_of_descriptors_is_not_a_miss(engines: Engines) -> None:
-    """A fault of this process is no news of the engine, and passes with its cause."""
+    """A lack of descriptors is raised with its cause, because the engine was not probed."""
     address = await engines.healthy()
 
     with engines.cannot_be_asked(address):

@@ -28,7 +28,7 @@ async def world(address: str | None) -> AsyncIterator[LeaseWorld]:
 
 
 async def take_and_leave(leases: GameLeases, *, wait: float = 0, game_id: GameId = GAME) -> None:
-    """Hold the lease for a moment."""
+    """Acquire the lease and release it at once."""
     async with leases.hold(game_id, wait=wait) as lease:
         lease.check()
 
@@ -36,12 +36,12 @@ async def take_and_leave(leases: GameLeases, *, wait: float = 0, game_id: GameId
 async def number_of(
     leases: GameLeases, *, game_id: GameId = GAME, above: LeaseNumber = NO_LEASE
 ) -> LeaseNumber:
-    """Hold the lease for a moment; return its number."""
+    """Acquire the lease, release it, and return its number."""
     async with leases.hold(game_id, wait=0, above=above) as lease:
         return lease.number
 
 
-async def test_lease_that_is_held_is_surely_ours(world: LeaseWorld) -> None:
+async def test_held_lease_passes_its_check(world: LeaseWorld) -> None:
     """A fresh lease passes its check."""
     async with world.here.hold(GAME, wait=0) as lease:
         lease.check()
@@ -50,14 +50,14 @@ async def test_lease_that_is_held_is_surely_ours(world: LeaseWorld) -> None:
 
 
 async def test_leaving_the_block_releases_the_lease(world: LeaseWorld) -> None:
-    """The next holder need not wait for an expiry."""
+    """Leaving the block releases the lease at once, not at its expiry."""
     await take_and_leave(world.here)
 
     assert await world.is_free(GAME)
 
 
 async def test_leaving_by_an_error_releases_the_lease(world: LeaseWorld) -> None:
-    """The block's own error comes out, and the lease is free."""
+    """An error in the block releases the lease and is raised unchanged."""
     with pytest.raises(ZeroDivisionError):
         async with world.here.hold(GAME, wait=0):
             raise ZeroDivisionError
@@ -66,15 +66,15 @@ async def test_leaving_by_an_error_releases_the_lease(world: LeaseWorld) -> None
 
 
 async def test_leaving_by_cancellation_releases_the_lease(world: LeaseWorld) -> None:
-    """A cancelled holder gives back what it has, however often it is cancelled."""
+    """A cancelled holder releases the lease, however often it is cancelled."""
     held = asyncio.Event()
 
-    async def hold_for_ever() -> None:
+    async def hold_forever() -> None:
         async with world.here.hold(GAME, wait=0):
             held.set()
             await asyncio.Event().wait()
 
-    task = asyncio.create_task(hold_for_ever())
+    task = asyncio.create_task(hold_forever())
     await held.wait()
     for _ in range(3):
         task.cancel()
@@ -86,21 +86,21 @@ async def test_leaving_by_cancellation_releases_the_lease(world: LeaseWorld) -> 
 
 
 async def test_second_caller_of_one_process_is_busy(world: LeaseWorld) -> None:
-    """One lease per game; zero wait tries once."""
+    """With no wait, a second caller of one process tries once and gets LeaseBusy."""
     async with world.here.hold(GAME, wait=0):
         with pytest.raises(LeaseBusy):
             await take_and_leave(world.here)
 
 
 async def test_caller_of_another_process_is_busy(world: LeaseWorld) -> None:
-    """The lease holds across processes."""
+    """The lease excludes other processes."""
     async with world.here.hold(GAME, wait=0):
         with pytest.raises(LeaseBusy):
             await take_and_leave(world.there)
 
 
 async def test_waiting_ends_with_busy(world: LeaseWorld) -> None:
-    """A caller waits as long as it said and no longer."""
+    """A caller waits exactly as long as it asked for."""
     async with world.here.hold(GAME, wait=0):
         for leases in (world.here, world.there):
             with pytest.raises(LeaseBusy):
@@ -108,7 +108,7 @@ async def test_waiting_ends_with_busy(world: LeaseWorld) -> None:
 
 
 async def test_busy_caller_leaves_the_lease_to_its_holder(world: LeaseWorld) -> None:
-    """Who did not get the lease releases nothing."""
+    """A caller that did not get the lease does not release it."""
     async with world.here.hold(GAME, wait=0) as lease:
         with pytest.raises(LeaseBusy):
             await take_and_leave(world.there)
@@ -118,7 +118,7 @@ async def test_busy_caller_leaves_the_lease_to_its_holder(world: LeaseWorld) -> 
 
 
 async def test_other_games_are_not_in_the_way(world: LeaseWorld) -> None:
-    """Leases block their own game only."""
+    """A lease blocks only its own game."""
     async with world.here.hold(GAME, wait=0):
         await take_and_leave(world.here, game_id=OTHER)
         await take_and_leave(world.there, game_id=OTHER)
@@ -126,7 +126,7 @@ async def test_other_games_are_not_in_the_way(world: LeaseWorld) -> None:
 
 @pytest.mark.parametrize("game_id", ["\0", "\ud800", "a/b", "🎲", "x" * 10_000, ""])
 async def test_any_id_has_a_lease_of_its_own(world: LeaseWorld, game_id: str) -> None:
-    """Ids are opaque here, whatever their bytes."""
+    """Ids are opaque to the lease, whatever their bytes."""
     async with world.here.hold(GameId(game_id), wait=0):
         await take_and_leave(world.there, game_id=GameId(game_id + "x"))
         with pytest.raises(LeaseBusy):
@@ -134,7 +134,7 @@ async def test_any_id_has_a_lease_of_its_own(world: LeaseWorld, game_id: str) ->
 
 
 async def test_waiter_gets_the_lease_when_it_is_released(world: LeaseWorld) -> None:
-    """A wait is rewarded, in the same process and in another."""
+    """A waiter of the same or another process gets the lease once it is released."""
     for leases in (world.here, world.there):
         async with world.here.hold(GAME, wait=0):
             waiter = asyncio.create_task(take_and_leave(leases, wait=5))
@@ -143,7 +143,7 @@ async def test_waiter_gets_the_lease_when_it_is_released(world: LeaseWorld) -> N
 
 
 async def test_callers_of_one_process_are_served_in_order(world: LeaseWorld) -> None:
-    """First come, first served."""
+    """Waiting callers of one process are served first come, first served."""
     served: list[int] = []
 
     async def queue_up(number: int) -> None:
@@ -157,7 +157,7 @@ async def test_callers_of_one_process_are_served_in_order(world: LeaseWorld) -> 
 
 
 async def test_caller_that_gives_up_leaves_the_queue(world: LeaseWorld) -> None:
-    """Those behind it are served."""
+    """Callers queued behind one that gives up are still served."""
     async with world.here.hold(GAME, wait=0):
         impatient = asyncio.create_task(take_and_leave(world.here, wait=30))
         patient = asyncio.create_task(take_and_leave(world.here, wait=30))
@@ -169,7 +169,7 @@ async def test_caller_that_gives_up_leaves_the_queue(world: LeaseWorld) -> None:
 
 
 async def test_lease_outlives_its_ttl_while_it_is_held(world: LeaseWorld) -> None:
-    """Renewal needs no doing of the holder's."""
+    """A held lease is renewed automatically."""
     async with world.here.hold(GAME, wait=0) as lease:
         await world.pass_time(2 * TTL)
 
@@ -179,7 +179,7 @@ async def test_lease_outlives_its_ttl_while_it_is_held(world: LeaseWorld) -> Non
 
 
 async def test_stolen_lease_is_lost(world: LeaseWorld) -> None:
-    """The holder hears of it by the next renewal."""
+    """The holder learns of a stolen lease by the next renewal."""
     async with world.here.hold(GAME, wait=0) as lease:
         await world.steal(GAME)
         await world.pass_time(TTL / 2)
@@ -189,7 +189,7 @@ async def test_stolen_lease_is_lost(world: LeaseWorld) -> None:
 
 
 async def test_leaving_never_releases_another_s_lease(world: LeaseWorld) -> None:
-    """Only the own token is deleted."""
+    """A release deletes only the holder's own token."""
     async with world.here.hold(GAME, wait=0):
         await world.steal(GAME)
 
@@ -197,7 +197,7 @@ async def test_leaving_never_releases_another_s_lease(world: LeaseWorld) -> None
 
 
 async def test_lease_that_cannot_be_renewed_is_lost_after_its_ttl(world: LeaseWorld) -> None:
-    """Not sooner, so that a short outage stops nothing."""
+    """A lease is lost only after its TTL, so that a short outage stops nothing."""
     async with world.here.hold(GAME, wait=0) as lease:
         world.go_away(GAME)
         lease.check()
@@ -208,7 +208,7 @@ async def test_lease_that_cannot_be_renewed_is_lost_after_its_ttl(world: LeaseWo
 
 
 async def test_lease_that_cannot_be_released_expires(world: LeaseWorld) -> None:
-    """Leaving raises nothing, and the game is free after a TTL."""
+    """A failed release raises nothing, and the lease expires after its TTL."""
     async with world.here.hold(GAME, wait=0):
         world.go_away(GAME)
     await world.pass_time(TTL * 1.1)
@@ -217,7 +217,7 @@ async def test_lease_that_cannot_be_released_expires(world: LeaseWorld) -> None:
 
 
 async def test_lease_whose_grant_was_not_answered_is_given_back(world: LeaseWorld) -> None:
-    """A lost reply to the acquisition strands nothing."""
+    """A lost reply to the acquisition does not leave the lease taken."""
     world.lose_reply_to_acquire()
 
     with pytest.raises(ServiceUnavailable):
@@ -227,7 +227,7 @@ async def test_lease_whose_grant_was_not_answered_is_given_back(world: LeaseWorl
 
 
 async def test_unreachable_store_raises_service_unavailable(world: LeaseWorld) -> None:
-    """Neither busy nor lost: unavailable."""
+    """An unreachable store is reported as unavailable, neither as busy nor as lost."""
     world.go_away(GAME)
 
     for call in (take_and_leave(world.here, wait=5), world.here.ping()):
@@ -237,7 +237,7 @@ async def test_unreachable_store_raises_service_unavailable(world: LeaseWorld) -
 
 
 async def test_store_that_came_back_grants_again(world: LeaseWorld) -> None:
-    """An outage needs no restart of ours."""
+    """Leases are granted again after an outage, without a restart of ours."""
     await take_and_leave(world.here)
     world.go_away(GAME)
     with pytest.raises(ServiceUnavailable):
@@ -247,8 +247,8 @@ async def test_store_that_came_back_grants_again(world: LeaseWorld) -> None:
     await take_and_leave(world.here)
 
 
-async def test_games_that_nobody_wants_are_forgotten() -> None:
-    """Locks of this process do not pile up with the games it has seen."""
+async def test_games_that_nobody_waits_for_are_forgotten() -> None:
+    """The process keeps no lock for a game that no one holds or waits for."""
     queues = GameQueues()
     async with queues.turn(GAME, wait=0):
         with pytest.raises(LeaseBusy):
@@ -260,7 +260,7 @@ async def test_games_that_nobody_wants_are_forgotten() -> None:
 
 
 async def test_each_lease_has_a_larger_number_than_the_one_before(world: LeaseWorld) -> None:
-    """Whichever process takes it, and for whichever game."""
+    """Numbers grow from lease to lease, across processes and games."""
     numbers = [
         await number_of(leases, game_id=game_id)
         for leases in (world.here, world.there, world.here)
@@ -271,7 +271,7 @@ async def test_each_lease_has_a_larger_number_than_the_one_before(world: LeaseWo
 
 
 async def test_number_of_a_lease_stays_while_it_is_held(world: LeaseWorld) -> None:
-    """Renewal draws no other, nor does a caller who finds it busy."""
+    """Neither a renewal nor a busy caller draws a new number."""
     async with world.here.hold(GAME, wait=0) as lease:
         drawn = lease.number
         with pytest.raises(LeaseBusy):
@@ -282,7 +282,7 @@ async def test_number_of_a_lease_stays_while_it_is_held(world: LeaseWorld) -> No
 
 
 async def test_number_is_not_behind_the_store_s_clock(world: LeaseWorld) -> None:
-    """So it grows over a store that was flushed and forgot what it drew."""
+    """Numbers start at the store's clock, so they keep growing after the store is flushed."""
     before = await number_of(world.here)
     await world.flush()
     await world.pass_time(0.01)
@@ -294,7 +294,7 @@ async def test_number_is_not_behind_the_store_s_clock(world: LeaseWorld) -> None
 
 
 async def test_number_grows_though_the_clock_steps_back(world: LeaseWorld) -> None:
-    """The store keeps the last one."""
+    """The store remembers the last number."""
     last = await world.clock() + 3_600_000_000
     await world.be_behind(last)
 
@@ -303,7 +303,7 @@ async def test_number_grows_though_the_clock_steps_back(world: LeaseWorld) -> No
 
 
 async def test_number_is_above_what_the_caller_knows(world: LeaseWorld) -> None:
-    """The store was flushed and its clock stepped back: the database knows better."""
+    """After a flush and a clock step, the number still exceeds the one the caller knows."""
     known = LeaseNumber(await world.clock() + 3_600_000_000)
 
     assert await number_of(world.here, above=known) == known + 1
@@ -311,7 +311,7 @@ async def test_number_is_above_what_the_caller_knows(world: LeaseWorld) -> None:
 
 
 async def test_number_below_the_clock_changes_nothing(world: LeaseWorld) -> None:
-    """What the caller knows is the least, not the next."""
+    """The number that the caller knows is a lower bound, not the next number."""
     clock = await world.clock()
 
     assert await number_of(world.here, above=LeaseNumber(5)) >= clock

@@ -38,13 +38,13 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 
 async def record(store: Store, **changes: object) -> None:
-    """Write a record, of a running game unless told otherwise."""
+    """Write a record, of a running game by default."""
     operation = await begin(store, game_id=changes.get("game_id", GAME))
     await finish(store, operation, record=make_record(**changes, fence=operation.id))
 
 
 def bad_news(**changes: object) -> HealthEvent:
-    """Return the event that a probe tells."""
+    """Return the event that a probe reports."""
     facts: dict[str, object] = {
         "event_type": HealthEventType.PROBE_FAILED,
         "details": {"consecutive_failures": 3, "error": "it said \u201cno\u201d"},
@@ -53,13 +53,13 @@ def bad_news(**changes: object) -> HealthEvent:
 
 
 async def test_there_is_nothing_at_first(store: Store) -> None:
-    """A game of which nothing was observed has no baseline and no snapshot."""
+    """A game that was never observed has neither baseline nor snapshot."""
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
     assert store.health(GAME) is None
 
 
 async def test_baseline_comes_back_as_it_was_noted(store: Store) -> None:
-    """Every field survives."""
+    """A baseline is read back with every field unchanged."""
     await record(store)
     baseline = make_baseline(failing=True, count=3)
 
@@ -68,8 +68,8 @@ async def test_baseline_comes_back_as_it_was_noted(store: Store) -> None:
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: baseline}
 
 
-async def test_baseline_alone_tells_nobody(store: Store) -> None:
-    """Without an event there is no snapshot and no message."""
+async def test_baseline_alone_writes_no_message(store: Store) -> None:
+    """Without an event neither a snapshot nor a message is written."""
     await record(store)
 
     await store.health_log.note(make_baseline())
@@ -90,7 +90,7 @@ async def test_later_baseline_replaces_the_earlier(store: Store) -> None:
 
 
 async def test_each_watcher_has_baselines_of_its_own(store: Store) -> None:
-    """What the probe knows says nothing of what inspect knows."""
+    """The probe's baselines and those of inspect are independent."""
     await record(store)
     probe, inspect = make_baseline(count=3), make_baseline(watch=Watch.INSPECT, count=1)
     await store.health_log.note(probe)
@@ -101,7 +101,7 @@ async def test_each_watcher_has_baselines_of_its_own(store: Store) -> None:
 
 
 async def test_each_game_has_baselines_of_its_own(store: Store) -> None:
-    """One call returns those of all games."""
+    """One call returns the baselines of all games."""
     for game_id in (GAME, OTHER):
         await record(store, game_id=game_id)
         await store.health_log.note(make_baseline(game_id=game_id))
@@ -110,7 +110,7 @@ async def test_each_game_has_baselines_of_its_own(store: Store) -> None:
 
 
 async def test_event_becomes_the_snapshot_and_a_message(store: Store) -> None:
-    """What is told is kept, and sent to those who listen."""
+    """An event is stored as the snapshot and sent as a message."""
     await record(store)
     event = bad_news()
 
@@ -121,15 +121,15 @@ async def test_event_becomes_the_snapshot_and_a_message(store: Store) -> None:
 
 
 async def test_snapshot_is_the_latest_event(store: Store) -> None:
-    """There is one snapshot per game; the messages keep all of them, in order."""
+    """Only the latest event is the snapshot; the messages include all of them, in order."""
     await record(store)
     recovered = bad_news(event_type=HealthEventType.PROBE_RECOVERED, details={"prior_failures": 3})
     await store.health_log.note(make_baseline(failing=True), bad_news())
     await store.health_log.note(make_baseline(), recovered)
 
     assert store.health(GAME) == recovered
-    told = [fields["event_type"] for _, fields in store.outbox()]
-    assert told == ["probe_failed", "probe_recovered"]
+    types = [fields["event_type"] for _, fields in store.outbox()]
+    assert types == ["probe_failed", "probe_recovered"]
 
 
 async def test_snapshot_of_an_operation_is_read_too(store: Store) -> None:
@@ -140,7 +140,7 @@ async def test_snapshot_of_an_operation_is_read_too(store: Store) -> None:
 
 
 @pytest.mark.parametrize("status", [RuntimeStatus.STOPPED, RuntimeStatus.REMOVED])
-async def test_news_of_a_game_that_does_not_run_is_too_late(
+async def test_event_of_a_game_that_does_not_run_is_too_late(
     store: Store, status: RuntimeStatus
 ) -> None:
     """An engine that was stopped meanwhile is not reported as failing."""
@@ -152,8 +152,8 @@ async def test_news_of_a_game_that_does_not_run_is_too_late(
     assert (store.health(GAME), store.outbox()) == (None, [])
 
 
-async def test_news_of_a_former_container_is_too_late(store: Store) -> None:
-    """The container that replaced it has not failed."""
+async def test_event_of_a_former_container_is_too_late(store: Store) -> None:
+    """An event of a replaced container is not attributed to its successor."""
     await record(store)
     known = make_baseline()
     await store.health_log.note(known)
@@ -164,7 +164,7 @@ async def test_news_of_a_former_container_is_too_late(store: Store) -> None:
     assert (store.health(GAME), store.outbox()) == (None, [])
 
 
-async def test_news_of_a_game_without_a_record_is_too_late(store: Store) -> None:
+async def test_event_of_a_game_without_a_record_is_too_late(store: Store) -> None:
     """A game that was never started has no health."""
     assert not await store.health_log.note(make_baseline(), bad_news())
 
@@ -172,7 +172,7 @@ async def test_news_of_a_game_without_a_record_is_too_late(store: Store) -> None
 
 
 async def test_strange_text_in_an_event_is_kept_readable(store: Store) -> None:
-    """What an engine answers to a probe comes from outside and must not fail the watcher."""
+    """Strange bytes in a probe's answer are made printable and do not fail the watcher."""
     await record(store)
     event = bad_news(details={"error": "a\0b \ud83d"})
 
@@ -184,8 +184,8 @@ async def test_strange_text_in_an_event_is_kept_readable(store: Store) -> None:
 
 
 @pytest.mark.parametrize("game_id", ["\0", "\ud800", "../etc", "\n", "🎲", "x" * 10_000, ""])
-async def test_news_of_a_strange_id_is_too_late(store: Store, game_id: str) -> None:
-    """An id that no game can have is simply not found, whatever its bytes."""
+async def test_event_of_a_strange_id_is_too_late(store: Store, game_id: str) -> None:
+    """An id that no game can have is not found, whatever its bytes."""
     strange = GameId(game_id)
 
     assert not await store.health_log.note(
@@ -195,8 +195,8 @@ async def test_news_of_a_strange_id_is_too_late(store: Store, game_id: str) -> N
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {}
 
 
-async def test_note_whose_reply_was_lost_has_happened(store: Store) -> None:
-    """The caller hears ServiceUnavailable and finds what it told in the baseline."""
+async def test_note_whose_reply_was_lost_is_written(store: Store) -> None:
+    """After a lost reply the caller gets ServiceUnavailable, and the baseline is written."""
     await record(store)
     store.lose_reply_to_commit()
 
@@ -221,7 +221,7 @@ async def test_note_that_dies_before_its_end_writes_nothing(store: Store) -> Non
 
 @pytest.mark.parametrize("call", ["baselines", "note"])
 async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
-    """Every method says the same when the store is away."""
+    """Every method raises ServiceUnavailable while the store is away."""
     store.go_away()
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "baselines": lambda: store.health_log.baselines(Watch.PROBE),
@@ -232,8 +232,8 @@ async def test_unreachable_store_raises_service_unavailable(store: Store, call: 
         await calls[call]()
 
 
-async def test_news_waits_for_the_operation_that_ends_the_container(database_dsn: str) -> None:
-    """The record is locked: what an operation commits meanwhile decides."""
+async def test_event_waits_for_the_operation_that_ends_the_container(database_dsn: str) -> None:
+    """The record is locked, so the event is judged by what the operation commits."""
     async with open_store(database_dsn) as store:
         assert isinstance(store, PostgresStore)
         await record(store)
@@ -260,5 +260,5 @@ async def until_waiting(dsn: str) -> None:
         asyncio.timeout(10),
         await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection,
     ):
-        while await (await connection.execute(query)).fetchone() != (True,):  # noqa: ASYNC110 - Postgres tells nobody
+        while await (await connection.execute(query)).fetchone() != (True,):  # noqa: ASYNC110 - Postgres sends no notice
             await asyncio.sleep(0.01)

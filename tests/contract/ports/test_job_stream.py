@@ -24,14 +24,14 @@ def address(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture
 async def world(address: str | None) -> AsyncIterator[JobWorld]:
-    """Return the streams under test, their group made."""
+    """Return the streams under test, with their groups created."""
     async with open_jobs(address) as opened:
         await opened.here.reclaim()
         yield opened
 
 
 async def read(jobs: JobStream, count: int = 100) -> Sequence[JobEntry]:
-    """Read what is there."""
+    """Read the entries that are waiting."""
     return await jobs.read(count=count, block=0.01)
 
 
@@ -49,7 +49,7 @@ def ids_of(entries: Sequence[JobEntry]) -> list[str]:
 
 
 async def test_jobs_are_read_as_what_they_are(world: JobWorld) -> None:
-    """Kind, id and job."""
+    """An entry is read with its kind, id and job."""
     started, stopped = await world.start("go-3"), await world.stop("go-3")
 
     found = list(await read(world.here))
@@ -61,12 +61,12 @@ async def test_jobs_are_read_as_what_they_are(world: JobWorld) -> None:
 
 
 async def test_nothing_to_read_is_no_error(world: JobWorld) -> None:
-    """An idle service waits and finds nothing."""
+    """Reading an empty stream waits and returns nothing."""
     assert list(await read(world.here)) == []
 
 
 async def test_each_entry_is_delivered_once(world: JobWorld) -> None:
-    """What was handed out does not come again by itself."""
+    """A delivered entry is not delivered again unless it is reclaimed."""
     ids = [await world.start(f"g{number}") for number in range(6)]
 
     assert ids_of(await read(world.here, 3)) == ids[:3]
@@ -75,7 +75,7 @@ async def test_each_entry_is_delivered_once(world: JobWorld) -> None:
 
 
 async def test_at_most_count_entries_are_returned(world: JobWorld) -> None:
-    """The consumer says how far it reads ahead, over both streams."""
+    """The count limits the entries of both streams together."""
     for number in range(4):
         await world.start(f"g{number}")
         await world.stop(f"g{number}")
@@ -83,8 +83,8 @@ async def test_at_most_count_entries_are_returned(world: JobWorld) -> None:
     assert len(await read(world.here, 3)) == 3
 
 
-async def test_malformed_job_tells_its_game_and_its_fault(world: JobWorld) -> None:
-    """What is wrong is said by the field's name."""
+async def test_malformed_job_names_its_game_and_its_fault(world: JobWorld) -> None:
+    """The fault names the field that is wrong."""
     entry_id = await world.malformed("go-3")
 
     (entry,) = await read(world.here)
@@ -100,7 +100,7 @@ def vars_of(entry: JobEntry) -> dict[str, object]:
 
 
 async def test_entry_that_is_not_acknowledged_is_reclaimed(world: JobWorld) -> None:
-    """A process that dies leaves what it read to the next leader, oldest first."""
+    """A new leader reclaims what a dead process has read, oldest first."""
     ids = [await world.start(f"g{number}") for number in range(3)]
     await read(world.there)
 
@@ -110,7 +110,7 @@ async def test_entry_that_is_not_acknowledged_is_reclaimed(world: JobWorld) -> N
 
 
 async def test_reclaimed_entry_comes_before_new_ones(world: JobWorld) -> None:
-    """A game's earlier job is not overtaken by its later one."""
+    """A later job does not overtake an earlier one of the same game."""
     first = await world.start("go-3")
     await read(world.there)
     second = await world.stop("go-3")
@@ -121,7 +121,7 @@ async def test_reclaimed_entry_comes_before_new_ones(world: JobWorld) -> None:
 
 
 async def test_entry_that_a_former_leader_got_late_is_taken_over(world: JobWorld) -> None:
-    """It read when another led already: the entry is found, and before younger ones."""
+    """An entry that a former leader read late is found, and comes before newer ones."""
     first = await world.start("go-3")
     await read(world.there)
     second = await world.stop("go-3")
@@ -132,7 +132,7 @@ async def test_entry_that_a_former_leader_got_late_is_taken_over(world: JobWorld
 
 
 async def test_late_entry_is_taken_over_when_no_other_comes(world: JobWorld) -> None:
-    """It does not wait for the next job to be noticed."""
+    """A late entry is found without waiting for the next job."""
     entry_id = await world.start("go-3")
     await read(world.there)
 
@@ -142,7 +142,7 @@ async def test_late_entry_is_taken_over_when_no_other_comes(world: JobWorld) -> 
 
 
 async def test_entry_is_reclaimed_as_often_as_asked(world: JobWorld) -> None:
-    """Each new leader finds what the one before left."""
+    """Each new leader reclaims what the previous one left."""
     entry_id = await world.start("go-3")
     await read(world.here)
 
@@ -152,7 +152,7 @@ async def test_entry_is_reclaimed_as_often_as_asked(world: JobWorld) -> None:
 
 
 async def test_acknowledged_entry_is_not_reclaimed(world: JobWorld) -> None:
-    """What is done is done."""
+    """An acknowledged entry is never reclaimed."""
     await world.start("go-3")
     (entry,) = await read(world.here)
     await world.here.acknowledge(entry)
@@ -163,7 +163,7 @@ async def test_acknowledged_entry_is_not_reclaimed(world: JobWorld) -> None:
 
 
 async def test_acknowledging_again_is_a_no_op(world: JobWorld) -> None:
-    """A redelivered job may be acknowledged by two."""
+    """Two processes may acknowledge the same redelivered job."""
     await world.start("go-3")
     (entry,) = await read(world.here)
 
@@ -172,7 +172,7 @@ async def test_acknowledging_again_is_a_no_op(world: JobWorld) -> None:
 
 
 async def test_dead_lettered_entry_is_a_dead_letter_and_done(world: JobWorld) -> None:
-    """Copied with its fault, and not delivered again."""
+    """The entry is copied with its fault and not delivered again."""
     entry_id = await world.malformed("go-3")
     (entry,) = await read(world.here)
 
@@ -184,7 +184,7 @@ async def test_dead_lettered_entry_is_a_dead_letter_and_done(world: JobWorld) ->
 
 
 async def test_dead_lettering_again_makes_no_second_letter(world: JobWorld) -> None:
-    """One malformed job is one dead letter, however often it is delivered."""
+    """A malformed job has one dead letter, however often it is delivered."""
     await world.malformed("go-3")
     (entry,) = await read(world.here)
     await world.here.dead_letter(entry, "why")
@@ -196,7 +196,7 @@ async def test_dead_lettering_again_makes_no_second_letter(world: JobWorld) -> N
 
 @pytest.mark.parametrize("method", ["acknowledge", "dead_letter"])
 async def test_lost_reply_leaves_the_entry_done_once(world: JobWorld, method: str) -> None:
-    """The caller hears ServiceUnavailable, repeats, and nothing happens twice."""
+    """After a lost reply the caller gets ServiceUnavailable, and repeating has no second effect."""
     await world.malformed("go-3")
     (entry,) = await read(world.here)
     calls: dict[str, Callable[[], Awaitable[None]]] = {
@@ -215,7 +215,7 @@ async def test_lost_reply_leaves_the_entry_done_once(world: JobWorld, method: st
 
 
 async def test_delivery_whose_reply_was_lost_is_reclaimed(world: JobWorld) -> None:
-    """Nobody has seen the entry, and it is not new any more."""
+    """An entry whose delivery was lost is pending and must be reclaimed."""
     entry_id = await world.start("go-3")
     world.lose_reply_to("read")
     with pytest.raises(ServiceUnavailable):
@@ -227,7 +227,7 @@ async def test_delivery_whose_reply_was_lost_is_reclaimed(world: JobWorld) -> No
 
 
 async def test_flushed_store_is_survived(world: JobWorld) -> None:
-    """Streams and group are made again; what is added afterwards is read."""
+    """Streams and groups are created again, and later entries are read."""
     await world.start("go-3")
     (lost,) = await read(world.here)
     await world.flush()
@@ -242,7 +242,7 @@ async def test_flushed_store_is_survived(world: JobWorld) -> None:
 
 
 async def test_flushed_store_can_be_reclaimed_from(world: JobWorld) -> None:
-    """A new leader may come just after the flush."""
+    """A new leader may reclaim right after a flush."""
     await world.flush()
 
     await world.here.reclaim()
@@ -252,7 +252,7 @@ async def test_flushed_store_can_be_reclaimed_from(world: JobWorld) -> None:
 
 
 async def test_lost_group_loses_no_entry(world: JobWorld) -> None:
-    """The group is made again from the very beginning: better twice than never."""
+    """The group is created again from the start: repeated delivery is better than none."""
     ids = [await world.start("go-3"), await world.start("go-4")]
     await read(world.here)
     await world.lose_group()
@@ -261,12 +261,12 @@ async def test_lost_group_loses_no_entry(world: JobWorld) -> None:
 
 
 async def read_all_from(jobs: JobStream) -> list[str]:
-    """Read twice, for the first call may find that the group is gone."""
+    """Read twice, because the first read may find that the group is gone."""
     return ids_of(await read(jobs)) + ids_of(await read(jobs))
 
 
 async def test_acknowledged_entries_are_trimmed(world: JobWorld) -> None:
-    """A stream does not grow for ever."""
+    """A stream does not grow forever."""
     for number in range(300):
         await world.start(f"g{number}")
     for entry in await read(world.here, 300):
@@ -279,7 +279,7 @@ async def test_acknowledged_entries_are_trimmed(world: JobWorld) -> None:
 
 
 async def test_stream_within_its_limit_is_left_whole(world: JobWorld) -> None:
-    """A person may look at the last jobs."""
+    """The latest jobs stay readable for people."""
     for number in range(MAXLEN):
         await world.start(f"g{number}")
     for entry in await read(world.here):
@@ -291,7 +291,7 @@ async def test_stream_within_its_limit_is_left_whole(world: JobWorld) -> None:
 
 @pytest.mark.parametrize("delivered", [0, 250])
 async def test_job_that_is_not_done_is_never_trimmed(world: JobWorld, delivered: int) -> None:
-    """Neither one that waits nor one that is pending, however long the stream is."""
+    """Waiting and pending entries are never trimmed, however long the stream is."""
     ids = [await world.start(f"g{number}") for number in range(300)]
     if delivered:
         await read(world.here, delivered)
@@ -303,10 +303,10 @@ async def test_job_that_is_not_done_is_never_trimmed(world: JobWorld, delivered:
 
 
 @pytest.mark.parametrize("stuck", [1, 40, 297])
-async def test_trap_one_stuck_game_blocks_all_jobs_trimming_goes_on(
+async def test_trap_one_stuck_game_blocks_all_jobs_trimming_continues(
     world: JobWorld, monkeypatch: pytest.MonkeyPatch, stuck: int
 ) -> None:
-    """Acknowledged entries are dropped from behind those that stay pending, however many."""
+    """Acknowledged entries are trimmed even behind pending ones, however many."""
     monkeypatch.setattr(consumer_group, "TRIMMED_AT_ONCE", 16)
     waiting = [await world.start("stuck") for _ in range(stuck)]
     done = [await world.start("quick") for _ in range(300 - stuck)]
@@ -323,7 +323,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_trimming_goes_on(
 
 
 async def test_latest_acknowledged_entries_are_the_last_to_be_trimmed(world: JobWorld) -> None:
-    """A person looks at what happened last."""
+    """The oldest acknowledged entries are trimmed first, so the latest stay readable."""
     first, *others = [await world.start("go-3") for _ in range(MAXLEN + 2)]
     for entry in await read(world.here):
         if entry.entry_id != first:
@@ -335,7 +335,7 @@ async def test_latest_acknowledged_entries_are_the_last_to_be_trimmed(world: Job
 
 
 async def test_done_entries_between_pending_and_new_ones_are_trimmed(world: JobWorld) -> None:
-    """Neither those at work nor those that nobody was given yet go with them."""
+    """Trimming spares entries that are in progress and those not yet delivered."""
     ids = [await world.start("go-3") for _ in range(10)]
     for entry in list(await read(world.here, 6))[2:]:
         await world.here.acknowledge(entry)
@@ -348,7 +348,7 @@ async def test_done_entries_between_pending_and_new_ones_are_trimmed(world: JobW
 async def test_jobs_that_come_while_the_reclaimed_are_read_come_after_them(
     world: JobWorld,
 ) -> None:
-    """Whichever stream they are in."""
+    """Entries that arrive during a reclaim come last, whichever stream they are in."""
     ids = [await add(f"g{number}") for number in range(6) for add in (world.start, world.stop)]
     await read(world.there, 8)
     await world.here.reclaim()
@@ -366,7 +366,7 @@ async def test_jobs_that_come_while_the_reclaimed_are_read_come_after_them(
 
 
 class Handler:
-    """Handles the jobs of every game but of those that are stuck."""
+    """Handles the jobs of every game except the stuck ones."""
 
     def __init__(self, jobs: JobStream, expected: dict[str, int]) -> None:
         self.jobs, self.expected = jobs, expected
@@ -386,13 +386,13 @@ class Handler:
 
 
 async def be_ready() -> None:
-    """Miss nothing that jobs need."""
+    """Report that every dependency of the jobs is available."""
 
 
 async def test_trap_one_stuck_game_blocks_all_jobs(
     world: JobWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Jobs behind the many of a stuck game are handled, and its own in their order once it goes."""
+    """Jobs behind a stuck game are handled; its own are handled in order once it recovers."""
     monkeypatch.setattr(job_consumer, "MAX_WAITING", 50)
     monkeypatch.setattr(job_consumer, "BLOCK", 0.01)
     monkeypatch.setattr(job_consumer, "MAX_PAUSE", 0.2)
@@ -413,7 +413,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs(
 
 @asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a loop beside the block and cancel it at its end."""
+    """Run a loop for the duration of the block, then cancel it."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -424,7 +424,7 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("call", ["reclaim", "read", "acknowledge", "dead_letter", "trim"])
 async def test_unreachable_store_raises_service_unavailable(world: JobWorld, call: str) -> None:
-    """Every method says the same when the store is away, and works when it is back."""
+    """Every method raises ServiceUnavailable while the store is away, and works afterwards."""
     await world.malformed("go-3")
     (entry,) = await read(world.here)
     calls: dict[str, Callable[[], Awaitable[object]]] = {

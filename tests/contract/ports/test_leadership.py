@@ -41,7 +41,7 @@ async def on_postgres(database_dsn: str) -> AsyncIterator[PostgresContenders]:
 
 
 async def test_first_to_campaign_leads(both: Contenders) -> None:
-    """One leads, the other stands by."""
+    """The first contender leads and the other stands by."""
     assert await both.here.campaign()
     assert not await both.there.campaign()
 
@@ -49,20 +49,20 @@ async def test_first_to_campaign_leads(both: Contenders) -> None:
 
 
 async def test_of_many_that_campaign_at_once_one_leads(both: Contenders) -> None:
-    """Whoever comes first, it is never two."""
+    """Of concurrent contenders exactly one leads."""
     won = await asyncio.gather(both.here.campaign(), both.there.campaign())
 
     assert sorted(won) == [False, True]
 
 
-async def test_who_never_campaigned_does_not_lead(both: Contenders) -> None:
-    """Confirming is not campaigning."""
+async def test_contender_that_never_campaigned_does_not_lead(both: Contenders) -> None:
+    """Confirming does not acquire leadership."""
     assert not await both.here.confirm()
     assert await both.there.campaign()
 
 
 async def test_campaign_of_the_leader_is_a_no_op(both: Contenders) -> None:
-    """It leads on, and one resignation is still enough."""
+    """A leader that campaigns again still leads, and needs to resign only once."""
     await both.here.campaign()
 
     assert await both.here.campaign()
@@ -72,7 +72,7 @@ async def test_campaign_of_the_leader_is_a_no_op(both: Contenders) -> None:
 
 
 async def test_resignation_lets_the_other_lead_at_once(both: Contenders) -> None:
-    """No time passes without a leader when one leaves in good order."""
+    """After a resignation the next leader does not have to wait."""
     await both.here.campaign()
     await both.there.campaign()
 
@@ -82,8 +82,8 @@ async def test_resignation_lets_the_other_lead_at_once(both: Contenders) -> None
     assert not await both.here.confirm()
 
 
-async def test_resignation_of_who_does_not_lead_is_a_no_op(both: Contenders) -> None:
-    """The leader does not mind."""
+async def test_resignation_of_a_follower_is_a_no_op(both: Contenders) -> None:
+    """A follower's resignation does not affect the leader."""
     await both.here.campaign()
     await both.there.campaign()
 
@@ -93,8 +93,8 @@ async def test_resignation_of_who_does_not_lead_is_a_no_op(both: Contenders) -> 
     assert await both.here.confirm()
 
 
-async def test_who_resigned_may_lead_again(both: Contenders) -> None:
-    """Resigning is not for ever."""
+async def test_former_leader_may_lead_again(both: Contenders) -> None:
+    """A contender that resigned may campaign again."""
     await both.here.campaign()
     await both.here.resign()
 
@@ -103,7 +103,7 @@ async def test_who_resigned_may_lead_again(both: Contenders) -> None:
 
 
 async def test_leader_whose_session_was_ended_no_longer_leads(both: Contenders) -> None:
-    """It finds out when it asks, and the other leads within seconds."""
+    """It learns of the loss when it confirms, and the other leads within seconds."""
     await both.here.campaign()
     await both.there.campaign()
 
@@ -116,7 +116,7 @@ async def test_leader_whose_session_was_ended_no_longer_leads(both: Contenders) 
 
 
 async def test_leader_that_is_cut_off_no_longer_leads(both: Contenders) -> None:
-    """As when its process is killed: the claim goes with the connection."""
+    """A lost connection releases the claim, as when the process is killed."""
     await both.here.campaign()
 
     both.go_away()
@@ -125,8 +125,8 @@ async def test_leader_that_is_cut_off_no_longer_leads(both: Contenders) -> None:
     await leads_within(both.there, SECONDS)
 
 
-async def test_who_was_cut_off_may_lead_again(both: Contenders) -> None:
-    """An outage needs no restart of ours."""
+async def test_leader_that_was_cut_off_may_lead_again(both: Contenders) -> None:
+    """A contender may lead again after an outage, without a restart."""
     await both.here.campaign()
     both.go_away()
     assert not await both.here.confirm()
@@ -137,7 +137,7 @@ async def test_who_was_cut_off_may_lead_again(both: Contenders) -> None:
 
 
 async def test_campaign_without_the_store_raises_service_unavailable(both: Contenders) -> None:
-    """Nobody can tell who leads."""
+    """Without the store a campaign raises ServiceUnavailable."""
     both.go_away()
 
     with pytest.raises(ServiceUnavailable):
@@ -145,7 +145,7 @@ async def test_campaign_without_the_store_raises_service_unavailable(both: Conte
 
 
 async def test_resignation_without_the_store_is_silent(both: Contenders) -> None:
-    """The claim is lost anyway."""
+    """A resignation without the store raises nothing, because the claim is lost anyway."""
     await both.here.campaign()
     both.go_away()
 
@@ -155,7 +155,7 @@ async def test_resignation_without_the_store_is_silent(both: Contenders) -> None
 
 
 async def test_campaign_whose_reply_was_lost_holds_no_claim(both: Contenders) -> None:
-    """Who does not know that it leads must not keep others from it."""
+    """A contender that does not know it leads must not block the others."""
     both.lose_reply_to_campaign()
     with pytest.raises(ServiceUnavailable):
         await both.here.campaign()
@@ -165,7 +165,7 @@ async def test_campaign_whose_reply_was_lost_holds_no_claim(both: Contenders) ->
 
 
 async def test_hung_postgres_ends_the_leadership(on_postgres: PostgresContenders) -> None:
-    """The leader knows within seconds, and so does Postgres, to which it is merely silent."""
+    """The leader gives up within seconds, and Postgres drops its silent connection as soon."""
     await on_postgres.here.campaign()
     await on_postgres.there.campaign()
     on_postgres.proxy.hang()
@@ -177,7 +177,7 @@ async def test_hung_postgres_ends_the_leadership(on_postgres: PostgresContenders
 
 
 async def test_leader_that_stopped_asking_is_replaced(on_postgres: PostgresContenders) -> None:
-    """A process that hangs keeps its connection, but not the leadership."""
+    """A hung process loses its leadership although its connection stays open."""
     await on_postgres.here.campaign()
 
     await leads_within(on_postgres.there, TAKEOVER_SECONDS)
@@ -186,7 +186,7 @@ async def test_leader_that_stopped_asking_is_replaced(on_postgres: PostgresConte
 
 
 async def test_leader_that_asks_stays(on_postgres: PostgresContenders) -> None:
-    """As long as it confirms nobody takes its place."""
+    """A leader that keeps confirming is not replaced."""
     await on_postgres.here.campaign()
     async with asyncio.timeout(TAKEOVER_SECONDS + SLACK):
         for _ in range(int(TAKEOVER_SECONDS)):
@@ -196,7 +196,7 @@ async def test_leader_that_asks_stays(on_postgres: PostgresContenders) -> None:
 
 
 async def test_campaign_on_a_hung_postgres_is_given_up(on_postgres: PostgresContenders) -> None:
-    """Whether it hangs before the connection is made or after."""
+    """A campaign times out whether Postgres hangs before or after connecting."""
     on_postgres.proxy.hang()
 
     async with asyncio.timeout(2 * ANSWER_SECONDS + SLACK):
@@ -205,7 +205,7 @@ async def test_campaign_on_a_hung_postgres_is_given_up(on_postgres: PostgresCont
 
 
 async def test_resignation_on_a_hung_postgres_ends(on_postgres: PostgresContenders) -> None:
-    """A shutdown is not held up."""
+    """A hung Postgres does not delay a shutdown."""
     await on_postgres.here.campaign()
     on_postgres.proxy.hang()
 

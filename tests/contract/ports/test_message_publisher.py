@@ -48,7 +48,7 @@ async def real(database_dsn: str, redis_addr: str) -> AsyncIterator[RealRelays]:
 
 
 def batch(fence: int, *job_numbers: int) -> OutboxBatch:
-    """Return a batch of results; a number always is the same message."""
+    """Return a batch of results; equal numbers stand for the same message."""
     return OutboxBatch(
         RelayFence(fence),
         [OutboxRow(OutboxId(each), f"token {each}", result(each)) for each in job_numbers],
@@ -56,7 +56,7 @@ def batch(fence: int, *job_numbers: int) -> OutboxBatch:
 
 
 async def relay(world: RelayWorld, *, elsewhere: bool = False) -> int:
-    """Run a relay's cycle in the first process or in the other."""
+    """Run one relay cycle in the first process or in the other."""
     outbox, publisher = (
         (world.there, world.other_publisher) if elsewhere else (world.here, world.publisher)
     )
@@ -64,7 +64,7 @@ async def relay(world: RelayWorld, *, elsewhere: bool = False) -> int:
 
 
 async def relay_all(world: RelayWorld) -> None:
-    """Relay until nothing is left, whatever fails on the way."""
+    """Relay until nothing is left, whatever fails in between."""
     async with asyncio.timeout(30):
         while await world.unsent():
             with suppress(ServiceUnavailable):
@@ -72,21 +72,21 @@ async def relay_all(world: RelayWorld) -> None:
 
 
 async def test_messages_are_added_in_their_order(world: RelayWorld) -> None:
-    """Readers see what happened first, first."""
+    """Messages are added to the stream in their order."""
     await world.publisher.publish(batch(1, 3, 1, 2))
 
     assert await numbers(world) == [3, 1, 2]
 
 
 async def test_message_is_added_with_all_its_fields(world: RelayWorld) -> None:
-    """As it was written."""
+    """A message is added with all its fields unchanged."""
     await world.publisher.publish(batch(1, 7))
 
     assert await world.published() == [dict(result(7).fields)]
 
 
 async def test_message_that_was_published_is_passed_over(world: RelayWorld) -> None:
-    """By whichever process, and whatever else is in the batch."""
+    """A published message is skipped, whichever process published it."""
     await world.publisher.publish(batch(1, 1, 2))
     await world.other_publisher.publish(batch(2, 1, 2, 3))
     await world.publisher.publish(batch(3, 3, 4))
@@ -94,8 +94,8 @@ async def test_message_that_was_published_is_passed_over(world: RelayWorld) -> N
     assert await numbers(world) == [1, 2, 3, 4]
 
 
-async def test_same_words_in_two_messages_are_two_entries(world: RelayWorld) -> None:
-    """A message is known by its token, not by what it says."""
+async def test_equal_contents_in_two_messages_are_two_entries(world: RelayWorld) -> None:
+    """A message is identified by its token, not by its contents."""
     row = batch(1, 1).rows[0]
 
     await world.publisher.publish(OutboxBatch(RelayFence(1), [row, replace(row, token="other")]))
@@ -103,8 +103,8 @@ async def test_same_words_in_two_messages_are_two_entries(world: RelayWorld) -> 
     assert await numbers(world) == [1, 1]
 
 
-async def test_batch_of_a_relay_that_was_overtaken_is_turned_away(world: RelayWorld) -> None:
-    """A process that was frozen between borrowing and publishing adds nothing when it wakes."""
+async def test_batch_of_a_relay_that_was_overtaken_is_refused(world: RelayWorld) -> None:
+    """A process that was frozen between borrowing and publishing adds nothing."""
     await world.other_publisher.publish(batch(2, 1))
 
     with pytest.raises(StaleBatch):
@@ -113,8 +113,8 @@ async def test_batch_of_a_relay_that_was_overtaken_is_turned_away(world: RelayWo
     assert await numbers(world) == [1]
 
 
-async def test_batch_that_is_turned_away_tells_the_highest_fence(world: RelayWorld) -> None:
-    """To the last digit, so that a relay whose clock stepped back can draw one above it."""
+async def test_refused_batch_reports_the_highest_fence(world: RelayWorld) -> None:
+    """The error reports the highest fence exactly, so that a relay can draw a higher one."""
     highest = 1_795_564_800_123_457
     await world.other_publisher.publish(batch(highest, 1))
     with pytest.raises(StaleBatch) as raised:
@@ -125,8 +125,8 @@ async def test_batch_that_is_turned_away_tells_the_highest_fence(world: RelayWor
     assert await numbers(world) == [1, 2]
 
 
-async def test_batch_that_is_turned_away_raises_no_fence(world: RelayWorld) -> None:
-    """Who publishes at the highest fence goes on."""
+async def test_refused_batch_raises_no_fence(world: RelayWorld) -> None:
+    """After a refusal the relay with the highest fence can still publish."""
     await world.other_publisher.publish(batch(2, 1))
     with suppress(StaleBatch):
         await world.publisher.publish(batch(1, 2))
@@ -137,7 +137,7 @@ async def test_batch_that_is_turned_away_raises_no_fence(world: RelayWorld) -> N
 
 
 async def test_lost_reply_can_be_repeated(world: RelayWorld) -> None:
-    """The messages are there, once."""
+    """Repeating after a lost reply adds no message twice."""
     world.lose_reply_to_publish()
     with pytest.raises(ServiceUnavailable):
         await world.publisher.publish(batch(1, 1, 2))
@@ -148,7 +148,7 @@ async def test_lost_reply_can_be_repeated(world: RelayWorld) -> None:
 
 
 async def test_many_at_once_add_each_message_once(world: RelayWorld) -> None:
-    """However two processes interleave."""
+    """Each message is added once, however two processes interleave."""
 
     async def publish(turn: int) -> None:
         publisher = world.publisher if turn % 2 else world.other_publisher
@@ -161,7 +161,7 @@ async def test_many_at_once_add_each_message_once(world: RelayWorld) -> None:
 
 
 async def test_unreachable_streams_raise_service_unavailable(world: RelayWorld) -> None:
-    """And all goes on when they are back."""
+    """Publishing raises ServiceUnavailable during an outage and works afterwards."""
     world.streams_go()
     with pytest.raises(ServiceUnavailable) as raised:
         await world.publisher.publish(batch(1, 1))
@@ -174,7 +174,7 @@ async def test_unreachable_streams_raise_service_unavailable(world: RelayWorld) 
 
 
 async def test_relay_sends_each_message_once(world: RelayWorld) -> None:
-    """What was committed is published and then is done."""
+    """Committed messages are published once and marked sent."""
     await write(world, [result(number) for number in range(5)])
 
     assert await relay(world) == 5
@@ -186,7 +186,7 @@ async def test_relay_sends_each_message_once(world: RelayWorld) -> None:
 async def test_relay_that_loses_an_answer_sends_each_message_once(
     world: RelayWorld, fault: str
 ) -> None:
-    """A crash between the two stores doubles nothing and loses nothing."""
+    """A crash between the two stores neither duplicates nor loses a message."""
     await write(world, [result(number) for number in range(5)])
     faults = {"commit": world.lose_reply_to_commit, "publish": world.lose_reply_to_publish}
     faults.get(fault, world.cut_off)()
@@ -199,7 +199,7 @@ async def test_relay_that_loses_an_answer_sends_each_message_once(
 
 
 async def test_two_relays_at_once_send_each_message_once_in_order(world: RelayWorld) -> None:
-    """Every replica may relay."""
+    """Any replica may relay at any time."""
 
     async def relay_for_a_while(*, elsewhere: bool) -> None:
         while await world.unsent():
@@ -218,7 +218,7 @@ async def test_two_relays_at_once_send_each_message_once_in_order(world: RelayWo
 async def test_relay_that_publishes_after_it_was_cut_off_doubles_nothing(
     world: RelayWorld,
 ) -> None:
-    """It was frozen for long; the other has sent its messages and many more."""
+    """A relay frozen while the other went far ahead publishes no duplicates."""
     await write(world, [result(0)])
     with suppress(ServiceUnavailable):
         async with world.here.batch(limit=10) as stale:
@@ -236,7 +236,7 @@ async def test_relay_that_publishes_after_it_was_cut_off_doubles_nothing(
 
 
 async def test_outage_of_either_store_loses_nothing(world: RelayWorld) -> None:
-    """Messages wait, and keep their order."""
+    """Messages wait for both stores and keep their order."""
     await write(world, [result(0)])
     for go in (world.database_goes, world.streams_go):
         go()
@@ -251,7 +251,7 @@ async def test_outage_of_either_store_loses_nothing(world: RelayWorld) -> None:
 
 
 async def test_flushed_streams_get_what_was_not_sent(world: RelayWorld) -> None:
-    """A store that was replaced knows no marker; what waits is published into it, once."""
+    """Unsent messages are published once into a store that lost its markers."""
     await write(world, [result(0)])
     world.lose_reply_to_publish()
     with suppress(ServiceUnavailable):
@@ -264,7 +264,7 @@ async def test_flushed_streams_get_what_was_not_sent(world: RelayWorld) -> None:
 
 
 async def test_markers_do_not_pile_up(real: RealRelays, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The latest are kept, and they are enough."""
+    """Only as many of the latest markers as needed are kept."""
     monkeypatch.setattr(message_publisher, "MARKERS_KEPT", 20)
     for number in range(0, 100, 10):
         await real.publisher.publish(batch(number, *range(number, number + 10)))
@@ -275,7 +275,7 @@ async def test_markers_do_not_pile_up(real: RealRelays, monkeypatch: pytest.Monk
 
 
 async def test_message_that_the_release_before_published_is_passed_over(real: RealRelays) -> None:
-    """During a roll-out the markers of a release that knew no installations still count."""
+    """During a roll-out the markers of the previous release are respected."""
     await real.redis.zadd("rtmanager:outbox_published", {batch(1, 0).rows[0].token: 1})
 
     await real.publisher.publish(batch(1, 0, 1))
@@ -283,8 +283,8 @@ async def test_message_that_the_release_before_published_is_passed_over(real: Re
     assert await numbers(real) == [1]
 
 
-async def test_trap_two_installations_one_redis_turn_no_batch_away(real: RealRelays) -> None:
-    """Each installation has fences of its own: the lower one of another is no reason to wait."""
+async def test_trap_two_installations_one_redis_refuse_no_batch(real: RealRelays) -> None:
+    """Each installation has fences of its own, so another's higher fence refuses no batch."""
     await real.redis.set("rtmanager:there:outbox_fence", 1_000)
 
     await real.publisher.publish(batch(1, 0))
@@ -292,8 +292,8 @@ async def test_trap_two_installations_one_redis_turn_no_batch_away(real: RealRel
     assert await numbers(real) == [0]
 
 
-async def test_new_database_starts_afresh_on_old_streams(real: RealRelays) -> None:
-    """Its ids are used again, its messages are new all the same."""
+async def test_new_database_publishes_to_old_streams(real: RealRelays) -> None:
+    """A new database reuses ids, yet its messages are not taken for published ones."""
     await write(real, [result(0)])
     await relay(real)
     real.execute("TRUNCATE outbox RESTART IDENTITY")
@@ -305,7 +305,7 @@ async def test_new_database_starts_afresh_on_old_streams(real: RealRelays) -> No
 
 
 async def test_each_message_goes_to_its_stream(real: RealRelays) -> None:
-    """Results, events and intents have one each, and each is cut to its length."""
+    """Results, events and intents have a stream each, trimmed to its own length."""
     event = health_message(make_event())
 
     await real.publisher.publish(
@@ -320,7 +320,7 @@ async def test_each_message_goes_to_its_stream(real: RealRelays) -> None:
 async def test_message_that_does_not_fit_is_put_aside(
     real: RealRelays, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It misleads nobody, holds up nobody, and is seen: among the dead letters and in the log."""
+    """An invalid message is dead-lettered and logged, and does not hold up the others."""
     wrong = make_message(fields={"game_id": "chess-7", "outcome": "success"})
     await write(real, [result(0), wrong, result(1)])
 

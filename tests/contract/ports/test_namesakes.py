@@ -30,7 +30,7 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 
 def refuse_namesakes(ledger: Ledger) -> Admission:
-    """Refuse a game whose name another one has."""
+    """Return a rule that refuses a game whose name another game has."""
     if ledger.namesake is None:
         return Admission()
     return Admission(completion=refused(InvalidRequest(ledger.namesake), at=NOON))
@@ -45,7 +45,7 @@ async def record(store: Store, game_id: GameId) -> RuntimeRecord:
 
 
 async def ledger_of(store: Store, game_id: GameId) -> Ledger:
-    """Return what a request for this game is shown."""
+    """Return the ledger that a request for this game is shown."""
     seen: list[Ledger] = []
     request = make_request(game_id=game_id)
     begun = await store.journal.begin(request, recording_rule(seen), lease=LEASE, at=NOON)
@@ -57,14 +57,14 @@ async def ledger_of(store: Store, game_id: GameId) -> Ledger:
     ("other", "game_id"), [(UPPER, LOWER), (LOWER, UPPER), (DOTTED, UPPER), (LOWER, DOTTED)]
 )
 async def test_trap_ids_differ_by_case(store: Store, other: GameId, game_id: GameId) -> None:
-    """Docker's DNS knows neither case nor a trailing dot: the rule is told of the other game."""
+    """The rule sees a game whose name differs only in case or a trailing dot."""
     await record(store, other)
 
     assert await ledger_of(store, game_id) == Ledger(None, namesake=other)
 
 
 async def test_game_is_no_namesake_of_itself(store: Store) -> None:
-    """A record of its own is its record."""
+    """A game with a record is not a namesake of itself."""
     saved = await record(store, LOWER)
 
     assert await ledger_of(store, LOWER) == Ledger(saved)
@@ -72,28 +72,28 @@ async def test_game_is_no_namesake_of_itself(store: Store) -> None:
 
 @pytest.mark.parametrize("game_id", ["chess-1", ".chess", "che.ss", "ches", "ch_ss", "ch%"])
 async def test_another_name_is_no_namesake(store: Store, game_id: str) -> None:
-    """Nothing but case and trailing dots is passed over."""
+    """Only case and trailing dots are ignored."""
     await record(store, LOWER)
 
     assert await ledger_of(store, GameId(game_id)) == Ledger(None)
 
 
 async def test_game_that_is_being_started_is_a_namesake(store: Store) -> None:
-    """It has no record yet."""
+    """A game whose first start is open counts, although it has no record."""
     await begin(store, game_id=LOWER)
 
     assert await ledger_of(store, UPPER) == Ledger(None, namesake=LOWER)
 
 
 async def test_game_whose_start_failed_is_no_namesake(store: Store) -> None:
-    """It left nothing that has the name."""
+    """A game whose first start failed does not occupy its name."""
     await finish(store, await begin(store, game_id=LOWER), outcome=Outcome.FAILURE)
 
     assert await ledger_of(store, UPPER) == Ledger(None)
 
 
 async def test_trap_ids_differ_by_case_of_first_starts_at_once_one_is_open(store: Store) -> None:
-    """Neither has a record: they are told of each other all the same."""
+    """Of two concurrent first starts one sees the other, although neither has a record."""
     spellings = [GameId(text) for text in ("chess", "Chess", "CHESS", "chess.", "Chess.")]
 
     begun: list[Begun] = await asyncio.gather(
@@ -112,8 +112,8 @@ async def test_trap_ids_differ_by_case_of_first_starts_at_once_one_is_open(store
     assert refusals == {still_open.game_id}
 
 
-async def test_records_of_namesakes_are_written_all_the_same(store: Store) -> None:
-    """A record tells what is true, whatever let two games share a name."""
+async def test_records_of_namesakes_are_still_written(store: Store) -> None:
+    """A record is written even if two games already share a name."""
     first, second = await record(store, LOWER), await record(store, UPPER)
     again = await record(store, LOWER)
 

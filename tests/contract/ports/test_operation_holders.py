@@ -48,21 +48,21 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 
 async def take_over(store: Store, lease: LeaseNumber = LATER) -> Operation:
-    """Carry the game's open operation on, as one who finds it."""
+    """Take over the game's open operation, as a new holder does."""
     begun = await store.journal.take_over(GAME, lease=lease)
     assert begun is not None
     return begun.operation
 
 
 def rolled_back(operation: Operation) -> Operation:
-    """Return the operation on its way back, with an action in flight."""
+    """Return the operation in its rollback, with an action in flight."""
     step = make_step(error_code=ErrorCode.CONFLICT, error="in use", note="by another")
     known = replace(operation, steps=(step,))
     return known.rolled_back(make_cause()).acting(make_action(container_id=None), at=NOON)
 
 
 async def test_save_keeps_phase_cause_and_steps(store: Store) -> None:
-    """What was written ahead is what is read, an action in flight and its container included."""
+    """Saved progress is read back whole, including an action in flight and its container."""
     operation = rolled_back(await begin(store))
 
     await store.journal.save(operation, lease=LEASE)
@@ -71,7 +71,7 @@ async def test_save_keeps_phase_cause_and_steps(store: Store) -> None:
 
 
 async def test_save_keeps_an_action_without_container_or_address(store: Store) -> None:
-    """What is not known yet comes back unknown."""
+    """Unknown fields of an action are read back as unknown."""
     action = make_action(container_id=None, address=None)
     operation = (await begin(store)).acting(action, at=NOON)
 
@@ -81,7 +81,7 @@ async def test_save_keeps_an_action_without_container_or_address(store: Store) -
 
 
 async def test_save_may_be_repeated(store: Store) -> None:
-    """The last one stands."""
+    """The last save wins."""
     operation = await begin(store)
     await store.journal.save(rolled_back(operation), lease=LEASE)
     await store.journal.save(operation, lease=LEASE)
@@ -91,7 +91,7 @@ async def test_save_may_be_repeated(store: Store) -> None:
 
 
 async def test_save_changes_nothing_else(store: Store) -> None:
-    """What was asked, and what was found at first, stay as they were written."""
+    """The request and the predecessor stay as they were first written."""
     predecessor = Predecessor(container_id=ContainerId("c1"), ran=True)
     operation = await begin(store, predecessor=predecessor)
     changed = replace(operation, predecessor=None, lost=7, outcome=Outcome.SUCCESS)
@@ -102,7 +102,7 @@ async def test_save_changes_nothing_else(store: Store) -> None:
 
 
 async def test_save_whose_reply_was_lost_has_happened(store: Store) -> None:
-    """The caller hears ServiceUnavailable, and may repeat it."""
+    """After a lost reply the caller gets ServiceUnavailable and may repeat the save."""
     operation = rolled_back(await begin(store))
     store.lose_reply_to_save()
 
@@ -114,7 +114,7 @@ async def test_save_whose_reply_was_lost_has_happened(store: Store) -> None:
 
 
 async def test_save_of_a_finished_operation_is_refused(store: Store) -> None:
-    """What is finished is not in progress any more, for its own holder either."""
+    """Not even its own holder can save progress of a finished operation."""
     operation = await begin(store)
     await finish(store, operation)
 
@@ -125,7 +125,7 @@ async def test_save_of_a_finished_operation_is_refused(store: Store) -> None:
 
 
 async def test_take_over_of_a_game_without_an_open_operation_is_none(store: Store) -> None:
-    """There is nothing to carry on: never was, or not any more, or it is another game's."""
+    """There is nothing to take over without an operation, after it finished, or of another game."""
     assert await store.journal.take_over(GAME, lease=LEASE) is None
     await finish(store, await begin(store))
     await begin(store, game_id=OTHER)
@@ -133,8 +133,8 @@ async def test_take_over_of_a_game_without_an_open_operation_is_none(store: Stor
     assert await store.journal.take_over(GAME, lease=LEASE) is None
 
 
-async def test_take_over_of_nothing_is_seen_all_the_same(store: Store) -> None:
-    """A later holder was there: the one before has lost its lease."""
+async def test_take_over_of_nothing_is_still_noticed(store: Store) -> None:
+    """Even an empty takeover shows an earlier holder that it has lost its lease."""
     await store.journal.take_over(GAME, lease=LATER)
 
     with pytest.raises(LeaseLost) as raised:
@@ -144,7 +144,7 @@ async def test_take_over_of_nothing_is_seen_all_the_same(store: Store) -> None:
 
 
 async def test_take_over_returns_operation_and_record(store: Store) -> None:
-    """All that the next holder needs to decide."""
+    """A takeover returns all that the next holder needs to decide."""
     first = await begin(store)
     record = make_record(fence=first.id)
     await finish(store, first, record=record)
@@ -156,7 +156,7 @@ async def test_take_over_returns_operation_and_record(store: Store) -> None:
 
 
 async def test_take_over_puts_in_doubt_what_was_in_flight(store: Store) -> None:
-    """Nobody knows what came of it; what was answered stays answered."""
+    """An action in flight becomes uncertain; actions that were answered stay answered."""
     operation = rolled_back(await begin(store))
     await store.journal.save(operation, lease=LEASE)
 
@@ -167,7 +167,7 @@ async def test_take_over_puts_in_doubt_what_was_in_flight(store: Store) -> None:
 
 
 async def test_save_takes_a_hand_over_back(store: Store) -> None:
-    """A holder that goes on after it had left the operation is lost again when it dies."""
+    """A holder that saves after its handover counts as lost again if it dies."""
     operation = await begin(store)
     await store.journal.hand_over(operation, lease=LEASE)
     await store.journal.save(operation, lease=LEASE)
@@ -176,7 +176,7 @@ async def test_save_takes_a_hand_over_back(store: Store) -> None:
 
 
 async def test_take_over_counts_each_lost_process(store: Store) -> None:
-    """An operation that keeps killing its processes is known by the number of them."""
+    """Each takeover from a lost process is counted on the operation."""
     await begin(store)
 
     lost = [(await take_over(store, LeaseNumber(LEASE + n))).lost for n in (1, 2, 3)]
@@ -185,7 +185,7 @@ async def test_take_over_counts_each_lost_process(store: Store) -> None:
 
 
 async def test_trap_innocent_among_many_is_counted_from_one_after_progress(store: Store) -> None:
-    """Who was done something for since the last loss is not what kills the processes."""
+    """Progress since the last lost process resets the count to one."""
     operation = await begin(store)
     assert [(await take_over(store, LeaseNumber(LEASE + n))).lost for n in (1, 2)] == [1, 2]
     further = replace(operation, steps=(make_step(),))
@@ -196,8 +196,8 @@ async def test_trap_innocent_among_many_is_counted_from_one_after_progress(store
     assert lost == [1, 2]
 
 
-async def test_lost_process_is_shared_by_all_that_it_was_at(store: Store) -> None:
-    """One of several operations is likely to be innocent; one that was handed over surely is."""
+async def test_lost_process_is_shared_by_all_its_operations(store: Store) -> None:
+    """A lost process is divided among the operations it held, except those handed over."""
     await begin(store)
     await begin(store, game_id=GameId("other-1"))
     await begin(store, game_id=GameId("other-2"))
@@ -208,7 +208,7 @@ async def test_lost_process_is_shared_by_all_that_it_was_at(store: Store) -> Non
 
 
 async def test_take_over_after_a_hand_over_counts_no_loss(store: Store) -> None:
-    """The holder left it in good order; only the one after it may be lost again."""
+    """A takeover after a handover counts no lost process; the next one may."""
     operation = rolled_back(await begin(store))
     await store.journal.hand_over(operation, lease=LEASE)
 
@@ -217,7 +217,7 @@ async def test_take_over_after_a_hand_over_counts_no_loss(store: Store) -> None:
 
 
 async def test_take_over_repeated_under_one_lease_counts_once(store: Store) -> None:
-    """Its reply was lost; no process was."""
+    """Repeating a takeover after a lost reply counts no second process."""
     await begin(store)
     store.lose_reply_to_commit()
     with pytest.raises(ServiceUnavailable):
@@ -228,7 +228,7 @@ async def test_take_over_repeated_under_one_lease_counts_once(store: Store) -> N
 
 
 async def test_hand_over_keeps_what_is_in_flight(store: Store) -> None:
-    """The next holder knows what may still arrive."""
+    """The next holder sees which action may still take effect."""
     operation = rolled_back(await begin(store))
 
     await store.journal.hand_over(operation, lease=LEASE)
@@ -237,8 +237,8 @@ async def test_hand_over_keeps_what_is_in_flight(store: Store) -> None:
     assert (await take_over(store)).is_in_doubt(operation.steps[-1].action)
 
 
-async def test_handed_over_are_the_open_operations_that_nobody_is_at(store: Store) -> None:
-    """The oldest first; not the one that somebody is at, took over or finished."""
+async def test_handed_over_are_the_open_operations_without_a_holder(store: Store) -> None:
+    """Lists, oldest first, open operations handed over and not yet taken over."""
     names = ["z-1", "at-it", "a-2", "taken", "ended"]
     begun = {name: await begin(store, game_id=GameId(name)) for name in names}
     for name in ("a-2", "taken", "ended", "z-1"):
@@ -251,8 +251,8 @@ async def test_handed_over_are_the_open_operations_that_nobody_is_at(store: Stor
     assert list(found.items()) == [(begun[each].id, each) for each in ("z-1", "a-2")]
 
 
-async def test_handed_over_no_longer_when_the_holder_goes_on(store: Store) -> None:
-    """A start that had its turn is at work again."""
+async def test_handed_over_no_longer_when_the_holder_resumes(store: Store) -> None:
+    """A start that got its turn in the queue is in progress again."""
     operation = await begin(store)
     await store.journal.hand_over(operation, lease=LEASE)
     await store.journal.save(operation, lease=LEASE)
@@ -260,8 +260,8 @@ async def test_handed_over_no_longer_when_the_holder_goes_on(store: Store) -> No
     assert await store.journal.handed_over() == {}
 
 
-async def test_next_holder_carries_on(store: Store) -> None:
-    """It writes ahead, finishes, and begins the next."""
+async def test_next_holder_resumes(store: Store) -> None:
+    """The next holder saves progress, finishes, and begins the next operation."""
     await begin(store)
     taken = await take_over(store)
     progressed = rolled_back(taken)
@@ -276,7 +276,7 @@ async def test_next_holder_carries_on(store: Store) -> None:
 
 
 async def test_of_two_that_take_over_at_once_the_later_one_holds(store: Store) -> None:
-    """In whatever order their transactions come."""
+    """The higher lease number wins, in whatever order the transactions commit."""
     operation = await begin(store)
 
     await asyncio.gather(
@@ -291,7 +291,7 @@ async def test_of_two_that_take_over_at_once_the_later_one_holds(store: Store) -
 
 @pytest.mark.parametrize("call", ["begin", "save", "hand over", "take over", "finish"])
 async def test_trap_frozen_holder_settles_a_live_operation(store: Store, call: str) -> None:
-    """A holder that slept, and wakes after others took its lease, changes nothing."""
+    """A holder that wakes after others took its lease changes nothing."""
     operation = await begin(store)
     taken = await take_over(store)
     stale = rolled_back(operation)
@@ -315,7 +315,7 @@ async def test_trap_frozen_holder_settles_a_live_operation(store: Store, call: s
 
 
 async def test_trap_redis_flushed_under_two_replicas(store: Store) -> None:
-    """Both hold the lease; the one with the lower number is powerless, whatever it tries."""
+    """When two replicas hold the lease, the one with the lower number can change nothing."""
     older = await begin(store)
     newer = await take_over(store)
     await finish(store, newer, lease=LATER)

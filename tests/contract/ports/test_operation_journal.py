@@ -59,7 +59,7 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 
 async def test_begin_inserts_an_open_operation(store: Store) -> None:
-    """What was asked is in the log before anything is done."""
+    """The request is in the log before anything is done."""
     request = make_request(reason=StopReason.FINISHED, container_id=ContainerId("c1"))
 
     begun = await store.journal.begin(request, proceed, lease=LEASE, at=NOON)
@@ -70,7 +70,7 @@ async def test_begin_inserts_an_open_operation(store: Store) -> None:
 
 @pytest.mark.parametrize(("ran", "healthy"), [(False, False), (True, False), (True, True)])
 async def test_begin_keeps_the_predecessor(store: Store, *, ran: bool, healthy: bool) -> None:
-    """What was found before the first action is told to whoever carries on."""
+    """A later holder reads what was found before the first action."""
     predecessor = Predecessor(container_id=ContainerId("c1"), ran=ran, healthy=healthy)
 
     operation = await begin(store, predecessor=predecessor)
@@ -80,7 +80,7 @@ async def test_begin_keeps_the_predecessor(store: Store, *, ran: bool, healthy: 
 
 
 async def test_begin_lets_the_rule_see_the_record(store: Store) -> None:
-    """The rule is applied to what is stored at that moment, and the caller gets the same."""
+    """The rule judges the stored record, which the caller gets as well."""
     operation = await begin(store)
     record = make_record(fence=operation.id)
     await finish(store, operation, record=record)
@@ -93,7 +93,7 @@ async def test_begin_lets_the_rule_see_the_record(store: Store) -> None:
 
 
 async def test_begin_with_a_completion_inserts_a_finished_operation(store: Store) -> None:
-    """A refusal is finished at once and blocks nobody."""
+    """A refusal is finished at once and leaves the game free."""
     completion = refused(Conflict("it runs"), at=NOON + timedelta(seconds=1))
 
     begun = await store.journal.begin(
@@ -112,7 +112,7 @@ async def test_begin_with_a_completion_inserts_a_finished_operation(store: Store
 
 
 async def test_begin_with_a_replay_names_the_container(store: Store) -> None:
-    """A replay says what runs; an error code without words has no message."""
+    """A replay names the running container; an error code alone has no message."""
     first = await begin(store)
     record = make_record(fence=first.id)
     await finish(store, first, record=record)
@@ -135,7 +135,7 @@ async def test_begin_with_a_replay_names_the_container(store: Store) -> None:
 
 
 async def test_begin_with_a_completion_inserts_its_messages(store: Store) -> None:
-    """A refused job has its result in the outbox."""
+    """The result of a refused job is in the outbox."""
     admission = Admission(completion=make_completion(), messages=[make_message()])
 
     await store.journal.begin(make_job(), lambda _: admission, lease=LEASE, at=NOON)
@@ -144,7 +144,7 @@ async def test_begin_with_a_completion_inserts_its_messages(store: Store) -> Non
 
 
 async def test_begin_whose_rule_raises_writes_nothing(store: Store) -> None:
-    """The rule's own error comes out as it is; log and lease know nothing of the request."""
+    """The rule's error is raised unchanged, and neither log nor lease number is written."""
 
     def refuse(_ledger: Ledger) -> Admission:
         raise InvalidRequest("no")
@@ -157,7 +157,7 @@ async def test_begin_whose_rule_raises_writes_nothing(store: Store) -> None:
 
 
 async def test_begin_on_a_game_with_an_open_operation_is_refused_unasked(store: Store) -> None:
-    """The rule is not asked while the record is not settled, and nothing is written."""
+    """While an operation is open the rule is not called and nothing is written."""
     operation = await begin(store)
     asked: list[Ledger] = []
 
@@ -170,14 +170,14 @@ async def test_begin_on_a_game_with_an_open_operation_is_refused_unasked(store: 
 
 
 async def test_begin_on_another_game_is_not_in_the_way(store: Store) -> None:
-    """Open operations block their own game only, and lease numbers count for their own game."""
+    """Open operations and lease numbers concern only their own game."""
     first, second = await begin(store), await begin(store, game_id=OTHER, lease=EARLIER)
 
     assert list(await store.journal.open_operations()) == [first, second]
 
 
 async def test_begin_of_an_earlier_holder_is_refused(store: Store) -> None:
-    """The rule is not asked, nothing is written, and the error tells the highest number."""
+    """The rule is not called, nothing is written, and the error has the highest number."""
     await finish(store, await begin(store, lease=LATER), lease=LATER)
     asked: list[Ledger] = []
 
@@ -190,7 +190,7 @@ async def test_begin_of_an_earlier_holder_is_refused(store: Store) -> None:
 
 
 async def test_begin_twice_under_one_lease_is_fine(store: Store) -> None:
-    """A lease may be held for more than one operation."""
+    """One lease may cover several operations."""
     await finish(store, await begin(store))
     await finish(store, await begin(store))
 
@@ -198,7 +198,7 @@ async def test_begin_twice_under_one_lease_is_fine(store: Store) -> None:
 
 
 async def test_lease_number_may_be_a_clock_in_microseconds(store: Store) -> None:
-    """The store's clock is the least that a number is."""
+    """Lease numbers are as large as a clock in microseconds."""
     lease = LeaseNumber(1_800_000_000_000_000)
     await finish(store, await begin(store, lease=lease), lease=lease)
 
@@ -209,7 +209,7 @@ async def test_lease_number_may_be_a_clock_in_microseconds(store: Store) -> None
 
 
 async def test_of_many_begins_at_once_one_wins(store: Store) -> None:
-    """One game has at most one open operation, lease or no lease."""
+    """A game has at most one open operation, even without a lease."""
     answers = await asyncio.gather(*(begin(store) for _ in range(8)), return_exceptions=True)
 
     winners = [answer for answer in answers if isinstance(answer, Operation)]
@@ -218,7 +218,7 @@ async def test_of_many_begins_at_once_one_wins(store: Store) -> None:
 
 
 async def test_every_fence_is_higher_than_the_one_before(store: Store) -> None:
-    """Finished, refused or open: ids only grow."""
+    """Ids only grow, whether operations are finished, refused or open."""
     first = await begin(store)
     await store.journal.refuse(make_request(), make_completion(), [])
     await finish(store, first)
@@ -230,8 +230,8 @@ async def test_every_fence_is_higher_than_the_one_before(store: Store) -> None:
     assert len(newest_first) == 3
 
 
-async def test_refuse_does_not_mind_an_open_operation(store: Store) -> None:
-    """A request that found the game busy is logged, finished, with its messages."""
+async def test_refuse_ignores_an_open_operation(store: Store) -> None:
+    """A request refused because the game is busy is logged as finished, with its messages."""
     operation = await begin(store)
 
     await store.journal.refuse(make_request(), refused(Conflict("busy"), at=NOON), [make_message()])
@@ -244,7 +244,7 @@ async def test_refuse_does_not_mind_an_open_operation(store: Store) -> None:
 
 
 async def test_job_is_begun_once(store: Store) -> None:
-    """One job entry has one row, however often it is delivered."""
+    """A job entry has one row, however often it is delivered."""
     admission = Admission(completion=make_completion())
     await store.journal.begin(make_job(), lambda _: admission, lease=LEASE, at=NOON)
 
@@ -255,7 +255,7 @@ async def test_job_is_begun_once(store: Store) -> None:
 
 
 async def test_job_is_refused_once(store: Store) -> None:
-    """One job entry has one result, however often it is delivered."""
+    """A job entry has one result, however often it is delivered."""
     await store.journal.refuse(make_job(), make_completion(), [make_message()])
 
     with pytest.raises(JobAlreadyRecorded):
@@ -266,7 +266,7 @@ async def test_job_is_refused_once(store: Store) -> None:
 
 
 async def test_job_is_found_by_its_kind_and_entry(store: Store) -> None:
-    """A job that is delivered again finds what it became; another stream's entry is another."""
+    """A redelivered job finds its operation; an equal entry id of the other stream does not."""
     begun = await store.journal.begin(make_job("1-0"), proceed, lease=LEASE, at=NOON)
     await begin(store, game_id=OTHER, origin=Origin(OpSource.GM_REST, "2-0"))
 
@@ -277,7 +277,7 @@ async def test_job_is_found_by_its_kind_and_entry(store: Store) -> None:
 
 
 async def test_request_id_may_repeat(store: Store) -> None:
-    """Only job entries are unique; a caller of REST names its requests as it likes."""
+    """Only job entries are unique; REST callers may reuse request ids."""
     origin = Origin(OpSource.ADMIN_REST, "again")
     for _ in range(2):
         await store.journal.refuse(make_request(origin=origin), make_completion(), [])
@@ -286,13 +286,13 @@ async def test_request_id_may_repeat(store: Store) -> None:
 
 
 async def test_game_without_an_open_operation_has_none(store: Store) -> None:
-    """A game of which nothing was asked is not found."""
+    """A game without operations has no open operation."""
     assert await store.journal.open_operation(GAME) is None
 
 
 async def test_refusal_of_an_enormous_id_is_logged(store: Store) -> None:
-    """Ten kilobytes of id fit no index and are no reason to fail."""
-    game_id = GameId(random.Random(1).randbytes(5_000).hex())  # noqa: S311 - not to be compressed
+    """A refusal of a ten-kilobyte id, too long for any index, is still logged."""
+    game_id = GameId(random.Random(1).randbytes(5_000).hex())  # noqa: S311 - must not compress
 
     await store.journal.refuse(make_request(game_id=game_id), make_completion(), [])
 
@@ -300,7 +300,7 @@ async def test_refusal_of_an_enormous_id_is_logged(store: Store) -> None:
 
 
 async def test_begin_whose_reply_was_lost_has_begun(store: Store) -> None:
-    """The caller hears ServiceUnavailable and carries on under the same lease: none was lost."""
+    """After a lost reply the holder resumes the operation, and no lost process is counted."""
     store.lose_reply_to_commit()
 
     with pytest.raises(ServiceUnavailable):
@@ -313,7 +313,7 @@ async def test_begin_whose_reply_was_lost_has_begun(store: Store) -> None:
 
 
 async def test_trap_database_restored_from_backup(store: Store) -> None:
-    """Fences that containers carry already are not given again."""
+    """Fences that containers already carry are not issued again."""
     await finish(store, await begin(store))
 
     assert await store.journal.raise_fences(Fence(500))
@@ -322,7 +322,7 @@ async def test_trap_database_restored_from_backup(store: Store) -> None:
 
 
 async def test_fences_that_are_high_enough_are_left_alone(store: Store) -> None:
-    """Nothing was to be feared, and nothing is lowered."""
+    """Raising fences never lowers them."""
     await finish(store, await begin(store))
     last = await begin(store)
 
@@ -333,14 +333,14 @@ async def test_fences_that_are_high_enough_are_left_alone(store: Store) -> None:
 
 
 async def test_fences_of_an_empty_store_can_be_raised(store: Store) -> None:
-    """A database that was made anew has given no id at all."""
+    """Fences can be raised in a database that has issued none."""
     assert not await store.journal.raise_fences(Fence(0))
     assert await store.journal.raise_fences(Fence(1))
     assert (await begin(store)).id == 2
 
 
 async def test_fences_raised_by_many_at_once_are_as_high_as_the_highest(store: Store) -> None:
-    """Replicas start together, and others begin meanwhile: no id comes twice, none too low."""
+    """Replicas may raise fences while others begin: each fence is unique and high enough."""
     raises = (store.journal.raise_fences(Fence(above)) for above in (300, 700, 100, 500))
     begins = (begin(store, game_id=GameId(f"game-{number}")) for number in range(4))
 
@@ -353,7 +353,7 @@ async def test_fences_raised_by_many_at_once_are_as_high_as_the_highest(store: S
 
 
 async def test_fences_that_are_raised_meanwhile_are_not_lowered(database_dsn: str) -> None:
-    """Whoever waited looks again: the higher of two wins, not the later."""
+    """Of two concurrent raises the higher wins, not the later."""
     async with (
         open_store(database_dsn) as store,
         await psycopg.AsyncConnection.connect(database_dsn) as another,
@@ -379,7 +379,7 @@ async def until_waiting(dsn: str, sessions: int) -> None:
         asyncio.timeout(10),
         await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection,
     ):
-        while await (await connection.execute(query)).fetchone() != (sessions,):  # noqa: ASYNC110 - Postgres tells nobody
+        while await (await connection.execute(query)).fetchone() != (sessions,):  # noqa: ASYNC110 - Postgres sends no notice
             await asyncio.sleep(0.01)
 
 
@@ -388,7 +388,7 @@ CALLS = ["begin", "refuse", "take over", "save", "hand over", "finish", "raise",
 
 @pytest.mark.parametrize("call", [*CALLS, "handed over", "job"])
 async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
-    """Every method says the same when the store is away."""
+    """Every method raises ServiceUnavailable while the store is away."""
     operation = await begin(store)
     journal = store.journal
     store.go_away()
@@ -413,7 +413,7 @@ async def test_unreachable_store_raises_service_unavailable(store: Store, call: 
 
 
 async def test_begun_is_what_take_over_returns(store: Store) -> None:
-    """Whoever carries on knows what whoever began did."""
+    """A takeover returns the same operation that begin returned."""
     request = make_request(container_id=ContainerId("c9"))
     begun = await store.journal.begin(request, proceed, lease=LEASE, at=NOON)
 

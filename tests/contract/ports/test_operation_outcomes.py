@@ -72,8 +72,8 @@ async def test_finish_completes_the_operation(store: Store) -> None:
     )
 
 
-async def test_finish_with_a_code_without_words_has_no_message(store: Store) -> None:
-    """A replay has a code and nothing to say."""
+async def test_finish_with_only_a_code_has_no_message(store: Store) -> None:
+    """A replay has an error code but no message."""
     operation = await begin(store)
 
     await finish(store, operation, cause=Cause(code=ErrorCode.REPLAY_NO_OP, message=""))
@@ -84,7 +84,7 @@ async def test_finish_with_a_code_without_words_has_no_message(store: Store) -> 
 
 
 async def test_finish_writes_the_record(store: Store) -> None:
-    """The record is what the operation made of it, and the row names its container."""
+    """The record becomes what the operation decided, and the row names its container."""
     operation = await begin(store)
     record = make_record(fence=operation.id)
 
@@ -97,7 +97,7 @@ async def test_finish_writes_the_record(store: Store) -> None:
 
 
 async def test_finish_that_removes_the_container_names_it(store: Store) -> None:
-    """The row of a cleanup tells which container is gone."""
+    """The row of a cleanup names the removed container."""
     first = await begin(store)
     record = make_record(fence=first.id)
     await finish(store, first, record=record)
@@ -111,14 +111,14 @@ async def test_finish_that_removes_the_container_names_it(store: Store) -> None:
 
 
 async def test_finish_without_a_record_leaves_none(store: Store) -> None:
-    """A game that failed to start for the first time still has no record."""
+    """A game whose first start failed still has no record."""
     await finish(store, await begin(store), outcome=Outcome.FAILURE)
 
     assert await store.records.get(GAME) is None
 
 
 async def test_finish_with_the_record_as_it_was_does_not_touch_it(store: Store) -> None:
-    """A failure that was rolled back changes no record, not even its fence."""
+    """A failure that was rolled back changes neither the record nor its fence."""
     first = await begin(store)
     record = make_record(fence=first.id)
     await finish(store, first, record=record)
@@ -129,7 +129,7 @@ async def test_finish_with_the_record_as_it_was_does_not_touch_it(store: Store) 
 
 
 async def test_finish_keeps_the_latest_event_as_snapshot(store: Store) -> None:
-    """The one told last: a loss of the engine before may be dated later than the next start."""
+    """The last event in order is the snapshot, even if an earlier one has a later date."""
     lost = make_event(event_type=HealthEventType.CONTAINER_DISAPPEARED, details={})
     last = make_event(
         event_type=HealthEventType.PROBE_FAILED,
@@ -143,7 +143,7 @@ async def test_finish_keeps_the_latest_event_as_snapshot(store: Store) -> None:
 
 
 async def test_finish_replaces_the_snapshot(store: Store) -> None:
-    """One game has one latest snapshot."""
+    """A game has one snapshot, the latest."""
     await finish(store, await begin(store), events=[make_event()])
     recovered = make_event(event_type=HealthEventType.PROBE_RECOVERED, details={})
 
@@ -153,7 +153,7 @@ async def test_finish_replaces_the_snapshot(store: Store) -> None:
 
 
 async def test_finish_writes_the_messages_in_their_order(store: Store) -> None:
-    """Others see them in the order in which they were told."""
+    """Messages are sent in the order of the completion."""
     messages = [make_message(fields={"n": str(number)}) for number in range(5)]
 
     await finish(store, await begin(store), messages)
@@ -171,7 +171,7 @@ async def test_finish_frees_the_game(store: Store) -> None:
 
 
 async def test_finish_repeated_by_its_holder_changes_nothing(store: Store) -> None:
-    """The first outcome stands, and there is nothing to complain about."""
+    """The first outcome stays, and repeating raises nothing."""
     operation = await begin(store)
     await finish(store, operation)
     finished = store.operation(operation.id)
@@ -192,7 +192,7 @@ async def test_finish_repeated_by_its_holder_changes_nothing(store: Store) -> No
 
 @pytest.mark.parametrize("lease", [EARLIER, LATER])
 async def test_finish_of_what_another_finished_is_refused(store: Store, lease: LeaseNumber) -> None:
-    """Whatever its number: the outcome is another's."""
+    """An operation that another holder finished is refused, whatever the lease number."""
     operation = await begin(store)
     await finish(store, operation)
 
@@ -206,7 +206,7 @@ async def test_finish_of_what_another_finished_is_refused(store: Store, lease: L
 
 
 async def test_finish_behind_a_higher_fence_is_refused(store: Store) -> None:
-    """A record is only ever replaced by one with a higher fence; all of the outcome or none."""
+    """A record is only replaced by one of a higher fence; else nothing is written."""
     record = make_record(fence=Fence(1_000))
     await finish(store, await begin(store), record=record)
     late = await begin(store)
@@ -221,7 +221,7 @@ async def test_finish_behind_a_higher_fence_is_refused(store: Store) -> None:
 
 
 async def test_finish_at_the_same_fence_is_refused(store: Store) -> None:
-    """What differs was written by a later operation."""
+    """A different record of the same fence was written by a later operation."""
     first = await begin(store)
     record = make_record(fence=first.id)
     await finish(store, first, record=record)
@@ -235,7 +235,7 @@ async def test_finish_at_the_same_fence_is_refused(store: Store) -> None:
 
 
 async def test_finish_of_an_unknown_operation_is_refused(store: Store) -> None:
-    """No number was ever seen for its game."""
+    """An operation that was never begun cannot be finished."""
     operation = replace(await begin(store), id=Fence(999_999))
     stranger = replace(operation, request=replace(operation.request, game_id=OTHER))
 
@@ -248,7 +248,7 @@ async def test_finish_of_an_unknown_operation_is_refused(store: Store) -> None:
 
 
 async def test_finish_of_another_game_s_operation_is_refused(store: Store) -> None:
-    """The operation must be this game's."""
+    """The operation must belong to this game."""
     operation = await begin(store)
     request = replace(operation.request, game_id=OTHER)
 
@@ -260,7 +260,7 @@ async def test_finish_of_another_game_s_operation_is_refused(store: Store) -> No
 
 @pytest.mark.parametrize("text", STRANGE)
 async def test_strange_text_never_fails_an_operation(store: Store, text: str) -> None:
-    """Log lines and error messages come from outside; what they hold is kept readable."""
+    """Strange bytes in log lines and messages are made printable and fail nothing."""
     origin = Origin(OpSource.ADMIN_REST, text)
     cause = make_cause(message=f"before {text} after", log_tail=(text,))
     begun = await begin(store, origin=origin, image_ref=text)
@@ -284,7 +284,7 @@ async def test_strange_text_never_fails_an_operation(store: Store, text: str) ->
 
 
 async def test_finish_whose_reply_was_lost_can_be_repeated(store: Store) -> None:
-    """The repetition is fine, and nothing is written twice."""
+    """Repeating after a lost reply writes nothing twice."""
     operation = await begin(store)
     store.lose_reply_to_commit()
     with pytest.raises(ServiceUnavailable):
@@ -296,7 +296,7 @@ async def test_finish_whose_reply_was_lost_can_be_repeated(store: Store) -> None
 
 
 async def test_finish_that_dies_before_its_end_writes_nothing(store: Store) -> None:
-    """All of the outcome or none of it, and then it can be repeated."""
+    """The outcome is written whole or not at all, and can then be repeated."""
     operation = await begin(store)
     record = make_record(fence=operation.id)
     store.die_before_commit()
@@ -312,7 +312,7 @@ async def test_finish_that_dies_before_its_end_writes_nothing(store: Store) -> N
 
 
 async def test_finish_that_was_rolled_back_names_the_container(store: Store) -> None:
-    """A failure of a game that still has its container names that one."""
+    """A failure of a game that still has its container names that container."""
     first = await begin(store)
     record = make_record(fence=first.id, current_container_id=ContainerId("d" * 64))
     await finish(store, first, record=record)

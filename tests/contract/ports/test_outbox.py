@@ -42,13 +42,13 @@ async def world(dsn: str | None, redis_addr: str) -> AsyncIterator[RelayWorld]:
 
 
 async def lent(outbox: Outbox, limit: int = 100) -> list[str]:
-    """Borrow a batch and send it; return the job ids in it."""
+    """Borrow a batch and send it; return its job ids."""
     async with outbox.batch(limit=limit) as batch:
         return [row.message.fields["job_id"] for row in batch.rows]
 
 
 async def test_batch_holds_the_oldest_messages_in_order(world: RelayWorld) -> None:
-    """As they were written, and no more than asked for."""
+    """A batch holds the oldest messages in order, and no more than asked for."""
     await write(world, [result(1), result(2)])
     await write(world, [result(3)])
 
@@ -58,7 +58,7 @@ async def test_batch_holds_the_oldest_messages_in_order(world: RelayWorld) -> No
 
 
 async def test_block_that_ends_well_marks_its_messages_sent(world: RelayWorld) -> None:
-    """They do not come again."""
+    """Messages of a block that ends normally do not come again."""
     await write(world, [result(1), result(2), result(3)])
 
     assert await lent(world.here, 2) == ["1-0", "2-0"]
@@ -67,7 +67,7 @@ async def test_block_that_ends_well_marks_its_messages_sent(world: RelayWorld) -
 
 
 async def test_block_that_raises_leaves_its_messages_unsent(world: RelayWorld) -> None:
-    """The block's own error comes out, and the messages come again."""
+    """The block's error is raised unchanged, and its messages come again."""
     await write(world, [result(1)])
 
     with pytest.raises(ZeroDivisionError):
@@ -78,16 +78,16 @@ async def test_block_that_raises_leaves_its_messages_unsent(world: RelayWorld) -
 
 
 async def test_cancelled_block_leaves_its_messages_unsent(world: RelayWorld) -> None:
-    """A relay that is stopped has sent nothing."""
+    """A cancelled block marks nothing sent."""
     await write(world, [result(1)])
     borrowed = asyncio.Event()
 
-    async def borrow_for_ever() -> None:
+    async def borrow_forever() -> None:
         async with world.here.batch(limit=10):
             borrowed.set()
             await asyncio.Event().wait()
 
-    task = asyncio.create_task(borrow_for_ever())
+    task = asyncio.create_task(borrow_forever())
     await borrowed.wait()
     task.cancel()
     await asyncio.wait([task])
@@ -96,7 +96,7 @@ async def test_cancelled_block_leaves_its_messages_unsent(world: RelayWorld) -> 
 
 
 async def test_one_borrower_at_a_time(world: RelayWorld) -> None:
-    """Another process gets an empty batch meanwhile, and does not wait."""
+    """While a batch is borrowed others get an empty one, without waiting."""
     await write(world, [result(1)])
 
     async with world.here.batch(limit=10):
@@ -104,7 +104,7 @@ async def test_one_borrower_at_a_time(world: RelayWorld) -> None:
 
 
 async def test_fence_grows(world: RelayWorld) -> None:
-    """A later batch can be told from an earlier one, whoever borrows it."""
+    """Each batch has a higher fence than the one before, whoever borrows it."""
     fences = []
     for outbox in (world.here, world.there, world.here):
         await write(world, [result(1)])
@@ -115,7 +115,7 @@ async def test_fence_grows(world: RelayWorld) -> None:
 
 
 async def test_fence_is_at_least_the_store_s_clock(world: RelayWorld) -> None:
-    """In microseconds, so that it goes on growing when a database is restored from a copy."""
+    """Fences in microseconds keep growing after the database is restored from a backup."""
     await write(world, [result(1)])
 
     async with world.here.batch(limit=10) as batch:
@@ -123,7 +123,7 @@ async def test_fence_is_at_least_the_store_s_clock(world: RelayWorld) -> None:
 
 
 async def test_fence_grows_when_the_clock_steps_back(world: RelayWorld) -> None:
-    """Whoever borrows, and however the batch before ended: messages go on."""
+    """Fences grow across borrowers, however the previous batch ended."""
     await write(world, [result(1)])
     world.step_clock_back()
 
@@ -135,7 +135,7 @@ async def test_fence_grows_when_the_clock_steps_back(world: RelayWorld) -> None:
 async def test_borrower_that_was_cut_off_is_fenced_when_the_clock_steps_back(
     world: RelayWorld,
 ) -> None:
-    """What it drew is not drawn again, though its transaction never ended."""
+    """A fence is not drawn twice, even if its transaction never ended."""
     await write(world, [result(1)])
     world.step_clock_back()
 
@@ -144,7 +144,7 @@ async def test_borrower_that_was_cut_off_is_fenced_when_the_clock_steps_back(
 
 
 async def test_raised_fence_is_passed(world: RelayWorld) -> None:
-    """The next batch's fence is larger, and no fence is ever lowered."""
+    """The next batch's fence exceeds the raised one, and no fence is ever lowered."""
     await write(world, [result(1)])
     await world.here.raise_fence(AHEAD)
     await world.there.raise_fence(RelayFence(5))
@@ -153,7 +153,7 @@ async def test_raised_fence_is_passed(world: RelayWorld) -> None:
 
 
 async def test_fence_raised_while_a_batch_is_lent_is_passed(world: RelayWorld) -> None:
-    """It may wait for the end of the batch, which does not undo it."""
+    """Raising may wait for the end of the batch, whose commit does not revert it."""
     await write(world, [result(1), result(2)])
 
     async with world.here.batch(limit=1):
@@ -167,7 +167,7 @@ async def test_fence_raised_while_a_batch_is_lent_is_passed(world: RelayWorld) -
 async def test_streams_that_have_seen_a_higher_fence_do_not_stop_messages(
     world: RelayWorld,
 ) -> None:
-    """The publisher says how high it was, the outbox goes beyond it, and the batch is sent."""
+    """The outbox draws a fence above the publisher's, and the batch is sent."""
     await write(world, [result(1)])
     await world.other_publisher.publish(OutboxBatch(AHEAD))
     with pytest.raises(StaleBatch) as stale:
@@ -182,7 +182,7 @@ async def test_streams_that_have_seen_a_higher_fence_do_not_stop_messages(
 
 
 async def test_empty_batch_draws_no_fence(database_dsn: str, redis_addr: str) -> None:
-    """A relay that looks in vain writes nothing."""
+    """An empty batch writes nothing to the database."""
     async with open_relays(database_dsn, redis_addr) as world:
         assert isinstance(world, RealRelays)
         assert await lent(world.here) == []
@@ -191,7 +191,7 @@ async def test_empty_batch_draws_no_fence(database_dsn: str, redis_addr: str) ->
 
 
 async def test_message_has_a_token_of_its_own(world: RelayWorld) -> None:
-    """The same words twice are two messages; the same message twice is one."""
+    """Equal messages have different tokens; one message keeps its token."""
     await write(world, [result(1), result(1)])
     with pytest.raises(ZeroDivisionError):
         async with world.here.batch(limit=10) as batch:
@@ -203,7 +203,7 @@ async def test_message_has_a_token_of_its_own(world: RelayWorld) -> None:
 
 
 async def test_borrower_that_was_cut_off_marks_nothing(world: RelayWorld) -> None:
-    """It hears so at the end of its block; its messages come again, with a higher fence."""
+    """It gets an error at the end of its block, and its messages come again."""
     await write(world, [result(1)])
 
     with pytest.raises(ServiceUnavailable):
@@ -213,7 +213,7 @@ async def test_borrower_that_was_cut_off_marks_nothing(world: RelayWorld) -> Non
 
 
 async def be_cut_off(world: RelayWorld) -> None:
-    """Borrow here, lose the lock, and come to the end after it was lent there."""
+    """Borrow, lose the lock, and end the block after another has borrowed."""
     async with world.here.batch(limit=10) as batch:
         world.cut_off()
         fence = None
@@ -224,7 +224,7 @@ async def be_cut_off(world: RelayWorld) -> None:
 
 
 async def peek(outbox: Outbox) -> RelayFence | None:
-    """Return the fence of a batch that is given back unsent; None when it is lent already."""
+    """Return the fence of a batch that is returned unsent; None when it is borrowed already."""
     with suppress(ZeroDivisionError):
         async with outbox.batch(limit=10) as batch:
             raise ZeroDivisionError
@@ -232,7 +232,7 @@ async def peek(outbox: Outbox) -> RelayFence | None:
 
 
 async def test_end_whose_reply_was_lost_has_marked_them(world: RelayWorld) -> None:
-    """The borrower hears ServiceUnavailable and finds nothing left."""
+    """The borrower gets ServiceUnavailable, and its messages are marked sent."""
     await write(world, [result(1)])
     world.lose_reply_to_commit()
 
@@ -243,7 +243,7 @@ async def test_end_whose_reply_was_lost_has_marked_them(world: RelayWorld) -> No
 
 
 async def test_listener_is_woken_by_a_commit(world: RelayWorld) -> None:
-    """Of any process; a result need not wait for a timer."""
+    """A commit of any process wakes the listener, so results do not wait for a timer."""
     woken = asyncio.Event()
     listening = asyncio.Event()
 
@@ -265,7 +265,7 @@ async def test_listener_is_woken_by_a_commit(world: RelayWorld) -> None:
 
 
 async def test_sent_messages_are_pruned(world: RelayWorld) -> None:
-    """Only those that are old enough, and no more at once than asked for."""
+    """Only sent messages that are old enough are pruned, up to the given count."""
     await write(world, [result(number) for number in range(5)])
     assert await world.here.prune(sent_before=LATER, limit=10) == 0
     await lent(world.here, 4)
@@ -287,7 +287,7 @@ def deduplicated(number: int, key: str = "same") -> OutboxMessage:
 async def test_message_in_the_dedup_window_of_its_key_is_not_written(
     world: RelayWorld, seconds: float, expected: list[str]
 ) -> None:
-    """For so many seconds after it, sent or not."""
+    """The window lasts that many seconds after a message, whether or not it was sent."""
     await write(world, [deduplicated(1)])
     seen = await lent(world.here)
 
@@ -298,7 +298,7 @@ async def test_message_in_the_dedup_window_of_its_key_is_not_written(
 
 
 async def test_duplicate_does_not_prolong_the_dedup_window(world: RelayWorld) -> None:
-    """A game that fails in a loop is told of once in each span, not once for ever."""
+    """A game that keeps failing is reported once per window, not once forever."""
     for second in (0, 40, 80):
         message = deduplicated(second)
         await write(world, [message], at=NOON + timedelta(seconds=second))
@@ -307,7 +307,7 @@ async def test_duplicate_does_not_prolong_the_dedup_window(world: RelayWorld) ->
 
 
 async def test_other_keys_and_messages_without_one_are_written(world: RelayWorld) -> None:
-    """Quiet is kept by the same key alone."""
+    """Only messages of the same key are deduplicated."""
     await write(world, [deduplicated(1), result(2)])
     await write(world, [deduplicated(3, "other"), result(4)])
 
@@ -315,7 +315,7 @@ async def test_other_keys_and_messages_without_one_are_written(world: RelayWorld
 
 
 async def test_of_many_at_once_one_is_written(world: RelayWorld) -> None:
-    """Two processes that fail at the same moment give one intent."""
+    """Two processes that fail at the same moment write one intent."""
     message = deduplicated(1)
 
     await asyncio.gather(*(write(world, [message]) for _ in range(8)))
@@ -326,7 +326,7 @@ async def test_of_many_at_once_one_is_written(world: RelayWorld) -> None:
 async def test_duplicate_waits_for_the_message_that_is_being_written(
     database_dsn: str, redis_addr: str
 ) -> None:
-    """Until that is committed nobody can know; another key need not wait."""
+    """A duplicate waits for the commit of the first; other keys do not wait."""
     async with open_relays(database_dsn, redis_addr) as world:
         assert isinstance(world, RealRelays)
         async with world.pools[1].transaction() as connection:
@@ -334,7 +334,7 @@ async def test_duplicate_waits_for_the_message_that_is_being_written(
             await (await connection.execute("SELECT 1")).fetchone()
             same = asyncio.create_task(write(world, [deduplicated(2)]))
             async with asyncio.timeout(10):
-                while not world.execute(WAITS_FOR_A_KEY):  # noqa: ASYNC110 - the server tells nobody
+                while not world.execute(WAITS_FOR_A_KEY):  # noqa: ASYNC110 - the server sends no notice
                     await asyncio.sleep(0.01)
             await write(world, [deduplicated(3, "other")])
         await same
@@ -355,7 +355,7 @@ async def test_message_with_an_open_dedup_window_is_not_pruned(world: RelayWorld
 
 @pytest.mark.parametrize("call", ["batch", "raise", "prune", "wakeups"])
 async def test_unreachable_store_raises_service_unavailable(world: RelayWorld, call: str) -> None:
-    """Every method says the same when the store is away."""
+    """Every method raises ServiceUnavailable while the store is away."""
 
     async def listen() -> None:
         async with world.here.wakeups():

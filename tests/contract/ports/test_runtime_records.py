@@ -24,7 +24,7 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
 
 
 async def save(store: Store, **changes: object) -> RuntimeRecord:
-    """Write a record in the only way there is: as the outcome of an operation."""
+    """Write a record as the outcome of an operation, the only way there is."""
     operation = await begin(store, game_id=changes.get("game_id", GAME))
     record = make_record(**changes, fence=operation.id)
     await finish(store, operation, record=record)
@@ -37,15 +37,15 @@ async def test_record_of_a_game_never_started_is_none(store: Store) -> None:
 
 
 @pytest.mark.parametrize("status", list(RuntimeStatus))
-async def test_record_comes_back_as_it_was_written(store: Store, status: RuntimeStatus) -> None:
-    """Every field of a record survives, to the microsecond."""
+async def test_record_is_read_as_it_was_written(store: Store, status: RuntimeStatus) -> None:
+    """A record is read back with every field, to the microsecond."""
     record = await save(store, status=status, stopped_at=NOON, removed_at=NOON)
 
     assert await store.records.get(GAME) == record
 
 
-async def test_record_without_a_container_comes_back_as_it_was_written(store: Store) -> None:
-    """Every field that may be absent comes back absent."""
+async def test_record_without_a_container_is_read_as_it_was_written(store: Store) -> None:
+    """Absent fields are read back as absent."""
     nothing = dict.fromkeys(
         ("current_container_id", "current_image_ref", "image_id", "engine_endpoint", "started_at")
     )
@@ -55,12 +55,12 @@ async def test_record_without_a_container_comes_back_as_it_was_written(store: St
 
 
 async def test_list_is_empty_at_first(store: Store) -> None:
-    """No record, no row."""
+    """A new store has no records."""
     assert list(await store.records.list()) == []
 
 
 async def test_list_is_ordered_by_code_point(store: Store) -> None:
-    """Upper case before lower case, whatever a locale would say."""
+    """Upper case sorts before lower case, whatever the locale."""
     for game_id in ("b", "a-1", "B", "a_1", "A", "a.1", "10", "9"):
         await save(store, game_id=GameId(game_id))
 
@@ -84,20 +84,20 @@ async def test_list_holds_records_of_every_status(store: Store) -> None:
     "game_id", ["\0", "a\0b", "\ud800", "../etc", "a/b", "\n", "🎲", "x" * 10_000, ""]
 )
 async def test_record_of_a_strange_id_is_none(store: Store, game_id: str) -> None:
-    """An id that no game can have is simply not found, whatever its bytes."""
+    """An id that no game can have is not found, whatever its bytes."""
     await save(store)
 
     assert await store.records.get(GameId(game_id)) is None
 
 
 async def test_ping_of_a_reachable_store_returns(store: Store) -> None:
-    """A store that answers raises nothing."""
+    """Ping raises nothing when the store answers."""
     await store.records.ping()
 
 
 @pytest.mark.parametrize("call", ["get", "list", "ping"])
 async def test_unreachable_store_raises_service_unavailable(store: Store, call: str) -> None:
-    """Whatever the driver says, the caller hears ServiceUnavailable."""
+    """Every error of the driver becomes ServiceUnavailable."""
     store.go_away()
 
     with pytest.raises(ServiceUnavailable):
@@ -105,7 +105,7 @@ async def test_unreachable_store_raises_service_unavailable(store: Store, call: 
 
 
 async def test_store_that_came_back_answers_again(store: Store) -> None:
-    """An outage needs no restart of ours."""
+    """The store works again after an outage, without a restart of ours."""
     record = await save(store)
     store.go_away()
     with pytest.raises(ServiceUnavailable):

@@ -1,4 +1,4 @@
-"""What the state directories port promises, on the double and on the host's file system."""
+"""The state directories port, on the double and on the host's file system."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.contract.ports.directory_worlds import (
 def world(
     request: pytest.FixtureRequest, state_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DirectoryWorld]:
-    """Return each of the two in turn."""
+    """Return each of the two kinds in turn."""
     with ExitStack() as stack:
         if request.param == "in memory":
             yield MemoryDirectories()
@@ -32,7 +32,7 @@ def world(
 
 
 def test_the_path_is_absolute_and_ends_in_the_game_id(world: DirectoryWorld) -> None:
-    """One directory per game below the root."""
+    """Each game has one directory below the root."""
     path = Path(world.directories.path(GAME))
 
     assert path.is_absolute()
@@ -40,14 +40,14 @@ def test_the_path_is_absolute_and_ends_in_the_game_id(world: DirectoryWorld) -> 
 
 
 async def test_a_missing_directory_is_made(world: DirectoryWorld) -> None:
-    """It belongs to whom it should belong to."""
+    """A missing directory is created with the given owner."""
     await prepare(world.directories)
 
     assert world.owner(world.directories.path(GAME)) == OWNER
 
 
 async def test_an_existing_directory_gets_its_owner(world: DirectoryWorld) -> None:
-    """A new image may run as another user."""
+    """An existing directory changes its owner, as a new image may have another user."""
     await prepare(world.directories, (1, 1))
 
     await prepare(world.directories)
@@ -56,7 +56,7 @@ async def test_an_existing_directory_gets_its_owner(world: DirectoryWorld) -> No
 
 
 async def test_something_else_in_the_way_is_a_configuration_fault(world: DirectoryWorld) -> None:
-    """The message names the path."""
+    """Something other than a directory in its place is refused by its path."""
     path = world.directories.path(GAME)
     world.obstruct(path)
 
@@ -65,7 +65,7 @@ async def test_something_else_in_the_way_is_a_configuration_fault(world: Directo
 
 
 async def test_a_known_directory_gets_its_owner(world: DirectoryWorld) -> None:
-    """A game with a history goes on in the directory that holds its state."""
+    """A game with a history keeps the directory that holds its state."""
     await prepare(world.directories, (1, 1))
     known = world.directories.path(GAME)
 
@@ -87,7 +87,7 @@ async def test_trap_state_directory_vanished(world: DirectoryWorld) -> None:
 
 
 async def test_trap_state_directory_vanished_to_another_root(world: DirectoryWorld) -> None:
-    """State that a changed root does not hold is named, with the place that would be empty."""
+    """After a change of root the error names both the state and the place it would have now."""
     here = world.directories.path(GAME)
 
     with pytest.raises(StartConfigInvalid, match=f"is in /elsewhere/{GAME}.* would now be {here}"):
@@ -97,7 +97,7 @@ async def test_trap_state_directory_vanished_to_another_root(world: DirectoryWor
 
 
 async def test_trap_hung_state_directory(world: DirectoryWorld) -> None:
-    """A file system that does not answer is a configuration fault, within the deadline."""
+    """A hung file system is reported as a configuration fault within the deadline."""
     path = world.directories.path(GAME)
     world.hang(path)
 

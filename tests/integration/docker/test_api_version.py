@@ -1,4 +1,4 @@
-"""What answers at the address: Dockers of other generations, and none at all."""
+"""Docker daemons of other API versions, and addresses that are no Docker at all."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def _fake_docker(answer: Answer) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -52,7 +52,7 @@ def _fake_docker(answer: Answer) -> Iterator[str]:
     ],
 )
 async def test_trap_api_version_floor(real_docker: RealWorld, answer: object, words: str) -> None:
-    """Without a common API version the message says who has to be upgraded."""
+    """Without a common API version the error names which side must be upgraded."""
     with _fake_docker(lambda _: (200, answer)) as address:
         host = real_docker.new_host(network="n", address=address)
 
@@ -63,7 +63,7 @@ async def test_trap_api_version_floor(real_docker: RealWorld, answer: object, wo
 async def test_a_docker_replaced_by_an_older_one_is_agreed_with_again(
     real_docker: RealWorld,
 ) -> None:
-    """A version that is refused later is agreed on anew at the next call."""
+    """A version that is refused later is negotiated again at the next call."""
     speaks = "1.45"
 
     def answer(path: str) -> tuple[int, object]:
@@ -88,7 +88,7 @@ async def test_a_docker_replaced_by_an_older_one_is_agreed_with_again(
 async def test_another_kind_of_server_is_unavailable(
     real_docker: RealWorld, status: int, body: object
 ) -> None:
-    """What is no Docker never tells us that a container is gone."""
+    """A server that is not Docker never makes a container count as missing."""
     with _fake_docker(lambda _: (status, body)) as address:
         host = real_docker.new_host(network="n", address=address)
 
@@ -99,7 +99,7 @@ async def test_another_kind_of_server_is_unavailable(
 async def test_a_404_of_something_in_between_makes_no_container_vanish(
     real_docker: RealWorld,
 ) -> None:
-    """Only Docker's own words say that a container is gone."""
+    """Only Docker's own 404 means that a container is missing."""
 
     def answer(path: str) -> tuple[int, object]:
         version = {"ApiVersion": "1.45", "MinAPIVersion": "1.24"}
@@ -113,7 +113,7 @@ async def test_a_404_of_something_in_between_makes_no_container_vanish(
 
 
 async def test_what_is_no_docker_address_is_unavailable(real_docker: RealWorld) -> None:
-    """A nonsense address is told as such."""
+    """An invalid address is reported as such."""
     host = real_docker.new_host(network="n", address="gopher://engine")
 
     with pytest.raises(DockerUnavailable, match="no Docker address"):

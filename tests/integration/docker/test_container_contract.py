@@ -25,7 +25,7 @@ def _kernel_status(pid: int) -> dict[str, str]:
 
 
 async def test_name_hostname_and_labels_are_as_asked(real_docker: RealWorld) -> None:
-    """The container carries what the spec says, and the name is its hostname."""
+    """The container has the spec's labels, and its name is its hostname."""
     spec = await spec_of(real_docker)
     answer = real_docker.api.inspect_container(await real_docker.host.create(spec))
 
@@ -38,7 +38,7 @@ async def test_name_hostname_and_labels_are_as_asked(real_docker: RealWorld) -> 
 async def test_the_environment_holds_ours_and_the_image_s_only(
     real_docker: RealWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No proxy of the manager's own Docker config file gets into an engine."""
+    """No proxy setting of the manager's Docker config file reaches an engine."""
     proxies = '{"proxies": {"default": {"httpProxy": "http://proxy.invalid:3128"}}}'
     (tmp_path / "config.json").write_text(proxies)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -53,7 +53,7 @@ async def test_the_environment_holds_ours_and_the_image_s_only(
 
 
 async def test_the_state_directory_is_bound(real_docker: RealWorld) -> None:
-    """The one mount is a writable bind of the state directory, propagating nothing."""
+    """The only mount is a writable bind of the state directory with private propagation."""
     (mount,) = (await _shown(real_docker))["Mounts"]
 
     assert mount["Type"] == "bind"
@@ -65,7 +65,7 @@ async def test_the_state_directory_is_bound(real_docker: RealWorld) -> None:
 
 
 async def test_the_network_is_the_only_way_in(real_docker: RealWorld) -> None:
-    """The container is on the configured network alone and publishes no port."""
+    """The container is only on the configured network and publishes no port."""
     answer = await _shown(real_docker)
 
     assert list(answer["NetworkSettings"]["Networks"]) == [real_docker.network]
@@ -76,7 +76,7 @@ async def test_the_network_is_the_only_way_in(real_docker: RealWorld) -> None:
 
 
 async def test_the_container_is_hardened(real_docker: RealWorld) -> None:
-    """No privileges, none to be had, an init process, and no restart behind our back."""
+    """No privileges and no new ones, an init process, and no automatic restart."""
     host = (await _shown(real_docker))["HostConfig"]
 
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
@@ -87,7 +87,7 @@ async def test_the_container_is_hardened(real_docker: RealWorld) -> None:
 
 
 async def test_the_process_really_has_no_privileges(real_docker: RealWorld) -> None:
-    """The kernel agrees: no capability in any set, and none to be gained."""
+    """The kernel shows no capability in any set, and no new ones can be gained."""
     pid = (await _shown(real_docker))["State"]["Pid"]
     status = _kernel_status(pid)
 
@@ -96,7 +96,7 @@ async def test_the_process_really_has_no_privileges(real_docker: RealWorld) -> N
 
 
 async def test_the_limits_are_as_asked(real_docker: RealWorld) -> None:
-    """Cores, memory and processes are bounded, and there is no swap on top of the memory."""
+    """Cores, memory and processes are limited, and there is no swap beyond the memory."""
     host = (await _shown(real_docker))["HostConfig"]
 
     assert host["NanoCpus"] == 1_000_000_000
@@ -105,7 +105,7 @@ async def test_the_limits_are_as_asked(real_docker: RealWorld) -> None:
 
 
 async def test_trap_unbounded_log_fills_disk(real_docker: RealWorld) -> None:
-    """An engine's log is bounded: three files of ten megabytes."""
+    """An engine's log is limited to three files of ten megabytes."""
     log = (await _shown(real_docker))["HostConfig"]["LogConfig"]
 
     assert log == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
@@ -115,7 +115,7 @@ async def test_trap_unbounded_log_fills_disk(real_docker: RealWorld) -> None:
 async def test_the_root_file_system_may_be_read_only(
     real_docker: RealWorld, *, read_only: bool
 ) -> None:
-    """The option is passed on, and an engine that writes to its mount only runs with it."""
+    """With the option, an engine that writes only to its mount still runs."""
     answer = await _shown(real_docker, read_only_root=read_only)
 
     assert answer["HostConfig"]["ReadonlyRootfs"] is read_only
@@ -123,7 +123,7 @@ async def test_the_root_file_system_may_be_read_only(
 
 
 async def test_an_engine_out_of_memory_is_seen_as_such(real_docker: RealWorld) -> None:
-    """The kernel's kill is told apart from any other."""
+    """A kill for lack of memory is distinguished from any other kill."""
     container_id = await running(real_docker, "galaxy/game:1.4.90-eats-memory")
     (Path(real_docker.state_path) / "eat-memory").touch()
 
@@ -136,7 +136,7 @@ async def test_an_engine_out_of_memory_is_seen_as_such(real_docker: RealWorld) -
 
 
 async def test_a_paused_container_counts_as_running(real_docker: RealWorld) -> None:
-    """Docker refuses to remove it in other words."""
+    """Removing a paused container is refused, though with another message of Docker's."""
     container_id = await running(real_docker)
     real_docker.api.pause(container_id)
 
@@ -145,7 +145,7 @@ async def test_a_paused_container_counts_as_running(real_docker: RealWorld) -> N
 
 
 async def test_trap_stale_network_endpoint(real_docker: RealWorld) -> None:
-    """A container that was created for a network starts on the one that has the name now."""
+    """A container starts on the network that has the name now, not the one it was created for."""
     name = f"{real_docker.network}-again"
     real_docker.api.create_network(name, driver="bridge")
     try:
@@ -163,7 +163,7 @@ async def test_trap_stale_network_endpoint(real_docker: RealWorld) -> None:
 
 
 async def test_image_inspection_leaves_no_container(real_docker: RealWorld) -> None:
-    """The container whose files are read is removed, whether the user was found or not."""
+    """The helper container is removed whether or not the user was found."""
     image = await real_docker.host.image(ImageRef.parse("galaxy/game:1.4.90-user-by-name"))
     assert image is not None
     await real_docker.host.image_owner(image)
@@ -178,7 +178,7 @@ async def test_image_inspection_leaves_no_container(real_docker: RealWorld) -> N
 
 
 async def test_long_output_is_bounded_and_made_safe(real_docker: RealWorld) -> None:
-    """No more than 16 KiB come back, whole lines counted, without control characters."""
+    """At most 16 KiB of whole lines come back, without control characters."""
     reference = f"galaxy/test-{real_docker.network}:1.0.0"
     noise = "printf '\\033[31mred\\377\\n'; seq 1 20000; printf 'last\\tline\\r\\n'"
     real_docker.build(reference, f'CMD ["/bin/sh", "-c", "{noise}"]'.replace("\\", "\\\\"))

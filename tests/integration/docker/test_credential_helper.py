@@ -1,4 +1,4 @@
-"""Credential helpers, real programs of which some misbehave, on a real Docker."""
+"""Credential helpers as real programs, some of which misbehave, on a real Docker."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ LIMIT = 1.0
 
 @pytest.fixture
 def private_reference(real_docker: RealWorld, secured_registry: SecuredRegistry) -> str:
-    """Return a reference that only the registry with a password has."""
+    """Return a reference in the registry that needs a password."""
     login = {"username": secured_registry.user, "password": secured_registry.password}
     return real_docker.publish(secured_registry.address, auth_config=login)
 
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a directory whose programs are found."""
+    """Return a directory on the PATH."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return tmp_path
 
@@ -51,7 +51,7 @@ async def test_a_helper_s_credentials_are_shown_to_the_registry(
     secured_registry: SecuredRegistry,
     directory: Path,
 ) -> None:
-    """It is asked for the registry by the name that the image has."""
+    """The helper is asked for the registry by the name that the image reference has."""
     login = {"Username": secured_registry.user, "Secret": secured_registry.password}
     condition = f'[ "$1 $(cat)" = "get {secured_registry.address}" ]'
     config = _helper(directory, f"{condition} && echo '{json.dumps(login)}'")
@@ -62,7 +62,7 @@ async def test_a_helper_s_credentials_are_shown_to_the_registry(
 async def test_a_helper_that_hangs_fails_the_pull_in_time(
     real_docker: RealWorld, private_reference: str, directory: Path
 ) -> None:
-    """It is named, and ended with what it has started."""
+    """A hanging helper is named and killed together with its children."""
     config = _helper(directory, f"sleep 60 & echo $! > {directory}/child; wait")
     began = time.monotonic()
 
@@ -84,7 +84,7 @@ async def test_a_helper_that_hangs_fails_the_pull_in_time(
 async def test_a_helper_that_fails_is_named_and_not_quoted(
     real_docker: RealWorld, private_reference: str, directory: Path, script: str, words: str
 ) -> None:
-    """What it wrote may be a secret."""
+    """A helper's output is not quoted, because it may contain a secret."""
     config = _helper(directory, script)
 
     with pytest.raises(ImagePullFailed, match=f"docker-credential-test {words}") as caught:
@@ -96,7 +96,7 @@ async def test_a_helper_that_fails_is_named_and_not_quoted(
 async def test_a_helper_that_is_missing_is_named(
     real_docker: RealWorld, private_reference: str, directory: Path
 ) -> None:
-    """The config file names a program that the machine does not have."""
+    """A helper in the config file that is not installed is named."""
     config = _helper(directory, "")
     (directory / "docker-credential-test").unlink()
 
@@ -104,10 +104,10 @@ async def test_a_helper_that_is_missing_is_named(
         await _pull(real_docker, config, private_reference)
 
 
-async def test_a_helper_that_knows_nothing_is_no_fault(
+async def test_a_helper_without_credentials_is_no_fault(
     real_docker: RealWorld, directory: Path
 ) -> None:
-    """Public images need no credentials."""
+    """A helper without credentials is no fault, because public images need none."""
     config = _helper(directory, "echo credentials not found in native keychain; exit 1")
 
     assert await _pull(real_docker, config, real_docker.publish())
@@ -115,12 +115,12 @@ async def test_a_helper_that_knows_nothing_is_no_fault(
 
 async def _end_of(pid: int) -> None:
     async with asyncio.timeout(5):
-        while _is_alive(pid):  # noqa: ASYNC110 - a process that is no child of ours
+        while _is_alive(pid):  # noqa: ASYNC110 - not a child process
             await asyncio.sleep(0.01)
 
 
 def _is_alive(pid: int) -> bool:
-    """Return whether the process still does anything; one that ended may not be collected yet."""
+    """Return whether the process runs; an ended one may not be reaped yet."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""A Docker that is away or frozen."""
+"""A Docker that is unreachable or frozen."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ SLACK = 0.8
 
 @pytest.fixture
 def proxy(docker_host: str, tmp_path: Path) -> Iterator[Proxy]:
-    """Return a proxy before Docker's socket."""
+    """Return a proxy in front of Docker's socket."""
     target = Path(docker_host.removeprefix("unix://"))
     with Proxy(target, listen_on=tmp_path / "docker.sock") as switch:
         yield switch
@@ -33,7 +33,7 @@ def proxy(docker_host: str, tmp_path: Path) -> Iterator[Proxy]:
 
 @pytest.fixture
 def host(real_docker: RealWorld, proxy: Proxy, tmp_path: Path) -> DockerContainerHost:
-    """Return a host behind the proxy, with a short deadline; nothing is connected yet."""
+    """Return a host behind the proxy, with a short deadline and not connected yet."""
     proxy.pass_on()
     return real_docker.new_host(
         network=real_docker.network,
@@ -54,7 +54,7 @@ async def _seconds_until_unavailable(call: Any) -> float:
 async def test_docker_may_be_away_at_first(
     host: DockerContainerHost, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """Nothing is connected before the first call, and a later one works without a restart."""
+    """The host connects at its first call, and works later without a restart."""
     proxy.refuse()
     with pytest.raises(DockerUnavailable, match=f"{tmp_path}/docker.sock cannot be reached"):
         await host.ping()
@@ -67,7 +67,7 @@ async def test_docker_may_be_away_at_first(
 async def test_a_refusing_docker_is_unavailable_at_once(
     host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """No deadline is waited for when nobody listens, and it works again afterwards."""
+    """A refused connection fails at once, not at the deadline, and later calls work."""
     await host.ping()
     proxy.refuse()
 
@@ -80,7 +80,7 @@ async def test_a_refusing_docker_is_unavailable_at_once(
 async def test_a_connection_lost_in_the_middle_is_unavailable(
     real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """A lost reply does not say that nothing happened: here it did."""
+    """A call whose reply was lost is unavailable, although it took effect."""
     container_id = await created(real_docker)
     await host.ping()
     proxy.lose_reply_to(b"/start")
@@ -91,14 +91,14 @@ async def test_a_connection_lost_in_the_middle_is_unavailable(
     async with asyncio.timeout(10):
         found = await inspected(real_docker, container_id)
         while not found.is_running:
-            await asyncio.sleep(0.05)  # the real Docker tells nobody
+            await asyncio.sleep(0.05)  # the real Docker sends no notice
             found = await inspected(real_docker, container_id)
 
 
 async def test_every_call_has_a_deadline(
     real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """A frozen Docker is unavailable when the deadline passes, whatever was asked."""
+    """Every call to a frozen Docker is unavailable after its deadline."""
     spec = await spec_of(real_docker)
     image = await real_docker.host.image(ImageRef.parse("galaxy/game:1.4.90-user-by-name"))
     assert image is not None
@@ -130,7 +130,7 @@ async def test_every_call_has_a_deadline(
 async def test_trap_stop_hangs_for_ever(
     real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """A stop that is never answered ends with its grace period and one deadline."""
+    """A stop that is never answered ends after its grace period and one deadline."""
     container_id = await running(real_docker)
     await host.ping()
     proxy.hang()
@@ -141,14 +141,14 @@ async def test_trap_stop_hangs_for_ever(
     assert waited < 1 + DEADLINE + SLACK
 
 
-async def test_a_stop_goes_on_when_its_connection_is_lost(
+async def test_a_stop_continues_when_its_connection_is_lost(
     real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """A manager that dies leaves a stop under way, which ends the engine all the same."""
+    """A stop whose caller died still stops the engine."""
     container_id = await running(real_docker, "galaxy/game:1.4.90-ignores-sigterm")
     await host.ping()
     stop = asyncio.create_task(host.stop(container_id, grace=2))
-    await asyncio.sleep(0.4)  # the real Docker does not tell when it has a request
+    await asyncio.sleep(0.4)  # the real Docker does not report when a request has arrived
 
     proxy.cut()
 
@@ -161,7 +161,7 @@ async def test_a_stop_goes_on_when_its_connection_is_lost(
 async def test_stops_that_hang_hold_no_other_call_up(
     real_docker: RealWorld, host: DockerContainerHost
 ) -> None:
-    """Forty engines that do not mind the signal leave reads and starts alone."""
+    """Forty engines that ignore the signal do not delay reads and starts."""
     deaf = await running(real_docker, "galaxy/game:1.4.90-ignores-sigterm")
     other = await created(real_docker)
     stops = [asyncio.create_task(host.stop(deaf, grace=5)) for _ in range(40)]
@@ -178,7 +178,7 @@ async def test_stops_that_hang_hold_no_other_call_up(
 async def test_the_deadline_holds_when_every_thread_is_stuck(
     host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """More callers than threads all hear within the deadline, and nothing is left behind."""
+    """With more callers than threads all get their error in time, and nothing is left behind."""
     await host.ping()
     proxy.hang()
 
@@ -209,9 +209,9 @@ async def test_a_frozen_docker_does_not_hold_the_start_queue(
 async def test_what_nobody_waits_for_any_more_is_not_begun(
     real_docker: RealWorld, host: DockerContainerHost, proxy: Proxy
 ) -> None:
-    """Calls that were queued behind a frozen Docker do not come to life after their deadline."""
+    """Calls queued behind a frozen Docker are not made after their deadline."""
     spec = await spec_of(real_docker)
-    proxy.hang()  # not even the API version is agreed on
+    proxy.hang()  # not even the API version is negotiated
     waited = [_seconds_until_unavailable(host.create(spec)) for _ in range(20)]
     await asyncio.gather(*waited)
 
@@ -221,8 +221,8 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(
     assert await host.named(spec.name) is None
 
 
-async def test_a_failing_start_tells_docker_s_words(real_docker: RealWorld) -> None:
-    """What Docker refuses to start is a failed start, not an unavailable Docker."""
+async def test_a_failing_start_quotes_docker(real_docker: RealWorld) -> None:
+    """A start that Docker refuses is a failed start, not an unavailable Docker."""
     answer = real_docker.api.create_container(
         GOOD,
         ["/no/such/program"],

@@ -34,7 +34,7 @@ def _config(path: Path, registry: SecuredRegistry, password: str) -> str:
 
 @pytest.fixture
 def private_reference(real_docker: RealWorld, secured_registry: SecuredRegistry) -> str:
-    """Return a reference that only the registry with a password has."""
+    """Return a reference in the registry that needs a password."""
     login = {"username": secured_registry.user, "password": secured_registry.password}
     return real_docker.publish(secured_registry.address, auth_config=login)
 
@@ -42,7 +42,7 @@ def private_reference(real_docker: RealWorld, secured_registry: SecuredRegistry)
 async def test_pull_without_credentials_fails(
     real_docker: RealWorld, private_reference: str, tmp_path: Path
 ) -> None:
-    """The registry's refusal is the error's text."""
+    """The error quotes the registry's refusal."""
     (tmp_path / "config.json").write_text("{}")
     host = real_docker.new_host(
         network=real_docker.network, docker_config_file=str(tmp_path / "config.json")
@@ -58,7 +58,7 @@ async def test_credentials_are_read_again_when_the_file_changes(
     secured_registry: SecuredRegistry,
     tmp_path: Path,
 ) -> None:
-    """A wrong password fails and the right one, written later, works without a restart."""
+    """A corrected password works without a restart."""
     path = tmp_path / "config.json"
     file = _config(path, secured_registry, "wrong")
     host = real_docker.new_host(network=real_docker.network, docker_config_file=file)
@@ -74,7 +74,7 @@ async def test_credentials_are_read_again_when_the_file_changes(
 async def test_an_unreadable_credentials_file_is_named_and_not_quoted(
     real_docker: RealWorld, tmp_path: Path, content: str | None
 ) -> None:
-    """The fault names the file; what is in it may be a secret."""
+    """The fault names the file and quotes nothing of it, because it may contain a secret."""
     path = tmp_path / "credentials.json"
     if content is not None:
         path.write_text(content)
@@ -91,13 +91,13 @@ async def test_an_unreadable_credentials_file_is_named_and_not_quoted(
 
 
 async def test_trap_pull_error_inside_200(real_docker: RealWorld, session_dir: Path) -> None:
-    """An error inside a pull's good answer counts, even when the host has an older image."""
+    """An error inside a 200 response fails the pull, even if the host has an older image."""
     reference = real_docker.publish()
     real_docker.build(reference)  # an older image carries the tag on the host
     name = reference.split("/", 1)[1].rpartition(":")[0]
     repository = session_dir / "registry/images/docker/registry/v2/repositories" / name
     shutil.rmtree(repository / "_layers")
-    # Docker's answer is a good one: the SDK raises nothing and finds the older image.
+    # Docker answers 200: the SDK raises nothing and finds the older image.
     stream = list(real_docker.api.pull(reference, stream=True, decode=True))
     assert "errorDetail" in stream[-1]
 
@@ -108,7 +108,7 @@ async def test_trap_pull_error_inside_200(real_docker: RealWorld, session_dir: P
 
 
 async def test_concurrent_pulls_share_one(real_docker: RealWorld) -> None:
-    """However a reference is spelled, Docker is asked once, and all hear of the progress."""
+    """However the reference is spelled, Docker pulls once and all callers get the progress."""
     with _FakeRegistry() as registry:
         host = real_docker.new_host(network=real_docker.network, pull_stall=2.0)
         spellings = (f"{registry.host}/galaxy/game", f"{registry.host}/galaxy/game:latest")
@@ -122,7 +122,7 @@ async def test_concurrent_pulls_share_one(real_docker: RealWorld) -> None:
 
 
 async def test_a_caller_who_leaves_does_not_end_the_pull_of_others(real_docker: RealWorld) -> None:
-    """A cancelled caller leaves, the pull goes on."""
+    """A cancelled caller leaves the shared pull running."""
     reference = real_docker.publish()
     first = asyncio.create_task(_pull(real_docker, reference))
     second = asyncio.create_task(_pull(real_docker, reference))
@@ -134,7 +134,7 @@ async def test_a_caller_who_leaves_does_not_end_the_pull_of_others(real_docker: 
 
 
 async def test_trap_pull_stalls(real_docker: RealWorld) -> None:
-    """A pull that makes no progress is given up at the stall limit, and a later one can work."""
+    """A pull without progress is given up at the stall limit, and a later one can succeed."""
     with _FakeRegistry() as registry:
         host = real_docker.new_host(network=real_docker.network, pull_stall=1.5)
         began = time.monotonic()
@@ -150,7 +150,7 @@ async def test_trap_pull_stalls(real_docker: RealWorld) -> None:
 
 
 async def test_a_stalled_pull_holds_nothing_else_up(real_docker: RealWorld) -> None:
-    """While pulls hang, lists and other pulls go on."""
+    """While some pulls hang, lists and other pulls still work."""
     reference = real_docker.publish()
     with _FakeRegistry() as registry:
         host = real_docker.new_host(network=real_docker.network, pull_stall=4.0)
@@ -171,7 +171,7 @@ async def test_a_stalled_pull_holds_nothing_else_up(real_docker: RealWorld) -> N
 
 
 async def test_a_pull_waits_for_a_thread_up_to_the_stall_limit(real_docker: RealWorld) -> None:
-    """Pulls that go on and on make others fail in time, not wait for ever."""
+    """A pull that gets no thread within the stall limit fails instead of waiting forever."""
     client = DockerClient(real_docker.address, pull_stall=0.5)
     over = Event()
     under_way = [
@@ -191,7 +191,7 @@ async def test_a_pull_waits_for_a_thread_up_to_the_stall_limit(real_docker: Real
 
 
 class _FakeRegistry:
-    """A registry that has every manifest and never finishes a blob."""
+    """A registry that has every manifest and never finishes sending a blob."""
 
     def __init__(self) -> None:
         self.released = Event()
@@ -203,7 +203,7 @@ class _FakeRegistry:
 
     @property
     def pulls(self) -> int:
-        """Return how many pulls there were: each asks once what a tag means."""
+        """Return the number of pulls: each resolves its tag once."""
         return len(self._asked)
 
     def __enter__(self) -> Self:
@@ -222,12 +222,12 @@ class _StallingHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """Say which manifest a tag means."""
+        """Return the manifest's digest."""
         self.asked.append(self.path)
         self._manifest()
 
     def do_GET(self) -> None:
-        """Give the manifest, and a blob's head without its body."""
+        """Return the manifest, or a blob's headers without its body."""
         if "/blobs/" in self.path:
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -243,7 +243,7 @@ class _StallingHandler(BaseHTTPRequestHandler):
             self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _manifest(self) -> None:
         self.send_response(200)

@@ -5,7 +5,7 @@ from rtmanager.adapters.postgres.pool import PostgresPool
 
 
 async def test_installation_keeps_its_id(database_dsn: str) -> None:
-    """It is made once, and kept across restarts."""
+    """The id is generated once and kept across restarts."""
     first, second = PostgresPool(database_dsn), PostgresPool(database_dsn)
     await first.open()
     made = await installation_id(first)
@@ -17,7 +17,7 @@ async def test_installation_keeps_its_id(database_dsn: str) -> None:
 
 
 async def test_replicas_that_start_at_once_have_one_id(database_dsn: str) -> None:
-    """Whoever is first makes it for all."""
+    """The first replica generates the id for all."""
     pools = [PostgresPool(database_dsn) for _ in range(4)]
     for pool in pools:
         await pool.open()
@@ -30,7 +30,7 @@ async def test_replicas_that_start_at_once_have_one_id(database_dsn: str) -> Non
 
 
 async def test_id_fits_a_label_and_a_key(database_dsn: str) -> None:
-    """It stands in container labels and Redis keys."""
+    """The id is fit for container labels and Redis keys."""
     pool = PostgresPool(database_dsn)
     await pool.open()
 

@@ -1,4 +1,4 @@
-"""The release before migrates with yoyo; its databases are taken over while it still runs."""
+"""Databases that the previous release migrated with yoyo are taken over while it still runs."""
 
 import shutil
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ _GAME: LiteralString = """
 
 
 def migrate_with_yoyo(dsn: str, names: Sequence[str] = NAMES) -> tuple[int, int]:
-    """Do what the release before does at its start; return the numbers that it reports."""
+    """Migrate as the previous release does at its start; return the numbers that it reports."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         _make_yoyo_tables(connection)
         before = _one(connection, _YOYO_NUMBER)
@@ -73,7 +73,7 @@ def _make_yoyo_tables(connection: psycopg.Connection) -> None:
     tables = {name for (name,) in connection.execute(query).fetchall()}
     if "_yoyo_migrations" not in tables:
         connection.execute(_YOYO_TABLES)
-    # Without this table yoyo believes that its own are of a former format, and remakes them.
+    # Without this table yoyo takes its own for a former format and recreates them.
     assert _one(connection, 'SELECT max("version") FROM "_yoyo_version"') == 2
 
 
@@ -101,7 +101,7 @@ def recorded(dsn: str) -> list[str]:
 
 
 async def test_migrated_database_is_taken_over(empty_dsn: str) -> None:
-    """Nothing is applied a second time, and what is in the tables stays."""
+    """Nothing is applied a second time, and the tables keep their rows."""
     migrate_with_yoyo(empty_dsn)
     with psycopg.connect(empty_dsn) as connection:
         connection.execute(_GAME)
@@ -115,7 +115,7 @@ async def test_migrated_database_is_taken_over(empty_dsn: str) -> None:
 
 
 async def test_database_that_is_taken_over_is_brought_up_to_date(empty_dsn: str) -> None:
-    """Only what yoyo has not applied is applied."""
+    """Only migrations that yoyo has not applied are applied."""
     migrate_with_yoyo(empty_dsn, NAMES[:3])
 
     report = await migrate(empty_dsn)
@@ -128,7 +128,7 @@ async def test_database_that_is_taken_over_is_brought_up_to_date(empty_dsn: str)
 async def test_old_process_that_starts_later_has_nothing_to_do(
     empty_dsn: str, applied: int
 ) -> None:
-    """Whether the database was taken over or is new: yoyo's tables are kept up to date."""
+    """The previous release finds yoyo's tables up to date in old and in new databases."""
     if applied:
         migrate_with_yoyo(empty_dsn, NAMES[:applied])
     await migrate(empty_dsn)
@@ -139,7 +139,7 @@ async def test_old_process_that_starts_later_has_nothing_to_do(
 async def test_what_an_old_process_applies_meanwhile_is_not_applied_again(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A process of this release was killed half-way, and one of the release before went on."""
+    """What the previous release applied after a half-finished migration is not applied again."""
     for name in NAMES[:2]:
         shutil.copy(MIGRATIONS / f"{name}.sql", tmp_path)
     with monkeypatch.context() as patch:
@@ -154,7 +154,7 @@ async def test_what_an_old_process_applies_meanwhile_is_not_applied_again(
 
 
 async def test_yoyo_s_tables_are_not_needed_once_all_is_recorded(empty_dsn: str) -> None:
-    """The next release may drop them while this one still runs."""
+    """The next release may drop yoyo's tables while this one still runs."""
     await migrate(empty_dsn)
     with psycopg.connect(empty_dsn) as connection:
         connection.execute("DROP TABLE _yoyo_migrations, _yoyo_log, _yoyo_version")
@@ -165,7 +165,7 @@ async def test_yoyo_s_tables_are_not_needed_once_all_is_recorded(empty_dsn: str)
 
 
 async def test_both_releases_wait_for_each_other(empty_dsn: str) -> None:
-    """They take one and the same lock, so that neither looks while the other is at work."""
+    """Both releases take the same lock, so that they never migrate at once."""
     lock = sql.SQL("SELECT pg_advisory_lock(hashtextextended('rtmanager.migrate:rtmanager', 0))")
     impatient = psycopg.conninfo.make_conninfo(
         empty_dsn, options="-csearch_path=rtmanager -clock_timeout=200ms"

@@ -1,4 +1,4 @@
-"""What version 0.1 wrote, read by this one; and both at work side by side during a roll-out."""
+"""This version reads what version 0.1 wrote, and both work side by side during a roll-out."""
 
 import shutil
 from dataclasses import replace
@@ -118,7 +118,7 @@ def finish_operation(dsn: str, operation_id: Fence) -> None:
 
 
 async def ledger_of(store: Store, game_id: GameId) -> Ledger:
-    """Return what a request for this game is shown."""
+    """Return the ledger that a request for this game is shown."""
     seen: list[Ledger] = []
     request = make_request(game_id=game_id)
     begun = await store.journal.begin(request, recording_rule(seen), lease=LEASE, at=NOON)
@@ -127,7 +127,7 @@ async def ledger_of(store: Store, game_id: GameId) -> Ledger:
 
 
 async def test_finished_operation_of_0_1_is_read(old_dsn: str) -> None:
-    """Steps have other names now; the former ones stand in the notes."""
+    """Steps are read under their present names, with their former ones in the notes."""
     id_ = begin_operation(old_dsn)
     finish_operation(old_dsn, id_)
     await migrate(old_dsn)
@@ -151,7 +151,7 @@ async def test_finished_operation_of_0_1_is_read(old_dsn: str) -> None:
 
 
 async def test_open_operation_of_0_1_is_taken_over(old_dsn: str) -> None:
-    """Its process is lost; whoever comes next carries it on and ends it."""
+    """Its process counts as lost, and the next holder resumes and ends the operation."""
     id_ = begin_operation(old_dsn)
     await migrate(old_dsn)
 
@@ -167,7 +167,7 @@ async def test_open_operation_of_0_1_is_taken_over(old_dsn: str) -> None:
 async def test_trap_open_operation_of_0_1_has_its_predecessor(
     old_dsn: str, kind: OperationKind, changes: dict[str, Any], expected: Predecessor | None
 ) -> None:
-    """What ran is started again on the way back, and whatever is to follow it proves itself."""
+    """Its rollback restarts the old engine, and its new engine has to pass the health gate."""
     write_record(old_dsn, GAME, **changes)
     begin_operation(old_dsn, kind=kind)
 
@@ -180,7 +180,7 @@ async def test_trap_open_operation_of_0_1_has_its_predecessor(
 
 
 async def test_first_start_of_0_1_has_no_predecessor(old_dsn: str) -> None:
-    """A game without a record has no container, whatever other games have."""
+    """A game without a record has no predecessor, whatever containers other games have."""
     write_record(old_dsn, "another")
     begin_operation(old_dsn, kind=OperationKind.START)
 
@@ -193,7 +193,7 @@ async def test_first_start_of_0_1_has_no_predecessor(old_dsn: str) -> None:
 
 
 async def test_finished_operation_of_0_1_keeps_its_row(old_dsn: str) -> None:
-    """Nobody carries it on, and the record tells of another time."""
+    """A finished operation gets no predecessor: nobody resumes it, and the record is newer."""
     write_record(old_dsn, GAME)
     id_ = begin_operation(old_dsn)
     finish_operation(old_dsn, id_)
@@ -206,8 +206,8 @@ async def test_finished_operation_of_0_1_keeps_its_row(old_dsn: str) -> None:
     assert operation.predecessor is None
 
 
-async def test_operation_of_0_1_that_is_still_at_work_is_in_nobody_s_way(old_dsn: str) -> None:
-    """During a roll-out it finishes what it began, and begins the next, after the migration."""
+async def test_operation_of_0_1_still_at_work_is_not_disturbed(old_dsn: str) -> None:
+    """During a roll-out version 0.1 finishes its operation and begins the next one."""
     id_ = begin_operation(old_dsn)
     await migrate(old_dsn)
     finish_operation(old_dsn, id_)
@@ -221,7 +221,7 @@ async def test_operation_of_0_1_that_is_still_at_work_is_in_nobody_s_way(old_dsn
 
 
 async def test_steps_of_this_version_hold_what_0_1_reads(database_dsn: str) -> None:
-    """It reads these keys of every step, whatever else is there."""
+    """Every step still has the keys that version 0.1 reads."""
     async with open_store(database_dsn) as store:
         operation = (await begin(store)).acting(Action(ActionName.PARK), at=NOON)
         await store.journal.save(operation, lease=LEASE)
@@ -232,7 +232,7 @@ async def test_steps_of_this_version_hold_what_0_1_reads(database_dsn: str) -> N
 
 
 async def test_step_of_a_later_version_is_read(database_dsn: str) -> None:
-    """After a way back to this version the log is readable still."""
+    """After a downgrade to this version the log is still readable."""
     step = make_step(action=Action(ActionName.WATCH_GATE, ContainerId("c1")), note="dance: twice")
     async with open_store(database_dsn) as store:
         operation = await begin(store)
@@ -248,7 +248,7 @@ async def test_step_of_a_later_version_is_read(database_dsn: str) -> None:
 
 
 async def test_records_of_0_1_get_their_names(old_dsn: str) -> None:
-    """Except those that clash: the migration never fails on them, and none is preferred."""
+    """Records get their DNS names except those that clash, and the migration does not fail."""
     for game_id in (*CLASHING, "Go-3."):
         write_record(old_dsn, game_id)
 
@@ -259,8 +259,8 @@ async def test_records_of_0_1_get_their_names(old_dsn: str) -> None:
     assert names == {"Chess": None, "chess": None, "chess.": None, "Go-3.": "go-3"}
 
 
-async def test_games_of_0_1_that_share_a_name_go_on(old_dsn: str) -> None:
-    """Each is told of another; their records are read and written as before."""
+async def test_games_of_0_1_that_share_a_name_keep_working(old_dsn: str) -> None:
+    """Each sees the other as a namesake, and their records are read and written as before."""
     for game_id in CLASHING:
         write_record(old_dsn, game_id)
     await migrate(old_dsn)
@@ -276,7 +276,7 @@ async def test_games_of_0_1_that_share_a_name_go_on(old_dsn: str) -> None:
 
 
 async def test_record_that_0_1_writes_after_the_migration_is_a_namesake(old_dsn: str) -> None:
-    """It writes no name; it gets one with the next operation of this version."""
+    """Version 0.1 writes no name; this version's next operation on the game adds it."""
     await migrate(old_dsn)
     write_record(old_dsn, "Chess")
 
@@ -291,7 +291,7 @@ async def test_record_that_0_1_writes_after_the_migration_is_a_namesake(old_dsn:
 
 
 async def test_name_is_unique_in_the_database(database_dsn: str) -> None:
-    """Whatever else fails, two games never both have one name there."""
+    """The database never holds two games of one name, whatever else fails."""
     async with open_store(database_dsn) as store:
         for game_id in (GameId("Chess"), GameId("go-3")):
             operation = await begin(store, game_id=game_id)

@@ -64,7 +64,7 @@ def ask(dsn: str, query: LiteralString, *parameters: object) -> list[Any]:
 
 
 def test_files_are_numbered_without_gaps() -> None:
-    """Four digits, a name that tells what it does, plain SQL."""
+    """A migration's file name is four digits and a description; its contents are plain SQL."""
     names = sorted(path.name for path in MIGRATIONS.iterdir())
 
     assert all(re.fullmatch(r"\d{4}(_[a-z0-9]+)+\.sql", name) for name in names)
@@ -72,7 +72,7 @@ def test_files_are_numbered_without_gaps() -> None:
 
 
 async def test_migrating_an_empty_database_makes_the_tables(empty_dsn: str) -> None:
-    """All tables are in one schema, that of applied migrations too."""
+    """All tables, including that of applied migrations, are in one schema."""
     report = await migrate(empty_dsn)
 
     assert report == MigrationReport("rtmanager", 0, NEWEST)
@@ -94,14 +94,14 @@ async def test_migrating_an_empty_database_makes_the_tables(empty_dsn: str) -> N
     ],
 )
 async def test_every_promised_index_exists(database_dsn: str, index: str) -> None:
-    """Retention, names, history, open intents, job entries and unsent messages are found fast."""
+    """Every query by retention, name, history, intent, job entry or unsent message has an index."""
     found = ask(database_dsn, "SELECT 1 FROM pg_indexes WHERE indexname = %s", index)
 
     assert len(found) == 1
 
 
 async def test_second_run_changes_nothing(empty_dsn: str) -> None:
-    """Migrating is safe at every start."""
+    """Migrating again at every start is safe."""
     await migrate(empty_dsn)
     before = ask(empty_dsn, _SCHEMA)
 
@@ -112,7 +112,7 @@ async def test_second_run_changes_nothing(empty_dsn: str) -> None:
 
 
 async def test_many_at_once_apply_each_migration_once(empty_dsn: str) -> None:
-    """Several processes may start together."""
+    """Several processes may migrate at the same time."""
     reports = await asyncio.gather(*(migrate(empty_dsn) for _ in range(4)))
 
     assert sorted(report.from_version for report in reports) == [0, NEWEST, NEWEST, NEWEST]
@@ -122,7 +122,7 @@ async def test_many_at_once_apply_each_migration_once(empty_dsn: str) -> None:
 async def test_migration_killed_in_the_middle_is_recovered(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What was half done is undone with the connection; the next run starts afresh."""
+    """A half-done migration is rolled back with its connection and applied by the next run."""
     for path in MIGRATIONS.glob("*.sql"):
         (tmp_path / path.name).write_text(path.read_text() + "\nSELECT pg_sleep(60);\n")
     with monkeypatch.context() as patch:
@@ -139,10 +139,10 @@ async def test_migration_killed_in_the_middle_is_recovered(
     assert report == MigrationReport("rtmanager", 0, NEWEST)
 
 
-async def test_migration_that_is_cancelled_is_undone(
+async def test_migration_that_is_cancelled_is_rolled_back(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A service that is asked to end while it migrates does not first do it all."""
+    """A service that is stopped while it migrates does not finish the migration first."""
     (tmp_path / "0001_slow.sql").write_text("CREATE TABLE half (id int);\nSELECT pg_sleep(60);\n")
     monkeypatch.setattr(migrate_module, "MIGRATIONS", tmp_path)
 
@@ -155,14 +155,14 @@ async def test_migration_that_is_cancelled_is_undone(
 
 
 def kill_the_sleeper(dsn: str) -> None:
-    """End the connection that sleeps, as soon as there is one."""
+    """Terminate the sleeping connection as soon as there is one."""
     while not (sleepers := ask(dsn, SLEEPERS)):
         pass
     for (pid,) in sleepers:
         ask(dsn, "SELECT pg_terminate_backend(%s)", pid)
 
 
-async def test_faulty_migration_is_named_and_undone(
+async def test_faulty_migration_is_named_and_rolled_back(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A migration is applied whole or not at all."""
@@ -175,10 +175,10 @@ async def test_faulty_migration_is_named_and_undone(
     assert ask(empty_dsn, "SELECT to_regclass('rtmanager.half')") == [(None,)]
 
 
-async def test_migration_that_cannot_be_noted_is_undone(
+async def test_migration_that_cannot_be_recorded_is_rolled_back(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between the two, it would be applied a second time."""
+    """A migration and its record are one transaction, or it would be applied twice."""
 
     async def die(*_: object) -> None:
         raise psycopg.OperationalError("killed")
@@ -204,7 +204,7 @@ def copy_migrations(to: Path) -> list[Path]:
 async def test_migration_that_was_changed_after_it_was_applied_is_named(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
 ) -> None:
-    """The database is not what the file says; nothing is applied on top of it."""
+    """A changed migration is an error, and nothing is applied on top of it."""
     await migrate(empty_dsn)
     changed = copy_migrations(tmp_path)[number - 1]
     changed.write_text(changed.read_text() + "-- one line more\n")
@@ -220,7 +220,7 @@ async def test_migration_that_was_changed_after_it_was_applied_is_named(
 async def test_migration_that_is_missing_here_is_named(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The database is another branch's: it has a number that this release has passed over."""
+    """A database with a migration that this release skipped comes from another branch."""
     await migrate(empty_dsn)
     missing = copy_migrations(tmp_path)[1]
     missing.unlink()
@@ -233,7 +233,7 @@ async def test_migration_that_is_missing_here_is_named(
 async def test_other_migration_of_the_same_number_is_named(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The database is another branch's: two have given one number to different migrations."""
+    """A database with another migration of the same number comes from another branch."""
     await migrate(empty_dsn)
     known = copy_migrations(tmp_path)[1]
     known.rename(tmp_path / "0002_another.sql")
@@ -246,7 +246,7 @@ async def test_other_migration_of_the_same_number_is_named(
 async def test_migration_of_a_later_release_is_left_alone(
     empty_dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """During a roll-out the later release may have migrated before this one starts."""
+    """During a roll-out a later release may have migrated before this one starts."""
     copy_migrations(tmp_path)
     (tmp_path / f"{NEWEST + 1:04}_next.sql").write_text("CREATE TABLE next (id int);\n")
     with monkeypatch.context() as patch:
@@ -259,7 +259,7 @@ async def test_migration_of_a_later_release_is_left_alone(
 
 
 async def test_server_that_is_read_only_lets_a_migrated_database_pass(empty_dsn: str) -> None:
-    """After a failover it may be so for a while, and there is nothing to write."""
+    """A read-only server, as after a failover, is fine when nothing is to be migrated."""
     await migrate(empty_dsn)
     options = "-csearch_path=rtmanager -cdefault_transaction_read_only=on"
 
@@ -269,7 +269,7 @@ async def test_server_that_is_read_only_lets_a_migrated_database_pass(empty_dsn:
 
 
 async def test_schema_of_the_dsn_is_used(empty_dsn: str) -> None:
-    """The search path says where the tables live."""
+    """The DSN's search path decides the schema of the tables."""
     dsn = make_conninfo(empty_dsn, options="-csearch_path=elsewhere")
 
     report = await migrate(dsn)
@@ -279,14 +279,14 @@ async def test_schema_of_the_dsn_is_used(empty_dsn: str) -> None:
 
 
 async def test_schema_is_rtmanager_when_the_dsn_names_none(empty_dsn: str) -> None:
-    """The tables never end up in `public` by omission."""
+    """Without a search path the tables are not created in `public`."""
     report = await migrate(make_conninfo(empty_dsn, options=""))
 
     assert report.schema == "rtmanager"
 
 
 async def test_missing_permission_is_explained(postgres: EmbeddedPostgres, empty_dsn: str) -> None:
-    """The message says what to grant."""
+    """The error names the privilege to grant."""
     with guest(postgres) as name:
         dsn = make_conninfo(empty_dsn, user=name, password="guest")
 
@@ -297,7 +297,7 @@ async def test_missing_permission_is_explained(postgres: EmbeddedPostgres, empty
 async def test_migrated_database_needs_no_right_to_create(
     postgres: EmbeddedPostgres, empty_dsn: str
 ) -> None:
-    """An administrator may migrate, and the service only read what was applied."""
+    """An administrator may migrate, and the service run without privileges to create."""
     await migrate(empty_dsn)
     with guest(postgres) as name:
         user = sql.Identifier(name)
@@ -316,7 +316,7 @@ async def test_migrated_database_needs_no_right_to_create(
 async def test_existing_schema_needs_no_right_to_create_schemas(
     postgres: EmbeddedPostgres, empty_dsn: str
 ) -> None:
-    """An administrator may make the schema and keep the right to make others."""
+    """The service can migrate a schema that an administrator created."""
     with guest(postgres) as name:
         with psycopg.connect(empty_dsn, autocommit=True) as connection:
             statement = sql.SQL("CREATE SCHEMA rtmanager AUTHORIZATION {}")
@@ -330,7 +330,7 @@ async def test_existing_schema_needs_no_right_to_create_schemas(
 
 
 class guest:  # noqa: N801 - reads as a context
-    """A user with no rights beyond connecting."""
+    """A user with no privileges beyond connecting."""
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
         self._postgres, self._name = postgres, f"guest_{secrets.token_hex(4)}"
@@ -345,7 +345,7 @@ class guest:  # noqa: N801 - reads as a context
 
 
 async def test_unreachable_postgres_is_unavailable(empty_dsn: str) -> None:
-    """The message names Postgres and keeps the password."""
+    """The error names Postgres and hides the password."""
     password = str(conninfo_to_dict(empty_dsn)["password"])
 
     with pytest.raises(ServiceUnavailable, match="Postgres") as raised:

@@ -42,7 +42,7 @@ FAULTS_OF_THE_SERVER = [
 
 @pytest.fixture
 def proxy(database_dsn: str) -> Iterator[Proxy]:
-    """Return a proxy before the database."""
+    """Return a proxy in front of the database."""
     address = conninfo_to_dict(database_dsn)
     with Proxy((str(address["host"]), int(str(address["port"])))) as opened:
         yield opened
@@ -50,7 +50,7 @@ def proxy(database_dsn: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 async def pool(database_dsn: str, proxy: Proxy) -> AsyncIterator[PostgresPool]:
-    """Return an open pool behind the proxy, with one connection made."""
+    """Return an open pool behind the proxy, with one connection open."""
     pool = PostgresPool(make_conninfo(database_dsn, port=proxy.port))
     await pool.open()
     await pool.ping()
@@ -59,7 +59,7 @@ async def pool(database_dsn: str, proxy: Proxy) -> AsyncIterator[PostgresPool]:
 
 
 async def test_hung_postgres_raises_service_unavailable(pool: PostgresPool, proxy: Proxy) -> None:
-    """A server that accepts and does not answer is given up within seconds."""
+    """A server that accepts connections but does not answer is given up within seconds."""
     proxy.hang()
 
     async with asyncio.timeout(6):
@@ -70,7 +70,7 @@ async def test_hung_postgres_raises_service_unavailable(pool: PostgresPool, prox
 async def test_postgres_that_hangs_amid_a_transaction_is_given_up(
     pool: PostgresPool, proxy: Proxy
 ) -> None:
-    """The statement that waits fails by its deadline."""
+    """A statement that hangs fails at its deadline."""
 
     async def hang_amid() -> None:
         async with pool.transaction() as connection:
@@ -94,7 +94,7 @@ async def test_pool_recovers_from_a_hang(pool: PostgresPool, proxy: Proxy) -> No
 
 
 async def test_slow_statement_is_given_up(pool: PostgresPool) -> None:
-    """The server itself ends what takes too long, so that it does not go on for nobody."""
+    """The server itself cancels a statement that takes too long."""
     with pytest.raises(ServiceUnavailable, match="statement timeout"):
         async with pool.connection() as connection:
             await connection.execute("SELECT pg_sleep(30)")
@@ -103,7 +103,7 @@ async def test_slow_statement_is_given_up(pool: PostgresPool) -> None:
 async def test_restarted_postgres_is_used_again(
     postgres: EmbeddedPostgres, database_dsn: str
 ) -> None:
-    """A restart of Postgres needs no restart of ours, whatever connections were open."""
+    """The pool works after a restart of Postgres, whatever connections were open."""
     pool = PostgresPool(database_dsn)
     await pool.open()
     await asyncio.gather(*(pool.ping() for _ in range(5)))
@@ -117,7 +117,7 @@ async def test_restarted_postgres_is_used_again(
 
 
 def set_read_only(dsn: str, *, read_only: bool) -> None:
-    """Let the database accept no writes from sessions that begin now, as a standby does not."""
+    """Make sessions that begin from now on read-only, as on a standby."""
     name = conninfo_to_dict(dsn)["dbname"]
     statement = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -127,7 +127,7 @@ def set_read_only(dsn: str, *, read_only: bool) -> None:
 
 @pytest.fixture
 async def single(database_dsn: str) -> AsyncIterator[PostgresPool]:
-    """Return a pool of one connection, made while the database is read-only."""
+    """Return a pool of one connection, opened while the database is read-only."""
     set_read_only(database_dsn, read_only=True)
     pool = PostgresPool(database_dsn, size=1)
     await pool.open()
@@ -136,9 +136,9 @@ async def single(database_dsn: str) -> AsyncIterator[PostgresPool]:
 
 
 async def test_trap_postgres_turns_read_only(database_dsn: str, single: PostgresPool) -> None:
-    """Writes say 503 and not 500, reads go on, and all is well once it can be written again.
+    """Writes raise ServiceUnavailable, reads work, and writes work again afterwards.
 
-    A session that began meanwhile stays read-only: it is given up when it is found to be so.
+    A session that began meanwhile stays read-only; it is closed when that is noticed.
     """
     journal = PostgresOperationJournal(single)
     for _ in range(3):
@@ -163,7 +163,7 @@ async def test_trap_postgres_turns_read_only(database_dsn: str, single: Postgres
 async def test_what_postgres_does_to_a_session_is_service_unavailable(
     pool: PostgresPool, statement: LiteralString
 ) -> None:
-    """Whatever class the driver gives it; the next session is fine."""
+    """A terminated session is unavailable, whatever class the driver raises; the next one works."""
 
     async def suffer() -> None:
         async with pool.connection() as connection, connection.transaction():
@@ -180,20 +180,20 @@ async def test_what_postgres_does_to_a_session_is_service_unavailable(
 
 @pytest.mark.parametrize("error", [AdminShutdown, CannotConnectNow, *FAULTS_OF_THE_SERVER])
 def test_fault_of_the_server_is_service_unavailable(error: type[psycopg.Error]) -> None:
-    """It may not be raised at will, but the class tells whose fault it is."""
+    """Errors of the server's own classes are outages, though some cannot be provoked here."""
     with pytest.raises(ServiceUnavailable), postgres_errors():
         raise error
 
 
 @pytest.mark.parametrize("error", [UndefinedTable, CheckViolation, InFailedSqlTransaction])
 def test_fault_of_our_own_stays_what_it_is(error: type[psycopg.Error]) -> None:
-    """Nothing that we do wrong is called an outage."""
+    """An error of our own is not reported as an outage."""
     with pytest.raises(error), postgres_errors():
         raise error
 
 
 async def test_message_of_an_unreachable_postgres_has_no_password() -> None:
-    """It names Postgres and keeps the secret."""
+    """The message names Postgres and hides the password."""
     pool = PostgresPool("postgresql://user:wrong-secret@127.0.0.1:1/db", patience=0.2)
     await pool.open()
 

@@ -1,4 +1,4 @@
-"""What only a real server can show: its words, its clock, its slow and its lost answers."""
+"""What only a real Redis shows of leases: its errors, its clock, slow and lost replies."""
 
 import asyncio
 import logging
@@ -33,14 +33,14 @@ async def client(redis_addr: str) -> AsyncIterator[RedisClient]:
 
 
 def leases_of(client: RedisClient, installation_id: str = INSTALLATION) -> RedisGameLeases:
-    """Return leases in Redis that no world owns."""
+    """Return leases in Redis outside of a test world."""
     ours = Installation(network="galaxy-net")
     ours.identify(installation_id)
     return RedisGameLeases(client, ours, ttl=TTL)
 
 
 async def take_and_leave(leases: GameLeases, *, wait: float = 0, game_id: GameId = GAME) -> None:
-    """Hold the lease for a moment."""
+    """Acquire the lease and release it at once."""
     async with leases.hold(game_id, wait=wait) as lease:
         lease.check()
 
@@ -48,7 +48,7 @@ async def take_and_leave(leases: GameLeases, *, wait: float = 0, game_id: GameId
 async def test_lease_survives_an_outage_shorter_than_its_ttl(
     redis_addr: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Renewal tries again until it is too late; the double knows lasting outages only."""
+    """Renewal is retried until the lease expires."""
     async with open_leases(redis_addr) as world, world.here.hold(GAME, wait=0) as lease:
         world.go_away(GAME)
         await world.pass_time(TTL / 2)
@@ -61,7 +61,7 @@ async def test_lease_survives_an_outage_shorter_than_its_ttl(
 
 
 async def test_lost_lease_is_logged(redis_addr: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Once, with its game and its key: whoever debugs the operation it was for needs both."""
+    """A lost lease is logged once, with its game and its key."""
     async with open_leases(redis_addr) as world, world.here.hold(GAME, wait=0):
         await world.steal(GAME)
         await world.pass_time(TTL)
@@ -75,7 +75,7 @@ async def test_lost_lease_is_logged(redis_addr: str, caplog: pytest.LogCaptureFi
 async def test_lease_that_could_not_be_released_is_logged(
     redis_addr: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the time after which it expires by itself; leaving raises nothing."""
+    """A failed release is logged with the time of expiry, and raises nothing."""
     async with open_leases(redis_addr) as world:
         async with world.here.hold(GAME, wait=0):
             world.go_away(GAME)
@@ -86,7 +86,7 @@ async def test_lease_that_could_not_be_released_is_logged(
 
 
 async def test_hung_redis_raises_service_unavailable(redis_addr: str) -> None:
-    """A server that accepts and does not answer is given up within seconds."""
+    """A server that accepts connections but does not answer is given up within seconds."""
     host, _, port = redis_addr.partition(":")
     with Proxy((host, int(port))) as proxy:
         client = RedisClient("127.0.0.1", proxy.port)
@@ -105,7 +105,7 @@ async def test_hung_redis_raises_service_unavailable(redis_addr: str) -> None:
 
 
 async def test_wrong_password_raises_service_unavailable(redis_addr: str) -> None:
-    """The message names Redis and keeps the password to itself."""
+    """The message names Redis and hides the password."""
     host, _, port = redis_addr.partition(":")
     client = RedisClient(host, int(port), password="wrong-secret")
 
@@ -116,12 +116,12 @@ async def test_wrong_password_raises_service_unavailable(redis_addr: str) -> Non
     await client.close()
 
 
-async def test_leaving_does_not_rely_on_a_cancellation_that_is_heard(
+async def test_leaving_survives_a_swallowed_cancellation(
     redis_addr: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python 3.11's wait_for may swallow a renewal's cancellation: the lease ends all the same.
+    """Leaving releases the lease even if Python 3.11's wait_for swallows the cancellation.
 
-    Else the renewal would go on for ever, and with it the game's lease and the caller's wait.
+    Otherwise the renewal, the game's lease and the caller's wait would never end.
     """
     renewing = asyncio.Event()
 
@@ -141,12 +141,12 @@ async def test_leaving_does_not_rely_on_a_cancellation_that_is_heard(
         leaving = asyncio.create_task(leave_while_renewing(world.here))
         done, _ = await asyncio.wait([leaving], timeout=5)
 
-        assert done, "the lease is held for ever"
+        assert done, "the lease is held forever"
         assert await world.is_free(GAME)
 
 
 async def test_key_is_the_documented_one(client: RedisClient) -> None:
-    """Operators and other processes find the lease under its name, with its time to live."""
+    """The lease has the documented key, with its time to live."""
     async with leases_of(client, "i1").hold(GAME, wait=0):
         left = await client.commands.pttl("rtmanager:i1:game_lease:Y2hlc3MtNw==")
 
@@ -154,7 +154,7 @@ async def test_key_is_the_documented_one(client: RedisClient) -> None:
 
 
 async def test_last_number_is_kept_for_good(client: RedisClient) -> None:
-    """It outlives every lease, exact to the last digit."""
+    """The last number outlives every lease, exact to the last digit."""
     async with leases_of(client).hold(GAME, wait=0) as lease:
         drawn = lease.number
 
@@ -164,14 +164,14 @@ async def test_last_number_is_kept_for_good(client: RedisClient) -> None:
     assert await client.commands.pttl(key) == -1
 
 
-async def test_two_installations_do_not_meet(client: RedisClient) -> None:
-    """Each has its own leases of a game that happens to have the same id."""
+async def test_two_installations_do_not_interfere(client: RedisClient) -> None:
+    """Each installation has its own lease of a game with the same id."""
     async with leases_of(client, "i1").hold(GAME, wait=0):
         await take_and_leave(leases_of(client, "i2"))
 
 
 async def test_lease_counts_from_before_it_was_asked_for(redis_addr: str) -> None:
-    """When the server granted it within a slow call is not known: the worst is taken to be so."""
+    """The lease's time counts from the request, because the time of the grant is unknown."""
     host, _, port = redis_addr.partition(":")
     with Proxy((host, int(port))) as proxy:
         client = RedisClient("127.0.0.1", proxy.port)
@@ -191,7 +191,7 @@ async def test_lease_counts_from_before_it_was_asked_for(redis_addr: str) -> Non
 
 
 async def test_trap_redis_refuses_once(client: RedisClient) -> None:
-    """A server that lacks its replicas for a moment ends the renewal of no lease."""
+    """A server that lacks replicas for a moment does not end a renewal."""
     async with leases_of(client).hold(GAME, wait=0) as lease:
         await client.commands.config_set("min-replicas-to-write", 1)
         try:
@@ -207,7 +207,7 @@ async def test_trap_redis_refuses_once(client: RedisClient) -> None:
 
 @asynccontextmanager
 async def refusing_server(refusal: str) -> AsyncIterator[RedisClient]:
-    """Give a client of a server that answers every command with the refusal."""
+    """Yield a client of a server that answers every command with the refusal."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -240,8 +240,8 @@ async def refusing_server(refusal: str) -> AsyncIterator[RedisClient]:
         "ERR Error running script (call to f_12): @user_script:1: -READONLY You can't write",
     ],
 )
-async def test_trap_redis_refuses_once_in_any_words(refusal: str) -> None:
-    """Whatever it lacks for now, it counts as away; also in the words of older servers' scripts."""
+async def test_trap_redis_refuses_once_in_any_wording(refusal: str) -> None:
+    """Every temporary refusal counts as an outage, also as older servers' scripts word it."""
     async with refusing_server(refusal) as client:
         leases = leases_of(client)
         with pytest.raises(ServiceUnavailable, match="Redis is not available") as raised:
@@ -252,7 +252,7 @@ async def test_trap_redis_refuses_once_in_any_words(refusal: str) -> None:
 
 
 async def test_fault_of_our_own_command_is_not_an_outage() -> None:
-    """Nobody waits for the end of an outage that is none."""
+    """An error in our own command is raised as such."""
     refusal = "ERR Error compiling script (new function): user_script:1: BUSY near 'MISCONF'"
     async with refusing_server(refusal) as client:
         leases = leases_of(client)
@@ -263,10 +263,10 @@ async def test_fault_of_our_own_command_is_not_an_outage() -> None:
         await leases.close()
 
 
-async def test_renewal_outlives_an_error_that_nobody_foresaw(
+async def test_renewal_survives_an_unexpected_error(
     client: RedisClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged with its trace, and renewal is tried again: the lease is held all the while."""
+    """An unexpected error is logged with its trace, and renewal continues."""
     renew, faults = LeaseKey.renew, [ZeroDivisionError("nobody foresaw it")]
 
     async def fail_once(key: LeaseKey) -> Any:

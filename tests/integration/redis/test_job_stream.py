@@ -1,4 +1,4 @@
-"""What only a real server can show: its ids, its groups, its bytes."""
+"""What only a real Redis shows of job streams: its ids, groups and bytes."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ START = LAYOUT.jobs[JobKind.START]
 
 @pytest.fixture
 async def jobs(redis_addr: str) -> AsyncIterator[RedisJobs]:
-    """Return job streams in Redis, their group made."""
+    """Return job streams in Redis, with their groups created."""
     async with open_jobs(redis_addr) as world:
         assert isinstance(world, RedisJobs)
         await world.here.reclaim()
@@ -40,11 +40,11 @@ def times(entries: list[JobEntry]) -> list[int]:
 
 
 async def add_backlog(jobs: RedisJobs) -> list[int]:
-    """Add starts and stops that lie at random in time; return their moments."""
-    chance = random.Random(7)  # noqa: S311 - a test's choice
+    """Add starts and stops at random intervals; return their times."""
+    chance = random.Random(7)  # noqa: S311 - not security relevant
     moments = list(range(1, 201))
     for moment in moments:
-        # Long stretches of one kind: the streams drift far apart.
+        # Long runs of one kind, so that the streams drift far apart.
         add = jobs.start if chance.random() < (0.95 if moment % 60 < 30 else 0.05) else jobs.stop
         await add("go-3", f"{moment}-0")
     return moments
@@ -60,7 +60,7 @@ async def test_backlog_of_both_streams_is_read_in_one_order(jobs: RedisJobs, cou
 
 @pytest.mark.parametrize("read_before", [1, 40, 150])
 async def test_reclaimed_backlog_is_read_in_one_order(jobs: RedisJobs, read_before: int) -> None:
-    """What was delivered of one stream does not overtake what waits in the other."""
+    """Reclaimed entries of one stream do not overtake older waiting ones of the other."""
     moments = await add_backlog(jobs)
     while read_before > 0:
         read_before -= len(await jobs.there.read(count=20, block=0.01))
@@ -71,7 +71,7 @@ async def test_reclaimed_backlog_is_read_in_one_order(jobs: RedisJobs, read_befo
 
 
 async def test_read_ends_its_waiting_with_the_first_entry(jobs: RedisJobs) -> None:
-    """A job is taken at once, not at the end of the wait."""
+    """A read returns with the first entry, not at the end of its wait."""
     waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
     await asyncio.sleep(0.1)
     added = await jobs.start("go-3")
@@ -83,14 +83,14 @@ async def test_read_ends_its_waiting_with_the_first_entry(jobs: RedisJobs) -> No
 
 
 async def test_waiting_ends_well_before_the_client_gives_up(jobs: RedisJobs) -> None:
-    """However long the caller would wait, nothing is no error."""
+    """A wait, however long, ends before the client's timeout and returns nothing."""
     assert list(await jobs.here.read(count=10, block=60)) == []
 
 
 async def test_flush_while_waiting_is_survived(
     jobs: RedisJobs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The server wakes a reader whose stream is gone; that the streams are recreated is logged."""
+    """A read survives the loss of its stream, which is created again and logged."""
     waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
     await asyncio.sleep(0.1)
     await jobs.flush()
@@ -103,7 +103,7 @@ async def test_flush_while_waiting_is_survived(
 
 
 async def test_names_of_dead_consumers_are_removed(jobs: RedisJobs) -> None:
-    """Each process has a name of its own; they do not pile up."""
+    """Names of dead consumers are removed, because each process has a new one."""
     await jobs.start("go-3")
     await jobs.there.read(count=1, block=0.01)
 
@@ -114,7 +114,7 @@ async def test_names_of_dead_consumers_are_removed(jobs: RedisJobs) -> None:
 
 
 async def test_consumer_with_pending_entries_keeps_them(jobs: RedisJobs, redis_addr: str) -> None:
-    """Removing the name of a consumer would lose what is pending to it."""
+    """A consumer with pending entries is kept, because removing it would lose them."""
     await jobs.start("go-3")
     await jobs.there.read(count=1, block=0.01)
     host, _, port = redis_addr.partition(":")
@@ -131,7 +131,7 @@ async def test_consumer_with_pending_entries_keeps_them(jobs: RedisJobs, redis_a
 async def test_entry_trimmed_before_it_was_done_is_logged_and_dropped(
     jobs: RedisJobs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Someone else cut the stream: nothing is left to be done, and an operator should know."""
+    """An entry that someone else trimmed is dropped and logged for the operator."""
     lost = await jobs.start("go-3")
     kept = await jobs.start("go-3")
     await jobs.there.read(count=2, block=0.01)
@@ -149,7 +149,7 @@ async def test_entry_trimmed_before_it_was_done_is_logged_and_dropped(
 async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
     jobs: RedisJobs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is not pending for ever, and those behind it are read."""
+    """It does not stay pending forever, and later entries are read."""
     lost = [await jobs.start("go-3") for _ in range(5)]
     kept = await jobs.start("go-3")
     await jobs.there.read(count=6, block=0.01)
@@ -186,7 +186,7 @@ async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
 async def test_malformed_entry_names_its_fault_and_its_game_if_readable(
     jobs: RedisJobs, fields: dict[str, Any], game_id: str | None, fault: str
 ) -> None:
-    """A game id that a person could read is answered, even one that no game can have."""
+    """A readable game id is answered, even one that no game can have."""
     await jobs.add(JobKind.START, fields)
 
     (entry,) = await drain(jobs, 10)
@@ -197,7 +197,7 @@ async def test_malformed_entry_names_its_fault_and_its_game_if_readable(
 
 
 async def test_field_that_comes_twice_is_a_fault(jobs: RedisJobs) -> None:
-    """Which of two game ids was meant cannot be known."""
+    """An entry with two game ids is ambiguous and therefore a fault."""
     await jobs.redis.execute_command(
         "XADD", START, "*", "game_id", "go-3", "game_id", "go-4", "image_ref", "a"
     )
@@ -208,7 +208,7 @@ async def test_field_that_comes_twice_is_a_fault(jobs: RedisJobs) -> None:
 
 
 async def test_dead_letter_shows_the_entry_as_it_was(jobs: RedisJobs) -> None:
-    """Names and values in their order, strange bytes readable, all fields of the specification."""
+    """A dead letter keeps names and values in order, with strange bytes made printable."""
     await jobs.redis.execute_command("XADD", START, "7-0", "b", b"\xff", "a", "1", "a", "é")
     (entry,) = await drain(jobs, 10)
 
@@ -221,7 +221,7 @@ async def test_dead_letter_shows_the_entry_as_it_was(jobs: RedisJobs) -> None:
 
 
 async def test_dead_letters_are_trimmed(jobs: RedisJobs) -> None:
-    """Somebody who sends rubbish for ever does not fill the server."""
+    """Endless malformed entries do not fill the server."""
     for _ in range(300):
         await jobs.malformed("go-3")
     for entry in await drain(jobs, 300):

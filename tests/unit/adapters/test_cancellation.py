@@ -32,10 +32,10 @@ async def _fails_instead() -> None:
 async def test_a_cancellation_that_a_driver_loses_ends_the_task(
     errors: Errors, driver: Callable[[], asyncio.Future[None]]
 ) -> None:
-    """A worker that survives every fault still ends when it is cancelled."""
+    """A cancellation that a driver turns into its own error still ends the worker."""
 
     async def work_on() -> None:
-        for _ in range(2):  # a second round is one too many, and not for ever
+        for _ in range(2):  # a second round is one too many; the loop is bounded
             try:
                 with errors():
                     await driver()
@@ -52,13 +52,13 @@ async def test_a_cancellation_that_a_driver_loses_ends_the_task(
 
 @TRANSLATORS
 async def test_without_a_cancellation_errors_are_translated(errors: Errors) -> None:
-    """What nobody cancelled keeps its meaning."""
+    """Without a cancellation the driver's errors are translated as usual."""
     with pytest.raises(ServiceUnavailable), errors():
         raise (psycopg.OperationalError if errors is postgres_errors else ConnectionError)("gone")
 
 
 @TRANSLATORS
 def test_errors_are_translated_outside_of_a_loop_too(errors: Errors) -> None:
-    """Migrations run in a thread, where nothing can be cancelled."""
+    """Errors are also translated in a thread without an event loop, as in migrations."""
     with errors():
         pass

@@ -12,7 +12,7 @@ GROUP = "root:x:0:\nplayers:x:5000:engine,root\n"
     [("", (0, 0)), ("1:2", (1, 2)), ("1", None), ("engine", None), ("1:players", None)],
 )
 def test_numbers_need_no_files(user: str, owner: tuple[int, int] | None) -> None:
-    """Only a numeric user with a numeric group gives the owner by itself; no user is root."""
+    """A numeric user with a numeric group needs no lookup; no user means root."""
     assert numeric_owner(user) == owner
 
 
@@ -28,12 +28,12 @@ def test_numbers_need_no_files(user: str, owner: tuple[int, int] | None) -> None
     ],
 )
 def test_names_are_found_in_the_files(user: str, owner: tuple[int, int]) -> None:
-    """A user brings its own group unless another is named."""
+    """A named user has its own primary group unless another is given."""
     assert owner_from_files(user, PASSWD, GROUP) == owner
 
 
 @pytest.mark.parametrize("user", ["nobody", "odd", "engine:nobodies", "engine:engine", ":"])
 def test_an_unknown_name_is_a_configuration_fault(user: str) -> None:
-    """A name that the files do not have, or have without a number, owns nothing."""
+    """A name that is missing from the files, or has no number there, is refused."""
     with pytest.raises(StartConfigInvalid, match="not in its /etc/"):
         owner_from_files(user, PASSWD, GROUP)

@@ -1,4 +1,4 @@
-"""Threads that may hang without harm to others."""
+"""Threads that may hang without affecting other calls."""
 
 import asyncio
 import subprocess
@@ -27,7 +27,7 @@ asyncio.run(main())
 
 
 class Hang:
-    """Work that lasts until the test lets it end."""
+    """Work that blocks until the test releases it."""
 
     def __init__(self) -> None:
         self.begun, self.over = threading.Event(), threading.Event()
@@ -38,34 +38,34 @@ class Hang:
         return "done"
 
     async def has_begun(self) -> None:
-        """Wait for the thread."""
+        """Wait until the work has begun."""
         while not self.begun.is_set():  # noqa: ASYNC110 - another thread's event
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 def hang() -> Iterator[Hang]:
-    """Return work that hangs until the end of the test at the latest."""
+    """Return work that blocks until the end of the test at the latest."""
     hang = Hang()
     yield hang
     hang.over.set()
 
 
 async def test_the_result_of_the_work_is_returned() -> None:
-    """In a thread that is not ours."""
+    """The work runs in another thread, and its result is returned."""
     name = await Threads("reader", 1).run(lambda: threading.current_thread().name)
 
     assert name == "reader"
 
 
 async def test_an_error_of_the_work_is_raised() -> None:
-    """As it was."""
+    """The work's error is raised unchanged."""
     with pytest.raises(ZeroDivisionError):
         await Threads("reader", 1).run(lambda: 1 // 0)
 
 
 async def test_work_is_queued_behind_the_last_thread(hang: Hang) -> None:
-    """There are never more threads than agreed."""
+    """There are never more threads than the limit."""
     threads = Threads("reader", 1)
     first = asyncio.create_task(threads.run(hang))
     await hang.has_begun()
@@ -79,7 +79,7 @@ async def test_work_is_queued_behind_the_last_thread(hang: Hang) -> None:
 
 
 async def test_a_caller_who_gives_up_leaves_the_thread_alone(hang: Hang) -> None:
-    """Its place is free again when the work ends, not before."""
+    """The thread is free again only when its work ends."""
     threads = Threads("reader", 1)
     caller = asyncio.create_task(threads.run(hang))
     await hang.has_begun()
@@ -93,7 +93,7 @@ async def test_a_caller_who_gives_up_leaves_the_thread_alone(hang: Hang) -> None
 
 
 async def test_work_that_nobody_waits_for_never_begins(hang: Hang) -> None:
-    """A deadline that passes in the queue is one that nothing happens after."""
+    """Work whose deadline passes in the queue is never begun."""
     threads = Threads("reader", 1)
     begun: list[str] = []
     first = asyncio.create_task(threads.run(hang))
@@ -109,8 +109,8 @@ async def test_work_that_nobody_waits_for_never_begins(hang: Hang) -> None:
     assert begun == ["after"]
 
 
-async def test_work_that_has_begun_outlasts_the_patience(hang: Hang) -> None:
-    """Patience is for a free thread only."""
+async def test_work_that_has_begun_outlasts_the_wait_for_a_thread(hang: Hang) -> None:
+    """The time limit covers only the wait for a free thread."""
     work = asyncio.create_task(Threads("reader", 1).run(hang, patience=0.05))
     await hang.has_begun()
     await asyncio.wait([work], timeout=0.15)
@@ -121,7 +121,7 @@ async def test_work_that_has_begun_outlasts_the_patience(hang: Hang) -> None:
 
 
 async def test_closed_threads_begin_nothing(hang: Hang) -> None:
-    """What has begun ends, what was queued is cancelled."""
+    """Closing cancels queued work and lets running work end."""
     threads = Threads("reader", 1)
     first = asyncio.create_task(threads.run(hang))
     await hang.has_begun()
@@ -139,7 +139,7 @@ async def test_closed_threads_begin_nothing(hang: Hang) -> None:
 
 
 async def test_no_thread_is_left_after_the_end() -> None:
-    """Idle threads end when nothing more can come."""
+    """Idle threads end once the pool is closed."""
     threads = Threads("test-idle-threads", 4)
     await asyncio.gather(*(threads.run(lambda: None) for _ in range(9)))
 
@@ -152,7 +152,7 @@ async def test_no_thread_is_left_after_the_end() -> None:
 
 
 def test_a_hung_thread_does_not_keep_the_process_from_exiting() -> None:
-    """The interpreter waits for no call that never ends."""
+    """The interpreter exits without waiting for a call that never ends."""
     begun = time.monotonic()
 
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Each setting arrives where it is meant to, in the service as it is assembled for an operator."""
+"""Each setting reaches its part of the assembled service."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from rtmanager.config import Settings
 
 @pytest.fixture(scope="module")
 def service() -> Service:
-    """Return a service all of whose settings are other than by default, and other than another."""
+    """Return a service in which every setting is unique and differs from its default."""
     settings = {
         "postgres_primary_dsn": "postgresql://nobody@127.0.0.1:1/none",
         "redis_master_addr": "127.0.0.1:1",
@@ -33,22 +33,22 @@ def service() -> Service:
 
 
 def test_retention_is_in_days(service: Service) -> None:
-    """The setting says so in its name."""
+    """The retention setting is in days, as its name says."""
     assert service.cycles.expire.retention == timedelta(days=7)
 
 
 def test_sent_messages_are_kept_for_as_long_as_is_set(service: Service) -> None:
-    """In whatever unit it was written."""
+    """Sent messages are kept for the configured time, whatever its unit."""
     assert service.cycles.relay.keep_sent == timedelta(hours=11)
 
 
-def test_probe_tells_of_as_many_misses_as_are_set(service: Service) -> None:
-    """Neither the default nor the number of another setting."""
+def test_probe_reports_a_failure_after_as_many_misses_as_are_set(service: Service) -> None:
+    """The probe uses its own setting, neither the default nor another one."""
     assert service.cycles.probe.threshold == 13
 
 
 def test_engine_gets_the_graces_that_are_set(service: Service) -> None:
-    """To stop, to answer after a start, to be healthy after a patch."""
+    """The times to stop, to answer after a start and to be healthy after a patch are settings."""
     policy = service.use_cases.operations.interpreter.executor.policy
 
     assert policy.stop_timeout == 19
@@ -56,18 +56,18 @@ def test_engine_gets_the_graces_that_are_set(service: Service) -> None:
 
 
 def test_container_that_belongs_to_no_operation_has_its_grace(service: Service) -> None:
-    """It is no setting: long enough for whoever has just made the container."""
+    """The grace period for containers of no operation is fixed, not a setting."""
     assert service.cycles.reconcile.reconcile_game.grace == GRACE == 60.0
 
 
 def test_requests_wait_as_is_set_and_jobs_for_five_minutes(service: Service) -> None:
-    """The caller of a job waits for no reply, so its wait is no setting."""
+    """A job's wait is not a setting, because nobody waits for its reply."""
     assert service.use_cases.operations.lease_wait == 31.0
     assert service.cycles.record_event.lease_wait == 31.0
     assert service.cycles.handle_job.lease_wait == 300.0
 
 
 def test_engines_have_as_long_to_answer_and_leases_live_as_long_as_is_set(service: Service) -> None:
-    """Both are known to their adapters alone."""
+    """Probe timeout and lease TTL reach the adapters."""
     assert vars(service.cycles.probe.probe)["_timeout"] == 41.0
     assert vars(service.use_cases.operations.leases)["_ttl"] == 37

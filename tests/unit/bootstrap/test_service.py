@@ -15,7 +15,7 @@ from rtmanager.workers.worker import WorkerStatus
 
 
 class Stand:
-    """A service without a world, and what is done to its parts in order."""
+    """A service with stub parts, which records in order what is done to them."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -35,7 +35,7 @@ class Stand:
         )
 
     async def run(self) -> None:
-        """Be the relay."""
+        """Stand in for the relay."""
         try:
             await asyncio.Event().wait()
         finally:
@@ -56,7 +56,7 @@ class Stand:
         self.done.append("looked")
 
     async def _fix(self, _listed: None) -> SimpleNamespace:
-        await asyncio.sleep(0)  # the relay begins meanwhile
+        await asyncio.sleep(0)  # let the relay begin
         self.done.append("reconciled")
         return SimpleNamespace(games=0, sentence="")
 
@@ -68,7 +68,7 @@ class Stand:
 
 
 async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
-    """What needs something ends before it is closed."""
+    """A part is closed before the parts that it depends on."""
     stand = Stand()
 
     async with stand.service.open(ShutdownDeadline(1.0)):
@@ -80,7 +80,7 @@ async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
 
 
 async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:
-    """What was opened is closed again, and so is what failed half way."""
+    """When a part fails to open, those opened before are closed again."""
     stand = Stand()
     stand.fault = ServiceUnavailable("Redis is not available")
 
@@ -94,7 +94,7 @@ async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:
 async def test_operations_that_outlast_the_deadline_are_cut_off_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """An operator reads how many operations were handed over."""
+    """The log says how many operations were handed over."""
     stand = Stand()
 
     async with stand.service.open(ShutdownDeadline(0.0)):

@@ -19,7 +19,7 @@ SETTINGS = {
 
 
 def test_every_interval_is_the_operator_s() -> None:
-    """Each worker gets its own setting and not another's."""
+    """Each worker gets its own interval setting."""
     settings = Settings.from_environment(SETTINGS)
     cycles = composition.assemble(settings).cycles
 

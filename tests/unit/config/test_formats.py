@@ -33,7 +33,7 @@ def test_a_duration_is_its_number_times_its_unit(amount: int, unit: str) -> None
 
 @given(st.decimals(0, 8_760, places=3), st.sampled_from(sorted(MILLISECONDS)))
 def test_a_duration_keeps_its_fraction(amount: Decimal, unit: str) -> None:
-    """A fraction of a unit is as good as a whole one."""
+    """A duration may have a fraction."""
     seconds = parse_duration(f"{amount:f}{unit}")
 
     assert seconds == float(amount * MILLISECONDS[unit] / 1000)
@@ -41,7 +41,7 @@ def test_a_duration_keeps_its_fraction(amount: Decimal, unit: str) -> None:
 
 @given(st.integers(0, 8_760 * 3_600_000))
 def test_a_rendered_duration_reads_back_as_itself(milliseconds: int) -> None:
-    """What is shown of a duration means the same when it is set again."""
+    """Parsing a rendered duration returns the same duration."""
     seconds = parse_duration(f"{milliseconds}ms")
 
     assert parse_duration(render_duration(seconds)) == seconds
@@ -49,7 +49,7 @@ def test_a_rendered_duration_reads_back_as_itself(milliseconds: int) -> None:
 
 @given(st.text(max_size=12))
 def test_any_text_is_a_duration_or_refused(text: str) -> None:
-    """No text makes the parser fail in another way than by refusing it."""
+    """Parsing any text either returns a duration or raises the one documented error."""
     try:
         seconds = POSITIVE_DURATION.validate_python(text)
     except ValidationError:
@@ -59,13 +59,13 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
 
 @given(st.integers(6 << 20, 1 << 45))
 def test_rendered_memory_reads_back_as_itself(amount: int) -> None:
-    """What is shown of an amount of memory means the same when it is set again."""
+    """Parsing a rendered amount of memory returns the same amount."""
     assert MEMORY.validate_python(render_memory(amount)) == amount
 
 
 @given(st.integers(6 << 20, 1 << 45), st.sampled_from(["", "b", "B"]))
 def test_image_labels_and_settings_read_memory_alike(amount: int, suffix: str) -> None:
-    """What an operator may write, an image may carry: there is one parser."""
+    """Image labels and settings share one parser for amounts of memory."""
     text = render_memory(amount).removesuffix("b") + suffix
     default = ResourceLimits(cpu_quota=1.0, memory_bytes=0, pids_limit=1)
 
@@ -77,13 +77,13 @@ def test_image_labels_and_settings_read_memory_alike(amount: int, suffix: str) -
     [("0", "0"), ("250ms", "250ms"), ("90s", "90s"), ("300s", "5m"), ("3600s", "1h")],
 )
 def test_a_duration_is_shown_in_its_largest_whole_unit(text: str, shown: str) -> None:
-    """A duration is shown in the largest unit that needs no fraction."""
+    """A duration is rendered in the largest unit that needs no fraction."""
     assert render_duration(parse_duration(text)) == shown
 
 
 @pytest.mark.parametrize("dsn", ["hunter2", "postgres://rtm:hunter2@[", "password=hunter2 x"])
 def test_a_refused_dsn_is_not_in_the_traceback(dsn: str) -> None:
-    """The driver quotes a DSN that it refuses; that must not reach any log."""
+    """The driver quotes an invalid DSN, which must not reach any log."""
     with pytest.raises(PydanticCustomError) as caught:
         read_postgres_dsn(SecretStr(dsn))
 

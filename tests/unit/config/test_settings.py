@@ -109,14 +109,14 @@ def faults_of(**variables: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
 def test_a_setting_that_is_not_set_has_its_documented_default(name: str, value: object) -> None:
-    """A setting that is not set has the default that the design gives it."""
+    """An unset setting has its documented default."""
     settings = Settings.from_environment(REQUIRED)
 
     assert getattr(settings, name) == value
 
 
 def test_every_setting_has_a_default_or_is_required() -> None:
-    """No setting goes unlisted in these tests."""
+    """These tests list every setting."""
     required = {name.removeprefix("RTMANAGER_").lower() for name in REQUIRED}
 
     assert set(Settings.model_fields) == set(DEFAULTS) | required
@@ -124,7 +124,7 @@ def test_every_setting_has_a_default_or_is_required() -> None:
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_required_setting_that_is_missing_is_a_fault(name: str) -> None:
-    """A required setting that is missing is named together with what it accepts."""
+    """A missing required setting is named together with the accepted form."""
     faults = faults_of(**{name: ""})
 
     assert list(faults) == [name]
@@ -135,7 +135,7 @@ def test_a_required_setting_that_is_missing_is_a_fault(name: str) -> None:
     ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
 def test_a_value_in_the_wrong_form_is_a_fault(name: str, value: str) -> None:
-    """A value that is not in its accepted form is a fault of exactly that variable."""
+    """An invalid value is a fault of exactly that variable."""
     faults = faults_of(**{name: value})
 
     assert list(faults) == [name]
@@ -167,7 +167,7 @@ def test_all_faults_are_reported_at_once() -> None:
 
 
 def test_an_unknown_variable_is_a_fault_that_suggests_the_closest_name() -> None:
-    """A variable with our prefix that means nothing is most likely a typing error."""
+    """An unknown variable with our prefix is most likely a typing error."""
     faults = faults_of(RTMANAGER_DOCKER_NETWROK="galaxy-net")
 
     assert faults == {
@@ -178,7 +178,7 @@ def test_an_unknown_variable_is_a_fault_that_suggests_the_closest_name() -> None
 
 
 def test_a_lower_case_variable_is_not_a_setting() -> None:
-    """Variables are upper case, so that no two of them can set the same thing."""
+    """Variables are upper case, so that no two can set the same setting."""
     faults = faults_of(RTMANAGER_log_level="debug")
 
     assert list(faults) == ["RTMANAGER_log_level"]
@@ -205,15 +205,15 @@ def test_no_fault_repeats_the_value_that_was_set(name: str) -> None:
     assert "hunter2" not in "".join(format_exception(caught.value)) + repr(caught.value.faults)
 
 
-def test_variables_of_others_are_none_of_our_business() -> None:
-    """Variables without our prefix are neither read nor judged."""
+def test_variables_without_our_prefix_are_ignored() -> None:
+    """Variables without our prefix are neither read nor validated."""
     assert Settings.from_environment(REQUIRED | {"PATH": "/bin"}) == Settings.from_environment(
         REQUIRED
     )
 
 
 def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the mapping counts: who hands over the process's environment decides so."""
+    """Only the given mapping is read, never the process's environment."""
     monkeypatch.setenv("RTMANAGER_LOG_LEVEL", "debug")
     monkeypatch.setenv("RTMANAGER_LOG_LEVELL", "debug")
 
@@ -221,7 +221,7 @@ def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    """An empty variable means the default, as compose files write it."""
+    """An empty variable means the default, because compose files may leave one empty."""
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_LOG_LEVEL": " "})
 
     assert settings.log_level == "info"
@@ -248,7 +248,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     ],
 )
 def test_a_value_is_read_in_its_form(variable: str, text: str, value: object) -> None:
-    """A value in an accepted form becomes a value of the program."""
+    """A valid value is converted to its type."""
     settings = Settings.from_environment(REQUIRED | {f"RTMANAGER_{variable}": text})
 
     assert getattr(settings, variable.lower()) == value
@@ -275,7 +275,7 @@ def test_a_dsn_is_shown_without_its_password(dsn: str) -> None:
 
 
 def test_the_search_path_of_a_url_is_given_to_libpq_as_it_reads_it() -> None:
-    """Other drivers know `search_path` in a URL, libpq refuses it: it becomes an option."""
+    """`search_path` in a URL, which libpq refuses, becomes an option that it accepts."""
     dsn = "postgres://rtm:hunter2@db/galaxy?search_path=games&sslmode=disable"
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_POSTGRES_PRIMARY_DSN": dsn})
     shown = {setting.variable: setting.value for setting in settings.shown()}
@@ -289,7 +289,7 @@ def test_the_search_path_of_a_url_is_given_to_libpq_as_it_reads_it() -> None:
 
 
 def test_no_secret_appears_in_any_text_form_of_the_settings() -> None:
-    """Neither repr, str, dump nor what is shown contains a secret."""
+    """No secret appears in repr, str, the dump or the displayed settings."""
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_REDIS_PASSWORD": "hunter2"})
     dumps = [settings.model_dump(), settings.model_dump_json(), list(settings.shown())]
 
@@ -297,7 +297,7 @@ def test_no_secret_appears_in_any_text_form_of_the_settings() -> None:
 
 
 def test_what_is_shown_can_be_set_again() -> None:
-    """Every shown value but the masked ones is written as the environment takes it."""
+    """Every displayed value except the masked ones can be used in the environment."""
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_GAME_LEASE_WAIT": "1500ms"})
     shown = {setting.variable: setting.value for setting in settings.shown()}
 
@@ -309,7 +309,7 @@ def test_what_is_shown_can_be_set_again() -> None:
 
 
 def test_what_is_shown_names_its_source() -> None:
-    """Each shown setting says whether the environment or the default decided."""
+    """Each displayed setting says whether it comes from the environment or the default."""
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_LOG_LEVEL": "info"})
     sources = {setting.variable: setting.source for setting in settings.shown()}
 

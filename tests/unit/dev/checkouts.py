@@ -1,4 +1,4 @@
-"""Checkouts beside each other on one Docker host."""
+"""Several checkouts on one Docker host."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ LABELS = {"com.galaxy.owner": "rtmanager", "com.galaxy.kind": "game-engine"}
 
 
 @pytest.fixture
-def told() -> list[str]:
-    """Return the lines that the person at the terminal was given."""
+def printed() -> list[str]:
+    """Return the lines that were printed for the user."""
     return []
 
 
 def make_checkout(directory: Path) -> Checkout:
-    """Make a directory of data as `make run` does."""
+    """Create a data directory as `make run` does."""
     (directory / "games").mkdir(parents=True)
     return Checkout(directory, directory / "games")
 
@@ -51,7 +51,7 @@ def client(docker_host: str) -> Iterator[docker.APIClient]:
 
 @pytest.fixture
 def preferred(client: docker.APIClient) -> Iterator[str]:
-    """Return a name that stands for galaxy-net; networks of it and after it are removed."""
+    """Return a name in place of galaxy-net; networks that begin with it are removed."""
     name = f"{run_name()}-{secrets.token_hex(4)}"
     yield name
     for network in client.networks(names=[name]):
@@ -60,29 +60,31 @@ def preferred(client: docker.APIClient) -> Iterator[str]:
 
 @dataclass
 class Machine:
-    """A machine with the real Docker host, as `make run` of several checkouts meets it."""
+    """The real Docker host as `make run` of several checkouts sees it."""
 
     docker_host: str
     client: docker.APIClient
     preferred: str
-    told: list[str]
+    printed: list[str]
 
     def run_in(self, checkout: Checkout) -> str:
-        """Return the network that `make run` in the checkout takes."""
+        """Return the network that `make run` in the checkout uses."""
         return ensure_checkout_network(
-            self.docker_host, checkout, self.told.append, preferred=self.preferred
+            self.docker_host, checkout, self.printed.append, preferred=self.preferred
         )
 
 
 @pytest.fixture
-def machine(docker_host: str, client: docker.APIClient, preferred: str, told: list[str]) -> Machine:
-    """Return a machine on which the preferred network does not exist yet."""
-    return Machine(docker_host, client, preferred, told)
+def machine(
+    docker_host: str, client: docker.APIClient, preferred: str, printed: list[str]
+) -> Machine:
+    """Return a machine without the preferred network."""
+    return Machine(docker_host, client, preferred, printed)
 
 
 @pytest.fixture
 def start_engine(machine: Machine, demo_images: list[str]) -> Iterator[StartEngine]:
-    """Return a function that starts engines; they are removed before their network is."""
+    """Return a function that starts engines; they are removed before their network."""
     client = machine.client
     started: list[str] = []
 

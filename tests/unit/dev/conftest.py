@@ -5,9 +5,9 @@ from tests.unit.dev.checkouts import (
     first,
     machine,
     preferred,
+    printed,
     second,
     start_engine,
-    told,
 )
 
-__all__ = ["client", "first", "machine", "preferred", "second", "start_engine", "told"]
+__all__ = ["client", "first", "machine", "preferred", "printed", "second", "start_engine"]

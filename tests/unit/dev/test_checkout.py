@@ -12,15 +12,15 @@ from tests.unit.dev.checkouts import Machine, StartEngine, labels_of, make_check
 def test_trap_two_checkouts_on_one_docker_host(
     machine: Machine, first: Checkout, second: Checkout
 ) -> None:
-    """The second checkout gets a network of its own, and is told so in one line."""
+    """The second checkout gets a network of its own, which one printed line explains."""
     preferred = machine.run_in(first)
-    assert machine.told == []
+    assert machine.printed == []
 
     own = machine.run_in(second)
 
     assert (preferred, own) == (machine.preferred, f"{machine.preferred}-{second.short_hash}")
     assert labels_of(machine.client, own) == {"com.galaxy.checkout": str(second.directory)}
-    (line,) = machine.told
+    (line,) = machine.printed
     assert line == (
         f"The network {preferred} belongs to {first.directory}: "
         f"this checkout's engines run on {own}."
@@ -30,14 +30,14 @@ def test_trap_two_checkouts_on_one_docker_host(
 def test_trap_two_checkouts_with_games_on_a_network_that_names_nobody(
     machine: Machine, first: Checkout, second: Checkout, start_engine: StartEngine
 ) -> None:
-    """A network made by hand, or by a release before, belongs to whose engines are on it."""
+    """An unlabelled network belongs to the checkout whose engines are on it."""
     ensure_network(machine.docker_host, machine.preferred)
     start_engine(machine.preferred, first)
 
     networks = machine.run_in(first), machine.run_in(second)
 
     assert networks == (machine.preferred, f"{machine.preferred}-{second.short_hash}")
-    assert f"belongs to {first.state_root}" in machine.told[0]
+    assert f"belongs to {first.state_root}" in machine.printed[0]
 
 
 def test_trap_two_checkouts_whose_games_are_stopped(
@@ -46,7 +46,7 @@ def test_trap_two_checkouts_whose_games_are_stopped(
     second: Checkout,
     start_engine: StartEngine,
 ) -> None:
-    """Stopped engines count: they are what the other checkout would have removed."""
+    """Stopped engines count, or the other checkout would remove them."""
     ensure_network(machine.docker_host, machine.preferred)
     machine.client.kill(start_engine(machine.preferred, first))
 
@@ -56,19 +56,19 @@ def test_trap_two_checkouts_whose_games_are_stopped(
 def test_the_network_stays_the_same_when_the_preferred_one_is_free_again(
     machine: Machine, first: Checkout, second: Checkout
 ) -> None:
-    """The second checkout's engines are on its own network: so is its next run, silently."""
+    """A checkout whose engines are on a network of its own keeps using it, without a message."""
     machine.run_in(first)
     own = machine.run_in(second)
     machine.client.remove_network(machine.preferred)
-    machine.told.clear()
+    machine.printed.clear()
 
     assert machine.run_in(second) == own
-    assert machine.told == []
+    assert machine.printed == []
     assert networks_named(machine.client, machine.preferred) == []
 
 
 def test_a_network_that_was_pruned_is_made_again(machine: Machine, first: Checkout) -> None:
-    """Docker prunes networks on which nothing runs."""
+    """A network that Docker pruned while nothing ran is created again."""
     machine.client.remove_network(machine.run_in(first))
 
     assert machine.run_in(first) == machine.preferred
@@ -78,7 +78,7 @@ def test_a_network_that_was_pruned_is_made_again(machine: Machine, first: Checko
 def test_a_checkout_that_was_copied_with_its_data_leaves_the_original_its_network(
     machine: Machine, first: Checkout, second: Checkout
 ) -> None:
-    """What the copy remembers is the original's."""
+    """A copied checkout gets a new network, as the remembered one is the original's."""
     machine.run_in(first)
     (second.directory / "network").write_text((first.directory / "network").read_text())
 
@@ -88,7 +88,7 @@ def test_a_checkout_that_was_copied_with_its_data_leaves_the_original_its_networ
 def test_a_checkout_that_was_deleted_or_moved_claims_nothing(
     machine: Machine, first: Checkout, second: Checkout
 ) -> None:
-    """Only a directory that is there can be another checkout's."""
+    """Only an existing directory counts as another checkout."""
     machine.run_in(first)
     (first.directory / "network").unlink()
     first.state_root.rmdir()
@@ -98,7 +98,7 @@ def test_a_checkout_that_was_deleted_or_moved_claims_nothing(
 
 
 def test_an_unlabelled_network_without_engines_is_used(machine: Machine, first: Checkout) -> None:
-    """A network that somebody made beforehand, as the advice says, is meant to be used."""
+    """A network that the user created beforehand, as advised, is used."""
     ensure_network(machine.docker_host, machine.preferred)
 
     assert machine.run_in(first) == machine.preferred
@@ -106,7 +106,7 @@ def test_an_unlabelled_network_without_engines_is_used(machine: Machine, first: 
 
 
 def test_a_network_that_docker_refuses_is_a_clear_line(machine: Machine, first: Checkout) -> None:
-    """A Docker host may have no addresses left, or not like a name; that is no traceback."""
+    """Docker's refusal to create a network is one clear line, without a traceback."""
     machine.preferred = " "
 
     with pytest.raises(SetUpError, match=r"Docker refuses the network of the engines: .*invalid"):
@@ -115,7 +115,7 @@ def test_a_network_that_docker_refuses_is_a_clear_line(machine: Machine, first: 
 
 
 def test_each_checkout_has_a_network_of_its_own_name(tmp_path: Path) -> None:
-    """The name comes from the directory, so that it is the same in each run."""
+    """The name is derived from the directory, so that it is the same in each run."""
     checkouts = [make_checkout(tmp_path / name) for name in ("a", "b")]
     again = Checkout(tmp_path / "a", tmp_path / "a" / "games")
 
@@ -124,6 +124,6 @@ def test_each_checkout_has_a_network_of_its_own_name(tmp_path: Path) -> None:
 
 
 def test_engines_are_known_by_the_label_that_the_service_gives_them() -> None:
-    """This package cannot import the domain; the names are held together here."""
+    """This test keeps the label in step with the domain, which the package cannot import."""
     assert f"{container.OWNER_LABEL}={container.OWNER}" == dev_checkout.ENGINE_LABEL
     assert NETWORK == "galaxy-net"

@@ -18,7 +18,7 @@ from dev.free_port import free_port
 
 
 class Machine:
-    """A machine on which nothing happens: it only remembers what was asked of it."""
+    """A machine on which nothing happens; it only records the calls."""
 
     def __init__(self) -> None:
         self.docker_runs = False
@@ -45,7 +45,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Return a Debian machine without Docker, on which we are root."""
+    """Return a Debian machine without Docker, with us as root."""
     machine = Machine()
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(docker_host, "why_unreachable", machine.why_unreachable)
@@ -66,7 +66,7 @@ def _ignore(_: str) -> None:
 def test_a_docker_that_answers_is_used_and_not_ours_to_stop(
     machine: Machine, tmp_path: Path
 ) -> None:
-    """What ran before is left alone."""
+    """A Docker that ran before is used and left running."""
     machine.docker_runs = True
 
     host = ensure_docker(tmp_path, _ignore)
@@ -91,7 +91,7 @@ def test_a_bare_debian_machine_gets_a_dockerd_that_is_ours(
 def test_an_installed_dockerd_that_is_down_is_only_started(
     machine: Machine, tmp_path: Path
 ) -> None:
-    """Nothing is installed that is there."""
+    """An installed dockerd is started without installing anything."""
     machine.dockerd = "/usr/sbin/dockerd"
 
     ensure_docker(tmp_path, _ignore)
@@ -102,7 +102,7 @@ def test_an_installed_dockerd_that_is_down_is_only_started(
 def test_a_dockerd_that_systemd_starts_belongs_to_the_machine(
     machine: Machine, tmp_path: Path
 ) -> None:
-    """Where the package starts its own service, no second one is started."""
+    """When the package starts its own service, no second dockerd is started."""
     machine.is_run_by_systemd = True
 
     host = ensure_docker(tmp_path, _ignore)
@@ -112,7 +112,7 @@ def test_a_dockerd_that_systemd_starts_belongs_to_the_machine(
 
 
 def test_without_root_one_line_says_what_to_install(machine: Machine, tmp_path: Path) -> None:
-    """Nothing is attempted that cannot succeed."""
+    """Without root nothing is attempted."""
     machine.is_root_on_debian = False
 
     with pytest.raises(SetUpError, match=r"apt-get install docker.io"):
@@ -123,7 +123,7 @@ def test_without_root_one_line_says_what_to_install(machine: Machine, tmp_path: 
 def test_without_root_a_dockerd_that_is_down_is_to_be_started(
     machine: Machine, tmp_path: Path
 ) -> None:
-    """The advice fits what is there."""
+    """When Docker is installed, the advice is to start it."""
     machine.is_root_on_debian = False
     machine.dockerd = "/usr/sbin/dockerd"
 
@@ -134,7 +134,7 @@ def test_without_root_a_dockerd_that_is_down_is_to_be_started(
 def test_an_address_that_was_asked_for_is_not_replaced_by_another(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DOCKER_HOST says which one is meant: no other is used in its place."""
+    """When DOCKER_HOST is set no other Docker is used in its place."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     machine.docker_runs = True
 
@@ -144,7 +144,7 @@ def test_an_address_that_was_asked_for_is_not_replaced_by_another(
 
 
 def test_a_missing_socket_is_a_docker_out_of_reach(tmp_path: Path) -> None:
-    """The reason is named, and no socket is left open by the attempt."""
+    """The error names the reason, and the attempt leaves no socket open."""
     reason = why_unreachable(f"unix://{tmp_path}/docker.sock")
 
     assert reason is not None
@@ -152,7 +152,7 @@ def test_a_missing_socket_is_a_docker_out_of_reach(tmp_path: Path) -> None:
 
 
 def test_a_refused_connection_is_a_docker_out_of_reach() -> None:
-    """A Docker elsewhere that is down is out of reach as well."""
+    """A remote Docker that refuses connections is out of reach as well."""
     reason = why_unreachable(f"tcp://127.0.0.1:{free_port()}")
 
     assert reason is not None
@@ -161,15 +161,15 @@ def test_a_refused_connection_is_a_docker_out_of_reach() -> None:
 
 @dataclass
 class SharedMachine:
-    """A machine whose dockerd only remembers whether it runs, with or without containers."""
+    """A machine whose dockerd is only a flag, with or without containers."""
 
     directory: Path
     stops: int = 0
     has_containers: bool = False
-    told: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
 
     def use(self) -> DockerUse:
-        """Begin a use of its Docker."""
+        """Begin to use its Docker."""
         return DockerUse(self.directory)
 
     def started_here(self, directory: Path) -> BackgroundProcess | None:
@@ -184,7 +184,7 @@ class SharedMachine:
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SharedMachine:
-    """Return a machine on which a run of the tests has started dockerd."""
+    """Return a machine on which a test run has started dockerd."""
     made = SharedMachine(tmp_path / "docker")
     made.directory.mkdir()
     monkeypatch.setattr(locks, "_LOCKS", tmp_path)
@@ -195,51 +195,51 @@ def shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SharedMachine:
 
 
 def test_last_user_stops_dockerd(shared: SharedMachine) -> None:
-    """A dockerd that runs have started runs until the last of them has ended."""
+    """A dockerd that test runs started is stopped when the last of them ends."""
     first, second = shared.use(), shared.use()
 
-    assert not first.end(shared.told.append)
+    assert not first.end(shared.printed.append)
     assert shared.stops == 0
 
-    assert second.end(shared.told.append)
+    assert second.end(shared.printed.append)
     assert shared.stops == 1
     assert not shared.directory.exists()
 
 
-def test_dockerd_with_containers_runs_on(shared: SharedMachine) -> None:
-    """Games that somebody has started meanwhile are not ended."""
+def test_dockerd_with_containers_keeps_running(shared: SharedMachine) -> None:
+    """Games that someone has started meanwhile are not stopped."""
     shared.has_containers = True
 
-    assert not shared.use().end(shared.told.append)
+    assert not shared.use().end(shared.printed.append)
 
     assert shared.stops == 0
-    assert "runs on: there are containers on it" in shared.told[0]
+    assert "runs on: there are containers on it" in shared.printed[0]
 
 
 def test_dockerd_of_somebody_else_is_left_alone(
     shared: SharedMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What no run has started no run stops."""
-    nothing: Callable[[Path], None] = lambda _: None  # noqa: E731 - it has no use of its own
+    """A dockerd that no run started is not stopped."""
+    nothing: Callable[[Path], None] = lambda _: None  # noqa: E731 - used here only
     monkeypatch.setattr(docker_host, "started_here", nothing)
 
-    assert not shared.use().end(shared.told.append)
+    assert not shared.use().end(shared.printed.append)
 
     assert shared.stops == 0
 
 
-def test_the_dockerd_that_was_started_here_is_stopped(tmp_path: Path, told: list[str]) -> None:
-    """It is found by the pid file of the run that started it, and stops only once."""
+def test_the_dockerd_that_was_started_here_is_stopped(tmp_path: Path, printed: list[str]) -> None:
+    """It is found by the pid file of the run that started it, and is stopped once."""
     dockerd = BackgroundProcess.start(
         ["sleep", "60"], pid_file=tmp_path / "dockerd.pid", log_file=tmp_path / "log"
     )
 
-    stop_docker(tmp_path, told.append)
+    stop_docker(tmp_path, printed.append)
     is_running = dockerd.is_running()
-    stop_docker(tmp_path, told.append)
+    stop_docker(tmp_path, printed.append)
 
     assert not is_running
-    assert told == [
+    assert printed == [
         f"Stopping dockerd (pid {dockerd.pid}) and with it every engine ...",
         "No dockerd runs that `make run` started here.",
     ]

@@ -21,7 +21,7 @@ def own_postgres(session_dir: Path, say: Say) -> Iterator[EmbeddedPostgres]:
 def test_postgres_keeps_its_data_and_address_over_a_restart(
     own_postgres: EmbeddedPostgres, session_dir: Path, say: Say
 ) -> None:
-    """The next run goes on where this one ended."""
+    """The next run finds the data and the address of this one."""
     with psycopg.connect(own_postgres.dsn()) as connection:
         connection.execute("CREATE TABLE public.games AS SELECT 42 AS turn")
     own_postgres.stop()
@@ -36,21 +36,21 @@ def test_postgres_keeps_its_data_and_address_over_a_restart(
 def test_a_postgres_that_still_runs_is_taken_over(
     own_postgres: EmbeddedPostgres, session_dir: Path, say: Say
 ) -> None:
-    """A run that was killed leaves its server; the next one uses it and may stop it."""
+    """A server that a killed run left is used by the next run, which may stop it."""
     again = start_postgres(session_dir / "stoppable-postgres", say)
 
     assert again == own_postgres
 
 
 def test_postgres_asks_for_its_password(own_postgres: EmbeddedPostgres) -> None:
-    """A loopback port is open to every user of the machine."""
+    """A password is required, because every user of the machine can reach a loopback port."""
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(own_postgres.dsn(), password="guessed")
 
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Return a server's programs and the place for its files."""
+    """Return the directories of a server's programs and of its files."""
     monkeypatch.setattr(embedded_postgres, "FALLBACK_ROOT", tmp_path / "fallback")
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -62,26 +62,26 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 def test_folders_in_reach_are_used_as_they_are(
     folders: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Data belongs below the directory that was given."""
+    """Data is kept below the given directory."""
     monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: True)
-    told: list[str] = []
+    printed: list[str] = []
 
-    place = reachable_place(folders.programs, folders.files, told.append)
+    place = reachable_place(folders.programs, folders.files, printed.append)
 
-    assert (place, told) == (folders, [])
+    assert (place, printed) == (folders, [])
 
 
 def test_folders_out_of_reach_are_replaced_and_that_is_said(
     folders: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a checkout below /root, the programs are copied and the data is kept elsewhere."""
+    """Below /root, programs are copied and data is kept elsewhere, and the output says so."""
     monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: False)
-    told: list[str] = []
+    printed: list[str] = []
 
-    place = reachable_place(folders.programs, folders.files, told.append)
+    place = reachable_place(folders.programs, folders.files, printed.append)
 
     assert place.files.is_relative_to(embedded_postgres.FALLBACK_ROOT)
-    assert str(place.files) in told[0]
+    assert str(place.files) in printed[0]
     assert (place.programs / "server").stat().st_mode & 0o777 == 0o755
 
 
@@ -97,8 +97,8 @@ def test_the_replacement_is_the_same_each_time(
     assert len(list(embedded_postgres.FALLBACK_ROOT.iterdir())) == 2
 
 
-def test_who_is_not_root_stays_who_he_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root has to become someone else."""
+def test_user_other_than_root_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only root has to switch to another user."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
     assert embedded_postgres.identity() == {}

@@ -11,7 +11,7 @@ def _redis(server: EmbeddedRedis) -> Redis:
 
 
 def test_redis_keeps_its_data_and_address_over_a_restart(tmp_path: Path) -> None:
-    """The next run goes on where this one ended."""
+    """The next run finds the data and the address of this one."""
     server = start_redis(tmp_path / "redis")
     with closing(_redis(server)) as client:
         client.set("turn", 42)
@@ -26,7 +26,7 @@ def test_redis_keeps_its_data_and_address_over_a_restart(tmp_path: Path) -> None
 
 
 def test_a_redis_that_still_runs_is_taken_over(tmp_path: Path) -> None:
-    """A run that was killed leaves its server; the next one uses it and may stop it."""
+    """A server that a killed run left is used by the next run, which may stop it."""
     server = start_redis(tmp_path / "redis")
 
     again = start_redis(tmp_path / "redis")
@@ -37,7 +37,7 @@ def test_a_redis_that_still_runs_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_a_redis_that_was_started_again_is_stopped_by_its_first_holder(tmp_path: Path) -> None:
-    """A test that restarts its server leaves none behind: the fixture stops what runs now."""
+    """The fixture stops the server that runs by then, so a test that restarts it leaves none."""
     server = start_redis(tmp_path / "redis")
     server.stop()
     again = start_redis(tmp_path / "redis")

@@ -11,14 +11,14 @@ def _assignments(text: str) -> dict[str, str]:
 
 
 def test_the_sample_is_a_valid_environment() -> None:
-    """Who copies the sample gets a service that accepts it."""
+    """A copy of the sample is accepted by the service."""
     settings = Settings.from_environment(_assignments(SAMPLE.read_text()))
 
     assert settings.redis_master_addr.port == 6379
 
 
 def test_the_sample_names_every_setting() -> None:
-    """A setting that is not in the sample is not found."""
+    """The sample lists every setting."""
     assert set(_everything()) == {PREFIX + field.upper() for field in Settings.model_fields}
 
 
@@ -37,7 +37,7 @@ def test_the_sample_describes_each_setting_as_check_config_does() -> None:
 
 
 def test_the_sample_shows_the_defaults() -> None:
-    """Taking the comment signs away changes nothing."""
+    """Uncommenting a line changes nothing."""
     defaults = Settings.from_environment(_assignments(SAMPLE.read_text()))
 
     spelled_out = Settings.from_environment(_everything())

@@ -42,7 +42,7 @@ class Parts:
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
-    """Put parts into the environment that need no machine."""
+    """Replace the environment's parts by ones that need no machine."""
     for name in os.environ:
         if name.startswith("RTMANAGER_"):
             monkeypatch.delenv(name)
@@ -60,36 +60,36 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
 
 
 def test_trap_engines_survive_the_end_of_make_run(
-    parts: Parts, tmp_path: Path, told: list[str]
+    parts: Parts, tmp_path: Path, printed: list[str]
 ) -> None:
-    """A dockerd that was started here outlives the run, or every engine would stop with it."""
-    prepare(tmp_path, told.append).stop()
+    """A dockerd started here outlives the run, because every engine would stop with it."""
+    prepare(tmp_path, printed.append).stop()
 
     assert parts.dockerd is not None
     assert parts.dockerd.is_running()
     assert parts.stopped == ["redis", "postgres"]
-    assert told[-1].startswith(
+    assert printed[-1].startswith(
         f"dockerd (pid {parts.dockerd.pid}), which was started here, runs on"
     )
 
 
-def test_the_next_run_uses_the_dockerd_that_runs_on(
-    parts: Parts, tmp_path: Path, told: list[str]
+def test_the_next_run_uses_the_dockerd_that_keeps_running(
+    parts: Parts, tmp_path: Path, printed: list[str]
 ) -> None:
-    """No second one is started, and it is still said how to stop the first."""
-    prepare(tmp_path, told.append).stop()
+    """No second dockerd is started, and the output still says how to stop the first."""
+    prepare(tmp_path, printed.append).stop()
     first = parts.dockerd
 
-    prepare(tmp_path, told.append).stop()
+    prepare(tmp_path, printed.append).stop()
 
     assert parts.dockerd is first
-    assert told[0] == told[1]
+    assert printed[0] == printed[1]
 
 
-def test_a_dockerd_that_a_failed_run_started_is_told_too(
-    parts: Parts, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_dockerd_that_a_failed_run_started_is_reported_too(
+    parts: Parts, tmp_path: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It runs on as well, and nothing runs on unsaid."""
+    """Its dockerd keeps running as well, so the output says so."""
 
     def refuse(*_: object) -> str:
         raise SetUpError("no network is left")
@@ -97,27 +97,27 @@ def test_a_dockerd_that_a_failed_run_started_is_told_too(
     monkeypatch.setattr(environment, "ensure_checkout_network", refuse)
 
     with pytest.raises(SetUpError, match="no network is left"):
-        prepare(tmp_path, told.append)
+        prepare(tmp_path, printed.append)
     assert parts.dockerd is not None
-    assert str(parts.dockerd.pid) in told[0]
+    assert str(parts.dockerd.pid) in printed[0]
 
 
 @pytest.mark.usefixtures("parts")
-def test_the_network_of_the_checkout_is_the_services(tmp_path: Path, told: list[str]) -> None:
-    """The service is given the network that was found for this checkout."""
-    prepared = prepare(tmp_path, told.append)
+def test_the_network_of_the_checkout_is_the_services(tmp_path: Path, printed: list[str]) -> None:
+    """The service uses the network of this checkout."""
+    prepared = prepare(tmp_path, printed.append)
     prepared.stop()
 
     assert prepared.environ["RTMANAGER_DOCKER_NETWORK"] == "its-network"
 
 
 def test_a_network_of_the_users_choice_wins(
-    parts: Parts, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    parts: Parts, tmp_path: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RTMANAGER_DOCKER_NETWORK says which network is meant: none is looked for or made."""
+    """When RTMANAGER_DOCKER_NETWORK is set no other network is chosen or created."""
     monkeypatch.setenv("RTMANAGER_DOCKER_NETWORK", "mine")
 
-    prepared = prepare(tmp_path, told.append)
+    prepared = prepare(tmp_path, printed.append)
     prepared.stop()
 
     assert prepared.environ["RTMANAGER_DOCKER_NETWORK"] == "mine"
@@ -125,36 +125,36 @@ def test_a_network_of_the_users_choice_wins(
 
 
 def test_the_games_of_the_checkout_are_below_its_data(
-    parts: Parts, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    parts: Parts, tmp_path: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Docker shows whose engine it is by where its state is; an empty variable is not set."""
+    """Engines belong to the checkout that holds their state; an empty variable counts as unset."""
     monkeypatch.setenv("RTMANAGER_GAME_STATE_ROOT", " ")
 
-    prepare(tmp_path, told.append).stop()
+    prepare(tmp_path, printed.append).stop()
 
     assert parts.checkout == Checkout(tmp_path, tmp_path / "games")
 
 
 def test_the_games_of_the_checkout_are_below_the_state_root_of_the_users_choice(
-    parts: Parts, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    parts: Parts, tmp_path: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service keeps states there, so it says which engines are this checkout's."""
+    """When the state root is set, it decides which engines are this checkout's."""
     monkeypatch.setenv("RTMANAGER_GAME_STATE_ROOT", "/srv/games")
 
-    prepare(tmp_path, told.append).stop()
+    prepare(tmp_path, printed.append).stop()
 
     assert parts.checkout == Checkout(tmp_path, Path("/srv/games"))
 
 
-def test_a_taken_port_is_told_before_anything_is_started(
-    parts: Parts, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_taken_port_is_reported_before_anything_is_started(
+    parts: Parts, tmp_path: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The advice is complete for a second checkout: the variable, and a value that works."""
+    """The advice for a second checkout names the variable and a value that works."""
     with socket.create_server(("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
         monkeypatch.setattr(environment, "HTTP_PORT", port)
         with pytest.raises(SetUpError) as refused:
-            prepare(tmp_path, told.append)
+            prepare(tmp_path, printed.append)
 
     advice = str(refused.value)
     assert advice.startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use; ")
@@ -168,69 +168,71 @@ def test_a_taken_port_is_told_before_anything_is_started(
 
 @pytest.mark.usefixtures("parts")
 def test_an_address_of_the_users_choice_is_left_to_the_server(
-    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, printed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The port that is taken is then not the one that is meant."""
+    """When the address is set, the default port is not checked."""
     with socket.create_server(("127.0.0.1", 0)) as first:
         monkeypatch.setattr(environment, "HTTP_PORT", first.getsockname()[1])
         monkeypatch.setenv("RTMANAGER_INTERNAL_HTTP_ADDR", "127.0.0.1:8097")
 
-        prepare(tmp_path, told.append).stop()
+        prepare(tmp_path, printed.append).stop()
 
 
-def test_engines_that_run_on_are_named(
+def test_engines_that_keep_running_are_named(
     machine: Machine, first: Checkout, second: Checkout, start_engine: StartEngine
 ) -> None:
-    """Those of this checkout that run; neither stopped ones nor another's."""
+    """Only this checkout's running engines are named."""
     ensure_network(machine.docker_host, machine.preferred)
     running = start_engine(machine.preferred, first)
     machine.client.kill(start_engine(machine.preferred, first))
     start_engine(machine.preferred, second)
 
-    report_engines(machine.docker_host, machine.preferred, first, machine.told.append)
+    report_engines(machine.docker_host, machine.preferred, first, machine.printed.append)
 
-    assert machine.told == [f"Engines that run on, and that the next `make run` finds: {running}."]
+    assert machine.printed == [
+        f"Engines that run on, and that the next `make run` finds: {running}."
+    ]
 
 
-def test_nothing_is_told_when_no_engine_runs(machine: Machine, first: Checkout) -> None:
-    """Who started no game is not bothered."""
-    report_engines(machine.docker_host, machine.preferred, first, machine.told.append)
+def test_nothing_is_printed_when_no_engine_runs(machine: Machine, first: Checkout) -> None:
+    """Without running engines nothing is printed."""
+    report_engines(machine.docker_host, machine.preferred, first, machine.printed.append)
 
-    assert machine.told == []
+    assert machine.printed == []
 
 
 def test_many_engines_are_counted(
-    monkeypatch: pytest.MonkeyPatch, first: Checkout, told: list[str]
+    monkeypatch: pytest.MonkeyPatch, first: Checkout, printed: list[str]
 ) -> None:
-    """A thousand games are not listed by name."""
+    """Many engines are counted instead of named."""
     names = [f"galaxy-game-{number}" for number in range(7)]
     monkeypatch.setattr(environment, "running_engines", lambda *_: names)
 
-    report_engines("unix:///nowhere", "galaxy-net", first, told.append)
+    report_engines("unix:///nowhere", "galaxy-net", first, printed.append)
 
-    assert told[0].endswith("galaxy-game-3, galaxy-game-4 and 2 more.")
-
-
-def test_a_docker_host_that_is_away_ends_nothing(first: Checkout, told: list[str]) -> None:
-    """The environment must stop whatever became of Docker."""
-    report_engines("tcp://127.0.0.1:1", "galaxy-net", first, told.append)
-
-    assert told[0].startswith("Docker does not say which engines run on: ")
+    assert printed[0].endswith("galaxy-game-3, galaxy-game-4 and 2 more.")
 
 
-def test_a_dockerd_that_runs_on_is_told_with_the_way_to_stop_it(
-    tmp_path: Path, told: list[str]
+def test_a_docker_host_that_is_away_ends_nothing(first: Checkout, printed: list[str]) -> None:
+    """The environment stops cleanly even when Docker is away."""
+    report_engines("tcp://127.0.0.1:1", "galaxy-net", first, printed.append)
+
+    assert printed[0].startswith("Docker does not say which engines run on: ")
+
+
+def test_a_dockerd_that_keeps_running_is_reported_with_how_to_stop_it(
+    tmp_path: Path, printed: list[str]
 ) -> None:
-    """Nothing runs on unsaid, and one that has ended is not talked about."""
+    """The output mentions a dockerd that keeps running, and not one that has ended."""
     dockerd = BackgroundProcess.start(
         ["sleep", "60"], pid_file=tmp_path / "dockerd.pid", log_file=tmp_path / "log"
     )
 
-    report_dockerd(dockerd, told.append)
+    report_dockerd(dockerd, printed.append)
     dockerd.stop(seconds=5)
-    report_dockerd(dockerd, told.append)
+    report_dockerd(dockerd, printed.append)
 
-    (line,) = told
+    (line,) = printed
     assert line == (
         f"dockerd (pid {dockerd.pid}), which was started here, runs on; `make stop-docker` "
         f"or `kill {dockerd.pid}` stops it, and every engine with it."

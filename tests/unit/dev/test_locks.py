@@ -32,13 +32,13 @@ def _locks_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def others_get_it(directory: Path) -> bool:
-    """Let another process try to take the one lock that is there."""
+    """Return whether another process can take the lock."""
     (file,) = directory.iterdir()
     return subprocess.run([sys.executable, "-c", TRY, file], check=False).returncode == 0
 
 
 def test_one_process_at_a_time_is_in_the_block(tmp_path: Path) -> None:
-    """Another process does not get the lock inside the block, and gets it afterwards."""
+    """Another process gets the lock only after the block."""
     with machine_lock("apt"):
         assert not others_get_it(tmp_path)
 
@@ -48,7 +48,7 @@ def test_one_process_at_a_time_is_in_the_block(tmp_path: Path) -> None:
 def test_lock_of_an_unprivileged_user_is_elsewhere(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where the machine's own directory is not writable, the temporary one is used."""
+    """The temporary directory is used when the machine's own is not writable."""
     monkeypatch.setattr(locks, "_LOCKS", tmp_path / "not-there")
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
 
@@ -57,7 +57,7 @@ def test_lock_of_an_unprivileged_user_is_elsewhere(
 
 
 def test_a_directory_serves_one_environment_at_a_time(tmp_path: Path) -> None:
-    """The second one would stop the servers of the first."""
+    """A second environment would stop the servers of the first."""
     with (
         directory_lock(tmp_path),
         pytest.raises(SetUpError, match="another environment runs"),
@@ -67,7 +67,7 @@ def test_a_directory_serves_one_environment_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_free_again_afterwards(tmp_path: Path) -> None:
-    """The lock ends with its holder; the file that stays behind locks nothing."""
+    """The lock ends with its holder; the file that remains locks nothing."""
     with directory_lock(tmp_path):
         pass
 
@@ -76,22 +76,22 @@ def test_a_directory_is_free_again_afterwards(tmp_path: Path) -> None:
 
 
 def is_last(use: SharedUse) -> bool:
-    """End a use, and return whether it was the last."""
+    """End a use and return whether it was the last."""
     with use.end() as last:
         return last
 
 
 def test_only_the_last_of_several_uses_ends_alone() -> None:
-    """Who ends while another one goes on must leave the thing as it is."""
+    """While another use continues, ending one is not the last."""
     first, second = SharedUse("docker-use"), SharedUse("docker-use")
 
     assert [is_last(first), is_last(second)] == [False, True]
 
 
 def test_the_use_of_a_killed_process_is_over() -> None:
-    """Nobody waits for a run that was killed to end its use."""
+    """The use of a killed process counts as ended."""
     with subprocess.Popen(
-        [sys.executable, "-c", USE, str(locks._LOCKS)],  # noqa: SLF001 - where this test has put it
+        [sys.executable, "-c", USE, str(locks._LOCKS)],  # noqa: SLF001 - this test's own directory
         stdout=subprocess.PIPE,
     ) as other:
         assert other.stdout is not None
@@ -103,7 +103,7 @@ def test_the_use_of_a_killed_process_is_over() -> None:
 
 
 def test_no_use_begins_while_the_last_one_clears_up() -> None:
-    """It would find the thing, and lose it in the next moment."""
+    """A new use waits until the last one has finished clearing up."""
     use = SharedUse("docker-use")
     with ThreadPoolExecutor(1) as pool, use.end():
         another = pool.submit(lambda: is_last(SharedUse("docker-use")))

@@ -20,31 +20,31 @@ def call(*arguments: str) -> Any:
 
 
 def test_the_command_line_explains_itself() -> None:
-    """The help says what runs, where its data is kept, and how a dockerd is stopped."""
-    told = call("--help")
+    """The help says what runs, where its data is kept, and how to stop dockerd."""
+    result = call("--help")
 
-    assert told.exit_code == 0
+    assert result.exit_code == 0
     for word in ("RTMANAGER_*", "--data-dir", ".rtmanager", "stop-docker"):
-        assert word in told.output
+        assert word in result.output
     assert call("stop-docker", "--help").exit_code == 0
 
 
 def test_stop_docker_stops_the_dockerd_of_the_directory(tmp_path: Path) -> None:
-    """It prepares nothing, and stops only what an earlier run has started there."""
+    """The command prepares nothing and stops only a dockerd that an earlier run started there."""
     dockerd = BackgroundProcess.start(
         ["sleep", "60"], pid_file=tmp_path / "dockerd.pid", log_file=tmp_path / "log"
     )
 
-    told = call("--data-dir", str(tmp_path), "stop-docker")
+    result = call("--data-dir", str(tmp_path), "stop-docker")
 
     was_running = dockerd.is_running()
     dockerd.stop(seconds=5)
-    assert (told.exit_code, was_running) == (0, False)
-    assert told.output.startswith(f"Stopping dockerd (pid {dockerd.pid})")
+    assert (result.exit_code, was_running) == (0, False)
+    assert result.output.startswith(f"Stopping dockerd (pid {dockerd.pid})")
 
 
 def test_a_start_up_fault_is_one_clear_line() -> None:
-    """A dependency that is missing ends the start with one line and no traceback."""
+    """A missing dependency ends the start with one line and no traceback."""
     code, _, stderr = outcome("dev", **PREPARED, FAKE_FAULT="service")
 
     assert code == 1
@@ -52,7 +52,7 @@ def test_a_start_up_fault_is_one_clear_line() -> None:
 
 
 def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
-    """`make run` prepares, serves, and then says where and how to begin."""
+    """`make run` prints its URLs and a first command once it serves."""
     with faked("dev", "--data-dir", str(tmp_path), **PREPARED) as process:
         welcome = line_with("service ", process.stdout)
         swagger_ui = line_with("Swagger UI", process.stdout)
@@ -68,7 +68,7 @@ def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
 
 
 def test_variables_that_are_set_win() -> None:
-    """What the user sets explicitly wins over what was prepared."""
+    """The user's variables take precedence over prepared ones."""
     conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
     prepared = {f"FAKE_PREPARED_{name}": value for name, value in conflicting.items()}
 
@@ -78,18 +78,18 @@ def test_variables_that_are_set_win() -> None:
 
 
 def test_a_machine_that_cannot_be_prepared_is_one_clear_line() -> None:
-    """A machine that cannot be prepared gives one line that says what to do."""
+    """A failed preparation is one line that says what to do."""
     code, _, stderr = outcome("dev", FAKE_FAULT="set-up")
 
     assert (code, stderr) == (1, "rtmanager: Docker is missing; install it\n")
 
 
-def test_sigterm_during_the_preparation_undoes_the_preparation() -> None:
-    """A signal in the middle of the preparation leaves nothing running."""
+def test_sigterm_during_the_preparation_reverts_it() -> None:
+    """A signal during the preparation leaves nothing running."""
     with faked("dev", FAKE_FAULT="slow set-up") as process:
         line_with("preparing", process.stdout)
         process.send_signal(signal.SIGTERM)
         stdout = process.communicate(timeout=30)[0]
 
-    assert stdout == "preparation undone\n"
+    assert stdout == "preparation reverted\n"
     assert process.returncode != 0

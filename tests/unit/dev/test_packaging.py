@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("builder", [SdistBuilder, WheelBuilder])
 def test_what_is_published_holds_no_development_environment(builder: Any) -> None:
-    """A production machine gets neither demo engines nor anything that starts a dockerd."""
+    """The wheel contains neither demo engines nor code that starts a dockerd."""
     files = [file.distribution_path for file in builder(str(PROJECT)).recurse_included_files()]
 
     assert "rtmanager/cli.py" in files

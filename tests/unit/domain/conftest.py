@@ -1,4 +1,4 @@
-"""Fixtures of the use cases' tests."""
+"""Fixtures for the tests of the use cases."""
 
 import pytest
 

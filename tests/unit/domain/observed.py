@@ -1,4 +1,4 @@
-"""Operations and what is seen of their game, as values, for the decisions that are pure."""
+"""Operations and observations as plain values, for the tests of the pure decisions."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -40,7 +40,7 @@ STOPPED = make_record(status=RuntimeStatus.STOPPED, stopped_at=NOON)
 
 
 def container(**changes: Any) -> ContainerDetails:
-    """Return the container of the record, running and old enough for anything."""
+    """Return the record's container, running and past every grace period."""
     status = changes.get("status", RUNNING)
     is_created = status is ContainerStatus.CREATED
     facts: dict[str, Any] = {
@@ -65,7 +65,7 @@ def container(**changes: Any) -> ContainerDetails:
 
 
 def new(**changes: Any) -> ContainerDetails:
-    """Return the container that the operation has created, which was not started yet."""
+    """Return the container that the operation has created and not started yet."""
     facts: dict[str, Any] = {
         "id": NEW,
         "status": ContainerStatus.CREATED,
@@ -75,7 +75,7 @@ def new(**changes: Any) -> ContainerDetails:
 
 
 def other(**changes: Any) -> ContainerDetails:
-    """Return a container of ours that nobody knows."""
+    """Return a container of ours that belongs to neither record nor operation."""
     return container(**({"id": OTHER, "name": "left-over", "status": EXITED} | changes))
 
 
@@ -91,7 +91,7 @@ def operation(kind: OperationKind = OperationKind.PATCH, **changes: Any) -> Oper
 
 
 def backward(**changes: Any) -> Operation:
-    """Return a patch on its way back."""
+    """Return a patch in its rollback."""
     facts: dict[str, Any] = {"phase": Phase.BACK, "cause": make_cause()}
     return operation(**(facts | changes))
 
@@ -99,24 +99,24 @@ def backward(**changes: Any) -> Operation:
 def after(
     before: Operation, action: Action, result: StepResult | None = StepResult.DONE, times: int = 1
 ) -> Operation:
-    """Return the operation after the action was answered so, or is in flight."""
+    """Return the operation after the action got this answer, or while it is in flight."""
     error = "500 Server Error" if result is StepResult.REFUSED else None
     step = Step(action=action, phase=before.phase, started_at=NOON, result=result, error=error)
     return replace(before, steps=(*before.steps, *(step,) * times))
 
 
 def seen(**changes: Any) -> Observation:
-    """Return what is seen of a game whose record says that it runs; nothing but the record."""
+    """Return the observation of a game recorded as running, with nothing but the record."""
     facts: dict[str, Any] = {"at": LATER, "record": make_record()}
     return Observation(**(facts | changes))
 
 
 def ready(**changes: Any) -> Observation:
-    """Return what is seen when the image is at hand and the state is prepared."""
+    """Return an observation with the image obtained and the state directory prepared."""
     return seen(**({"image": IMAGE, "state_is_ready": True} | changes))
 
 
 def held_lease() -> InMemoryGameLease:
-    """Return a lease that is held, for what takes one along."""
+    """Return a lease that is held, for calls that need one."""
     grant = Grant(LEASE)
     return InMemoryGameLease(GAME, grant, {GAME: grant}, ManualClock())

@@ -9,7 +9,7 @@ from tests.unit.domain.world import Hang
 
 
 async def test_results_come_in_the_order_of_the_items() -> None:
-    """Whatever ends first."""
+    """Results have the order of the items, whichever ends first."""
 
     async def work(item: int) -> int:
         for _ in range(5 - item):
@@ -20,7 +20,7 @@ async def test_results_come_in_the_order_of_the_items() -> None:
 
 
 async def test_no_more_than_the_limit_at_once() -> None:
-    """A thousand games do not become a thousand calls."""
+    """A thousand games do not cause a thousand calls at once."""
     now = most = 0
 
     async def work(_: int) -> None:
@@ -35,10 +35,10 @@ async def test_no_more_than_the_limit_at_once() -> None:
     assert most == 4
 
 
-async def test_failures_are_kept_and_logged_and_stop_nobody(
+async def test_failures_are_kept_and_logged_and_stop_no_other_work(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What we expect is one line; a defect comes with its trace."""
+    """An expected error logs one line, a defect its trace, and the others continue."""
 
     async def work(item: str) -> str:
         if item == "away":
@@ -55,8 +55,8 @@ async def test_failures_are_kept_and_logged_and_stop_nobody(
     assert [bool(record.exc_info) for record in caplog.records] == [False, True]
 
 
-async def test_what_is_no_fault_of_the_work_ends_everything() -> None:
-    """A kill or a cancellation is not counted among the failures."""
+async def test_exception_that_is_no_failure_ends_everything() -> None:
+    """A kill or a cancellation does not count as a failure."""
 
     class Killed(BaseException):
         """The process ends."""
@@ -69,7 +69,7 @@ async def test_what_is_no_fault_of_the_work_ends_everything() -> None:
 
 
 async def test_result_of_the_work_is_returned() -> None:
-    """A caller that stays gets what the work returns."""
+    """A caller that stays gets the result."""
 
     async def work() -> int:
         return 7
@@ -78,7 +78,7 @@ async def test_result_of_the_work_is_returned() -> None:
 
 
 async def test_error_of_the_work_is_raised() -> None:
-    """A caller that stays gets what the work raises."""
+    """A caller that stays gets the error."""
 
     async def work() -> None:
         raise LookupError("nothing there")
@@ -87,8 +87,8 @@ async def test_error_of_the_work_is_raised() -> None:
         await InFlight().run(work(), name="nothing")
 
 
-async def test_work_goes_on_when_its_caller_is_cancelled() -> None:
-    """Cancelling the caller does not cancel the work; drain waits for its end."""
+async def test_work_continues_when_its_caller_is_cancelled() -> None:
+    """Cancelling the caller does not cancel the work; the drain waits for its end."""
     in_flight, hang, done = InFlight(), Hang(), []
 
     async def work() -> None:
@@ -112,7 +112,7 @@ async def test_drain_with_nothing_in_flight_returns_at_once() -> None:
 
 
 async def test_drain_cancels_what_is_late_and_counts_it() -> None:
-    """After the time limit what still runs is cancelled."""
+    """Work that still runs after the limit is cancelled."""
     in_flight, hang = InFlight(), Hang()
     caller = asyncio.create_task(in_flight.run(hang(), name="hang"))
     await hang.reached.wait()
@@ -124,8 +124,8 @@ async def test_drain_cancels_what_is_late_and_counts_it() -> None:
     assert await in_flight.drain(0) == 0
 
 
-async def test_failure_nobody_listens_to_is_no_warning() -> None:
-    """A task whose caller has gone and that fails ends quietly: its outcome is in the log."""
+async def test_failure_without_a_caller_is_no_warning() -> None:
+    """A failed task whose caller has gone causes no warning, because its outcome is logged."""
     in_flight, hang, heard = InFlight(), Hang(), []
 
     async def work() -> None:
@@ -145,7 +145,7 @@ async def test_failure_nobody_listens_to_is_no_warning() -> None:
 
 
 async def test_undisturbed_work_is_finished_however_often_its_caller_is_cancelled() -> None:
-    """What must be written down is written down before anybody leaves."""
+    """Work that must not be interrupted is finished before the cancellation takes effect."""
     hang, done = Hang(), []
 
     async def work() -> None:

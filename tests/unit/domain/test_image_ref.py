@@ -25,7 +25,7 @@ versions = st.tuples(numbers, numbers, numbers)
 
 
 class TestParsing:
-    """What is a reference, and what its parts are."""
+    """What counts as a reference, and its parts."""
 
     @pytest.mark.parametrize(
         ("text", "name", "tag", "digest"),
@@ -41,7 +41,7 @@ class TestParsing:
     def test_parts_of_a_reference(
         self, text: str, name: str, tag: str | None, digest: str | None
     ) -> None:
-        """A reference has a name, maybe a tag, maybe a digest."""
+        """A reference has a name and optionally a tag and a digest."""
         ref = ImageRef.parse(text)
 
         assert (ref.text, ref.name, ref.tag, ref.digest) == (text, name, tag, digest)
@@ -72,7 +72,7 @@ class TestParsing:
         ],
     )
     def test_text_that_is_no_reference(self, text: str) -> None:
-        """What Docker would not take is start_config_invalid, with a printable message."""
+        """A reference that Docker rejects is start_config_invalid, with a printable message."""
         with pytest.raises(StartConfigInvalid, match="not a Docker image reference") as error:
             ImageRef.parse(text)
 
@@ -87,12 +87,12 @@ class TestParsing:
 
     @given(references)
     def test_every_well_formed_reference_parses(self, text: str) -> None:
-        """Host, path, tag and digest in any combination are a reference."""
+        """Any combination of host, path, tag and digest parses."""
         assert ImageRef.parse(text).text == text
 
     @pytest.mark.parametrize("unit", ["a", "a.", "a-", "a/", "a_", "-", "A.", "a:", "a__", "a--"])
     def test_text_as_long_as_the_largest_body_is_refused(self, unit: str) -> None:
-        """A grammar in which a text can be read in many ways would try them all, for ever."""
+        """An ambiguous grammar would backtrack endlessly on such a text."""
         text = unit * (65_536 // len(unit)) + "!"
 
         with pytest.raises(StartConfigInvalid):
@@ -100,7 +100,7 @@ class TestParsing:
 
 
 class TestNormalising:
-    """Two spellings of one image are the same image."""
+    """Two spellings of one image are equal."""
 
     @pytest.mark.parametrize(
         ("text", "normalized"),
@@ -115,19 +115,19 @@ class TestNormalising:
         ],
     )
     def test_normal_form(self, text: str, normalized: str) -> None:
-        """Host, namespace and tag are filled in as Docker does; a digest wins over a tag."""
+        """Host, namespace and tag are completed as Docker does; a digest replaces the tag."""
         assert ImageRef.parse(text).normalized == normalized
 
     @given(references)
     def test_normalising_twice_changes_nothing(self, text: str) -> None:
-        """The normal form is a reference that is its own normal form."""
+        """The normal form of a normal form is itself."""
         normalized = ImageRef.parse(text).normalized
 
         assert ImageRef.parse(normalized).normalized == normalized
 
     @given(references, references)
     def test_same_image_is_an_equivalence(self, left: str, right: str) -> None:
-        """Every reference is the same image as itself, and sameness does not depend on order."""
+        """Sameness is reflexive and symmetric."""
         one, two = ImageRef.parse(left), ImageRef.parse(right)
 
         assert one.same_image_as(one)
@@ -146,7 +146,7 @@ class TestPatchRule:
     def test_any_patch_level_of_the_line_is_allowed(
         self, version: Version, level: int, prefix: str
     ) -> None:
-        """Up, down or the same, with a leading v or without."""
+        """Up, down or the same, with or without a leading v."""
         major, minor, _ = version
 
         check_patch(tagged(*version), tagged(major, minor, level, prefix))
@@ -165,7 +165,7 @@ class TestPatchRule:
         "tag", ["1.4", "1", "latest", "1.4.7.1", "01.4.7", "V1.4.7", "vv1.4.7"]
     )
     def test_tag_that_is_no_strict_version_is_refused(self, tag: str) -> None:
-        """On either side, the running image's or the wanted one's."""
+        """Both the running and the requested image need a strict version."""
         with pytest.raises(ImageRefNotSemver, match="not a semantic version"):
             check_patch("game:1.4.7", f"game:{tag}")
         with pytest.raises(ImageRefNotSemver, match="not a semantic version"):
@@ -173,7 +173,7 @@ class TestPatchRule:
 
     @pytest.mark.parametrize("text", ["game", f"game@{DIGEST}"])
     def test_reference_without_a_tag_is_refused(self, text: str) -> None:
-        """A digest alone names no version."""
+        """A digest alone has no version."""
         with pytest.raises(ImageRefNotSemver, match="has no tag"):
             check_patch("game:1.4.7", text)
 

@@ -1,4 +1,4 @@
-"""Which containers are ours: one predicate, for lists and for inspections."""
+"""Which containers are ours: one predicate for lists and inspections."""
 
 import pytest
 
@@ -15,7 +15,7 @@ RECORD, OPERATION = make_record(), operation()
 
 
 def unstamped(fence: int = 1) -> ContainerDetails:
-    """Return a container of the release before, that no record names."""
+    """Return a container without our label that no record names."""
     return container(id=OTHER, labels=labels_of(GAME, fence=fence, installation=None))
 
 
@@ -53,13 +53,13 @@ def test_ours(
     *,
     is_ours: bool,
 ) -> None:
-    """Named by the record, made by the open operation, or stamped by us on our network."""
+    """Ours are the record's, the open operation's, and those with our label on our network."""
     assert HERE.owns(seen, record=record, operation=open_operation) is is_ours
     assert list(HERE.own([seen], record=record, operation=open_operation)) == [seen] * is_ours
 
 
 def test_id_is_not_known_before_the_database_is_open() -> None:
-    """It is kept there; whoever asks too early is a defect."""
+    """Reading the id before the database is open is a defect."""
     installation = Installation("galaxy-net")
     with pytest.raises(RuntimeError, match="before the database is open"):
         _ = installation.id

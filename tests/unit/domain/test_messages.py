@@ -36,14 +36,14 @@ def failed(code: ErrorCode) -> Completion:
 
 
 def test_rest_request_owes_no_job_result() -> None:
-    """Only who asked by a job is answered by a result."""
+    """Only a job is answered by a result."""
     completion = make_completion(record=make_record())
 
     assert announcements(make_request(), completion) == []
 
 
 def test_job_that_succeeded_names_container_and_endpoint() -> None:
-    """All fields are strings, and all are present."""
+    """All fields are present and are strings."""
     record = make_record()
 
     (message,) = announcements(make_job("7-0"), make_completion(record=record))
@@ -62,7 +62,7 @@ def test_job_that_succeeded_names_container_and_endpoint() -> None:
 
 
 def test_job_that_was_a_replay_is_a_success_with_its_code() -> None:
-    """A replay says replay_no_op, and names the container that runs."""
+    """A replay has the code replay_no_op and names the running container."""
     (message,) = announcements(make_job(), replayed(make_record(), at=NOON))
 
     assert message.fields["outcome"] == "success"
@@ -71,7 +71,7 @@ def test_job_that_was_a_replay_is_a_success_with_its_code() -> None:
 
 
 def test_job_that_failed_names_no_container() -> None:
-    """A failed job names its error; what runs instead is not its result."""
+    """A failed job names its error and no container, even if another one runs."""
     completion = make_completion(
         outcome=Outcome.FAILURE,
         cause=Cause(code=ErrorCode.CONFLICT, message="busy"),
@@ -88,7 +88,7 @@ def test_job_that_failed_names_no_container() -> None:
 
 
 def test_failed_start_owes_one_intent() -> None:
-    """The intent names game, image, error and moment, and a key that makes it one."""
+    """The intent has game, image, error, time, and a key that makes it unique."""
     (message,) = announcements(make_request(), FAILED)
 
     at = str(int(NOON.timestamp() * 1000))
@@ -107,7 +107,7 @@ def test_failed_start_owes_one_intent() -> None:
 
 
 def test_failing_again_in_the_same_way_is_the_same_intent() -> None:
-    """Game, code and image make the sameness; for ten minutes one intent is enough."""
+    """Game, code and image form the key, and for ten minutes one intent is enough."""
     (first,) = announcements(make_request(), FAILED)
     (again,) = announcements(make_job(), replace(FAILED, at=NOON.replace(minute=9)))[1:]
 
@@ -126,7 +126,7 @@ def test_failing_again_in_the_same_way_is_the_same_intent() -> None:
 def test_failing_in_another_way_is_another_intent(
     request_change: dict[str, object], completion: Completion
 ) -> None:
-    """Another game, image or error is news."""
+    """Another game, image or error is another intent."""
     (first,) = announcements(make_request(), FAILED)
     (other,) = announcements(make_request(**request_change), completion)
 
@@ -146,7 +146,7 @@ def test_text_from_outside_is_cut_and_readable() -> None:
 
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_only_three_codes_are_notified(code: ErrorCode) -> None:
-    """Configuration, pull and start failures are told; a conflict or an outage is not."""
+    """Configuration, pull and start failures are notified; conflicts and outages are not."""
     messages = announcements(make_request(), failed(code))
 
     assert len(messages) == (1 if code in INTENT_CODES else 0)
@@ -156,12 +156,12 @@ def test_only_three_codes_are_notified(code: ErrorCode) -> None:
     "kind", [kind for kind in OperationKind if kind is not OperationKind.START]
 )
 def test_only_starts_are_notified(kind: OperationKind) -> None:
-    """A failed patch is answered to its caller, nobody else is told."""
+    """A failed patch is answered to its caller only."""
     assert announcements(make_request(kind=kind), FAILED) == []
 
 
 def test_events_come_before_the_result_and_the_result_before_the_intent() -> None:
-    """Others see what happened before they see how it was judged."""
+    """Readers see what happened before they see the outcome."""
     messages = announcements(make_job(), replace(FAILED, events=[make_event()]))
 
     assert [message.stream for message in messages] == [
@@ -172,7 +172,7 @@ def test_events_come_before_the_result_and_the_result_before_the_intent() -> Non
 
 
 def test_health_event_is_rendered_as_strings() -> None:
-    """Details are JSON text, the moment is milliseconds."""
+    """Details are JSON text, and the time is in milliseconds."""
     (message,) = announcements(make_request(), make_completion(events=[make_event()]))
 
     assert all(isinstance(value, str) for value in message.fields.values())

@@ -16,7 +16,7 @@ FENCE = Fence(9)
 
 
 def seen(status: ContainerStatus, *, oom: bool = False, exit_code: int = 0) -> ContainerDetails:
-    """Return a look at the record's container, whose engine ended a minute ago if it has."""
+    """Return an observation of the record's container, which ended a minute ago if at all."""
     ended = None if status is ContainerStatus.RUNNING else ENDED
     return container(status=status, oom_killed=oom, exit_code=exit_code, finished_at=ended)
 
@@ -30,7 +30,7 @@ def stopped() -> RuntimeRecord:
     "status", [ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTARTING]
 )
 def test_running_record_whose_process_is_there_is_left_alone(status: ContainerStatus) -> None:
-    """Running, paused by someone or being restarted by Docker: the same record object."""
+    """Running, paused or restarting: the same record object is returned."""
     record = make_record()
 
     assert as_observed(record, seen(status), fence=FENCE, at=LATER) is record
@@ -41,7 +41,7 @@ def test_running_record_whose_process_is_there_is_left_alone(status: ContainerSt
     "status", [ContainerStatus.EXITED, ContainerStatus.DEAD, ContainerStatus.CREATED]
 )
 def test_running_record_whose_process_is_gone_becomes_stopped(status: ContainerStatus) -> None:
-    """The container stays in the record; when it ended is the container's own time."""
+    """The container stays in the record, with the container's own end time."""
     record = as_observed(make_record(), seen(status), fence=FENCE, at=LATER)
 
     assert record.status is RuntimeStatus.STOPPED
@@ -62,8 +62,8 @@ def test_record_whose_container_is_gone_becomes_removed(record: RuntimeRecord) -
     assert (after.created_at, after.state_path) == (record.created_at, record.state_path)
 
 
-def test_end_that_docker_does_not_date_is_the_moment_of_the_look() -> None:
-    """A container that was never started, or that Docker lost track of, has no time of its end."""
+def test_end_that_docker_does_not_date_is_the_moment_of_observation() -> None:
+    """Docker has no end time for a container that was never started."""
     undated = container(status=ContainerStatus.DEAD)
 
     record = as_observed(make_record(), undated, fence=FENCE, at=LATER)
@@ -82,7 +82,7 @@ def test_removed_record_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "event_type", "details"),
+    ("observed", "event_type", "details"),
     [
         (None, HealthEventType.CONTAINER_DISAPPEARED, {}),
         (
@@ -97,25 +97,25 @@ def test_removed_record_stays_as_it_is() -> None:
         ),
     ],
 )
-def test_loss_of_a_running_engine_is_told_as_it_was(
-    look: ContainerDetails | None, event_type: HealthEventType, details: dict[str, object]
+def test_loss_of_a_running_engine_is_reported_as_it_was(
+    observed: ContainerDetails | None, event_type: HealthEventType, details: dict[str, object]
 ) -> None:
-    """Exit, out of memory and disappearance are three events, at the moment they happened."""
-    event = loss_event(make_record(), look, at=LATER)
+    """Exit, lack of memory and disappearance are three events, at their own times."""
+    event = loss_event(make_record(), observed, at=LATER)
 
     assert event is not None
     assert (event.event_type, event.details) == (event_type, details)
-    assert event.occurred_at == (LATER if look is None else ENDED)
+    assert event.occurred_at == (LATER if observed is None else ENDED)
 
 
 def test_stopped_record_loses_nothing() -> None:
-    """An engine that was stopped on purpose is not told as a loss."""
+    """An engine that was stopped on purpose is not reported as lost."""
     assert loss_event(stopped(), seen(ContainerStatus.EXITED), at=LATER) is None
 
 
 @pytest.mark.parametrize("before", [make_record(), stopped()], ids=["running", "stopped"])
 def test_container_that_docker_is_removing_is_as_good_as_gone(before: RuntimeRecord) -> None:
-    """Docker says "removing" before the engine has died: a removal is never taken for an exit."""
+    """Docker says "removing" before the engine has died, and this is never taken for an exit."""
     record = as_observed(before, seen(ContainerStatus.REMOVING), fence=FENCE, at=LATER)
 
     assert record.status is RuntimeStatus.REMOVED
@@ -123,7 +123,7 @@ def test_container_that_docker_is_removing_is_as_good_as_gone(before: RuntimeRec
 
 
 def test_engine_that_docker_is_removing_has_disappeared() -> None:
-    """Its exit code is that of the removal, and tells nothing of the engine."""
+    """Its exit code comes from the removal and says nothing about the engine."""
     event = loss_event(make_record(), seen(ContainerStatus.REMOVING, exit_code=137), at=LATER)
 
     assert event is not None

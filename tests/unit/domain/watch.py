@@ -1,4 +1,4 @@
-"""What the service does by itself, on the small world of the use cases."""
+"""The service's own cycles, on the in-memory world of the use cases."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ __all__ = ["GRACE", "RETENTION", "Watch", "engine_of", "labels_of", "stray"]
 
 
 class Watch:
-    """What one manager process does by itself in a world."""
+    """The cycles of one manager process in a world."""
 
     def __init__(self, world: World, process: Process | None = None) -> None:
         self.world = world
@@ -30,21 +30,21 @@ class Watch:
         self.inspect = cycles.inspect
 
     @property
-    def told(self) -> list[str]:
-        """The health events in the outbox, oldest first, without those of starts."""
+    def reported(self) -> list[str]:
+        """Return the health events in the outbox, oldest first, without those of starts."""
         return [each for each in self.world.events if each != "container_started"]
 
     @property
     def kinds(self) -> Sequence[str]:
-        """The kinds of all operations, oldest first."""
+        """Return the kinds of all operations, oldest first."""
         return [each.kind.value for each in self.world.operations]
 
     async def reconciled(self) -> list[DriftKind]:
-        """Reconcile the game; return which drifts are gone."""
+        """Reconcile the game; return the kinds of drift that are gone."""
         return [each.kind for each in await self.reconcile_game.run(GAME, "test")]
 
     async def event(self, action: str, container_id: str, game: GameId = GAME) -> str:
-        """Tell of a container what Docker would."""
+        """Handle an event of this container as Docker would send it."""
         event = ContainerEvent(game, container_id, action, 0.0)  # type: ignore[arg-type]
         return await self.record_event.run(event)
 
@@ -57,7 +57,7 @@ def engine_of(world: World, game: str) -> MemoryContainer:
 def labels_of(
     game: str = GAME, *, fence: int = 77, installation: str | None = INSTALLATION
 ) -> Mapping[str, str]:
-    """Return the labels of a game's container; of the release before without an installation."""
+    """Return our labels for a game; without an installation, those of the previous release."""
     labels = {
         "com.galaxy.owner": "rtmanager",
         "com.galaxy.kind": "game-engine",
@@ -69,5 +69,5 @@ def labels_of(
 
 
 def stray(world: World, name: str, *, game: str = GAME, fence: int = 77) -> MemoryContainer:
-    """Put a container with all our labels on the host that no record knows."""
+    """Put a container with all our labels on the host that no record names."""
     return world.docker.add_foreign(name, labels=labels_of(game, fence=fence))

@@ -1,4 +1,4 @@
-"""A small world for the use cases: a Docker host, a store, and the processes that share them."""
+"""An in-memory world for the use cases: a Docker host, a store, and processes that share them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -77,11 +77,11 @@ POLICY = EnginePolicy(
 
 
 class Killed(BaseException):
-    """The process was killed: nothing of ours handles this."""
+    """The process was killed; none of our code handles this."""
 
 
 class Hang:
-    """A call that hangs until it is let go."""
+    """A call that hangs until the test releases it."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -92,7 +92,7 @@ class Hang:
         await self._go_on.wait()
 
     def release(self) -> None:
-        """Let the call go on."""
+        """Let the call continue."""
         self._go_on.set()
 
 
@@ -100,7 +100,7 @@ Fault = Callable[[], Awaitable[None]]
 
 
 class Process:
-    """One manager process: its own use cases and leases, the world's Docker and store."""
+    """One manager process: its own use cases and leases on the world's Docker and store."""
 
     def __init__(self, world: "World", policy: EnginePolicy) -> None:
         self.world = world
@@ -130,7 +130,7 @@ class Process:
 
     @cached_property
     def cycles(self) -> Cycles:
-        """What the process does by itself, when a test calls it."""
+        """Return the process's own cycles, for a test to call."""
         world = self.world
         beyond = CyclePorts(
             health=self._faulty(InMemoryHealthLog(world.store), "health"),
@@ -144,7 +144,7 @@ class Process:
 
     @cached_property
     def jobs(self) -> InMemoryJobStream:
-        """The process's consumer of the Lobby's jobs, which dies with it."""
+        """Return the process's consumer of the Lobby's jobs, which dies with it."""
         return self._faulty(InMemoryJobStream(self.world.streams, self.world.clock), "jobs")
 
     async def start(self, image: str = IMAGE, game: GameId = GAME) -> RuntimeRecord:
@@ -176,7 +176,7 @@ class Process:
         reason: StopReason | None = None,
         wait: float | None = None,
     ) -> RuntimeRecord:
-        """Ask for an operation of any kind."""
+        """Request an operation of any kind."""
         request = OperationRequest(
             game_id=game,
             kind=kind,
@@ -187,15 +187,15 @@ class Process:
         return await self.cases.operations.run(request, wait=wait)
 
     async def resume(self, game: GameId = GAME) -> None:
-        """Carry on what another process has left open."""
+        """Resume the operation that another process has left open."""
         await self.cases.operations.resume(game)
 
     async def shut_down(self, limit: float = 0.0) -> int:
-        """Cut off what still runs when the limit is over; return how many operations that was."""
+        """Cut off what still runs after the limit; return the number of operations."""
         return await self.cases.operations.in_flight.drain(limit)
 
     async def die(self) -> None:
-        """Be killed, here and now."""
+        """Kill the process now."""
         self.dead = True
         raise Killed
 
@@ -260,7 +260,7 @@ class World:
         return Process(self, self.policy)
 
     def image(self, reference: str, **behaviour: object) -> None:
-        """Put an image that behaves like this on the host."""
+        """Put an image with this behaviour on the host."""
         self.docker.add_image(reference, behaviour=ImageBehaviour(**behaviour))  # type: ignore[arg-type]
 
     def origin(self) -> Origin:
@@ -270,31 +270,31 @@ class World:
 
     @property
     def record(self) -> RuntimeRecord | None:
-        """The game's record."""
+        """Return the game's record."""
         return self.store.runtime_records.get(GAME)
 
     @property
     def operations(self) -> list[Operation]:
-        """The operation log, oldest first."""
+        """Return the operation log, oldest first."""
         return list(self.store.operations.values())
 
     @property
     def last(self) -> Operation:
-        """The latest operation."""
+        """Return the latest operation."""
         return self.operations[-1]
 
     @property
     def containers(self) -> dict[str, MemoryContainer]:
-        """The host's containers by name."""
+        """Return the host's containers by name."""
         return {each.name: each for each in self.docker.containers.values()}
 
     @property
     def engine(self) -> MemoryContainer:
-        """The container that has the game's name."""
+        """Return the container that has the game's name."""
         return self.containers[container_name(GAME)]
 
     def watch(self, call: str) -> None:
-        """Note it when two engines of one game run at once."""
+        """Record whether two engines of one game ever run at once."""
         running = [each for each in self.docker.containers.values() if each.is_running]
         if len(running) < 2:
             return
@@ -321,14 +321,14 @@ class World:
 
     @property
     def events(self) -> list[str]:
-        """The types of all health events in the outbox, oldest first."""
+        """Return the types of all health events in the outbox, oldest first."""
         fields = (each.fields for each in self.store.outbox)
         return [each["event_type"] for each in fields if "event_type" in each]
 
     def faults(self, *, parked_may_stay: bool = False) -> list[str]:
-        """Return whatever is wrong with the game: empty when record, log and Docker agree.
+        """Return every inconsistency of the game; empty when record, log and Docker agree.
 
-        `parked_may_stay` overlooks a stopped container that was put out of the way.
+        `parked_may_stay` ignores a stopped container that was parked.
         """
         self.docker.catch_up()
         found = [f"two engines ran at {call}" for call in self.doubled]

@@ -1,4 +1,4 @@
-"""An application behind a middleware that remembers the request as it arrived there."""
+"""An application behind a middleware, which records the request as it arrives there."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ async def receive() -> Message:
 
 @dataclass
 class Behind:
-    """Answers 200, or raises, or hangs, and remembers."""
+    """Answers 200, raises or hangs, and records the request."""
 
     error: Exception | None = None
     answers_first: bool = False
@@ -44,7 +44,7 @@ class Behind:
             raise self.error
 
     async def send(self, message: Message) -> None:
-        """Remember what was sent."""
+        """Record what was sent."""
         self.sent.append(message)
 
     @property

@@ -23,24 +23,24 @@ def call(game: str) -> Call:
 
 
 def test_game_id_is_read_from_the_path() -> None:
-    """A safe id is the game's, for start and for all other operations."""
+    """A valid id is read as the game's by every operation."""
     assert call("chess-7").game_id == call("chess-7").new_game_id == "chess-7"
 
 
 def test_impossible_game_is_not_found() -> None:
-    """No game with such an id can ever have been started."""
+    """A game whose id is invalid was never started and is not found."""
     with pytest.raises(NotFound):
         _ = call("..").game_id
 
 
 def test_impossible_game_cannot_be_started() -> None:
-    """Start says which ids are possible."""
+    """Starting an invalid id is refused with the rule for valid ones."""
     with pytest.raises(InvalidRequest, match="1 to 51 characters"):
         _ = call("..").new_game_id
 
 
 def test_body_comes_with_the_request() -> None:
-    """The validated body reaches the operation; the request itself stays as it was."""
+    """The validated body reaches the operation, and the request itself is unchanged."""
     scope = dict(SCOPE)
     body = {"image_ref": IMAGE, "reason": "finished"}
 
@@ -59,13 +59,13 @@ def test_request_without_a_body_asks_for_nothing_more() -> None:
 
 
 def test_game_id_is_decoded_where_it_is_read() -> None:
-    """Bytes that are no UTF-8 become replacement characters, which no game id has."""
+    """Invalid UTF-8 is decoded to replacement characters, which no game id contains."""
     with pytest.raises(InvalidRequest, match=r"'a/b\\ufffd'"):
         _ = call("a%2Fb%FF").new_game_id
 
 
 async def test_endpoint_runs_in_a_span_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trace names the operation of the spec, and log lines inside it can name the trace."""
+    """The span has the operation's name, and log lines inside it can name the trace."""
     exporter, seen, sent = InMemorySpanExporter(), [], []
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

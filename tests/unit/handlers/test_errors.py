@@ -25,7 +25,7 @@ async def test_good_answer_passes() -> None:
 
 
 async def test_error_becomes_an_answer() -> None:
-    """The application raises, the caller gets the envelope."""
+    """An error that the application raises becomes the error envelope."""
     behind = Behind(error=Conflict("not now"))
 
     await _request(behind)
@@ -35,7 +35,7 @@ async def test_error_becomes_an_answer() -> None:
 
 
 async def test_error_within_an_answer_cuts_it_off() -> None:
-    """Half an answer is left to the server, which ends the connection; nothing is appended."""
+    """After half an answer nothing is appended; the server closes the connection."""
     behind = Behind(error=ValueError("late"), answers_first=True)
 
     with pytest.raises(ValueError, match="late"):
@@ -45,7 +45,7 @@ async def test_error_within_an_answer_cuts_it_off() -> None:
 
 
 async def cut_off(behind: Behind) -> "asyncio.Task[None]":
-    """Begin a request that hangs, and cancel it as the server does at its limit."""
+    """Begin a request that hangs, and cancel it as the server does at its time limit."""
     request_task = asyncio.create_task(_request(behind))
     await behind.hangs.wait()
     request_task.cancel()
@@ -54,7 +54,7 @@ async def cut_off(behind: Behind) -> "asyncio.Task[None]":
 
 
 async def test_trap_shutdown_answers_plain_text() -> None:
-    """Who is cut off by the shutdown limit gets the envelope, and learns how to go on."""
+    """A request cut off by the shutdown gets the envelope, which says how to proceed."""
     behind = Behind(hanging=True)
 
     with capture_logs() as lines:
@@ -71,7 +71,7 @@ async def test_trap_shutdown_answers_plain_text() -> None:
 
 
 async def test_answer_that_is_cut_off_half_way_is_left_to_the_server() -> None:
-    """It ends the connection: nothing is appended to half an answer."""
+    """Nothing is appended to half an answer; the server closes the connection."""
     behind = Behind(hanging=True, answers_first=True)
 
     task = await cut_off(behind)
@@ -81,7 +81,7 @@ async def test_answer_that_is_cut_off_half_way_is_left_to_the_server() -> None:
 
 
 async def test_only_defects_are_logged() -> None:
-    """A defect leaves one line with its traceback, a refusal none."""
+    """A defect logs one line with its traceback, a refusal none."""
     with capture_logs() as lines:
         for error in (ValueError("bug"), Conflict()):
             behind = Behind(error=error)
@@ -95,7 +95,7 @@ class NameTaken(Conflict):
 
 
 def test_port_errors_have_the_status_of_their_code() -> None:
-    """A subclass of an error answers as the error does, with its own message."""
+    """A subclass of an error has the same status and code, with its own message."""
     answer = answer_to(NameTaken())
 
     assert (answer.status, answer.code) == (409, ErrorCode.CONFLICT)
@@ -103,15 +103,15 @@ def test_port_errors_have_the_status_of_their_code() -> None:
 
 
 def test_oversize_is_413() -> None:
-    """Too large a body has its own status, but no code of its own."""
+    """A body that is too large has its own status but no code of its own."""
     answer = answer_to(BodyTooLarge())
 
     assert (answer.status, answer.code) == (413, ErrorCode.INVALID_REQUEST)
 
 
 @pytest.mark.parametrize("error", [ValueError("dsn=secret"), HTTPException(500, "secret")])
-def test_the_unforeseen_is_a_defect_that_says_nothing(error: Exception) -> None:
-    """Whatever is not ours to explain is a 500 without details."""
+def test_unexpected_error_is_a_defect_without_details(error: Exception) -> None:
+    """An unexpected error is a 500 that reveals no details."""
     answer = answer_to(error)
 
     assert (answer.status, answer.code, answer.is_defect) == (500, ErrorCode.INTERNAL_ERROR, True)
@@ -119,19 +119,19 @@ def test_the_unforeseen_is_a_defect_that_says_nothing(error: Exception) -> None:
 
 
 def test_our_errors_are_no_defects() -> None:
-    """An engine that is away is no reason for a traceback."""
+    """An expected error, such as Docker being away, logs no traceback."""
     assert not answer_to(DockerUnavailable()).is_defect
 
 
 def test_allowed_methods_come_in_order() -> None:
-    """The router keeps them in a set; answers are the same every time."""
+    """Allowed methods are sorted, because the router keeps them in a set."""
     answer = answer_to(HTTPException(405, headers={"Allow": "POST, GET, HEAD"}))
 
     assert answer.headers == {"allow": "GET, HEAD, POST"}
 
 
-def test_words_of_the_framework_are_tamed() -> None:
-    """What the framework quotes of a request is cut short and made printable."""
+def test_message_of_the_framework_is_truncated_and_printable() -> None:
+    """What the framework quotes of a request is truncated and made printable."""
     answer = answer_to(HTTPException(422, "bad \ud800 " + "x" * 10_000 + "\nschema: ..."))
 
     assert (answer.status, answer.code) == (400, ErrorCode.INVALID_REQUEST)
@@ -140,5 +140,5 @@ def test_words_of_the_framework_are_tamed() -> None:
 
 
 def test_every_error_class_has_a_status() -> None:
-    """No error of the domain can be raised that has no answer."""
+    """Every error class of the domain has a status."""
     assert {each.code for each in RuntimeManagerError.__subclasses__()} <= STATUS_OF_CODE.keys()

@@ -27,7 +27,7 @@ async def arrive(*values: bytes) -> Behind:
 
 @pytest.mark.parametrize("value", [b"a", b"job 17/4", b"~" * 128])
 async def test_sane_id_is_kept_and_sent_back(value: bytes) -> None:
-    """The caller finds its own id in the answer, the log and the operation."""
+    """A usable request id is kept in the answer, the log and the operation."""
     behind = await arrive(value)
 
     assert request_id_of(behind.arrived) == value.decode()
@@ -37,7 +37,7 @@ async def test_sane_id_is_kept_and_sent_back(value: bytes) -> None:
 
 @pytest.mark.parametrize("values", [[], [b""], [b" a"], [b"a\x00"], [b"~" * 129], [b"a", b"a"]])
 async def test_other_ids_are_replaced(values: list[bytes]) -> None:
-    """Without one usable id a new one is made, and sent back."""
+    """Without one usable id a new one is generated and sent back."""
     behind = await arrive(*values)
     made = request_id_of(behind.arrived)
 
@@ -45,13 +45,13 @@ async def test_other_ids_are_replaced(values: list[bytes]) -> None:
     assert (REQUEST_ID, made.encode()) in behind.sent[0]["headers"]
 
 
-async def test_made_up_ids_differ() -> None:
-    """No two requests share an id that we made."""
+async def test_generated_ids_differ() -> None:
+    """Generated ids are unique."""
     assert request_id_of((await arrive()).arrived) != request_id_of((await arrive()).arrived)
 
 
 async def test_routers_see_the_encoded_path() -> None:
-    """An encoded slash separates nothing."""
+    """An encoded slash does not separate path segments."""
     behind = Behind()
 
     await RawPath(behind)(request(path="/a/b", raw_path=b"/a%2Fb"), receive, behind.send)
@@ -60,7 +60,7 @@ async def test_routers_see_the_encoded_path() -> None:
 
 
 async def test_server_without_raw_paths_gets_one_made() -> None:
-    """Where the server keeps only the decoded path, it is encoded again."""
+    """When the server passes only the decoded path, it is encoded again."""
     behind = Behind()
 
     await RawPath(behind)(request(path="/é\n"), receive, behind.send)
@@ -69,7 +69,7 @@ async def test_server_without_raw_paths_gets_one_made() -> None:
 
 
 async def test_path_with_a_slash_at_its_end_is_another_path() -> None:
-    """No router gets the chance to redirect it; an encoded slash is part of a name."""
+    """A trailing slash is never redirected; an encoded one is part of a name."""
     with pytest.raises(HTTPException, match="404"):
         await RawPath(Behind())(request(path="/a/", raw_path=b"/a/"), receive, Behind().send)
 
@@ -82,7 +82,7 @@ async def test_path_with_a_slash_at_its_end_is_another_path() -> None:
     ("value", "source"), [(b"gm", OpSource.GM_REST), (b"admin", OpSource.ADMIN_REST)]
 )
 async def test_known_caller_passes(value: bytes, source: OpSource) -> None:
-    """The two known callers arrive and are told apart."""
+    """The two known callers are passed on and distinguished."""
     behind = Behind()
 
     await CallerHeader(behind)(request((CALLER, value)), receive, behind.send)
@@ -93,7 +93,7 @@ async def test_known_caller_passes(value: bytes, source: OpSource) -> None:
 
 @pytest.mark.parametrize("values", [[b"lobby"], [b"GM"], [b""], [b"gm", b"gm"], [b"\xff"]])
 async def test_unknown_caller_is_dropped(values: list[bytes]) -> None:
-    """Validation never sees a value that it would refuse; other headers stay."""
+    """An unknown caller is removed before validation would refuse it; other headers stay."""
     behind = Behind()
     headers = [(b"accept", b"*/*"), *((CALLER, value) for value in values)]
 
@@ -104,5 +104,5 @@ async def test_unknown_caller_is_dropped(values: list[bytes]) -> None:
 
 
 def test_missing_caller_is_the_admin() -> None:
-    """Without the header the source is the admin's."""
+    """Without the header the source is the admin."""
     assert source_of(request()) is OpSource.ADMIN_REST

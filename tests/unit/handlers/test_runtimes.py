@@ -6,7 +6,7 @@ from tests.builders import NOON, make_record
 
 
 def test_every_property_is_present() -> None:
-    """What does not apply is null, not missing."""
+    """A property that does not apply is null, not missing."""
     shown = runtime_json(make_record(status=RuntimeStatus.REMOVED, started_at=None))
 
     assert len(shown) == 12
@@ -23,6 +23,6 @@ def test_times_are_utc_with_microseconds() -> None:
     assert shown["last_op_at"] == "2026-03-01T00:00:00.000000Z"
 
 
-def test_what_only_we_need_is_not_shown() -> None:
-    """Fence and image id are ours alone."""
+def test_internal_fields_are_not_shown() -> None:
+    """Fence and image id are internal."""
     assert not {"fence", "image_id"} & runtime_json(make_record()).keys()

@@ -29,20 +29,20 @@ HEADERS = [(b"content-type", b"application/json")]
 
 
 def test_object_is_parsed() -> None:
-    """A JSON object in UTF-8 is taken as it is, escapes and nested values too."""
+    """A JSON object in UTF-8 is parsed, with escapes and nested values."""
     assert parse_object('{"a": ["é", "\\u00e9", null, 1.5]}'.encode()) == {
         "a": ["é", "é", None, 1.5]
     }
 
 
 def test_fault_of_syntax_names_its_place() -> None:
-    """Line and column lead to the fault."""
+    """A syntax error is reported with line and column."""
     with pytest.raises(InvalidRequest, match=r"line 2, column 6"):
         parse_object(b'{\n"a": ?}')
 
 
 def test_all_faults_of_the_schema_are_named_once() -> None:
-    """The caller learns of several faults at once, and of each only once."""
+    """Several faults are reported at once, each of them once."""
     with pytest.raises(InvalidRequest) as caught:
         check_schema(SCHEMA, {"c": 1})
 
@@ -52,7 +52,7 @@ def test_all_faults_of_the_schema_are_named_once() -> None:
 
 
 def test_values_are_never_quoted() -> None:
-    """A message about a wrong value names the rule, not the value, which may be huge."""
+    """The message names the rule and never quotes the value, which may be huge."""
     with pytest.raises(InvalidRequest) as caught:
         check_schema(SCHEMA, {"a": 1, "b": "z" * 10_000})
 
@@ -61,19 +61,19 @@ def test_values_are_never_quoted() -> None:
 
 @pytest.mark.parametrize("value", ["application/json", "application/json; charset=UTF-8"])
 def test_json_content_types_pass(value: str) -> None:
-    """JSON has one charset, which need not be named."""
+    """JSON's only charset may be named or omitted."""
     check_content_type([value])
 
 
 @pytest.mark.parametrize("values", [[], ["text/json"], ["application/json"] * 2])
 def test_other_content_types_are_refused(values: list[str]) -> None:
-    """Exactly one content type, and that JSON's."""
+    """Exactly one content type is accepted, and it must be JSON's."""
     with pytest.raises(InvalidRequest, match="expected application/json"):
         check_content_type(values)
 
 
 async def test_announced_size_is_refused_unread() -> None:
-    """A body that says it is too large is not even begun."""
+    """A body whose announced length is too large is not read."""
 
     async def receive() -> Message:
         pytest.fail("the body was read")
@@ -85,7 +85,7 @@ async def test_announced_size_is_refused_unread() -> None:
 
 
 async def test_caller_who_leaves_within_the_body_is_no_defect() -> None:
-    """Half a body is the caller's fault, whose answer nobody waits for."""
+    """A truncated body is the caller's fault and is not logged as a defect."""
 
     async def receive() -> Message:
         return {"type": "http.disconnect"}
@@ -95,13 +95,13 @@ async def test_caller_who_leaves_within_the_body_is_no_defect() -> None:
 
 
 def test_response_is_ascii_whatever_it_says() -> None:
-    """Even half a surrogate pair, which has no UTF-8, can be sent."""
+    """Even a lone surrogate, which has no UTF-8 encoding, can be sent."""
     assert AsciiJson({"message": "\ud800é"}).body == b'{"message":"\\ud800\\u00e9"}'
 
 
 @given(st.text(st.characters()))
 def test_quoted_text_is_printable_ascii_and_short(text: str) -> None:
-    """Whatever a caller sends can stand in a message and a log line."""
+    """Anything a caller sends can be quoted in a message and a log line."""
     result = quoted(text)
 
     assert result.isascii()
@@ -110,6 +110,6 @@ def test_quoted_text_is_printable_ascii_and_short(text: str) -> None:
 
 
 def test_only_a_few_names_are_quoted() -> None:
-    """Of many names the first three are enough."""
+    """Only the first three of many names are quoted."""
     assert quoted_names(["a", "b", "c", "d"]) == "'a', 'b', 'c', ..."
     assert quoted_names(["a"]) == "'a'"

@@ -1,4 +1,4 @@
-"""The command lines on a stage: all of them real but the service, which opens and closes nothing.
+"""The real command lines with a stand-in for the service, which opens and closes nothing.
 
 The first argument `dev` stands for `python -m dev`, any other is a command of `rtmanager`. The
 variable FAKE_FAULT says what is to go wrong.
@@ -23,19 +23,19 @@ FAULT = os.environ.get("FAKE_FAULT")
 
 
 def say(what: str) -> None:
-    """Tell the test at once."""
+    """Print a line for the test, unbuffered."""
     sys.stdout.write(f"{what}\n")
     sys.stdout.flush()
 
 
 class Service:
-    """A service that only says what is done to it."""
+    """A service that only prints what is done to it."""
 
     use_cases = SimpleNamespace(operations=None, read=None, readiness=None)
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:
-        """Open nothing, or fail as a missing dependency makes it fail."""
+        """Open nothing, or fail as a missing dependency does."""
         if FAULT == "service":
             raise StartupError("Postgres cannot be reached; is it running?")
         say("opened")
@@ -58,13 +58,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def migrate(_settings: Any) -> Any:
-    """Pretend to migrate from and to the versions that FAKE_MIGRATED says."""
+    """Pretend to migrate between the versions in FAKE_MIGRATED."""
     before, after = os.environ["FAKE_MIGRATED"].split(",")
     return SimpleNamespace(schema="rtm", from_version=int(before), to_version=int(after))
 
 
 class Prepared:
-    """A prepared environment that holds what the test set in FAKE_PREPARED_*."""
+    """A prepared environment with the values that the test set in FAKE_PREPARED_*."""
 
     def __init__(self) -> None:
         staged = {name: value for name, value in os.environ.items() if "FAKE_PREPARED_" in name}
@@ -73,12 +73,12 @@ class Prepared:
         }
 
     def stop(self) -> None:
-        """Say that it is stopped."""
+        """Print that it has stopped."""
         say("environment stopped")
 
 
 def prepare(data_dir: Path, echo: Callable[[str], None]) -> Prepared:
-    """Prepare nothing, or fail as a missing Docker makes it fail."""
+    """Prepare nothing, or fail as a missing Docker does."""
     if FAULT == "set-up":
         raise SetUpError("Docker is missing; install it")
     try:
@@ -87,13 +87,13 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> Prepared:
         if FAULT == "slow set-up":
             signal.pause()
     except KeyboardInterrupt:
-        say("preparation undone")
+        say("preparation reverted")
         raise
     return Prepared()
 
 
 def plant(name: str, **members: object) -> None:
-    """Put a module in place of the real one."""
+    """Replace the real module by a stand-in."""
     module = ModuleType(f"rtmanager.{name}")
     vars(module).update(members)
     sys.modules[module.__name__] = module

@@ -59,7 +59,7 @@ asyncio.run(main())
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the server in a process of its own, which alone may be sent signals."""
+    """Run the server in a process of its own, to which signals can be sent."""
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -75,13 +75,13 @@ def serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
-    """Wait for the next line that the process prints."""
+    """Return the next line that the process prints."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
 def port_of(process: subprocess.Popen[str]) -> int:
-    """Wait until the process listens and return its port."""
+    """Wait until the process listens, and return its port."""
     return int(line_of(process).removeprefix("port "))
 
 
@@ -89,7 +89,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
 def slow_request(
     process: subprocess.Popen[str], path: str = "/slow"
 ) -> Iterator[list[tuple[int, bytes]]]:
-    """Have a request under way that is answered when the process gets a line of input."""
+    """Send a request that is answered once the process reads a line of input."""
     connection = HTTPConnection("127.0.0.1", port_of(process), timeout=20)
     answers: list[tuple[int, bytes]] = []
 
@@ -111,7 +111,7 @@ def slow_request(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_in_good_order(number: signal.Signals) -> None:
-    """SIGTERM and SIGINT lead to an orderly end with exit code 0."""
+    """SIGTERM and SIGINT shut down cleanly with exit code 0."""
     with serving() as process:
         port_of(process)
         process.send_signal(number)
@@ -121,7 +121,7 @@ def test_a_signal_ends_the_server_in_good_order(number: signal.Signals) -> None:
 
 
 def test_a_request_under_way_is_answered_before_the_end() -> None:
-    """A signal lets the request that runs finish."""
+    """A signal lets a running request finish."""
     with serving() as process, slow_request(process) as answers:
         process.send_signal(signal.SIGTERM)
         assert process.stdin is not None
@@ -133,7 +133,7 @@ def test_a_request_under_way_is_answered_before_the_end() -> None:
 
 
 def test_trap_shutdown_answers_plain_text() -> None:
-    """A request that outlasts the limit is answered in the contract's form, and the end is good."""
+    """A request that outlasts the limit gets the error envelope, and the shutdown is clean."""
     with serving("impatient") as process, slow_request(process, "/hung") as answers:
         process.send_signal(signal.SIGTERM)
 
@@ -143,7 +143,7 @@ def test_trap_shutdown_answers_plain_text() -> None:
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
-    """Who signals twice does not want to wait for the request that runs."""
+    """A second signal does not wait for running requests."""
     with serving() as process, slow_request(process) as answers:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
@@ -153,7 +153,7 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
 
 
 def test_a_second_signal_ends_the_process_when_the_server_has_ended_already() -> None:
-    """What is drained after the last request does not hold up who signals twice either."""
+    """A second signal also cuts short the drain after the last request."""
     with serving("linger") as process:
         port_of(process)
         process.send_signal(signal.SIGTERM)
@@ -164,7 +164,7 @@ def test_a_second_signal_ends_the_process_when_the_server_has_ended_already() ->
 
 
 def test_a_signal_during_start_up_cancels_it() -> None:
-    """A start-up that waits for something is given up in good order."""
+    """A signal during start-up cancels it cleanly."""
     with serving("hang") as process:
         assert line_of(process) == "opening"
         process.send_signal(signal.SIGTERM)
@@ -197,7 +197,7 @@ def test_an_address_in_use_is_refused() -> None:
 
 
 def test_an_address_without_host_is_reachable_over_ipv4() -> None:
-    """No host means every interface, whatever the address family the socket has."""
+    """An empty host means every interface, including IPv4."""
     with bind(Address("", 0)) as listener:
         listener.listen()
 

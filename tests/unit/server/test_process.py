@@ -1,4 +1,4 @@
-"""The life of the process: start, address, signals, faults, exit codes."""
+"""The process: start, address, signals, faults and exit codes."""
 
 import json
 import os
@@ -24,7 +24,7 @@ VALID = {
 
 @contextmanager
 def faked(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the command line on its stage, in a process of its own."""
+    """Run the command line with the stand-in service, in a process of its own."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RTM")}
     process = subprocess.Popen(
         [sys.executable, FAKE_SERVICE, *arguments],
@@ -54,7 +54,7 @@ def line_with(text: str, lines: Iterator[str] | None) -> str:
 
 
 def test_serve_answers_until_sigterm_then_closes_and_exits_with_0() -> None:
-    """SIGTERM ends the service in good order: closed, logged, exit code 0."""
+    """SIGTERM closes the service, logs that, and exits with code 0."""
     with faked("serve", **VALID) as process:
         serving = json.loads(line_with("serving", process.stderr))
         connection = HTTPConnection(serving["address"], timeout=10)
@@ -71,7 +71,7 @@ def test_serve_answers_until_sigterm_then_closes_and_exits_with_0() -> None:
 
 
 def test_serve_logs_json_only() -> None:
-    """Every line of the running service has the one form, the server's own lines too."""
+    """Every line is JSON, the server's own lines included."""
     with faked("serve", **VALID) as process:
         serving = line_with("serving", process.stderr)
         process.send_signal(signal.SIGTERM)
@@ -84,7 +84,7 @@ def test_serve_logs_json_only() -> None:
 
 
 def test_a_start_up_fault_is_one_clear_line() -> None:
-    """A dependency that is missing ends the start with one line and no traceback."""
+    """A missing dependency ends the start with one line and no traceback."""
     code, _, stderr = outcome("serve", **VALID, FAKE_FAULT="service")
 
     assert code == 1
@@ -92,7 +92,7 @@ def test_a_start_up_fault_is_one_clear_line() -> None:
 
 
 def test_an_address_in_use_is_one_clear_line_before_anything_is_opened() -> None:
-    """A second service on one address never gets as far as opening anything."""
+    """A second service on the same address fails before it opens anything."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         address = f"127.0.0.1:{holder.getsockname()[1]}"
         code, stdout, stderr = outcome(
@@ -106,7 +106,7 @@ def test_an_address_in_use_is_one_clear_line_before_anything_is_opened() -> None
 
 
 def test_an_application_that_does_not_start_ends_the_process() -> None:
-    """A service whose HTTP application fails to start is closed again and exits non-zero."""
+    """If the HTTP application fails to start, the service is closed and the exit code is not 0."""
     code, stdout, stderr = outcome("serve", **VALID, FAKE_FAULT="lifespan")
 
     assert code == 1
@@ -123,5 +123,5 @@ def test_an_application_that_does_not_start_ends_the_process() -> None:
     ],
 )
 def test_migrate_says_from_which_version_to_which(migrated: str, line: str) -> None:
-    """`migrate` names the versions before and after."""
+    """`migrate` prints the versions before and after."""
     assert outcome("migrate", **VALID, FAKE_MIGRATED=migrated) == (0, line, "")

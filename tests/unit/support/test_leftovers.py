@@ -1,4 +1,4 @@
-"""The end of a run: what it has left behind is found, named and removed."""
+"""At the end of a run its leftovers are found, named and removed."""
 
 import os
 import signal
@@ -60,7 +60,7 @@ def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_process_with_the_mark_is_found_and_ended(
     run: Path, process: subprocess.Popen[bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A process that a run starts inherits its mark, and is found by it."""
+    """Processes that a run starts inherit its mark, by which they are found."""
     names = removed(processes_of(run), print)
 
     assert names == [f"process {process.pid}: sleep 600"]
@@ -78,7 +78,7 @@ def test_process_of_another_run_is_left_alone(run: Path, process: subprocess.Pop
 
 
 def test_what_a_dead_run_has_left_in_docker_is_removed(docker_host: str, run: Path) -> None:
-    """Containers come before their network, and both are found by the run's name alone."""
+    """Containers are removed before their network; both are found by the run's name alone."""
     network = f"{run.name}-net"
     ensure_network(docker_host, network)
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_removed_is_reported_with_the_reason() -> None:
 
 
 def test_run_that_leaves_a_process_behind_has_failed(tmp_path: Path) -> None:
-    """The run names the process, ends it and fails, although its test passes."""
+    """The run names and ends the process and fails, although its tests pass."""
     (tmp_path / "test_planted.py").write_text(PLANTED)
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(PROJECT)}
     del environment[MARK]
@@ -127,7 +127,7 @@ def test_run_that_leaves_a_process_behind_has_failed(tmp_path: Path) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Return whether the process runs; one that was killed may not be collected yet."""
+    """Return whether the process runs; a killed one may not be reaped yet."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

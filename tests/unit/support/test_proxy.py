@@ -1,4 +1,4 @@
-"""The proxy before a service that tests use: tests rely on it, so it is tested itself."""
+"""The fault proxy, which other tests rely on."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from tests.support.proxy import Proxy
 
 
 class Shouter:
-    """A service that answers every piece with itself in capitals, and remembers it."""
+    """A service that answers in capitals and records what it receives."""
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
@@ -51,7 +51,7 @@ def shouter() -> Iterator[Shouter]:
 
 @pytest.fixture
 def proxy(shouter: Shouter) -> Iterator[Proxy]:
-    """Return a proxy before the service."""
+    """Return a proxy in front of the service."""
     with Proxy(shouter.address) as proxy:
         yield proxy
 
@@ -66,14 +66,14 @@ def _ask(connection: socket.socket, piece: bytes) -> bytes:
 
 
 def test_requests_and_replies_pass(proxy: Proxy) -> None:
-    """Without a switch the proxy is not noticed."""
+    """Without a fault the proxy is transparent."""
     with _connect(proxy) as connection:
         assert _ask(connection, b"hello") == b"HELLO"
         assert _ask(connection, b"again") == b"AGAIN"
 
 
 def test_refuse_drops_connections_and_takes_no_new_ones(proxy: Proxy) -> None:
-    """To its clients, a refusing service is a stopped one."""
+    """A refusing service looks stopped to its clients."""
     with _connect(proxy) as connection:
         assert _ask(connection, b"hello") == b"HELLO"
 
@@ -87,9 +87,9 @@ def test_refuse_drops_connections_and_takes_no_new_ones(proxy: Proxy) -> None:
 def test_refuse_drops_a_connection_that_is_being_made(
     proxy: Proxy, shouter: Shouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was accepted before and is led on after: nothing of it reaches the service."""
+    """A connection accepted but not yet forwarded never reaches the service."""
     is_accepted, may_go_on = threading.Event(), threading.Event()
-    make_link = proxy_module._Link  # noqa: SLF001 - the moment between the two
+    make_link = proxy_module._Link  # noqa: SLF001 - between accept and forwarding
 
     def make_link_late(client: socket.socket, server: socket.socket) -> object:
         is_accepted.set()
@@ -108,7 +108,7 @@ def test_refuse_drops_a_connection_that_is_being_made(
 
 
 def test_a_refused_service_comes_back_at_the_same_port(proxy: Proxy) -> None:
-    """Clients find it again where it was."""
+    """The service is available again at the same port."""
     port = proxy.port
     proxy.refuse()
 
@@ -120,7 +120,7 @@ def test_a_refused_service_comes_back_at_the_same_port(proxy: Proxy) -> None:
 
 
 def test_hang_holds_everything_back_until_it_ends(proxy: Proxy, shouter: Shouter) -> None:
-    """A service that hangs accepts connections and is silent; later it goes on where it was."""
+    """A hanging service accepts connections and is silent; later all data passes."""
     with _connect(proxy) as connection:
         assert _ask(connection, b"hello") == b"HELLO"
         proxy.hang()
@@ -137,7 +137,7 @@ def test_hang_holds_everything_back_until_it_ends(proxy: Proxy, shouter: Shouter
 
 
 def test_hang_takes_new_connections(proxy: Proxy) -> None:
-    """A service that hangs differs from a stopped one: connecting works."""
+    """A hanging service accepts new connections, unlike a stopped one."""
     proxy.hang()
 
     with _connect(proxy) as connection:
@@ -147,7 +147,7 @@ def test_hang_takes_new_connections(proxy: Proxy) -> None:
 
 
 def test_cut_drops_connections_and_takes_new_ones(proxy: Proxy) -> None:
-    """A cut connection can be made again at once."""
+    """Clients can reconnect at once after a cut."""
     with _connect(proxy) as connection:
         assert _ask(connection, b"hello") == b"HELLO"
 
@@ -159,7 +159,7 @@ def test_cut_drops_connections_and_takes_new_ones(proxy: Proxy) -> None:
 
 
 def test_a_lost_reply_leaves_its_effect(proxy: Proxy, shouter: Shouter) -> None:
-    """The service does what was asked; the client learns nothing of it."""
+    """The service handles the request, and the client gets no reply."""
     proxy.lose_reply_to(b"commit")
     with _connect(proxy) as connection:
         assert _ask(connection, b"insert") == b"INSERT"
@@ -181,7 +181,7 @@ def test_only_one_reply_is_lost(proxy: Proxy) -> None:
 
 
 def test_a_replaced_reply_leaves_its_effect(proxy: Proxy, shouter: Shouter) -> None:
-    """The service does what was asked; the client is sent another reply, and disconnected."""
+    """The service handles the request; the client gets another reply and is disconnected."""
     proxy.replace_reply_to(b"commit", b"refused", skipping=1)
     with _connect(proxy) as connection:
         assert _ask(connection, b"commit") == b"COMMIT"
@@ -194,13 +194,13 @@ def test_a_replaced_reply_leaves_its_effect(proxy: Proxy, shouter: Shouter) -> N
 
 
 def test_a_service_that_is_down_is_down_through_the_proxy() -> None:
-    """The proxy does not hide that nobody is behind it."""
+    """Connections fail when no service is behind the proxy."""
     with Proxy(("127.0.0.1", free_port())) as proxy, _connect(proxy) as connection:
         assert connection.recv(1024) == b""
 
 
 def test_unix_sockets_are_served_too(shouter: Shouter, tmp_path: Path) -> None:
-    """Docker listens on one: it can be taken away and brought back."""
+    """The proxy also serves Unix sockets, such as Docker's."""
     path = tmp_path / "socket"
     with Proxy(shouter.address, listen_on=path) as proxy:
         proxy.refuse()

@@ -1,4 +1,4 @@
-"""The end of a run: what Docker keeps for no reason is removed after a restart of dockerd."""
+"""At the end of a run, what Docker keeps for no reason is removed by restarting dockerd."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Docker:
     stops: int = 0
 
     def things(self, _run: Path, _host: str) -> list[Leftover]:
-        """Return what is there."""
+        """Return what exists."""
         return [Leftover(name, self._remove) for name in self.networks]
 
     def end(self, _echo: Callable[[str], None]) -> bool:
@@ -33,7 +33,7 @@ class Docker:
         return not self.is_shared
 
     def start(self, _echo: Callable[[str], None]) -> str:
-        """Start, and return the address."""
+        """Start and return the address."""
         self.starts += 1
         return "unix:///nowhere"
 
@@ -58,14 +58,14 @@ def _end(docker: Docker, tmp_path: Path) -> list[str]:
 
 
 def test_what_docker_keeps_is_removed_after_a_restart(docker: Docker, tmp_path: Path) -> None:
-    """After a restart that removes what Docker kept, nothing is left and Docker does not run."""
+    """A restart frees what Docker kept, nothing is left, and Docker is stopped."""
     assert _end(docker, tmp_path) == []
     assert docker.networks == []
     assert (docker.starts, docker.stops) == (1, 2)
 
 
 def test_docker_that_others_use_is_not_restarted(docker: Docker, tmp_path: Path) -> None:
-    """What such a Docker keeps is reported, and a later run removes it."""
+    """A leftover in a Docker that others use is reported and removed by a later run."""
     docker.is_shared = True
 
     assert _end(docker, tmp_path) == []
@@ -74,7 +74,7 @@ def test_docker_that_others_use_is_not_restarted(docker: Docker, tmp_path: Path)
 
 
 def test_what_stays_in_any_case_is_left_behind(docker: Docker, tmp_path: Path) -> None:
-    """A run fails if what it left stays even after a restart."""
+    """A run fails if its leftovers survive even a restart."""
     docker.keeps_for_good = True
 
     assert _end(docker, tmp_path) == [NETWORK]
@@ -82,7 +82,7 @@ def test_what_stays_in_any_case_is_left_behind(docker: Docker, tmp_path: Path) -
 
 
 def test_docker_that_keeps_nothing_is_stopped_once(docker: Docker, tmp_path: Path) -> None:
-    """A Docker that keeps nothing is not started again."""
+    """A Docker without leftovers is not restarted."""
     docker.networks.clear()
 
     assert _end(docker, tmp_path) == []

@@ -1,4 +1,4 @@
-"""How tests are distributed: by module, and the long ones first."""
+"""Tests are distributed by module, the long ones first."""
 
 from pathlib import Path
 from typing import cast
@@ -19,28 +19,28 @@ TESTS = Path(__file__).parents[2]
 
 
 class Item:
-    """The part of a test that the order depends on."""
+    """The part of a test that its order depends on."""
 
     def __init__(self, path: str) -> None:
         self.path = TESTS / path
 
 
 def test_module_is_one_share() -> None:
-    """The tests of a module run in one worker, whose servers they share."""
+    """The tests of a module run in one worker, because they share its servers."""
     module = "tests/unit/test_cli.py"
 
     assert share_of(f"{module}::test_one") == share_of(f"{module}::test_two[x::y]") == module
 
 
 def test_long_module_is_as_many_shares_as_it_has_tests() -> None:
-    """Each test of a long module is a share: otherwise one worker would be busy the longest."""
+    """Each test of a long module is a share, so that no worker is busy much longer than others."""
     module = f"tests/acceptance/{LONG_MODULES[0]}"
 
     assert share_of(f"{module}::test_one") != share_of(f"{module}::test_two")
 
 
 def test_long_ones_come_first() -> None:
-    """No worker begins a long one when nothing else is left."""
+    """Long tests do not begin when nothing else is left."""
     order = ["unit/test_cli.py", "acceptance/test_outages.py", f"acceptance/{LONG_MODULES[0]}"]
     items = [Item(each) for each in order]
 
@@ -50,7 +50,7 @@ def test_long_ones_come_first() -> None:
 
 
 def test_modules_that_wait_are_distinguished() -> None:
-    """A module waits by its name or that of its folder."""
+    """Modules that mostly wait are recognised by their name or their folder's."""
     assert waits("tests/contract/ports/test_outbox.py")
     assert waits("tests/acceptance/test_outages.py")
     assert not waits("tests/acceptance/test_streams_outages.py::test_one[a/b]")
@@ -58,7 +58,7 @@ def test_modules_that_wait_are_distinguished() -> None:
 
 
 def test_every_other_worker_begins_with_those_that_wait() -> None:
-    """One worker keeps a core busy while the next waits, until nothing of its kind is left."""
+    """One worker keeps a core busy while the next one waits."""
     busy, waiting = "tests/unit/test_cli.py", "tests/acceptance/test_outages.py"
 
     assert [share_for(worker, [busy, waiting]) for worker in (0, 1)] == [busy, waiting]
@@ -68,7 +68,7 @@ def test_every_other_worker_begins_with_those_that_wait() -> None:
 
 
 def test_names_are_those_of_the_tests() -> None:
-    """Every name is that of a module or folder: one that was renamed would lose its place."""
+    """Every listed name is an existing module or folder, so a renamed one is noticed."""
     for name in (*LONG_MODULES, *WAITING):
         assert list(TESTS.rglob(name)), name
     for name in FOLDERS:

@@ -16,10 +16,10 @@ CONTEXT = trace.SpanContext(trace_id=1, span_id=2, is_remote=False)
 
 @pytest.fixture(autouse=True)
 def _process_wide_logging() -> Iterator[None]:
-    """Put the logging of the process back as it was."""
+    """Restore the logging of the process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    root.handlers = []  # the handlers of pytest, which configuring would close
+    root.handlers = []  # pytest's handlers, which configuring would close
     yield
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
@@ -28,12 +28,12 @@ def _process_wide_logging() -> Iterator[None]:
 
 
 def lines_of(stream: StringIO) -> list[dict[str, Any]]:
-    """Read back JSON log lines."""
+    """Parse JSON log lines."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def test_a_json_line_has_its_event_level_logger_time_and_fields() -> None:
-    """Each line is one JSON object that says what, how severe, where from and when."""
+    """Each line is a JSON object with event, level, logger, time and fields."""
     stream = StringIO()
     configure_logs("info", "json", stream)
 
@@ -50,7 +50,7 @@ def test_a_json_line_has_its_event_level_logger_time_and_fields() -> None:
 
 
 def test_lines_of_libraries_have_the_same_form() -> None:
-    """A line that a library writes through the standard library looks like one of ours."""
+    """Lines logged through the standard library have the same format as ours."""
     stream = StringIO()
     configure_logs("info", "json", stream)
 
@@ -69,7 +69,7 @@ def test_lines_of_libraries_have_the_same_form() -> None:
 
 
 def test_bound_context_is_on_every_line() -> None:
-    """What is bound for a request is on our lines and on those of libraries."""
+    """A request's bound context is on our lines and on those of libraries."""
     stream = StringIO()
     configure_logs("info", "json", stream)
 
@@ -84,7 +84,7 @@ def test_bound_context_is_on_every_line() -> None:
 
 
 def test_lines_below_the_level_are_not_written() -> None:
-    """The level holds for us and for libraries."""
+    """The level applies to our loggers and to libraries'."""
     stream = StringIO()
     configure_logs("warning", "json", stream)
 
@@ -96,7 +96,7 @@ def test_lines_below_the_level_are_not_written() -> None:
 
 
 def test_http_clients_do_not_log_each_of_their_requests() -> None:
-    """A client's line per request is dropped; what it warns of is not."""
+    """An HTTP client's line per request is dropped; its warnings are not."""
     stream = StringIO()
     configure_logs("debug", "json", stream)
 
@@ -108,7 +108,7 @@ def test_http_clients_do_not_log_each_of_their_requests() -> None:
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_an_exception_is_logged_without_local_variables(form: str) -> None:
-    """A traceback shows where and what, never the values at hand, which may be secrets."""
+    """A traceback never contains local values, which may be secrets."""
     stream = StringIO()
     configure_logs("info", form, stream)
 
@@ -126,7 +126,7 @@ def test_an_exception_is_logged_without_local_variables(form: str) -> None:
 
 
 def test_an_exception_in_json_is_structured() -> None:
-    """Type, message and frames of an exception are fields, not one text."""
+    """Type, message and frames of an exception are separate fields."""
     stream = StringIO()
     configure_logs("info", "json", stream)
 
@@ -138,7 +138,7 @@ def test_an_exception_in_json_is_structured() -> None:
 
 
 def test_a_line_names_the_trace_it_belongs_to() -> None:
-    """Inside a span a line carries the ids that lead to its trace."""
+    """Inside a span a line has the trace and span ids."""
     stream = StringIO()
     configure_logs("info", "json", stream)
 
@@ -151,7 +151,7 @@ def test_a_line_names_the_trace_it_belongs_to() -> None:
 
 
 def test_warnings_become_log_lines() -> None:
-    """A warning of the interpreter is a log line, not loose text on stderr."""
+    """A Python warning is a log line, not plain text on stderr."""
     stream = StringIO()
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -165,7 +165,7 @@ def test_warnings_become_log_lines() -> None:
 
 
 def test_the_console_form_is_human_readable() -> None:
-    """The console form is one line of plain text with its fields."""
+    """The console format is one line of plain text with its fields."""
     stream = StringIO()
     configure_logs("info", "console", stream)
 
@@ -177,7 +177,7 @@ def test_the_console_form_is_human_readable() -> None:
 
 
 def test_colours_are_for_terminals_only() -> None:
-    """What is written to a file or a pipe has no escape codes."""
+    """Output to a file or a pipe has no escape codes."""
     plain, coloured = StringIO(), _Terminal()
 
     for stream in (plain, coloured):

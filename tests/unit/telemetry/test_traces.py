@@ -21,7 +21,7 @@ print("sdk loaded:", "opentelemetry.sdk" in sys.modules, file=sys.stderr)
 
 
 def make_a_span(**environment: str) -> subprocess.CompletedProcess[str]:
-    """Make one span in a process of its own: the choice of exporters is made once in each."""
+    """Make one span in a new process, because exporters are chosen once per process."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     return subprocess.run(
         [sys.executable, "-c", MAKE_A_SPAN],
@@ -46,12 +46,12 @@ def make_a_span(**environment: str) -> subprocess.CompletedProcess[str]:
 def test_exporters_are_chosen_by_opentelemetrys_own_variables(
     environment: Mapping[str, str], names: tuple[str, ...]
 ) -> None:
-    """Only the exporters that OpenTelemetry's variables name are on; by default there is none."""
+    """Only the exporters that OpenTelemetry's variables name are active; by default none is."""
     assert exporter_names(environment) == names
 
 
 def test_without_exporter_nothing_is_written_and_no_sdk_loaded() -> None:
-    """Tracing that is off costs neither output nor the loading of the SDK."""
+    """Disabled tracing writes nothing and does not load the SDK."""
     done = make_a_span()
 
     assert done.stdout == ""
@@ -59,7 +59,7 @@ def test_without_exporter_nothing_is_written_and_no_sdk_loaded() -> None:
 
 
 def test_the_console_exporter_writes_spans_of_the_service() -> None:
-    """The console exporter writes each span with the service it belongs to."""
+    """The console exporter writes each span with its service's name."""
     span = json.loads(make_a_span(OTEL_TRACES_EXPORTER="console").stdout)
 
     assert span["name"] == "start game"
@@ -67,7 +67,7 @@ def test_the_console_exporter_writes_spans_of_the_service() -> None:
 
 
 def test_the_environment_decides_the_service_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OTEL_SERVICE_NAME wins over our own name."""
+    """OTEL_SERVICE_NAME takes precedence over our own name."""
     monkeypatch.setenv("OTEL_SERVICE_NAME", "rtm-2")
 
     provider = tracer_provider(())

@@ -17,8 +17,8 @@ from tests.unit.domain.world import World
 from tests.unit.workers.turns import running, turns, until
 
 
-class House:
-    """A game that runs, and a watcher of its engine's events."""
+class WatchedGame:
+    """A running game and a watcher of its events."""
 
     def __init__(self) -> None:
         self.world = World(clock=ManualClock(auto=False))
@@ -54,156 +54,162 @@ class House:
 
 
 @pytest.fixture
-async def house() -> House:
-    """Return a house whose game runs."""
-    made = House()
+async def watched() -> WatchedGame:
+    """Return a game that runs, and its watcher."""
+    made = WatchedGame()
     await made.world.manager.start()
     return made
 
 
-async def test_exit_is_recorded_without_waiting_for_anything(house: House) -> None:
-    """The event alone makes the game be looked at; no time passes."""
-    async with running(house.watcher.run()):
-        await house.listens()
-        house.world.docker.crash(house.world.engine.id)
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
+async def test_exit_is_recorded_without_waiting_for_anything(watched: WatchedGame) -> None:
+    """The event alone triggers the reconciliation, without time passing."""
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        watched.world.docker.crash(watched.world.engine.id)
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
 
-    assert house.watch.told == ["container_exited"]
-
-
-async def test_trap_list_subscribe_gap(house: House) -> None:
-    """What happened before the subscription, or between two, is found by catching up."""
-    house.world.docker.crash(house.world.engine.id)
-    async with running(house.watcher.run()):
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
-
-    assert house.caught_up == 1
+    assert watched.watch.reported == ["container_exited"]
 
 
-async def test_what_happened_a_moment_ago_is_seen_although_the_list_lags(house: House) -> None:
-    """The first connection asks for the last few seconds too, which the list may not show yet."""
+async def test_trap_list_subscribe_gap(watched: WatchedGame) -> None:
+    """What happened before or between subscriptions is found by a reconciliation."""
+    watched.world.docker.crash(watched.world.engine.id)
+    async with running(watched.watcher.run()):
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
+
+    assert watched.caught_up == 1
+
+
+async def test_what_happened_a_moment_ago_is_seen_although_the_list_lags(
+    watched: WatchedGame,
+) -> None:
+    """The first connection also requests the last few seconds, which the list may lack."""
 
     async def overlook() -> str:
         return ""
 
-    house.watcher.catch_up = overlook
-    house.world.docker.crash(house.world.engine.id)
-    house.world.clock.advance(1.0)
-    async with running(house.watcher.run()):
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
+    watched.watcher.catch_up = overlook
+    watched.world.docker.crash(watched.world.engine.id)
+    watched.world.clock.advance(1.0)
+    async with running(watched.watcher.run()):
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
 
 
-async def test_events_lost_while_disconnected_are_caught_up_with(house: House) -> None:
-    """A new connection comes after a pause, and everything is compared again."""
-    async with running(house.watcher.run()):
-        await house.listens()
-        house.events.cut()
-        await until(lambda: not house.world.docker.listeners)
-        house.world.docker.vanish(house.world.engine.id)
-        await house.pass_time(MAX_PAUSE)
-        await until(lambda: house.status is RuntimeStatus.REMOVED)
+async def test_events_lost_while_disconnected_are_caught_up_with(watched: WatchedGame) -> None:
+    """A new connection comes after a pause, and all games are compared again."""
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        watched.events.cut()
+        await until(lambda: not watched.world.docker.listeners)
+        watched.world.docker.vanish(watched.world.engine.id)
+        await watched.pass_time(MAX_PAUSE)
+        await until(lambda: watched.status is RuntimeStatus.REMOVED)
 
-    assert house.watch.told == ["container_disappeared"]
+    assert watched.watch.reported == ["container_disappeared"]
 
 
-async def test_trap_event_stream_silent(house: House) -> None:
-    """A stream that hangs while it seems connected is given up for a new one."""
-    async with running(house.watcher.run()):
-        await house.listens()
-        house.events.silence()
-        house.world.docker.crash(house.world.engine.id)
+async def test_trap_event_stream_silent(watched: WatchedGame) -> None:
+    """A stream that hangs while it seems connected is replaced by a new one."""
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        watched.events.silence()
+        watched.world.docker.crash(watched.world.engine.id)
         await turns(100)
-        assert house.status is RuntimeStatus.RUNNING
-        await house.pass_time(house.events.staleness + 1)
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
+        assert watched.status is RuntimeStatus.RUNNING
+        await watched.pass_time(watched.events.staleness + 1)
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
 
 
-async def test_trap_stream_eof_is_not_a_crash(house: House) -> None:
-    """However often the connection is lost, an engine that runs stays recorded as running."""
-    async with running(house.watcher.run()):
+async def test_trap_stream_eof_is_not_a_crash(watched: WatchedGame) -> None:
+    """A running engine stays recorded as running, however often the connection is lost."""
+    async with running(watched.watcher.run()):
         for _ in range(5):
-            await house.listens()
-            house.events.cut()
-            await house.pass_time(MAX_PAUSE)
+            await watched.listens()
+            watched.events.cut()
+            await watched.pass_time(MAX_PAUSE)
 
-    assert house.status is RuntimeStatus.RUNNING
-    assert house.watch.told == []
-    assert house.caught_up >= 5
-
-
-async def test_docker_that_is_away_is_asked_with_longer_and_longer_pauses(house: House) -> None:
-    """An outage is no reason to storm the engine when it comes back."""
-    house.world.docker.reachable = False
-    async with running(house.watcher.run()):
-        await house.pass_time(60)
-        assert 5 <= house.watcher.status.failures <= 10
-        house.world.docker.reachable = True
-        await house.pass_time(MAX_PAUSE)
-        await house.listens()
-
-    assert house.status is RuntimeStatus.RUNNING
+    assert watched.status is RuntimeStatus.RUNNING
+    assert watched.watch.reported == []
+    assert watched.caught_up >= 5
 
 
-async def test_storm_of_events_of_one_game_is_one_look_at_a_time(house: House) -> None:
-    """Hints of a game that waits to be looked at are not queued up."""
-    async with running(house.watcher.run()):
-        await house.listens()
-        hold = house.world.process().leases.hold("g1", wait=0)  # type: ignore[arg-type]
+async def test_docker_that_is_away_is_asked_with_growing_pauses(
+    watched: WatchedGame,
+) -> None:
+    """Reconnecting slows down, so that Docker is not flooded when it comes back."""
+    watched.world.docker.reachable = False
+    async with running(watched.watcher.run()):
+        await watched.pass_time(60)
+        assert 5 <= watched.watcher.status.failures <= 10
+        watched.world.docker.reachable = True
+        await watched.pass_time(MAX_PAUSE)
+        await watched.listens()
+
+    assert watched.status is RuntimeStatus.RUNNING
+
+
+async def test_burst_of_events_is_one_observation_at_a_time(
+    watched: WatchedGame,
+) -> None:
+    """Events of a game that is already due for observation are not queued."""
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        hold = watched.world.process().leases.hold("g1", wait=0)  # type: ignore[arg-type]
         async with hold:
-            house.world.docker.crash(house.world.engine.id)
+            watched.world.docker.crash(watched.world.engine.id)
             for _ in range(100):
-                house.world.docker.run(house.world.engine)
-                house.world.docker.crash(house.world.engine.id)
+                watched.world.docker.run(watched.world.engine)
+                watched.world.docker.crash(watched.world.engine.id)
             await turns(300)
-        calls = house.world.manager.calls
+        calls = watched.world.manager.calls
         before = calls.count("host.containers_of")
-        await house.pass_time(10)
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
+        await watched.pass_time(10)
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
 
     assert calls.count("host.containers_of") - before <= 20
 
 
-async def test_doubled_and_late_events_change_nothing(house: House) -> None:
-    """An event is a hint to look: told twice or late it finds nothing to do."""
-    house.events.delays = lambda _: (0.0, 1.0, 5.0)
-    async with running(house.watcher.run()):
-        await house.listens()
-        house.world.docker.crash(house.world.engine.id)
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
+async def test_doubled_and_late_events_change_nothing(watched: WatchedGame) -> None:
+    """An event only triggers an observation, so duplicate and late ones change nothing."""
+    watched.events.delays = lambda _: (0.0, 1.0, 5.0)
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        watched.world.docker.crash(watched.world.engine.id)
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
         await asyncio.sleep(0)
-        await house.pass_time(10)
+        await watched.pass_time(10)
 
-    assert house.watch.told == ["container_exited"]
+    assert watched.watch.reported == ["container_exited"]
 
 
-async def test_new_connection_goes_on_where_the_last_one_was(house: House) -> None:
-    """From the last event on, however long ago: not from now, and not from the beginning."""
+async def test_new_connection_resumes_from_the_last_event(watched: WatchedGame) -> None:
+    """A new connection resumes from the last event, however long ago it was."""
     asked: list[float | None] = []
-    listen = house.events.listen
+    listen = watched.events.listen
 
     def noted(*, since: float | None) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
         asked.append(since)
         return listen(since=since)
 
-    house.events.listen = noted  # type: ignore[method-assign,assignment]
-    began = house.world.clock.now().timestamp()
-    async with running(house.watcher.run()):
-        await house.listens()
-        await house.pass_time(30)
-        house.world.docker.crash(house.world.engine.id)
-        await until(lambda: house.status is RuntimeStatus.STOPPED)
-        exited = house.world.clock.now().timestamp()
-        house.world.docker.reachable = False
-        await house.pass_time(10 * LOOK_BACK)
-        house.world.docker.reachable = True
-        await house.pass_time(MAX_PAUSE)
+    watched.events.listen = noted  # type: ignore[method-assign,assignment]
+    began = watched.world.clock.now().timestamp()
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        await watched.pass_time(30)
+        watched.world.docker.crash(watched.world.engine.id)
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
+        exited = watched.world.clock.now().timestamp()
+        watched.world.docker.reachable = False
+        await watched.pass_time(10 * LOOK_BACK)
+        watched.world.docker.reachable = True
+        await watched.pass_time(MAX_PAUSE)
 
     assert asked[0] == began - LOOK_BACK
     assert set(asked[1:]) == {exited}
 
 
 class EnoughError(BaseException):
-    """Ends a watcher that would go on for ever."""
+    """Ends a watcher that would run forever."""
 
 
 class _Nothing:
@@ -216,18 +222,18 @@ class _Nothing:
 
 @dataclass
 class QuietEvents:
-    """A stream on which nothing ever happens."""
+    """A stream without events."""
 
     patience: int
     listened: list[float | None] = field(default_factory=list)
 
     async def now(self) -> float:
-        """Tell the engine's time."""
+        """Return Docker's time."""
         return 0.0
 
     @asynccontextmanager
     async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
-        """Accept the listener and let it wait in vain."""
+        """Accept the listener and send nothing."""
         self.listened.append(since)
         if len(self.listened) > self.patience:
             raise EnoughError
@@ -235,7 +241,7 @@ class QuietEvents:
 
 
 async def test_quiet_host_is_no_failure() -> None:
-    """A stream on which nothing happened is opened again at once, and nobody is alarmed."""
+    """A stream without events is reopened at once, and no warning is logged."""
     clock, events, caught_up = ManualClock(), QuietEvents(patience=3), []
 
     async def catch_up() -> str:

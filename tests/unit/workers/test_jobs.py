@@ -19,7 +19,7 @@ from tests.unit.workers.turns import running, turns, until
 
 
 class Desk:
-    """Streams, a consumer on them, and a handler whose work is in our hands."""
+    """Streams, a consumer on them, and a handler that the test controls."""
 
     def __init__(self, *, games_at_once: int = 4) -> None:
         self.streams, self.clock = InMemoryStreams(), ManualClock()
@@ -48,7 +48,7 @@ class Desk:
         return self.streams.add(JobKind.STOP, StopJob(game, StopReason.FINISHED))
 
     async def run(self, entry: JobEntry) -> None:
-        """Handle the entry, as HandleJob does."""
+        """Handle the entry as HandleJob does."""
         game = entry.job.game_id or ""
         self.tried.append(entry.entry_id)
         self.tried_at.append(self.clock.monotonic())
@@ -66,7 +66,7 @@ class Desk:
         self.handled.append(entry.entry_id)
 
     async def redeliver(self) -> None:
-        """Lose the group, and let the consumer read all anew before going on."""
+        """Delete the group, and let the consumer read all entries again."""
         self.streams.lose_group()
         await until(lambda: bool(self.streams.pending))
         await turns(20)
@@ -92,12 +92,12 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Desk:
-    """Return a desk without jobs."""
+    """Return streams without jobs."""
     return Desk()
 
 
 async def test_jobs_of_a_game_keep_their_order_across_both_streams(desk: Desk) -> None:
-    """One after the other, never two at once."""
+    """A game's jobs are handled one after the other, never two at once."""
     jobs = [desk.start("g1"), desk.stop("g1"), desk.start("g1"), desk.stop("g1")]
 
     async with running(desk.consumer.run()):
@@ -108,7 +108,7 @@ async def test_jobs_of_a_game_keep_their_order_across_both_streams(desk: Desk) -
 
 
 async def test_games_are_handled_side_by_side_and_bounded() -> None:
-    """As many as the operator allows, no more."""
+    """Games are handled concurrently up to the configured limit."""
     desk = Desk(games_at_once=3)
     for number in range(10):
         desk.start(f"g{number}")
@@ -120,7 +120,7 @@ async def test_games_are_handled_side_by_side_and_bounded() -> None:
 
 
 async def test_slow_game_does_not_hold_up_the_others(desk: Desk) -> None:
-    """A pull of minutes is one game's matter."""
+    """A pull of several minutes delays only its own game."""
     desk.held["slow"] = asyncio.Event()
     slow, later = desk.start("slow"), desk.stop("slow")
     quick = desk.start("quick")
@@ -134,7 +134,7 @@ async def test_slow_game_does_not_hold_up_the_others(desk: Desk) -> None:
 
 
 async def test_what_was_left_pending_is_taken_over_first(desk: Desk) -> None:
-    """The leader before has died with it."""
+    """A new leader begins with what the previous one left pending."""
     left = desk.start("g1")
     await InMemoryJobStream(desk.streams, desk.clock).read(count=10, block=0)
     added = desk.stop("g1")
@@ -146,7 +146,7 @@ async def test_what_was_left_pending_is_taken_over_first(desk: Desk) -> None:
 
 
 async def test_job_that_fails_is_tried_again_before_the_games_next(desk: Desk) -> None:
-    """Nothing is skipped."""
+    """A failed job is retried, never skipped."""
     first, second = desk.start("g1"), desk.stop("g1")
     desk.faults[first.entry_id] = 2
 
@@ -157,14 +157,14 @@ async def test_job_that_fails_is_tried_again_before_the_games_next(desk: Desk) -
 
 
 async def test_job_that_keeps_failing_is_tried_less_and_less(desk: Desk) -> None:
-    """An outage is not answered by a storm, and its end is noticed within seconds."""
+    """Retries slow down in an outage, and its end is noticed within seconds."""
     job = desk.start("g1")
     desk.faults[job.entry_id] = 10
 
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.handled) == 1)
 
-    # The reader's own waiting moves the clock as well, by a block at a time.
+    # The reader's own waits advance the clock as well, by one block each.
     pauses = [after - before for before, after in pairwise(desk.tried_at)]
     assert pauses[0] < 2 * job_consumer.BLOCK
     assert job_consumer.MAX_PAUSE <= pauses[-1] < 2 * job_consumer.MAX_PAUSE
@@ -172,7 +172,7 @@ async def test_job_that_keeps_failing_is_tried_less_and_less(desk: Desk) -> None
 
 @pytest.mark.parametrize("away", ["ready", "jobs.reclaim", "jobs.read"])
 async def test_nothing_is_read_while_something_is_away(desk: Desk, away: str) -> None:
-    """Jobs wait in their streams; the loop goes on when all is back."""
+    """Jobs stay in their streams during an outage and are read afterwards."""
     job = desk.start("g1")
     desk.away.add(away)
 
@@ -186,7 +186,7 @@ async def test_nothing_is_read_while_something_is_away(desk: Desk, away: str) ->
 
 
 async def test_job_that_was_read_ahead_waits_while_something_is_away(desk: Desk) -> None:
-    """What is away when a job's turn comes would only make it fail."""
+    """A job that was read ahead is not attempted during an outage, when it would fail."""
     desk.held["g1"] = asyncio.Event()
     first, second = desk.start("g1"), desk.stop("g1")
 
@@ -204,7 +204,7 @@ async def test_job_that_was_read_ahead_waits_while_something_is_away(desk: Desk)
 
 
 async def test_delivery_that_was_lost_is_fetched(desk: Desk) -> None:
-    """The reply to a read was lost: its entries are pending and nobody works on them."""
+    """Entries whose delivery was lost are reclaimed."""
     first, second = desk.start("g1"), desk.stop("g1")
     desk.away.add("jobs.read:done")
 
@@ -217,7 +217,7 @@ async def test_delivery_that_was_lost_is_fetched(desk: Desk) -> None:
 
 
 async def test_entry_that_comes_again_while_at_work_is_handled_again_after(desk: Desk) -> None:
-    """Once its first handling has ended: whether that one acknowledged it is not certain."""
+    """It is handled again afterwards, as the first handling may not have acknowledged it."""
     desk.held["g1"] = asyncio.Event()
     job = desk.start("g1")
 
@@ -237,7 +237,7 @@ async def test_entry_that_comes_again_while_at_work_is_handled_again_after(desk:
 
 
 async def test_entry_that_comes_again_once_it_is_acknowledged_does_not_stay(desk: Desk) -> None:
-    """Its group was lost just before its handling ended."""
+    """An entry redelivered just before its acknowledgement does not stay pending."""
     desk.start("g1")
     desk.at_end = desk.redeliver
 
@@ -249,7 +249,7 @@ async def test_entry_that_comes_again_once_it_is_acknowledged_does_not_stay(desk
 
 
 async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits in the streams is safe there; memory is not."""
+    """Waiting jobs stay in the streams instead of filling memory."""
     monkeypatch.setattr(job_consumer, "MAX_WAITING", 10)
     monkeypatch.setattr(job_consumer, "BATCH", 5)
     desk = Desk()
@@ -270,7 +270,7 @@ async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_trap_one_stuck_game_blocks_all_jobs(desk: Desk) -> None:
-    """The jobs behind the many of a game that cannot be finished are handled, and its own later."""
+    """Jobs behind those of a stuck game are handled, and its own later."""
     waiting = [desk.start("stuck") for _ in range(600)]
     behind = [desk.start("quick") for _ in range(3)]
     desk.faults[waiting[0].entry_id] = 1_000_000
@@ -289,7 +289,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs(desk: Desk) -> None:
 async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What waits for stuck games fills up nothing, however many they are."""
+    """Jobs that wait for stuck games block nothing, however many they are."""
     monkeypatch.setattr(job_consumer, "MAX_WAITING", 10)
     stuck = [desk.start(f"stuck{number}") for number in range(30) for _ in range(5)]
     desk.faults = {job.entry_id: 1_000_000 for job in stuck}
@@ -304,7 +304,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
 
 
 async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
-    """The others stay pending in their stream and are taken back a few at a time."""
+    """A game's other jobs stay pending and are reclaimed a few at a time."""
     rounds = 10
     jobs = [desk.start("g1") for _ in range(rounds * job_consumer.MAX_PER_GAME)]
 
@@ -316,7 +316,7 @@ async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
 
 
 async def test_newer_job_of_a_game_that_overflows_waits_behind_the_older(desk: Desk) -> None:
-    """There is room for it by the time it comes, but not its turn."""
+    """A newer job waits its turn even if there is room for it by then."""
     desk.held["slow"] = asyncio.Event()
     older = [desk.start("slow") for _ in range(job_consumer.MAX_PER_GAME + 5)]
 
@@ -332,7 +332,7 @@ async def test_newer_job_of_a_game_that_overflows_waits_behind_the_older(desk: D
 
 
 async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk) -> None:
-    """Taking back what was left behind costs the other games no second handling."""
+    """Reclaiming does not make other games' queued jobs run twice."""
     desk.held["slow"] = asyncio.Event()
     slow = [desk.start("slow") for _ in range(3)]
     many = [desk.start("many") for _ in range(job_consumer.MAX_PER_GAME * 2)]
@@ -349,7 +349,7 @@ async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk
 
 
 async def test_reclaim_that_fails_is_tried_again(desk: Desk) -> None:
-    """What was left behind is not forgotten because the store was away just then."""
+    """A reclaim that failed in an outage is retried."""
     many = [desk.start("many") for _ in range(job_consumer.MAX_PER_GAME * 2)]
 
     async with running(desk.consumer.run()):
@@ -362,8 +362,8 @@ async def test_reclaim_that_fails_is_tried_again(desk: Desk) -> None:
     assert desk.handled == [job.entry_id for job in many]
 
 
-async def test_consumer_that_runs_again_starts_afresh(desk: Desk) -> None:
-    """The leadership was lost and won again: what was cut off is taken over."""
+async def test_consumer_that_runs_again_reclaims_what_was_cut_off(desk: Desk) -> None:
+    """After regaining leadership the consumer reclaims the jobs that were cut off."""
     desk.held["g1"] = asyncio.Event()
     first, second = desk.start("g1"), desk.stop("g1")
     async with running(desk.consumer.run()):
@@ -377,7 +377,7 @@ async def test_consumer_that_runs_again_starts_afresh(desk: Desk) -> None:
 
 
 async def test_game_that_waits_for_its_next_try_leaves_its_place_to_others() -> None:
-    """The clock stands still, so it waits for ever; the only place is another's meanwhile."""
+    """A game that waits for a retry does not occupy the only place."""
     desk = Desk(games_at_once=1)
     desk.consumer.clock = ManualClock(auto=False)
     stuck = desk.start("stuck")
@@ -393,7 +393,7 @@ async def test_game_that_waits_for_its_next_try_leaves_its_place_to_others() -> 
 
 
 async def test_nothing_is_read_while_something_that_jobs_need_is_away(desk: Desk) -> None:
-    """What waits in the streams is safe there, and other replicas see it."""
+    """During an outage jobs stay in the streams, where other replicas see them."""
     desk.start("g1")
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.handled) == 1)

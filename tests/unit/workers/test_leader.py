@@ -16,21 +16,21 @@ from rtmanager.workers.worker import WorkerStatus
 from tests.unit.workers.turns import turns, until
 
 
-async def _for_ever() -> None:
+async def _forever() -> None:
     await asyncio.Event().wait()
 
 
 @dataclass
 class Hand:
-    """A worker that counts its lives."""
+    """A worker that counts how often it was started."""
 
-    does: Callable[[], Awaitable[None]] = _for_ever
+    does: Callable[[], Awaitable[None]] = _forever
     lives: int = 0
     works: bool = False
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("hand"))
 
     async def run(self) -> None:
-        """Do what it does, until that ends or it is cancelled."""
+        """Run until its work ends or it is cancelled."""
         self.lives, self.works = self.lives + 1, True
         try:
             await self.does()
@@ -58,13 +58,13 @@ class Replica:
 
 @pytest.fixture
 async def claim() -> AsyncIterator[Claim]:
-    """Return a claim that nobody has; no task is left after the test."""
+    """Return a claim that no one holds; no task is left after the test."""
     yield Claim()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_workers_run_in_the_leader_alone(claim: Claim) -> None:
-    """Who does not lead stands by, with all its workers."""
+    """A replica that does not lead runs no workers."""
     first, second = Replica(claim), Replica(claim)
     async with first.runner.running():
         await until(lambda: first.hand.works)
@@ -76,7 +76,7 @@ async def test_workers_run_in_the_leader_alone(claim: Claim) -> None:
 
 
 async def test_leader_that_ends_leaves_the_lead_to_the_other(claim: Claim) -> None:
-    """It resigns once its workers have ended, so the other's next campaign wins."""
+    """It resigns once its workers have ended, so that the other leads at its next campaign."""
     first, second = Replica(claim), Replica(claim)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(second.runner.running())
@@ -90,7 +90,7 @@ async def test_leader_that_ends_leaves_the_lead_to_the_other(claim: Claim) -> No
 
 
 async def test_lost_lead_stops_the_workers(claim: Claim) -> None:
-    """Another replica may lead by then: nothing of ours goes on."""
+    """A replica that loses leadership stops all its workers, as another may lead by then."""
     first, second = Replica(claim), Replica(claim)
     async with first.runner.running():
         await until(lambda: first.hand.works)
@@ -101,7 +101,7 @@ async def test_lost_lead_stops_the_workers(claim: Claim) -> None:
 
 
 async def test_outage_of_postgres_costs_the_lead_and_ends(claim: Claim) -> None:
-    """While Postgres is away nobody leads; afterwards someone does again."""
+    """Nobody leads while Postgres is away; afterwards someone does again."""
     replica = Replica(claim)
     async with replica.runner.running():
         await until(lambda: replica.hand.works)
@@ -118,7 +118,7 @@ async def test_outage_of_postgres_costs_the_lead_and_ends(claim: Claim) -> None:
 async def test_defect_of_the_claim_is_logged_and_leads_to_a_new_campaign(
     claim: Claim, caplog: pytest.LogCaptureFixture, call: str
 ) -> None:
-    """Whatever a driver raises, the replica never stands by for ever without a word."""
+    """Whatever error a driver raises is logged, and the replica campaigns again."""
     replica = Replica(claim)
     async with replica.runner.running():
         await until(lambda: replica.hand.works)
@@ -135,7 +135,7 @@ async def test_defect_of_the_claim_is_logged_and_leads_to_a_new_campaign(
 async def test_defect_of_resigning_does_not_disturb_the_end(
     claim: Claim, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The service closes in good order; the claim ends with its connection."""
+    """The service still closes cleanly; the claim ends with its connection."""
     replica = Replica(claim)
     async with replica.runner.running():
         await until(lambda: replica.hand.works)
@@ -145,15 +145,15 @@ async def test_defect_of_resigning_does_not_disturb_the_end(
     assert [each.message for each in caplog.records if each.exc_info] == ["resign_failed"]
 
 
-async def test_worker_that_a_foreign_cancellation_ends_is_logged_and_begun_anew(
+async def test_worker_that_a_foreign_cancellation_ends_is_logged_and_restarted(
     claim: Claim, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Something that it waited for was cancelled: without a line nobody would know."""
+    """A worker ended by a cancellation that is not its own is logged."""
 
     async def die_once() -> None:
         if hand.lives == 1:
             raise asyncio.CancelledError
-        await _for_ever()
+        await _forever()
 
     hand = Hand(die_once)
     with caplog.at_level(logging.ERROR):
@@ -163,15 +163,15 @@ async def test_worker_that_a_foreign_cancellation_ends_is_logged_and_begun_anew(
     assert [record.message for record in caplog.records] == ["worker_died"]
 
 
-async def test_worker_that_dies_is_logged_and_begun_anew(
+async def test_worker_that_dies_is_logged_and_restarted(
     claim: Claim, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A defect ends the lead; the next campaign begins every worker again."""
+    """A defect ends the leadership, and the next campaign starts every worker again."""
 
     async def die_once() -> None:
         if hand.lives == 1:
             raise ValueError("a defect")
-        await _for_ever()
+        await _forever()
 
     hand = Hand(die_once)
     with caplog.at_level(logging.ERROR):
@@ -181,7 +181,7 @@ async def test_worker_that_dies_is_logged_and_begun_anew(
     assert [record.message for record in caplog.records] == ["worker_died"]
 
 
-async def test_worker_that_overhears_its_end_is_ended_all_the_same(
+async def test_worker_that_swallows_a_cancellation_is_ended(
     claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A driver that swallows a cancellation must not keep the process from stopping."""
@@ -189,8 +189,8 @@ async def test_worker_that_overhears_its_end_is_ended_all_the_same(
 
     async def overhear_once() -> None:
         with contextlib.suppress(asyncio.CancelledError):
-            await _for_ever()
-        await _for_ever()
+            await _forever()
+        await _forever()
 
     replica = Replica(claim, Hand(overhear_once))
     async with asyncio.timeout(5), replica.runner.running():

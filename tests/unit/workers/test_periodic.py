@@ -7,7 +7,7 @@ from tests.unit.workers.turns import running, until
 
 
 class Work:
-    """A cycle that notes when it runs, and fails as often as it is told."""
+    """A cycle that records when it runs, and fails as often as configured."""
 
     def __init__(self, clock: ManualClock, *, failures: int = 0) -> None:
         self.clock = clock
@@ -36,14 +36,14 @@ async def _moments(worker: PeriodicWorker, work: Work, rounds: int) -> list[floa
 
 
 async def test_cycle_runs_again_after_each_interval(clock: ManualClock) -> None:
-    """The interval lies between the end of one cycle and the beginning of the next."""
+    """The interval lies between the end of one cycle and the start of the next."""
     work = Work(clock)
 
     assert await _moments(PeriodicWorker("w", work, 15.0, clock), work, 3) == [0.0, 15.0, 30.0]
 
 
 async def test_failed_cycle_is_tried_again_at_the_next_interval(clock: ManualClock) -> None:
-    """A worker outlives every fault, and its status tells of each."""
+    """A worker survives every fault, and its status counts each."""
     work = Work(clock, failures=2)
     worker = PeriodicWorker("w", work, 15.0, clock)
 

@@ -15,7 +15,7 @@ from tests.unit.workers.turns import running, turns, until
 
 
 class Desk:
-    """A relay whose clock stands still until it is told otherwise."""
+    """A relay whose clock stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.table, self.streams = OutboxTable(), InMemoryStreams()
@@ -41,29 +41,29 @@ class Desk:
 
     @property
     def published(self) -> list[str]:
-        """What the readers see."""
+        """Return the published messages."""
         return [each.fields["n"] for each in self.streams.published]
 
     @property
     def batches(self) -> int:
-        """How often the outbox was asked."""
+        """Return how often the outbox was queried."""
         return self.calls.count("outbox.batch")
 
     async def pass_time(self, seconds: float) -> None:
-        """Let so much time pass, in small steps."""
-        for _ in range(round(seconds * 10) + 1):  # a tenth more: sums of tenths fall short
+        """Advance the clock in small steps."""
+        for _ in range(round(seconds * 10) + 1):  # a tenth more, because sums of tenths fall short
             self.clock.advance(0.1)
             await turns(20)
 
 
 @pytest.fixture
 def desk() -> Desk:
-    """Return a desk without messages."""
+    """Return a relay without messages."""
     return Desk()
 
 
 async def test_message_is_relayed_when_it_is_committed(desk: Desk) -> None:
-    """Woken at once: the clock has not moved."""
+    """The relay is woken at once, without time passing."""
     async with running(desk.relay.run()):
         await until(lambda: len(desk.table.listeners) == 1)
         await turns(100)
@@ -74,7 +74,7 @@ async def test_message_is_relayed_when_it_is_committed(desk: Desk) -> None:
 
 
 async def test_message_committed_before_anyone_listened_is_relayed_at_once(desk: Desk) -> None:
-    """Between the last look and the first notification nothing is missed."""
+    """No message is missed between the last query and the first notification."""
     desk.held["outbox.wakeups"] = asyncio.Event()
     async with running(desk.relay.run()):
         await until(lambda: desk.batches == 1)
@@ -87,7 +87,7 @@ async def test_message_committed_before_anyone_listened_is_relayed_at_once(desk:
 
 
 async def test_what_waits_at_the_start_is_relayed(desk: Desk) -> None:
-    """Another process left it behind."""
+    """Messages that another process left are relayed."""
     desk.write(1)
 
     async with running(desk.relay.run()):
@@ -95,7 +95,7 @@ async def test_what_waits_at_the_start_is_relayed(desk: Desk) -> None:
 
 
 async def test_relay_rests_while_nothing_happens(desk: Desk) -> None:
-    """It looks once in a while, in case it was not woken."""
+    """An idle relay queries the outbox only now and then, in case a wake-up was lost."""
     async with running(desk.relay.run()):
         await turns(200)
         before = desk.batches
@@ -107,7 +107,7 @@ async def test_relay_rests_while_nothing_happens(desk: Desk) -> None:
 
 
 async def test_relay_works_without_wakeups(desk: Desk) -> None:
-    """Listening is not possible: it is slower, that is all."""
+    """Without notifications the relay is only slower."""
     desk.away.add("outbox.wakeups")
 
     async with running(desk.relay.run()):
@@ -121,7 +121,7 @@ async def test_relay_works_without_wakeups(desk: Desk) -> None:
 
 
 async def test_lost_listener_listens_again(desk: Desk) -> None:
-    """And what was committed meanwhile is relayed."""
+    """Messages that were committed meanwhile are relayed."""
     async with running(desk.relay.run()):
         await until(lambda: len(desk.table.listeners) == 1)
         desk.away.add("outbox.notify")
@@ -135,7 +135,7 @@ async def test_lost_listener_listens_again(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("away", ["publisher.publish", "outbox.batch", "outbox.commit"])
-async def test_outage_is_waited_for_with_longer_and_longer_pauses(desk: Desk, away: str) -> None:
+async def test_outage_is_waited_for_with_growing_pauses(desk: Desk, away: str) -> None:
     """Nothing is lost, and the end of the outage is noticed within seconds."""
     desk.away.add(away)
     desk.write(1)
@@ -153,7 +153,7 @@ async def test_outage_is_waited_for_with_longer_and_longer_pauses(desk: Desk, aw
 
 @pytest.mark.parametrize("loop", ["outbox wakeups", "outbox relay"])
 async def test_loop_that_is_cancelled_alone_ends_the_relay(desk: Desk, loop: str) -> None:
-    """Half a relay would look alive: whoever runs it learns of it and begins it anew."""
+    """When one of its loops is cancelled the whole relay ends and can be restarted."""
     async with running(desk.relay.run()) as relay:
         await until(lambda: len(desk.table.listeners) == 1)
         (one,) = (task for task in asyncio.all_tasks() if task.get_name() == loop)
@@ -167,24 +167,24 @@ async def test_loop_that_is_cancelled_alone_ends_the_relay(desk: Desk, loop: str
 async def test_message_committed_while_an_empty_batch_is_lent_is_relayed_at_once(
     desk: Desk,
 ) -> None:
-    """The wake-up comes while the relay is at work: it looks again before it sleeps."""
+    """A wake-up during a batch makes the relay query once more before it sleeps."""
     async with running(desk.relay.run()):
         await until(lambda: len(desk.table.listeners) == 1)
         await turns(100)
-        look = desk.held["outbox.batch:done"] = asyncio.Event()
+        query = desk.held["outbox.batch:done"] = asyncio.Event()
         looks = desk.batches
         desk.clock.advance(MAX_NAP)
         await until(lambda: desk.batches == looks + 1)
         desk.write(1)
         await turns(20)
-        look.set()
+        query.set()
         await until(lambda: desk.published == ["1"])
 
     assert desk.clock.monotonic() == MAX_NAP
 
 
 async def test_batch_follows_batch_without_a_pause(desk: Desk) -> None:
-    """What has piled up is sent as fast as it can be, in its order."""
+    """A backlog is sent in order and without pauses."""
     everything = [str(number) for number in range(4 * BATCH + 1)]
     for number in everything:
         desk.write(int(number))

@@ -1,4 +1,4 @@
-"""Python 3.11's wait_for may swallow a cancellation: every loop is left all the same."""
+"""Every loop ends although Python 3.11's wait_for may swallow a cancellation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,12 +18,12 @@ from rtmanager.workers.worker import Worker
 
 @dataclass
 class Deaf:
-    """Everything that a worker may wait for; it hears no cancellation and then goes on."""
+    """Stands for all that a worker may wait for; it swallows a cancellation and then continues."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def cycle(self) -> str:
-        """Wait as a driver does that swallows the cancellation."""
+        """Wait as a driver that swallows the cancellation does."""
         self.reached.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
@@ -35,7 +35,7 @@ class Deaf:
         return 0
 
     async def ready(self) -> None:
-        """Become ready after all."""
+        """Become ready in the end."""
         await self.cycle()
 
     async def reclaim(self) -> None:
@@ -47,16 +47,16 @@ class Deaf:
 
     @asynccontextmanager
     async def wakeups(self) -> AsyncIterator[AsyncIterator[None]]:
-        """Never wake anyone."""
+        """Never wake the relay."""
         yield _never()
 
     async def now(self) -> float:
-        """Tell the engine's time."""
+        """Return Docker's time."""
         return 0.0
 
     @asynccontextmanager
     async def listen(self, **_: object) -> AsyncIterator[AsyncIterator[None]]:
-        """Tell no event."""
+        """Yield no event."""
         yield _never()
 
 
@@ -86,7 +86,7 @@ def _watcher(deaf: Any, clock: ManualClock) -> Worker:
 async def test_loop_is_left_though_the_cancellation_was_swallowed(
     build: Callable[[Deaf, ManualClock], Worker],
 ) -> None:
-    """One cancellation is enough: whoever stops a worker waits for its end and asks once."""
+    """One cancellation ends the loop, even if it was swallowed."""
     deaf = Deaf()
     task = asyncio.create_task(build(deaf, ManualClock()).run())
     await deaf.reached.wait()

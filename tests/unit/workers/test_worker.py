@@ -15,13 +15,13 @@ LATER = NOON + timedelta(minutes=1)
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Return what is logged from level info on."""
+    """Return what is logged at info or above."""
     caplog.set_level(logging.INFO)
     return caplog
 
 
 def test_success_is_dated_and_counted(log: pytest.LogCaptureFixture) -> None:
-    """A cycle that had nothing to do says nothing."""
+    """A cycle that had nothing to do logs nothing."""
     status = WorkerStatus("probe")
     status.succeeded(NOON)
 
@@ -29,8 +29,8 @@ def test_success_is_dated_and_counted(log: pytest.LogCaptureFixture) -> None:
     assert log.messages == []
 
 
-def test_deed_is_logged_in_its_own_words(log: pytest.LogCaptureFixture) -> None:
-    """A cycle that did something is one line."""
+def test_cycle_that_did_something_is_logged(log: pytest.LogCaptureFixture) -> None:
+    """A cycle that did something logs one line."""
     WorkerStatus("probe").succeeded(NOON, "g1 missed 3 probes")
 
     (record,) = log.records
@@ -39,7 +39,7 @@ def test_deed_is_logged_in_its_own_words(log: pytest.LogCaptureFixture) -> None:
 
 
 def test_outage_is_logged_when_it_begins_and_when_it_ends(log: pytest.LogCaptureFixture) -> None:
-    """A warning per outage, not per tick."""
+    """An outage logs one warning, not one per cycle."""
     status = WorkerStatus("reconcile")
     for _ in range(5):
         status.failed(NOON, DockerUnavailable("no answer"))
@@ -53,7 +53,7 @@ def test_outage_is_logged_when_it_begins_and_when_it_ends(log: pytest.LogCapture
 
 
 def test_defect_is_logged_with_its_trace(log: pytest.LogCaptureFixture) -> None:
-    """What we expect is a line; what we do not comes with where it happened."""
+    """An expected error logs a line, a defect its traceback as well."""
     WorkerStatus("probe").failed(NOON, DockerUnavailable("away"))
     WorkerStatus("probe").failed(NOON, ValueError("a defect"))
 
@@ -61,7 +61,7 @@ def test_defect_is_logged_with_its_trace(log: pytest.LogCaptureFixture) -> None:
 
 
 def test_defect_during_an_outage_is_logged_once_as_well(log: pytest.LogCaptureFixture) -> None:
-    """What nobody expects is never hidden behind what is known already."""
+    """A known outage never hides a defect."""
     status = WorkerStatus("leadership")
     for error in [DockerUnavailable("away"), ValueError("a defect"), ValueError("a defect")]:
         status.failed(NOON, error)
@@ -83,7 +83,7 @@ class Fragile:
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("fragile"))
 
     async def run(self) -> None:
-        """Die in the first life, work in the second."""
+        """Die at the first start, work at the second."""
         self.lives += 1
         if self.lives == 1:
             raise self.death
@@ -94,7 +94,7 @@ class Fragile:
 async def test_worker_that_dies_is_logged_and_started_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A defect in one round is no end of the worker."""
+    """A defect does not end the worker for good."""
     worker = Fragile()
 
     with caplog.at_level(logging.ERROR):
@@ -105,10 +105,10 @@ async def test_worker_that_dies_is_logged_and_started_again(
     assert [record.message for record in caplog.records] == ["worker_died"]
 
 
-async def test_worker_dies_of_no_cancellation_that_was_not_its_own(
+async def test_worker_survives_a_cancellation_that_was_not_its_own(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Something it waited for was cancelled, and it with it: that is a defect like any other."""
+    """A cancellation of something it waited for is a defect like any other."""
     worker = Fragile(asyncio.CancelledError())
 
     with caplog.at_level(logging.ERROR):
@@ -119,7 +119,7 @@ async def test_worker_dies_of_no_cancellation_that_was_not_its_own(
 
 
 async def test_worker_has_ended_when_the_block_is_left() -> None:
-    """Nothing goes on behind the block's back."""
+    """Leaving the block waits until the worker has ended."""
     worker = Fragile(lives=1)
 
     async with in_background(worker, ManualClock()):

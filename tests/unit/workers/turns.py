@@ -1,4 +1,4 @@
-"""Letting the loops run without waiting for real time."""
+"""Steps to let the loops run without waiting for real time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -9,7 +9,7 @@ MAX_TURNS = 20_000
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let others run until the condition holds, and fail when it never does."""
+    """Let other tasks run until the condition holds; fail if it never does."""
     for _ in range(MAX_TURNS):
         if condition():
             return
@@ -18,14 +18,14 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def turns(count: int) -> None:
-    """Let others run for a while."""
+    """Let other tasks run for a while."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
 @asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a loop beside the block and cancel it at its end."""
+    """Run a loop for the duration of the block, then cancel it."""
     task = asyncio.create_task(work)
     try:
         yield task

@@ -7,10 +7,10 @@ from rtmanager.adapters.docker.connection import HIGHEST, agree
     ("theirs", "agreed"), [("1.41", "1.41"), ("1.44", "1.44"), ("1.99", HIGHEST), ("2.0", HIGHEST)]
 )
 def test_the_highest_common_version_is_taken(theirs: str, agreed: str) -> None:
-    """Versions are compared by their numbers."""
+    """Versions are compared numerically."""
     assert agree({"ApiVersion": theirs, "MinAPIVersion": "1.24"}, "host") == agreed
 
 
-def test_an_engine_without_a_lowest_version_is_fine() -> None:
-    """Podman's answer leaves it out."""
+def test_a_daemon_without_a_lowest_version_is_fine() -> None:
+    """Podman's answer omits the lowest version."""
     assert agree({"ApiVersion": "1.41"}, "host") == "1.41"

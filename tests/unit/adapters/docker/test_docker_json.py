@@ -22,15 +22,15 @@ from rtmanager.domain.ports.container_host import DockerUnavailable
     ],
 )
 def test_docker_times_are_read(text: str, moment: datetime | None) -> None:
-    """Any number of decimals and any offset; Go's zero time is no time."""
+    """Any number of decimals and any offset is read; Go's zero time is None."""
     assert parse_time(text) == moment
 
 
 @pytest.mark.parametrize(
     ("names", "name"), [(["/a"], "a"), (["/other/link", "/a"], "a"), (None, ""), ([], "")]
 )
-def test_the_own_name_is_told_from_links(names: list[str] | None, name: str) -> None:
-    """Legacy links add names; a container being removed may have none."""
+def test_the_own_name_is_distinguished_from_links(names: list[str] | None, name: str) -> None:
+    """Legacy links add names, and a container being removed may have none."""
     entry: dict[str, Any] = {
         "Id": "1",
         "Names": names,
@@ -63,10 +63,10 @@ VOLUME = {"Type": "volume", "Source": "/var/lib/docker/volumes/v/_data", "Destin
         (None, ["STORAGE_PATH=/state"], None),
     ],
 )
-def test_the_state_is_where_the_engine_was_told_to_keep_it(
+def test_the_state_is_where_the_engine_keeps_it(
     mounts: list[dict[str, str]] | None, environment: list[str] | None, path: str | None
 ) -> None:
-    """Or in the only directory that it has from the host."""
+    """The state path is the configured mount, or the only directory bound from the host."""
     assert inspected(_answer(mounts, environment), "galaxy-net").state_path == path
 
 
@@ -94,7 +94,7 @@ def _answer(mounts: list[dict[str, str]] | None, environment: list[str] | None) 
 
 
 def line(**changes: Any) -> bytes:
-    """Return an event as Docker writes it."""
+    """Return an event in Docker's JSON."""
     entry = {
         "Type": "container",
         "Action": "die",
@@ -106,22 +106,22 @@ def line(**changes: Any) -> bytes:
 
 
 def test_an_event_is_read() -> None:
-    """Game, container, action, and the engine's time to the microsecond at least."""
+    """An event has game, container, action and a time of at least microsecond precision."""
     seen = event(line())
 
     assert seen == ContainerEvent("chess-7", ContainerId("c1"), "die", 1795414806.0794816)
 
 
 def test_what_follows_a_colon_is_no_action() -> None:
-    """The command of an exec and the state of a health check come in the same field."""
+    """The command of an exec and the state of a health check are not part of the action."""
     seen = event(line(Action="exec_create: sh -c 'exit 1'"))
 
     assert seen is not None
     assert seen.action == "exec_create"
 
 
-def test_a_container_of_no_game_tells_nothing() -> None:
-    """Someone else may use our owner label without naming a game."""
+def test_an_event_without_a_game_is_ignored() -> None:
+    """A container may have our owner label without a game label."""
     assert event(line(Actor={"ID": "c1", "Attributes": {}})) is None
 
 
@@ -130,6 +130,6 @@ def test_a_container_of_no_game_tells_nothing() -> None:
     [line()[:-5], b"\xff", b"[]", b"3", b"{}", line(Actor=None), line(timeNano="soon")],
 )
 def test_a_torn_line_ends_the_stream(torn: bytes) -> None:
-    """What cannot be read is no event to pass over: the next ones may be lost as well."""
+    """An unreadable line ends the stream, because later events may be lost as well."""
     with pytest.raises(DockerUnavailable, match="garbled"):
         event(torn)

@@ -23,10 +23,10 @@ CONFLICTS = [
 
 
 @pytest.mark.parametrize(("words", "kind"), CONFLICTS)
-def test_conflicts_are_told_apart_by_the_words_of_every_docker(
+def test_conflicts_are_distinguished_by_the_message_of_every_docker(
     words: str, kind: type[HostRefused]
 ) -> None:
-    """The status is 409 for all of them."""
+    """Every conflict has status 409, so the message decides which one it is."""
     response = Response()
     response.status_code = 409
 

@@ -16,20 +16,22 @@ DONE = {"status": "Status: Downloaded newer image for a:1"}
     ],
 )
 def test_any_error_in_the_stream_fails_the_pull(message: dict[str, object], words: str) -> None:
-    """Even when the closing word would follow."""
+    """An error fails the pull even if a success message follows."""
     with pytest.raises(ImagePullFailed, match=words):
         follow([message, DONE], "a:1", print)
 
 
 @pytest.mark.parametrize("messages", [[], [{"status": "Pulling from a", "id": "1"}]])
-def test_a_stream_without_its_closing_word_was_cut(messages: list[dict[str, object]]) -> None:
-    """An older image may still carry the tag, so silence is no success."""
+def test_a_stream_without_its_success_message_fails_the_pull(
+    messages: list[dict[str, object]],
+) -> None:
+    """A cut stream is a failure, because an older image may still have the tag."""
     with pytest.raises(ImagePullFailed, match="without saying how it went"):
         follow(messages, "a:1", lambda _: None)
 
 
 def test_progress_is_one_line_per_second_at_most() -> None:
-    """A thousand messages of a moment are one line."""
+    """A burst of a thousand messages is one log line."""
     layers = [{"id": f"l{n}", "status": "Pull complete"} for n in range(1000)]
     lines: list[str] = []
 

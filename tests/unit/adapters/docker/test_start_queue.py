@@ -7,7 +7,7 @@ from rtmanager.domain.ports.container_host import ContainerStartFailed, DockerUn
 
 
 class Starts:
-    """Starts that last until the test ends them, on an engine that answers or not."""
+    """Starts that last until the test ends them, on a Docker that answers or not."""
 
     def __init__(self, places: int) -> None:
         self.queue = StartQueue(places, self._ping)
@@ -21,7 +21,7 @@ class Starts:
             raise DockerUnavailable
 
     def start(self, number: int) -> "asyncio.Task[None]":
-        """Ask for a start."""
+        """Request a start."""
         return asyncio.create_task(self._begin(number))
 
     async def _begin(self, number: int) -> None:
@@ -36,7 +36,7 @@ async def _let_tasks_run() -> None:
 
 
 async def test_a_few_start_at_once_in_the_order_of_arrival() -> None:
-    """The others wait for a place."""
+    """Starts beyond the limit wait for a place."""
     starts = Starts(2)
     tasks = [starts.start(number) for number in range(4)]
     await _let_tasks_run()
@@ -53,7 +53,7 @@ async def test_a_few_start_at_once_in_the_order_of_arrival() -> None:
 
 
 async def test_a_refused_start_does_not_concern_the_others() -> None:
-    """A container that cannot start is no sign of the engine."""
+    """A container that cannot start does not mean that Docker is away."""
     starts = Starts(1)
     first, second = starts.start(1), starts.start(2)
     await _let_tasks_run()
@@ -67,7 +67,7 @@ async def test_a_refused_start_does_not_concern_the_others() -> None:
 
 
 async def test_one_hanging_start_does_not_fail_those_behind_it() -> None:
-    """They look once whether the engine is there, together, and go on."""
+    """Starts in the queue ping Docker once, together, and proceed."""
     starts = Starts(1)
     tasks = [starts.start(number) for number in range(3)]
     await _let_tasks_run()
@@ -83,8 +83,8 @@ async def test_one_hanging_start_does_not_fail_those_behind_it() -> None:
     assert starts.looks == 1
 
 
-async def test_an_engine_that_is_away_empties_the_queue_with_one_look() -> None:
-    """Nobody waits for one deadline after the other."""
+async def test_a_docker_that_is_away_empties_the_queue_with_one_ping() -> None:
+    """Queued starts fail together, not one deadline after the other."""
     starts = Starts(1)
     tasks = [starts.start(number) for number in range(50)]
     await _let_tasks_run()
@@ -98,7 +98,7 @@ async def test_an_engine_that_is_away_empties_the_queue_with_one_look() -> None:
 
 
 async def test_a_later_start_tries_by_itself() -> None:
-    """An outage is over for those who come after it."""
+    """A start that arrives after the outage is attempted as usual."""
     starts = Starts(1)
     first = starts.start(0)
     await _let_tasks_run()

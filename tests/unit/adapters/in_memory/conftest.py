@@ -1,4 +1,4 @@
-"""A Docker in memory, a manager's connection to it, and their clock."""
+"""An in-memory Docker, a manager's connection to it, and their clock."""
 
 import pytest
 
@@ -21,5 +21,5 @@ def docker(clock: SteppingClock) -> InMemoryDocker:
 
 @pytest.fixture
 def host(docker: InMemoryDocker) -> InMemoryContainerHost:
-    """Return a manager's connection to it."""
+    """Return a manager's connection to Docker."""
     return InMemoryContainerHost(docker=docker)

@@ -1,4 +1,4 @@
-"""A clock that steps, containers of ours, and calls under way, for tests of the double."""
+"""A clock that can step, containers of ours and pending calls, for tests of the double."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -13,14 +13,14 @@ OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 
 
 class SteppingClock(ManualClock):
-    """A clock whose wall time jumps when it is told to."""
+    """A clock whose wall time steps on request."""
 
     def __init__(self) -> None:
         super().__init__(auto=False)
         self.jump = timedelta()
 
     def now(self) -> datetime:
-        """Return the wall time, jumps included."""
+        """Return the wall time, including steps."""
         return super().now() + self.jump
 
 
@@ -30,13 +30,13 @@ def add(docker: InMemoryDocker, name: str = "a", **more: bool | ImageBehaviour) 
 
 
 async def under_way(call: Awaitable[object]) -> "asyncio.Future[object]":
-    """Let a call come to where it waits."""
+    """Begin a call and let it run until it waits."""
     task = asyncio.ensure_future(call)
     await catch_up()
     return task
 
 
 async def catch_up() -> None:
-    """Let everybody go on who can."""
+    """Let all tasks run until they wait."""
     for _ in range(9):
         await asyncio.sleep(0)

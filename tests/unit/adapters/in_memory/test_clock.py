@@ -5,7 +5,7 @@ from rtmanager.adapters.in_memory.clock import EPOCH, ManualClock
 
 
 async def test_sleepers_wake_in_the_order_of_their_time() -> None:
-    """Time jumps to the earliest moment that anyone sleeps for."""
+    """Time jumps to the earliest moment at which someone wakes."""
     clock, woken = ManualClock(), []
 
     async def sleep(seconds: float) -> None:
@@ -18,8 +18,8 @@ async def test_sleepers_wake_in_the_order_of_their_time() -> None:
     assert clock.now() == EPOCH + timedelta(seconds=5)
 
 
-async def test_a_cancelled_sleeper_holds_time_back_no_more() -> None:
-    """Nobody waits for one who left."""
+async def test_a_cancelled_sleeper_no_longer_holds_time_back() -> None:
+    """Time does not stop at the wake-up of a cancelled sleeper."""
     clock = ManualClock()
     leaver = asyncio.create_task(clock.sleep(1))
     await asyncio.sleep(0)
@@ -32,7 +32,7 @@ async def test_a_cancelled_sleeper_holds_time_back_no_more() -> None:
 
 
 async def test_without_auto_time_stands_until_advanced() -> None:
-    """A sleeper waits for the test."""
+    """Without automatic time a sleeper waits until the test advances the clock."""
     clock = ManualClock(auto=False)
     sleeper = asyncio.create_task(clock.sleep(2))
     await asyncio.sleep(0)

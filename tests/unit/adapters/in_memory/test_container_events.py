@@ -22,7 +22,7 @@ STALENESS = 60.0
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Return a clock that moves when everybody waits."""
+    """Return a clock that advances when everyone waits."""
     return ManualClock()
 
 
@@ -41,18 +41,18 @@ def events(docker: InMemoryDocker) -> InMemoryContainerEvents:
 def add(
     docker: InMemoryDocker, name: str = "a", behaviour: ImageBehaviour | None = None
 ) -> MemoryContainer:
-    """Create a container of ours, of a game of that name."""
+    """Create one of our containers, of a game of that name."""
     labels = {OWNER_LABEL: OWNER, KIND_LABEL: KIND, GAME_ID_LABEL: name}
     return docker.add_foreign(name, labels=labels, behaviour=behaviour)
 
 
 async def all_of(stream: AsyncIterator[ContainerEvent]) -> list[str]:
-    """Return game and action of whatever comes before the stream ends."""
+    """Return game and action of all events before the stream ends."""
     seen: list[str] = []
 
     async def read() -> None:
         async for event in stream:
-            seen.append(f"{event.game_id} {event.action}")  # noqa: PERF401 - it ends by raising
+            seen.append(f"{event.game_id} {event.action}")  # noqa: PERF401 - the stream ends by raising
 
     with pytest.raises(DockerUnavailable):
         await read()
@@ -60,27 +60,27 @@ async def all_of(stream: AsyncIterator[ContainerEvent]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("delays", "told"),
+    ("delays", "delivered"),
     [((), []), ((0.0,), ["a start"]), ((0.0, 0.0), ["a start", "a start"]), ((7.0,), ["a start"])],
 )
 async def test_an_event_arrives_as_often_as_it_has_delays(
     docker: InMemoryDocker,
     events: InMemoryContainerEvents,
     delays: Sequence[float],
-    told: list[str],
+    delivered: list[str],
 ) -> None:
-    """None drops it, two double it."""
+    """An event with no delay is dropped, and one with two arrives twice."""
     events.delays = lambda _: delays
     async with events.listen(since=None) as stream:
         docker.run(add(docker))
 
-        assert await all_of(stream) == told
+        assert await all_of(stream) == delivered
 
 
 async def test_a_delayed_event_arrives_late(
     docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
 ) -> None:
-    """It bears the time at which it happened."""
+    """A delayed event keeps the time at which it happened."""
     events.delays = lambda _: (7.0,)
     async with events.listen(since=None) as stream:
         docker.run(add(docker))
@@ -95,7 +95,7 @@ async def test_a_delayed_event_arrives_late(
 async def test_events_of_different_delays_change_places(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
-    """So a later event can come before an earlier one."""
+    """A later event can arrive before an earlier one."""
     events.delays = lambda event: (5.0,) if event.action == "start" else (1.0,)
     async with events.listen(since=None) as stream:
         container = add(docker)
@@ -108,7 +108,7 @@ async def test_events_of_different_delays_change_places(
 async def test_a_cut_loses_what_is_under_way(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
-    """What has not arrived never will."""
+    """Events that have not arrived when the stream is cut never arrive."""
     events.delays = lambda event: (5.0,) if event.action == "die" else (0.0,)
     async with events.listen(since=None) as stream:
         container = add(docker)
@@ -122,14 +122,14 @@ async def test_a_cut_loses_what_is_under_way(
 async def test_a_quiet_stream_ends_with_the_staleness_limit(
     events: InMemoryContainerEvents, clock: ManualClock
 ) -> None:
-    """Nobody can tell quiet from dead."""
+    """A quiet stream is indistinguishable from a dead one and ends at the limit."""
     async with events.listen(since=None) as stream:
         assert await all_of(stream) == []
 
     assert clock.monotonic() == STALENESS
 
 
-async def test_an_arrival_renews_the_patience(
+async def test_an_arrival_restarts_the_staleness_limit(
     docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
 ) -> None:
     """The limit counts from the last event."""
@@ -141,10 +141,10 @@ async def test_an_arrival_renews_the_patience(
     assert clock.monotonic() == 50.0 + STALENESS
 
 
-async def test_a_silent_stream_hears_nothing_and_the_next_one_does(
+async def test_a_silent_stream_gets_nothing_and_the_next_one_does(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
-    """Only the streams that were open hang."""
+    """Only streams that are open at the time hang."""
     began = await events.now()
     async with events.listen(since=None) as stream:
         events.silence()
@@ -158,7 +158,7 @@ async def test_a_silent_stream_hears_nothing_and_the_next_one_does(
 async def test_a_docker_that_goes_away_ends_the_stream(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
-    """At the latest when patience ends."""
+    """The stream ends at the staleness limit at the latest."""
     async with events.listen(since=None) as stream:
         docker.reachable = False
 
@@ -168,7 +168,7 @@ async def test_a_docker_that_goes_away_ends_the_stream(
 async def test_an_exit_that_is_due_wakes_the_reader(
     docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
 ) -> None:
-    """Nobody else needs to look at Docker at that moment."""
+    """An exit is reported when it is due, although nobody calls Docker then."""
     container = add(docker, behaviour=ImageBehaviour(exits_after=9.0))
     async with events.listen(since=None) as stream:
         docker.run(container)
@@ -181,7 +181,7 @@ async def test_an_exit_that_is_due_wakes_the_reader(
 
 
 async def test_an_exit_that_somebody_asked_for_wakes_the_reader(docker: InMemoryDocker) -> None:
-    """It is due earlier than the reader would have looked again."""
+    """A stop that brings the exit forward wakes the reader earlier."""
     clock = ManualClock(auto=False)
     docker.clock = clock
     events = InMemoryContainerEvents(docker=docker)
@@ -189,9 +189,9 @@ async def test_an_exit_that_somebody_asked_for_wakes_the_reader(docker: InMemory
     docker.run(container)
     async with asyncio.timeout(5), events.listen(since=None) as stream:
         reader = asyncio.create_task(_first(stream))
-        await _settle()
+        await _let_tasks_run()
         docker.stop(container.id, grace=7.0)
-        await _settle()
+        await _let_tasks_run()
         clock.advance(7.0)
 
         assert (await reader).action == "die"
@@ -201,13 +201,13 @@ async def _first(stream: AsyncIterator[ContainerEvent]) -> ContainerEvent:
     return await anext(stream)
 
 
-async def _settle() -> None:
+async def _let_tasks_run() -> None:
     for _ in range(9):
         await asyncio.sleep(0)
 
 
 async def test_a_reader_that_waits_is_woken_at_once(docker: InMemoryDocker) -> None:
-    """By an event and by the end of the stream, with no time passing."""
+    """An event or the end of the stream wakes the reader without time passing."""
     docker.clock = ManualClock(auto=False)
     events = InMemoryContainerEvents(docker=docker)
     async with events.listen(since=None) as stream:
@@ -227,20 +227,20 @@ async def test_a_reader_that_waits_is_woken_at_once(docker: InMemoryDocker) -> N
 async def test_docker_forgets_old_events(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
-    """It keeps the last 256, so that after a long gap everything must be listed again."""
+    """Docker keeps the last 256 events, so after a long gap everything must be listed again."""
     for number in range(KEPT_EVENTS + 1):
         docker.run(add(docker, f"g{number}"))
 
     async with events.listen(since=0.0) as stream:
-        told = await all_of(stream)
+        delivered = await all_of(stream)
 
-    assert (len(told), told[0], told[-1]) == (256, "g1 start", "g256 start")
+    assert (len(delivered), delivered[0], delivered[-1]) == (256, "g1 start", "g256 start")
 
 
 async def test_the_past_is_in_the_order_of_time(
     docker: InMemoryDocker, events: InMemoryContainerEvents, clock: ManualClock
 ) -> None:
-    """An exit that nobody looked at is not told behind what happened after it."""
+    """An exit is reported before later events, even if nobody observed it at the time."""
     for name, seconds in (("late", 5.0), ("early", 3.0)):
         docker.run(add(docker, name, ImageBehaviour(exits_after=seconds)))
     clock.advance(10.0)
@@ -248,15 +248,15 @@ async def test_the_past_is_in_the_order_of_time(
     docker.vanish(other.id)
 
     async with events.listen(since=0.0) as stream:
-        told = await all_of(stream)
+        delivered = await all_of(stream)
 
-    assert told[-3:] == ["early die", "late die", "other destroy"]
+    assert delivered[-3:] == ["early die", "late die", "other destroy"]
 
 
-async def test_streams_that_were_left_are_not_told(
+async def test_streams_that_were_left_get_no_events(
     docker: InMemoryDocker, events: InMemoryContainerEvents
 ) -> None:
-    """A left block leaves nothing behind."""
+    """A stream whose block was left is forgotten."""
     async with events.listen(since=None):
         pass
 

@@ -1,4 +1,4 @@
-"""What the in-memory Docker can do beyond the port: faults, time and behaviour."""
+"""What the in-memory Docker offers beyond the port: faults, time and engine behaviour."""
 
 import pytest
 
@@ -14,11 +14,11 @@ REFERENCE = "galaxy/game:1.4.7"
 
 
 class Lost(Exception):
-    """A reply that never came."""
+    """A lost reply."""
 
 
 class World:
-    """A Docker, and faults in the test's hands."""
+    """A Docker with injectable faults."""
 
     def __init__(self, **behaviour: object) -> None:
         self.clock = ManualClock()
@@ -55,9 +55,9 @@ class World:
         """Create and start a container."""
         container_id = await self.create(name)
         await self.host.start(container_id)
-        return await self.look(container_id)
+        return await self.inspect(container_id)
 
-    async def look(self, container_id: ContainerId) -> ContainerDetails:
+    async def inspect(self, container_id: ContainerId) -> ContainerDetails:
         """Inspect a container that exists."""
         found = await self.host.inspect(container_id)
         assert found is not None
@@ -65,7 +65,7 @@ class World:
 
 
 async def test_the_hook_is_called_before_and_after_the_effect() -> None:
-    """Each call has two places where a fault can be put."""
+    """Each call has two points where a fault can be injected."""
     world = World()
 
     await world.host.ping()
@@ -82,11 +82,11 @@ async def test_a_call_that_is_lost_has_no_effect() -> None:
     with pytest.raises(Lost):
         await world.host.start(container_id)
 
-    assert not (await world.look(container_id)).is_running
+    assert not (await world.inspect(container_id)).is_running
 
 
 async def test_a_lost_reply_leaves_the_effect() -> None:
-    """A reply that never arrived does not undo what happened."""
+    """A lost reply does not revert the effect."""
     world = World()
     container_id = await world.create()
     world.lose = "host.start:done"
@@ -94,11 +94,11 @@ async def test_a_lost_reply_leaves_the_effect() -> None:
     with pytest.raises(Lost):
         await world.host.start(container_id)
 
-    assert (await world.look(container_id)).is_running
+    assert (await world.inspect(container_id)).is_running
 
 
 async def test_an_unreachable_docker_is_unavailable_and_lives_on() -> None:
-    """Its containers run while nobody can ask."""
+    """Containers keep running while Docker is unreachable."""
     world = World()
     found = await world.run()
     world.docker.reachable = False
@@ -113,45 +113,45 @@ async def test_an_unreachable_docker_is_unavailable_and_lives_on() -> None:
     ("fault", "code", "oom"), [("crash", 1, False), ("oom", 137, True), ("kill", 137, False)]
 )
 async def test_faults_end_the_engine(fault: str, code: int, *, oom: bool) -> None:
-    """A crash, a kill and want of memory are told apart as Docker tells them."""
+    """A crash, a kill and a lack of memory are distinguishable, as Docker reports them."""
     world = World()
     found = await world.run()
 
     getattr(world.docker, fault)(found.id)
 
-    ended = await world.look(found.id)
+    ended = await world.inspect(found.id)
     assert (ended.is_running, ended.exit_code, ended.oom_killed) == (False, code, oom)
     assert not (await world.probe.check(str(found.address))).healthy
 
 
 async def test_a_behaviour_counts_from_the_start() -> None:
-    """An engine gets well, and dies, at its own times."""
+    """An engine becomes healthy and exits at times relative to its start."""
     world = World(healthy_after=2.0, exits_after=5.0, exit_code=4)
     found = await world.run()
     states = []
 
     for _ in range(3):
         answer = await world.probe.check(str(found.address))
-        states.append((answer.healthy, (await world.look(found.id)).is_running))
+        states.append((answer.healthy, (await world.inspect(found.id)).is_running))
         world.clock.advance(2.5)
 
     assert states == [(False, True), (True, True), (False, False)]
-    assert (await world.look(found.id)).exit_code == 4
+    assert (await world.inspect(found.id)).exit_code == 4
 
 
 async def test_an_image_may_refuse_to_start() -> None:
-    """The container stays created, with the words that Docker keeps."""
+    """The container stays created, with Docker's error message."""
     world = World(refuses_to_start="OCI runtime create failed")
     container_id = await world.create()
 
     with pytest.raises(ContainerStartFailed, match="OCI runtime"):
         await world.host.start(container_id)
 
-    assert (await world.look(container_id)).error == "OCI runtime create failed"
+    assert (await world.inspect(container_id)).error == "OCI runtime create failed"
 
 
 async def test_the_same_history_gives_the_same_ids() -> None:
-    """Nothing in the double is random."""
+    """The double uses no randomness."""
     first, second = World(), World()
 
     assert [await first.create(name) for name in "ab"] == [
@@ -160,7 +160,7 @@ async def test_the_same_history_gives_the_same_ids() -> None:
 
 
 async def test_the_probe_asks_whoever_has_the_address_now() -> None:
-    """Addresses are recycled, as Docker's are."""
+    """Addresses are reused, as Docker's are."""
     world = World()
     old = await world.run("old")
     await world.host.stop(old.id, grace=1)

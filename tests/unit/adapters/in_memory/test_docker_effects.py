@@ -1,4 +1,4 @@
-"""Calls to the in-memory Docker take time, are refused, lost or late as those to a real one."""
+"""Calls to the in-memory Docker can be slow, refused, lost or late, as on a real one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ DEAF = ImageBehaviour(ignores_sigterm=True)
 
 
 def fated(docker: InMemoryDocker, fate: Fate) -> list[tuple[str, str]]:
-    """Let every call have this fate; return the list of those that were made."""
+    """Give every call this fate; return the list of calls made."""
     calls: list[tuple[str, str]] = []
 
     def fate_of(call: str, container: str) -> Fate:
@@ -50,7 +50,7 @@ def fated(docker: InMemoryDocker, fate: Fate) -> list[tuple[str, str]]:
 async def test_a_call_may_take_its_time(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock, call: str
 ) -> None:
-    """Its effect comes at the end, and so does the answer."""
+    """Effect and answer come at the end of a slow call."""
     docker.durations[call] = 5.0
     act, has_happened = _calls(docker, host)[call]
     caller = await under_way(act())
@@ -68,7 +68,7 @@ async def test_a_call_may_take_its_time(
 async def test_a_slow_call_happens_although_its_caller_has_gone(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock, call: str
 ) -> None:
-    """Docker goes on."""
+    """Docker completes a call whose caller has gone."""
     docker.durations[call] = 5.0
     act, has_happened = _calls(docker, host)[call]
     caller = await under_way(act())
@@ -84,7 +84,7 @@ async def test_a_slow_call_happens_although_its_caller_has_gone(
 def _calls(
     docker: InMemoryDocker, host: InMemoryContainerHost
 ) -> dict[str, tuple[Callable[[], Awaitable[object]], Callable[[], bool]]]:
-    """Return for each call how to make it, and whether its effect is to be seen."""
+    """Return, for each call, how to make it and how to check its effect."""
     made = add(docker, "made")
     docker.add_image("galaxy/game:1.4.8")
     image = docker.find_image("galaxy/game:1.4.8")
@@ -105,7 +105,7 @@ def _calls(
 async def test_a_slow_removal_shows_and_keeps_the_name(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """It is leaving meanwhile; a second removal waits for the first, a start is refused."""
+    """During a removal a second one waits for the first, and a start is refused."""
     docker.durations["remove"] = 5.0
     made = add(docker)
     first = await under_way(host.remove(made.id))
@@ -141,7 +141,7 @@ async def test_a_call_meets_its_fate(
     *,
     happens: bool,
 ) -> None:
-    """A refusal says no more about the effect than silence does."""
+    """Neither a refusal nor a lost reply says whether the call had its effect."""
     made = add(docker)
     calls = fated(docker, fate)
 
@@ -154,10 +154,10 @@ async def test_a_call_meets_its_fate(
 @pytest.mark.parametrize(
     ("call", "error"), [("start", ContainerStartFailed), ("pull", ImagePullFailed)]
 )
-async def test_a_refusal_is_in_the_words_of_its_call(
+async def test_a_refusal_is_the_error_of_its_call(
     docker: InMemoryDocker, host: InMemoryContainerHost, call: str, error: type[Exception]
 ) -> None:
-    """As the adapter of a real Docker translates them."""
+    """A refusal is the error that the real adapter raises for that call."""
     act, _ = _calls(docker, host)[call]
     fated(docker, REFUSE_BEFORE)
 
@@ -168,7 +168,7 @@ async def test_a_refusal_is_in_the_words_of_its_call(
 async def test_a_lost_reply_is_lost_at_once_and_the_effect_takes_its_time(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """The caller looks while the engine still runs, and then it exits."""
+    """The caller sees the engine still running, and then it exits."""
     engine = add(docker, running=True, behaviour=DEAF)
     fated(docker, LOSE_REPLY)
     with pytest.raises(DockerUnavailable):
@@ -181,10 +181,10 @@ async def test_a_lost_reply_is_lost_at_once_and_the_effect_takes_its_time(
     assert not engine.is_running
 
 
-async def test_a_late_call_is_one_of_its_time(
+async def test_a_late_call_acts_on_the_state_of_its_time(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """It means whichever container has the name then."""
+    """A late call acts on the container that has the name by then."""
     old = add(docker)
     fated(docker, late(20.0))
     with pytest.raises(DockerUnavailable):
@@ -204,7 +204,7 @@ async def test_a_late_call_is_one_of_its_time(
 async def test_a_late_call_is_checked_like_any_other(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock, change: str
 ) -> None:
-    """A removal that comes late spares what runs by then, and finds nothing that has gone."""
+    """A late removal spares a running container and ignores a missing one."""
     made = add(docker)
     fated(docker, late(20.0))
     with pytest.raises(DockerUnavailable):
@@ -222,7 +222,7 @@ async def test_a_late_call_is_checked_like_any_other(
 async def test_late_effects_and_exits_happen_in_the_order_of_time(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """Even when nobody looked for long: the start at 20 finds what exited at 10."""
+    """The start at 20 finds the exit at 10, even when nobody observed it."""
     engine = add(docker, running=True, behaviour=ImageBehaviour(exits_after=10.0))
     began = clock.now()
     fated(docker, late(20.0))
@@ -240,7 +240,7 @@ async def test_late_effects_and_exits_happen_in_the_order_of_time(
 async def test_an_outage_during_a_slow_call_hides_its_end(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """The effect is there all the same."""
+    """The effect happens although the reply is lost in the outage."""
     docker.durations["start"] = 5.0
     made = add(docker)
     caller = await under_way(host.start(made.id))
@@ -254,7 +254,7 @@ async def test_an_outage_during_a_slow_call_hides_its_end(
 
 
 async def test_a_slow_call_moves_a_clock_that_moves_by_itself(host: InMemoryContainerHost) -> None:
-    """No test waits for it."""
+    """With an automatic clock no test waits for a slow call."""
     host.docker.clock = ManualClock()
     host.docker.durations["start"] = 5.0
     made = add(host.docker)
@@ -267,7 +267,7 @@ async def test_a_slow_call_moves_a_clock_that_moves_by_itself(host: InMemoryCont
 async def test_a_wall_clock_that_steps_changes_no_duration(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """Engines live by elapsed time; what is shown is the wall's."""
+    """Engines live by elapsed time; only displayed times use the wall clock."""
     behaviour = ImageBehaviour(exits_after=10.0, healthy_after=2.0)
     engine = add(docker, running=True, behaviour=behaviour)
     clock.jump = timedelta(hours=-1)

@@ -1,4 +1,4 @@
-"""Engines of the in-memory Docker stop as real ones do: in their time, or killed."""
+"""Engines of the in-memory Docker take time to stop, or are killed, as on a real one."""
 
 import asyncio
 from datetime import timedelta
@@ -16,7 +16,7 @@ DEAF = ImageBehaviour(ignores_sigterm=True)
 async def test_an_engine_that_ignores_the_signal_runs_until_its_grace_is_over(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """The call lasts as long, and the engine is killed at its end."""
+    """The stop lasts for the grace period, and then the engine is killed."""
     engine = add(docker, running=True, behaviour=DEAF)
     stop = await under_way(host.stop(engine.id, grace=30))
     clock.advance(29.9)
@@ -33,7 +33,7 @@ async def test_an_engine_that_ignores_the_signal_runs_until_its_grace_is_over(
 async def test_an_engine_may_take_its_time_to_stop(
     docker: InMemoryDocker, clock: SteppingClock, grace: int, seconds: float, code: int
 ) -> None:
-    """As long as the grace allows."""
+    """An engine may take as long to stop as the grace period allows."""
     engine = add(docker, running=True, behaviour=ImageBehaviour(stops_in=4.0))
     docker.stop(engine.id, grace=grace)
 
@@ -43,10 +43,10 @@ async def test_an_engine_may_take_its_time_to_stop(
     assert (engine.is_running, engine.exit_code) == (False, code)
 
 
-async def test_a_stop_goes_on_when_its_caller_has_gone(
+async def test_a_stop_continues_when_its_caller_has_gone(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """Nobody waits for it, and it ends the engine at its time, not at the next look."""
+    """The engine exits when it is due although nobody waits for the stop."""
     engine = add(docker, running=True, behaviour=DEAF)
     stop = await under_way(host.stop(engine.id, grace=30))
     stop.cancel()
@@ -63,7 +63,7 @@ async def test_a_stop_goes_on_when_its_caller_has_gone(
 async def test_an_engine_that_was_started_again_is_not_stopped_by_the_old_signal(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """The stop was for the process that ran then, and its caller hears so."""
+    """A stop concerns only the process that ran then, and its caller is answered."""
     engine = add(docker, running=True, behaviour=DEAF)
     stop = await under_way(host.stop(engine.id, grace=30))
     docker.crash(engine.id)

@@ -1,4 +1,4 @@
-"""The in-memory Docker is changed by others, and its list lags behind, as those of a real one."""
+"""In the in-memory Docker others change containers and the list lags, as in a real one."""
 
 import pytest
 
@@ -20,7 +20,7 @@ REFERENCE = ImageRef.parse("galaxy/game:1.4.7")
 async def test_the_list_may_lag_behind_an_inspection(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """It shows the state of some seconds ago; what exists it shows at once."""
+    """The list shows states of some seconds ago, but new containers at once."""
     docker.lag = 2.0
     engine = add(docker)
     clock.advance(5.0)
@@ -41,8 +41,8 @@ async def test_the_list_may_lag_behind_an_inspection(
     ]
 
 
-async def test_others_obey_docker(docker: InMemoryDocker) -> None:
-    """Nobody takes a name that is in use."""
+async def test_others_are_bound_by_dockers_rules(docker: InMemoryDocker) -> None:
+    """Others cannot take a name that is in use either."""
     add(docker)
     other = add(docker, "b")
 
@@ -53,7 +53,7 @@ async def test_others_obey_docker(docker: InMemoryDocker) -> None:
 async def test_others_may_replace_a_container(
     docker: InMemoryDocker, host: InMemoryContainerHost
 ) -> None:
-    """The name and the labels stay, the id does not."""
+    """The replacement keeps name and labels and has a new id."""
     old = add(docker, running=True)
 
     new = docker.recreate(old.id)
@@ -69,7 +69,7 @@ async def test_others_may_replace_a_container(
 async def test_a_removal_by_force_may_show_before_the_engine_has_died(
     docker: InMemoryDocker, host: InMemoryContainerHost, clock: SteppingClock
 ) -> None:
-    """It says that it is leaving, and its process is there."""
+    """A container being removed may still have a running process."""
     engine = add(docker, running=True)
     docker.vanish(engine.id, after=3.0)
 
@@ -84,7 +84,7 @@ async def test_a_removal_by_force_may_show_before_the_engine_has_died(
 async def test_labels_networks_and_images_go_missing(
     docker: InMemoryDocker, host: InMemoryContainerHost
 ) -> None:
-    """As they do when others tidy up."""
+    """Others may remove labels, networks and images."""
     docker.add_image(REFERENCE.text)
     made = add(docker)
     docker.drop_labels(made.id, OWNER_LABEL)
@@ -101,7 +101,7 @@ async def test_labels_networks_and_images_go_missing(
 async def test_a_running_container_is_not_removed(
     docker: InMemoryDocker, host: InMemoryContainerHost
 ) -> None:
-    """Docker refuses, and so does the double."""
+    """The double refuses to remove a running container, as Docker does."""
     engine = add(docker, running=True)
 
     with pytest.raises(ContainerRuns):

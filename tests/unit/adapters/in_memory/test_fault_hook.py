@@ -1,4 +1,4 @@
-"""The fault proxy stands around every call of a port, and changes nothing else about it."""
+"""The fault proxy wraps every call of a port and changes nothing else about it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,11 +24,11 @@ GAME = GameId("g1")
 
 
 class Lost(Exception):
-    """A call that never arrived, or a reply that did not."""
+    """A lost request or a lost reply."""
 
 
 class Faults:
-    """Notes every call, and fails at one of them."""
+    """Records every call and fails at one of them."""
 
     def __init__(self, fails_at: str = "") -> None:
         self.calls: list[str] = []
@@ -42,7 +42,7 @@ class Faults:
 
 
 async def test_hook_is_awaited_before_a_call_and_after_its_effect() -> None:
-    """What the hook does at the first point is before the effect, at the second one after it."""
+    """The hook runs once before and once after the effect of a call."""
     directories = InMemoryStateDirectories()
     seen: list[tuple[str, int]] = []
 
@@ -56,7 +56,7 @@ async def test_hook_is_awaited_before_a_call_and_after_its_effect() -> None:
 
 @pytest.mark.parametrize(("point", "made"), [("prepare", 0), ("prepare:done", 1)])
 async def test_raising_before_loses_the_call_and_after_it_the_reply(point: str, made: int) -> None:
-    """A call that never arrived has no effect; one whose reply was lost has it."""
+    """A lost call has no effect; one whose reply was lost has it."""
     directories = InMemoryStateDirectories()
     proxied = with_faults(directories, "directories", Faults(f"directories.{point}"))
 
@@ -66,7 +66,7 @@ async def test_raising_before_loses_the_call_and_after_it_the_reply(point: str, 
 
 
 async def test_call_that_raises_by_itself_has_no_second_point() -> None:
-    """Its error is the reply."""
+    """A call that raises runs the hook only before it."""
     docker, faults = InMemoryDocker(reachable=False), Faults()
     host = with_faults(InMemoryContainerHost(docker=docker), "host", faults)
 
@@ -76,7 +76,7 @@ async def test_call_that_raises_by_itself_has_no_second_point() -> None:
 
 
 async def test_what_is_no_call_is_passed_on() -> None:
-    """Attributes, plain methods and the turn to start are the process's own, and never fail."""
+    """Attributes, plain methods and the turn to start are local and never fail."""
     faults = Faults()
     host = with_faults(InMemoryContainerHost(network="other"), "host", faults)
     directories = with_faults(InMemoryStateDirectories(), "directories", faults)
@@ -88,7 +88,7 @@ async def test_what_is_no_call_is_passed_on() -> None:
 
 
 async def test_stream_of_events_is_hooked_at_its_start_and_at_each_event() -> None:
-    """Entering the block is a call, and so is every wait for an event."""
+    """Entering the block and waiting for an event are each a call."""
     docker, faults = InMemoryDocker(), Faults()
     events = with_faults(InMemoryContainerEvents(docker=docker), "events", faults)
 
@@ -101,7 +101,7 @@ async def test_stream_of_events_is_hooked_at_its_start_and_at_each_event() -> No
 
 
 async def test_stream_whose_confirmation_is_lost_is_given_up() -> None:
-    """Raising once the block was entered leaves it."""
+    """An error after entering the block leaves it."""
     docker = InMemoryDocker()
     faults = Faults("events.listen:done")
 
@@ -124,7 +124,7 @@ def _outbox(faults: Faults) -> tuple[OutboxTable, InMemoryOutbox]:
     [("batch", 0), ("batch:done", 0), ("commit", 0), ("commit:done", 1)],
 )
 async def test_batch_can_be_lost_at_both_ends(point: str, sent: int) -> None:
-    """Only what was committed is sent, and nobody keeps the lock."""
+    """Only committed messages count as sent, and the lock is always released."""
     table, outbox = _outbox(Faults(f"outbox.{point}"))
 
     with pytest.raises(Lost):
@@ -135,7 +135,7 @@ async def test_batch_can_be_lost_at_both_ends(point: str, sent: int) -> None:
 
 
 async def test_block_that_raises_is_not_committed() -> None:
-    """Without a good end there is no call at it."""
+    """A block that raises has no call at its end."""
     faults = Faults()
     table, outbox = _outbox(faults)
 
@@ -147,7 +147,7 @@ async def test_block_that_raises_is_not_committed() -> None:
 
 
 async def test_notification_is_hooked_when_it_arrives() -> None:
-    """Nobody asks for it: it comes, or it is lost."""
+    """A notification has one point, at its arrival, where it can be lost."""
     faults = Faults()
     table, outbox = _outbox(faults)
 
@@ -167,7 +167,7 @@ def _leases(faults: Faults) -> tuple[LeaseConnection, InMemoryGameLeases]:
 
 
 async def test_each_try_at_a_lease_is_a_call() -> None:
-    """A lease that another has is asked for again and again; only success has a second point."""
+    """Each attempt at a held lease is a call; only success has a second point."""
     faults = Faults()
     connection, leases = _leases(faults)
     other = InMemoryGameLeases(LeaseConnection(connection.clock, grants=connection.grants))
@@ -185,7 +185,7 @@ async def test_each_try_at_a_lease_is_a_call() -> None:
     [("lease.acquire", []), ("lease.acquire:done", ["lease.release", "lease.release:done"])],
 )
 async def test_lease_whose_reply_is_lost_is_released(point: str, then: list[str]) -> None:
-    """It was given, and nobody has it."""
+    """A lease whose grant was lost is held by no one."""
     faults = Faults(point)
     connection, leases = _leases(faults)
 
@@ -198,7 +198,7 @@ async def test_lease_whose_reply_is_lost_is_released(point: str, then: list[str]
 
 
 async def test_release_that_fails_raises_nothing() -> None:
-    """The lease is renewed no longer, and expires."""
+    """A lease that cannot be released is no longer renewed and expires."""
     faults = Faults("lease.release")
     connection, leases = _leases(faults)
 
@@ -228,7 +228,7 @@ def _confirm(leadership: InMemoryLeadership) -> Awaitable[object]:
 async def test_claim_is_lost_with_the_call(
     point: str, call: Callable[[InMemoryLeadership], Awaitable[object]], *, raises: bool
 ) -> None:
-    """A call that fails costs the connection, whether or not it had its effect."""
+    """A call that fails loses the connection, whether or not it had its effect."""
     claim, faults = Claim(), Faults(point)
     faults.error = ServiceUnavailable()
     leadership = InMemoryLeadership(with_faults(claim, "leadership", faults))

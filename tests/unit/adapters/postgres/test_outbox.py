@@ -1,4 +1,4 @@
-"""Statements whose words an SQL engine in memory understands as Postgres does."""
+"""Statements that an in-memory SQL engine runs as Postgres does."""
 
 import sqlite3
 
@@ -6,7 +6,7 @@ from rtmanager.adapters.postgres.outbox import UNSENT
 
 
 def test_oldest_messages_are_lent_first_wherever_they_lie() -> None:
-    """Pruning makes room among the old rows, which Postgres fills with new ones."""
+    """Postgres reuses the space of pruned rows, so the physical order says nothing."""
     table = "CREATE TABLE outbox (id, token, game_id, stream, fields, sent_at)"
     with sqlite3.connect(":memory:") as database:
         database.execute(table)

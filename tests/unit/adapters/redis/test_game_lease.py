@@ -1,4 +1,4 @@
-"""How long a lease is valid when the answers of Redis are slow."""
+"""The validity of a lease when Redis answers slowly."""
 
 import asyncio
 from types import SimpleNamespace
@@ -21,13 +21,13 @@ SLOW = 20.0
 
 
 class SlowRedis:
-    """Answers after `SLOW` seconds of a clock of its own; its second renewal never does."""
+    """Answers after `SLOW` seconds of its own clock, and never to its second renewal."""
 
     def __init__(self) -> None:
         self.commands, self.now, self.asked = self, 0.0, 0
 
     async def eval(self, script: str, *_: object) -> int:
-        """Say yes to everything."""
+        """Accept everything."""
         self.now += SLOW
         self.asked += "pexpire" in script
         if self.asked > 1:
@@ -37,14 +37,14 @@ class SlowRedis:
 
 @pytest.fixture
 def redis(monkeypatch: pytest.MonkeyPatch) -> SlowRedis:
-    """Return a slow server, by whose clock the leases go."""
+    """Return a slow server whose clock the leases use."""
     server = SlowRedis()
     monkeypatch.setattr(game_lease, "time", SimpleNamespace(monotonic=lambda: server.now))
     return server
 
 
 async def test_lease_counts_from_before_it_was_asked_for(redis: SlowRedis) -> None:
-    """The server's clock began at some moment before the answer came."""
+    """The lease's time counts from before the request, because the grant's time is unknown."""
     here = Installation("galaxy-net", "here")
     leases = RedisGameLeases(cast("RedisClient", redis), here, ttl=TTL)
 
@@ -57,7 +57,7 @@ async def test_lease_counts_from_before_it_was_asked_for(redis: SlowRedis) -> No
 
 
 async def test_renewed_lease_counts_from_before_the_renewal_was_sent(redis: SlowRedis) -> None:
-    """The answer may have been under way for as long as it took."""
+    """A renewal's time counts from its request, because the answer may have taken that long."""
     ttl = SLOW / 10_000
     key = LeaseKey(cast("RedisClient", redis), "here", GAME, ttl)
     lease = RedisGameLease(key, LeaseNumber(1), taken_at=0.0)

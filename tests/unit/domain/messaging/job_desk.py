@@ -1,4 +1,4 @@
-"""The Lobby's streams on the small world, and processes that handle what is in them."""
+"""The Lobby's streams in the in-memory world, and processes that handle their jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.unit.domain.world import GAME, IMAGE, Process, World
 
 @dataclass
 class JobDesk:
-    """Jobs come in, results go out."""
+    """Adds jobs and reads their results."""
 
     world: World = field(default_factory=World)
 
@@ -23,7 +23,7 @@ class JobDesk:
         return self.world.streams
 
     def handler(self, process: Process | None = None) -> HandleJob:
-        """Return the cycle of a process, by default the world's first."""
+        """Return the job handler of a process, by default the world's first."""
         return (process or self.world.manager).cycles.handle_job
 
     async def start(self, game: str = GAME, image: str = IMAGE) -> JobEntry:
@@ -40,18 +40,18 @@ class JobDesk:
 
     @property
     def results(self) -> list[dict[str, str]]:
-        """Every result that was ever written, oldest first."""
+        """Return every result that was ever written, oldest first."""
         outbox = self.world.store.outbox
         return [dict(each.fields) for each in outbox if each.stream is OutboxStream.JOB_RESULTS]
 
     @property
     def outcomes(self) -> list[tuple[str, str, str]]:
-        """Job id, outcome and error code of every result."""
+        """Return job id, outcome and error code of every result."""
         return [(each["job_id"], each["outcome"], each["error_code"]) for each in self.results]
 
     @property
     def pending(self) -> Sequence[JobEntry]:
-        """What was delivered and not acknowledged."""
+        """Return the entries that were delivered but not acknowledged."""
         return self.streams.pending
 
     async def _delivered(self, kind: JobKind, job: StartJob | StopJob | MalformedJob) -> JobEntry:

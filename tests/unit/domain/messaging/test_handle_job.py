@@ -15,12 +15,12 @@ from tests.unit.workers.turns import turns
 
 @pytest.fixture
 def desk() -> JobDesk:
-    """Return a desk without jobs."""
+    """Return streams without jobs."""
     return JobDesk()
 
 
 async def test_start_job_starts_the_game(desk: JobDesk) -> None:
-    """One result with container and endpoint, and the job is acknowledged."""
+    """A start job has one result with container and endpoint, and is acknowledged."""
     entry = await desk.start()
 
     await desk.handler().run(entry)
@@ -35,14 +35,14 @@ async def test_start_job_starts_the_game(desk: JobDesk) -> None:
 
 
 async def test_job_is_logged_as_the_lobbys(desk: JobDesk) -> None:
-    """An operator sees where the operation came from."""
+    """The operation log names the Lobby as the source."""
     await desk.handler().run(await desk.start())
 
     assert desk.world.last.request.origin == Origin(OpSource.LOBBY_STREAM, "1-0")
 
 
 async def test_stop_job_stops_the_game(desk: JobDesk) -> None:
-    """The same use case as by REST."""
+    """A stop job runs the same use case as a stop by REST."""
     await desk.handler().run(await desk.start())
     await desk.handler().run(await desk.stop())
 
@@ -52,7 +52,7 @@ async def test_stop_job_stops_the_game(desk: JobDesk) -> None:
 
 
 async def test_job_that_changes_nothing_is_a_replay(desk: JobDesk) -> None:
-    """A second job for the same thing succeeds and says so."""
+    """A second job for the same image succeeds as a replay."""
     for _ in range(2):
         await desk.handler().run(await desk.start())
 
@@ -78,7 +78,7 @@ async def test_job_that_fails_is_answered_and_done(desk: JobDesk, image: str, co
 
 
 async def test_job_that_is_refused_is_answered_and_done(desk: JobDesk) -> None:
-    """Another image runs; a game was never started."""
+    """A refused job gets its error as the result."""
     await desk.handler().run(await desk.start())
     await desk.handler().run(await desk.start(image=OTHER))
     await desk.handler().run(await desk.stop("g2"))
@@ -88,7 +88,7 @@ async def test_job_that_is_refused_is_answered_and_done(desk: JobDesk) -> None:
 
 
 async def test_finished_job_that_comes_again_is_only_acknowledged(desk: JobDesk) -> None:
-    """Its acknowledgement was lost; its result is out."""
+    """A job whose acknowledgement was lost gets no second result."""
     entry = await desk.start()
     desk.world.manager.on("jobs.acknowledge", ServiceUnavailable())
     with pytest.raises(ServiceUnavailable):
@@ -102,7 +102,7 @@ async def test_finished_job_that_comes_again_is_only_acknowledged(desk: JobDesk)
 
 
 async def test_finished_start_that_comes_again_after_a_stop_starts_nothing(desk: JobDesk) -> None:
-    """What the log says counts, not what the record says now."""
+    """The operation log decides whether a job is done, not the present record."""
     start = await desk.start()
     await desk.handler().run(start)
     await desk.handler().run(await desk.stop())
@@ -115,7 +115,7 @@ async def test_finished_start_that_comes_again_after_a_stop_starts_nothing(desk:
 
 
 async def test_entry_ids_of_the_two_streams_are_different_jobs(desk: JobDesk) -> None:
-    """Redis gives both streams the same id within one millisecond."""
+    """Redis may give entries of both streams the same id within one millisecond."""
     start, stop = await desk.start(), await desk.stop()
     twin = JobEntry(JobKind.STOP, start.entry_id, stop.job)
 
@@ -129,7 +129,7 @@ async def test_entry_ids_of_the_two_streams_are_different_jobs(desk: JobDesk) ->
 
 
 async def test_job_that_was_never_recorded_stays(desk: JobDesk) -> None:
-    """Postgres is away: the caller hears so, and the job is carried out later."""
+    """A job that Postgres could not record stays pending and is handled later."""
     entry = await desk.start()
     desk.world.manager.on("store.begin", ServiceUnavailable())
 
@@ -141,8 +141,8 @@ async def test_job_that_was_never_recorded_stays(desk: JobDesk) -> None:
     assert desk.outcomes == [("1-0", "success", "")]
 
 
-async def test_job_whose_outcome_was_lost_goes_on(desk: JobDesk) -> None:
-    """It was left open: whoever gets the job next carries it on, and there is one result."""
+async def test_job_whose_outcome_was_lost_is_resumed(desk: JobDesk) -> None:
+    """The open operation is resumed by the job's next delivery, with one result."""
     entry = await desk.start()
     desk.world.manager.on("store.finish", ServiceUnavailable(), always=True)
     with pytest.raises(ServiceUnavailable):
@@ -155,7 +155,7 @@ async def test_job_whose_outcome_was_lost_goes_on(desk: JobDesk) -> None:
 
 
 async def calls_of_a_start() -> int:
-    """Return how many calls a start job makes."""
+    """Return the number of calls that a start job makes."""
     desk = JobDesk()
     entry = await desk.start()
     before = len(desk.world.manager.calls)
@@ -164,7 +164,7 @@ async def calls_of_a_start() -> int:
 
 
 async def test_job_killed_anywhere_has_one_result(desk: JobDesk) -> None:
-    """Whoever takes over finds it recorded, open or unknown, and ends it once."""
+    """The next process finds the job recorded, open or unknown, and finishes it exactly once."""
     total = await calls_of_a_start()
     for index in range(total):
         desk = JobDesk()
@@ -185,7 +185,7 @@ async def test_job_killed_anywhere_has_one_result(desk: JobDesk) -> None:
 
 
 async def test_malformed_job_is_answered_and_dead_lettered(desk: JobDesk) -> None:
-    """The Lobby learns what was wrong, and a person can look at it."""
+    """The Lobby gets the fault as the result, and the entry is kept for people to inspect."""
     entry = await desk.malformed()
 
     await desk.handler().run(entry)
@@ -200,7 +200,7 @@ async def test_malformed_job_is_answered_and_dead_lettered(desk: JobDesk) -> Non
 
 
 async def test_malformed_job_without_a_game_is_only_dead_lettered(desk: JobDesk) -> None:
-    """There is nobody to answer."""
+    """Without a game id there is no result to write."""
     await desk.handler().run(await desk.malformed(None))
 
     assert desk.results == []
@@ -208,8 +208,8 @@ async def test_malformed_job_without_a_game_is_only_dead_lettered(desk: JobDesk)
     assert list(desk.pending) == []
 
 
-async def test_malformed_job_notifies_nobody(desk: JobDesk) -> None:
-    """The Lobby's mistake is no failed start."""
+async def test_malformed_job_writes_no_intent(desk: JobDesk) -> None:
+    """A malformed job is not a failed start, so no intent is written."""
     await desk.handler().run(await desk.malformed())
 
     assert len(desk.world.store.outbox) == 1
@@ -217,7 +217,7 @@ async def test_malformed_job_notifies_nobody(desk: JobDesk) -> None:
 
 @pytest.mark.parametrize("call", ["jobs.dead_letter", "jobs.dead_letter:done", "store.refuse:done"])
 async def test_malformed_job_that_comes_again_is_answered_once(desk: JobDesk, call: str) -> None:
-    """One result and one dead letter, whatever was lost the first time."""
+    """It has one result and one dead letter, whatever was lost the first time."""
     entry = await desk.malformed()
     desk.world.manager.on(call, ServiceUnavailable())
     with pytest.raises(ServiceUnavailable):
@@ -231,7 +231,7 @@ async def test_malformed_job_that_comes_again_is_answered_once(desk: JobDesk, ca
 
 
 async def test_game_id_that_no_game_can_have_is_malformed(desk: JobDesk) -> None:
-    """It would name a container, a host and a directory."""
+    """An id that cannot name a container, a host and a directory is a fault."""
     await desk.handler().run(await desk.start("../etc"))
 
     (result,) = desk.results
@@ -241,7 +241,7 @@ async def test_game_id_that_no_game_can_have_is_malformed(desk: JobDesk) -> None
 
 
 async def test_job_cut_off_by_a_shutdown_ends_in_success(desk: JobDesk) -> None:
-    """The limit was too short for it: another process carries it on, and it is not failed."""
+    """A job that outlasts the shutdown limit is resumed by another process and does not fail."""
     entry, hang = await desk.start(), Hang()
     desk.world.manager.on("host.create", hang)
     handling = asyncio.create_task(desk.handler().run(entry))
@@ -259,7 +259,7 @@ async def test_job_cut_off_by_a_shutdown_ends_in_success(desk: JobDesk) -> None:
 
 
 async def test_job_that_is_resumed_by_others_is_only_acknowledged(desk: JobDesk) -> None:
-    """The reconciler carried it on before it was delivered again."""
+    """A job that the reconciler has resumed gets no second result."""
     entry = await desk.start()
     desk.world.manager.on("host.create", desk.world.manager.die)
     with pytest.raises(Killed):
@@ -276,11 +276,11 @@ async def test_job_that_is_resumed_by_others_is_only_acknowledged(desk: JobDesk)
 
 
 async def test_job_waits_five_minutes_for_others_on_its_game(desk: JobDesk) -> None:
-    """Nobody waits for its reply: it has sixty times the patience of a request by REST."""
+    """A job waits far longer than a REST request, because nobody waits for its reply."""
     clock, entry = desk.world.clock, await desk.start()
     async with desk.world.process().leases.hold(GAME, wait=0):
         handling = asyncio.create_task(desk.handler().run(entry))
-        await turns(50)  # it has begun to wait
+        await turns(50)  # let it begin to wait
         await clock.sleep(LEASE_WAIT - 1 - clock.monotonic())
         assert desk.results == []
     await handling
@@ -289,7 +289,7 @@ async def test_job_waits_five_minutes_for_others_on_its_game(desk: JobDesk) -> N
 
 
 async def test_job_whose_game_is_busy_for_longer_is_refused(desk: JobDesk) -> None:
-    """It is answered all the same, after those five minutes."""
+    """After five minutes the job is answered with the refusal."""
     entry = await desk.start()
     async with desk.world.process().leases.hold(GAME, wait=0):
         await desk.handler().run(entry)
@@ -299,8 +299,8 @@ async def test_job_whose_game_is_busy_for_longer_is_refused(desk: JobDesk) -> No
     assert list(desk.pending) == []
 
 
-async def test_job_that_stumbles_once_goes_on_at_once(desk: JobDesk) -> None:
-    """Docker did not answer in time: the operation is carried on before the job is given back."""
+async def test_job_that_fails_to_reach_docker_once_is_resumed_at_once(desk: JobDesk) -> None:
+    """After one timeout of Docker the operation is resumed within the same delivery."""
     await desk.handler().run(await desk.start())
     desk.world.manager.on("host.stop", unavailable())
     handling = desk.handler().run(await desk.stop())

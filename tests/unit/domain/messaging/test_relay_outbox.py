@@ -24,7 +24,7 @@ class Unraisable(InMemoryOutbox):
 
 
 class Desk:
-    """A table, streams, and a relay between them."""
+    """An outbox, streams, and a relay between them."""
 
     def __init__(self) -> None:
         self.table, self.streams, self.clock = OutboxTable(), InMemoryStreams(), ManualClock()
@@ -44,24 +44,24 @@ class Desk:
             raise ServiceUnavailable
 
     def write(self, count: int) -> None:
-        """Commit so many messages."""
+        """Commit this many messages."""
         messages = [make_message(fields={"n": str(number)}) for number in range(count)]
         self.table.insert(messages, at=self.clock.now())
 
     @property
     def published(self) -> list[str]:
-        """What the readers see."""
+        """Return the published messages."""
         return [each.fields["n"] for each in self.streams.published]
 
 
 @pytest.fixture
 def desk() -> Desk:
-    """Return an empty table."""
+    """Return an empty outbox with its relay."""
     return Desk()
 
 
 async def test_messages_are_sent_in_order(desk: Desk) -> None:
-    """And the relay says how many there were."""
+    """Messages are published in order, and the relay reports how many."""
     desk.write(3)
 
     assert await desk.relay.run() == 3
@@ -69,13 +69,13 @@ async def test_messages_are_sent_in_order(desk: Desk) -> None:
 
 
 async def test_nothing_to_send_asks_nothing_of_the_streams(desk: Desk) -> None:
-    """An idle relay is quiet."""
+    """An idle relay does not call the publisher."""
     assert await desk.relay.run() == 0
     assert "publisher.publish" not in desk.calls
 
 
 async def test_batches_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long outage does not end in one enormous step."""
+    """A backlog after a long outage is sent in bounded batches."""
     monkeypatch.setattr(relay_outbox, "BATCH", 2)
     desk.write(3)
 
@@ -94,7 +94,7 @@ async def test_batches_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 async def test_fault_anywhere_loses_and_doubles_nothing(desk: Desk, fault: str) -> None:
-    """The cycle after it puts everything right."""
+    """After a fault at any call the next cycle sends each message exactly once."""
     desk.write(3)
     desk.fault = fault
     with pytest.raises(ServiceUnavailable):
@@ -107,10 +107,10 @@ async def test_fault_anywhere_loses_and_doubles_nothing(desk: Desk, fault: str) 
 
 
 async def test_clock_that_stepped_back_stops_no_message(desk: Desk) -> None:
-    """A fence below one that was published with is raised, and the messages go out at once."""
+    """A fence below the last one published is raised, and the messages are sent at once."""
     desk.write(1)
     await desk.relay.run()
-    desk.streams.fence += 3_600_000_000  # as if it had been drawn an hour later
+    desk.streams.fence += 3_600_000_000  # as if drawn an hour later
     desk.write(1)
 
     assert await desk.relay.run() == 1
@@ -118,7 +118,7 @@ async def test_clock_that_stepped_back_stops_no_message(desk: Desk) -> None:
 
 
 async def test_stale_batch_that_stays_stale_is_an_outage(desk: Desk) -> None:
-    """Nothing is tried in a tight loop: the worker pauses before the next attempt."""
+    """A fence that stays stale raises, so that the worker pauses before it retries."""
     desk.write(1)
     desk.streams.fence = 10**18
     outbox = Unraisable(desk.table, desk.clock)
@@ -129,7 +129,7 @@ async def test_stale_batch_that_stays_stale_is_an_outage(desk: Desk) -> None:
 
 
 async def test_old_sent_messages_are_pruned(desk: Desk) -> None:
-    """After the time that the operator set, and the sentence says how many."""
+    """Sent messages are pruned after the configured time, and their number is reported."""
     desk.write(3)
     await desk.relay.run()
     desk.clock.advance(KEEP.total_seconds())
@@ -141,7 +141,7 @@ async def test_old_sent_messages_are_pruned(desk: Desk) -> None:
 
 
 async def test_unsent_messages_are_never_pruned(desk: Desk) -> None:
-    """However long the streams are away."""
+    """Unsent messages are kept, however long the outage."""
     desk.write(1)
     desk.clock.advance(10 * KEEP.total_seconds())
 
@@ -149,10 +149,10 @@ async def test_unsent_messages_are_never_pruned(desk: Desk) -> None:
     assert await desk.relay.run() == 1
 
 
-async def test_pruning_goes_on_until_nothing_old_is_left(
+async def test_pruning_continues_until_nothing_old_is_left(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In steps that each are short."""
+    """Pruning runs in short steps until it is done."""
     monkeypatch.setattr(relay_outbox, "PRUNED_AT_ONCE", 2)
     desk.write(5)
     await desk.relay.run()

@@ -15,7 +15,7 @@ def world() -> World:
 
 
 async def test_ready_when_everything_answers(world: World) -> None:
-    """Nothing is raised when all four are there."""
+    """The check raises nothing when all four dependencies answer."""
     await world.manager.cases.readiness.run()
 
     assert {"records.ping:done", "lease.ping:done", "host.ping:done"} <= set(world.manager.calls)
@@ -23,7 +23,7 @@ async def test_ready_when_everything_answers(world: World) -> None:
 
 @pytest.mark.parametrize(("call", "name"), [("records.ping", "postgres"), ("lease.ping", "redis")])
 async def test_store_that_is_away_is_named(world: World, call: str, name: str) -> None:
-    """A store that does not answer is service_unavailable, by its name."""
+    """A store that does not answer is service_unavailable and named."""
     world.manager.on(call, ServiceUnavailable("connection refused"))
 
     with pytest.raises(ServiceUnavailable, match=f"^{name}: connection refused$"):
@@ -31,7 +31,7 @@ async def test_store_that_is_away_is_named(world: World, call: str, name: str) -
 
 
 async def test_docker_alone_away_is_docker_unavailable(world: World) -> None:
-    """Docker has a code of its own, and is not reported as a missing network too."""
+    """Docker has its own code, and its network is not reported as missing too."""
     world.docker.reachable = False
 
     with pytest.raises(DockerUnavailable, match=r"^docker: ") as error:
@@ -44,7 +44,7 @@ async def test_docker_alone_away_is_docker_unavailable(world: World) -> None:
 async def test_docker_that_hangs_is_docker_unavailable(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The check of the network hangs with it, and is no second fault."""
+    """The network check hangs with Docker and is not reported separately."""
     monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
     world.manager.on("host.ping", Hang())
     world.manager.on("host.network_exists", Hang())
@@ -54,7 +54,7 @@ async def test_docker_that_hangs_is_docker_unavailable(
 
 
 async def test_missing_network_is_named(world: World) -> None:
-    """Without the engines' network nothing can be started."""
+    """Without the engines' network no game can start."""
     world.docker.networks.clear()
 
     with pytest.raises(ServiceUnavailable, match=r"^network: .*galaxy-net does not exist"):
@@ -62,7 +62,7 @@ async def test_missing_network_is_named(world: World) -> None:
 
 
 async def test_every_fault_is_named_at_once(world: World) -> None:
-    """Two faults are one answer that names both."""
+    """One answer names every dependency that is away."""
     world.manager.on("records.ping", ServiceUnavailable("gone"))
     world.manager.on("host.ping", unavailable())
 
@@ -71,7 +71,7 @@ async def test_every_fault_is_named_at_once(world: World) -> None:
 
 
 async def test_check_that_hangs_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part that does not answer within the limit is named; the others were asked meanwhile."""
+    """A dependency that does not answer in time is named, and the others are checked meanwhile."""
     monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
     world.manager.on("lease.ping", Hang())
 
@@ -84,7 +84,7 @@ async def test_check_that_hangs_is_given_up(world: World, monkeypatch: pytest.Mo
 async def test_check_that_is_slow_to_be_cancelled_is_not_waited_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit holds for a driver, too, that asks a frozen server to cancel."""
+    """The limit holds even for a driver that takes long to cancel."""
     monkeypatch.setattr(check_readiness, "CHECK_LIMIT", 0.01)
     given_up, let_go = asyncio.Event(), asyncio.Event()
 
@@ -105,5 +105,5 @@ async def test_check_that_is_slow_to_be_cancelled_is_not_waited_for(
 
 
 def test_each_check_has_two_seconds() -> None:
-    """The limit is two seconds."""
+    """Each check has a limit of two seconds."""
     assert check_readiness.CHECK_LIMIT == 2.0

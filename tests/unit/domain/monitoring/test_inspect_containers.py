@@ -1,4 +1,4 @@
-"""Inspection: what Docker itself thinks of an engine, told when it gets worse."""
+"""Inspection: Docker's own view of an engine is reported when it gets worse."""
 
 import pytest
 
@@ -15,54 +15,54 @@ async def watch() -> Watch:
     return Watch(world)
 
 
-async def test_healthy_engine_is_no_news(watch: Watch) -> None:
-    """Neither an image without a health check nor one that passes is told of."""
+async def test_healthy_engine_is_not_reported(watch: Watch) -> None:
+    """An image without a health check and a passing one cause no event."""
     for health in (None, "healthy", "starting"):
         watch.world.engine.health = health
         assert await watch.inspect.run() == ""
-    assert watch.told == []
+    assert watch.reported == []
 
 
-async def test_failing_health_check_is_told_once(watch: Watch) -> None:
-    """While it stays bad nothing more is said; when it turns bad again, it is."""
+async def test_failing_health_check_is_reported_once(watch: Watch) -> None:
+    """A failing check is reported once, and again only after it passed in between."""
     for health in ("unhealthy", "unhealthy", "healthy", "unhealthy"):
         watch.world.engine.health = health
         await watch.inspect.run()
 
-    assert watch.told == ["inspect_unhealthy"] * 2
+    assert watch.reported == ["inspect_unhealthy"] * 2
 
 
-async def test_growing_restart_count_is_told_each_time(watch: Watch) -> None:
-    """Each growth is news, with how far it has come."""
+async def test_growing_restart_count_is_reported_each_time(watch: Watch) -> None:
+    """Each increase is an event with the new count."""
     for count in (1, 1, 3):
         watch.world.engine.restart_count = count
         await watch.inspect.run()
 
-    assert watch.told == ["inspect_unhealthy"] * 2
+    assert watch.reported == ["inspect_unhealthy"] * 2
     event = watch.world.store.health_snapshots[GAME]
     assert event.details["reason"] == "the restart count grew from 1 to 3"
     assert set(event.details) == {"reason", "restart_count", "state", "health"}
 
 
 async def test_restart_of_the_service_repeats_nothing(watch: Watch) -> None:
-    """The baseline is durable."""
+    """The baseline is durable, so a restart repeats no event."""
     watch.world.engine.health = "unhealthy"
     await watch.inspect.run()
     await Watch(watch.world, watch.world.process()).inspect.run()
 
-    assert watch.told == ["inspect_unhealthy"]
+    assert watch.reported == ["inspect_unhealthy"]
 
 
 async def test_container_that_cannot_be_inspected_is_left_alone(watch: Watch) -> None:
-    """No answer is no illness."""
+    """A failed inspection is no event."""
     watch.process.on("host.inspect", refusal(), always=True)
 
     assert await watch.inspect.run() == ""
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_container_that_exited_is_the_reconciler_s(watch: Watch) -> None:
-    """An exit between list and inspection is not told here."""
+    """An exit between list and inspection is left to the reconciler."""
 
     async def crash() -> None:
         watch.world.docker.crash(watch.world.engine.id)
@@ -71,4 +71,4 @@ async def test_container_that_exited_is_the_reconciler_s(watch: Watch) -> None:
     watch.world.engine.health = "unhealthy"
 
     assert await watch.inspect.run() == ""
-    assert watch.told == []
+    assert watch.reported == []

@@ -1,4 +1,4 @@
-"""Probing: one event per illness, one per recovery, whatever restarts in between."""
+"""Probing: one event per failure and one per recovery, across restarts of the service."""
 
 import pytest
 
@@ -20,7 +20,7 @@ async def watch() -> Watch:
 
 
 def fall_ill(watch: Watch, game: str = GAME) -> None:
-    """Let an engine stop answering while it runs."""
+    """Make a running engine stop answering."""
     watch.world.image(ILL, healthy_after=None)
     image = watch.world.docker.find_image(ILL)
     assert image is not None
@@ -28,46 +28,46 @@ def fall_ill(watch: Watch, game: str = GAME) -> None:
 
 
 def recover(watch: Watch, game: str = GAME) -> None:
-    """Let an engine answer again."""
+    """Make the engine answer again."""
     image = watch.world.docker.find_image(IMAGE)
     assert image is not None
     engine_of(watch.world, game).image = image
 
 
 async def probe(watch: Watch, times: int) -> list[str]:
-    """Probe so many times; return what was said."""
+    """Probe this many times; return what the cycles reported."""
     return [await watch.probe.run() for _ in range(times)]
 
 
-async def test_healthy_engine_is_no_news(watch: Watch) -> None:
-    """Nothing is told of an engine that answers."""
+async def test_healthy_engine_is_not_reported(watch: Watch) -> None:
+    """An engine that answers causes no event."""
     assert await probe(watch, 5) == [""] * 5
-    assert watch.told == []
+    assert watch.reported == []
 
 
-async def test_failure_is_told_once_at_the_threshold(watch: Watch) -> None:
-    """Not before, and not again while it lasts."""
+async def test_failure_is_reported_once_at_the_threshold(watch: Watch) -> None:
+    """A failure is reported at the threshold and not again while it lasts."""
     fall_ill(watch)
 
     said = await probe(watch, 2 * THRESHOLD)
 
     assert [bool(each) for each in said] == [False, False, True, False, False, False]
-    assert watch.told == ["probe_failed"]
+    assert watch.reported == ["probe_failed"]
 
 
 async def test_misses_must_come_in_a_row(watch: Watch) -> None:
-    """An answer in between starts the count anew."""
+    """An answer resets the count of misses."""
     for _ in range(5):
         fall_ill(watch)
         await probe(watch, THRESHOLD - 1)
         recover(watch)
         await probe(watch, 1)
 
-    assert watch.told == []
+    assert watch.reported == []
 
 
-async def test_recovery_is_told_once_with_the_number_of_misses(watch: Watch) -> None:
-    """The first answer after a failure that was told."""
+async def test_recovery_is_reported_once_with_the_number_of_misses(watch: Watch) -> None:
+    """The first answer after a reported failure is a recovery."""
     fall_ill(watch)
     await probe(watch, 5)
     recover(watch)
@@ -75,44 +75,44 @@ async def test_recovery_is_told_once_with_the_number_of_misses(watch: Watch) -> 
     said = await probe(watch, 3)
 
     assert said == [f"{GAME} answers again after 5 misses", "", ""]
-    assert watch.told == ["probe_failed", "probe_recovered"]
+    assert watch.reported == ["probe_failed", "probe_recovered"]
 
 
 async def test_restart_of_the_service_repeats_nothing(watch: Watch) -> None:
-    """The baseline is durable: no second failure, and no recovery out of nothing."""
+    """The baseline is durable, so a restart causes neither a second failure nor a recovery."""
     fall_ill(watch)
     await probe(watch, THRESHOLD)
     again = Watch(watch.world, watch.world.process())
     await probe(again, 2 * THRESHOLD)
-    assert again.told == ["probe_failed"]
+    assert again.reported == ["probe_failed"]
     recover(again)
     await probe(again, 2)
 
-    assert again.told == ["probe_failed", "probe_recovered"]
+    assert again.reported == ["probe_failed", "probe_recovered"]
 
 
-async def test_restart_of_the_service_on_healthy_engines_tells_no_recovery(watch: Watch) -> None:
-    """Who was never told to be ill does not recover."""
+async def test_restart_of_the_service_on_healthy_engines_reports_no_recovery(watch: Watch) -> None:
+    """Only an engine that was reported as failing can recover."""
     fall_ill(watch)
     await probe(watch, THRESHOLD - 1)
     recover(watch)
     await probe(Watch(watch.world, watch.world.process()), 3)
 
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_new_container_starts_with_a_clean_slate(watch: Watch) -> None:
-    """The illness of the old container is not the new one's."""
+    """A new container does not inherit the misses of the old one."""
     fall_ill(watch)
     await probe(watch, THRESHOLD)
     await watch.process.restart()
     await probe(watch, 2)
 
-    assert watch.told == ["probe_failed"]
+    assert watch.reported == ["probe_failed"]
 
 
-async def test_news_of_a_replaced_container_comes_too_late(watch: Watch) -> None:
-    """A probe that was under way while the game was restarted tells nothing."""
+async def test_result_for_a_replaced_container_comes_too_late(watch: Watch) -> None:
+    """A probe that was in progress during a restart of the game reports nothing."""
     fall_ill(watch)
     await probe(watch, THRESHOLD - 1)
     other = watch.world.process()
@@ -123,11 +123,11 @@ async def test_news_of_a_replaced_container_comes_too_late(watch: Watch) -> None
     watch.process.on("probe.check:done", restart)
 
     assert await probe(watch, 1) == [""]
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_unreachable_docker_counts_no_miss(watch: Watch) -> None:
-    """Engines that cannot be found were not probed."""
+    """Engines that Docker could not list were not probed."""
     watch.process.on("host.list_containers", unavailable(), always=True)
     for _ in range(THRESHOLD):
         with pytest.raises(type(unavailable())):
@@ -137,7 +137,7 @@ async def test_unreachable_docker_counts_no_miss(watch: Watch) -> None:
 
 
 async def unasked(watch: Watch, times: int) -> None:
-    """Probe so many times while this process has nothing left to ask with."""
+    """Probe this many times while this process has no descriptors left."""
     address = engine_of(watch.world, GAME).address
     assert address
     watch.process.engine_probe.unaskable.add(address)
@@ -148,35 +148,35 @@ async def unasked(watch: Watch, times: int) -> None:
 
 
 async def test_trap_out_of_descriptors_is_not_a_miss(watch: Watch) -> None:
-    """A fault of this process says nothing of the engines, however long it lasts."""
+    """A lack of descriptors in this process says nothing about the engines."""
     await unasked(watch, 2 * THRESHOLD)
 
     assert watch.probe.misses == {}
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_engine_that_could_not_be_asked_neither_missed_nor_answered(watch: Watch) -> None:
-    """The count of misses goes on where it was."""
+    """The count of misses continues from where it was."""
     fall_ill(watch)
     await probe(watch, THRESHOLD - 1)
     await unasked(watch, 1)
-    assert watch.told == []
+    assert watch.reported == []
     await probe(watch, 1)
 
-    assert watch.told == ["probe_failed"]
+    assert watch.reported == ["probe_failed"]
 
 
 async def test_engine_that_could_not_be_asked_has_not_recovered(watch: Watch) -> None:
-    """Only an answer ends an illness."""
+    """Only an answer ends a failure."""
     fall_ill(watch)
     await probe(watch, THRESHOLD)
     await unasked(watch, 2)
 
-    assert watch.told == ["probe_failed"]
+    assert watch.reported == ["probe_failed"]
 
 
-async def test_engines_that_could_be_asked_are_news_all_the_same(watch: Watch) -> None:
-    """The fault that is raised in the end names what was found until then."""
+async def test_engines_that_could_be_asked_are_still_reported(watch: Watch) -> None:
+    """The error raised at the end names the events found until then."""
     other = GameId("g2")
     await watch.process.start(game=other)
     fall_ill(watch, other)
@@ -187,11 +187,11 @@ async def test_engines_that_could_be_asked_are_news_all_the_same(watch: Watch) -
 
     with pytest.raises(ServiceUnavailable, match=r"1 engines could not .*g2 missed 3 probes"):
         await watch.probe.run()
-    assert watch.told == ["probe_failed"]
+    assert watch.reported == ["probe_failed"]
 
 
 async def test_one_engine_never_stops_the_others(watch: Watch) -> None:
-    """A row that cannot be written holds up its own game only."""
+    """A row that cannot be written affects only its own game."""
     other = GameId("g2")
     await watch.process.start(game=other)
     fall_ill(watch)
@@ -203,11 +203,11 @@ async def test_one_engine_never_stops_the_others(watch: Watch) -> None:
 
     assert said.count("missed 3 probes") == 1
     await probe(watch, 1)
-    assert watch.told == ["probe_failed", "probe_failed"]
+    assert watch.reported == ["probe_failed", "probe_failed"]
 
 
 async def test_stopped_game_is_not_probed(watch: Watch) -> None:
-    """What does not run by record is not the probe's."""
+    """Only games recorded as running are probed."""
     await watch.process.stop()
     watch.process.calls.clear()
     await probe(watch, THRESHOLD)
@@ -216,9 +216,9 @@ async def test_stopped_game_is_not_probed(watch: Watch) -> None:
 
 
 async def test_engine_without_an_address_misses(watch: Watch) -> None:
-    """It runs where nobody reaches it: on another network, or on none."""
+    """An engine that is not on our network cannot be reached."""
     engine_of(watch.world, GAME).address = None
 
     await probe(watch, THRESHOLD)
 
-    assert watch.told == ["probe_failed"]
+    assert watch.reported == ["probe_failed"]

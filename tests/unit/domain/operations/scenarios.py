@@ -1,4 +1,4 @@
-"""Every operation in every situation that matters, for the tests that break them everywhere."""
+"""Every operation in every situation that matters, for the tests that inject faults everywhere."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,10 +17,10 @@ Request = Callable[[Process], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A situation, and a request.
+    """A situation and a request.
 
-    `refusable` tells that a repeated request may be refused: its image cannot run, or the failure
-    has shown that no container is left to restart.
+    `refusable` means that a repeated request may be refused: its image cannot run, or the failure
+    has left no container to restart.
     """
 
     name: str
@@ -91,7 +91,7 @@ FOLLOW_UPS: dict[str, Request] = {
 }
 
 REFUSALS = (Conflict, NotFound, SemverPatchOnly, ContainerStartFailed)
-"""What a sound service may still answer: the request does not fit, or its image cannot run."""
+"""The errors that a correct service may still answer with."""
 
 CHANGING = {
     *(f"host.{call}" for call in ("pull", "create", "start", "stop", "rename", "remove")),
@@ -105,20 +105,20 @@ MAX_POLLS = 2
 
 
 def crash_points(calls: list[str]) -> list[int]:
-    """Return one index for each state of the world in which the process can die, or lose its lease.
+    """Return one call index for each distinct state in which the process can die or lose its lease.
 
-    What a process knows dies with it. So to die at any call between two effects is the same: one
-    point after each effect, and one before the first, are all there are.
+    A process loses all it knows when it dies, so dying at any call between two effects is the same:
+    one point after each effect and one before the first are enough.
     """
     ends = {f"{call}:done" for call in CHANGING}
     return [0, *(index for index, call in enumerate(calls) if call in ends)]
 
 
 def fault_points(calls: list[str], *prefixes: str) -> Iterator[int]:
-    """Yield the indices at which a call of these ports can fail with different consequences.
+    """Yield the call indices at which a fault of these ports has different consequences.
 
-    A call with an effect fails before or after it; one that reads fails, and that is all. Of the
-    same call between two effects, as a gate polls, the first few are enough.
+    A call with an effect can fail before or after it; a call that reads can only fail. Of equal
+    calls between two effects, as when a gate polls, the first few are enough.
     """
     polls: Counter[tuple[str, int]] = Counter()
     effects = 0
@@ -132,33 +132,33 @@ def fault_points(calls: list[str], *prefixes: str) -> Iterator[int]:
 
 
 async def calls_of(scenario: Scenario) -> list[str]:
-    """Return every fault point of the scenario's request, when nothing goes wrong."""
+    """Return every fault point of the scenario's request in a run without faults."""
     world = await scenario.world()
     await attempt(scenario.request, world.manager)
     return list(world.manager.calls)
 
 
 def is_answered(error: BaseException | None, scenario: Scenario) -> bool:
-    """Return whether this is what repeating the scenario's request may end in."""
+    """Return whether the scenario's repeated request may end with this error."""
     return error is None or (scenario.refusable and isinstance(error, REFUSALS))
 
 
 async def attempt(request: Request, process: Process) -> BaseException | None:
-    """Send the request; return what it raised."""
+    """Send the request; return the error that it raised."""
     try:
         await request(process)
-    except BaseException as error:  # noqa: BLE001 - a kill is no Exception
+    except BaseException as error:  # noqa: BLE001 - Killed is not an Exception
         return error
     return None
 
 
 def by_name(scenario: Scenario) -> str:
-    """Return the scenario's name, for the test's."""
+    """Return the scenario's name, for the test's id."""
     return scenario.name.replace(" ", "_")
 
 
 async def killed_at(world: World, call: str, request: Request) -> Process:
-    """Kill the first process at this call; return another, after the lease has expired."""
+    """Kill the first process at this call; return another one, after the lease has expired."""
     manager = world.manager
     manager.on(call, manager.die)
     assert isinstance(await attempt(request, manager), Killed)

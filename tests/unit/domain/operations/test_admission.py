@@ -1,4 +1,4 @@
-"""Judging a request by the record as the transaction reads it."""
+"""A request is judged by the record that the transaction reads."""
 
 from dataclasses import replace
 
@@ -24,18 +24,18 @@ def check(
     *,
     image_ref: str | None = "galaxy/game:1.4.7",
 ) -> RuleCheck:
-    """Return who judges a request on this record."""
+    """Return a rule that judges a request by this record."""
     request = make_request(kind=kind, image_ref=image_ref)
     return RuleCheck(request, record, current or Current(), healthy=True, at=NOON)
 
 
 def admitted(by: RuleCheck, namesake: GameId | None = None) -> Admission:
-    """Return the admission by the very record that was looked at."""
+    """Return the admission by the same record that was observed."""
     return by(Ledger(by.expected, namesake))
 
 
-def test_request_that_goes_on_names_its_predecessor() -> None:
-    """Which container it found, whether its engine ran, and how it was."""
+def test_admitted_request_names_its_predecessor() -> None:
+    """The predecessor has its container, whether its engine ran, and its health."""
     by = check(OperationKind.RESTART, make_record(), Current(container()))
 
     assert admitted(by) == Admission(
@@ -44,13 +44,13 @@ def test_request_that_goes_on_names_its_predecessor() -> None:
 
 
 @pytest.mark.parametrize("kind", [OperationKind.STOP, OperationKind.RECONCILE_DISPOSE])
-def test_what_replaces_nothing_has_no_predecessor(kind: OperationKind) -> None:
-    """There is nothing to bring back."""
+def test_operation_that_replaces_nothing_has_no_predecessor(kind: OperationKind) -> None:
+    """An operation that replaces nothing has nothing to restore."""
     assert admitted(check(kind, make_record(), Current(container()))) == Admission()
 
 
 def test_replay_is_finished_at_once_with_the_record() -> None:
-    """And a job gets its result in the same transaction."""
+    """A job's result is written in the same transaction."""
     by = check(OperationKind.START, make_record(), Current(container()))
     by = replace(by, request=make_job())
 
@@ -66,7 +66,7 @@ def test_replay_is_finished_at_once_with_the_record() -> None:
 
 
 def test_refusal_is_finished_at_once_and_kept_for_the_caller() -> None:
-    """What it was stands in the row; who asked is told the very same."""
+    """The row and the caller get the same refusal."""
     by = check(OperationKind.START, make_record(), Current(container()), image_ref=OTHER)
 
     admission = admitted(by)
@@ -76,8 +76,8 @@ def test_refusal_is_finished_at_once_and_kept_for_the_caller() -> None:
     assert isinstance(by.refusal, Conflict)
 
 
-def test_record_that_is_not_the_one_looked_at_is_not_judged() -> None:
-    """Another has acted meanwhile: nothing is written."""
+def test_record_that_is_not_the_observed_one_is_not_judged() -> None:
+    """When another process has changed the record meanwhile, nothing is written."""
     by = check(OperationKind.START, make_record(), Current(container()))
 
     with pytest.raises(LeaseLost):
@@ -85,7 +85,7 @@ def test_record_that_is_not_the_one_looked_at_is_not_judged() -> None:
 
 
 def test_request_on_a_game_never_started_is_not_found() -> None:
-    """For all but a start."""
+    """Every request but a start is not found for a game that was never started."""
     for kind in (OperationKind.STOP, OperationKind.RESTART, OperationKind.PATCH):
         by = check(kind, None)
         admitted(by)
@@ -93,7 +93,7 @@ def test_request_on_a_game_never_started_is_not_found() -> None:
 
 
 def test_trap_ids_differ_by_case() -> None:
-    """Only a game that is started for the first time is refused; one that has a record goes on."""
+    """Only a first start is refused; a game that has a record is still served."""
     twin = GameId("CHESS-7")
     first = check(OperationKind.START, None)
 
@@ -104,8 +104,8 @@ def test_trap_ids_differ_by_case() -> None:
     assert admitted(old, twin).completion is None
 
 
-def test_whether_it_would_go_on_is_known_before_anything_is_asked() -> None:
-    """A patch that is refused or a replay does not probe the old engine."""
+def test_refusal_or_replay_is_known_before_docker_is_called() -> None:
+    """A patch that is refused or is a replay does not probe the old engine."""
     running = Current(container())
 
     assert check(

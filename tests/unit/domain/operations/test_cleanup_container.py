@@ -10,7 +10,7 @@ from tests.unit.domain.world import GAME, World
 
 
 async def test_cleanup_removes_a_stopped_container(stopped: World) -> None:
-    """The container goes; the record says removed, with container, image and endpoint null."""
+    """The record becomes removed, with container, image and endpoint null."""
     before = stopped.record
     stopped.clock.advance(60)
 
@@ -49,7 +49,7 @@ async def test_cleanup_of_a_running_game_is_a_conflict(running: World) -> None:
 
 
 async def test_cleanup_of_a_removed_game_is_a_replay(removed: World) -> None:
-    """Cleaning up twice changes nothing but the log."""
+    """A second cleanup changes nothing but the log."""
     before = removed.record
 
     assert await removed.manager.cleanup() == before
@@ -65,7 +65,7 @@ async def test_cleanup_of_a_game_never_started_is_not_found(world: World) -> Non
 
 
 async def test_cleanup_of_a_container_that_is_gone_succeeds(stopped: World) -> None:
-    """Somebody else has removed it: all the better."""
+    """A container that someone else has removed is no error."""
     stopped.docker.vanish(stopped.engine.id)
 
     record = await stopped.manager.cleanup()
@@ -87,7 +87,7 @@ async def test_cleanup_leaves_the_containers_of_others_alone(stopped: World) -> 
 async def test_cleanup_cut_short_takes_leftovers_before_the_records_container(
     stopped: World,
 ) -> None:
-    """While a leftover remains the record still says stopped, so that a cleanup can be repeated."""
+    """While a leftover remains the record says stopped, so that a cleanup can be repeated."""
     leftover = stopped.docker.add_foreign(
         parked_name(GAME, 1), labels=stopped.engine.listed().labels
     )

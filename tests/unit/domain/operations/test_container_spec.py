@@ -18,7 +18,7 @@ AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def test_spec_is_the_container_contract() -> None:
-    """Name, labels, environment, mount and network are those of the container contract."""
+    """Name, labels, environment, mount and network follow the container contract."""
     operation = Operation(id=Fence(7), request=make_request(game_id=GAME), started_at=AT)
     image = EngineImage(id=ImageId("sha256:1"), labels={CPU: "2"}, user="")
 
@@ -53,7 +53,7 @@ def test_spec_is_the_container_contract() -> None:
 
 
 def test_image_without_labels_gets_the_defaults() -> None:
-    """Where an image is silent the operator's defaults hold."""
+    """The operator's defaults apply where the image has no labels."""
     assert limits_of({}, DEFAULT) == DEFAULT
 
 
@@ -71,7 +71,7 @@ def test_image_without_labels_gets_the_defaults() -> None:
     ],
 )
 def test_memory_label_is_a_size(text: str, size: int) -> None:
-    """Sizes are written as Docker's are."""
+    """Sizes have the same format as Docker's."""
     assert limits_of({MEMORY: text}, DEFAULT).memory_bytes == size
 
 
@@ -99,14 +99,14 @@ def test_memory_label_is_a_size(text: str, size: int) -> None:
     ],
 )
 def test_unreadable_limit_is_start_config_invalid(label: str, text: str) -> None:
-    """A limit that cannot be read is refused by its label's name."""
+    """A limit that cannot be parsed is refused by its label's name."""
     with pytest.raises(StartConfigInvalid, match=label):
         limits_of({label: text}, DEFAULT)
 
 
 @given(st.sampled_from([CPU, MEMORY, PIDS]), st.text())
 def test_any_label_is_read_or_refused(label: str, text: str) -> None:
-    """A label makes positive limits or StartConfigInvalid, nothing else."""
+    """Every label yields positive limits or StartConfigInvalid."""
     with suppress(StartConfigInvalid):
         limits = limits_of({label: text}, DEFAULT)
         assert limits.cpu_quota > 0

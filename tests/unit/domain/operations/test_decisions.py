@@ -1,4 +1,4 @@
-"""The decisions that replace nothing, and what holds for every kind."""
+"""The decisions of operations that replace nothing, and the rules for every kind."""
 
 from dataclasses import replace
 
@@ -43,25 +43,25 @@ CLEANUP = operation(OperationKind.CLEANUP_CONTAINER)
 
 
 def about(kind: OperationKind, container_id: str) -> Operation:
-    """Return a reconciliation that is about this container."""
+    """Return a reconciliation of this container."""
     return operation(kind, request=make_request(kind=kind, container_id=container_id))
 
 
 def completed(decision: object) -> Completion:
-    """Return the decision, which must be a success."""
+    """Return the completion; the decision must be a success."""
     assert isinstance(decision, Completion)
     assert decision.outcome is Outcome.SUCCESS
     return decision
 
 
 def rolled_back(decision: object) -> RollBack:
-    """Return the decision, which must be a turn back."""
+    """Return the rollback; the decision must be one."""
     assert isinstance(decision, RollBack)
     return decision
 
 
 def test_stop_stops_the_records_container_by_its_id() -> None:
-    """Whatever its name is by now."""
+    """The stop uses the id, as the name may have changed."""
     assert stop_runtime.decide(STOP, seen(current=container(name="renamed"))) == stop(OLD)
 
 
@@ -75,7 +75,7 @@ def test_stop_stops_the_records_container_by_its_id() -> None:
 def test_stop_is_done_when_nothing_runs(
     current: ContainerDetails | None, status: RuntimeStatus, found: str
 ) -> None:
-    """However that came about; it is no loss that others must hear of."""
+    """A stop succeeds however the engine ended, and reports no loss."""
     completion = completed(stop_runtime.decide(STOP, seen(current=current)))
 
     assert completion.record is not None
@@ -84,26 +84,27 @@ def test_stop_is_done_when_nothing_runs(
 
 
 def test_stop_in_doubt_is_sent_again() -> None:
-    """It joins the one that is under way, and waits for its end."""
+    """A repeated stop joins the one in progress and waits for its end."""
     doubtful = after(STOP, stop(OLD), StepResult.UNKNOWN, times=9)
 
     assert stop_runtime.decide(doubtful, seen(current=container())) == stop(OLD)
 
 
-def test_stop_that_is_refused_or_undone_is_turned_back() -> None:
-    """With Docker's own words, or with who is to blame."""
+def test_stop_that_is_refused_or_reverted_is_rolled_back() -> None:
+    """The cause has Docker's message, or says that the engine was started again."""
     refused = after(STOP, stop(OLD), StepResult.REFUSED)
-    undone = after(STOP, stop(OLD), times=MAX_ATTEMPTS)
+    reverted = after(STOP, stop(OLD), times=MAX_ATTEMPTS)
     found = seen(current=container())
 
     assert rolled_back(stop_runtime.decide(refused, found)).cause.message == "500 Server Error"
     assert (
-        "started the engine again" in rolled_back(stop_runtime.decide(undone, found)).cause.message
+        "started the engine again"
+        in rolled_back(stop_runtime.decide(reverted, found)).cause.message
     )
 
 
 def test_cleanup_removes_the_records_container_last() -> None:
-    """While another is left, a cleanup can be repeated."""
+    """While another container is left, a cleanup can be repeated."""
     old = container(status=EXITED)
     found = seen(record=STOPPED, current=old, others=[other()])
 
@@ -122,14 +123,14 @@ def test_cleanup_removes_the_records_container_last() -> None:
     ],
 )
 def test_trap_cleanup_kills_a_running_engine(found: Observation) -> None:
-    """Whatever of the game runs was started by someone: it is a conflict."""
+    """A running container of the game was started by someone else, which is a conflict."""
     decision = rolled_back(cleanup_container.decide(CLEANUP, found))
 
     assert decision.cause.code is ErrorCode.CONFLICT
 
 
 def test_disposal_records_the_loss() -> None:
-    """The record's container is gone: there is nothing to remove."""
+    """The record's container is gone, so nothing is removed."""
     disposal = about(OperationKind.RECONCILE_DISPOSE, OLD)
 
     completion = completed(reconcile_runtime.dispose(disposal, seen()))
@@ -140,7 +141,7 @@ def test_disposal_records_the_loss() -> None:
 
 
 def test_disposal_never_touches_the_records_container() -> None:
-    """It is there again: what is seen of it is recorded, and no more."""
+    """A record's container that is there again is only recorded as observed."""
     disposal = about(OperationKind.RECONCILE_DISPOSE, OLD)
 
     completion = completed(reconcile_runtime.dispose(disposal, seen(current=container())))
@@ -149,7 +150,7 @@ def test_disposal_never_touches_the_records_container() -> None:
 
 
 def test_superfluous_container_is_stopped_then_removed() -> None:
-    """The record stays as it is."""
+    """The record does not change."""
     disposal = about(OperationKind.RECONCILE_DISPOSE, OTHER)
     old = container()
 
@@ -162,7 +163,7 @@ def test_superfluous_container_is_stopped_then_removed() -> None:
 
 
 def test_adoption_gives_the_name_back_before_it_adopts() -> None:
-    """Others reach the engine under its name only."""
+    """The engine is renamed first, because others reach it only by its name."""
     adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
     found = seen(record=STOPPED, current=container(name=PARKED))
 
@@ -170,7 +171,7 @@ def test_adoption_gives_the_name_back_before_it_adopts() -> None:
 
 
 def test_trap_adoption_interrupted() -> None:
-    """In no state does an adoption remove or stop anything, forward or back."""
+    """An adoption never removes or stops anything, not even in its rollback."""
     for status in ContainerStatus:
         for name in (container().name, PARKED):
             found = seen(record=STOPPED, current=container(status=status, name=name))
@@ -184,7 +185,7 @@ def test_trap_adoption_interrupted() -> None:
 
 
 def test_adoption_of_what_has_vanished_or_exited_is_a_conflict() -> None:
-    """It changed before it could be met: the next look decides."""
+    """The container changed before it was adopted; the next observation decides."""
     adoption = about(OperationKind.RECONCILE_ADOPT, OTHER)
     exited = other(name=container().name)
 
@@ -195,7 +196,7 @@ def test_adoption_of_what_has_vanished_or_exited_is_a_conflict() -> None:
 
 
 def test_adopted_record_is_what_the_container_shows() -> None:
-    """A container that does not say its image is adopted without one."""
+    """A container without an image label is adopted without an image reference."""
     adoption = about(OperationKind.RECONCILE_ADOPT, OLD)
     engine = container(labels={}, started_at=LATER, state_path="/mnt/g")
 
@@ -209,8 +210,8 @@ def test_adopted_record_is_what_the_container_shows() -> None:
 
 
 @pytest.mark.parametrize("kind", list(OperationKind))
-def test_operation_that_lost_three_processes_turns_back(kind: OperationKind) -> None:
-    """Every kind; forward only, since on the way back it is at that already."""
+def test_operation_that_lost_three_processes_is_rolled_back(kind: OperationKind) -> None:
+    """This holds for every kind, unless the operation is in its rollback already."""
     found = seen(current=container())
     doomed = replace(operation(kind), lost=MAX_LOST)
 
@@ -223,7 +224,7 @@ def test_operation_that_lost_three_processes_turns_back(kind: OperationKind) -> 
 
 @pytest.mark.parametrize("kind", list(OperationKind))
 def test_operation_that_lost_six_processes_ends(kind: OperationKind) -> None:
-    """With its first cause and what is true, whatever is left to put back."""
+    """It ends with its first cause and the true record, whatever could not be restored."""
     doomed = backward(request=make_request(kind=kind), lost=2 * MAX_LOST)
 
     decision = decide(doomed, seen(current=container(name=PARKED, status=EXITED)))
@@ -233,7 +234,7 @@ def test_operation_that_lost_six_processes_ends(kind: OperationKind) -> None:
 
 
 def test_every_kind_has_its_rule_and_decision() -> None:
-    """A new kind cannot be forgotten; only three replace a container."""
+    """Every kind is listed, and exactly three replace a container."""
     assert set(KINDS) == set(OperationKind)
     assert {kind for kind, each in KINDS.items() if each.replaces} == {
         OperationKind.START,

@@ -1,4 +1,4 @@
-"""Carrying out one action on the ports: which call, by which name, with which answer."""
+"""Executing one action on the ports: which call, by which name, with which result."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ FENCE = Fence(9)
 
 
 def context_of(world: World, kind: OperationKind = OperationKind.RESTART) -> OperationContext:
-    """Return an operation on the world's game in the hands of its first process."""
+    """Return the context of an operation on the world's game, held by its first process."""
     request = make_request(game_id=GAME, kind=kind, image_ref=None)
     return OperationContext(
         operation=Operation(id=FENCE, request=request, started_at=NOON),
@@ -37,7 +37,7 @@ def context_of(world: World, kind: OperationKind = OperationKind.RESTART) -> Ope
 
 
 def executor_of(world: World) -> Executor:
-    """Return the hands of the world's first process."""
+    """Return the executor of the world's first process."""
     return world.manager.cases.operations.interpreter.executor
 
 
@@ -52,7 +52,7 @@ def executor_of(world: World) -> Executor:
 async def test_container_is_renamed_as_the_action_says(
     running: World, name: ActionName, becomes: str
 ) -> None:
-    """Parked and aside names carry the fence; unparked it has the engine's."""
+    """Parked and aside names contain the fence; unparking restores the engine's name."""
     engine = running.engine
     running.docker.rename(engine.id, "before")
 
@@ -62,7 +62,7 @@ async def test_container_is_renamed_as_the_action_says(
 
 
 async def test_address_wins_over_the_id(running: World) -> None:
-    """A late call must reach nothing when the name is gone, though the id is still there."""
+    """A late call must fail once the name is gone, even if the id still exists."""
     action = Action(ActionName.STOP, running.engine.id, parked_name(GAME, FENCE))
 
     with pytest.raises(Exception, match="No such container: galaxy-parked-9-g1"):
@@ -72,8 +72,10 @@ async def test_address_wins_over_the_id(running: World) -> None:
 
 
 @pytest.mark.parametrize("name", [ActionName.CREATE, ActionName.START])
-async def test_gate_of_an_engine_before_lets_no_other_in(stopped: World, name: ActionName) -> None:
-    """What was read of one container says nothing of the next one."""
+async def test_gate_reading_of_another_engine_is_discarded(
+    stopped: World, name: ActionName
+) -> None:
+    """A reading of one container says nothing about the next one."""
     context = context_of(stopped)
     context.gate = GateReading(note="healthy")
     executor = executor_of(stopped)
@@ -89,7 +91,7 @@ async def test_gate_of_an_engine_before_lets_no_other_in(stopped: World, name: A
 
 
 async def test_restart_obtains_the_very_image_that_ran(running: World) -> None:
-    """By its id, whatever its tag means by now."""
+    """The image is used by its id, whatever its tag means by now."""
     context = context_of(running)
 
     note = await executor_of(running).perform(context, Action(ActionName.OBTAIN_IMAGE))
@@ -99,7 +101,7 @@ async def test_restart_obtains_the_very_image_that_ran(running: World) -> None:
     assert context.image.id == running.engine.image.id
 
 
-async def test_image_without_a_reference_that_left_the_host_cannot_be_had(running: World) -> None:
+async def test_missing_image_without_a_reference_is_refused(running: World) -> None:
     """An adopted engine does not say what to pull."""
     context = context_of(running)
     assert context.record is not None
@@ -118,7 +120,7 @@ async def test_image_without_a_reference_that_left_the_host_cannot_be_had(runnin
         (OperationKind.RESTART, True, Gate(5.0)),
     ],
 )
-async def test_only_the_patch_of_a_healthy_engine_must_prove_itself(
+async def test_only_the_patch_of_a_healthy_engine_needs_the_health_gate(
     running: World,
     monkeypatch: pytest.MonkeyPatch,
     kind: OperationKind,
@@ -126,7 +128,7 @@ async def test_only_the_patch_of_a_healthy_engine_must_prove_itself(
     *,
     healthy: bool,
 ) -> None:
-    """A fix may get in, and a restart has nothing to compare with."""
+    """In a restart, or after an unhealthy engine, the new engine only has to keep running."""
     asked: list[Gate] = []
 
     async def watch(_self: object, _container: ContainerId, gate: Gate) -> GateReading:
@@ -145,7 +147,7 @@ async def test_only_the_patch_of_a_healthy_engine_must_prove_itself(
 
 @pytest.mark.parametrize("name", [ActionName.CREATE, ActionName.PREPARE_STATE])
 async def test_action_without_what_it_needs_is_a_defect(world: World, name: ActionName) -> None:
-    """No image, no description: nothing is guessed."""
+    """Without an image or a spec nothing is guessed."""
     with pytest.raises(InternalError):
         await executor_of(world).perform(context_of(world), Action(name))
 
@@ -153,7 +155,7 @@ async def test_action_without_what_it_needs_is_a_defect(world: World, name: Acti
 
 
 async def test_known_path_of_a_game_with_a_history_is_handed_on(running: World) -> None:
-    """The directories must know where the state was."""
+    """The state directories are given the path where the state was."""
     context = context_of(running)
     context.image = AN_IMAGE
     assert context.record is not None

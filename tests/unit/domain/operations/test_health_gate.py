@@ -18,7 +18,7 @@ SHORT = "galaxy/short:1.0.0"
 
 
 async def test_healthy_engine_passes_at_once(world: World) -> None:
-    """A start is answered as soon as the engine answers."""
+    """A start returns as soon as the engine answers."""
     await world.manager.start()
 
     assert world.clock.monotonic() == 0.0
@@ -26,7 +26,7 @@ async def test_healthy_engine_passes_at_once(world: World) -> None:
 
 
 async def test_engine_that_answers_in_time_passes_then(world: World) -> None:
-    """The start is answered soon after the engine's first healthy answer, not at the time limit."""
+    """A start returns after the first healthy answer, not at the time limit."""
     world.image(SLOW, healthy_after=2.0)
 
     await world.manager.start(SLOW)
@@ -36,7 +36,7 @@ async def test_engine_that_answers_in_time_passes_then(world: World) -> None:
 
 
 async def test_engine_that_runs_without_answering_is_started_with_a_note(world: World) -> None:
-    """When the time passes without an answer the start succeeds, and its row says so."""
+    """When the time is up without an answer the start succeeds with a note in its row."""
     world.image(SILENT, healthy_after=None)
 
     await world.manager.start(SILENT)
@@ -49,7 +49,7 @@ async def test_engine_that_runs_without_answering_is_started_with_a_note(world: 
 
 
 async def test_engine_that_exits_while_it_is_watched_has_failed(world: World) -> None:
-    """A start whose engine exits within the gate is container_start_failed with the exit code."""
+    """An exit within the gate is container_start_failed with the exit code."""
     world.image(SHORT, exits_after=3.0, exit_code=7, healthy_after=None)
 
     with pytest.raises(ContainerStartFailed, match="exited with code 7"):
@@ -60,8 +60,8 @@ async def test_engine_that_exits_while_it_is_watched_has_failed(world: World) ->
     assert world.faults() == []
 
 
-async def test_engine_killed_for_want_of_memory_is_named_so(world: World) -> None:
-    """An engine that ran out of memory while it started is told apart from one that crashed."""
+async def test_engine_killed_for_lack_of_memory_is_named_so(world: World) -> None:
+    """A kill for lack of memory is distinguished from a crash."""
     world.image(SILENT, healthy_after=None)
 
     async def run_out_of_memory() -> None:
@@ -74,7 +74,7 @@ async def test_engine_killed_for_want_of_memory_is_named_so(world: World) -> Non
 
 
 async def test_container_that_vanishes_while_it_is_watched_is_made_again(world: World) -> None:
-    """Somebody removes the new container once: the next one is watched from its own start on."""
+    """A container that someone removes once is created again, with a gate of its own."""
     world.image(SILENT, healthy_after=None)
 
     async def vanish() -> None:
@@ -91,7 +91,7 @@ async def test_container_that_vanishes_while_it_is_watched_is_made_again(world: 
 
 
 async def test_container_that_keeps_vanishing_is_a_conflict(world: World) -> None:
-    """Three times is enough: someone else changes the container, and nothing is recorded."""
+    """After three removals the start is a conflict, and nothing is recorded."""
     world.image(SILENT, healthy_after=None)
 
     async def vanish() -> None:
@@ -107,8 +107,8 @@ async def test_container_that_keeps_vanishing_is_a_conflict(world: World) -> Non
     assert world.faults() == []
 
 
-async def test_engine_that_someone_starts_again_after_its_exit_is_not_let_in(world: World) -> None:
-    """A gate that saw the engine exit has failed, whoever starts it a moment later."""
+async def test_engine_that_someone_starts_again_after_its_exit_fails_the_gate(world: World) -> None:
+    """A gate that saw the engine exit has failed, even if someone starts it again."""
     world.image(SHORT, exits_after=1.0, exit_code=7, healthy_after=None)
 
     async def start_again() -> None:
@@ -125,8 +125,8 @@ async def test_engine_that_someone_starts_again_after_its_exit_is_not_let_in(wor
     assert world.faults() == []
 
 
-async def test_gate_of_zero_takes_one_look() -> None:
-    """With the gate off one look is enough, and it costs no time."""
+async def test_gate_of_zero_takes_one_observation() -> None:
+    """With the gate off there is one observation, which takes no time."""
     world = World(policy=replace(POLICY, start_gate_timeout=0))
     world.image(SILENT, healthy_after=None)
 
@@ -137,7 +137,7 @@ async def test_gate_of_zero_takes_one_look() -> None:
 
 
 async def test_gate_of_zero_still_sees_an_exit() -> None:
-    """The one look finds an engine that has exited at once."""
+    """The one observation finds an engine that has exited at once."""
     world = World(policy=replace(POLICY, start_gate_timeout=0))
     world.image(SHORT, exits_after=0.0, exit_code=7)
 
@@ -146,7 +146,7 @@ async def test_gate_of_zero_still_sees_an_exit() -> None:
 
 
 async def test_docker_that_comes_back_within_the_gate_is_waited_for(world: World) -> None:
-    """One look that fails is no verdict."""
+    """One failed observation does not fail the gate."""
 
     async def fail_the_next_look() -> None:
         world.manager.on("host.inspect", unavailable())
@@ -159,7 +159,7 @@ async def test_docker_that_comes_back_within_the_gate_is_waited_for(world: World
 
 
 async def test_docker_that_stays_away_is_unavailable(world: World) -> None:
-    """Docker unreachable to the end of the gate: unknown, so the operation stays open."""
+    """Docker is away until the gate's end, so the operation stays open."""
     world.manager.on("host.start:done", world.docker_leaves)
 
     with pytest.raises(DockerUnavailable):
@@ -174,8 +174,10 @@ async def test_docker_that_stays_away_is_unavailable(world: World) -> None:
     assert world.faults() == []
 
 
-async def test_docker_that_refuses_a_look_within_the_gate_is_asked_again(world: World) -> None:
-    """One look that Docker answers with a 500 is no verdict either."""
+async def test_docker_that_refuses_an_observation_within_the_gate_is_asked_again(
+    world: World,
+) -> None:
+    """One observation that Docker answers with a 500 does not fail the gate either."""
 
     async def refuse_the_next_look() -> None:
         world.manager.on("host.inspect", refusal())
@@ -189,8 +191,8 @@ async def test_docker_that_refuses_a_look_within_the_gate_is_asked_again(world: 
     assert world.faults() == []
 
 
-async def test_docker_that_refuses_every_look_is_unavailable(world: World) -> None:
-    """Refused to the end of the gate: unknown as well, and the next holder goes on."""
+async def test_docker_that_refuses_every_observation_is_unavailable(world: World) -> None:
+    """Refusals until the gate's end leave the operation to the next holder."""
 
     async def refuse_every_look() -> None:
         world.manager.on("host.inspect", refusal(), always=True)
@@ -207,21 +209,21 @@ async def test_docker_that_refuses_every_look_is_unavailable(world: World) -> No
 
 
 class FlappingProbe:
-    """Answers healthy at every second question."""
+    """Alternates between an unhealthy and a healthy answer."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     async def check(self, address: str) -> ProbeAnswer:
-        """Answer by turns."""
+        """Answer alternately."""
         del address
         self.asked += 1
         assert self.asked < 1000, "the gate never ends"
         return ProbeAnswer(healthy=self.asked % 2 == 1, error="flaps")
 
 
-async def test_engine_that_flaps_for_ever_fails_when_the_time_is_up(running: World) -> None:
-    """A gate ends: healthy by turns to the end of its time is not staying up."""
+async def test_engine_that_keeps_flapping_fails_when_the_time_is_up(running: World) -> None:
+    """An engine that is healthy only now and then has not stayed up."""
     clock = running.clock
     gate = HealthGate(InMemoryContainerHost(docker=running.docker), FlappingProbe(), clock)
 
@@ -235,7 +237,7 @@ async def test_engine_that_flaps_for_ever_fails_when_the_time_is_up(running: Wor
 
 
 async def test_container_without_an_address_is_not_asked() -> None:
-    """A container that has no address yet has not answered yet."""
+    """A container without an address is not probed yet."""
     docker = InMemoryDocker(clock=ManualClock())
     container = docker.add_foreign("x", running=True)
     container.address = None

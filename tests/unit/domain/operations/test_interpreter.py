@@ -1,4 +1,4 @@
-"""Look, decide, write ahead, act: whatever is lost, refused or cut off on the way."""
+"""Observe, decide, write ahead, act: through lost replies, refusals and interruptions."""
 
 from collections.abc import Awaitable, Callable
 
@@ -43,15 +43,15 @@ MUTATIONS = set(CALLS.values())
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
 async def test_intent_comes_before_the_first_effect(scenario: Scenario) -> None:
-    """When Docker is first changed the operation's row is there, open, and the lease is held."""
+    """At the first change in Docker the operation is recorded as open and the lease is held."""
     world = await scenario.world()
     seen = []
 
-    async def look() -> None:
+    async def check() -> None:
         seen.append((world.last.outcome, GAME in world.grants))
 
     for call in MUTATIONS:
-        world.manager.on(call, look, always=True)
+        world.manager.on(call, check, always=True)
     await attempt(scenario.request, world.manager)
 
     changes_nothing = scenario.name.startswith("stop of")
@@ -62,11 +62,11 @@ async def test_intent_comes_before_the_first_effect(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
 async def test_action_is_written_ahead(scenario: Scenario) -> None:
-    """Whenever Docker is changed the row says by which action, with no result yet."""
+    """At each change in Docker the row has the action, without a result yet."""
     world = await scenario.world()
     ahead: list[tuple[str, bool]] = []
 
-    def look(call: str) -> Callable[[], Awaitable[None]]:
+    def check(call: str) -> Callable[[], Awaitable[None]]:
         async def seen() -> None:
             written = [each.action.name for each in world.last.steps[-1:] if each.result is None]
             ahead.append((call, [CALLS.get(each) for each in written] == [call]))
@@ -74,7 +74,7 @@ async def test_action_is_written_ahead(scenario: Scenario) -> None:
         return seen
 
     for call in MUTATIONS:
-        world.manager.on(call, look(call), always=True)
+        world.manager.on(call, check(call), always=True)
     await attempt(scenario.request, world.manager)
 
     leftovers = [call for call, is_ahead in ahead if not is_ahead]
@@ -83,7 +83,7 @@ async def test_action_is_written_ahead(scenario: Scenario) -> None:
 
 
 async def test_outcome_comes_before_the_predecessor_is_removed(running: World) -> None:
-    """Until the outcome is committed the parked container is there to come back."""
+    """The parked container is kept for a rollback until the outcome is committed."""
     await running.manager.restart()
 
     calls = running.manager.calls
@@ -92,20 +92,20 @@ async def test_outcome_comes_before_the_predecessor_is_removed(running: World) -
 
 
 async def test_predecessor_is_parked_while_the_new_one_starts(running: World) -> None:
-    """The old container waits under its parked name, stopped, with the operation's fence."""
+    """The old container waits, stopped, under a parked name with the operation's fence."""
     seen: list[set[str]] = []
 
-    async def look() -> None:
+    async def check() -> None:
         seen.append(set(running.containers))
 
-    running.manager.on("host.start", look)
+    running.manager.on("host.start", check)
     await running.manager.restart()
 
     assert seen == [{container_name(GAME), parked_name(GAME, running.last.id)}]
 
 
-async def test_failed_replacement_gives_id_name_and_life_back(running: World) -> None:
-    """After a failed patch the old container is what it was, and the row tells why it failed."""
+async def test_failed_replacement_restores_id_name_and_engine(running: World) -> None:
+    """After a failed patch the old container is as before, and the row says why it failed."""
     before, old = running.record, running.engine.id
 
     error = await attempt(lambda process: process.patch(BROKEN), running.manager)
@@ -123,7 +123,7 @@ async def test_failed_replacement_gives_id_name_and_life_back(running: World) ->
 
 
 async def test_trap_start_500_but_running(world: World) -> None:
-    """Docker refuses a start that it has done: a look shows the engine running, all is well."""
+    """A refused start that took effect is found by an observation and succeeds."""
     world.manager.on("host.start:done", refusal())
 
     record = await world.manager.start()
@@ -134,7 +134,7 @@ async def test_trap_start_500_but_running(world: World) -> None:
 
 
 async def test_create_whose_reply_was_lost_is_found(world: World) -> None:
-    """A container that was created although the call failed is used, not doubled."""
+    """A container that was created although the call failed is used."""
     world.manager.on("host.create:done", unavailable())
 
     await world.manager.start()
@@ -148,7 +148,7 @@ async def test_create_whose_reply_was_lost_is_found(world: World) -> None:
 async def test_lost_reply_of_an_effect_is_no_failure(
     running: World, call: str, fault: Callable[[], RuntimeManagerError]
 ) -> None:
-    """What was done although the call failed is found done, and the operation goes on."""
+    """An effect whose reply was lost is observed, and the operation continues."""
     running.manager.on(f"host.{call}:done", fault())
 
     await running.manager.restart()
@@ -158,7 +158,7 @@ async def test_lost_reply_of_an_effect_is_no_failure(
 
 
 async def test_failed_replacement_does_not_start_what_did_not_run(running: World) -> None:
-    """An engine that had exited before the failed restart is not started on the way back."""
+    """A rollback does not start an engine that had exited before the operation."""
     running.docker.crash(running.engine.id)
     old = running.engine.id
     starts = running.docker.starts.count(old)
@@ -172,7 +172,7 @@ async def test_failed_replacement_does_not_start_what_did_not_run(running: World
 
 
 async def test_trap_dead_container_blocks_name(world: World) -> None:
-    """A leftover of ours that owns the name is removed by the next start."""
+    """A leftover of ours that has the name is removed by the next start."""
     labels = {
         "com.galaxy.owner": "rtmanager",
         "com.galaxy.kind": "game-engine",
@@ -188,7 +188,7 @@ async def test_trap_dead_container_blocks_name(world: World) -> None:
 
 
 async def test_trap_dead_container_blocks_name_of_a_stranger(world: World) -> None:
-    """A foreign container that owns the name is a conflict, and stays untouched."""
+    """A stranger's container that has the name is a conflict and stays untouched."""
     foreign = world.docker.add_foreign(container_name(GAME), running=True)
 
     with pytest.raises(Conflict, match="which this service did not make"):
@@ -201,7 +201,7 @@ async def test_trap_dead_container_blocks_name_of_a_stranger(world: World) -> No
 
 
 async def test_lost_lease_stops_the_operation_at_its_next_step(running: World) -> None:
-    """Once the lease is lost Docker is not changed any more, and the operation stays open."""
+    """After the lease is lost Docker is not changed any more, and the operation stays open."""
     running.manager.calls.clear()
     running.manager.on("host.stop:done", running.lease_expires)
 
@@ -214,8 +214,8 @@ async def test_lost_lease_stops_the_operation_at_its_next_step(running: World) -
     assert running.last.outcome is None
 
 
-async def test_lost_lease_on_the_way_back_leaves_the_operation_open(running: World) -> None:
-    """Whoever holds the lease next carries it on: the old engine runs again."""
+async def test_lost_lease_in_the_rollback_leaves_the_operation_open(running: World) -> None:
+    """The next holder finishes the rollback, and the old engine runs again."""
     running.manager.on("host.logs", running.lease_expires)
 
     with pytest.raises(LeaseLost, match="another process resumes it"):
@@ -227,7 +227,7 @@ async def test_lost_lease_on_the_way_back_leaves_the_operation_open(running: Wor
 
 
 async def test_operation_that_another_has_ended_does_not_touch_the_record(running: World) -> None:
-    """Whom another process has overtaken cannot write an outcome any more."""
+    """A process that another has overtaken cannot write an outcome."""
     second = running.process()
     kept = []
 
@@ -247,7 +247,7 @@ async def test_operation_that_another_has_ended_does_not_touch_the_record(runnin
 async def test_a_bug_in_an_adapter_is_rolled_back_and_answered_without_internals(
     running: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An unexpected exception is internal_error, its words are in the log and not in the answer."""
+    """An unexpected exception is internal_error, whose message appears only in the log."""
     before = running.record
     running.manager.on("host.create", ZeroDivisionError("secret"))
 
@@ -260,10 +260,10 @@ async def test_a_bug_in_an_adapter_is_rolled_back_and_answered_without_internals
     assert running.faults() == []
 
 
-async def test_leftover_that_resists_does_not_fail_the_operation(
+async def test_leftover_that_cannot_be_removed_does_not_fail_the_operation(
     running: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The outcome is committed: what cannot be removed is the reconciler's, with a warning."""
+    """A leftover of a committed operation logs a warning and is left to the reconciler."""
     running.manager.on("host.remove", refusal())
 
     record = await running.manager.restart()
@@ -273,10 +273,10 @@ async def test_leftover_that_resists_does_not_fail_the_operation(
     assert running.faults(parked_may_stay=True) == []
 
 
-async def test_leftover_of_a_resumed_operation_that_resists_does_not_fail_the_next_request(
+async def test_leftover_of_a_resumed_operation_does_not_fail_the_next_request(
     running: World,
 ) -> None:
-    """Once an operation has ended a leftover that cannot be removed holds nobody up."""
+    """A leftover of an ended operation that cannot be removed delays no request."""
     running.manager.on("store.finish", Killed())
     await attempt(lambda process: process.restart(), running.manager)
     running.manager.lease_connection.abandon()
@@ -290,8 +290,8 @@ async def test_leftover_of_a_resumed_operation_that_resists_does_not_fail_the_ne
     assert running.faults(parked_may_stay=True) == []
 
 
-async def test_refused_call_keeps_the_engines_words_in_the_log(running: World) -> None:
-    """When Docker refuses without an effect, the row and the step hold its own words."""
+async def test_refused_call_keeps_docker_s_message_in_the_log(running: World) -> None:
+    """When Docker refuses without an effect, row and step have its message."""
     running.manager.on("host.stop", refusal())
 
     with pytest.raises(InternalError, match=r"500 Server Error; galaxy/game:1\.4\.7 runs"):

@@ -1,4 +1,4 @@
-"""Kill the process at every step of every operation; the next request makes the game whole."""
+"""Kill the process at every step of every operation; the next request restores the game."""
 
 from itertools import cycle
 
@@ -24,7 +24,7 @@ everywhere = pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
 
 
 async def killed(scenario: Scenario, index: int) -> World:
-    """Return the world some time after the process was killed at the call of this index."""
+    """Return the world some time after the process was killed at this call."""
     world = await scenario.world()
     world.manager.kill_at(index)
     assert isinstance(await attempt(scenario.request, world.manager), Killed)
@@ -34,7 +34,7 @@ async def killed(scenario: Scenario, index: int) -> World:
 
 
 def outcome_was_committed(world: World, operations: int) -> bool:
-    """Return whether the killed operation's success was committed, and only tidying was left."""
+    """Return whether the killed operation had committed its success and only had to tidy up."""
     return len(world.operations) > operations and world.last.outcome is Outcome.SUCCESS
 
 
@@ -42,7 +42,7 @@ def outcome_was_committed(world: World, operations: int) -> bool:
 async def test_killed_anywhere_then_repeated_ends_whole(scenario: Scenario) -> None:
     """Repeating the request elsewhere ends with one container, a true record, nothing open.
 
-    No operation fails because its process died: what was begun ends as it would have ended.
+    No operation fails because its process died: it ends as it would have ended without that.
     """
     operations = len((await scenario.world()).operations)
     calls = await calls_of(scenario)
@@ -60,10 +60,10 @@ async def test_killed_anywhere_then_repeated_ends_whole(scenario: Scenario) -> N
 
 @everywhere
 async def test_killed_anywhere_then_any_request_ends_whole(scenario: Scenario) -> None:
-    """Whatever is asked next carries on what the dead process left, and is answered truly.
+    """Any next request resumes what the dead process left, and then gets its own answer.
 
-    What is carried on does not depend on who asks: two requests at each point are enough for each
-    of them to come after every state.
+    What is resumed does not depend on the request: two requests per point are enough for each of
+    them to follow every state.
     """
     operations = len((await scenario.world()).operations)
     calls = await calls_of(scenario)
@@ -85,7 +85,7 @@ async def test_killed_anywhere_then_any_request_ends_whole(scenario: Scenario) -
 async def test_killed_after_the_commit_leaves_a_stopped_parked_one_at_most(
     scenario: Scenario,
 ) -> None:
-    """A kill between outcome and tidying leaves what the next replacement tidies."""
+    """A kill before tidying up leaves a container that the next replacement removes."""
     operations = len((await scenario.world()).operations)
     calls = await calls_of(scenario)
     for index in crash_points(calls):
@@ -102,8 +102,8 @@ async def test_killed_after_the_commit_leaves_a_stopped_parked_one_at_most(
 
 
 @everywhere
-async def test_killed_while_it_goes_on_is_carried_on_by_the_next(scenario: Scenario) -> None:
-    """A second process that is killed while it carries the first's on has a third behind it."""
+async def test_killed_while_it_resumes_is_resumed_by_the_next(scenario: Scenario) -> None:
+    """A third process resumes what two processes left."""
     calls = await calls_of(scenario)
     middle = next((at for at, call in enumerate(calls) if call == "host.start:done"), None)
     index = middle if middle is not None else calls.index("store.begin:done")

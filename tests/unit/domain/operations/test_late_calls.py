@@ -1,4 +1,4 @@
-"""A process stalls past its lease, others go on, and it wakes up in the middle of a call."""
+"""A process stalls past its lease, others proceed, and it wakes in the middle of a call."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from tests.unit.domain.world import BROKEN, PATCHED, Hang, Process, World
 
 
 async def stalled(world: World, call: str, image: str) -> tuple[Hang, asyncio.Task[object]]:
-    """Let a patch of the first process hang at this call until its lease is another's to take."""
+    """Hang a patch of the first process at this call until its lease has expired."""
     hang = Hang()
     world.manager.on(call, hang)
     patching = asyncio.create_task(attempt(lambda process: process.patch(image), world.manager))
@@ -24,7 +24,7 @@ async def stalled(world: World, call: str, image: str) -> tuple[Hang, asyncio.Ta
 
 
 async def test_late_start_of_the_old_engine_starts_nothing(running: World) -> None:
-    """Others patched meanwhile: a start on the way back that comes late finds nothing."""
+    """After another patch, a late start of the rollback finds no container."""
     starts: list[str] = []
 
     async def second_start() -> None:
@@ -46,7 +46,7 @@ async def test_late_start_of_the_old_engine_starts_nothing(running: World) -> No
 
 
 async def test_late_park_is_found_and_the_engine_gets_its_name_back(running: World) -> None:
-    """An engine that runs under a strange name is reached by nobody: drift, and reconciled."""
+    """A running engine under another name is drift, because nobody reaches it."""
     hang, late = await stalled(running, "host.rename", BROKEN)
     second = running.process()
     await second.start()
@@ -59,7 +59,7 @@ async def test_late_park_is_found_and_the_engine_gets_its_name_back(running: Wor
 
 
 async def test_late_stop_hits_nothing(running: World) -> None:
-    """The predecessor is stopped by a name that only the operation gives; it is gone by then."""
+    """A late stop uses a name that only its operation gives and that is gone by then."""
     hang, late = await stalled(running, "host.stop", BROKEN)
     await running.process().start()
     hang.release()
@@ -70,7 +70,7 @@ async def test_late_stop_hits_nothing(running: World) -> None:
 
 
 async def test_late_create_of_the_same_operation_is_used(running: World) -> None:
-    """The next holder creates too and finds the name taken, by what its own operation made."""
+    """The next holder finds the name taken by its own operation's container and uses it."""
     hang, late = await stalled(running, "host.create", PATCHED)
     second, between = running.process(), Hang()
     second.on("host.create", between)
@@ -87,7 +87,7 @@ async def test_late_create_of_the_same_operation_is_used(running: World) -> None
 
 
 async def test_late_create_of_an_operation_that_has_ended_is_removed(running: World) -> None:
-    """What it made in the meantime has no right to the game's name."""
+    """A late container of an ended operation must not keep the game's name."""
     hang, late = await stalled(running, "host.create", BROKEN)
     second, between = running.process(), Hang()
     await second.start()
@@ -104,7 +104,7 @@ async def test_late_create_of_an_operation_that_has_ended_is_removed(running: Wo
 
 
 async def test_engine_that_someone_starts_again_is_stopped_again(running: World) -> None:
-    """A stop answers success only when the engine does not run."""
+    """A stop succeeds only once the engine does not run."""
 
     async def start_again() -> None:
         running.docker.run(running.engine)
@@ -118,7 +118,7 @@ async def test_engine_that_someone_starts_again_is_stopped_again(running: World)
 
 
 async def test_stop_of_an_engine_that_someone_keeps_starting_is_a_conflict(running: World) -> None:
-    """It is stopped three times, then who asked is told; the record says that it runs."""
+    """After three stops the caller gets a conflict, and the record says running."""
 
     async def start_again() -> None:
         running.docker.run(running.engine)

@@ -1,4 +1,4 @@
-"""A call's error says nothing of its effect: one fault at every call of every operation."""
+"""A call's error says nothing about its effect: one fault at every call of every operation."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ everywhere = pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
 async def test_one_failed_call_ends_whole_or_open_and_the_request_again_whole(
     scenario: Scenario, fault: Callable[[], RuntimeManagerError]
 ) -> None:
-    """After one failed call the operation is closed and true, or open; repeated it ends whole."""
+    """After one failed call the operation is finished or open; repeating it finishes it."""
     calls = await calls_of(scenario)
     for index in fault_points(calls, "host."):
         call, world = calls[index], await scenario.world()
@@ -50,13 +50,13 @@ async def test_one_failed_call_ends_whole_or_open_and_the_request_again_whole(
 
 
 @everywhere
-async def test_docker_away_in_the_middle_goes_on_when_it_is_back(scenario: Scenario) -> None:
-    """With Docker gone from any call on, the next request after its return carries the game on."""
+async def test_docker_away_in_the_middle_is_resumed_when_it_is_back(scenario: Scenario) -> None:
+    """When Docker disappears at any call, the next request after its return resumes it."""
     calls = await calls_of(scenario)
     for index in fault_points(calls, "host."):
         call = calls[index]
         if call.endswith(":done"):
-            continue  # the same as away from the next call on
+            continue  # equal to an outage that begins at the next call
         world = await scenario.world()
         world.manager.at(index, world.docker_leaves)
         first = await attempt(scenario.request, world.manager)
@@ -72,7 +72,7 @@ async def test_docker_away_in_the_middle_goes_on_when_it_is_back(scenario: Scena
 
 @everywhere
 async def test_lost_database_replies_end_whole(scenario: Scenario) -> None:
-    """With Postgres failing once anywhere, repeating the request ends whole."""
+    """When Postgres fails once at any call, repeating the request finishes the operation."""
     calls = await calls_of(scenario)
     for index in fault_points(calls, "store.", "records."):
         world = await scenario.world()
@@ -88,7 +88,7 @@ async def test_lost_database_replies_end_whole(scenario: Scenario) -> None:
 
 @everywhere
 async def test_lost_lease_then_the_request_again_ends_whole(scenario: Scenario) -> None:
-    """A lease lost anywhere stops the operation; repeating the request carries it on."""
+    """A lost lease stops the operation at any call, and repeating the request resumes it."""
     calls = await calls_of(scenario)
     for index in crash_points(calls):
         world = await scenario.world()

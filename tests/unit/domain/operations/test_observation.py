@@ -1,4 +1,4 @@
-"""What an observation says of the containers that are in it."""
+"""What an observation says about the containers in it."""
 
 import pytest
 
@@ -22,12 +22,12 @@ from tests.unit.domain.watch import labels_of
 def test_only_what_runs_and_was_made_later_overtakes(
     fence: int, status: ContainerStatus, *, expected: bool
 ) -> None:
-    """What a later operation left behind stopped is no reason to turn back."""
+    """A stopped container of a later operation is no reason to roll back."""
     found = container(status=status, labels=labels_of(GAME, fence=fence))
 
     assert overtakes(found, operation()) is expected
 
 
 def test_container_that_names_no_operation_overtakes_nothing() -> None:
-    """Nobody knows when it was made."""
+    """It is unknown when such a container was created."""
     assert not overtakes(container(labels={}), operation())

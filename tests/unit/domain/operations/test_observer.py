@@ -1,4 +1,4 @@
-"""What is seen of a game: who is who among its containers, and what leaves that unknown."""
+"""Observing a game: the role of each of its containers, and what leaves it unknown."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ FENCE = Fence(77)
 
 
 class _NothingListed:
-    """Docker with a list from before anything was created."""
+    """A Docker whose list is from before anything was created."""
 
     def __init__(self, host: ContainerHost) -> None:
         self.named, self.inspect = host.named, host.inspect
@@ -32,7 +32,7 @@ class _NothingListed:
 
 
 def context_of(world: World) -> OperationContext:
-    """Return what the first holder of an operation knows before its first look."""
+    """Return the context of the first holder before its first observation."""
     request = make_request(game_id=GAME)
     return OperationContext(
         operation=Operation(id=FENCE, request=request, started_at=NOON),
@@ -41,18 +41,18 @@ def context_of(world: World) -> OperationContext:
     )
 
 
-async def look(world: World) -> Observation:
-    """Look once."""
+async def observe(world: World) -> Observation:
+    """Observe once."""
     return await observer_of(world).observe(context_of(world))
 
 
 def observer_of(world: World) -> Observer:
-    """Return the eyes of the world's first process."""
+    """Return the observer of the world's first process."""
     return world.manager.cases.operations.observer
 
 
-async def test_containers_are_told_apart(running: World) -> None:
-    """The record's, the operation's own, others of ours, and nobody else's."""
+async def test_containers_are_distinguished(running: World) -> None:
+    """The record's, the operation's own, and others of ours are distinguished from strangers'."""
     current = running.engine
     running.docker.rename(current.id, parked_name(GAME, FENCE))
     new = stray(running, container_name(GAME), fence=FENCE)
@@ -60,7 +60,7 @@ async def test_containers_are_told_apart(running: World) -> None:
     running.docker.add_foreign("foreign")
     stray(running, "another-game", game="g2")
 
-    seen = await look(running)
+    seen = await observe(running)
 
     assert seen.current is not None
     assert seen.new is not None
@@ -72,13 +72,13 @@ async def test_containers_are_told_apart(running: World) -> None:
 @pytest.mark.parametrize(
     "labels", [{}, labels_of(GAME, installation="there"), labels_of("g2")], ids=str
 )
-async def test_whoever_has_the_name_and_is_not_ours_is_a_stranger(
+async def test_holder_of_the_name_that_is_not_ours_is_a_stranger(
     world: World, labels: dict[str, str]
 ) -> None:
-    """Without our labels, of another installation, or labelled for another game."""
+    """Strangers have no labels of ours, another installation's, or another game's."""
     stranger = world.docker.add_foreign(container_name(GAME), labels=labels)
 
-    seen = await look(world)
+    seen = await observe(world)
 
     assert seen.stranger is not None
     assert seen.stranger.id == stranger.id
@@ -86,15 +86,15 @@ async def test_whoever_has_the_name_and_is_not_ours_is_a_stranger(
 
 
 async def test_of_two_that_the_operation_made_the_one_in_use_is_its_own(world: World) -> None:
-    """A create that came late made the other: running counts first, then the name."""
+    """If a late create made a second one, the running one counts, then the one with the name."""
     named = stray(world, container_name(GAME), fence=FENCE)
     other = stray(world, "late", fence=FENCE)
-    seen = await look(world)
+    seen = await observe(world)
     assert seen.new is not None
     assert seen.new.id == named.id
     world.docker.run(other)
 
-    seen = await look(world)
+    seen = await observe(world)
 
     assert seen.new is not None
     assert seen.new.id == other.id
@@ -102,20 +102,20 @@ async def test_of_two_that_the_operation_made_the_one_in_use_is_its_own(world: W
 
 
 async def test_state_is_that_of_the_inspection_not_of_the_list(running: World) -> None:
-    """Docker's list lags behind."""
+    """Docker's list may lag behind an inspection."""
     running.docker.lag = 60.0
     running.docker.crash(running.engine.id)
 
-    seen = await look(running)
+    seen = await observe(running)
 
     assert seen.current is not None
     assert not seen.current.is_running
 
 
-async def test_what_an_earlier_holder_acted_on_is_seen_although_neither_list_nor_name_shows_it(
+async def test_container_of_an_earlier_action_is_found_without_list_or_name(
     world: World,
 ) -> None:
-    """It was started a moment ago, somebody renamed it, and Docker's list lags behind."""
+    """A container just started and then renamed is found although the list lags."""
     observer = observer_of(world)
     listed_before = replace(observer, host=cast("ContainerHost", _NothingListed(observer.host)))
     new = stray(world, "renamed-by-somebody", fence=FENCE)
@@ -131,18 +131,18 @@ async def test_what_an_earlier_holder_acted_on_is_seen_although_neither_list_nor
 
 @pytest.mark.parametrize("call", ["host.containers_of", "host.named", "host.inspect"])
 @pytest.mark.parametrize("fault", [unavailable, refusal])
-async def test_look_that_fails_is_unknown(running: World, call: str, fault: object) -> None:
-    """Refused or unanswered: nobody knows, and nothing is decided by it."""
+async def test_observation_that_fails_is_unknown(running: World, call: str, fault: object) -> None:
+    """A refused or unanswered call makes the observation unknown, and nothing is decided."""
     running.docker.rename(running.engine.id, "renamed")
     running.manager.on(call, fault())  # type: ignore[operator]
 
     with pytest.raises(DockerUnavailable):
-        await look(running)
+        await observe(running)
 
 
 @pytest.mark.parametrize("fault", [unavailable, refusal])
-async def test_first_look_of_a_rule_keeps_the_trouble(running: World, fault: object) -> None:
-    """The rule decides whether it needs to know."""
+async def test_first_observation_of_a_rule_keeps_the_error(running: World, fault: object) -> None:
+    """The rule decides whether it needs the observation."""
     running.manager.on("host.inspect", fault())  # type: ignore[operator]
 
     current = await observer_of(running).current(running.record)
@@ -152,7 +152,7 @@ async def test_first_look_of_a_rule_keeps_the_trouble(running: World, fault: obj
 
 
 async def test_list_is_asked_once_per_holder(running: World) -> None:
-    """It only finds ids; afterwards each known container is inspected."""
+    """The list only finds ids; later each known container is inspected."""
     context, observer = context_of(running), observer_of(running)
     running.manager.calls.clear()
 

@@ -1,4 +1,4 @@
-"""The one entry for every operation: who waits for whom, what is refused, what is logged."""
+"""The entry point of every operation: who waits, what is refused, what is logged."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ from tests.unit.domain.world import (
 
 
 async def test_trap_reply_lost_retry(world: World) -> None:
-    """A caller that leaves in the middle of a start finds it done when it asks again."""
+    """A caller that leaves during a start finds it done when it asks again."""
     hang = Hang()
     world.manager.on("host.create", hang)
     caller = asyncio.create_task(world.manager.start())
@@ -50,7 +50,7 @@ async def test_trap_reply_lost_retry(world: World) -> None:
 
 
 async def test_a_hundred_equal_starts_make_one_container(world: World) -> None:
-    """Equal starts at once end in one container, and in nothing but the record or a busy lease."""
+    """Each of the starts gets the record or a busy lease."""
     starts = [world.manager.start() for _ in range(100)]
 
     answers = await asyncio.gather(*starts, return_exceptions=True)
@@ -62,7 +62,7 @@ async def test_a_hundred_equal_starts_make_one_container(world: World) -> None:
 
 
 async def test_a_hundred_equal_starts_on_two_processes_make_one_container(world: World) -> None:
-    """The lease serialises processes as it does callers."""
+    """The lease serialises processes as well as callers."""
     managers = [world.manager, world.process()]
 
     answers = await asyncio.gather(
@@ -75,7 +75,7 @@ async def test_a_hundred_equal_starts_on_two_processes_make_one_container(world:
 
 
 async def test_a_busy_game_is_a_conflict_after_the_wait(running: World) -> None:
-    """A request waits for the lease as long as the policy says, then is refused, with a row."""
+    """A request that does not get the lease in time is refused and logged."""
     hang = Hang()
     running.manager.on("host.stop", hang)
     stopping = asyncio.create_task(running.manager.stop())
@@ -93,7 +93,7 @@ async def test_a_busy_game_is_a_conflict_after_the_wait(running: World) -> None:
 
 
 async def test_a_hanging_stop_does_not_hold_other_games_up(running: World) -> None:
-    """One game's operation waits for Docker; another game starts meanwhile."""
+    """While one game's operation waits for Docker, another game starts."""
     hang = Hang()
     running.manager.on("host.stop", hang)
     stopping = asyncio.create_task(running.manager.stop())
@@ -109,7 +109,7 @@ async def test_a_hanging_stop_does_not_hold_other_games_up(running: World) -> No
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=by_name)
 async def test_trap_accepted_then_lost(scenario: Scenario) -> None:
-    """Every request, refused or done or failed, ends in one row with an outcome."""
+    """Every request, whether refused, done or failed, ends in one row with an outcome."""
     world = await scenario.world()
     before = len(world.operations)
 
@@ -121,7 +121,7 @@ async def test_trap_accepted_then_lost(scenario: Scenario) -> None:
 
 
 async def test_request_on_an_open_game_is_refused_while_docker_is_away(running: World) -> None:
-    """It has its own row, says what it waits for, and the open operation stays open."""
+    """It has its own row that names the open operation, which stays open."""
     running.manager.on("host.stop", running.docker_leaves)
     await attempt(lambda process: process.stop(), running.manager)
 
@@ -137,7 +137,7 @@ async def test_request_on_an_open_game_is_refused_while_docker_is_away(running: 
 
 
 async def test_lease_store_away_is_service_unavailable(running: World) -> None:
-    """Without a lease nothing is done, and that is in the log like any other refusal."""
+    """Without a lease nothing is done, and the refusal is logged."""
     before = running.record
     running.manager.on("lease.acquire", ServiceUnavailable("redis: connection refused"))
 
@@ -152,7 +152,7 @@ async def test_lease_store_away_is_service_unavailable(running: World) -> None:
 async def test_every_operation_writes_one_log_line(
     running: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line names game, operation, source, duration and outcome."""
+    """The line has game, operation, source, duration and outcome."""
     with caplog.at_level(logging.INFO, "rtmanager"):
         await attempt(lambda process: process.start(OTHER), running.manager)
 
@@ -166,7 +166,7 @@ async def test_every_operation_writes_one_log_line(
 async def test_log_line_of_an_operation_that_went_well_says_success(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line names the operation and its outcome."""
+    """The line has the operation and its outcome."""
     with caplog.at_level(logging.INFO, "rtmanager"):
         await world.manager.start()
 
@@ -174,8 +174,8 @@ async def test_log_line_of_an_operation_that_went_well_says_success(
     assert (vars(line)["operation_id"], vars(line)["outcome"]) == (world.last.id, "success")
 
 
-async def test_record_that_changed_since_the_look_is_not_judged(running: World) -> None:
-    """The rule must see the record that was looked at: else another has acted, nothing begins."""
+async def test_record_that_changed_since_the_observation_is_not_judged(running: World) -> None:
+    """When another process has changed the record since, nothing begins."""
     before = running.record
     assert before is not None
 
@@ -196,7 +196,7 @@ async def test_record_that_changed_since_the_look_is_not_judged(running: World) 
 async def test_log_line_of_a_cut_operation_does_not_say_success(
     running: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An operation that shutdown cut off has no outcome, and its line claims none."""
+    """An operation that a shutdown cut off is logged without an outcome."""
     hang = Hang()
     running.manager.on("host.stop", hang)
     stopping = asyncio.create_task(running.manager.stop())
@@ -214,16 +214,16 @@ async def test_log_line_of_a_cut_operation_does_not_say_success(
 
 
 async def test_job_that_is_delivered_again_is_not_done_again(world: World) -> None:
-    """The entry id of a job is unique in the operation log."""
+    """A job's entry id is unique in the operation log."""
     world.source = OpSource.LOBBY_STREAM
     request = OperationRequest(
         game_id=GAME, kind=OperationKind.START, origin=world.origin(), image_ref=IMAGE
     )
     await world.manager.cases.operations.run(request)
-    told = len(world.store.outbox)
+    sent = len(world.store.outbox)
 
     with pytest.raises(JobAlreadyRecorded):
         await world.manager.cases.operations.run(request)
 
     assert len(world.operations) == 1
-    assert len(world.store.outbox) == told
+    assert len(world.store.outbox) == sent

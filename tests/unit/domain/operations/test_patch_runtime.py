@@ -25,14 +25,14 @@ CRASHES_SOON = "galaxy/game:1.4.11"
 
 @pytest.fixture
 def unhealthy_world(world: World) -> World:
-    """Return a world with an image whose engine never answers and one that crashes soon."""
+    """Return a world with an image that never answers and one that soon crashes."""
     world.image(SILENT, healthy_after=None)
     world.image(CRASHES_SOON, exits_after=1.0, exit_code=9, output=("out of cards",))
     return world
 
 
 async def test_patch_changes_image_and_container_only(running: World) -> None:
-    """A patch changes image and container id; endpoint, state and created_at stay."""
+    """Endpoint, state path and created_at do not change."""
     before = running.record
 
     record = await running.manager.patch()
@@ -49,7 +49,7 @@ async def test_patch_changes_image_and_container_only(running: World) -> None:
 
 @pytest.mark.parametrize("image", ["galaxy/game:1.4.2", "galaxy/game:v1.4.8"])
 async def test_patch_goes_to_any_patch_level(running: World, image: str) -> None:
-    """Lower levels are how one goes back; a leading v is fine."""
+    """A lower level is allowed, as a downgrade, and so is a leading v."""
     running.image(image)
 
     record = await running.manager.patch(image)
@@ -72,7 +72,7 @@ async def test_patch_goes_to_any_patch_level(running: World, image: str) -> None
 async def test_patch_outside_the_rule_is_refused_before_any_docker_work(
     running: World, image: str, refusal: type[Exception], code: ErrorCode
 ) -> None:
-    """What is no patch level of the same line leaves the engine untouched and a row behind."""
+    """Another release line is refused with a row, and the engine is untouched."""
     before, starts = running.record, list(running.docker.starts)
 
     with pytest.raises(refusal):
@@ -85,7 +85,7 @@ async def test_patch_outside_the_rule_is_refused_before_any_docker_work(
 
 
 async def test_patch_to_the_running_image_is_a_replay(running: World) -> None:
-    """A caller that lost its connection may repeat: nothing changes but the log."""
+    """A repeated patch changes nothing but the log."""
     patched = await running.manager.patch()
     starts = list(running.docker.starts)
 
@@ -96,7 +96,7 @@ async def test_patch_to_the_running_image_is_a_replay(running: World) -> None:
 
 
 async def test_patch_to_the_same_image_replaces_an_exited_engine(running: World) -> None:
-    """It is a replay only while the engine really runs."""
+    """A patch is a replay only while the engine really runs."""
     running.docker.crash(running.engine.id)
 
     await running.manager.patch(IMAGE)
@@ -127,7 +127,7 @@ async def test_patch_of_a_game_never_started_is_not_found(world: World) -> None:
 
 
 async def test_patch_pulls_before_the_old_engine_is_stopped(running: World) -> None:
-    """The engine goes on serving while the new image is fetched."""
+    """The old engine serves while the new image is pulled."""
     running.docker.remove_image(PATCHED)
     running.docker.add_image(PATCHED, in_registry=True)
     running.manager.calls.clear()
@@ -139,7 +139,7 @@ async def test_patch_pulls_before_the_old_engine_is_stopped(running: World) -> N
 
 
 async def test_trap_pull_error(running: World) -> None:
-    """An image that cannot be pulled is image_pull_failed; the engine goes on untouched."""
+    """An image that cannot be pulled is image_pull_failed, and the engine keeps running."""
     before, starts = running.record, list(running.docker.starts)
     running.docker.registry_fault = "unauthorized: authentication required"
 
@@ -153,7 +153,7 @@ async def test_trap_pull_error(running: World) -> None:
 
 
 async def test_patch_that_never_answers_is_rolled_back(unhealthy_world: World) -> None:
-    """After the gate's time the old engine runs again, and the message says so."""
+    """When the gate's time is up the old engine runs again, and the message says so."""
     world = unhealthy_world
     await world.manager.start()
     before, began = world.record, world.clock.monotonic()
@@ -168,8 +168,8 @@ async def test_patch_that_never_answers_is_rolled_back(unhealthy_world: World) -
     assert world.faults() == []
 
 
-async def test_patch_that_exits_is_rolled_back_with_its_last_words(running: World) -> None:
-    """The failed engine's exit code and last lines are in the row; nothing else is left of it."""
+async def test_patch_that_exits_is_rolled_back_with_its_output(running: World) -> None:
+    """The row has the failed engine's exit code and last lines, and its container is gone."""
     with pytest.raises(ContainerStartFailed, match=LAST_WORDS):
         await running.manager.patch(BROKEN)
 
@@ -179,7 +179,7 @@ async def test_patch_that_exits_is_rolled_back_with_its_last_words(running: Worl
 
 
 async def test_trap_crash_loop_seen_between_restarts(unhealthy_world: World) -> None:
-    """An engine that answers once and then exits has not passed the gate."""
+    """An engine that answers once and then exits fails the gate."""
     world = unhealthy_world
     await world.manager.start()
 
@@ -206,7 +206,7 @@ async def test_trap_gate_does_not_block_a_fix(unhealthy_world: World) -> None:
 async def test_patch_of_an_unhealthy_engine_to_an_unhealthy_one_stays(
     unhealthy_world: World,
 ) -> None:
-    """Without the gate the new engine only has to run: a slow fix is not rolled back."""
+    """Without the gate the new engine only has to run."""
     world = unhealthy_world
     world.image("galaxy/game:1.4.13", healthy_after=None)
     await world.manager.start(SILENT)
@@ -217,7 +217,7 @@ async def test_patch_of_an_unhealthy_engine_to_an_unhealthy_one_stays(
     assert world.last.details["healthy"] is False
 
 
-async def test_patch_gate_of_zero_lets_a_silent_engine_in() -> None:
+async def test_patch_gate_of_zero_accepts_a_silent_engine() -> None:
     """With the gate off a running engine is enough."""
     world = World(policy=replace(POLICY, patch_gate_timeout=0))
     world.image(SILENT, healthy_after=None)
@@ -229,7 +229,7 @@ async def test_patch_gate_of_zero_lets_a_silent_engine_in() -> None:
 
 
 async def test_patch_records_how_long_the_endpoint_was_down(running: World) -> None:
-    """From before the old stops to the new one answering first, not the time it is watched."""
+    """Downtime lasts from before the old engine's stop to the new one's first answer."""
     running.image(PATCHED, healthy_after=3.0)
 
     await running.manager.patch()
@@ -238,7 +238,7 @@ async def test_patch_records_how_long_the_endpoint_was_down(running: World) -> N
 
 
 async def test_failed_patch_records_how_long_the_endpoint_was_down(unhealthy_world: World) -> None:
-    """The old engine's endpoint was away for as long as the new one was given a chance."""
+    """Downtime includes the time that the new engine was given."""
     await unhealthy_world.manager.start()
 
     with pytest.raises(ContainerStartFailed):
@@ -248,14 +248,14 @@ async def test_failed_patch_records_how_long_the_endpoint_was_down(unhealthy_wor
 
 
 async def test_trap_rollback_checks_target_first(running: World) -> None:
-    """The predecessor keeps its id, parked, until the outcome of the patch is committed."""
+    """The parked predecessor keeps its id until the patch's outcome is committed."""
     old = running.engine.id
     seen = []
 
-    async def look() -> None:
+    async def check() -> None:
         seen.append(running.docker.containers[old].name)
 
-    running.manager.on("store.finish", look)
+    running.manager.on("store.finish", check)
     await running.manager.patch()
 
     assert seen == [parked_name(GAME, running.last.id)]
@@ -263,7 +263,7 @@ async def test_trap_rollback_checks_target_first(running: World) -> None:
 
 
 async def test_patch_whose_rollback_cannot_revive_the_old_engine_says_so(running: World) -> None:
-    """When the old engine does not start again the record says stopped, and so does the message."""
+    """If the old engine does not start again, record and message say stopped."""
 
     async def network_goes() -> None:
         running.docker.networks.clear()
@@ -279,7 +279,7 @@ async def test_patch_whose_rollback_cannot_revive_the_old_engine_says_so(running
 
 
 async def test_trap_restart_during_rollback_no_double(running: World) -> None:
-    """A restart that comes while a failed patch is rolled back waits; never do two engines run."""
+    """A restart during a rollback waits, so that two engines never run."""
     restarts = []
 
     async def restart() -> None:
@@ -296,7 +296,7 @@ async def test_trap_restart_during_rollback_no_double(running: World) -> None:
 
 
 async def test_patch_with_docker_lost_in_the_gate_stays_open(running: World) -> None:
-    """Docker that cannot be asked is no verdict on the engine: the operation goes on later."""
+    """Without Docker the gate neither passes nor fails, and the operation is resumed later."""
     before = running.record
     running.manager.on("host.start:done", running.docker_leaves)
 
@@ -311,8 +311,8 @@ async def test_patch_with_docker_lost_in_the_gate_stays_open(running: World) -> 
     assert running.faults() == []
 
 
-async def test_patch_survives_one_look_that_fails_in_the_gate(running: World) -> None:
-    """One lost answer from Docker while the engine is watched does not fail the patch."""
+async def test_patch_survives_one_failed_observation_in_the_gate(running: World) -> None:
+    """One failed observation during the gate does not fail the patch."""
     running.image(PATCHED, healthy_after=1.0)
 
     async def then_fail() -> None:

@@ -6,14 +6,14 @@ from tests.unit.domain.world import GAME, World
 
 
 async def test_get_returns_the_record_without_docker(running: World) -> None:
-    """Reading asks the store only, so it works with Docker away."""
+    """Reading uses only the store, so it works without Docker."""
     running.docker.reachable = False
 
     assert await running.manager.cases.read.get(GAME) == running.record
 
 
 async def test_get_of_a_game_never_started_is_not_found(world: World) -> None:
-    """There is no record."""
+    """A game without a record is not found."""
     with pytest.raises(NotFound):
         await world.manager.cases.read.get(GAME)
 

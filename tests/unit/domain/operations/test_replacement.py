@@ -1,4 +1,4 @@
-"""The decision of start, restart and patch, forward: each state and its next action."""
+"""The forward decision of start, restart and patch: the next action in each state."""
 
 from dataclasses import replace
 
@@ -41,37 +41,37 @@ HEALTHY = GateReading(answered_at=LATER, note="healthy")
 
 
 def test_every_fault_is_found_before_anything_is_touched() -> None:
-    """First the image, then the state and all that the configuration could lack."""
+    """The image is checked first, then the state directory and the configuration."""
     assert decide(operation(), seen(current=container())) == OBTAIN_IMAGE
     assert decide(operation(), seen(current=container(), image=IMAGE)) == PREPARE_STATE
 
 
 def test_predecessor_is_parked_before_it_is_stopped() -> None:
-    """By its id first; then it is reached by the name that only this operation gives."""
+    """It is parked by its id, then addressed by the name that only this operation gives."""
     assert decide(operation(), ready(current=container())) == PARK
     assert decide(operation(), ready(current=container(name=PARKED))) == stop(OLD, PARKED)
     assert decide(operation(), ready(current=container(name=PARKED, status=EXITED))) == CREATE
 
 
 def test_stopped_predecessor_is_parked_too() -> None:
-    """It keeps what the engine before had, until the new one has passed."""
+    """The old container is kept until the new engine has passed its gate."""
     assert decide(operation(), ready(current=container(status=EXITED))) == PARK
 
 
-def test_predecessor_parked_by_an_earlier_operation_is_parked_anew() -> None:
-    """The name must be one that only this operation gives."""
+def test_predecessor_parked_by_an_earlier_operation_is_parked_again() -> None:
+    """The parked name must be one that only this operation gives."""
     assert decide(operation(), ready(current=container(name="galaxy-parked-3-chess-7"))) == PARK
 
 
 def test_predecessor_that_docker_cannot_use_any_more_is_removed() -> None:
-    """A dead container cannot be renamed, and cannot come back."""
+    """A dead container can be neither renamed nor restored."""
     dead = container(status=ContainerStatus.DEAD)
 
     assert decide(operation(), ready(current=dead)) == remove(OLD)
 
 
 def test_game_without_a_container_gets_one() -> None:
-    """A first start has nothing to make way."""
+    """A first start has no predecessor to park."""
     assert decide(operation(predecessor=None), ready(record=None)) == CREATE
 
 
@@ -85,15 +85,15 @@ def test_whatever_runs_is_stopped_before_the_new_one_is_made() -> None:
 
 
 def test_leftover_that_has_the_name_is_removed_and_others_stay() -> None:
-    """Only what is in the way goes now; the rest goes when the outcome is committed."""
+    """Other leftovers are removed only after the outcome is committed."""
     parked = container(name=PARKED, status=EXITED)
 
     assert decide(operation(), ready(current=parked, others=[other(name=NAME)])) == remove(OTHER)
     assert decide(operation(), ready(current=parked, others=[other()])) == CREATE
 
 
-def test_stranger_with_the_name_turns_it_back_before_anything_is_touched() -> None:
-    """The name cannot be had: the running engine stays as it is."""
+def test_stranger_with_the_name_rolls_it_back_before_anything_is_touched() -> None:
+    """The name is taken, so the running engine stays as it is."""
     stranger = container(id=OTHER, labels={})
 
     decision = decide(operation(), ready(current=container(name="renamed"), stranger=stranger))
@@ -104,14 +104,14 @@ def test_stranger_with_the_name_turns_it_back_before_anything_is_touched() -> No
 
 
 def test_new_container_is_started_then_watched() -> None:
-    """Docker says of an engine whose command does not exist that it was started, too."""
+    """Docker may report a start even of an engine whose command does not exist."""
     assert decide(operation(), ready(new=new())) == START
     assert decide(operation(), ready(new=new(status=RUNNING))) == WATCH_GATE
 
 
 @pytest.mark.parametrize("name", [PARKED, NAME, "started by hand"])
 def test_old_engine_that_someone_started_is_stopped_before_the_new_one_starts(name: str) -> None:
-    """By the name that only this operation gives, where it has that; otherwise by its id."""
+    """It is stopped by its parked name if it has that, otherwise by its id."""
     address = PARKED if name == PARKED else None
     for status in (ContainerStatus.CREATED, RUNNING):
         found = ready(current=container(name=name), new=new(status=status), gate=HEALTHY)
@@ -120,7 +120,7 @@ def test_old_engine_that_someone_started_is_stopped_before_the_new_one_starts(na
 
 
 def test_start_in_doubt_is_not_repeated() -> None:
-    """It may arrive when others have gone on: the container that it means must be gone."""
+    """A late start must find its container gone, so the container is removed."""
     doubtful = after(operation(), START, StepResult.UNKNOWN)
 
     assert decide(doubtful, ready(new=new())) == remove(NEW)
@@ -129,7 +129,7 @@ def test_start_in_doubt_is_not_repeated() -> None:
 
 
 def test_removal_of_its_own_that_takes_its_time_is_waited_for() -> None:
-    """Docker shows the container as leaving: it goes because the operation sent it away."""
+    """A container that the operation is removing is not taken for a vanished one."""
     leaving = new(status=ContainerStatus.REMOVING, started_at=None)
     sent = after(operation(), remove(NEW), StepResult.UNKNOWN)
 
@@ -137,8 +137,8 @@ def test_removal_of_its_own_that_takes_its_time_is_waited_for() -> None:
     assert isinstance(decide(operation(), ready(new=leaving)), RollBack)
 
 
-def test_new_engine_that_exited_turns_it_back_with_its_last_words() -> None:
-    """The exit code is in the cause, and its output belongs to it."""
+def test_new_engine_that_exited_rolls_it_back_with_its_output() -> None:
+    """The cause has the exit code and the engine's output."""
     exited = new(status=EXITED, started_at=NOON, exit_code=3)
 
     decision = decide(operation(), ready(new=exited))
@@ -151,8 +151,8 @@ def test_new_engine_that_exited_turns_it_back_with_its_last_words() -> None:
     )
 
 
-def test_new_engine_without_memory_is_told_as_such() -> None:
-    """An operator looks for the limit then, not for a defect."""
+def test_new_engine_without_memory_is_reported_as_such() -> None:
+    """The message points the operator to the memory limit."""
     killed = new(status=EXITED, started_at=NOON, exit_code=137, oom_killed=True)
 
     decision = decide(operation(), ready(new=killed))
@@ -161,8 +161,8 @@ def test_new_engine_without_memory_is_told_as_such() -> None:
     assert "code 137, out of memory" in decision.cause.message
 
 
-def test_gate_that_failed_turns_it_back() -> None:
-    """With the words of the gate."""
+def test_gate_that_failed_rolls_it_back() -> None:
+    """The cause has the gate's message."""
     reading = GateReading(failure=make_cause())
 
     decision = decide(operation(), ready(new=new(status=RUNNING), gate=reading))
@@ -181,30 +181,30 @@ def test_gate_that_failed_turns_it_back() -> None:
     ],
     ids=lambda each: each.name if isinstance(each, Action) else "",
 )
-def test_refused_action_turns_it_back(action: Action, found: Observation) -> None:
-    """A refusal is a fact: with its own words, whatever the action was."""
+def test_refused_action_rolls_it_back(action: Action, found: Observation) -> None:
+    """A refusal of any action rolls back with Docker's message."""
     decision = decide(after(operation(), action, StepResult.REFUSED), found)
 
     assert isinstance(decision, RollBack)
     assert decision.cause.message == "500 Server Error"
 
 
-def test_refusal_before_something_else_was_done_is_no_reason_any_more() -> None:
-    """What stood in the way may be gone: it is tried again."""
+def test_refused_action_is_retried_after_another_action() -> None:
+    """The obstacle may be gone after another action."""
     since = after(after(operation(), CREATE, StepResult.REFUSED), remove(OTHER))
 
     assert decide(since, ready()) == CREATE
 
 
 def test_refused_call_whose_effect_is_seen_is_no_refusal() -> None:
-    """Docker answered 500 and has created it: it is used."""
+    """A container that was created in spite of a 500 is used."""
     refused = after(operation(), CREATE, StepResult.REFUSED)
 
     assert decide(refused, ready(new=new())) == START
 
 
-def test_action_without_a_lasting_effect_turns_it_back() -> None:
-    """Someone keeps undoing it: three times are enough."""
+def test_action_without_a_lasting_effect_rolls_it_back() -> None:
+    """An effect that someone reverts three times is a conflict."""
     found = ready(current=container(name=PARKED))
     halt = stop(OLD, PARKED)
 
@@ -216,7 +216,7 @@ def test_action_without_a_lasting_effect_turns_it_back() -> None:
 
 
 def test_success_records_what_the_container_itself_shows() -> None:
-    """Time, image, state path and network are its own; created_at is the game's."""
+    """Times, image, state path and network are the container's; created_at is the game's."""
     engine = new(status=RUNNING, started_at=LATER, state_path="/mnt/g", network="net-2")
     old = container(name=PARKED, status=EXITED)
 
@@ -237,8 +237,8 @@ def test_success_records_what_the_container_itself_shows() -> None:
     assert completion.events[0].occurred_at == LATER
 
 
-def test_success_over_an_engine_that_had_exited_tells_of_the_loss_first() -> None:
-    """It should have run when the operation began, and did not."""
+def test_success_over_an_engine_that_had_exited_reports_the_loss_first() -> None:
+    """An engine that should have run when the operation began is reported as lost."""
     old = container(name=PARKED, status=EXITED, exit_code=9)
     begun = operation(predecessor=Predecessor(container_id=OLD, ran=False))
 
@@ -252,15 +252,15 @@ def test_success_over_an_engine_that_had_exited_tells_of_the_loss_first() -> Non
     assert completion.details == {"found": "container_exited"}
 
 
-def test_decision_does_not_depend_on_who_asks_again() -> None:
-    """Pure: the same operation and the same look give the same decision."""
+def test_equal_observations_give_equal_decisions() -> None:
+    """Decisions are pure functions of operation and observation."""
     found = ready(current=container(name=PARKED), others=[other(status=RUNNING)])
 
     assert decide(operation(), found) == decide(replace(operation()), replace(found))
 
 
 def test_second_container_of_its_own_is_no_later_operations() -> None:
-    """A create that came late made it: it is stopped, and the operation goes on."""
+    """A second container from a late create is stopped, and the operation continues."""
     twin = other(status=RUNNING, labels=labels_of(GAME, fence=FENCE))
 
     assert decide(operation(), ready(current=None, new=new(), others=[twin])) == stop(OTHER)

@@ -1,4 +1,4 @@
-"""What an operation's row says beside its outcome."""
+"""What an operation's row contains besides its outcome."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ SUCCESS = make_completion(at=LATER)
 def details(
     of: Operation, completion: Completion = SUCCESS, gate: GateReading | None = None
 ) -> dict[str, object]:
-    """Return the details of an operation that ends so."""
+    """Return the details of an operation with this end."""
     context = OperationContext(operation=of, record=None, lease=held_lease(), gate=gate)
     return dict(details_of(context, completion))
 
@@ -40,34 +40,34 @@ def details(
         (GateReading(note="no answer yet"), {"healthy": False}),
     ],
 )
-def test_health_is_told_where_it_was_looked_at(
+def test_health_is_reported_where_it_was_checked(
     gate: GateReading | None, said: dict[str, object]
 ) -> None:
-    """An engine that runs without answering is a success whose row says so."""
+    """An engine that runs without answering is a success with a note."""
     assert details(operation(), gate=gate) == said
 
 
-def test_failure_tells_exit_code_and_last_words() -> None:
-    """They are all that is left of the engine."""
+def test_failure_has_exit_code_and_output() -> None:
+    """Exit code and output are all that is left of the engine."""
     said = details(operation(), FAILURE)
 
     assert said == {"exit_code": 1, "log_tail": ["starting", "no such file"]}
 
 
-def test_lost_processes_are_told() -> None:
-    """An operator sees that something keeps dying."""
+def test_lost_processes_are_reported() -> None:
+    """The row shows how many processes died."""
     assert details(operation(lost=2)) == {"lost_processes": 2}
 
 
 def test_what_the_decision_found_is_kept() -> None:
-    """The report adds, and takes nothing away."""
+    """The report adds to the decision's details and removes nothing."""
     completion = make_completion(details={"found": "container_oom"})
 
     assert details(operation(), completion) == {"found": "container_oom"}
 
 
 def test_downtime_of_a_success_ends_with_the_first_answer() -> None:
-    """From before the stop: the time it was watched afterwards does not count."""
+    """The time for which the engine was watched afterwards does not count."""
     answered = GateReading(answered_at=NOON + timedelta(seconds=13))
 
     assert details(operation(steps=(DOWN,)), gate=answered)["downtime_ms"] == 3000.0
@@ -75,13 +75,13 @@ def test_downtime_of_a_success_ends_with_the_first_answer() -> None:
 
 
 def test_downtime_of_a_failure_ends_when_the_old_engine_runs_again() -> None:
-    """If it does; otherwise nobody knows how long it will be."""
+    """If the old engine does not run again there is no downtime to record."""
     assert details(operation(steps=(DOWN, REVIVED)), FAILURE)["downtime_ms"] == 30_500.0
     assert "downtime_ms" not in details(operation(steps=(DOWN,)), FAILURE)
 
 
 def test_engine_that_did_not_run_was_not_taken_down() -> None:
-    """There is no downtime of ours."""
+    """An engine that did not run before has no downtime."""
     before = Predecessor(container_id=OLD, ran=False)
 
     assert details(operation(steps=(DOWN,), predecessor=before)) == {}

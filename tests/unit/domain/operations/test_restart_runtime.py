@@ -10,7 +10,7 @@ from tests.unit.domain.world import GAME, IMAGE, POLICY, World
 
 
 async def test_restart_puts_a_new_container_in_the_old_ones_place(running: World) -> None:
-    """A restart changes the container id and nothing that callers rely on."""
+    """A restart changes the container id and nothing else that callers rely on."""
     before = running.record
     running.clock.advance(60)
 
@@ -47,7 +47,7 @@ async def test_restart_of_a_game_never_started_is_not_found(world: World) -> Non
 
 
 async def test_restart_runs_the_very_image_after_its_tag_has_moved(running: World) -> None:
-    """The image id of the record runs again, whatever its tag means by now."""
+    """The record's image id runs again, whatever its tag means by now."""
     old = running.docker.images["docker.io/galaxy/game:1.4.7"]
     running.docker.add_image(IMAGE, labels={"build": "2"})
     running.docker.images["docker.io/library/untagged:latest"] = old
@@ -59,7 +59,7 @@ async def test_restart_runs_the_very_image_after_its_tag_has_moved(running: Worl
 
 
 async def test_restart_never_pulls_an_image_that_is_on_the_host() -> None:
-    """Not even with pull policy always."""
+    """This holds even with pull policy always."""
     world = World(policy=replace(POLICY, pull_policy=PullPolicy.ALWAYS))
     world.docker.add_image(IMAGE, in_registry=True)
     await world.manager.start()
@@ -71,7 +71,7 @@ async def test_restart_never_pulls_an_image_that_is_on_the_host() -> None:
 
 
 async def test_restart_pulls_its_reference_when_the_image_left_the_host(running: World) -> None:
-    """Only when the very image is gone is its reference asked for again."""
+    """The reference is pulled only if the image id is gone."""
     running.docker.remove_image(IMAGE)
     image = running.docker.add_image(IMAGE, labels={"build": "2"}, in_registry=True)
 
@@ -82,7 +82,7 @@ async def test_restart_pulls_its_reference_when_the_image_left_the_host(running:
 
 
 async def test_restart_replaces_an_exited_engine(running: World) -> None:
-    """A restart of an engine that had exited runs it, and the log says what it met."""
+    """A restart runs an engine that had exited, and the log says so."""
     running.docker.oom(running.engine.id)
 
     await running.manager.restart()
@@ -92,7 +92,7 @@ async def test_restart_replaces_an_exited_engine(running: World) -> None:
 
 
 async def test_restart_records_how_long_the_endpoint_was_down(running: World) -> None:
-    """The time from before the old engine's stop to the new one's first answer."""
+    """Downtime lasts from before the old engine's stop to the new one's first answer."""
 
     async def take_two_seconds() -> None:
         running.clock.advance(2)
@@ -106,7 +106,7 @@ async def test_restart_records_how_long_the_endpoint_was_down(running: World) ->
 
 
 async def test_restart_that_fails_brings_the_old_engine_back(running: World) -> None:
-    """The old container returns by id and name, runs again, and the record is as it was."""
+    """The old container runs again under its id and name, and the record is unchanged."""
     before = running.record
     running.docker.remove_image(IMAGE)
     running.docker.add_image(IMAGE, labels={"com.galaxy.memory": "nonsense"})
@@ -120,7 +120,7 @@ async def test_restart_that_fails_brings_the_old_engine_back(running: World) -> 
 
 
 async def test_restart_without_the_network_leaves_the_engine_alone(running: World) -> None:
-    """A missing network is found before the running engine is touched; there is no 400 for it."""
+    """A missing network fails the restart, which has no 400, before the engine is touched."""
     running.docker.networks.clear()
     starts = list(running.docker.starts)
 
@@ -132,7 +132,7 @@ async def test_restart_without_the_network_leaves_the_engine_alone(running: Worl
 
 
 async def test_restart_gives_the_state_directory_back_untouched(running: World) -> None:
-    """What an engine wrote is there for the next one."""
+    """What the old engine wrote is there for the new one."""
     path = running.directories.path(GAME)
     kept = replace(running.directories.directories[path], content=("state.db",))
     running.directories.directories[path] = kept

@@ -1,4 +1,4 @@
-"""A process dies in the middle; whoever comes next carries its operation on to success."""
+"""When a process dies in the middle, the next holder resumes its operation to success."""
 
 import asyncio
 
@@ -14,8 +14,8 @@ from tests.unit.domain.world import BROKEN, GAME, IMAGE, PATCHED, Hang, Process,
 
 
 @pytest.mark.parametrize("call", ["host.create", "host.create:done", "host.start:done"])
-async def test_interrupted_start_goes_on_to_its_success(world: World, call: str) -> None:
-    """Whether its engine runs already or is still to be made: the repeat is a replay."""
+async def test_interrupted_start_is_resumed_to_success(world: World, call: str) -> None:
+    """Whether or not its engine runs already, the repeated start is a replay."""
     second = await killed_at(world, call, Process.start)
 
     await second.start()
@@ -31,7 +31,7 @@ async def test_interrupted_start_goes_on_to_its_success(world: World, call: str)
 
 
 async def test_start_in_doubt_is_made_again_so_that_it_hits_nothing(world: World) -> None:
-    """A start that was sent may arrive late: it must find its container gone."""
+    """A start that may arrive late must find its container gone."""
     second = await killed_at(world, "host.start", Process.start)
     (doubtful,) = world.docker.containers
 
@@ -57,8 +57,8 @@ async def test_start_in_doubt_is_made_again_so_that_it_hits_nothing(world: World
         "store.finish",
     ],
 )
-async def test_interrupted_patch_goes_on_to_its_success(running: World, call: str) -> None:
-    """The new engine runs after an interrupted patch, gated, whoever carried it through."""
+async def test_interrupted_patch_is_resumed_to_success(running: World, call: str) -> None:
+    """The new engine runs and has passed its gate, whichever process finished the patch."""
     second = await killed_at(running, call, Process.patch)
 
     await attempt(Process.cleanup, second)
@@ -72,7 +72,7 @@ async def test_interrupted_patch_goes_on_to_its_success(running: World, call: st
 
 
 async def test_interrupted_failing_patch_ends_with_the_old_engine_running(running: World) -> None:
-    """Killed while it takes the broken engine away, it goes on back; the first cause stays."""
+    """A rollback that was interrupted is finished and keeps its first cause."""
     before = running.record
 
     async def patch(process: Process) -> object:
@@ -89,8 +89,8 @@ async def test_interrupted_failing_patch_ends_with_the_old_engine_running(runnin
 
 
 @pytest.mark.parametrize("call", ["host.stop", "host.stop:done"])
-async def test_interrupted_stop_goes_on_to_its_success(running: World, call: str) -> None:
-    """The engine does not run afterwards: the stop did what it was asked for."""
+async def test_interrupted_stop_is_resumed_to_success(running: World, call: str) -> None:
+    """The resumed stop leaves no engine running."""
     second = await killed_at(running, call, Process.stop)
 
     await second.stop()
@@ -102,8 +102,8 @@ async def test_interrupted_stop_goes_on_to_its_success(running: World, call: str
 
 
 @pytest.mark.parametrize("call", ["host.remove", "host.remove:done"])
-async def test_interrupted_cleanup_goes_on_to_its_success(stopped: World, call: str) -> None:
-    """The container is gone: the record says removed."""
+async def test_interrupted_cleanup_is_resumed_to_success(stopped: World, call: str) -> None:
+    """The container is gone and the record says removed."""
     second = await killed_at(stopped, call, Process.cleanup)
 
     record = await second.cleanup()
@@ -112,8 +112,8 @@ async def test_interrupted_cleanup_goes_on_to_its_success(stopped: World, call: 
     assert stopped.last.error_code is ErrorCode.REPLAY_NO_OP
 
 
-async def test_resumption_is_shared_by_those_who_ask_for_it(running: World) -> None:
-    """Callers of one process wait for one attempt, and one operation comes of it."""
+async def test_resumption_is_shared_by_its_callers(running: World) -> None:
+    """Callers of one process share one attempt."""
     second = await killed_at(running, "host.stop", Process.patch)
 
     await asyncio.gather(*(second.resume() for _ in range(5)))
@@ -122,8 +122,8 @@ async def test_resumption_is_shared_by_those_who_ask_for_it(running: World) -> N
     assert running.faults() == []
 
 
-async def test_request_goes_on_when_the_interrupted_operation_has_ended(running: World) -> None:
-    """A request that meets an open operation sets it going, waits, and is then carried out."""
+async def test_request_proceeds_when_the_interrupted_operation_has_ended(running: World) -> None:
+    """A request that meets an open operation resumes it, waits, and then runs."""
     second = await killed_at(running, "host.stop", Process.patch)
 
     record = await second.stop()
@@ -133,7 +133,7 @@ async def test_request_goes_on_when_the_interrupted_operation_has_ended(running:
 
 
 async def test_request_waits_no_longer_than_for_any_other(running: World) -> None:
-    """The interrupted operation takes longer than the wait: 409, and it goes on behind."""
+    """A request that waited its time gets 409, and the resumed operation continues."""
     second = await killed_at(running, "host.start:done", Process.patch)
     hang = Hang()
     second.on("store.finish", hang)
@@ -149,7 +149,7 @@ async def test_request_waits_no_longer_than_for_any_other(running: World) -> Non
 
 
 async def test_resuming_what_is_not_open_changes_nothing(running: World) -> None:
-    """There is nothing to carry on."""
+    """Resuming a game without an open operation does nothing."""
     await running.manager.resume()
 
     assert len(running.operations) == 1
@@ -157,7 +157,7 @@ async def test_resuming_what_is_not_open_changes_nothing(running: World) -> None
 
 
 async def test_resumed_job_owes_its_one_result(world: World) -> None:
-    """A start job whose process died gets exactly one result, when it has been carried on."""
+    """A start job whose process died gets exactly one result, once it was resumed."""
     world.source = OpSource.LOBBY_STREAM
     second = await killed_at(world, "host.start:done", Process.start)
     world.source = OpSource.GM_REST
@@ -170,7 +170,7 @@ async def test_resumed_job_owes_its_one_result(world: World) -> None:
 
 
 async def test_resumption_waits_for_the_dead_process_lease(world: World) -> None:
-    """While the lease of the dead process lives nobody goes on: its work may still be going on."""
+    """While the lease lives nobody resumes, because its holder may still be at work."""
     manager = world.manager
     manager.on("host.create", manager.die)
     await attempt(Process.start, manager)

@@ -1,4 +1,4 @@
-"""The decision of start, restart and patch on the way back: each state and its next action."""
+"""The rollback decision of start, restart and patch: the next action in each state."""
 
 from dataclasses import replace
 
@@ -39,14 +39,14 @@ DID_NOT_RUN = Predecessor(container_id=OLD, ran=False)
 
 
 def ended(before: Operation, found: Observation) -> Completion:
-    """Return the completion; there must be nothing left to put back."""
+    """Return the completion; nothing may be left to restore."""
     completion = roll_back(before, found)
     assert isinstance(completion, Completion)
     return completion
 
 
 def test_new_container_goes_first() -> None:
-    """It has the name, and two engines never run."""
+    """The new container is removed first: it has the name, and two engines must never run."""
     old = container(name=PARKED, status=EXITED)
 
     assert roll_back(backward(), seen(current=old, new=new(status=RUNNING))) == stop(NEW)
@@ -54,7 +54,7 @@ def test_new_container_goes_first() -> None:
 
 
 def test_old_engine_that_ran_is_started_and_gets_its_name_back() -> None:
-    """Both by the name that only this operation gives: a late call reaches nothing."""
+    """Both actions use the parked name, so that a late call finds nothing."""
     old = container(name=PARKED, status=EXITED)
 
     assert roll_back(backward(), seen(current=old)) == START
@@ -63,14 +63,14 @@ def test_old_engine_that_ran_is_started_and_gets_its_name_back() -> None:
 
 
 def test_old_engine_that_did_not_run_is_not_started() -> None:
-    """It gets its name back, and that is all."""
+    """It only gets its name back."""
     old = container(name=PARKED, status=EXITED)
 
     assert roll_back(backward(predecessor=DID_NOT_RUN), seen(current=old, record=STOPPED)) == UNPARK
 
 
 def test_old_engine_that_was_not_touched_is_left_alone() -> None:
-    """The operation was turned back before it had parked anything."""
+    """The operation was rolled back before it had parked anything."""
     completion = ended(backward(), seen(current=container()))
 
     assert completion.record == make_record()
@@ -78,7 +78,7 @@ def test_old_engine_that_was_not_touched_is_left_alone() -> None:
 
 
 def test_trap_slow_stop_cut_off() -> None:
-    """A stop in doubt would still end the old engine: it is let end, then the engine is started."""
+    """A stop in doubt would still end the old engine, so it is repeated before the start."""
     halt = stop(OLD, PARKED)
     doubtful = after(backward(), halt, StepResult.UNKNOWN)
     running = seen(current=container(name=PARKED))
@@ -89,8 +89,8 @@ def test_trap_slow_stop_cut_off() -> None:
     assert roll_back(after(halted, START), running) == UNPARK
 
 
-def test_stop_that_came_late_is_made_good() -> None:
-    """The old engine had its name back when our own stop reached it: once more from there."""
+def test_engine_that_a_late_stop_ended_is_started_again() -> None:
+    """An old engine that our own late stop has ended is parked and started again."""
     halt = stop(OLD, PARKED)
     late = after(after(backward(), halt, StepResult.UNKNOWN), UNPARK)
 
@@ -98,7 +98,7 @@ def test_stop_that_came_late_is_made_good() -> None:
 
 
 def test_old_engine_that_docker_does_not_start_keeps_its_name() -> None:
-    """There is nothing to be gained from parking it once more."""
+    """Parking it once more would not help."""
     given_up = after(after(backward(), stop(OLD, PARKED)), START, StepResult.REFUSED, MAX_TRIES)
 
     completion = ended(after(given_up, UNPARK), seen(current=container(status=EXITED)))
@@ -107,8 +107,8 @@ def test_old_engine_that_docker_does_not_start_keeps_its_name() -> None:
     assert completion.record.status is RuntimeStatus.STOPPED
 
 
-def test_engine_whose_stop_is_refused_on_the_way_back_is_called_running() -> None:
-    """Docker does not stop it: it runs, and that is what is told."""
+def test_engine_whose_stop_is_refused_in_the_rollback_is_recorded_as_running() -> None:
+    """An engine that Docker does not stop still runs, and the record says so."""
     halt = stop(OLD, PARKED)
     doubtful = after(backward(), halt, StepResult.UNKNOWN)
     refused = after(doubtful, halt, StepResult.REFUSED, times=MAX_TRIES)
@@ -117,7 +117,7 @@ def test_engine_whose_stop_is_refused_on_the_way_back_is_called_running() -> Non
 
 
 def test_new_container_that_docker_does_not_remove_is_set_aside() -> None:
-    """When its tries are used up it is renamed, so that the old engine gets its name."""
+    """After its last attempt it is renamed, so that the old engine gets its name."""
     found = seen(current=container(name=PARKED), new=new(status=EXITED))
     refused = after(backward(), remove(NEW), StepResult.REFUSED)
 
@@ -129,7 +129,7 @@ def test_new_container_that_docker_does_not_remove_is_set_aside() -> None:
 
 
 def test_new_container_of_a_first_start_is_not_set_aside() -> None:
-    """Nobody needs its name: the reconciler removes it."""
+    """Nobody needs its name, and the reconciler removes it."""
     given_up = after(backward(predecessor=None), remove(NEW), StepResult.REFUSED, times=MAX_TRIES)
 
     completion = ended(given_up, seen(record=None, new=new(status=EXITED)))
@@ -138,7 +138,7 @@ def test_new_container_of_a_first_start_is_not_set_aside() -> None:
 
 
 def test_trap_refused_on_the_way_back() -> None:
-    """Whatever is refused again and again is left: every way back ends, with what is true."""
+    """Every rollback ends, with the true state, whatever Docker keeps refusing."""
     old = container(name=PARKED, status=EXITED)
     before = backward()
     for action in (START, UNPARK):
@@ -153,7 +153,7 @@ def test_trap_refused_on_the_way_back() -> None:
 
 
 def test_old_engine_is_not_started_beside_another() -> None:
-    """The new one cannot be stopped: two engines would run on one state."""
+    """If the new engine cannot be stopped the old one is not started."""
     old = container(name=PARKED, status=EXITED)
     before = after(backward(), stop(NEW), StepResult.REFUSED, times=MAX_TRIES)
 
@@ -170,17 +170,15 @@ def test_old_engine_is_not_started_beside_another() -> None:
     ],
     ids=["has the name", "has the name and runs", "runs", "is in nobody's way"],
 )
-def test_only_what_keeps_the_old_one_from_its_place_goes(
-    left: ContainerDetails, action: Action
-) -> None:
-    """Name and running are what the old engine needs back; the rest is drift."""
+def test_only_what_blocks_the_old_engine_is_removed(left: ContainerDetails, action: Action) -> None:
+    """Only containers that block its name or run are dealt with; the rest is drift."""
     old = container(name=PARKED, status=EXITED)
 
     assert roll_back(backward(), seen(current=old, others=[left])) == action
 
 
 def test_others_of_a_game_without_a_container_are_left_alone() -> None:
-    """There is nothing to bring back: only what the operation has made goes."""
+    """Without a predecessor only what the operation created is removed."""
     completion = ended(
         backward(predecessor=None), seen(record=None, others=[other(status=RUNNING, name=NAME)])
     )
@@ -188,7 +186,7 @@ def test_others_of_a_game_without_a_container_are_left_alone() -> None:
     assert completion.record is None
 
 
-def test_first_cause_is_told_with_what_runs() -> None:
+def test_first_cause_is_reported_with_what_runs() -> None:
     """The record is as it was, container id included."""
     completion = ended(backward(), seen(current=container()))
 
@@ -210,29 +208,29 @@ def test_first_cause_is_told_with_what_runs() -> None:
 def test_failure_says_what_is_true_now(
     record: RuntimeRecord, current: ContainerDetails | None, words: str
 ) -> None:
-    """Whatever happened meanwhile is in the record, and in the words."""
+    """Record and message show the state at the end of the rollback."""
     completion = failed(backward(), seen(record=record, current=current))
 
     assert completion.cause is not None
     assert completion.cause.message.endswith(f"; {words}")
 
 
-def test_loss_that_was_seen_on_the_way_is_told() -> None:
-    """An engine that should run and does not is an event, once."""
+def test_loss_that_was_observed_in_the_rollback_is_reported() -> None:
+    """An engine that should run and does not is one event."""
     completion = failed(backward(), seen(current=container(status=EXITED, exit_code=9)))
 
     assert [each.event_type.value for each in completion.events] == ["container_exited"]
 
 
 def test_failure_of_a_first_start_leaves_no_record() -> None:
-    """A game that never ran still has none."""
+    """A game that never ran still has no record."""
     completion = failed(backward(), seen(record=None))
 
     assert (completion.record, completion.cause) == (None, make_cause())
 
 
 def test_failure_without_a_cause_is_an_internal_error() -> None:
-    """It cannot be; if it is, nobody is told a reason that was not."""
+    """This cannot happen; if it does, no reason is invented."""
     completion = failed(replace(backward(), cause=None), seen(record=None))
 
     assert completion.cause is not None
@@ -240,7 +238,7 @@ def test_failure_without_a_cause_is_an_internal_error() -> None:
 
 
 def test_engine_of_a_later_operation_is_not_touched() -> None:
-    """The database is older than what runs: the old engine gets its name back, and that is all."""
+    """When a later operation's engine runs, as after a restore, the old one is only renamed."""
     later = other(status=RUNNING, labels=labels_of(GAME, fence=FENCE + 1))
     old = container(name=PARKED, status=EXITED)
 
@@ -248,7 +246,7 @@ def test_engine_of_a_later_operation_is_not_touched() -> None:
 
 
 def test_old_engine_that_exited_by_itself_is_left_where_it_is() -> None:
-    """It was never asked to stop: its exit is not ours to make good, and it is told."""
+    """An exit that we did not cause is reported, and the engine is not restarted."""
     completion = ended(backward(), seen(current=container(status=EXITED)))
 
     assert completion.record is not None

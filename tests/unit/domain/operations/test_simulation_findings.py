@@ -1,4 +1,4 @@
-"""What random histories have found, each as short as it can be told."""
+"""Defects that the simulation found, each as the shortest test that shows it."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ LATE = "galaxy/game:1.4.5"
 
 
 def unheard(world: World, *calls: str) -> None:
-    """Let the reply to the next call of each of these names be lost."""
+    """Lose the reply to the next call of each of these names."""
     wanted = list(calls)
 
     def fate_of(call: str, _: str) -> Fate:
@@ -34,7 +34,7 @@ def unheard(world: World, *calls: str) -> None:
 
 
 async def test_own_removal_that_takes_its_time_is_waited_for() -> None:
-    """A start in doubt is removed; that this is under way is no reason to fail."""
+    """A slow removal of the operation's own container is no reason to fail."""
     world = World()
     world.docker.durations = {"start": 0.5, "remove": 0.5}
     unheard(world, "start", "remove")
@@ -48,7 +48,7 @@ async def test_own_removal_that_takes_its_time_is_waited_for() -> None:
 
 
 async def test_what_begins_during_a_drain_is_drained() -> None:
-    """A request that waits sets an earlier operation going: this is cut off like any other."""
+    """Work that begins during a drain is cut off like any other."""
     in_flight, first, second = InFlight(), Hang(), Hang()
 
     async def waiting() -> None:
@@ -68,7 +68,7 @@ async def test_what_begins_during_a_drain_is_drained() -> None:
 
 @pytest.mark.parametrize("call", ["store.begin:done", "store.take_over:done"])
 async def test_what_is_cut_off_as_it_begins_is_handed_over(call: str) -> None:
-    """Told to end while the intent is written, a process leaves it; nobody is lost with it."""
+    """An operation cut off while its intent is written is handed over, without a lost process."""
     world, hang = World(), Hang()
     await _left_open(world)
     process = world.process()
@@ -80,7 +80,7 @@ async def test_what_is_cut_off_as_it_begins_is_handed_over(call: str) -> None:
     await hang.reached.wait()
 
     draining = asyncio.create_task(process.shut_down())
-    for _ in range(9):  # until the drain has cancelled it
+    for _ in range(9):  # let the drain cancel it
         await asyncio.sleep(0)
     hang.release()
     await draining
@@ -92,7 +92,7 @@ async def test_what_is_cut_off_as_it_begins_is_handed_over(call: str) -> None:
 
 
 async def _left_open(world: World) -> None:
-    """Leave a start to the next holder."""
+    """Leave a start open for the next holder."""
     hang = Hang()
     world.manager.on("host.create", hang)
     task = asyncio.create_task(world.manager.start())
@@ -102,7 +102,7 @@ async def _left_open(world: World) -> None:
 
 
 async def test_docker_that_leaves_while_a_patched_engine_must_stay_up_fails_no_patch() -> None:
-    """The engine had answered; nobody knows whether it still does, so the patch stays open."""
+    """Whether the engine still answers is unknown, so the patch stays open."""
     world = World()
     world.image(LATE, healthy_after=29.0)
     await world.manager.start()
@@ -125,7 +125,7 @@ async def test_docker_that_leaves_while_a_patched_engine_must_stay_up_fails_no_p
 
 
 async def test_process_that_slept_through_the_gate_asks_once_more() -> None:
-    """An answer from before the time was up does not decide after it."""
+    """An answer from before the end of the gate does not decide after it."""
     world = World()
     world.image(LATE, healthy_after=1.0)
     await world.manager.start()
@@ -143,7 +143,7 @@ async def test_process_that_slept_through_the_gate_asks_once_more() -> None:
 
 
 async def test_engine_that_may_still_start_keeps_the_old_one_from_starting() -> None:
-    """Its start is under way and Docker refuses to remove it: then none is better than two."""
+    """While its start is pending and its removal refused, no engine is better than two."""
     world, hang = World(), Hang()
     await world.manager.start()
     world.docker.durations = {"start": 5.0}

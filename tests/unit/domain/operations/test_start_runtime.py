@@ -20,7 +20,7 @@ from tests.unit.domain.world import BROKEN, GAME, IMAGE, LAST_WORDS, OTHER, POLI
 
 
 async def test_start_of_a_new_game_runs_its_image(world: World) -> None:
-    """A start creates the one container that the record describes."""
+    """A start creates exactly the container that the record describes."""
     record = await world.manager.start()
 
     assert record == world.record
@@ -34,7 +34,7 @@ async def test_start_of_a_new_game_runs_its_image(world: World) -> None:
 
 
 async def test_start_is_in_the_operation_log_with_its_steps(world: World) -> None:
-    """A start leaves one finished row: who asked, what ran, each step."""
+    """A start has one finished row with source, container and every step."""
     await world.manager.start()
 
     (row,) = world.operations
@@ -53,7 +53,7 @@ async def test_start_is_in_the_operation_log_with_its_steps(world: World) -> Non
 
 
 async def test_start_labels_the_container_with_its_fence(world: World) -> None:
-    """Every container carries the id of the operation that made it."""
+    """Every container carries the id of the operation that created it."""
     await world.manager.start()
 
     assert world.engine.listed().fence == world.last.id
@@ -61,7 +61,7 @@ async def test_start_labels_the_container_with_its_fence(world: World) -> None:
     assert world.record.fence == world.last.id
 
 
-async def test_start_tells_that_the_engine_started(world: World) -> None:
+async def test_start_reports_that_the_engine_started(world: World) -> None:
     """A start writes container_started to the health snapshot and the outbox."""
     await world.manager.start()
 
@@ -74,7 +74,7 @@ async def test_start_tells_that_the_engine_started(world: World) -> None:
 
 @pytest.mark.parametrize("spelling", [IMAGE, f"docker.io/{IMAGE}"])
 async def test_start_of_the_running_image_is_a_replay(running: World, spelling: str) -> None:
-    """Starting what runs changes nothing but the log, however the image is spelled."""
+    """Starting the running image, however spelled, changes nothing but the log."""
     before, starts = running.record, list(running.docker.starts)
 
     assert await running.manager.start(spelling) == before
@@ -100,7 +100,7 @@ async def test_start_of_another_image_on_a_running_game_is_a_conflict(running: W
 
 
 async def test_start_replaces_a_stopped_container_with_any_image(stopped: World) -> None:
-    """A stopped game may be started with any image; created_at stays and one container is left."""
+    """A stopped game may be started with any image and keeps its created_at."""
     before = stopped.record
     stopped.clock.advance(10)
 
@@ -114,7 +114,7 @@ async def test_start_replaces_a_stopped_container_with_any_image(stopped: World)
 
 
 async def test_start_of_a_removed_game_keeps_created_at(removed: World) -> None:
-    """A cleaned-up game may be started again and keeps the moment it was first started."""
+    """created_at is the time of the very first start."""
     before = removed.record
     removed.clock.advance(10)
 
@@ -126,7 +126,7 @@ async def test_start_of_a_removed_game_keeps_created_at(removed: World) -> None:
 
 
 async def test_start_replaces_an_engine_that_exited(running: World) -> None:
-    """A start on a game that should run but has exited starts it, and the log says what it met."""
+    """A start replaces an engine that should run but has exited, and the log says so."""
     running.docker.crash(running.engine.id, exit_code=9)
     before = running.engine.id
 
@@ -141,7 +141,7 @@ async def test_start_replaces_an_engine_that_exited(running: World) -> None:
 async def test_start_replaces_an_engine_whose_container_vanished(
     running: World,
 ) -> None:
-    """A start on a game whose container is gone starts it, and the log says what it met."""
+    """A start replaces an engine whose container is gone, and the log says so."""
     running.docker.vanish(running.engine.id)
 
     await running.manager.start()
@@ -150,20 +150,20 @@ async def test_start_replaces_an_engine_whose_container_vanished(
     assert running.faults() == []
 
 
-async def test_start_that_meets_a_loss_tells_of_the_loss_before_the_start(running: World) -> None:
-    """Others learn that the old engine exited, then that the new one started."""
+async def test_start_that_meets_a_loss_reports_the_loss_before_the_start(running: World) -> None:
+    """The exit of the old engine comes before the start of the new one."""
     running.docker.crash(running.engine.id, exit_code=9)
-    told = len(running.store.outbox)
+    sent = len(running.store.outbox)
 
     await running.manager.start()
 
-    events = [message.fields["event_type"] for message in running.store.outbox[told:]]
+    events = [message.fields["event_type"] for message in running.store.outbox[sent:]]
     assert events == ["container_exited", "container_started"]
     assert running.store.health_snapshots[GAME].event_type == "container_started"
 
 
 async def test_start_with_docker_away_on_a_running_record_is_refused(running: World) -> None:
-    """Whether the engine runs is unknown then: docker_unavailable, and the record stays."""
+    """Whether the engine runs is unknown, so the start is docker_unavailable."""
     before = running.record
     running.docker.reachable = False
 
@@ -176,8 +176,8 @@ async def test_start_with_docker_away_on_a_running_record_is_refused(running: Wo
     assert running.faults() == []
 
 
-async def test_start_that_docker_refuses_to_look_at_is_in_the_log(running: World) -> None:
-    """A look that Docker refuses is unknown too: the request ends in a row, the record stays."""
+async def test_start_whose_observation_docker_refuses_is_in_the_log(running: World) -> None:
+    """A refused observation is unknown too: the request gets a row, and the record stays."""
     before = running.record
     running.manager.on("host.inspect", refusal())
 
@@ -191,7 +191,7 @@ async def test_start_that_docker_refuses_to_look_at_is_in_the_log(running: World
 
 @pytest.mark.parametrize("reference", ["", "host/UPPER:1", "a b", "x" * 300, "game:1.4.7\n"])
 async def test_start_with_a_malformed_reference_is_refused(world: World, reference: str) -> None:
-    """What is no Docker reference is start_config_invalid before any Docker work."""
+    """A malformed reference is start_config_invalid before any call to Docker."""
     with pytest.raises(StartConfigInvalid):
         await world.manager.start(reference)
 
@@ -201,7 +201,7 @@ async def test_start_with_a_malformed_reference_is_refused(world: World, referen
 
 
 async def test_start_without_the_network_is_refused_before_anything_is_made(world: World) -> None:
-    """A missing network is start_config_invalid, and says how to make it."""
+    """A missing network is start_config_invalid, and the message says how to create it."""
     world.docker.networks.clear()
 
     with pytest.raises(StartConfigInvalid, match="docker network create galaxy-net"):
@@ -213,7 +213,7 @@ async def test_start_without_the_network_is_refused_before_anything_is_made(worl
 
 
 async def test_start_with_an_unusable_state_directory_is_refused(world: World) -> None:
-    """An unusable state directory is start_config_invalid, found before a container is made."""
+    """An unusable state directory is found before a container is created."""
     world.directories.obstacles.add(world.directories.path(GAME))
 
     with pytest.raises(StartConfigInvalid):
@@ -224,7 +224,7 @@ async def test_start_with_an_unusable_state_directory_is_refused(world: World) -
 
 
 async def test_start_gives_the_state_directory_to_the_images_user(world: World) -> None:
-    """Without a configured owner the directory belongs to the user that the engine runs as."""
+    """Without a configured owner the directory belongs to the engine's user."""
     world.docker.add_image("galaxy/user:1.0.0", user="1001:1002")
 
     await world.manager.start("galaxy/user:1.0.0")
@@ -244,7 +244,7 @@ async def test_start_gives_the_state_directory_to_the_configured_owner() -> None
 
 
 async def test_failed_first_start_leaves_nothing_but_its_row(world: World) -> None:
-    """No record and no container; the row holds the exit code and the engine's last words."""
+    """There is no record and no container; the row has the exit code and the last output."""
     with pytest.raises(ContainerStartFailed, match=LAST_WORDS):
         await world.manager.start(BROKEN)
 
@@ -256,8 +256,8 @@ async def test_failed_first_start_leaves_nothing_but_its_row(world: World) -> No
     assert world.faults() == []
 
 
-async def test_failed_start_tells_notifications_once(world: World) -> None:
-    """A failed start owes one intent, and no health event of an engine that never was."""
+async def test_failed_start_writes_one_intent(world: World) -> None:
+    """A failed start writes one intent, and no health event of an engine that never ran."""
     with pytest.raises(ContainerStartFailed):
         await world.manager.start(BROKEN)
 
@@ -281,16 +281,16 @@ async def test_failed_start_over_a_stopped_game_brings_the_old_container_back(
 
 
 async def test_failed_start_over_an_exited_engine_records_the_exit(running: World) -> None:
-    """The record cannot go on saying running: it becomes stopped, and others are told."""
+    """The record becomes stopped, because its engine has exited, and the loss is reported."""
     running.docker.crash(running.engine.id, exit_code=9)
-    told = len(running.store.outbox)
+    sent = len(running.store.outbox)
 
     with pytest.raises(ContainerStartFailed, match="the game is stopped now"):
         await running.manager.start(BROKEN)
 
     assert running.record is not None
     assert running.record.status is RuntimeStatus.STOPPED
-    types = [message.fields.get("event_type") for message in running.store.outbox[told:]]
+    types = [message.fields.get("event_type") for message in running.store.outbox[sent:]]
     assert types == ["container_exited", None]
     assert running.faults() == []
 
@@ -308,7 +308,7 @@ async def test_lobby_start_owes_one_job_result(world: World) -> None:
 
 
 async def test_start_pulls_a_missing_image(world: World) -> None:
-    """With pull policy if_missing an image that is not on the host is pulled, its id recorded."""
+    """With pull policy if_missing a missing image is pulled and its id recorded."""
     image = world.docker.add_image("galaxy/game:2.0.0", in_registry=True)
 
     record = await world.manager.start("galaxy/game:2.0.0")
@@ -318,14 +318,14 @@ async def test_start_pulls_a_missing_image(world: World) -> None:
 
 
 async def test_start_does_not_pull_an_image_that_is_there(world: World) -> None:
-    """With pull policy if_missing the registry is not asked for an image on the host."""
+    """With pull policy if_missing an image on the host is not pulled."""
     await world.manager.start()
 
     assert world.docker.pulls == []
 
 
 async def test_start_with_policy_always_pulls_what_the_tag_means_now() -> None:
-    """With pull policy always the registry's image wins over the host's."""
+    """With pull policy always the registry's image replaces the host's."""
     world = World(policy=replace(POLICY, pull_policy=PullPolicy.ALWAYS))
     newer = world.docker.add_image(IMAGE, labels={"build": "2"}, in_registry=True)
 
@@ -347,7 +347,7 @@ async def test_start_with_policy_never_does_not_ask_the_registry() -> None:
 
 
 async def test_start_with_unacceptable_limits_leaves_nothing(world: World) -> None:
-    """Limits that Docker does not accept are start_config_invalid, and no container stays."""
+    """Limits that Docker refuses are start_config_invalid, and no container remains."""
     world.docker.add_image("galaxy/greedy:1.0.0", labels={"com.galaxy.memory": "1m"})
 
     with pytest.raises(StartConfigInvalid, match="memory"):
@@ -358,7 +358,7 @@ async def test_start_with_unacceptable_limits_leaves_nothing(world: World) -> No
 
 
 async def test_start_that_timed_out_and_took_place_is_a_success(world: World) -> None:
-    """No answer is no refusal: the engine is looked at, and it runs."""
+    """After a timeout the engine is observed, and it runs."""
     world.manager.on("host.start:done", unavailable())
 
     record = await world.manager.start()
@@ -369,7 +369,7 @@ async def test_start_that_timed_out_and_took_place_is_a_success(world: World) ->
 
 
 async def test_start_that_timed_out_and_did_nothing_stays_open(world: World) -> None:
-    """Nobody knows whether it comes yet: it has not failed, and the next holder makes it anew."""
+    """A start that may still take effect has not failed; the next holder creates it again."""
     world.manager.on("host.start", unavailable())
 
     with pytest.raises(DockerUnavailable, match="stays open"):

@@ -33,7 +33,7 @@ async def test_stop_keeps_the_container_and_what_it_ran(running: World) -> None:
 
 
 async def test_stop_is_in_the_operation_log_with_its_reason(running: World) -> None:
-    """The row of a stop holds why, and how the engine ended."""
+    """The row of a stop has its reason and how the engine ended."""
     request = OperationRequest(
         game_id=GAME,
         kind=OperationKind.STOP,
@@ -54,7 +54,7 @@ async def test_stop_is_in_the_operation_log_with_its_reason(running: World) -> N
 async def test_stop_of_a_game_that_does_not_run_is_a_replay(
     stopped: World, *, cleaned_up: bool
 ) -> None:
-    """Stopping what is stopped or removed changes nothing but the log, and asks no Docker."""
+    """Stopping a stopped or removed game changes nothing but the log and does not call Docker."""
     world = stopped
     if cleaned_up:
         await world.manager.cleanup()
@@ -68,7 +68,7 @@ async def test_stop_of_a_game_that_does_not_run_is_a_replay(
 
 
 async def test_stop_of_an_exited_engine_succeeds(running: World) -> None:
-    """When the engine had already exited the record becomes stopped."""
+    """The record becomes stopped when the engine had already exited."""
     running.docker.crash(running.engine.id)
 
     record = await running.manager.stop()
@@ -79,7 +79,7 @@ async def test_stop_of_an_exited_engine_succeeds(running: World) -> None:
 
 
 async def test_stop_of_a_vanished_engine_succeeds_as_removed(running: World) -> None:
-    """When the container is gone the record becomes removed, with nothing left to name."""
+    """The record becomes removed when the container is gone."""
     running.docker.vanish(running.engine.id)
 
     record = await running.manager.stop()
@@ -93,7 +93,7 @@ async def test_stop_of_a_vanished_engine_succeeds_as_removed(running: World) -> 
 
 
 async def test_stop_of_a_game_never_started_is_not_found(world: World) -> None:
-    """There is nothing to stop, and the refusal is in the log."""
+    """The refusal is in the log."""
     with pytest.raises(NotFound):
         await world.manager.stop()
 
@@ -102,7 +102,7 @@ async def test_stop_of_a_game_never_started_is_not_found(world: World) -> None:
 
 
 async def test_stop_with_docker_away_is_refused_before_it_begins(running: World) -> None:
-    """Nothing is waited for and nothing stays open when Docker cannot even be asked."""
+    """Without Docker a stop is refused at once and leaves nothing open."""
     before = running.record
     running.docker.reachable = False
 
@@ -115,7 +115,7 @@ async def test_stop_with_docker_away_is_refused_before_it_begins(running: World)
 
 
 async def test_stop_that_loses_docker_stays_open_until_it_is_back(running: World) -> None:
-    """Unknown never changes a record: the operation goes on when Docker can be asked again."""
+    """The record does not change until Docker can be asked again and the stop is resumed."""
     before = running.record
     running.manager.on("host.stop", running.docker_leaves)
 
@@ -131,7 +131,7 @@ async def test_stop_that_loses_docker_stays_open_until_it_is_back(running: World
 
 
 async def test_trap_stop_hangs(running: World) -> None:
-    """A stop that hangs until its deadline is docker_unavailable; it goes on when asked again."""
+    """A stop that hangs until its deadline is docker_unavailable, and a retry resumes it."""
     before = running.record
     running.manager.on("host.stop", unavailable())
 
@@ -148,18 +148,18 @@ async def test_trap_stop_hangs(running: World) -> None:
 
 async def test_lobby_stop_owes_one_job_result(running: World) -> None:
     """A stop job ends in exactly one result."""
-    running.source, told = OpSource.LOBBY_STREAM, len(running.store.outbox)
+    running.source, sent = OpSource.LOBBY_STREAM, len(running.store.outbox)
 
     await running.manager.stop()
 
-    (message,) = running.store.outbox[told:]
+    (message,) = running.store.outbox[sent:]
     assert message.stream is OutboxStream.JOB_RESULTS
     assert message.fields["op_kind"] == "stop"
 
 
 @pytest.mark.parametrize("call", ["host.stop:done", "store.finish"])
-async def test_stop_that_was_interrupted_tells_no_loss(running: World, call: str) -> None:
-    """The engine exited because it was asked to, whoever takes that into the record."""
+async def test_stop_that_was_interrupted_reports_no_loss(running: World, call: str) -> None:
+    """The engine was asked to exit, whichever process records that."""
     second = await killed_at(running, call, Process.stop)
 
     await second.resume()

@@ -1,4 +1,4 @@
-"""What was found wrong in operations, each as a test of the whole core on the doubles."""
+"""Defects once found in operations, each as a test of the whole core on the doubles."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ Request = Callable[[Process], Awaitable[object]]
 
 
 async def _stubborn_world() -> World:
-    """Return a world whose engine needs twenty seconds to stop, and whose time stands still."""
+    """Return a world whose engine takes twenty seconds to stop and whose clock stands still."""
     world = World(clock=ManualClock(auto=False))
     world.image(STUBBORN, stops_in=20.0)
     await world.manager.start(STUBBORN)
@@ -52,7 +52,7 @@ async def _stubborn_world() -> World:
 
 
 async def _cut_off_while_it_stops(world: World, request: Request) -> None:
-    """Cut the request off by a shutdown when Docker has been told to stop the engine."""
+    """Cut the request off by a shutdown once Docker is stopping the engine."""
     (engine,) = world.docker.containers.values()
     asked = asyncio.create_task(attempt(request, world.manager))
     await until(lambda: engine.exit_due is not None)
@@ -63,7 +63,7 @@ async def _cut_off_while_it_stops(world: World, request: Request) -> None:
 
 
 async def _resumed(world: World) -> None:
-    """Let another process carry the operation on, in its time."""
+    """Resume the operation in another process while time passes."""
     resuming = asyncio.create_task(world.process().resume())
     while not resuming.done():
         world.clock.advance(0.5)
@@ -73,7 +73,7 @@ async def _resumed(world: World) -> None:
 
 @pytest.mark.parametrize("request_", [Process.patch, Process.restart], ids=["patch", "restart"])
 async def test_trap_slow_stop_cut_off(request_: Request) -> None:
-    """Cut off while the engine uses its grace: the next holder waits for it, and goes on."""
+    """The next holder waits for a stop that is in its grace period, and then proceeds."""
     world = await _stubborn_world()
     await _cut_off_while_it_stops(world, request_)
 
@@ -88,7 +88,7 @@ async def test_trap_slow_stop_cut_off(request_: Request) -> None:
 
 
 async def test_trap_slow_stop_cut_off_of_a_stop() -> None:
-    """A stop that was cut off has stopped the engine when it ends, and says when that was."""
+    """A stop that was cut off succeeds and records when the engine ended."""
     world = await _stubborn_world()
     await _cut_off_while_it_stops(world, Process.stop)
 
@@ -100,8 +100,8 @@ async def test_trap_slow_stop_cut_off_of_a_stop() -> None:
     assert world.faults() == []
 
 
-async def test_trap_slow_stop_cut_off_and_turned_back() -> None:
-    """The next holder cannot go on: it lets the stop end and starts the old engine again."""
+async def test_trap_slow_stop_cut_off_and_rolled_back() -> None:
+    """If the next holder cannot proceed it awaits the stop and restarts the old engine."""
     world = await _stubborn_world()
     before = world.record
     await _cut_off_while_it_stops(world, Process.patch)
@@ -119,7 +119,7 @@ async def test_trap_slow_stop_cut_off_and_turned_back() -> None:
 
 
 async def test_trap_gate_survives_a_crash(running: World) -> None:
-    """Killed while the gate is open: the gate is watched again, and the broken engine goes."""
+    """After a kill during the gate the next holder repeats it, and the broken engine fails."""
     running.image(SILENT, healthy_after=None)
     before, manager = running.record, running.manager
     manager.on("host.start:done", lambda: _die_in_the_gate(manager))
@@ -149,7 +149,7 @@ FATES = {"before": REFUSE_BEFORE, "after": REFUSE_AFTER}
 async def test_trap_refused_on_the_way_back(
     running: World, call: str, fate: Fate, times: int
 ) -> None:
-    """Whatever Docker refuses, the operation ends with its first cause and what is true."""
+    """The operation ends with its first cause and the true state, whatever Docker refuses."""
     left = [times]
 
     def fate_of(name: str, _container: str) -> Fate:
@@ -172,7 +172,7 @@ async def test_trap_refused_on_the_way_back(
 
 
 async def _reconciles_and_serves(world: World) -> None:
-    """Let the reconciler take what was left, then see that the game can be asked for anything."""
+    """Assert that the reconciler removes what was left and that the game can be used."""
     world.clock.advance(2 * GRACE)
     watch = Watch(world)
     await watch.reconciled()
@@ -182,7 +182,7 @@ async def _reconciles_and_serves(world: World) -> None:
 
 
 async def test_trap_refused_on_the_way_back_removal_is_set_aside(running: World) -> None:
-    """What Docker does not remove is renamed out of the way: the old engine gets its name."""
+    """A container that Docker does not remove is renamed, so the old engine gets its name."""
     before = running.record
     running.docker.fate_of = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
 
@@ -197,7 +197,7 @@ async def test_trap_refused_on_the_way_back_removal_is_set_aside(running: World)
 
 
 async def test_trap_refused_on_the_way_back_job_gets_its_result(running: World) -> None:
-    """A game that two refusals had wedged answers every later request."""
+    """A game that two refusals had blocked answers every later request."""
     running.docker.fate_of = lambda call, _: REFUSE_BEFORE if call == "remove" else DONE
     await attempt(_patch_broken, running.manager)
 
@@ -208,7 +208,7 @@ async def test_trap_refused_on_the_way_back_job_gets_its_result(running: World) 
 
 @pytest.mark.parametrize("moment", ["looked", "new one runs"])
 async def test_trap_started_between_stop_and_look(running: World, moment: str) -> None:
-    """Someone starts the old engine by hand: it is stopped again before the new one may run."""
+    """An old engine that someone starts by hand is stopped again before the new one runs."""
     old = running.engine
 
     async def start_by_hand() -> None:
@@ -224,7 +224,7 @@ async def test_trap_started_between_stop_and_look(running: World, moment: str) -
 
 
 async def test_trap_started_between_stop_and_look_again_and_again(running: World) -> None:
-    """Who keeps starting the old engine gets it: a conflict, and one engine runs."""
+    """If someone keeps starting the old engine, it stays, and the operation is a conflict."""
     old = running.engine
 
     async def start_by_hand() -> None:
@@ -240,7 +240,7 @@ async def test_trap_started_between_stop_and_look_again_and_again(running: World
 
 
 async def test_trap_cleanup_kills_a_running_engine(stopped: World) -> None:
-    """An engine that was started by hand is no leftover: conflict, and it is adopted."""
+    """An engine that was started by hand makes the cleanup a conflict and is adopted."""
     stopped.docker.run(stopped.engine)
 
     with pytest.raises(Conflict, match="someone has started it"):
@@ -256,7 +256,7 @@ async def test_trap_cleanup_kills_a_running_engine(stopped: World) -> None:
 async def test_trap_cleanup_kills_a_running_engine_started_at_the_last_moment(
     stopped: World,
 ) -> None:
-    """It is started between look and removal: never by force."""
+    """An engine started just before its removal is not removed by force."""
 
     async def start_by_hand() -> None:
         stopped.docker.run(stopped.engine)
@@ -270,8 +270,8 @@ async def test_trap_cleanup_kills_a_running_engine_started_at_the_last_moment(
     assert stopped.faults() == []
 
 
-async def test_failed_look_at_logs_never_replaces_the_error(running: World) -> None:
-    """The last words cannot be had: the exit code is told all the same."""
+async def test_failed_read_of_the_logs_never_replaces_the_error(running: World) -> None:
+    """Without the logs the error still has the exit code."""
     for fault in (unavailable(), refusal()):
         running.manager.on("host.logs", fault)
 
@@ -283,8 +283,8 @@ async def test_failed_look_at_logs_never_replaces_the_error(running: World) -> N
         assert running.faults() == []
 
 
-async def test_pull_that_fails_after_a_crash_is_told_as_that(running: World) -> None:
-    """The next holder obtains the image again; that it has gone meanwhile is the first cause."""
+async def test_pull_that_fails_after_a_crash_is_reported_as_that(running: World) -> None:
+    """An image that disappears before the next holder pulls it again is the first cause."""
     before, manager = running.record, running.manager
     manager.on("host.stop:done", manager.die)
     assert isinstance(await attempt(Process.patch, manager), Killed)
@@ -300,8 +300,8 @@ async def test_pull_that_fails_after_a_crash_is_told_as_that(running: World) -> 
     assert running.faults() == []
 
 
-async def test_trap_refused_look_in_the_gate(running: World) -> None:
-    """Docker answers one look with a 500: nobody knows, and a good patch is not rolled back."""
+async def test_trap_refused_observation_in_the_gate(running: World) -> None:
+    """One 500 during the gate does not roll a good patch back."""
     manager = running.manager
     manager.on("host.start:done", lambda: _refuse_a_look_in_the_gate(manager))
 

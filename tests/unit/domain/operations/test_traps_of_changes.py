@@ -1,4 +1,4 @@
-"""What was found wrong when the world changes under an open operation, other than by its calls."""
+"""Defects once found when others change a game under an open operation."""
 
 import asyncio
 import copy
@@ -37,7 +37,7 @@ ANOTHER_NETWORK = "another-net"
 
 
 def _move(world: World) -> Process:
-    """Return a process whose operator has changed the network."""
+    """Return a process with another network setting."""
     world.docker.networks.add(ANOTHER_NETWORK)
     world.installation = Installation(ANOTHER_NETWORK, INSTALLATION)
     world.policy = replace(world.policy, docker_network=ANOTHER_NETWORK)
@@ -50,7 +50,7 @@ def _running(world: World) -> list[MemoryContainer]:
 
 
 async def test_trap_network_changed_over_an_open_patch(running: World) -> None:
-    """What the open operation made is its own on any network: one engine runs in the end."""
+    """An operation recognises its own container on any network, so one engine runs in the end."""
     await killed_at(running, "host.start:done", Process.patch)
     mover = _move(running)
 
@@ -63,7 +63,7 @@ async def test_trap_network_changed_over_an_open_patch(running: World) -> None:
 
 
 async def test_trap_network_changed_over_an_open_first_start(world: World) -> None:
-    """The first start goes on with the container that it made, on the network where it is."""
+    """The first start continues with its container on the network where it was created."""
     await killed_at(world, "host.start:done", Process.start)
     mover = _move(world)
 
@@ -75,7 +75,7 @@ async def test_trap_network_changed_over_an_open_first_start(world: World) -> No
 
 @pytest.mark.parametrize("asked", [Process.patch, Process.stop])
 async def test_trap_intent_in_a_backup_meets_a_later_engine(running: World, asked: Request) -> None:
-    """Restored while it was open, it turns back: what later operations made is not touched."""
+    """An operation restored as open rolls back and leaves later operations' work untouched."""
     second = await killed_at(running, "host.stop", asked)
     backup = copy.deepcopy(_tables(running))
     await second.resume()
@@ -101,7 +101,7 @@ async def test_trap_intent_in_a_backup_meets_a_later_engine(running: World, aske
 
 
 async def test_trap_adopted_engine_of_a_later_operation_is_out_of_reach(running: World) -> None:
-    """Somebody recreates the engine with the label of an operation to come: it is ours, too."""
+    """An engine that was recreated with a later fence is ours and can be operated."""
     labels = labels_of(fence=999)
     running.docker.vanish(running.engine.id)
     running.docker.run(running.docker.add_foreign(container_name(GAME), labels=labels))
@@ -117,7 +117,7 @@ async def test_trap_adopted_engine_of_a_later_operation_is_out_of_reach(running:
 
 
 async def test_trap_stopped_container_of_a_later_operation_blocks_the_game(running: World) -> None:
-    """Only what runs is worth turning back for."""
+    """Only a running container of a later operation makes an operation roll back."""
     stray(running, "stray", fence=999)
 
     await running.manager.restart()
@@ -126,7 +126,7 @@ async def test_trap_stopped_container_of_a_later_operation_blocks_the_game(runni
 
 
 def _restore(world: World, backup: tuple[dict[Any, Any], dict[Any, Any]]) -> None:
-    """Let the database be as it was."""
+    """Restore the database to this backup."""
     for table, kept in zip(_tables(world), backup, strict=True):
         table.clear()
         table.update(kept)
@@ -137,7 +137,7 @@ def _tables(world: World) -> tuple[dict[Any, Any], dict[Any, Any]]:
 
 
 async def test_trap_stop_leaves_an_equal_engine_running(running: World) -> None:
-    """The record's container was replaced by an equal one: a stop stops the game, whoever runs."""
+    """A stop stops the game even if its container was replaced by an equal one."""
     running.docker.run(running.docker.recreate(running.engine.id))
 
     await running.manager.stop()
@@ -148,7 +148,7 @@ async def test_trap_stop_leaves_an_equal_engine_running(running: World) -> None:
 
 
 async def test_trap_disposal_removes_an_engine_that_was_started(world: World) -> None:
-    """An interrupted disposal finds its container running as the game's engine: it is adopted."""
+    """An interrupted disposal that finds its container running adopts it."""
     world.clock.advance(1)
     surplus = stray(world, f"galaxy-game-{GAME}")
     world.clock.advance(GRACE)
@@ -168,7 +168,7 @@ async def _reconcile(process: Process) -> None:
 
 
 async def test_trap_patch_without_a_gate_when_the_engine_could_not_be_asked(running: World) -> None:
-    """This process cannot ask the old engine: that is no proof that it was ill."""
+    """An old engine that could not be probed does not count as unhealthy."""
     running.image(NEVER_HEALTHY, healthy_after=None)
     address = running.engine.address
     assert address is not None
@@ -186,7 +186,7 @@ async def test_trap_patch_without_a_gate_when_the_engine_could_not_be_asked(runn
 
 
 async def test_trap_patch_without_a_gate_on_another_network(running: World) -> None:
-    """The old engine has no address on the present network: the new one must prove itself."""
+    """An old engine without an address on our network does not waive the gate."""
     running.image(NEVER_HEALTHY, healthy_after=None)
     before = running.engine.id
 
@@ -197,7 +197,7 @@ async def test_trap_patch_without_a_gate_on_another_network(running: World) -> N
 
 
 async def test_trap_job_fails_for_the_trouble_of_an_earlier_operation(running: World) -> None:
-    """An earlier restart stumbles once more while a stop job waits: the job comes again."""
+    """A job whose predecessor cannot be finished yet is redelivered instead of failed."""
     first, second = running.process(), running.process()
     for process in (first, second):
         process.on("host.stop", DockerUnavailable("no reply"))
@@ -219,7 +219,7 @@ async def test_trap_job_fails_for_the_trouble_of_an_earlier_operation(running: W
 
 
 async def test_trap_lost_lease_counted_as_a_dead_process(running: World) -> None:
-    """Its process lives: however often the lease is lost, the patch goes on."""
+    """A process that loses its lease is not dead, however often that happens."""
     calls: list[tuple[Request, str]] = [(Process.patch, "host.start:done")]
     calls += [(Process.resume, "probe.check")] * 4
     for asked, call in calls:
@@ -235,7 +235,7 @@ async def test_trap_lost_lease_counted_as_a_dead_process(running: World) -> None
 
 
 async def test_trap_action_that_was_never_sent_is_in_doubt(running: World) -> None:
-    """The lease is lost before the stop is written ahead: the next holder finds no trace of it."""
+    """An action not yet written ahead when the lease is lost leaves no trace."""
     process = running.process()
     process.on("host.rename:done", running.lease_expires)
 
@@ -248,7 +248,7 @@ async def test_trap_action_that_was_never_sent_is_in_doubt(running: World) -> No
 async def test_trap_queue_of_starts_does_not_learn_that_docker_went_away(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One start is not answered: those in the queue look first whether Docker is there at all."""
+    """When a start gets no answer, the queued ones ping Docker first."""
     pings: list[float] = []
 
     async def ping() -> None:
@@ -278,8 +278,8 @@ async def test_trap_queue_of_starts_does_not_learn_that_docker_went_away(
     assert len(pings) == 1
 
 
-async def test_trap_snapshot_tells_of_the_engine_before(running: World) -> None:
-    """An engine had vanished and is started anew: the snapshot is of the one that runs."""
+async def test_trap_snapshot_is_of_the_engine_before(running: World) -> None:
+    """After a vanished engine is replaced the snapshot is of the new one."""
     running.docker.vanish(running.engine.id)
     running.image(SLOW, healthy_after=1.0)
 
@@ -289,22 +289,22 @@ async def test_trap_snapshot_tells_of_the_engine_before(running: World) -> None:
 
 
 async def test_trap_shared_error_grows(running: World) -> None:
-    """Two operations end with one and the same error: each says what became of itself only."""
+    """An error shared by two operations says only once that one stays open."""
     shared = DockerUnavailable("Docker is away")
     first, second = running.process(), running.process()
     first.on("host.stop", shared)
     second.on("host.stop", shared)
 
-    told = [await attempt(Process.restart, first), await attempt(Process.resume, second)]
+    errors = [await attempt(Process.restart, first), await attempt(Process.resume, second)]
 
-    assert [str(each).count("stays open") for each in told] == [1, 1]
+    assert [str(each).count("stays open") for each in errors] == [1, 1]
 
 
 @pytest.mark.parametrize("image", [NEVER_HEALTHY, "galaxy/game:1.4.9"])
 async def test_trap_patch_of_0_1_open_over_the_upgrade(running: World, image: str) -> None:
-    """The release before parked the old engine under its own name: it is brought back all the same.
+    """A rollback restores an old engine that version 0.1 parked under another name.
 
-    What the migration fills in is there: that the old engine ran.
+    The migration has filled in that the old engine ran.
     """
     running.image(NEVER_HEALTHY, healthy_after=None)
     running.image("galaxy/game:1.4.9", exits_after=0.1, exit_code=1)

@@ -1,4 +1,4 @@
-"""What was found wrong when holders freeze, die, are cut off, or lose a store."""
+"""Defects once found when holders freeze, die, are cut off, or lose a store."""
 
 import asyncio
 from datetime import timedelta
@@ -34,13 +34,13 @@ from tests.unit.domain.world import (
 
 
 def _intents(world: World) -> list[str]:
-    """Return what notifications were told, in their words."""
+    """Return the messages of the intents."""
     intents = OutboxStream.NOTIFICATION_INTENTS
     return [each.fields["error_message"] for each in world.store.outbox if each.stream is intents]
 
 
 def _away(world: World, seconds: float) -> Fault:
-    """Return a store that is away for so long from its first call on."""
+    """Return a fault that keeps a store away for this long from its first call on."""
     began: list[float] = []
 
     async def fail() -> None:
@@ -56,7 +56,7 @@ async def _start_broken(process: Process) -> object:
 
 
 async def _killed(world: World, process: Process, call: str) -> None:
-    """Let the process die at this call of whatever is open or of a patch; its lease expires."""
+    """Kill the process at this call of the open operation or of a patch; its lease expires."""
     process.on(call, process.die, always=True)
     is_open = world.last.outcome is None
     asked = Process.resume if is_open else Process.patch
@@ -68,7 +68,7 @@ async def _killed(world: World, process: Process, call: str) -> None:
 @pytest.mark.parametrize("seconds", [0.1, 20.0])
 @pytest.mark.parametrize("call", ["store.finish", "store.finish:done"])
 async def test_trap_outcome_lost_in_a_short_outage(world: World, call: str, seconds: float) -> None:
-    """Postgres is away at the outcome: the error and the intent are those of the engine."""
+    """An outage of Postgres at the outcome changes neither error nor intent."""
     world.manager.on(call, _away(world, seconds), always=True)
 
     with pytest.raises(ContainerStartFailed, match=LAST_WORDS):
@@ -80,7 +80,7 @@ async def test_trap_outcome_lost_in_a_short_outage(world: World, call: str, seco
 
 
 async def test_trap_outcome_lost_in_an_outage_that_outlasts_its_patience(world: World) -> None:
-    """The operation stays open, and ends later with the error that was written ahead."""
+    """The operation stays open and ends later with the error that was written ahead."""
     world.manager.on("store.finish", ServiceUnavailable("connection refused"), always=True)
 
     with pytest.raises(
@@ -98,8 +98,8 @@ async def test_trap_outcome_lost_in_an_outage_that_outlasts_its_patience(world: 
 
 
 @pytest.mark.parametrize("call", ["host.remove", "host.remove:done", "store.finish"])
-async def test_trap_outcome_lost_with_the_process_on_the_way_back(world: World, call: str) -> None:
-    """It dies after it has turned back: who goes on tells the first error, and the intent."""
+async def test_trap_outcome_lost_with_the_process_in_the_rollback(world: World, call: str) -> None:
+    """The next holder of a rollback reports the first error and writes the intent."""
     process = world.manager
     process.on("host.logs:done", lambda: _die_at(process, call))
     await attempt(_start_broken, process)
@@ -122,7 +122,7 @@ async def _die_at(process: Process, call: str) -> None:
 
 @pytest.mark.parametrize("call", ["store.save", "store.finish", "host.stop", "host.create:done"])
 async def test_trap_frozen_holder_settles_a_live_operation(running: World, call: str) -> None:
-    """Who slept past its lease changes nothing of the operation that another carries on."""
+    """A holder that slept past its lease does not affect the operation that another resumed."""
     frozen, live = Hang(), Hang()
     running.manager.on(call, frozen)
     sleeper = asyncio.create_task(attempt(Process.patch, running.manager))
@@ -151,7 +151,7 @@ def _without_time(operation: Operation) -> tuple[object, ...]:
 async def test_trap_frozen_holder_settles_nothing_when_it_wakes_before_taking_over(
     running: World,
 ) -> None:
-    """It slept before it took an open operation over: by now another one is live."""
+    """By the time it takes over, another operation is in progress."""
     await _killed(running, running.manager, "host.stop")
     sleeper, third = running.process(), running.process()
     frozen, live = Hang(), Hang()
@@ -174,7 +174,7 @@ async def test_trap_frozen_holder_settles_nothing_when_it_wakes_before_taking_ov
 
 
 async def test_trap_redis_flushed_under_two_replicas(running: World) -> None:
-    """Both hold the lease; the database knows the later number, and the older is powerless."""
+    """When both hold the lease, the database refuses the one with the older number."""
     hang = Hang()
     running.manager.on("host.stop:done", hang)
     first = asyncio.create_task(attempt(Process.patch, running.manager))
@@ -194,7 +194,7 @@ async def test_trap_redis_flushed_under_two_replicas(running: World) -> None:
 
 @pytest.mark.parametrize("kind", ["begin", "resume", "reconcile"])
 async def test_trap_lease_stores_clock_steps_back(running: World, kind: str) -> None:
-    """A flushed lease store with a clock that is behind: a higher number is drawn at once."""
+    """After a flush and a clock step a higher number is drawn at once."""
     if kind == "resume":
         await _killed(running, running.manager, "host.stop")
     if kind == "reconcile":
@@ -215,8 +215,8 @@ async def test_trap_lease_stores_clock_steps_back(running: World, kind: str) -> 
     assert running.faults() == []
 
 
-async def test_poison_operation_turns_back_after_three_lost_processes(running: World) -> None:
-    """It kills whoever carries it out: the fourth puts things back and says what happened."""
+async def test_poison_operation_rolls_back_after_three_lost_processes(running: World) -> None:
+    """The fourth process rolls back an operation that killed three, and says so."""
     before = running.record
     for _ in range(3):
         await _killed(running, running.process(), "host.create")
@@ -224,7 +224,7 @@ async def test_poison_operation_turns_back_after_three_lost_processes(running: W
     await running.process().resume()
 
     assert running.last.error_code is ErrorCode.INTERNAL_ERROR
-    assert "3 processes died while they carried it out, the last one at create" in (
+    assert "3 processes died while they ran it, the last one at create" in (
         running.last.error_message or ""
     )
     assert running.last.details["lost_processes"] == 3
@@ -233,7 +233,7 @@ async def test_poison_operation_turns_back_after_three_lost_processes(running: W
 
 
 async def test_two_lost_processes_are_no_poison(running: World) -> None:
-    """The third one may succeed, and does."""
+    """The third process may still succeed."""
     for _ in range(2):
         await _killed(running, running.process(), "host.create")
 
@@ -243,8 +243,8 @@ async def test_two_lost_processes_are_no_poison(running: World) -> None:
     assert running.last.details["lost_processes"] == 2
 
 
-async def test_poison_on_the_way_back_ends_after_six_lost_processes(running: World) -> None:
-    """When putting things back kills them too it ends with what is true; the rest is drift."""
+async def test_poison_in_the_rollback_ends_after_six_lost_processes(running: World) -> None:
+    """If the rollback kills processes too, the operation ends with the true state."""
     for _ in range(3):
         await _killed(running, running.process(), "host.create")
     for _ in range(3):
@@ -262,19 +262,18 @@ async def test_poison_on_the_way_back_ends_after_six_lost_processes(running: Wor
 async def test_defect_in_a_decision_counts_as_a_lost_process(
     running: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Code that fails is no outcome: tried again by the next holders, and not for ever."""
+    """A defect gives no outcome; later holders retry, but not forever."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(interpreter, "decide", fail)
-
-    with pytest.raises(InternalError) as answered:
-        await running.manager.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(interpreter, "decide", fail)
+        with pytest.raises(InternalError) as answered:
+            await running.manager.stop()
 
     assert str(answered.value) == "internal server error"
     assert [each.outcome for each in running.operations] == [Outcome.SUCCESS, None]
-    monkeypatch.undo()
     await running.process().resume()
     assert running.last.outcome is Outcome.SUCCESS
     assert running.last.details["lost_processes"] == 1
@@ -282,7 +281,7 @@ async def test_defect_in_a_decision_counts_as_a_lost_process(
 
 @pytest.mark.parametrize("call", ["host.stop", "host.create:done", "probe.check", "host.pull"])
 async def test_shutdown_hands_over(running: World, call: str) -> None:
-    """What the limit cuts off another process carries on at once, and nobody counts as lost."""
+    """An operation that the shutdown cuts off is resumed at once, without a lost process."""
     running.docker.remove_image(PATCHED)
     running.docker.add_image(PATCHED, in_registry=True)
     hang = Hang()
@@ -290,7 +289,7 @@ async def test_shutdown_hands_over(running: World, call: str) -> None:
     async def then_hang() -> None:
         running.manager.on(call, hang)
 
-    # The probe of the new engine, not of the old one.
+    # Of the new engine, not of the old one.
     running.manager.on(*(("host.start:done", then_hang) if call == "probe.check" else (call, hang)))
     patching = asyncio.create_task(running.manager.patch())
     await hang.reached.wait()
@@ -308,8 +307,8 @@ async def test_shutdown_hands_over(running: World, call: str) -> None:
     assert running.faults() == []
 
 
-async def test_shutdown_hands_over_on_the_way_back(running: World) -> None:
-    """Cut off while it puts things back: the next one goes on back, and tells the first error."""
+async def test_shutdown_hands_over_in_the_rollback(running: World) -> None:
+    """A rollback that was cut off is resumed and reports the first error."""
     before, hang = running.record, Hang()
 
     async def then_hang() -> None:
@@ -330,7 +329,7 @@ async def test_shutdown_hands_over_on_the_way_back(running: World) -> None:
 
 
 async def test_shutdown_without_a_store_counts_as_lost(running: World) -> None:
-    """What cannot be handed over is found open when its lease is over; it goes on all the same."""
+    """An operation that cannot be handed over is resumed once its lease has expired."""
     hang = Hang()
     running.manager.on("host.stop", hang)
     patching = asyncio.create_task(attempt(Process.patch, running.manager))
@@ -346,7 +345,7 @@ async def test_shutdown_without_a_store_counts_as_lost(running: World) -> None:
 
 
 async def test_times_are_the_containers_own(world: World) -> None:
-    """Of start and stop: not when it was noticed, but when it was."""
+    """Start and stop times are the container's, not those of the observation."""
     slow = "galaxy/game:1.4.20"
     world.image(slow, healthy_after=3.0, stops_in=7.0)
 
@@ -362,7 +361,7 @@ async def test_times_are_the_containers_own(world: World) -> None:
 
 
 async def test_conflict_while_someone_else_works_names_no_outcome_of_theirs(running: World) -> None:
-    """A refused request is in the log on its own, and leaves the open operation as it is."""
+    """A refused request has its own row and does not affect the open operation."""
     hang = Hang()
     running.manager.on("host.stop", hang)
     patching = asyncio.create_task(running.manager.patch())

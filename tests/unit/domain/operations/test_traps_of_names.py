@@ -1,4 +1,4 @@
-"""What was found wrong with names, ids, labels and paths, and with what others have made."""
+"""Defects once found with names, ids, labels and paths, and with other people's containers."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from tests.unit.domain.world import (
 
 
 async def test_trap_stranger_takes_the_name(running: World) -> None:
-    """Renamed by hand, its name taken: stop and cleanup reach the container by its id."""
+    """Stop and cleanup reach a renamed container by its id when a stranger has its name."""
     running.docker.rename(running.engine.id, "renamed-by-hand")
     stranger = running.docker.add_foreign(container_name(GAME), running=True)
 
@@ -43,7 +43,7 @@ async def test_trap_stranger_takes_the_name(running: World) -> None:
 
 
 async def test_trap_stranger_takes_the_name_while_it_is_patched(running: World) -> None:
-    """It is taken between parking and creating: the old engine runs on, and keeps what it can."""
+    """If the name is taken after the parking, the old engine runs under another name."""
     strangers = []
 
     async def take_the_name() -> None:
@@ -63,7 +63,7 @@ async def test_trap_stranger_takes_the_name_while_it_is_patched(running: World) 
 
 
 async def test_trap_parked_name_is_a_game_id() -> None:
-    """A game whose id looks like a parked name is in nobody's way."""
+    """A game whose id looks like a parked name is not affected."""
     world = World()
     twin = GameId(f"{GAME}.parked-3")
     await world.manager.start()
@@ -79,7 +79,7 @@ async def test_trap_parked_name_is_a_game_id() -> None:
 
 
 async def test_trap_adopted_without_labels(running: World) -> None:
-    """A container that does not say its image is adopted; the way out of it is in the message."""
+    """A container without an image label is adopted, and the message says how to proceed."""
     running.docker.drop_labels(running.engine.id, "com.galaxy.engine_image_ref")
     await running.manager.stop()
     running.docker.run(running.engine)
@@ -97,7 +97,7 @@ async def test_trap_adopted_without_labels(running: World) -> None:
 
 
 async def test_trap_state_directory_vanished(stopped: World) -> None:
-    """A game with a history never gets an empty state; both paths are named where they differ."""
+    """A game with a history never gets an empty state; differing paths are both named."""
     path = stopped.directories.path(GAME)
     kept = stopped.directories.directories.pop(path)
 
@@ -111,7 +111,7 @@ async def test_trap_state_directory_vanished(stopped: World) -> None:
 
 
 async def test_trap_state_directory_vanished_after_its_root_was_moved(stopped: World) -> None:
-    """The setting names another root now: the state stays where it is, and nothing starts."""
+    """After a change of the root setting nothing starts, and the state stays where it is."""
     assert stopped.record is not None
     elsewhere = f"/mnt/old-root/{GAME}"
     before = _with_state_path(stopped, elsewhere)
@@ -131,7 +131,7 @@ def _with_state_path(world: World, path: str) -> object:
 
 @pytest.mark.parametrize("twin", ["G1", "g1.", "G1."])
 async def test_trap_ids_differ_by_case(running: World, twin: str) -> None:
-    """One DNS name, one game: the second start is refused, and makes nothing."""
+    """The second start with the same DNS name is refused and creates nothing."""
     before = set(running.docker.containers)
 
     with pytest.raises(InvalidRequest, match="only in case or a trailing dot"):
@@ -142,7 +142,7 @@ async def test_trap_ids_differ_by_case(running: World, twin: str) -> None:
 
 
 async def test_trap_two_installations_one_host(running: World) -> None:
-    """A container of another installation on our network is a stranger's: it is left alone."""
+    """Another installation's container on our network is left alone."""
     theirs = running.docker.add_foreign(
         "galaxy-game-theirs", labels=labels_of("theirs", installation="there"), running=True
     )
@@ -162,7 +162,7 @@ async def test_trap_two_installations_one_host(running: World) -> None:
 
 
 async def test_trap_two_installations_one_host_and_one_game(running: World) -> None:
-    """Their engine of the same game has the name: ours is a conflict, theirs runs on."""
+    """Another installation's engine of the same game makes ours a conflict and keeps running."""
     await running.manager.stop()
     await running.manager.cleanup()
     theirs = running.docker.add_foreign(

@@ -1,4 +1,4 @@
-"""Drift that does not yield is told once, and tried ever more rarely."""
+"""Drift that persists is reported once and retried less and less often."""
 
 import pytest
 
@@ -14,25 +14,23 @@ ANOTHER = Drift(GAME, DriftKind.STALE_CONTAINER, OTHER, "it belongs to no operat
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Return a clock that the test owns."""
+    """Return a clock that the test controls."""
     return ManualClock()
 
 
 @pytest.fixture
 def backoff(clock: ManualClock) -> Backoff:
-    """Return a memory of nothing."""
+    """Return a backoff that remembers nothing yet."""
     return Backoff(clock)
 
 
 def test_new_drift_is_due(backoff: Backoff) -> None:
-    """Nothing was tried yet."""
+    """New drift is due at once."""
     assert backoff.is_due(DRIFT)
 
 
-def test_drift_that_was_met_in_vain_is_due_after_its_pause(
-    backoff: Backoff, clock: ManualClock
-) -> None:
-    """Not a moment earlier; others are not concerned."""
+def test_drift_that_persists_is_due_after_its_pause(backoff: Backoff, clock: ManualClock) -> None:
+    """Drift that persists is due exactly after its pause; other drift is unaffected."""
     backoff.record_failure(DRIFT, "refused")
 
     clock.advance(MIN_PAUSE - 0.001)
@@ -43,7 +41,7 @@ def test_drift_that_was_met_in_vain_is_due_after_its_pause(
 
 
 def test_pauses_double_up_to_the_longest(backoff: Backoff, clock: ManualClock) -> None:
-    """However long it goes on, it is tried every now and then."""
+    """Pauses double up to a maximum, so that the drift is never given up."""
     pauses = []
     for _ in range(9):
         backoff.record_failure(DRIFT, "refused")
@@ -56,7 +54,7 @@ def test_pauses_double_up_to_the_longest(backoff: Backoff, clock: ManualClock) -
 
 
 def test_it_is_reported_once(backoff: Backoff, caplog: pytest.LogCaptureFixture) -> None:
-    """One warning for as long as the same drift is there."""
+    """The same drift causes one warning."""
     for _ in range(5):
         backoff.record_failure(DRIFT, "refused")
 
@@ -67,7 +65,7 @@ def test_it_is_reported_once(backoff: Backoff, caplog: pytest.LogCaptureFixture)
 def test_drift_that_is_gone_is_forgotten(
     backoff: Backoff, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When it comes again it is new: due at once, and reported."""
+    """Drift that comes back is new: due at once, and reported."""
     backoff.record_failure(DRIFT, "refused")
     backoff.keep_only(GAME, [ANOTHER])
 
@@ -77,7 +75,7 @@ def test_drift_that_is_gone_is_forgotten(
 
 
 def test_drift_that_is_still_there_is_kept(backoff: Backoff) -> None:
-    """In whatever words it is told now."""
+    """Drift is the same even if its description has changed."""
     backoff.record_failure(DRIFT, "refused")
     backoff.keep_only(GAME, [Drift(GAME, DRIFT.kind, OLD, "in other words")])
 

@@ -1,4 +1,4 @@
-"""What a starting service must know before it begins anything."""
+"""What the service checks at its start, before it does anything else."""
 
 import pytest
 
@@ -12,15 +12,17 @@ async def _logged(world: World, caplog: pytest.LogCaptureFixture) -> list[str]:
     return caplog.messages
 
 
-async def test_sound_database_is_no_news(running: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Every fence on the host is one that the database gave: nothing is said."""
+async def test_sound_database_is_not_reported(
+    running: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is reported when the database issued every fence on the host."""
     assert await _logged(running, caplog) == []
 
 
 async def test_new_database_on_a_host_with_containers_starts_above_them(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No operation ever gets a fence that a container of ours carries."""
+    """No operation gets a fence that one of our containers already carries."""
     world.docker.add_foreign("old", labels=labels_of(fence=41))
     world.docker.add_foreign("older", labels=labels_of(fence=40, installation=None))
 
@@ -30,7 +32,7 @@ async def test_new_database_on_a_host_with_containers_starts_above_them(
 
 
 async def test_trap_label_of_a_stranger_is_no_fence(world: World) -> None:
-    """Digits that no operation's id can have are read as nothing: the service starts."""
+    """A number that no operation id can have is ignored, and the service starts."""
     labels = dict(labels_of(installation=None)) | {"com.galaxy.op_id": "9" * 5000}
     world.docker.add_foreign("theirs", labels=labels)
 
@@ -41,7 +43,7 @@ async def test_trap_label_of_a_stranger_is_no_fence(world: World) -> None:
 
 
 async def test_fences_of_others_are_theirs(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Another installation's database counts for itself; that it shares our network is said."""
+    """Another installation's fences do not count, and the shared network is reported."""
     world.docker.add_foreign("theirs", labels=labels_of(fence=900, installation="there"))
 
     assert await _logged(world, caplog) == ["network_shared_with_others"]
@@ -50,10 +52,10 @@ async def test_fences_of_others_are_theirs(world: World, caplog: pytest.LogCaptu
     assert world.last.id == 1
 
 
-async def test_others_on_another_network_are_not_spoken_of(
+async def test_others_on_another_network_are_not_mentioned(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They cannot be mixed up with ours."""
+    """Containers on another network cannot be confused with ours."""
     world.docker.add_foreign(
         "theirs", labels=labels_of(installation="there"), network="another-net"
     )
@@ -64,7 +66,7 @@ async def test_others_on_another_network_are_not_spoken_of(
 async def test_label_that_is_no_number_is_no_fence(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A stranger may have written it."""
+    """A label that is not a number is ignored."""
     labels = {**labels_of(), "com.galaxy.op_id": "\u0664\u0661"}
     world.docker.add_foreign("odd", labels=labels)
 
@@ -72,7 +74,7 @@ async def test_label_that_is_no_number_is_no_fence(
 
 
 async def test_without_docker_nothing_is_known(world: World) -> None:
-    """The service does not start on a guess."""
+    """The service does not start without Docker's list."""
     world.docker.reachable = False
 
     with pytest.raises(DockerUnavailable):

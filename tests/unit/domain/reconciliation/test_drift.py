@@ -1,4 +1,4 @@
-"""Every rule by which a game is found to have drifted."""
+"""Every rule by which a game counts as drifted."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def drifts(
 
 
 def kinds(found: list[Drift]) -> list[DriftKind]:
-    """Return the kinds alone."""
+    """Return only the kinds of drift."""
     return [each.kind for each in found]
 
 
@@ -45,12 +45,12 @@ REMOVED = make_record().removed(fence=Fence(2), at=NOON)
 def test_agreement_is_no_drift(
     record: RuntimeRecord | None, containers: list[EngineContainer]
 ) -> None:
-    """A record that says what Docker shows is left alone."""
+    """A record that agrees with Docker is no drift."""
     assert drifts(record, *containers) == []
 
 
 def test_open_operation_comes_alone() -> None:
-    """While an intent is open nothing else is judged: it shows when that is finished."""
+    """While an operation is open no other drift is reported."""
     operation = Operation(id=Fence(7), request=make_request(), started_at=NOON)
 
     (found,) = drifts(make_record(), container(status=EXITED), operation=operation)
@@ -61,14 +61,14 @@ def test_open_operation_comes_alone() -> None:
 
 @pytest.mark.parametrize("record", [None, STOPPED, REMOVED])
 def test_engine_that_runs_unrecorded_is_adopted(record: RuntimeRecord | None) -> None:
-    """A container with the game's name that runs makes the record untrue."""
+    """A running container with the game's name is adopted."""
     (found,) = drifts(record, container())
 
     assert (found.kind, found.container_id) == (DriftKind.ADOPT, OLD)
 
 
 def test_engine_in_the_place_of_a_dead_one_is_adopted() -> None:
-    """When the record's container does not run, the one with the game's name is the engine."""
+    """A running container with the game's name is adopted when the record's does not run."""
     dead = container(status=EXITED, name="renamed")
 
     found = drifts(make_record(), dead, container(id=OTHER))
@@ -78,7 +78,7 @@ def test_engine_in_the_place_of_a_dead_one_is_adopted() -> None:
 
 
 def test_second_engine_beside_a_running_one_is_not_adopted() -> None:
-    """The record's own engine runs: whatever else is there is superfluous."""
+    """Beside the record's running engine every other container is superfluous."""
     mine = container(name="renamed by somebody")
 
     found = drifts(make_record(), mine, container(id=OTHER))
@@ -88,14 +88,14 @@ def test_second_engine_beside_a_running_one_is_not_adopted() -> None:
 
 
 def test_running_engine_with_another_name_is_not_adopted() -> None:
-    """The record knows better: a parked engine that was started is superfluous."""
+    """A parked engine that someone started is superfluous, because the record names another."""
     parked = container(id=OTHER, name=parked_name(GAME, Fence(3)))
 
     assert kinds(drifts(STOPPED, container(status=EXITED), parked)) == [DriftKind.STALE_CONTAINER]
 
 
 def test_trap_engine_without_a_record_is_removed_for_its_name() -> None:
-    """No record knows the game: the engine that runs is adopted, and gets its name back."""
+    """A running engine without a record is adopted and renamed."""
     renamed = container(name="renamed by somebody")
 
     assert kinds(drifts(None, renamed)) == [DriftKind.ADOPT]
@@ -103,7 +103,7 @@ def test_trap_engine_without_a_record_is_removed_for_its_name() -> None:
 
 @pytest.mark.parametrize("record", [make_record(), STOPPED])
 def test_record_whose_container_is_gone_is_disposed_of(record: RuntimeRecord) -> None:
-    """A running or stopped game without its container becomes a removed one."""
+    """A running or stopped game whose container is gone becomes removed."""
     (found,) = drifts(record)
 
     assert (found.kind, found.container_id) == (DriftKind.DISPOSE, OLD)
@@ -111,7 +111,7 @@ def test_record_whose_container_is_gone_is_disposed_of(record: RuntimeRecord) ->
 
 @pytest.mark.parametrize("record", [make_record(), STOPPED])
 def test_container_that_docker_is_removing_is_gone(record: RuntimeRecord) -> None:
-    """It is neither an exit nor something to remove once more."""
+    """A container being removed is neither an exit nor something to remove again."""
     leaving = container(status=ContainerStatus.REMOVING)
 
     assert kinds(drifts(record, leaving)) == [DriftKind.DISPOSE]
@@ -119,7 +119,7 @@ def test_container_that_docker_is_removing_is_gone(record: RuntimeRecord) -> Non
 
 
 def test_container_that_docker_is_removing_needs_no_name() -> None:
-    """It is lost, and that is all there is to it."""
+    """A container being removed is not misnamed as well."""
     leaving = container(status=ContainerStatus.REMOVING, name=parked_name(GAME, Fence(3)))
 
     assert kinds(drifts(make_record(), leaving)) == [DriftKind.DISPOSE]
@@ -127,14 +127,14 @@ def test_container_that_docker_is_removing_needs_no_name() -> None:
 
 @pytest.mark.parametrize("status", [EXITED, ContainerStatus.CREATED, ContainerStatus.DEAD])
 def test_exit_of_a_running_game_is_observed(status: ContainerStatus) -> None:
-    """The record says running, its container does not run."""
+    """A container that does not run while its record says so is an exit."""
     (found,) = drifts(make_record(), container(status=status))
 
     assert (found.kind, found.container_id) == (DriftKind.OBSERVED_EXIT, OLD)
 
 
 def test_container_that_lost_its_name_is_misnamed() -> None:
-    """The record's own container keeps its game's name, whatever its state."""
+    """The record's container must have its game's name, whatever its state."""
     (found,) = drifts(STOPPED, container(status=EXITED, name=parked_name(GAME, Fence(3))))
 
     assert (found.kind, found.container_id) == (DriftKind.MISNAMED, OLD)
@@ -145,14 +145,14 @@ def test_container_that_lost_its_name_is_misnamed() -> None:
     [(GRACE - 0.001, []), (GRACE, [DriftKind.STALE_CONTAINER])],
 )
 def test_trap_reaper_spares_fresh_and_foreign(age: float, expected: list[DriftKind]) -> None:
-    """A container that belongs to no operation is left alone for the grace period."""
+    """A container of no operation is left alone for the grace period."""
     fresh = container(id=OTHER, name="x", status=EXITED, created_at=NOW - timedelta(seconds=age))
 
     assert kinds(drifts(make_record(), container(), fresh)) == expected
 
 
 def test_grace_does_not_delay_the_truth() -> None:
-    """Only removals wait: a loss or an adoption is seen however young the container is."""
+    """The grace period delays only removals, not losses or adoptions."""
     assert kinds(drifts(make_record(), container(status=EXITED, created_at=NOW))) == [
         DriftKind.OBSERVED_EXIT
     ]
@@ -160,7 +160,7 @@ def test_grace_does_not_delay_the_truth() -> None:
 
 
 def test_operation_kind_is_in_the_sentence() -> None:
-    """People read which operation was left open."""
+    """The message names the kind of the open operation."""
     request = make_request(kind=OperationKind.PATCH)
     operation = Operation(id=Fence(9), request=request, started_at=NOON)
 

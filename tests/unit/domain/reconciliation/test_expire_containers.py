@@ -1,4 +1,4 @@
-"""Retention: containers of games that were stopped long ago go; nothing else does."""
+"""Retention removes containers of games that were stopped long ago, and nothing else."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 async def watch() -> Watch:
-    """Return the reconciler of a game that was stopped just now."""
+    """Return the reconciler of a game that was just stopped."""
     world = World()
     await world.manager.start()
     await world.manager.stop()
@@ -29,7 +29,7 @@ def pass_time(watch: Watch, time: timedelta) -> None:
 
 
 async def test_container_goes_when_its_time_is_over(watch: Watch) -> None:
-    """It is a cleanup like any other, whose source is the retention."""
+    """An expired container is removed by a cleanup whose source is the retention."""
     pass_time(watch, RETENTION + SECOND)
 
     said = await watch.expire.run()
@@ -42,7 +42,7 @@ async def test_container_goes_when_its_time_is_over(watch: Watch) -> None:
 
 
 async def test_container_stays_until_then(watch: Watch) -> None:
-    """A second before its time is over."""
+    """A second before its time is up the container stays."""
     pass_time(watch, RETENTION - SECOND)
 
     assert await watch.expire.run() == ""
@@ -50,7 +50,7 @@ async def test_container_stays_until_then(watch: Watch) -> None:
 
 
 async def test_running_game_never_expires(watch: Watch) -> None:
-    """However long it has been running."""
+    """A running game never expires, however long it has been running."""
     await watch.process.start()
     pass_time(watch, 10 * RETENTION)
 
@@ -60,7 +60,7 @@ async def test_running_game_never_expires(watch: Watch) -> None:
 
 
 async def test_game_under_a_lease_is_left_alone(watch: Watch) -> None:
-    """Someone is about to use it."""
+    """A game with a lease is in use and is skipped."""
     pass_time(watch, RETENTION + SECOND)
     async with watch.world.process().leases.hold(GAME, wait=0):
         said = await watch.expire.run()
@@ -70,7 +70,7 @@ async def test_game_under_a_lease_is_left_alone(watch: Watch) -> None:
 
 
 async def test_lease_store_whose_clock_stepped_back_keeps_no_container(watch: Watch) -> None:
-    """A lease whose number is not the latest is taken once more, as for any other operation."""
+    """A lease number that is not the latest is drawn again, as for any other operation."""
     pass_time(watch, RETENTION + SECOND)
     numbers = watch.process.lease_connection.numbers
     numbers.forget()
@@ -98,8 +98,8 @@ async def test_game_that_was_started_meanwhile_is_spared(watch: Watch) -> None:
     assert watch.world.faults() == []
 
 
-async def test_one_container_that_resists_never_stops_the_others(watch: Watch) -> None:
-    """Docker refuses one removal: the others go, and the game is right all the same."""
+async def test_one_failed_removal_never_stops_the_others(watch: Watch) -> None:
+    """When Docker refuses one removal the others still happen, and that game stays whole."""
     other = GameId("g2")
     await watch.process.start(IMAGE, other)
     await watch.process.stop(other)
@@ -114,7 +114,7 @@ async def test_one_container_that_resists_never_stops_the_others(watch: Watch) -
 
 
 async def test_game_that_ran_for_long_has_its_whole_time_from_its_stop(watch: Watch) -> None:
-    """How long ago it was first started, or started last, says nothing."""
+    """Retention counts from the stop, not from any start."""
     await watch.process.start()
     pass_time(watch, 10 * RETENTION)
     await watch.process.stop()
@@ -126,7 +126,7 @@ async def test_game_that_ran_for_long_has_its_whole_time_from_its_stop(watch: Wa
 
 
 async def test_exit_that_was_found_late_counts_from_when_it_was_found(watch: Watch) -> None:
-    """Nobody could know of it before: the contract counts from the record's last change."""
+    """Retention counts from the record's last change, as documented."""
     await watch.process.start()
     watch.world.docker.crash(watch.world.engine.id)
     pass_time(watch, 2 * RETENTION)
@@ -138,7 +138,7 @@ async def test_exit_that_was_found_late_counts_from_when_it_was_found(watch: Wat
 
 
 async def test_game_that_was_started_and_stopped_meanwhile_is_spared(watch: Watch) -> None:
-    """Its time has begun anew, which only the second look shows: its status is what it was."""
+    """Reading the record again shows a later stop, although the status is the same."""
     pass_time(watch, RETENTION + SECOND)
     other = watch.world.process()
 

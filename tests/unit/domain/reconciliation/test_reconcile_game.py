@@ -1,4 +1,4 @@
-"""What becomes of each drift, always under the lease and after a fresh look."""
+"""What happens to each kind of drift, always under the lease and after a new observation."""
 
 import pytest
 
@@ -29,57 +29,57 @@ async def test_agreement_writes_nothing(watch: Watch) -> None:
     assert watch.kinds == ["start"]
 
 
-async def test_exit_is_observed_and_told(watch: Watch) -> None:
-    """The record becomes stopped, the exit code goes into event and operation."""
+async def test_exit_is_observed_and_reported(watch: Watch) -> None:
+    """The record becomes stopped, with the exit code in event and operation."""
     watch.world.docker.crash(watch.world.engine.id, exit_code=7)
 
     assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT]
     assert watch.kinds == ["start", "reconcile_observed_exit"]
-    assert watch.told == ["container_exited"]
+    assert watch.reported == ["container_exited"]
     assert watch.world.last.details["exit_code"] == 7
     assert watch.world.record is not None
     assert watch.world.record.status is RuntimeStatus.STOPPED
     assert watch.world.faults() == []
 
 
-async def test_lack_of_memory_is_told_as_such(watch: Watch) -> None:
-    """An engine that the kernel killed for want of memory did not just exit."""
+async def test_lack_of_memory_is_reported_as_such(watch: Watch) -> None:
+    """A kill for lack of memory is distinguished from an exit."""
     watch.world.docker.oom(watch.world.engine.id)
 
     assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT]
-    assert watch.told == ["container_oom"]
+    assert watch.reported == ["container_oom"]
 
 
 async def test_vanished_container_is_disposed_of(watch: Watch) -> None:
-    """The record becomes removed and the disappearance is told."""
+    """The record becomes removed, and the disappearance is reported."""
     watch.world.docker.vanish(watch.world.engine.id)
 
     assert await watch.reconciled() == [DriftKind.DISPOSE]
-    assert watch.told == ["container_disappeared"]
+    assert watch.reported == ["container_disappeared"]
     assert watch.world.faults() == []
 
 
 async def test_vanished_container_of_a_stopped_game_is_no_event(watch: Watch) -> None:
-    """Nothing ran, so nothing disappeared that anyone waits for; the record is true again."""
+    """Only the record is corrected, because no engine ran."""
     await watch.process.stop()
     watch.world.docker.vanish(watch.world.engine.id)
 
     assert await watch.reconciled() == [DriftKind.DISPOSE]
-    assert watch.told == []
+    assert watch.reported == []
     assert watch.world.faults() == []
 
 
-async def test_reconciling_twice_tells_once(watch: Watch) -> None:
-    """What is written down is not drift any more."""
+async def test_reconciling_twice_reports_once(watch: Watch) -> None:
+    """Drift that was recorded is no longer drift."""
     watch.world.docker.crash(watch.world.engine.id)
     await watch.reconciled()
 
     assert await watch.reconciled() == []
-    assert watch.told == ["container_exited"]
+    assert watch.reported == ["container_exited"]
 
 
 async def test_engine_that_someone_started_is_adopted(watch: Watch) -> None:
-    """A stopped game whose engine runs is running again, in the same container."""
+    """A stopped game whose engine runs becomes running, with the same container."""
     await watch.process.stop()
     watch.world.docker.run(watch.world.engine)
 
@@ -88,7 +88,7 @@ async def test_engine_that_someone_started_is_adopted(watch: Watch) -> None:
 
 
 async def test_adoption_that_comes_too_late_changes_nothing(watch: Watch) -> None:
-    """The engine is looked at once more after the intent: the record said already what is so."""
+    """The engine is observed again after the intent, when the record was already right."""
     await watch.process.stop()
     before, engine = watch.world.record, watch.world.engine
     watch.world.docker.run(engine)
@@ -102,7 +102,7 @@ async def test_adoption_that_comes_too_late_changes_nothing(watch: Watch) -> Non
 
 
 async def test_engine_that_exits_before_its_adoption_is_not_adopted(watch: Watch) -> None:
-    """One that the record does not know is a conflict then, which the next look decides on."""
+    """The adoption ends as a conflict, and the next cycle decides again."""
     await watch.process.stop()
     await watch.process.cleanup()
     engine = stray(watch.world, container_name(GAME))
@@ -111,7 +111,7 @@ async def test_engine_that_exits_before_its_adoption_is_not_adopted(watch: Watch
 
     met = await watch.reconciled()
 
-    assert met == [DriftKind.ADOPT]  # it is no drift any more, and nothing to be tried more rarely
+    assert met == [DriftKind.ADOPT]  # it is no longer drift, so nothing is backed off
     assert watch.world.last.outcome is Outcome.FAILURE
     assert "stopped running before it could be adopted" in (watch.world.last.error_message or "")
     assert watch.world.record is not None
@@ -119,7 +119,7 @@ async def test_engine_that_exits_before_its_adoption_is_not_adopted(watch: Watch
 
 
 async def test_misnamed_container_gets_its_name_back(watch: Watch) -> None:
-    """Others reach the engine under its name."""
+    """The engine gets its name back, because others reach it only by that name."""
     watch.world.engine.name = parked_name(GAME, Fence(1))
 
     assert await watch.reconciled() == [DriftKind.MISNAMED]
@@ -128,7 +128,7 @@ async def test_misnamed_container_gets_its_name_back(watch: Watch) -> None:
 
 
 async def test_stale_container_is_removed_after_its_grace(watch: Watch) -> None:
-    """Fresh it is left alone; old it goes, and the record stays as it is."""
+    """A stale container is removed only after its grace period, and the record is unchanged."""
     before = watch.world.record
     stray(watch.world, "left-over")
     assert await watch.reconciled() == []
@@ -140,7 +140,7 @@ async def test_stale_container_is_removed_after_its_grace(watch: Watch) -> None:
 
 
 async def test_trap_reaper_spares_fresh_and_foreign(watch: Watch) -> None:
-    """A container without our labels is never touched, however old and however it is named."""
+    """A container without our labels is never touched, whatever its age and name."""
     foreign = watch.world.docker.add_foreign(parked_name(GAME, Fence(1)))
     watch.world.clock.advance(100 * GRACE)
 
@@ -149,17 +149,17 @@ async def test_trap_reaper_spares_fresh_and_foreign(watch: Watch) -> None:
 
 
 async def test_leased_game_is_left_alone(watch: Watch) -> None:
-    """Whoever works on a game leaves it right; nothing is looked at beside him."""
+    """A game under a lease is not even observed."""
     watch.world.docker.crash(watch.world.engine.id)
     async with watch.world.process().leases.hold(GAME, wait=0):
         assert await watch.reconciled() == []
 
     assert watch.kinds == ["start"]
-    assert watch.told == []
+    assert watch.reported == []
 
 
-async def test_open_intent_of_a_dead_process_goes_on_in_the_background(watch: Watch) -> None:
-    """Once its lease is gone an open operation is set going, and nobody waits for it here."""
+async def test_open_intent_of_a_dead_process_is_resumed_in_the_background(watch: Watch) -> None:
+    """Once the lease has expired the operation is resumed, without waiting for its end."""
     await _die_in_a_stop(watch)
 
     assert await watch.reconciled() == []
@@ -169,8 +169,8 @@ async def test_open_intent_of_a_dead_process_goes_on_in_the_background(watch: Wa
     assert watch.world.faults() == []
 
 
-async def test_open_intent_needs_nobody_but_the_reconciler(watch: Watch) -> None:
-    """No caller comes back for it: what was set going ends by itself."""
+async def test_open_intent_is_resumed_by_the_reconciler_alone(watch: Watch) -> None:
+    """The resumed operation ends although no caller asks for it again."""
     await _die_in_a_stop(watch)
 
     await watch.reconciled()
@@ -181,7 +181,7 @@ async def test_open_intent_needs_nobody_but_the_reconciler(watch: Watch) -> None
 
 
 async def test_open_intent_under_its_lease_is_left_open(watch: Watch) -> None:
-    """A lease that has not expired may be that of a living process."""
+    """A lease that has not expired may belong to a living process."""
     with pytest.raises(Killed):
         await _killed_stop(watch)
 
@@ -189,10 +189,10 @@ async def test_open_intent_under_its_lease_is_left_open(watch: Watch) -> None:
     assert watch.world.last.outcome is None
 
 
-async def test_container_that_the_list_does_not_show_yet_is_looked_at(
+async def test_container_that_the_list_does_not_show_yet_is_inspected(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Docker's list lags behind: the record's own container is asked for by its id."""
+    """The record's container is inspected by its id, because Docker's list may lag."""
 
     async def nothing_yet(*_: object) -> list[EngineContainer]:
         return []
@@ -203,8 +203,8 @@ async def test_container_that_the_list_does_not_show_yet_is_looked_at(
     assert watch.kinds == ["start"]
 
 
-async def test_game_that_drifts_on_and_on_is_left_to_the_next_cycle(watch: Watch) -> None:
-    """Somebody makes a container for each that is removed: others wait for their turn, too."""
+async def test_game_that_keeps_drifting_is_left_to_the_next_cycle(watch: Watch) -> None:
+    """A game whose drift keeps coming back is given up after a few rounds."""
     made = 0
 
     async def make_another() -> None:
@@ -222,34 +222,34 @@ async def test_game_that_drifts_on_and_on_is_left_to_the_next_cycle(watch: Watch
 
 @pytest.mark.parametrize("call", ["host.containers_of", "host.inspect"])
 async def test_trap_inspect_error_is_not_stopped(watch: Watch, call: str) -> None:
-    """A look that fails changes no record and tells nothing."""
+    """A failed observation changes no record and reports nothing."""
     before = watch.world.record
     watch.process.on(call, unavailable(), always=True)
 
     with pytest.raises(DockerUnavailable):
         await watch.reconciled()
     assert watch.world.record == before
-    assert watch.told == []
+    assert watch.reported == []
 
 
-async def test_look_that_fails_after_the_intent_leaves_it_open(watch: Watch) -> None:
-    """Docker that goes away in the middle makes no outcome up; resumed, it has one."""
+async def test_observation_that_fails_after_the_intent_leaves_it_open(watch: Watch) -> None:
+    """An operation that loses Docker has no outcome until it is resumed."""
     watch.world.docker.crash(watch.world.engine.id)
     watch.process.on("store.begin:done", watch.world.docker_leaves)
     with pytest.raises(DockerUnavailable):
         await watch.reconciled()
-    assert watch.told == []
+    assert watch.reported == []
     watch.world.docker.reachable = True
 
     await watch.reconciled()
     await watch.process.resume()
 
-    assert watch.told == ["container_exited"]
+    assert watch.reported == ["container_exited"]
     assert watch.world.faults() == []
 
 
 async def test_trap_crash_storm_bounded() -> None:
-    """An engine that keeps dying is never started again by us: each exit is told, no more."""
+    """An engine that keeps dying is never restarted; each exit is only reported."""
     world = World()
     world.image("galaxy/game:2.0.0", exits_after=1.0, exit_code=1)
     await world.manager.start("galaxy/game:2.0.0")
@@ -259,11 +259,11 @@ async def test_trap_crash_storm_bounded() -> None:
         await watch.reconciled()
 
     assert len(world.docker.starts) == 1
-    assert watch.told == ["container_exited"]
+    assert watch.reported == ["container_exited"]
 
 
-async def test_several_drifts_are_met_in_one_go(watch: Watch) -> None:
-    """An exit and a left-over beside it: both are met under one lease."""
+async def test_several_drifts_are_reconciled_in_one_go(watch: Watch) -> None:
+    """An exit and a leftover are reconciled under one lease."""
     stray(watch.world, "left-over")
     watch.world.clock.advance(GRACE)
     watch.world.docker.crash(engine_of(watch.world, GAME).id)

@@ -1,4 +1,4 @@
-"""All games at once: one list, everything reconciled that can be, nothing held up by one."""
+"""All games at once: one list, each game reconciled on its own, none held up by another."""
 
 import asyncio
 from dataclasses import replace
@@ -32,7 +32,7 @@ def statuses(watch: Watch) -> list[RuntimeStatus]:
 
 
 async def test_agreement_costs_one_list_and_says_nothing(watch: Watch) -> None:
-    """No inspection, no operation, no sentence."""
+    """Without drift there is one list and no inspection, operation or message."""
     found = await watch.reconcile.run()
     host_calls = [call for call in watch.process.calls if call.startswith("host.")]
 
@@ -42,7 +42,7 @@ async def test_agreement_costs_one_list_and_says_nothing(watch: Watch) -> None:
 
 
 async def test_every_drifted_game_is_reconciled_and_named(watch: Watch) -> None:
-    """The sentence says how many and why."""
+    """The message says how many games drifted and how."""
     watch.world.docker.crash(engine_of(watch.world, "g1").id)
     watch.world.docker.vanish(engine_of(watch.world, "g2").id)
 
@@ -53,7 +53,7 @@ async def test_every_drifted_game_is_reconciled_and_named(watch: Watch) -> None:
 
 
 async def test_survey_changes_nothing(watch: Watch) -> None:
-    """A dry run finds the same drift and changes none of it."""
+    """A dry run finds the same drift and changes nothing."""
     watch.world.docker.crash(engine_of(watch.world, "g1").id)
     stray(watch.world, "left-over")
     watch.world.clock.advance(GRACE)
@@ -71,7 +71,7 @@ async def test_survey_changes_nothing(watch: Watch) -> None:
 
 @pytest.mark.parametrize("call", ["host.list_containers", "records.list"])
 async def test_half_an_answer_changes_nothing(watch: Watch, call: str) -> None:
-    """Without the list or without the records there is nothing to compare."""
+    """Without either the list or the records nothing is compared."""
     before = statuses(watch)
     fault = unavailable() if call.startswith("host") else ServiceUnavailable()
     watch.process.on(call, fault, always=True)
@@ -79,11 +79,11 @@ async def test_half_an_answer_changes_nothing(watch: Watch, call: str) -> None:
     with pytest.raises(type(fault)):
         await watch.reconcile.run()
     assert statuses(watch) == before
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_unreachable_docker_changes_nothing(watch: Watch) -> None:
-    """Engines that cannot be seen have not stopped."""
+    """Engines that cannot be observed do not count as stopped."""
     before = statuses(watch)
     watch.world.docker.reachable = False
 
@@ -93,7 +93,7 @@ async def test_unreachable_docker_changes_nothing(watch: Watch) -> None:
 
 
 async def test_one_wedged_game_never_stops_the_others(watch: Watch) -> None:
-    """A container that Docker refuses to show leaves its game as it is, and only its game."""
+    """A container that Docker refuses to show affects only its own game."""
     for game in GAMES:
         watch.world.docker.crash(engine_of(watch.world, game).id)
     watch.process.on("host.inspect", refusal())
@@ -105,8 +105,8 @@ async def test_one_wedged_game_never_stops_the_others(watch: Watch) -> None:
     assert ", 1 failed, of 5 games" in found.sentence
 
 
-async def test_drift_that_is_gone_under_the_lease_is_not_met(watch: Watch) -> None:
-    """What the list said is looked at again: someone may have started the engine meanwhile."""
+async def test_drift_that_is_gone_under_the_lease_is_ignored(watch: Watch) -> None:
+    """The list's drift is observed again under the lease, as the engine may run by then."""
     engine = engine_of(watch.world, "g1")
     watch.world.docker.crash(engine.id)
 
@@ -119,11 +119,11 @@ async def test_drift_that_is_gone_under_the_lease_is_not_met(watch: Watch) -> No
 
     assert (len(found.found), found.reconciled) == (1, [])
     assert statuses(watch) == ["running"] * 5
-    assert watch.told == []
+    assert watch.reported == []
 
 
-async def test_operation_that_is_going_on_is_no_news(watch: Watch) -> None:
-    """The intent of a living process is open while it works: found, left alone, not spoken of."""
+async def test_operation_in_progress_is_not_reported(watch: Watch) -> None:
+    """The open operation of a living process is left alone and not reported."""
     hang = Hang()
     watch.process.on("host.stop", hang)
     stopping = asyncio.create_task(watch.process.stop(GAMES[0]))
@@ -137,8 +137,8 @@ async def test_operation_that_is_going_on_is_no_news(watch: Watch) -> None:
     assert (found.reconciled, found.sentence) == ([], "")
 
 
-async def test_labels_that_are_no_game_are_overlooked(watch: Watch) -> None:
-    """A stranger may write anything into a label; it is no game of ours."""
+async def test_labels_that_are_no_game_are_ignored(watch: Watch) -> None:
+    """Containers whose game label is no valid id are ignored."""
     stray(watch.world, "odd", game="../../etc/passwd\n")
     watch.world.clock.advance(GRACE)
 
@@ -147,7 +147,7 @@ async def test_labels_that_are_no_game_are_overlooked(watch: Watch) -> None:
 
 
 async def test_games_of_another_installation_are_not_counted(watch: Watch) -> None:
-    """They are on the same host, and none of ours."""
+    """Containers of another installation on the same host are ignored."""
     labels = labels_of("theirs", installation="there")
     watch.world.docker.add_foreign("galaxy-game-theirs", labels=labels)
 
@@ -166,7 +166,7 @@ async def test_reconciling_twice_finds_nothing_the_second_time(watch: Watch) -> 
 
 
 async def test_trap_boot_with_1000() -> None:
-    """A thousand games cost one list; only the one that has drifted is inspected."""
+    """A thousand games cost one list; only drifted games are inspected."""
     world = World()
     await world.manager.start()
     await world.manager.stop()

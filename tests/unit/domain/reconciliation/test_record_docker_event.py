@@ -1,4 +1,4 @@
-"""Events are hints: the look decides."""
+"""Events only trigger an observation, which decides."""
 
 import asyncio
 
@@ -25,25 +25,25 @@ def event(action: str, game: str = GAME) -> ContainerEvent:
 
 
 @pytest.mark.parametrize("action", ["die", "oom", "destroy", "start"])
-def test_actions_that_can_change_a_game_are_looked_at(watch: Watch, action: str) -> None:
-    """These make a record untrue."""
+def test_actions_that_can_change_a_game_are_observed(watch: Watch, action: str) -> None:
+    """These actions can make a record wrong."""
     assert watch.record_event.game_of(event(action)) == GAME
 
 
 @pytest.mark.parametrize("action", ["create", "kill", "exec_die", "health_status: healthy", ""])
-def test_other_actions_are_overlooked(watch: Watch, action: str) -> None:
-    """They come in numbers, and change no record."""
+def test_other_actions_are_ignored(watch: Watch, action: str) -> None:
+    """Other actions are frequent and change no record."""
     assert watch.record_event.game_of(event(action)) is None
 
 
 @pytest.mark.parametrize("game", ["", "../x", "a b", "x" * 100])
-def test_label_that_is_no_game_is_overlooked(watch: Watch, game: str) -> None:
-    """A stranger may have written it."""
+def test_label_that_is_no_game_is_ignored(watch: Watch, game: str) -> None:
+    """A stranger's container may have any label."""
     assert watch.record_event.game_of(event("die", game)) is None
 
 
-async def test_exit_is_recorded_and_said(watch: Watch) -> None:
-    """The sentence names the game and what was wrong."""
+async def test_exit_is_recorded_and_reported(watch: Watch) -> None:
+    """The message names the game and its drift."""
     engine = watch.world.engine
     watch.world.docker.crash(engine.id)
 
@@ -54,7 +54,7 @@ async def test_exit_is_recorded_and_said(watch: Watch) -> None:
 
 
 async def test_trap_late_event_ignored(watch: Watch) -> None:
-    """The death of an old container says nothing of the one that runs now."""
+    """The death of an old container says nothing about the one that runs now."""
     old = watch.world.engine.id
     await watch.process.restart()
 
@@ -62,28 +62,28 @@ async def test_trap_late_event_ignored(watch: Watch) -> None:
         assert await watch.event(action, old) == ""
     assert watch.world.record is not None
     assert watch.world.record.status is RuntimeStatus.RUNNING
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_death_of_a_stranger_in_the_game_s_name_changes_nothing(watch: Watch) -> None:
-    """Another container with the game's label died; the engine runs."""
+    """The death of another container with the game's label changes nothing."""
     other = stray(watch.world, "other")
 
     assert await watch.event("die", other.id) == ""
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_event_of_our_own_doing_waits_and_finds_nothing(watch: Watch) -> None:
-    """A stop makes its own events: they wait for its end, and then all agrees."""
+    """An event of our own stop waits for its end and finds no drift."""
     hang = Hang()
     watch.process.on("host.stop:done", hang)
     stopping = asyncio.create_task(watch.process.stop())
     await hang.reached.wait()
-    told = asyncio.create_task(watch.event("die", watch.world.engine.id))
+    handling = asyncio.create_task(watch.event("die", watch.world.engine.id))
     await asyncio.sleep(0)
     hang.release()
     await stopping
 
-    assert await told == ""
-    assert watch.told == []
+    assert await handling == ""
+    assert watch.reported == []
     assert watch.kinds == ["start", "stop"]

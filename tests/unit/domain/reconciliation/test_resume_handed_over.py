@@ -1,4 +1,4 @@
-"""What a replica has handed over goes on at the next look, and nothing else does."""
+"""Operations that a replica has handed over are resumed at the next cycle, and only those."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,20 +16,20 @@ OTHER_GAME = GameId("g2")
 
 @pytest.fixture
 async def watch() -> Watch:
-    """Return the cycles of a process beside the one that has started the game."""
+    """Return the cycles of a process other than the one that started the game."""
     world = World()
     await world.manager.start()
     return Watch(world, world.process())
 
 
-async def test_nothing_handed_over_costs_one_look_and_says_nothing(watch: Watch) -> None:
-    """Neither Docker nor the leases are asked."""
+async def test_nothing_handed_over_costs_one_query_and_reports_nothing(watch: Watch) -> None:
+    """Neither Docker nor the leases are called."""
     assert await watch.resume_handed_over.run() == ""
     assert watch.process.calls == ["store.handed_over", "store.handed_over:done"]
 
 
-async def test_what_was_handed_over_goes_on_in_the_background(watch: Watch) -> None:
-    """It is set going at the first look, and not waited for."""
+async def test_handed_over_operation_is_resumed_in_the_background(watch: Watch) -> None:
+    """The first cycle resumes it without waiting for its end."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
 
     assert await watch.resume_handed_over.run() == "set going what was handed over: 1"
@@ -39,8 +39,8 @@ async def test_what_was_handed_over_goes_on_in_the_background(watch: Watch) -> N
     assert watch.world.faults() == []
 
 
-async def test_all_that_was_handed_over_goes_on(watch: Watch) -> None:
-    """Each game's operation, and the sentence counts them."""
+async def test_all_handed_over_operations_are_resumed(watch: Watch) -> None:
+    """Every game's operation is resumed, and the message counts them."""
     second = watch.world.process()
     await second.start(IMAGE, OTHER_GAME)
     await _hand_over(watch.world.manager, watch.world.manager.patch)
@@ -52,8 +52,8 @@ async def test_all_that_was_handed_over_goes_on(watch: Watch) -> None:
     assert {each.outcome for each in watch.world.operations} == {Outcome.SUCCESS}
 
 
-async def test_what_goes_on_is_not_set_going_again(watch: Watch) -> None:
-    """The next look finds it in good hands."""
+async def test_operation_in_progress_is_not_resumed_again(watch: Watch) -> None:
+    """The next cycle leaves it alone."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     hang = Hang()
     watch.process.on("host.stop", hang)
@@ -67,7 +67,7 @@ async def test_what_goes_on_is_not_set_going_again(watch: Watch) -> None:
 
 
 async def test_start_that_waits_for_its_turn_is_left_to_its_holder(watch: Watch) -> None:
-    """It is marked handed over while its holder has the lease, which is no news either."""
+    """A queued start is marked as handed over, but its holder still has the lease."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     async with watch.world.process().leases.hold(GAME, wait=0):
         assert await watch.resume_handed_over.run() == ""
@@ -76,8 +76,8 @@ async def test_start_that_waits_for_its_turn_is_left_to_its_holder(watch: Watch)
     assert watch.world.last.outcome is None
 
 
-async def test_what_had_a_holder_at_one_look_is_set_going_at_the_next(watch: Watch) -> None:
-    """Only what was set going counts as that: the holder may have given it up."""
+async def test_operation_with_a_holder_at_one_cycle_is_resumed_at_the_next(watch: Watch) -> None:
+    """A cycle that found a holder does not count as an attempt."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     async with watch.world.process().leases.hold(GAME, wait=0):
         await watch.resume_handed_over.run()
@@ -88,7 +88,7 @@ async def test_what_had_a_holder_at_one_look_is_set_going_at_the_next(watch: Wat
 
 
 async def test_operation_of_a_dead_process_is_left_to_the_reconciliation(watch: Watch) -> None:
-    """It has not been handed over: its process may live, as far as anyone knows."""
+    """Without a handover the process may still live, so the reconciliation decides."""
     watch.world.manager.on("host.stop:done", watch.world.manager.die)
     with pytest.raises(Killed):
         await watch.world.manager.patch()
@@ -100,7 +100,7 @@ async def test_operation_of_a_dead_process_is_left_to_the_reconciliation(watch: 
 
 
 async def test_docker_that_is_away_is_waited_for(watch: Watch) -> None:
-    """Nothing is taken over only to be handed over again; it goes on when Docker is back."""
+    """While Docker is away nothing is taken over; afterwards it is resumed."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     watch.world.docker.reachable = False
     with pytest.raises(DockerUnavailable):
@@ -114,8 +114,8 @@ async def test_docker_that_is_away_is_waited_for(watch: Watch) -> None:
     assert watch.world.last.outcome is Outcome.SUCCESS
 
 
-async def test_what_could_not_go_on_is_left_to_the_reconciliation(watch: Watch) -> None:
-    """This process has handed it over once more: it is not tried every second."""
+async def test_operation_that_could_not_proceed_is_left_to_the_reconciliation(watch: Watch) -> None:
+    """An operation that this process has handed over again is not retried every second."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     watch.process.on("host.stop", DockerUnavailable())
     await watch.resume_handed_over.run()
@@ -129,8 +129,8 @@ async def test_what_could_not_go_on_is_left_to_the_reconciliation(watch: Watch) 
     assert await watch.resume_handed_over.run() == ""
 
 
-async def test_what_was_seen_at_work_is_not_set_going_again(watch: Watch) -> None:
-    """A look that falls into the attempt, when nothing is handed over, changes nothing."""
+async def test_operation_seen_in_progress_is_not_resumed_again(watch: Watch) -> None:
+    """A cycle during the attempt, when nothing is handed over, changes nothing."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     hang = Hang()
     watch.process.on("host.stop", hang)
@@ -143,8 +143,8 @@ async def test_what_was_seen_at_work_is_not_set_going_again(watch: Watch) -> Non
     await watch.process.resume()
 
 
-async def test_next_operation_of_the_same_game_is_set_going(watch: Watch) -> None:
-    """Between two looks the first has ended and another was handed over."""
+async def test_next_operation_of_the_same_game_is_resumed(watch: Watch) -> None:
+    """The first operation ended between two cycles, and another one was handed over."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     await watch.resume_handed_over.run()
     await watch.process.resume()
@@ -157,8 +157,8 @@ async def test_next_operation_of_the_same_game_is_set_going(watch: Watch) -> Non
 
 
 @pytest.mark.parametrize("call", ["store.handed_over", "lease.acquire"])
-async def test_store_that_is_away_is_told(watch: Watch, call: str) -> None:
-    """The worker knows of the outage, and tries again at its next look."""
+async def test_store_that_is_away_is_reported(watch: Watch, call: str) -> None:
+    """The worker gets the outage's error and retries at its next cycle."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     watch.process.on(call, ServiceUnavailable())
 
@@ -170,7 +170,7 @@ async def test_store_that_is_away_is_told(watch: Watch, call: str) -> None:
 
 
 async def _hand_over(process: Process, work: Callable[[], Awaitable[object]]) -> None:
-    """Cut the process off in the middle of the work, while it stops the old engine."""
+    """Cut the process off while it stops the old engine."""
     hang = Hang()
     process.on("host.stop", hang)
     asked = asyncio.ensure_future(work())

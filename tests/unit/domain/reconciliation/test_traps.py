@@ -1,4 +1,4 @@
-"""What was found wrong in reconciliation, each as a test on the doubles."""
+"""Defects once found in reconciliation, each as a test on the doubles."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ async def watch() -> Watch:
 
 @pytest.mark.parametrize("call", ["store.begin:done", "host.named", "store.finish"])
 async def test_trap_adoption_interrupted(watch: Watch, call: str) -> None:
-    """The process dies while it adopts a running engine: the engine is adopted by the next."""
+    """An adoption that a dead process left open is finished by the next process."""
     world = watch.world
     await watch.process.stop()
     engine, starts = world.engine, len(world.docker.starts)
@@ -44,7 +44,7 @@ async def test_trap_adoption_interrupted(watch: Watch, call: str) -> None:
 
 
 async def test_trap_adoption_interrupted_at_its_renaming(watch: Watch) -> None:
-    """A running engine that had lost its name has it, and runs on."""
+    """A running engine that lost its name gets it back and keeps running."""
     world = watch.world
     engine = world.engine
     world.docker.rename(engine.id, parked_name(GAME, Fence(1)))
@@ -60,8 +60,8 @@ async def test_trap_adoption_interrupted_at_its_renaming(watch: Watch) -> None:
     assert world.faults() == []
 
 
-async def test_adoption_tells_that_the_engine_started(watch: Watch) -> None:
-    """Others see an engine that runs; when it started is the container's own time."""
+async def test_adoption_reports_that_the_engine_started(watch: Watch) -> None:
+    """An adoption is reported as a start, at the container's own start time."""
     await watch.process.stop()
     watch.world.docker.run(watch.world.engine)
     started = watch.world.clock.now()
@@ -76,8 +76,8 @@ async def test_adoption_tells_that_the_engine_started(watch: Watch) -> None:
     assert watch.world.record.started_at == started
 
 
-async def test_adoption_of_the_engine_beside_a_lost_one_tells_both(watch: Watch) -> None:
-    """The record's engine has exited and another has its place: a loss, then a start."""
+async def test_adoption_of_the_engine_beside_a_lost_one_reports_both(watch: Watch) -> None:
+    """Adopting a replacement reports the loss first and then the start."""
     world = watch.world
     world.docker.crash(world.engine.id, exit_code=9)
     world.docker.rename(world.engine.id, "renamed-by-hand")
@@ -89,7 +89,7 @@ async def test_adoption_of_the_engine_beside_a_lost_one_tells_both(watch: Watch)
 
 
 async def test_observed_exit_has_the_time_of_the_exit(watch: Watch) -> None:
-    """Not the moment at which it was noticed."""
+    """The event has the time of the exit, not of its observation."""
     watch.world.docker.crash(watch.world.engine.id)
     exited = watch.world.clock.now()
     watch.world.clock.advance(45)
@@ -102,7 +102,7 @@ async def test_observed_exit_has_the_time_of_the_exit(watch: Watch) -> None:
 
 
 async def test_trap_drift_that_does_not_yield(watch: Watch) -> None:
-    """After the network setting changed the record's container is ours still: no rows at all."""
+    """A change of the network setting does not make the record's container a stranger's."""
     watch.world.installation.network = "another-net"
     rows = len(watch.world.operations)
     for _ in range(60):
@@ -113,10 +113,10 @@ async def test_trap_drift_that_does_not_yield(watch: Watch) -> None:
     assert watch.world.faults() == []
 
 
-async def test_trap_drift_that_does_not_yield_is_tried_ever_more_rarely(
+async def test_trap_drift_that_does_not_yield_is_retried_less_and_less_often(
     watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Docker refuses a removal for ever: reported once, and tried with longer and longer pauses."""
+    """A removal that Docker always refuses is reported once and retried at growing intervals."""
     world = watch.world
     stray(world, "left-over")
     world.clock.advance(GRACE)
@@ -142,7 +142,7 @@ def _refuse_removals(call: str, _container: str) -> Fate:
 
 
 async def test_trap_drift_that_does_not_yield_does_not_hold_others_up(watch: Watch) -> None:
-    """The stale container stays, the exit beside it is seen at once."""
+    """A stale container that stays does not delay the observation of an exit."""
     world = watch.world
     stray(world, "left-over")
     world.clock.advance(GRACE)
@@ -153,8 +153,8 @@ async def test_trap_drift_that_does_not_yield_does_not_hold_others_up(watch: Wat
     assert await watch.reconciled() == [DriftKind.OBSERVED_EXIT]
 
 
-async def test_drift_that_someone_keeps_making_is_not_called_reconciled(watch: Watch) -> None:
-    """What is there again at once has not yielded."""
+async def test_drift_that_keeps_coming_back_is_not_called_reconciled(watch: Watch) -> None:
+    """Drift that is back at once does not count as reconciled."""
     world = watch.world
     name = "renamed-by-hand"
     world.docker.rename(world.engine.id, name)
@@ -171,7 +171,7 @@ async def test_drift_that_someone_keeps_making_is_not_called_reconciled(watch: W
 
 
 async def test_trap_two_installations_one_host(watch: Watch) -> None:
-    """Containers of others are neither adopted nor removed, whatever game they are of."""
+    """Another installation's containers are neither adopted nor removed, whatever their game."""
     docker = watch.world.docker
     theirs = [
         docker.add_foreign(f"theirs-{game}", labels=labels_of(game, installation="there"))
@@ -185,7 +185,7 @@ async def test_trap_two_installations_one_host(watch: Watch) -> None:
 
 
 async def test_container_of_the_release_before_is_ours_when_it_is_named(watch: Watch) -> None:
-    """Without a stamp: the record's own is looked after, another is left alone."""
+    """An unlabelled container is ours only if the record names it."""
     docker, engine = watch.world.docker, watch.world.engine
     docker.drop_labels(engine.id, "com.galaxy.installation")
     other = docker.add_foreign("unstamped", labels=labels_of(GAME, installation=None))
@@ -199,7 +199,7 @@ async def test_container_of_the_release_before_is_ours_when_it_is_named(watch: W
 async def test_trap_database_restored_from_backup(
     watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Fences on containers are never given again, and the older record yields to Docker."""
+    """No fence on a container is issued again, and the older record is corrected by Docker."""
     world = watch.world
     backup = dict(world.store.runtime_records), dict(world.store.operations)
     await world.manager.restart()
@@ -221,7 +221,7 @@ async def test_trap_database_restored_from_backup(
 
 
 async def test_aside_container_is_removed_after_its_grace(watch: Watch) -> None:
-    """What an operation could not remove and put out of the way is stale, and goes later."""
+    """A container set aside because it could not be removed is stale and removed later."""
     stray(watch.world, aside_name(GAME, Fence(1)))
     assert await watch.reconciled() == []
     watch.world.clock.advance(GRACE)
@@ -231,7 +231,7 @@ async def test_aside_container_is_removed_after_its_grace(watch: Watch) -> None:
 
 
 async def test_stale_engine_that_runs_is_stopped_and_removed(watch: Watch) -> None:
-    """A second engine of the game beside the record's own is superfluous."""
+    """A second running engine of the game is superfluous."""
     world = watch.world
     record, second = world.record, stray(world, "second")
     world.clock.advance(GRACE)
@@ -245,7 +245,7 @@ async def test_stale_engine_that_runs_is_stopped_and_removed(watch: Watch) -> No
 
 
 async def test_lagging_list_changes_no_record(watch: Watch) -> None:
-    """The list shows what was so seconds ago: each drift is looked at under the lease."""
+    """Drift in an outdated list is observed again under the lease."""
     watch.world.docker.lag = 30.0
     await watch.process.restart()
     before = watch.world.record
@@ -253,11 +253,11 @@ async def test_lagging_list_changes_no_record(watch: Watch) -> None:
     await watch.reconcile.run()
 
     assert watch.world.record == before
-    assert watch.told == []
+    assert watch.reported == []
 
 
 async def test_record_is_replaced_by_what_the_adopted_container_shows(watch: Watch) -> None:
-    """State path and network are its own, not the settings'."""
+    """State path and network come from the container, not from the settings."""
     world = watch.world
     await watch.process.stop()
     await watch.process.cleanup()

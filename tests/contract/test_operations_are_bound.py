@@ -35,7 +35,7 @@ def test_operation_without_a_handler_fails_at_construction(table: Mapping[str, H
 
 def test_handler_without_an_operation_fails_at_construction(table: Mapping[str, Handler]) -> None:
     """A handler for an operation that the spec does not define is an error."""
-    long = {**table, "internalPauseRuntime": nothing}
+    long = {**table, "internalNoSuchOperation": nothing}
 
-    with pytest.raises(LookupError, match=r"^internalPauseRuntime is not in the spec$"):
+    with pytest.raises(LookupError, match=r"^internalNoSuchOperation is not in the spec$"):
         create_app(long)

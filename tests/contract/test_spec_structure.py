@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from rtmanager import spec_dir
+from rtmanager.domain.operation import StopReason
 
 CONTRACT = Path(__file__).with_name("internal-openapi.structure.yaml")
 SPEC = spec_dir() / "internal-openapi.yaml"
@@ -58,6 +59,14 @@ def test_every_error_code_is_explained() -> None:
     unexplained = [code for code in schema["enum"] if f"`{code}`" not in schema["description"]]
 
     assert unexplained == []
+
+
+def test_every_stop_reason_is_one_of_the_service() -> None:
+    """The spec and the service have the same reasons, and the spec explains each."""
+    schema = load(SPEC)["components"]["schemas"]["StopReason"]
+
+    assert schema["enum"] == list(StopReason)
+    assert [each for each in schema["enum"] if f"`{each}`" not in schema["description"]] == []
 
 
 def fields_of(schema: Mapping[str, Any]) -> list[Any]:

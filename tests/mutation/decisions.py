@@ -62,7 +62,7 @@ RULES = (
     Mutant(
         name="stop that begins without Docker",
         file=f"{_CODE}/operations.py",
-        old="needs_container = kind.replaces or (request.kind is OperationKind.STOP and runs)",
+        old="needs_container = kind.replaces or (kind.needs_engine and runs)",
         new="needs_container = kind.replaces",
         caught_by=f"{_TESTS}/test_stop_runtime.py"
         "::test_stop_with_docker_away_is_refused_before_it_begins",

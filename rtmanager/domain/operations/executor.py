@@ -52,17 +52,27 @@ class Executor:
                 return await self._prepare_state(context)
             case ActionName.CREATE:
                 return await self._create(context)
-            case ActionName.START:
-                await self.host.start(reached_by)
             case ActionName.WATCH_GATE:
                 return await self._watch_gate(context, container_id)
+            case _:
+                await self._change(context.operation, action.name, container_id, reached_by)
+                return None
+
+    async def _change(
+        self, operation: Operation, name: ActionName, container_id: ContainerId, reached_by: str
+    ) -> None:
+        """Change an existing container."""
+        match name:
+            case ActionName.START:
+                await self.host.start(reached_by)
             case ActionName.STOP:
                 await self.host.stop(reached_by, grace=self.policy.stop_timeout)
             case ActionName.REMOVE:
                 await self.host.remove(container_id)
             case ActionName.PARK | ActionName.SET_ASIDE | ActionName.UNPARK:
-                await self.host.rename(reached_by, _new_name(context.operation, action.name))
-        return None
+                await self.host.rename(reached_by, _new_name(operation, name))
+            case _:
+                raise NotImplementedError(f"the executor has no case for {name}")
 
     async def is_brief(self, context: OperationContext, action: Action) -> bool:
         """Return whether the action lasts a moment only and changes nothing that could be in doubt.

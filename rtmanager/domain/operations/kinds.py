@@ -25,16 +25,21 @@ Decide = Callable[[Operation, Observation], Decision]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of operation; one that `replaces` creates a new container for the old one."""
+    """One kind of operation.
+
+    One that `replaces` creates a new container for the old one. The rule of one that `needs_engine`
+    asks whether the engine of a running game runs.
+    """
 
     rule: Rule
     decide: Decide
     replaces: bool = False
+    needs_engine: bool = False
 
 
 KINDS: Mapping[OperationKind, Kind] = {
     OperationKind.START: Kind(start_runtime.rule, start_runtime.decide, replaces=True),
-    OperationKind.STOP: Kind(stop_runtime.rule, stop_runtime.decide),
+    OperationKind.STOP: Kind(stop_runtime.rule, stop_runtime.decide, needs_engine=True),
     OperationKind.RESTART: Kind(restart_runtime.rule, restart_runtime.decide, replaces=True),
     OperationKind.PATCH: Kind(patch_runtime.rule, patch_runtime.decide, replaces=True),
     OperationKind.CLEANUP_CONTAINER: Kind(cleanup_container.rule, cleanup_container.decide),

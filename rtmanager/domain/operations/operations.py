@@ -192,7 +192,7 @@ class Operations:
         """Gather what the rule depends on."""
         kind, record = KINDS[request.kind], await self.records.get(request.game_id)
         runs = record is not None and record.status is RuntimeStatus.RUNNING
-        needs_container = kind.replaces or (request.kind is OperationKind.STOP and runs)
+        needs_container = kind.replaces or (kind.needs_engine and runs)
         current = await self.observer.current(record) if needs_container else Current()
         check = RuleCheck(request, record, current, healthy=False, at=self.clock.now())
         if runs and request.kind is OperationKind.PATCH and check.would_be_admitted():

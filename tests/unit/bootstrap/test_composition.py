@@ -1,13 +1,18 @@
 """Each setting reaches its part of the assembled service."""
 
+import ast
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import rtmanager
 from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.bootstrap.service import Service
 from rtmanager.config import Settings
+
+PACKAGE = Path(rtmanager.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +76,12 @@ def test_engines_have_as_long_to_answer_and_leases_live_as_long_as_is_set(servic
     """Probe timeout and lease TTL reach the adapters."""
     assert vars(service.cycles.probe.probe)["_timeout"] == 41.0
     assert vars(service.use_cases.operations.leases)["_ttl"] == 37
+
+
+def test_every_setting_is_used() -> None:
+    """A setting that nothing reads would be set in vain."""
+    assembling = [*(PACKAGE / "bootstrap").glob("*.py"), *(PACKAGE / "server").glob("*.py")]
+    nodes = [node for path in assembling for node in ast.walk(ast.parse(path.read_text()))]
+    used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+    assert set(Settings.model_fields) - used == set()

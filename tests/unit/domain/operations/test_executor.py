@@ -1,11 +1,12 @@
 """Executing one action on the ports: which call, by which name, with which result."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 
 from rtmanager.domain.container import ContainerId, aside_name, container_name, parked_name
-from rtmanager.domain.errors import InternalError
+from rtmanager.domain.errors import InternalError, RuntimeManagerError
 from rtmanager.domain.operation import (
     Action,
     ActionName,
@@ -167,3 +168,12 @@ async def test_known_path_of_a_game_with_a_history_is_handed_on(running: World) 
         await executor.perform(context, Action(ActionName.PREPARE_STATE))
 
     assert context.spec is None
+
+
+@pytest.mark.parametrize("name", ActionName)
+async def test_every_action_has_a_case(running: World, name: ActionName) -> None:
+    """An action without a case would be done in name only; refusals of Docker are fine here."""
+    action = Action(name, ContainerId("no such container"))
+
+    with contextlib.suppress(RuntimeManagerError):
+        await executor_of(running).perform(context_of(running), action)

@@ -1,4 +1,4 @@
-# Every task makes its own set-up first; `make` alone lists them.
+# Every task prepares what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .SILENT:
@@ -6,13 +6,13 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The virtual environment as it was made from the lock; touched last, so that an interrupted one is made anew.
+# Marks a complete virtual environment; touched last, so that an interrupted one is made again.
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
-# Of the points at which the service can end, `make test` takes every twelfth, `make recovery` all.
+# `make test` kills the service at every twelfth point of its work, `make recovery` at each.
 RECOVERY_EVERY ?= 12
-# Of the games that a start-up finds, `make test` makes a quarter, `make recovery` the thousand.
+# Games that the service finds when it starts: 250 in `make test`, 1,000 in `make recovery`.
 BOOT_GAMES ?= 250
 HISTORIES ?= 20000
 SEED ?= 1
@@ -21,7 +21,7 @@ JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
 # More workers than cores: tests wait most of the time.
 WORKERS ?= 4
-# Every worker reads all tests: it is spared compiling them, whatever the environment says.
+# Every worker imports all tests: compile them once, whatever the environment says.
 COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.rtmanager/compiled
 
 .PHONY: help
@@ -29,7 +29,7 @@ help: ## list the tasks
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(READY) ## run the service on 127.0.0.1:8096 with all it needs; Ctrl-C stops it, the games run on
+run: $(READY) ## run the service on 127.0.0.1:8096 and all it needs; Ctrl-C stops it, the games keep running
 	exec $(BIN)/python -m dev
 
 .PHONY: stop-docker
@@ -37,11 +37,11 @@ stop-docker: $(READY) ## stop the dockerd that `make run` started, and every gam
 	exec $(BIN)/python -m dev stop-docker
 
 .PHONY: test
-test: check ## check, then run all tests on real services (ARGS="-k patch" for some)
+test: check ## check, then run all tests on real services (ARGS="-k patch" to select)
 	RECOVERY_EVERY=$(RECOVERY_EVERY) BOOT_GAMES=$(BOOT_GAMES) $(COMPILED_ONCE) exec $(BIN)/pytest -n $(WORKERS) --durations=10 $(ARGS)
 
 .PHONY: unit
-unit: $(READY) ## run the unit tests alone, in seconds
+unit: $(READY) ## run only the unit tests
 	exec $(BIN)/pytest tests/unit $(ARGS)
 
 .PHONY: contract
@@ -49,7 +49,7 @@ contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operati
 	CONTRACT_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract $(ARGS)
 
 .PHONY: simulate
-simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1); a violated one is printed
+simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1) and print the one that fails
 	exec $(BIN)/python -m tests.simulation.simulate --histories $(HISTORIES) --seed $(SEED)
 
 .PHONY: walk
@@ -65,7 +65,7 @@ bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000
 	exec $(BIN)/python -m bench.jobs --jobs $(JOBS) $(ARGS)
 
 .PHONY: linearize
-linearize: $(READY) ## call two processes that are killed: is there an order? (LINEARIZE_SECONDS=600 LINEARIZE_SEED=…)
+linearize: $(READY) ## check calls to two processes that are killed for linearizability (LINEARIZE_SECONDS=600 LINEARIZE_SEED=…)
 	LINEARIZABILITY_SECONDS=$(LINEARIZE_SECONDS) LINEARIZABILITY_SEED=$${LINEARIZE_SEED:-$$(date +%s)} exec $(BIN)/pytest -o faulthandler_timeout=0 tests/linearizability $(ARGS)
 
 .PHONY: recovery
@@ -86,7 +86,7 @@ fmt: $(READY) ## format the code and fix what can be fixed
 	$(BIN)/ruff format --quiet .
 
 .PHONY: lock
-lock: $(READY) ## choose the newest versions of all dependencies and lock them
+lock: $(READY) ## lock the newest versions of all dependencies
 	dev/lock_requirements.sh $(BIN)/uv
 
 .PHONY: clean

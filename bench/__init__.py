@@ -1,1 +1,1 @@
-"""Measurements of the running service; their results are in docs/benchmarks.md."""
+"""Benchmarks of the running service; the results are in docs/benchmarks.md."""

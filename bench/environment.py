@@ -1,4 +1,4 @@
-"""The environment of a measurement: servers of its own, and the service as operators run it."""
+"""The environment of a benchmark: its own servers, and the service as operators run it."""
 
 import secrets
 import shutil
@@ -24,7 +24,7 @@ console = Console(highlight=False)
 
 @dataclass(frozen=True)
 class BenchEnvironment:
-    """The service, not started yet, and the address of the Redis that it works on."""
+    """The service, not started yet, and the address of its Redis."""
 
     service: RunningService
     redis_address: str
@@ -32,9 +32,9 @@ class BenchEnvironment:
 
 @contextmanager
 def bench_environment(**settings: str) -> Iterator[BenchEnvironment]:
-    """Set everything up for the block and remove it afterwards, containers included."""
+    """Set everything up for the block, and remove it afterwards, including containers."""
     directory = Path(tempfile.mkdtemp(prefix="galaxy-bench-"))
-    # Postgres runs as another user, who must be able to enter.
+    # Postgres runs as another user, who must have access.
     directory.chmod(0o711)
     with ExitStack() as running:
         running.callback(shutil.rmtree, directory)
@@ -46,7 +46,7 @@ def bench_environment(**settings: str) -> Iterator[BenchEnvironment]:
 
 
 def _servers(directory: Path, running: ExitStack) -> dict[str, str]:
-    """Start servers that keep their data, as in production, and return the settings for them."""
+    """Start servers with persistence, as in production, and return the settings for them."""
     games = directory / "games"
     games.mkdir()
     host = ensure_docker(directory, console.print)

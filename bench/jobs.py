@@ -1,4 +1,4 @@
-"""How fast start jobs that replay are answered: `python -m bench.jobs --jobs 100000`."""
+"""How fast replayed start jobs are answered: `python -m bench.jobs --jobs 100000`."""
 
 import argparse
 import secrets
@@ -17,7 +17,7 @@ TENTH = 10
 
 @dataclass(frozen=True)
 class Figures:
-    """The result: seconds of single jobs, milliseconds of each result of the queue."""
+    """The result: the seconds of single jobs, the clock in ms at each result of the queue."""
 
     singles: Sequence[float]
     moments: Sequence[int]
@@ -29,7 +29,7 @@ class Figures:
         return _rate(self.moments)
 
     def show(self) -> None:
-        """Print the figures, the table of docs/benchmarks.md."""
+        """Print the figures for the table in docs/benchmarks.md."""
         ordered = sorted(self.singles)
         median, p99 = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
         size = max(2, len(self.moments) // TENTH)
@@ -49,10 +49,10 @@ class Figures:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=10_000, help="replays that are queued")
-    parser.add_argument("--games", type=int, default=50, help="games that really run")
+    parser.add_argument("--jobs", type=int, default=10_000, help="queued replays")
+    parser.add_argument("--games", type=int, default=50, help="games to start")
     parser.add_argument("--singles", type=int, default=1_000, help="jobs sent one at a time")
     asked = parser.parse_args()
     with bench_environment(redis_stream_maxlen=str(max(100_000, 2 * asked.jobs))) as environment:
@@ -89,7 +89,7 @@ def _singles(lobby: Lobby, games: Sequence[str], count: int) -> list[float]:
 def _queued(
     environment: BenchEnvironment, lobby: Lobby, games: Sequence[str], jobs: int
 ) -> list[int]:
-    """Queue the jobs while the service is down, and return when each result was added."""
+    """Queue the jobs while the service is down; return the time at which each result was added."""
     environment.service.stop()
     lobby.queue(games, jobs)
     environment.service.start()
@@ -109,7 +109,7 @@ def _check_replay(result: dict[str, str], job: str | None = None) -> None:
 
 
 def _rate(moments: Sequence[int]) -> float:
-    """Return results per second; the server's clock counts milliseconds."""
+    """Return results per second; the moments are in milliseconds."""
     return (len(moments) - 1) * 1000 / max(1, moments[-1] - moments[0])
 
 

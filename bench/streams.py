@@ -1,4 +1,4 @@
-"""The streams of a measurement: the Game Lobby, as fast as it can be, and Redis alone."""
+"""The streams of a benchmark: a fast Game Lobby, and a baseline with Redis alone."""
 
 import asyncio
 import time
@@ -14,8 +14,8 @@ IMAGE = "galaxy/game:1.4.7"
 BATCH = 1_000
 STREAM = "bench:alone"
 GROUP = "bench"
-READ_AT_ONCE = 100
-"""As many as the service reads."""
+READ_BATCH = 100
+"""Entries per read, as in the service."""
 
 
 class Lobby:
@@ -31,22 +31,22 @@ class Lobby:
         return str(self.redis.xadd(START_JOBS, _job(game)))
 
     def queue(self, games: Sequence[str], jobs: int) -> None:
-        """Queue so many start jobs, all games taking turns."""
+        """Queue this many start jobs, for all games in turn."""
         for first in range(0, jobs, BATCH):
             pipeline = self.redis.pipeline(transaction=False)
             for number in range(first, min(first + BATCH, jobs)):
                 pipeline.xadd(START_JOBS, _job(games[number % len(games)]))
             pipeline.execute()
 
-    def results(self, count: int, *, patience: float = 120) -> Iterator[tuple[int, dict[str, str]]]:
-        """Yield the next results, each with the server's clock in milliseconds at its adding."""
+    def results(self, count: int, *, timeout: float = 120) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield the next results, each with the time in milliseconds at which it was added."""
         left = count
         while left:
             answer = self.redis.xread(
-                {JOB_RESULTS: self._read_until}, count=min(left, BATCH), block=int(patience * 1000)
+                {JOB_RESULTS: self._read_until}, count=min(left, BATCH), block=int(timeout * 1000)
             )
             if not answer:
-                raise TimeoutError(f"no result within {patience:g} s, {left} are missing")
+                raise TimeoutError(f"no result within {timeout:g} s, {left} are missing")
             entries = answer[0][1]
             self._read_until = entries[-1][0]
             left -= len(entries)
@@ -59,9 +59,9 @@ def _job(game: str) -> dict[str, str]:
 
 
 def redis_alone(redis: Any, entries: int) -> float:
-    """Return entries per second of XREADGROUP and one XACK each, with the client that we use.
+    """Return entries per second of XREADGROUP and one XACK each, with the service's client.
 
-    That is the lower bound of what reading jobs costs: the same commands, and nothing behind them.
+    That is the minimum cost of reading jobs: the same commands, without any processing.
     """
     redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
     for first in range(0, entries, BATCH):
@@ -80,7 +80,7 @@ async def _consume(host: str, port: int) -> float:
     began = time.perf_counter()
     client: Any = AsyncRedis(host=host, port=port, protocol=2)
     async with client as redis:
-        while answer := await redis.xreadgroup(GROUP, "alone", latest, READ_AT_ONCE):
+        while answer := await redis.xreadgroup(GROUP, "alone", latest, READ_BATCH):
             for entry_id, _ in answer[0][1]:
                 await redis.xack(STREAM, GROUP, entry_id)
     return time.perf_counter() - began

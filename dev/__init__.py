@@ -1,4 +1,4 @@
-"""A whole development environment on a machine that has nothing: Docker, databases, demo images."""
+"""A complete development environment on a bare machine: Docker, databases, demo images."""
 
 
 class SetUpError(Exception):

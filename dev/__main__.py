@@ -1,4 +1,4 @@
-"""`python -m dev`, which is what `make run` starts: the service, and everything it needs."""
+"""`python -m dev`, started by `make run`: the service with everything it needs."""
 
 import os
 import signal
@@ -29,14 +29,14 @@ def main() -> None:
 def run(
     context: typer.Context,
     data_dir: Annotated[
-        Path, typer.Option(help="Where Postgres, Redis and the games keep their data.")
+        Path, typer.Option(help="Data directory of Postgres, Redis and the games.")
     ] = Path(".rtmanager"),
 ) -> None:
-    """Prepare everything the service needs on this machine, and run the service in it.
+    """Prepare everything the service needs on this machine, and run the service.
 
-    Uses or starts Docker, starts Postgres and Redis, makes the network and builds demo images.
-    RTMANAGER_* variables that are set win over what is prepared. Ctrl-C stops the service,
-    Postgres and Redis; Docker and the games run on, and the next run finds them.
+    Uses or starts Docker, starts Postgres and Redis, creates the network and builds demo images.
+    RTMANAGER_* variables override what is prepared. Ctrl-C stops the service, Postgres and Redis;
+    Docker and the games keep running, and the next run finds them.
     """
     context.obj = data_dir
     if context.invoked_subcommand is None:
@@ -45,12 +45,12 @@ def run(
 
 @app.command()
 def stop_docker(context: typer.Context) -> None:
-    """Stop the dockerd that an earlier run has started, and every game with it."""
+    """Stop the dockerd that an earlier run started, and every game with it."""
     docker_host.stop_docker(context.obj, typer.echo)
 
 
 def _run(data_dir: Path) -> None:
-    # Until the server watches the signals, SIGTERM unwinds as Ctrl-C does: what was started stops.
+    # Until the server handles signals, SIGTERM unwinds like Ctrl-C, so that what was started stops.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         environment = prepare(data_dir, typer.echo)
@@ -63,17 +63,17 @@ def _run(data_dir: Path) -> None:
 
 
 def _set_variables() -> dict[str, str]:
-    """Return the variables that are set; an empty one counts as not set."""
+    """Return the variables that are set; an empty one counts as unset."""
     return {name: value for name, value in os.environ.items() if value.strip()}
 
 
 def _welcome(address: Address) -> None:
-    # Imported late: it is slow, and --help is quick.
+    # Imported late because it is slow, and --help should be quick.
     from rtmanager.server.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415
 
     url = _local_url(address)
     typer.echo(f"""
-The Runtime Manager is ready. Ctrl-C stops it; the games run on.
+The Runtime Manager is ready. Ctrl-C stops it; the games keep running.
 
   service     {url}
   Swagger UI  {url}{SWAGGER_UI_PATH}
@@ -86,8 +86,8 @@ Start a first game:
 
 
 def _local_url(address: Address) -> str:
-    """Return the URL under which a browser on this machine finds a listening address."""
-    every_interface = address.host in {"", "::", "0.0.0.0"}  # noqa: S104 - recognised, not bound
+    """Return the URL of a listening address for a browser on this machine."""
+    every_interface = address.host in {"", "::", "0.0.0.0"}  # noqa: S104 - compared, not bound
     return f"http://{Address('127.0.0.1', address.port) if every_interface else address}"
 
 

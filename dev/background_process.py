@@ -1,4 +1,4 @@
-"""Servers that run beside us: started in a session of their own, found again by a pid file."""
+"""Servers in the background: started in their own session, found again by a pid file."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class BackgroundProcess:
-    """A server process; the moment it started distinguishes it from later owners of its pid."""
+    """A server process; its start time distinguishes it from later processes with its pid."""
 
     pid: int
     started_at: str
@@ -26,9 +26,9 @@ class BackgroundProcess:
 
     @classmethod
     def start(cls, argv: Sequence[str], *, pid_file: Path, log_file: Path) -> "BackgroundProcess":
-        """Start the command; its output goes to the log file."""
+        """Start the command with its output in the log file."""
         with log_file.open("ab") as log:
-            # Its own session: the terminal's Ctrl-C must not stop it before its clients are done.
+            # Its own session, because Ctrl-C must not stop it before its clients are done.
             child = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -44,7 +44,7 @@ class BackgroundProcess:
 
     @classmethod
     def find(cls, pid_file: Path) -> "BackgroundProcess | None":
-        """Return the process of the pid file if that very process still runs."""
+        """Return the process of the pid file if that process is still running."""
         if not pid_file.is_file():
             return None
         pid, _, started_at = pid_file.read_text().strip().partition(" ")
@@ -52,16 +52,16 @@ class BackgroundProcess:
         return process if process.is_running() else None
 
     def is_running(self) -> bool:
-        """Return whether this very process is alive."""
+        """Return whether this process is alive."""
         is_alive = bool(self.started_at) and _start_time(self.pid) == self.started_at
         if child := _children.get(self.pid):
-            # Takes the exit status, and only after the check: a child that dies between the two
-            # would otherwise be known as dead, but stay a zombie that nobody waits for.
+            # Reaps a dead child, but only after the check: a child that died in between would
+            # otherwise count as dead but stay a zombie.
             child.poll()
         return is_alive
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float, log_file: Path) -> None:
-        """Wait for the server to be ready; if it is not, stop it and raise SetUpError."""
+        """Wait until the server is ready; after `seconds`, stop it and raise SetUpError."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.is_running():
@@ -72,14 +72,14 @@ class BackgroundProcess:
             time.sleep(POLL_SECONDS)
 
     def stop(self, *, seconds: float) -> None:
-        """Ask the process to end, and kill it when it does not end in time."""
-        for request, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+        """Ask the process to end, and kill it if it does not end in time."""
+        for request, limit in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
             if self.is_running():
                 with suppress(ProcessLookupError):  # it may end between the check and the signal
                     os.kill(self.pid, request)
-                self._wait_for_end(patience)
+                self._wait_for_end(limit)
         if child := _children.pop(self.pid, None):
-            child.wait(5.0)  # takes the exit status, whoever has ended it
+            child.wait(5.0)  # reaps it, whoever ended it
         self.pid_file.unlink(missing_ok=True)
 
     def _wait_for_end(self, seconds: float) -> None:
@@ -100,15 +100,15 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 def _start_time(pid: int) -> str | None:
     """Return when a living process started, None for a dead one.
 
-    A killed process is a zombie as soon as its first thread has ended, and holds its ports and
-    files until the last has.
+    A killed process is a zombie once its first thread has ended, but holds its ports and files
+    until the last one has.
     """
     try:
         process = psutil.Process(pid)
         with process.oneshot():
             if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1:
                 return None
-            # Since the machine started, in the kernel's ticks: the clock may be set meanwhile.
+            # In ticks since boot, since the clock may be set while it runs.
             seconds = process.create_time() - psutil.boot_time()
     except psutil.NoSuchProcess:
         return None

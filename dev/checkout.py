@@ -1,4 +1,4 @@
-"""What belongs to one checkout on a Docker host that others use too: its engines, their network."""
+"""What belongs to one checkout on a shared Docker host: its engines and their network."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from dev import SetUpError
 
 NETWORK = "galaxy-net"
 CHECKOUT_LABEL = "com.galaxy.checkout"
-# As the service labels its containers; this package must not import the domain.
+# The service's container labels; this package must not import the domain.
 ENGINE_LABEL = "com.galaxy.owner=rtmanager"
 
 Container = Mapping[str, Any]
@@ -23,23 +23,23 @@ Container = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Checkout:
-    """One checkout: where its data is, and where the states of its games are."""
+    """One checkout: the directories of its data and of its games' states."""
 
     directory: Path
     state_root: Path
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of a network that was made for this checkout."""
+        """The labels of a network created for this checkout."""
         return {CHECKOUT_LABEL: str(self.directory)}
 
     @property
     def short_hash(self) -> str:
-        """What distinguishes its names from another checkout's, the same in each run."""
+        """A hash that distinguishes its names from other checkouts', the same in each run."""
         return hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
 
     def owns(self, container: Container) -> bool:
-        """Return whether the container is an engine of this checkout: its state is kept here."""
+        """Return whether the container is an engine of this checkout: its state is here."""
         root = self.state_root.resolve()
         return any(path.resolve().is_relative_to(root) for path in _state_paths(container))
 
@@ -47,10 +47,10 @@ class Checkout:
 def ensure_checkout_network(
     docker_host: str, checkout: Checkout, echo: Callable[[str], None], *, preferred: str = NETWORK
 ) -> str:
-    """Return the network of the checkout's engines, created if need be; raise SetUpError.
+    """Return the network of the checkout's engines, creating it if needed; raise SetUpError.
 
-    It is the preferred one unless another checkout or installation uses that; then it is one of
-    this checkout's own. The choice is kept, because engines stay on the network they were made for.
+    It is the preferred one unless another checkout or installation uses that; then it is one named
+    after this checkout. The choice is kept, because engines stay on their network.
     """
     remembered = checkout.directory / "network"
     candidates = [remembered.read_text().strip()] if remembered.is_file() else []
@@ -59,13 +59,13 @@ def ensure_checkout_network(
             network = _choose(client, checkout, [*candidates, preferred], echo)
         ensure_network(docker_host, network, checkout.labels)
     except DockerException as error:
-        raise SetUpError(f"Docker refuses the network of the engines: {error}") from error
+        raise SetUpError(f"Docker cannot create the network of the engines: {error}") from error
     remembered.write_text(f"{network}\n")
     return network
 
 
 def running_engines(docker_host: str, network: str, checkout: Checkout) -> Sequence[str]:
-    """Return the names of the checkout's engines that run on the network."""
+    """Return the names of the checkout's running engines on the network."""
     with closing(docker.APIClient(base_url=docker_host, timeout=5)) as client:
         return sorted(
             engine["Names"][0].removeprefix("/")
@@ -75,7 +75,7 @@ def running_engines(docker_host: str, network: str, checkout: Checkout) -> Seque
 
 
 def networks_named(client: docker.APIClient, name: str) -> Sequence[Mapping[str, Any]]:
-    """Return the networks of exactly that name: Docker's filter matches parts of names."""
+    """Return the networks of exactly that name: Docker's filter also matches parts of names."""
     return [network for network in client.networks(names=[name]) if network["Name"] == name]
 
 
@@ -83,7 +83,7 @@ def ensure_network(docker_host: str, name: str, labels: Mapping[str, str] | None
     """Create the network unless there is one of that name."""
     with closing(docker.APIClient(base_url=docker_host)) as client:
         if not networks_named(client, name):
-            # Unchecked, two that create it at the same moment get a network each.
+            # Without this check, two concurrent calls would create two networks of that name.
             client.create_network(
                 name, driver="bridge", check_duplicate=True, labels=dict(labels or {})
             )
@@ -112,7 +112,7 @@ def _choose(
 
 
 def _others(client: docker.APIClient, network: str, checkout: Checkout) -> Iterator[Path]:
-    """Yield the directories of others that use the network; one that is gone claims nothing."""
+    """Yield the existing directories of others that use the network."""
     made_for = [
         Path(labels[CHECKOUT_LABEL])
         for labels in (found["Labels"] or {} for found in networks_named(client, network))
@@ -122,14 +122,14 @@ def _others(client: docker.APIClient, network: str, checkout: Checkout) -> Itera
         return
     yield from filter(_is_there, made_for)
     engines = _engines_on(client, network)
-    # On a network that nobody was named on, whoever has engines may stay.
+    # On a network that names no checkout, one that has engines may stay.
     if not any(checkout.owns(engine) for engine in engines):
         state_roots = (path.parent for engine in engines for path in _state_paths(engine))
         yield from filter(_is_there, state_roots)
 
 
 def _engines_on(client: docker.APIClient, network: str) -> Sequence[Container]:
-    """Return the engines on a network, stopped ones and those of other checkouts included."""
+    """Return the engines on a network, including stopped ones and those of other checkouts."""
     engines: Sequence[Container] = client.containers(
         all=True, filters={"network": network, "label": ENGINE_LABEL}
     )
@@ -137,7 +137,7 @@ def _engines_on(client: docker.APIClient, network: str) -> Sequence[Container]:
 
 
 def _state_paths(container: Container) -> Sequence[Path]:
-    """Return the directories of the host that a container was given."""
+    """Return the host directories mounted into a container."""
     return [Path(mount["Source"]) for mount in container["Mounts"] if mount["Type"] == "bind"]
 
 
@@ -147,5 +147,5 @@ def _is_there(directory: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True  # closed to us, so somebody else's
+        return True  # not accessible, so someone else's
     return True

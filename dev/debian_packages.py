@@ -1,4 +1,4 @@
-"""Debian packages that the environment needs, installed only when something is missing."""
+"""Debian packages that the environment needs, installed only when missing."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def can_install() -> bool:
-    """Return whether this is Debian or a relative of it and we are root."""
+    """Return whether this is Debian or a derivative, and we are root."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
@@ -23,7 +23,7 @@ def require_command(
     if found := shutil.which(command):
         return found
     with machine_lock("require-command"):
-        # Another process may have installed it while this one waited.
+        # Another process may have installed it in the meantime.
         if shutil.which(command) is None:
             install([package], echo, run=run)
     if found := shutil.which(command):
@@ -34,14 +34,14 @@ def require_command(
 def install(
     packages: Sequence[str], echo: Callable[[str], None], *, run: Run = subprocess.run
 ) -> None:
-    """Install packages with apt-get; raise SetUpError naming them when that cannot be done."""
+    """Install packages with apt-get; raise SetUpError naming them when that is impossible."""
     names = " ".join(packages)
     if not can_install():
         raise SetUpError(f"missing here: {names}; install it (Debian: apt-get install {names})")
     echo(f"Installing {names} (apt-get, a minute on a slow line) ...")
-    # apt-get waits for another one that installs, but not for one that updates the lists.
+    # apt-get waits for another one that is installing, but not for one that updates the lists.
     with machine_lock("apt"):
-        # A machine that was never updated knows no packages; one that was may know outdated ones.
+        # A new machine has no package lists; on an old one they may be outdated.
         _apt_get(["update"], run)
         _apt_get(["install", "--yes", "--no-install-recommends", *packages], run)
 

@@ -1,4 +1,4 @@
-"""Small engine images for trying things out: their table, and building them without a registry."""
+"""Small engine images for trying things out, built without a registry."""
 
 import hashlib
 import io
@@ -20,14 +20,14 @@ from dev.locks import machine_lock
 REPOSITORY = "galaxy/game"
 CONTENT_LABEL = "com.galaxy.demo.content"
 SCRIPTS = Path(__file__).parent / "demo_engine"
-# Names for the non-root image; numbers alone need no entry.
+# Names for the non-root image; numeric ids need no entry.
 USERS = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
 GROUPS = "root:x:0:\nengine:x:4243:\n"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One image: a tag and what its engine does."""
+    """One image: a tag and the behaviour of its engine."""
 
     tag: str
     command: str = "serve"
@@ -48,7 +48,7 @@ class Variant:
         ]
 
 
-# Tags of the form 1.4.90-word are semver of the line 1.4: patching to them is legal.
+# Tags of the form 1.4.90-word are semver of the line 1.4, so patching to them is allowed.
 VARIANTS = (
     Variant("1.4.7"),
     Variant("1.4.8"),
@@ -79,7 +79,7 @@ VARIANTS = (
 
 
 def ensure_demo_images(docker_host: str, echo: Callable[[str], None]) -> list[str]:
-    """Build the demo images that are missing or outdated, and return the names of all."""
+    """Build missing or outdated demo images, and return the names of all."""
     with machine_lock("demo-images"), closing(docker.APIClient(base_url=docker_host)) as client:
         missing = list(_outdated(client))
         if missing:
@@ -91,7 +91,7 @@ def ensure_demo_images(docker_host: str, echo: Callable[[str], None]) -> list[st
 
 
 def busybox(echo: Callable[[str], None]) -> Path:
-    """Return a busybox without shared libraries, from Debian's busybox-static."""
+    """Return a static busybox, from Debian's busybox-static."""
     found = shutil.which("busybox")
     if found is None or not _is_static(Path(found)):
         debian_packages.install(["busybox-static"], echo)
@@ -100,7 +100,7 @@ def busybox(echo: Callable[[str], None]) -> Path:
 
 
 def _is_static(program: Path) -> bool:
-    """Return whether a program names no loader: then it runs in an image that holds only it."""
+    """Return whether a program needs no loader, so that it runs in an otherwise empty image."""
     return b"/ld-linux" not in program.read_bytes() and b"/ld-musl" not in program.read_bytes()
 
 
@@ -125,7 +125,7 @@ def _content(variant: Variant) -> str:
 
 
 def _build(client: docker.APIClient, variant: Variant, files: bytes) -> None:
-    # An import makes the image in one call; equal file systems share their one layer.
+    # An import creates the image in one call; equal file systems share their layer.
     client.import_image_from_data(
         files,
         repository=REPOSITORY,

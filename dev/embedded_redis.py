@@ -1,4 +1,4 @@
-"""A Redis-compatible server of our own from a plain wheel."""
+"""A private Redis-compatible server from a wheel."""
 
 import socket
 from dataclasses import dataclass
@@ -24,21 +24,21 @@ class EmbeddedRedis:
         return f"127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Stop the server that runs in the directory; a stopped one is left as it is.
+        """Stop the server in the directory; no-op when it is stopped.
 
-        It writes down what it holds before it ends. It may have been started again since: whoever
-        holds this must not leave that later process behind.
+        It saves its data before it ends. A later process that was started in the directory is
+        stopped too, so that none is left behind.
         """
         running = BackgroundProcess.find(_pid_file(self.directory)) or self.process
         running.stop(seconds=10)
 
 
 def start_redis(directory: Path, *, durable: bool = True) -> EmbeddedRedis:
-    """Start the server that lives in the directory."""
+    """Start the server in the directory."""
     directory.mkdir(parents=True, exist_ok=True)
     pid_file, log_file = _pid_file(directory), directory / "log"
     if process := BackgroundProcess.find(pid_file):
-        # Left behind by a run that was killed.
+        # Left behind by a killed run.
         return EmbeddedRedis(directory, int((directory / "port").read_text()), process)
     port = remembered_port(directory / "port")
     argv = [str(get_binary_path()), *_options(directory, port, durable=durable)]
@@ -59,7 +59,7 @@ def _options(directory: Path, port: int, *, durable: bool) -> list[str]:
         "--appendonly": "yes" if durable else "no",
         "--save": "",  # the append-only file is enough
         "--daemonize": "no",
-        "--set-proc-title": "no",  # a title would be written over its environment
+        "--set-proc-title": "no",  # a process title would overwrite its environment
     }
     return [part for option in options.items() for part in option]
 
@@ -68,7 +68,7 @@ def _answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"PING\r\n")
-            # While it loads its file it answers -LOADING.
+            # While it loads its data it answers -LOADING.
             return connection.recv(16).startswith(b"+PONG")
     except OSError:
         return False

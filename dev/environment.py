@@ -1,4 +1,4 @@
-"""The whole development environment: prepared with one call, stopped with another."""
+"""The complete development environment, prepared and stopped with one call each."""
 
 import os
 from collections.abc import Callable
@@ -30,15 +30,15 @@ class DevEnvironment:
     _running: ExitStack = field(repr=False)
 
     def stop(self) -> None:
-        """Stop the databases, last first, and report what runs on: Docker and the engines."""
+        """Stop the databases in reverse order, and report what keeps running."""
         self._running.close()
 
 
 def prepare(data_dir: Path, echo: Callable[[str], None]) -> DevEnvironment:
     """Bring up Docker, Postgres, Redis, the network and the demo images; raise SetUpError.
 
-    Everything is kept below data_dir and found there by the next run. What takes long is
-    announced through echo.
+    Everything is kept below `data_dir` and found there by the next run. Slow steps are announced
+    through `echo`.
     """
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> DevEnvironment:
 
 
 def _require_free_address() -> None:
-    """Refuse a taken port before anything is started, unless the user chose another address."""
+    """Refuse a port in use before anything is started, unless the user chose another address."""
     if not _set_by_user("INTERNAL_HTTP_ADDR") and not is_free(HTTP_PORT):
         other = f"RTMANAGER_INTERNAL_HTTP_ADDR=127.0.0.1:{next_free_port(HTTP_PORT)}"
         raise SetUpError(
-            f"cannot listen on 127.0.0.1:{HTTP_PORT}: Address already in use; end what holds it, "
-            f"`make run` of another checkout perhaps, or run beside it: {other} make run"
+            f"cannot listen on 127.0.0.1:{HTTP_PORT}: Address already in use; stop what "
+            f"uses it (maybe `make run` of another checkout), or use another port: {other} make run"
         )
 
 
@@ -66,7 +66,7 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
     running.callback(DockerUse().end, echo)
     host = ensure_docker(data_dir, echo)
     if host.process is not None:
-        # Reported, not stopped: every engine would stop with it, and stay stopped.
+        # Reported but not stopped: every engine would stop with it, and stay stopped.
         running.callback(report_dockerd, host.process, echo)
     network = _set_by_user("DOCKER_NETWORK") or ensure_checkout_network(
         host.address, checkout, echo
@@ -89,29 +89,29 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
 
 
 def _set_by_user(setting: str) -> str:
-    """Return the value of a variable that wins over what is prepared; an empty one is not set."""
+    """Return the value of a variable that overrides what is prepared; an empty one is unset."""
     return os.environ.get(f"RTMANAGER_{setting}", "").strip()
 
 
 def report_engines(
     docker_host: str, network: str, checkout: Checkout, echo: Callable[[str], None]
 ) -> None:
-    """Report which engines of the checkout run on, if any."""
+    """Report which engines of the checkout keep running, if any."""
     try:
         running = running_engines(docker_host, network, checkout)
     except (OSError, DockerException) as fault:
-        echo(f"Docker does not say which engines run on: {fault}")
+        echo(f"Docker does not report which engines keep running: {fault}")
         return
     if running:
         more = len(running) - SHOWN_NAMES
         names = ", ".join(running[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
-        echo(f"Engines that run on, and that the next `make run` finds: {names}.")
+        echo(f"Engines that keep running for the next `make run`: {names}.")
 
 
 def report_dockerd(dockerd: BackgroundProcess, echo: Callable[[str], None]) -> None:
-    """Report that the dockerd that was started here runs on, and how to stop it."""
+    """Report that the dockerd that was started here keeps running, and how to stop it."""
     if dockerd.is_running():
         echo(
-            f"dockerd (pid {dockerd.pid}), which was started here, runs on; `make stop-docker` "
-            f"or `kill {dockerd.pid}` stops it, and every engine with it."
+            f"dockerd (pid {dockerd.pid}), which was started here, keeps running; "
+            f"`make stop-docker` or `kill {dockerd.pid}` stops it, and every engine with it."
         )

@@ -5,20 +5,20 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-LOWEST = 15_000
+MIN_PORT = 15_000
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _claims: dict[int, int] = {}
-"""The ports that this process was given, each with the open socket that shows it to others."""
+"""The ports claimed by this process, each with the open socket that shows the claim."""
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on, and that no living process was given here.
+    """Return a loopback port that nobody listens on and no process has claimed.
 
-    It lies below those that the kernel gives to outgoing connections: otherwise one of these could
-    take it while the server is down, even a client's own attempt to reach that server.
+    It is below the range for outgoing connections: otherwise one of these could take it while the
+    server is down, even a client's attempt to reach that server.
     """
     while True:
-        port = LOWEST + secrets.randbelow(max(_first_outgoing() - LOWEST, 1_000))
+        port = MIN_PORT + secrets.randbelow(max(_first_outgoing() - MIN_PORT, 1_000))
         if port not in _claims and _claim(port) and is_free(port):
             return port
 
@@ -40,7 +40,7 @@ def next_free_port(port: int) -> int:
 def is_free(port: int) -> bool:
     """Return whether a server may listen on the loopback port."""
     with closing(socket.socket()) as probe:
-        # As servers do: a port whose last connections are still in TIME_WAIT is free.
+        # As servers do, so that a port with connections in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -50,19 +50,19 @@ def is_free(port: int) -> bool:
 
 
 def _claim(port: int) -> bool:
-    """Claim a port for this process until it ends; return whether no other one has done so.
+    """Claim a port for the life of this process; return False if another process has it.
 
-    Two processes that ask at the same moment would otherwise both find it free.
+    Otherwise two processes could find the same port free at the same time.
     """
     if port not in _claims:
         claim = socket.socket(socket.AF_UNIX)
         try:
-            # A name of Linux's own kind: no file is left behind, whatever ends the process.
+            # An abstract socket of Linux: no file is left behind, however the process ends.
             claim.bind(f"\0rtmanager-port-{port}")
         except OSError:
             claim.close()
             return False
-        _claims[port] = claim.detach()  # nobody closes it but the end of the process
+        _claims[port] = claim.detach()  # open until the process ends
     return True
 
 

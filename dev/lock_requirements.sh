@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes requirements/*.txt: lock_requirements.sh UV
-# The lock names no index, so that everyone's own pip settings decide where packages come from.
+# The lock contains no index, so that each user's pip settings decide where packages come from.
 set -eu
 uv=$1
 
@@ -10,6 +10,6 @@ compile() {
 }
 
 compile --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
-# One version of everything: what the tests ran with is what is installed.
+# One version of everything: production installs what the tests ran with.
 compile --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
 compile --constraints requirements/dev.txt --group build --output-file requirements/build.txt

@@ -1,4 +1,4 @@
-"""Locks between the processes of this machine; the end of a process frees what it holds."""
+"""Locks between the processes of this machine, released when their process ends."""
 
 import os
 import tempfile
@@ -15,14 +15,14 @@ _LOCKS = Path("/run/lock")
 
 @contextmanager
 def machine_lock(name: str) -> Iterator[None]:
-    """Let only one process of this user at a time into the block; others wait."""
+    """Let one process of this user at a time run the block; others wait."""
     with FileLock(_lock_file(name)):
         yield
 
 
 @contextmanager
 def directory_lock(directory: Path) -> Iterator[None]:
-    """Let only one development environment at a time use the directory; refuse a second."""
+    """Let one development environment use the directory; refuse a second."""
     try:
         held = FileLock(directory / "lock").acquire(blocking=False)
     except Timeout:
@@ -33,20 +33,20 @@ def directory_lock(directory: Path) -> Iterator[None]:
 
 
 class SharedUse:
-    """The use that one of several processes makes of a thing, from its construction on.
+    """One process's use of something shared, from its construction on.
 
-    It ends in the thread that began it.
+    Must end in the thread that began it.
     """
 
     def __init__(self, name: str) -> None:
-        """Wait while a process that was the last user is still clearing the thing away."""
-        # Not one object for each file, as is the default: two uses in one process are two.
+        """Wait while the previous last user is still clearing up."""
+        # Not a singleton per file, the default: two uses in one process are two.
         self._lock = ReadWriteLock(_lock_file(name), is_singleton=False)
         self._lock.acquire_read()
 
     @contextmanager
     def end(self) -> Iterator[bool]:
-        """End the use; in the block it is known whether it was the last, and no new one begins."""
+        """End the use and yield whether it was the last; if so, none begins during the block."""
         self._lock.release()
         try:
             self._lock.acquire_write(blocking=False)
@@ -60,5 +60,5 @@ class SharedUse:
 
 def _lock_file(name: str) -> Path:
     directory = _LOCKS if os.access(_LOCKS, os.W_OK) else Path(tempfile.gettempdir())
-    # Each user has files of their own: nobody can keep another user's waiting.
+    # Each user has their own files, so that nobody can block another user.
     return directory / f"rtmanager-dev-{os.getuid()}.{name}"

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Makes the virtual environment from the lock: make_venv.sh PYTHON DIRECTORY
+# Creates the virtual environment from the lock: make_venv.sh PYTHON DIRECTORY
 set -eu
 python=$1
 venv=$2
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
-    echo "$python is missing or older than 3.11: install Python 3.11, or name one with PYTHON=..." >&2
+    echo "$python is missing or older than 3.11: install Python 3.11 or set PYTHON=..." >&2
     exit 1
 }
 
-# Debian ships the module that puts pip into a virtual environment in a package of its own.
+# Debian ships the module that installs pip in a virtual environment as a separate package.
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "$python cannot make virtual environments: install python3-venv" >&2
@@ -21,7 +21,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     apt-get -qq install --yes --no-install-recommends python3-venv >/dev/null
 fi
 
-echo "Making the virtual environment $venv (half a minute) ..."
+echo "Creating the virtual environment $venv (half a minute) ..."
 [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$venv/bin/pip" install -qq --require-hashes --requirement requirements/dev.txt

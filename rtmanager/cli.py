@@ -1,6 +1,6 @@
 """The command line: one function per command.
 
-Commands import what they need when they run, so that the quick ones stay quick.
+Commands import what they need when they run, so that quick commands stay quick.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ def main() -> None:
     app()
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands it over by position
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it by position
     if wanted:
         typer.echo(f"rtmanager {__version__}")
         raise typer.Exit
@@ -47,7 +47,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before any command."""
+    """Handle the options before the command."""
 
 
 @app.command()
@@ -55,7 +55,7 @@ def serve() -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
     Everything is set by RTMANAGER_* variables: `rtmanager check-config` shows them all. A second
-    signal ends the process at once.
+    signal ends the process immediately.
     """
     run_service(os.environ)
 
@@ -64,9 +64,9 @@ def run_service(
     environment: Mapping[str, str],
     announce: Callable[[Address], None] = lambda _address: None,
 ) -> None:
-    """Run the service with these variables; a fault ends the process with one plain line.
+    """Run the service with these variables; a startup error ends the process with one line.
 
-    `announce` is called with the address once requests are accepted.
+    Calls `announce` with the address once requests are accepted.
     """
     settings = _settings(environment)
     with _start_up_faults_in_plain_words():
@@ -85,8 +85,8 @@ def refuse(reason: str) -> NoReturn:
 def migrate() -> None:
     """Bring the database schema up to date.
 
-    `serve` does so by itself when it starts; this command is for doing it beforehand. Two
-    processes that migrate at once do not harm each other.
+    `serve` does this when it starts; use this command to do it beforehand. Several processes may
+    migrate at the same time.
     """
     settings = _settings(os.environ)
     with _start_up_faults_in_plain_words():
@@ -109,7 +109,7 @@ def check_config(
 ) -> None:
     """Show every setting, its value and where it comes from; secrets are masked.
 
-    Exits with 1 when a setting is wrong, and then names every fault.
+    If settings are wrong, names every fault and exits with 1.
     """
     try:
         settings = Settings.from_environment(os.environ)

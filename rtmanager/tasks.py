@@ -1,9 +1,8 @@
-"""Cancelling tasks so that they end, whatever the drivers below them make of it.
+"""Cancelling tasks reliably, even if drivers below them lose the cancellation.
 
-Drivers lose cancellations: on Python 3.11 `asyncio.wait_for`, through which they send, swallows one
-that arrives just as it is done, and a statement that is cancelled on the server may come back as
-that error instead. A loop that survives every fault would then go on for ever.
-Decision 0035 says what else was tried.
+On Python 3.11 `asyncio.wait_for`, through which drivers send, swallows a cancellation that arrives
+just as it finishes, and a statement cancelled on the server may raise the server's error instead. A
+loop that survives every error would then run for ever. Decision 0035 lists what else was tried.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 AGAIN = 0.5
-"""Seconds after which a task that has not ended is cancelled once more."""
+"""Seconds after which a task that has not ended is cancelled again."""
 
 
 def raise_if_cancelled() -> None:
@@ -22,9 +21,9 @@ def raise_if_cancelled() -> None:
 
 @contextmanager
 def cancellation_first() -> Iterator[None]:
-    """Raise CancelledError at the end of the block if the task was cancelled meanwhile.
+    """Raise CancelledError at the end of the block if the task was cancelled during it.
 
-    An error that the cancellation has led to is its cause; other errors pass as they are.
+    An error raised after the cancellation becomes its cause; other errors pass unchanged.
     """
     try:
         yield
@@ -36,7 +35,7 @@ def cancellation_first() -> Iterator[None]:
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel the tasks, again and again, until all have ended; only then be cancelled oneself."""
+    """Cancel the tasks repeatedly until all have ended; only then raise our own cancellation."""
     everyone = left = set(tasks)
     cancelled: asyncio.CancelledError | None = None
     while left:
@@ -48,7 +47,7 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[None]]) -> None:
             cancelled = error
             left = {task for task in left if not task.done()}
     for task in everyone:
-        task.cancelled() or task.exception()  # retrieved, or asyncio would complain of it
+        task.cancelled() or task.exception()  # retrieved, or asyncio would warn
     if cancelled:
         raise cancelled
 
@@ -56,6 +55,6 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[None]]) -> None:
 def _is_cancelled() -> bool:
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # a thread without a loop, as migrations run in
+    except RuntimeError:  # a thread without a loop, like that of migrations
         return False
     return task is not None and task.cancelling() > 0

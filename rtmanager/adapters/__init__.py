@@ -1,1 +1,1 @@
-"""The world behind the ports: Docker, Postgres, Redis, HTTP, files, and doubles of them."""
+"""The implementations of the ports: Docker, Postgres, Redis, HTTP, files, and test doubles."""

@@ -14,18 +14,18 @@ from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 
 THREADS = 8
-"""How many directories are worked on at once; that many calls may hang before others wait."""
+"""Maximum number of concurrent calls; that many may hang before others have to wait."""
 
-# Every step is relative to a directory that is already open, and follows no link: else whoever can
-# write below the root could swap a directory for a link in time to redirect a chown.
+# Every step is relative to an open directory and follows no link: otherwise anyone who can write
+# below the root could swap a directory for a link and redirect a chown.
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FilesystemStateDirectories:
     """One directory per game below the state root, which may be a symbolic link.
 
-    A call to a file system that hangs cannot be interrupted: it is left behind in a daemon thread,
-    of a pool that is used for nothing else.
+    A call to a hanging file system cannot be interrupted: it is abandoned in a daemon thread of a
+    pool that is used for nothing else.
     """
 
     def __init__(self, root: str, *, mode: int = 0o750, deadline: float = 10.0) -> None:
@@ -41,7 +41,7 @@ class FilesystemStateDirectories:
     async def prepare(
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
     ) -> None:
-        """Set the directory's mode and owner; create it only for a game without a known path."""
+        """Set the directory's mode and owner; create it if the game has no known path."""
         preparation = Preparation(
             root=self._root,
             game_id=game_id,
@@ -62,7 +62,7 @@ class FilesystemStateDirectories:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """The steps for one directory; after `until` they change nothing, since the caller gave up."""
+    """The steps for one directory; after `until` they change nothing: the caller has given up."""
 
     root: Path
     game_id: GameId
@@ -73,7 +73,7 @@ class Preparation:
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
-        """Do all the steps, blocking. Raises StartConfigInvalid, and TimeoutError after `until`."""
+        """Run all steps, blocking. Raises StartConfigInvalid, and TimeoutError after `until`."""
         with _explain_unusable(self._path, "state directory"):
             _check_single_name(self.game_id)
             self._check_same_directory()
@@ -114,9 +114,9 @@ class Preparation:
                 os.close(directory)
 
     def _check_same_directory(self) -> None:
-        """Raise unless the game's state is in the directory that would be mounted now.
+        """Raise unless the game's state is in the directory that would be mounted.
 
-        Links may have changed since then: directories are compared, not their paths.
+        Links may have changed since, so the directories are compared, not their paths.
         """
         if self.known_path is None or self.known_path == str(self._path):
             return
@@ -126,12 +126,12 @@ class Preparation:
         raise StartConfigInvalid(
             f"the game's state is in {self.known_path}, but its state directory would now be "
             f"{self._path}, and it must not start without its state; set the state root back to "
-            f"{Path(self.known_path).parent}, or mount there what holds the state"
+            f"{Path(self.known_path).parent}, or mount the file system with the state there"
         )
 
     @contextmanager
     def _explain_missing(self) -> Iterator[None]:
-        """Explain a missing directory of a game whose state must be in it."""
+        """Raise StartConfigInvalid for the missing directory of a game that has state."""
         try:
             yield
         except FileNotFoundError:
@@ -153,7 +153,7 @@ class _OutOfTime(TimeoutError):
 
 
 def _check_single_name(game_id: GameId) -> None:
-    """Raise unless the id names one directory entry; game ids are checked long before this."""
+    """Raise unless the id is a single directory name; callers have checked game ids before."""
     if "/" in game_id or "\0" in game_id or game_id in {"", ".", ".."}:
         raise OSError(errno.EINVAL, "the game id is no directory name")
 

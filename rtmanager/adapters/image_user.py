@@ -6,7 +6,7 @@ ROOT = (0, 0)
 
 
 def numeric_owner(user: str) -> tuple[int, int] | None:
-    """Return user and group if the image's USER alone gives both as numbers, else None."""
+    """Return user and group if the image's USER gives both as numbers, else None."""
     if not user:
         return ROOT
     name, _, group = user.partition(":")
@@ -16,10 +16,10 @@ def numeric_owner(user: str) -> tuple[int, int] | None:
 
 
 def owner_from_files(user: str, passwd: str, group: str) -> tuple[int, int]:
-    """Return user and group of an image's USER, looked up in the image's own files.
+    """Return user and group of an image's USER, looked up in the image's files.
 
-    A number needs no entry; its group is then 0. Raises StartConfigInvalid for a name that the
-    files do not have.
+    A number needs no entry; its group is then 0. Raises StartConfigInvalid for a name that is not
+    in the files.
     """
     user_name, _, group_name = user.partition(":")
     entry = _find(passwd, user_name)

@@ -1,4 +1,4 @@
-"""The machine's clock."""
+"""The system clock."""
 
 import asyncio
 import time
@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Reads the machine's time, and waits in real time."""
+    """Reads the system's time, and waits in real time."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start."""
+        """Return seconds since an arbitrary start."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Threads for calls that block, which never keep the process from exiting."""
+"""Threads for blocking calls, which never keep the process from exiting."""
 
 import asyncio
 from collections import deque
@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 _IDLE_SECONDS = 10.0
-"""How long a thread waits for more work before it ends; making one costs more than most calls."""
+"""Seconds that a thread waits for more work, since creating one costs more than most calls."""
 
 
 class NoFreeThread(TimeoutError):
@@ -18,10 +18,10 @@ class NoFreeThread(TimeoutError):
 
 
 class Threads:
-    """Runs work in at most `size` daemon threads, the rest queued in the order of arrival.
+    """Runs work in at most `size` daemon threads; the rest is queued, first come, first served.
 
     The standard library's executor joins its threads when the interpreter exits, so that one hung
-    call keeps a process alive for ever; these are left behind.
+    call keeps a process alive for ever; these threads are abandoned.
     """
 
     def __init__(self, name: str, size: int) -> None:
@@ -33,28 +33,28 @@ class Threads:
         self._is_closed = False
         self._changed = Condition()
 
-    async def run(self, work: Callable[[], T], *, patience: float | None = None) -> T:
-        """Do the work in a thread and return its result.
+    async def run(self, work: Callable[[], T], *, limit: float | None = None) -> T:
+        """Run the work in a thread and return its result.
 
-        A caller who is cancelled, as by `asyncio.timeout`, leaves a thread alone that has begun;
-        what has not begun then never begins. Raises NoFreeThread when it has not begun within
-        `patience` seconds, RuntimeError after `close`.
+        When the caller is cancelled, as by `asyncio.timeout`, work that has begun continues; other
+        work never begins. Raises NoFreeThread when it has not begun within `limit` seconds,
+        RuntimeError after `close`.
         """
         job = _Work(work)
         result = asyncio.wrap_future(job.done)
         try:
             self._submit(job)
-            if patience is not None:
-                await asyncio.wait([result], timeout=patience)
-                if job.done.cancel():  # only work that has not begun can be
-                    raise NoFreeThread(f"no {self._name} thread was free for {patience:g} s")
+            if limit is not None:
+                await asyncio.wait([result], timeout=limit)
+                if job.done.cancel():  # only work that has not begun can be cancelled
+                    raise NoFreeThread(f"no {self._name} thread was free for {limit:g} s")
             return await result
         finally:
             self._give_up(job)
             result.cancel()
 
     def close(self) -> None:
-        """Begin no more work: what is queued is cancelled, what has begun is not waited for."""
+        """Start no more work: cancel what is queued, do not wait for what has begun."""
         with self._changed:
             self._is_closed = True
             for job in self._waiting:
@@ -79,7 +79,7 @@ class Threads:
         except RuntimeError as error:
             with self._changed:
                 self._threads -= 1
-            raise NoFreeThread("the machine has no thread left") from error
+            raise NoFreeThread("the system has no thread left") from error
 
     def _serve(self) -> None:
         while (job := self._next()) is not None:
@@ -96,26 +96,26 @@ class Threads:
             return None
 
     def _give_up(self, job: "_Job") -> None:
-        """Forget work that has not begun, so that no queue grows while all threads hang."""
+        """Drop work that has not begun, so that the queue does not grow while all threads hang."""
         job.done.cancel()
         with self._changed, suppress(ValueError):  # it has begun
             self._waiting.remove(job)
 
 
 class _Work(Generic[T]):
-    """Work, and the future that is done with it."""
+    """Work, and the future of its result."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self.done: Future[T] = Future()
         self._work = work
 
     def do(self) -> None:
-        """Do the work, unless nobody waits for it any more."""
+        """Run the work, unless its caller is gone."""
         if not self.done.set_running_or_notify_cancel():
             return
         try:
             self.done.set_result(self._work())
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+        except BaseException as error:  # noqa: BLE001 - raised to the caller
             self.done.set_exception(error)
 
 

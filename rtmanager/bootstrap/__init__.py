@@ -1,4 +1,4 @@
-"""Where everything is assembled: policies, use cases, cycles, workers, and the service of them all.
+"""Where everything is assembled: policies, use cases, cycles, workers and the whole service.
 
-`composition` builds it on the real adapters; `use_cases` and `cycles` take whatever ports they get.
+`composition` builds it on the real adapters; `use_cases` and `cycles` take any ports.
 """

@@ -36,7 +36,7 @@ def _as_they_are(ports: Ports) -> Ports:
 def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_are) -> Service:
     """Build the service on its real adapters; nothing is opened yet.
 
-    `wrap` may put something in front of the ports: tests watch and break what passes them.
+    With `wrap` tests put proxies in front of the ports, to observe calls and inject faults.
     """
     connections = Connections.build(settings)
     ports = wrap(_ports(settings, connections))

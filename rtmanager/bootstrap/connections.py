@@ -22,7 +22,7 @@ DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
-    """The clients of everything outside, and how each is opened and closed."""
+    """The clients of all dependencies, and how each is opened and closed."""
 
     dsn: str
     installation: Installation
@@ -52,7 +52,7 @@ class Connections:
 
     @property
     def dependencies(self) -> Sequence[Dependency]:
-        """What is opened, in this order: the first fault reported is the first to fix."""
+        """The dependencies in opening order: the first fault reported is the first to fix."""
         return [
             Dependency(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
             Dependency(self.redis.ping, self._close_redis, REDIS_ADVICE),

@@ -1,4 +1,4 @@
-"""The cycles that workers run, assembled on whatever adapters they get."""
+"""The cycles that workers run, assembled on any adapters."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,12 +23,12 @@ from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEven
 from rtmanager.domain.reconciliation.resume_handed_over import ResumeHandedOver
 
 GRACE = 60.0
-"""Seconds for which a container that belongs to no operation is left alone after its creation."""
+"""Seconds for which a new container that belongs to no operation is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CyclePorts:
-    """The outside world as the cycles see it beyond the ports of the operations."""
+    """The ports that the cycles need besides those of the operations."""
 
     health: HealthLog
     events: ContainerEvents
@@ -39,7 +39,7 @@ class CyclePorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CyclePolicy:
-    """What the operator decided about monitoring, reconciliation and messages."""
+    """The operator's settings for monitoring, reconciliation and messages."""
 
     probe_threshold: int
     retention: timedelta
@@ -49,7 +49,7 @@ class CyclePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycles:
-    """Everything that the service does by itself."""
+    """Everything that the service does on its own."""
 
     probe: ProbeEngines
     inspect: InspectContainers
@@ -67,7 +67,7 @@ class Cycles:
     def assemble(
         cls, ports: Ports, more: CyclePorts, use_cases: UseCases, policy: CyclePolicy
     ) -> Self:
-        """Assemble the cycles on their ports and the use cases."""
+        """Assemble the cycles from their ports and the use cases."""
         operations, health, installation = use_cases.operations, more.health, ports.installation
         reconcile_game = ReconcileGame(
             operations, ports.host, installation, Backoff(ports.clock), policy.grace
@@ -89,15 +89,15 @@ class Cycles:
         )
 
     async def reconcile_sentence(self) -> str:
-        """Reconcile all games and return one sentence on what was done."""
+        """Reconcile all games and return a sentence on what was done."""
         return (await self.reconcile.run()).sentence
 
     async def trim_jobs(self) -> str:
-        """Drop finished jobs from streams that have grown too long; return what was done."""
+        """Drop finished jobs from streams that are too long; return a sentence on what was done."""
         dropped = await self.jobs.trim()
         return f"{dropped} finished jobs trimmed" if dropped else ""
 
     async def jobs_can_run(self) -> None:
-        """Raise while something that jobs need is unavailable: they wait in their streams."""
+        """Raise while a dependency of jobs is unavailable, so that they wait in their streams."""
         await self.ports.records.ping()
         await self.ports.host.ping()

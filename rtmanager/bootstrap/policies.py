@@ -1,4 +1,4 @@
-"""Settings, translated into the policies of the domain and the layout of the streams."""
+"""Converting settings to the policies of the domain and the layout of the streams."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from rtmanager.domain.ports.job_stream import JobKind
 
 
 def engine_policy(settings: Settings) -> EnginePolicy:
-    """Return what the settings say about engine containers."""
+    """Return the settings for engine containers."""
     owner = (settings.game_state_owner_uid, settings.game_state_owner_gid)
     return EnginePolicy(
         docker_network=settings.docker_network,
@@ -34,7 +34,7 @@ def engine_policy(settings: Settings) -> EnginePolicy:
 
 
 def cycle_policy(settings: Settings) -> CyclePolicy:
-    """Return what the settings say about monitoring and reconciliation."""
+    """Return the settings for monitoring and reconciliation."""
     return CyclePolicy(
         probe_threshold=settings.probe_failures_threshold,
         retention=timedelta(days=settings.container_retention_days),
@@ -43,7 +43,7 @@ def cycle_policy(settings: Settings) -> CyclePolicy:
 
 
 def stream_layout(settings: Settings) -> StreamLayout:
-    """Return the names of the streams and how long they may grow."""
+    """Return the names of the streams and their maximum length."""
     return StreamLayout(
         jobs={
             JobKind.START: settings.redis_start_jobs_stream,

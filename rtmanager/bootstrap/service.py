@@ -1,4 +1,4 @@
-"""The assembled service: what it consists of, how it opens and how it closes."""
+"""The assembled service: its parts, and how it opens and closes."""
 
 import logging
 import time
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class StartupError(Exception):
-    """The service cannot start; the message is one line that says what to do."""
+    """The service cannot start; the message is one line that says what to do about it."""
 
 
 class ShutdownDeadline:
-    """One limit for everything that a shutdown waits for: requests first, then operations."""
+    """One deadline for everything that a shutdown waits for: requests, then operations."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
@@ -35,16 +35,16 @@ class ShutdownDeadline:
         self._began = self._began or time.monotonic()
 
     def left(self) -> float:
-        """Return the seconds that are left, never less than zero."""
+        """Return the seconds left, at least zero."""
         self.begin()
         return max(0.0, self._limit - (time.monotonic() - (self._began or 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """Something that the service connects to, and what to advise when that fails.
+    """Something that the service connects to, and the advice when that fails.
 
-    `close` is called even when `open` failed half way, and must cope with that.
+    `close` is called even if `open` failed half way, and must handle that.
     """
 
     open: Callable[[], Awaitable[None]]
@@ -54,7 +54,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The assembled service. Its use cases and workers work while it is open."""
+    """The assembled service. Its use cases and workers run while it is open."""
 
     dependencies: Sequence[Dependency]
     use_cases: UseCases
@@ -64,10 +64,10 @@ class Service:
 
     @asynccontextmanager
     async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
-        """Connect, reconcile once and start the workers for the block; afterwards close it all.
+        """Connect, reconcile once and run the workers during the block; then close everything.
 
-        Workers stop first, then operations get until the deadline to end, then the relay stops and
-        the dependencies are closed. Raises StartupError when one of them is missing.
+        Workers stop first, then operations have until the deadline to finish, then the relay stops
+        and the dependencies are closed. Raises StartupError when a dependency is unavailable.
         """
         async with AsyncExitStack() as stack:
             for dependency in self.dependencies:
@@ -80,7 +80,7 @@ class Service:
             yield
 
     async def _reconcile(self) -> None:
-        advice = "see the log lines above, and start again when what is named is back"
+        advice = "see the log lines above; start again when the dependency is available"
         listed = await or_startup_error(self.cycles.check_host.run(), advice)
         found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
         logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
@@ -92,7 +92,7 @@ class Service:
 
 
 async def or_startup_error(work: Awaitable[T], advice: str) -> T:
-    """Await `work`; a fault that it foresees becomes a StartupError with advice."""
+    """Await `work`; convert an error of the domain into a StartupError with advice."""
     try:
         return await work
     except RuntimeManagerError as error:

@@ -1,4 +1,4 @@
-"""The use cases, assembled on whatever adapters they get."""
+"""The use cases, assembled on any adapters."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -24,7 +24,7 @@ from rtmanager.domain.ports.state_directories import StateDirectories
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """One adapter per port of the operations, and the installation that this process serves."""
+    """One adapter per port of the operations, and this process's installation."""
 
     records: RuntimeRecords
     journal: OperationJournal
@@ -38,7 +38,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """Everything that callers can ask for."""
+    """Everything that callers can request."""
 
     operations: Operations
     read: ReadRuntimes
@@ -46,7 +46,7 @@ class UseCases:
 
     @classmethod
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
-        """Assemble the use cases on their ports."""
+        """Assemble the use cases from their ports."""
         observer = Observer(ports.host, ports.installation, ports.clock)
         return cls(
             operations=Operations(

@@ -1,4 +1,4 @@
-"""The worker table: what runs in the leading replica, and how often."""
+"""The worker table: what runs in the leader, and how often."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,15 @@ from rtmanager.workers.periodic import PeriodicWorker
 from rtmanager.workers.worker import Worker
 
 HANDOVERS_INTERVAL = 1.0
-"""Seconds between two looks for operations that another replica has handed over: it tells nobody,
-and their callers were told that they go on."""
+"""Seconds between two searches for handed-over operations, which callers expect to be resumed."""
 HOUSEKEEPING_INTERVAL = 60.0
-"""Seconds between two looks for messages and jobs that nobody needs any more."""
+"""Seconds between two searches for messages and jobs that are no longer needed."""
 
 
 def leader_workers(
     cycles: Cycles, ports: CyclePorts, settings: Settings, clock: Clock
 ) -> Sequence[Worker]:
-    """Return every worker of the leading replica."""
+    """Return all workers of the leader."""
     return [
         DockerEventWatcher(ports.events, cycles.record_event, cycles.reconcile_sentence, clock),
         JobConsumer(
@@ -31,7 +30,7 @@ def leader_workers(
 
 
 def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[PeriodicWorker]:
-    """Return every periodic worker: its name, its cycle, its interval."""
+    """Return all periodic workers: name, cycle, interval."""
     table = [
         ("probe", cycles.probe.run, settings.probe_interval),
         ("inspect", cycles.inspect.run, settings.inspect_interval),

@@ -1,4 +1,4 @@
-"""The settings of the service, read from `RTMANAGER_*` variables."""
+"""The settings of the service, from `RTMANAGER_*` variables."""
 
 from rtmanager.config.faults import ConfigError, Fault
 from rtmanager.config.formats import Address, Seconds

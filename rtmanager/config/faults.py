@@ -1,4 +1,4 @@
-"""What is wrong with the environment, in words for the operator and without any value."""
+"""Faults of the environment, described for the operator without any value."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _PROBLEMS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with the environment; it never repeats a value, which may be a secret."""
+    """One fault of the environment; it never repeats a value, which may be a secret."""
 
     variable: str
     problem: str
@@ -44,7 +44,7 @@ class ConfigError(Exception):
 
 
 def library_faults(error: ValidationError, fields: Mapping[str, FieldInfo]) -> Iterator[Fault]:
-    """Turn the errors of pydantic into ours; `fields` are the settings by their variables."""
+    """Convert pydantic's errors to ours; `fields` are the settings by variable."""
     for detail in error.errors():
         variable = str(detail["loc"][0])
         field = fields.get(variable)
@@ -60,29 +60,29 @@ def _fault(variable: str, field: FieldInfo, detail: ErrorDetails) -> Fault:
 
 
 def _accepted(field: FieldInfo) -> str:
-    """Return what a field accepts; in an optional one the kind is a member of the union."""
+    """Return what a field accepts; for an optional field the type is a member of the union."""
     members = (getattr(member, "__metadata__", ()) for member in get_args(field.annotation))
     marks = [*field.metadata, *chain.from_iterable(members)]
     return [mark.words for mark in marks if isinstance(mark, Accepted)][-1]
 
 
 def _unknown(variable: str, fields: Mapping[str, FieldInfo]) -> Fault:
-    """Describe a variable that has our prefix and means nothing, most likely a typing error."""
+    """Describe a variable with our prefix that is not a setting, most likely a typo."""
     close = get_close_matches(variable.upper(), fields, n=1)
     accepted = close[0] if close else "RTMANAGER_LOG_LEVEL and others"
     return Fault(variable, "is not a setting", accepted)
 
 
 def half_a_pair(pair: set[str], variables: Mapping[str, str]) -> Iterator[Fault]:
-    """Find an owner without its group or the reverse: one alone would be guesswork."""
+    """Find an owner without a group or the reverse."""
     missing = pair - variables.keys()
     if len(missing) == 1:
         yield Fault(missing.pop(), "is not set, but its counterpart is", "both or neither")
 
 
 def unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:
-    """Find exporters of traces that are not built in; OpenTelemetry reads its other variables."""
+    """Find unknown trace exporters; OpenTelemetry reads its other variables itself."""
     chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
     if not {name.strip() for name in chosen} <= {"", *TRACES_EXPORTERS}:
         accepted = f"{', '.join(TRACES_EXPORTERS)}, several separated by commas"
-        yield Fault("OTEL_TRACES_EXPORTER", "names no known exporter", accepted)
+        yield Fault("OTEL_TRACES_EXPORTER", "has an unknown exporter", accepted)

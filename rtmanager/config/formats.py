@@ -1,4 +1,4 @@
-"""How the values of settings are written: a type for each kind, with its limits and its wording.
+"""The formats of settings: a type for each kind, with its limits and its description.
 
 No error repeats a value, which may be a secret in the wrong variable.
 """
@@ -27,31 +27,31 @@ from rtmanager.domain.container import MEMORY_UNITS, parse_memory
 from rtmanager.domain.operations.container_spec import PullPolicy as DomainPullPolicy
 
 Seconds = NewType("Seconds", float)
-"""A length of time in seconds."""
+"""A duration in seconds."""
 
 NOT_ACCEPTED = "not_accepted"
-"""The type of the errors whose text is written here; other texts could repeat the value."""
+"""The type of errors whose text comes from here; other texts could repeat the value."""
 
 MASK = str(SecretStr("any secret"))
 
 _DURATION_UNITS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 _YEAR = 8760 * 3600
 _LEAST_MEMORY = 6 << 20
-_HIGHEST_PORT = 65_535
-_HIGHEST_NUMBER = 2**31 - 1
-_HIGHEST_OWNER = 2**32 - 2
+_MAX_PORT = 65_535
+_MAX_NUMBER = 2**31 - 1
+_MAX_OWNER = 2**32 - 2
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What an operator may write, in words."""
+    """What an operator may write, described in words."""
 
     words: str
 
 
 @dataclass(frozen=True)
 class Address:
-    """A host and a port; an empty host stands for every interface."""
+    """A host and a port; an empty host means every interface."""
 
     host: str
     port: int
@@ -66,7 +66,7 @@ def _refusal(problem: str) -> PydanticCustomError:
 
 
 def parse_duration(text: str) -> Seconds:
-    """Read a length of time such as `30s`; only 0 needs no unit."""
+    """Read a duration such as `30s`; only 0 needs no unit."""
     if text == "0":
         return Seconds(0.0)
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text)
@@ -76,7 +76,7 @@ def parse_duration(text: str) -> Seconds:
 
 
 def render_duration(seconds: Seconds) -> str:
-    """Write a length of time in the largest unit that keeps it whole."""
+    """Write a duration in the largest unit that keeps it a whole number."""
     exact = Decimal(repr(seconds))
     if not exact:
         return "0"
@@ -85,7 +85,7 @@ def render_duration(seconds: Seconds) -> str:
 
 
 def render_memory(amount: int) -> str:
-    """Write an amount of memory in the largest unit that keeps it whole."""
+    """Write an amount of memory in the largest unit that keeps it a whole number."""
     unit, size = next(item for item in MEMORY_UNITS.items() if amount % item[1] == 0)
     return f"{amount // size}{unit}"
 
@@ -99,14 +99,14 @@ def _mode(text: str) -> int:
 def _address(text: str) -> Address:
     host = r"\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?)?"
     match = re.fullmatch(rf"(?:{host}):([0-9]{{1,5}})", text)
-    if match is None or int(match[3]) > _HIGHEST_PORT:
+    if match is None or int(match[3]) > _MAX_PORT:
         raise _refusal("is not host:port")
     return Address(match[1] or match[2] or "", int(match[3]))
 
 
 def _complete(address: Address) -> Address:
     if not address.host or not address.port:
-        raise _refusal("names no host or no port")
+        raise _refusal("has no host or no port")
     return address
 
 
@@ -125,7 +125,7 @@ def _below_root(path: Path) -> Path:
 
 
 def read_postgres_dsn(dsn: SecretStr) -> SecretStr:
-    """Return a Postgres URL or connection string as libpq reads it; its password is in it."""
+    """Return a Postgres URL or connection string in libpq's form, including the password."""
     text = dsn.get_secret_value()
     parameters = _connection_parameters(text)
     _, search_path = _without_search_path(text)
@@ -133,7 +133,7 @@ def read_postgres_dsn(dsn: SecretStr) -> SecretStr:
 
 
 def mask_postgres_dsn(dsn: SecretStr) -> str:
-    """Show where a DSN leads as `key=value` pairs, its passwords masked."""
+    """Show a DSN as `key=value` pairs, with passwords masked."""
     parameters = _connection_parameters(dsn.get_secret_value())
     return make_conninfo(
         **{key: MASK if "password" in key else str(value) for key, value in parameters.items()}
@@ -145,12 +145,12 @@ def _as_texts(parameters: Mapping[str, str | int | None]) -> dict[str, str]:
 
 
 def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
-    """Return what libpq understands of a DSN, and the search path, which it does not."""
+    """Return the DSN's parameters for libpq, with the search path as one of its options."""
     try:
         text, search_path = _without_search_path(dsn)
         parameters = conninfo_to_dict(text)
     except (ProgrammingError, ValueError):
-        # The driver's message quotes the DSN, password included: it must not become our cause.
+        # The driver's message quotes the DSN, including the password, so it must not be our cause.
         raise _refusal("is not a Postgres DSN") from None
     if not parameters:
         raise _refusal("is not a Postgres DSN")
@@ -160,7 +160,7 @@ def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
 
 
 def _without_search_path(dsn: str) -> tuple[str, str | None]:
-    """Take `search_path` out of a URL: other drivers know this parameter, libpq refuses it."""
+    """Remove `search_path` from a URL: other drivers support this parameter, libpq does not."""
     if not dsn.startswith(("postgres://", "postgresql://")):
         return dsn, None
     url = urlsplit(dsn)
@@ -169,7 +169,7 @@ def _without_search_path(dsn: str) -> tuple[str, str | None]:
     return urlunsplit(url._replace(query=urlencode(query))), search_path
 
 
-# A kind made from another one says last what it accepts; that is what counts.
+# A type derived from another has its own description last, and the last one is used.
 _A_DURATION = "a number and its unit (ms, s, m, h), such as 250ms, 30s, 5m or 1h, at most 8760h"
 Duration = Annotated[
     Seconds,
@@ -180,14 +180,14 @@ Duration = Annotated[
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0), Accepted(f"{_A_DURATION}, more than 0")]
 WholeNumber = Annotated[
-    int, Field(ge=0, le=_HIGHEST_NUMBER), Accepted(f"a whole number from 0 to {_HIGHEST_NUMBER}")
+    int, Field(ge=0, le=_MAX_NUMBER), Accepted(f"a whole number from 0 to {_MAX_NUMBER}")
 ]
-Count = Annotated[WholeNumber, Field(ge=1), Accepted(f"a whole number from 1 to {_HIGHEST_NUMBER}")]
+Count = Annotated[WholeNumber, Field(ge=1), Accepted(f"a whole number from 1 to {_MAX_NUMBER}")]
 OwnerId = Annotated[
-    int, Field(ge=0, le=_HIGHEST_OWNER), Accepted(f"a whole number from 0 to {_HIGHEST_OWNER}")
+    int, Field(ge=0, le=_MAX_OWNER), Accepted(f"a whole number from 0 to {_MAX_OWNER}")
 ]
 CpuQuota = Annotated[
-    # A hundredth is the least that Docker grants.
+    # A hundredth is Docker's minimum.
     float, Field(ge=0.01, lt=1_000_000), Accepted("a number of CPUs from 0.01, such as 1.5")
 ]
 Memory = Annotated[

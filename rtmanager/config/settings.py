@@ -1,4 +1,4 @@
-"""The settings of the service: one frozen object, built once from a mapping of variables."""
+"""The settings of the service: one frozen object, built from a mapping of variables."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PREFIX = "RTMANAGER_"
 
 @dataclass(frozen=True)
 class ShownSetting:
-    """A setting as an operator may see it: written as in the environment, secrets masked."""
+    """A setting shown to an operator: written as in the environment, secrets masked."""
 
     variable: str
     value: str
@@ -26,7 +26,7 @@ class ShownSetting:
 
 
 def _setting(default: str | None, description: str) -> Any:
-    """Declare a setting with its default as an operator would write it."""
+    """Declare a setting with its default in the operator's format."""
     return Field(default=default, description=description)
 
 
@@ -39,7 +39,7 @@ def _variable(field: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; each field is the variable of its name behind the prefix."""
+    """All settings; each field is the variable of its name with the prefix."""
 
     model_config = SettingsConfigDict(
         alias_generator=AliasGenerator(validation_alias=_variable),
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         *_others: PydanticBaseSettingsSource,
         **_more: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the variables that are handed over; the command line alone reads the process's."""
+        """Use only the given variables; the command line reads those of the process."""
         return (init_settings,)
 
     @classmethod
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
         return settings
 
     def shown(self) -> Iterator[ShownSetting]:
-        """Yield every setting as an operator may see it."""
+        """Yield every setting in the form shown to an operator."""
         for name, value in self.model_dump(mode="json").items():
             yield ShownSetting(
                 variable=_variable(name),

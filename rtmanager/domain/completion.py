@@ -13,10 +13,10 @@ from rtmanager.domain.runtime import RuntimeRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """An outcome, and what is true now.
+    """An outcome, and the state after it.
 
-    `record` is the game's record from now on, None when there is none. `events` happened to the
-    game's engines meanwhile. `leftovers` are containers that are removed once this is committed.
+    `record` is the game's new record, None when there is none. `events` are the health events of
+    the operation. `leftovers` are containers to remove once this is committed.
     """
 
     outcome: Outcome
@@ -37,7 +37,7 @@ class Completion:
 
 
 def replayed(record: RuntimeRecord | None, *, at: datetime) -> Completion:
-    """Return the completion of a request that had nothing to do."""
+    """Return the completion of a request whose goal was already reached."""
     cause = Cause(code=ErrorCode.REPLAY_NO_OP, message="")
     return Completion(outcome=Outcome.SUCCESS, at=at, cause=cause, record=record)
 

@@ -70,17 +70,17 @@ class InFlight:
     def share(
         self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str
     ) -> "asyncio.Task[None]":
-        """Return the task of this name that runs already, or begin it."""
+        """Return the running task of this name, or start one."""
         running = self._shared.get(name)
         if running is None or running.done():
             running = self._shared[name] = self._begin(work(), name)
         return running
 
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - a deadline for all of them
-        """Wait up to `timeout` seconds for what runs; cancel the rest and return how many.
+        """Wait up to `timeout` seconds for running work; cancel the rest and return its count.
 
-        A cancelled operation hands itself over. Work that begins meanwhile is waited for too: a
-        request may resume an earlier operation.
+        A cancelled operation hands itself over. Work that starts during the drain is waited for
+        too: a request may resume an earlier operation.
         """
         loop, cut = asyncio.get_running_loop(), 0
         deadline = loop.time() + timeout
@@ -104,17 +104,17 @@ class InFlight:
         if self._shared.get(task.get_name()) is task:
             del self._shared[task.get_name()]
         if not task.cancelled():
-            task.exception()  # retrieved here too, for a caller that no longer listens
+            task.exception()  # retrieved here too, in case the caller is gone
 
 
 def detached(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-    """Start the work in a task with the caller's name, which the caller's cancellation spares."""
+    """Start the work in a task with the caller's name, not cancelled along with the caller."""
     caller = asyncio.current_task()
     return asyncio.create_task(work, name=caller.get_name() if caller else None)
 
 
 async def shielded(work: Coroutine[Any, Any, None]) -> None:
-    """Finish the work even when the caller is cancelled meanwhile."""
+    """Finish the work even if the caller is cancelled."""
     task = detached(work)
     while not task.done():
         try:

@@ -1,4 +1,4 @@
-"""Engine containers as Docker shows them, and the names and labels that they carry."""
+"""Engine containers as Docker shows them, with their names and labels."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ IMAGE_REF_LABEL = "com.galaxy.engine_image_ref"
 STARTED_AT_LABEL = "com.galaxy.started_at_ms"
 OPERATION_LABEL = "com.galaxy.op_id"
 MAX_FENCE_DIGITS = 18
-"""What fits the database's 64 bits; anyone may have written the label."""
+"""What fits in the database's 64 bits; anyone may have written the label."""
 INSTALLATION_LABEL = "com.galaxy.installation"
 OWNER = "rtmanager"
 KIND = "game-engine"
@@ -41,10 +41,10 @@ class ContainerStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
-    """A container as Docker's list shows it. Labels are kept whole; the fence is read from them.
+    """A container as Docker's list shows it. All labels are kept; the fence is read from them.
 
-    `address` is the container's IP on the configured network, None while it does not run or has
-    none; never store it, Docker recycles addresses. `network` is the one that it was created for.
+    `address` is the container's IP on the configured network, None when it has none; never store
+    it, since Docker reuses addresses. `network` is the network it was created on.
     """
 
     id: ContainerId
@@ -63,7 +63,7 @@ class EngineContainer:
 
     @property
     def fence(self) -> int | None:
-        """The id of the operation that created the container; None when the label is no such id."""
+        """The id of the operation that created the container; None when the label is not an id."""
         text = self.labels.get(OPERATION_LABEL, "")
         is_id = text.isascii() and text.isdigit() and len(text) <= MAX_FENCE_DIGITS
         return int(text) if is_id else None
@@ -75,17 +75,17 @@ class EngineContainer:
 
     @property
     def installation(self) -> str | None:
-        """The installation that created the container; None for one of a release before stamps."""
+        """The installation that created the container; None if the release had no stamps yet."""
         return self.labels.get(INSTALLATION_LABEL)
 
     @property
     def has_our_labels(self) -> bool:
-        """Return whether the container carries the labels of a Runtime Manager, whichever it is."""
+        """Return whether the container has the labels of any Runtime Manager."""
         return self.labels.get(OWNER_LABEL) == OWNER and self.labels.get(KIND_LABEL) == KIND
 
     @property
     def is_running(self) -> bool:
-        """Return whether the engine's process is there: running, or paused by someone."""
+        """Return whether the engine's process exists: running, or paused."""
         return self.status in {
             ContainerStatus.RUNNING,
             ContainerStatus.PAUSED,
@@ -99,7 +99,7 @@ class EngineContainer:
 
     @property
     def is_usable(self) -> bool:
-        """Return whether Docker can still do anything with the container but remove it."""
+        """Return whether Docker can do more with the container than remove it."""
         return self.status not in {ContainerStatus.DEAD, ContainerStatus.REMOVING}
 
 
@@ -107,8 +107,8 @@ class EngineContainer:
 class ContainerDetails(EngineContainer):
     """A container as Docker's inspect shows it: the list's view and its run state.
 
-    `exit_code` means something only while nothing runs. `state_path` is the host directory that is
-    mounted as the engine's state, None when there is none.
+    `exit_code` is meaningful only while the container is not running. `state_path` is the host
+    directory mounted as the engine's state, None when there is none.
     """
 
     exit_code: int
@@ -122,7 +122,7 @@ class ContainerDetails(EngineContainer):
 
     @property
     def was_started(self) -> bool:
-        """Return whether the engine's process was ever there."""
+        """Return whether the engine's process was ever started."""
         return self.started_at is not None and self.status is not ContainerStatus.CREATED
 
 
@@ -137,7 +137,7 @@ class EngineImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceLimits:
-    """What one engine may use: cores, bytes of memory, processes."""
+    """What one engine may use: CPU cores, bytes of memory, processes."""
 
     cpu_quota: float
     memory_bytes: int
@@ -145,7 +145,7 @@ class ResourceLimits:
 
 
 def parse_memory(text: str) -> int:
-    """Return the bytes of a size such as `512m`, `2g` or `1GB`; ValueError when it is none."""
+    """Return the bytes of a size such as `512m`, `2g` or `1GB`; raise ValueError otherwise."""
     match = _MEMORY.fullmatch(text.strip())
     if match is None or not int(match[1]):
         raise ValueError("not a size of memory")
@@ -176,7 +176,7 @@ def container_name(game_id: str) -> str:
 def parked_name(game_id: str, fence: int) -> str:
     """Return the name under which operation `fence` keeps the predecessor until its outcome.
 
-    It lies outside the engines' namespace: no game's engine can have this name.
+    It is outside the engines' namespace: no game's engine can have this name.
     """
     return f"galaxy-parked-{fence}-{game_id}"
 

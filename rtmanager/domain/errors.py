@@ -1,4 +1,4 @@
-"""One class per stable error code of the contract; none of them knows HTTP."""
+"""One class per stable error code of the contract, independent of HTTP."""
 
 from copy import copy
 from enum import StrEnum
@@ -37,7 +37,7 @@ class RuntimeManagerError(Exception):
         return str(self)
 
     def extended(self, sentence: str) -> Self:
-        """Return a copy of the error with one more sentence for this caller."""
+        """Return a copy of the error with a sentence appended for this caller."""
         error = copy(self)
         error.args = (f"{self.message}; {sentence}",)
         return error

@@ -1,4 +1,4 @@
-"""Health events of engines: published to others, the latest kept as the game's snapshot."""
+"""Health events of engines: published, the latest also kept as the game's snapshot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class HealthEventType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEvent:
-    """One observation of one engine. `details` is closed per type (DESIGN section 6)."""
+    """One observation of one engine. Each type has a fixed set of `details` (DESIGN section 6)."""
 
     game_id: GameId
     container_id: ContainerId
@@ -34,7 +34,7 @@ class HealthEvent:
 
 
 def started_event(container: ContainerDetails, *, game_id: GameId, at: datetime) -> HealthEvent:
-    """Return the event of an engine that runs, started or adopted; its time is the container's."""
+    """Return the event of a started or adopted engine, dated by the container's start."""
     return HealthEvent(
         game_id=game_id,
         container_id=container.id,

@@ -35,7 +35,7 @@ class ImageRef:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse `text`; raise StartConfigInvalid when Docker would not take it."""
+        """Parse `text`; raise StartConfigInvalid when Docker would reject it."""
         match = _REFERENCE.fullmatch(text)
         if match is None or len(match["name"]) > _NAME_LIMIT or _IMAGE_ID.fullmatch(text):
             raise StartConfigInvalid(
@@ -64,8 +64,8 @@ class ImageRef:
 def check_patch(current: str, wanted: str) -> None:
     """Raise unless `wanted` is a patch level of the same major and minor line as `current`.
 
-    Lower patch levels are allowed: that is how one goes back. A leading `v` is fine. Raises
-    ImageRefNotSemver when either tag is no strict version, SemverPatchOnly when the line differs.
+    Lower patch levels are allowed, for downgrades. A leading `v` is fine. Raises ImageRefNotSemver
+    when either tag is not a strict version, SemverPatchOnly when the line differs.
     """
     was, will = _version_of(current), _version_of(wanted)
     if (was.major, was.minor) != (will.major, will.minor):
@@ -91,6 +91,6 @@ def _version_of(text: str) -> Version:
 
 
 def _shown(text: str) -> str:
-    """Quote a caller's text for a message, bounded and printable."""
+    """Quote a caller's text for a message, shortened and printable."""
     quoted = ascii(text[:80])
     return f"{quoted}…" if len(text) > 80 else quoted  # noqa: PLR2004 - the bound just above

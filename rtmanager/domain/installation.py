@@ -1,4 +1,4 @@
-"""Which Runtime Manager this is, and which containers are its own."""
+"""The identity of this Runtime Manager, and which containers belong to it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Container = TypeVar("Container", bound=EngineContainer)
 class Installation:
     """One database and everything that its replicas run.
 
-    The id is made once and kept in the database, so it is known only when that is open.
+    The id is created once and kept in the database, so it is known only once that is open.
     """
 
     network: str
@@ -23,13 +23,13 @@ class Installation:
 
     @property
     def id(self) -> str:
-        """The id, stamped on containers and part of Redis keys; known once the database is open."""
+        """The id, stamped on containers and part of Redis keys; set once the database is open."""
         if self._id is None:
             raise RuntimeError("the installation's id is not known before the database is open")
         return self._id
 
     def identify(self, installation_id: str) -> None:
-        """Learn the id from the database."""
+        """Set the id read from the database."""
         self._id = installation_id
 
     def owns(
@@ -39,11 +39,12 @@ class Installation:
         record: RuntimeRecord | None,
         operation: Operation | None,
     ) -> bool:
-        """Return whether the container is ours: the one predicate for lists and for inspections.
+        """Return whether the container is ours: the one rule for lists and inspections.
 
-        Ours is what the game's record names, what its open operation made, and what carries our
-        stamp on our network. A container without a stamp, of the release before, is ours only when
-        it is named. What is named stays ours when the network setting has changed.
+        Ours is what the game's record names, what its open operation created, and what has our
+        stamp on our network. A container without a stamp, from the previous release, is ours only
+        when the record or the operation names it. Such a container stays ours when the network
+        setting changes.
         """
         if not container.has_our_labels:
             return False
@@ -62,5 +63,5 @@ class Installation:
         record: RuntimeRecord | None,
         operation: Operation | None,
     ) -> Sequence[Container]:
-        """Return those containers that are ours."""
+        """Return the containers that are ours."""
         return [each for each in containers if self.owns(each, record=record, operation=operation)]

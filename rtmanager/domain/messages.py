@@ -14,7 +14,7 @@ from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Cause, OperationKind, OperationRequest, OpSource, Outcome
 
 MAX_TEXT = 2_000
-"""Most characters of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
+"""Maximum length of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
 
 
 class OutboxStream(StrEnum):
@@ -27,10 +27,10 @@ class OutboxStream(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """One stream entry to be: all fields are strings, as in the stream.
+    """A stream entry to be published: all fields are strings, as in the stream.
 
-    A message with a `dedup_key` is not even written while an earlier one with the same key is
-    younger than its `dedup_window` seconds.
+    A message with a `dedup_key` is not written while an earlier one with the same key is younger
+    than its `dedup_window` seconds.
     """
 
     stream: OutboxStream
@@ -41,7 +41,7 @@ class OutboxMessage:
 
 
 def health_message(event: HealthEvent) -> OutboxMessage:
-    """Render a health event as the entry that others read."""
+    """Render a health event as a stream entry."""
     details = {key: _bounded(value) for key, value in event.details.items()}
     return OutboxMessage(
         OutboxStream.HEALTH_EVENTS,
@@ -57,9 +57,9 @@ def health_message(event: HealthEvent) -> OutboxMessage:
 
 
 def sendable(text: str) -> str:
-    """Return text as a stream may carry it: valid UTF-8, readable without NUL, of bounded length.
+    """Return the text as allowed in a stream: valid UTF-8 of bounded length, without NUL.
 
-    Whatever stores it on the way has nothing left to escape, so it stays within its bound.
+    No store on the way has anything left to escape, so it stays within the bound.
     """
     plain = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
@@ -76,7 +76,7 @@ def _bounded(value: object) -> object:
 
 PRODUCER = "runtime_manager"
 INTENT_DEDUP_WINDOW = 600.0
-"""Seconds within which a game that fails again in the same way gives no second intent."""
+"""Seconds within which a repeated, identical failure of a game sends no second intent."""
 
 _INTENT_CODES = {
     ErrorCode.IMAGE_PULL_FAILED,
@@ -86,7 +86,7 @@ _INTENT_CODES = {
 
 
 def announcements(request: OperationRequest, completion: Completion) -> list[OutboxMessage]:
-    """Return the messages that report this completion to others, in their order."""
+    """Return the messages that report this completion, in order."""
     messages = [health_message(event) for event in completion.events]
     if request.origin.source is OpSource.LOBBY_STREAM:
         messages.append(_job_result(request, completion))

@@ -11,14 +11,14 @@ from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 
 Fence = NewType("Fence", int)
-"""An operation's id. It only grows: of two operations the later one has the higher fence."""
+"""An operation's id. Ids only grow: of two operations the later has the higher fence."""
 
 LeaseNumber = NewType("LeaseNumber", int)
-"""Drawn with each lease, larger than any before for its game; only the highest may write."""
+"""Drawn with each lease, higher than all before for the game; only the highest may write."""
 
 
 class OperationKind(StrEnum):
-    """What is done to a game's runtime."""
+    """What an operation does to a game's runtime."""
 
     START = "start"
     STOP = "stop"
@@ -41,7 +41,7 @@ class OpSource(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an operation ended; an open operation has none yet."""
+    """How an operation ended; an open operation has no outcome yet."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -66,15 +66,15 @@ class Origin:
 
     @property
     def is_redelivered(self) -> bool:
-        """Return whether the request is delivered again until it has an outcome."""
+        """Return whether the request is redelivered until it has an outcome."""
         return self.source is OpSource.LOBBY_STREAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationRequest:
-    """What a caller asks for, before any rule was applied.
+    """What a caller asks for, before any rule is applied.
 
-    `image_ref` is the caller's text. `container_id` names what a reconciliation is about.
+    `image_ref` is the caller's text. `container_id` is the container to reconcile.
     """
 
     game_id: GameId
@@ -86,7 +86,7 @@ class OperationRequest:
 
 
 class ActionName(StrEnum):
-    """Everything that an operation can do; each action may be repeated."""
+    """Everything an operation can do; every action may be repeated."""
 
     OBTAIN_IMAGE = "obtain_image"
     PREPARE_STATE = "prepare_state"
@@ -102,10 +102,10 @@ class ActionName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do, and the container that it is about.
+    """One thing to do, and the container it concerns.
 
-    `address` is the name by which the call reaches the container when the id will not do: only this
-    operation gives that name, so a call that arrives after its end reaches nothing.
+    `address` is the name that the call uses when the id is not safe: only this operation gives that
+    name, so a call that arrives after its end reaches nothing.
     """
 
     name: ActionName
@@ -114,14 +114,14 @@ class Action:
 
 
 class Phase(StrEnum):
-    """Whether an operation still works towards what was asked, or rolls back."""
+    """Whether an operation works towards its goal or rolls back."""
 
     FORWARD = "forward"
     BACK = "back"
 
 
 class StepResult(StrEnum):
-    """The result of an action. Unknown: it may have happened, may still happen, or never will."""
+    """The result of an action. Unknown: it may have happened, may yet happen, or never will."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -130,7 +130,7 @@ class StepResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One action of an operation as it is recorded; `result` is None while it is in flight."""
+    """A recorded action of an operation; `result` is None while it is in flight."""
 
     action: Action
     phase: Phase
@@ -153,13 +153,13 @@ class Cause:
 
     @classmethod
     def of(cls, error: RuntimeManagerError) -> Self:
-        """Return the cause that an error is."""
+        """Return the cause for this error."""
         return cls(code=error.code, message=error.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predecessor:
-    """The container that an operation found: whether its engine ran, and answered `/healthz`."""
+    """The container that an operation replaces: whether it ran, and answered `/healthz`."""
 
     container_id: ContainerId
     ran: bool
@@ -170,8 +170,8 @@ class Predecessor:
 class Operation:
     """One row of the operation log; without an outcome it is an open intent.
 
-    `lost` counts the processes that died over it without any progress between their deaths; one
-    that was at several operations counts for each of them in part.
+    `lost` counts the processes that died while running it, without any progress in between; a
+    process that was running several operations counts for each of them in part.
     """
 
     id: Fence
@@ -191,22 +191,22 @@ class Operation:
 
     @property
     def game_id(self) -> GameId:
-        """The game that the operation is about."""
+        """The game that the operation concerns."""
         return self.request.game_id
 
     @property
     def kind(self) -> OperationKind:
-        """What is done."""
+        """The kind of the operation."""
         return self.request.kind
 
     @property
     def progress(self) -> int:
-        """How many different things were done for it, forward and back: it only grows."""
+        """How many distinct actions were done, forward and in rollback: it only grows."""
         done = (each for each in self.steps if each.result is StepResult.DONE)
         return len({(each.phase, each.action.name) for each in done})
 
     def attempts(self, action: Action) -> int:
-        """Return how often the action was done or refused in the present phase."""
+        """Return how often the action was done or refused in the current phase."""
         return sum(
             each.action == action and each.phase is self.phase
             for each in self.steps
@@ -214,7 +214,7 @@ class Operation:
         )
 
     def refusal(self, action: Action) -> Cause | None:
-        """Return why the action was refused, if that is the last thing that happened."""
+        """Return why the action was refused, if it was the last one and was refused."""
         last = self.steps[-1] if self.steps else None
         if last is None or last.action != action or last.result is not StepResult.REFUSED:
             return None
@@ -229,7 +229,7 @@ class Operation:
         )
 
     def was_sent(self, action: Action) -> bool:
-        """Return whether the action was ever sent, whatever its result."""
+        """Return whether the action was ever sent, regardless of its result."""
         return any(each.action == action for each in self.steps)
 
     def acting(self, action: Action, *, at: datetime) -> Self:
@@ -242,11 +242,11 @@ class Operation:
         return replace(self, steps=(*self.steps[:-1], step))
 
     def rolled_back(self, cause: Cause) -> Self:
-        """Return the operation in its rollback; the first cause stays the one that is reported."""
+        """Return the operation in its rollback; the first cause is kept and reported."""
         return replace(self, phase=Phase.BACK, cause=self.cause or cause)
 
     def taken_over(self) -> Self:
-        """Return the operation as its next holder sees it: what was in flight is in doubt."""
+        """Return the operation for its next holder: the result of what was in flight is unknown."""
         return replace(
             self,
             steps=tuple(

@@ -1,4 +1,4 @@
-"""The durable record of a game's runtime and its allowed transitions."""
+"""The durable record of a game's runtime, and its transitions."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,10 +19,10 @@ class RuntimeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeRecord:
-    """What is known of one game's runtime, as of its last finished operation.
+    """What is known about a game's runtime, as of its last finished operation.
 
-    `fence` is that operation: a record is only ever replaced by one with a higher fence.
-    `image_id` is the very image that ran, so that restart runs it again whatever its tag means now.
+    `fence` is that operation's id: a record is only ever replaced by one with a higher fence.
+    `image_id` is the image that ran, so that a restart runs it again even if its tag has moved.
     `current_image_ref` is also None for an adopted container without an image label.
     """
 
@@ -42,13 +42,13 @@ class RuntimeRecord:
     fence: Fence
 
     def stopped(self, *, fence: Fence, at: datetime, stopped_at: datetime) -> "RuntimeRecord":
-        """Return the record of the same container, whose engine ended at `stopped_at`."""
+        """Return the record of the same container with its engine stopped at `stopped_at`."""
         return replace(
             self, status=RuntimeStatus.STOPPED, stopped_at=stopped_at, last_op_at=at, fence=fence
         )
 
     def removed(self, *, fence: Fence, at: datetime) -> "RuntimeRecord":
-        """Return the record of a game without a container; its state directory stays."""
+        """Return the record of a game whose container was removed; its state directory stays."""
         return replace(
             self,
             status=RuntimeStatus.REMOVED,
@@ -71,7 +71,7 @@ def running_record(
     fence: Fence,
     at: datetime,
 ) -> RuntimeRecord:
-    """Return the record of a game whose engine runs in this container; `created_at` is kept.
+    """Return the record of a game whose engine runs in this container; keeps `created_at`.
 
     Everything in it is read from the container, so new and adopted ones are recorded alike.
     """
@@ -98,8 +98,8 @@ def as_observed(
 ) -> RuntimeRecord:
     """Return the record as its container shows it; the same object when it agrees.
 
-    `seen` None means that it is gone, never that it is unknown. A container that Docker is
-    removing counts as gone.
+    `seen` is None when it is gone, never when it is unknown. A container that Docker is removing
+    counts as gone.
     """
     if record.status is RuntimeStatus.REMOVED:
         return record

@@ -1,6 +1,6 @@
-"""The endpoints table: which method of which handler answers which operationId.
+"""The table of endpoints: which handler method answers which operationId.
 
-Handlers know nothing of Connexion; `rtmanager.server.connexion_app` hands this table to it.
+Handlers do not depend on Connexion; `rtmanager.server.connexion_app` passes this table to it.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from rtmanager.handlers.runtimes import Probes, Runtimes
 def endpoints(
     *, operations: Operations, read: ReadRuntimes, readiness: CheckReadiness
 ) -> Mapping[str, Handler]:
-    """Return the handler of every operation of `spec/internal-openapi.yaml`."""
+    """Return the endpoint of every operationId of `spec/internal-openapi.yaml`."""
     probes = Probes(readiness)
     runtimes = Runtimes(operations, read)
     return {

@@ -28,14 +28,14 @@ _tracer = trace.get_tracer(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was routed and validated, as a handler may read it."""
+    """A routed and validated request, as handlers read it."""
 
     scope: Scope
     body: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def game_id(self) -> GameId:
-        """The game; raises NotFound for an id under which no game can ever have been started."""
+        """The game; raises NotFound for an id that no started game can have."""
         game_id = parse_game_id(self._game_id_text)
         if game_id is None:
             raise NotFound
@@ -52,11 +52,11 @@ class Call:
 
     @property
     def origin(self) -> Origin:
-        """Who is calling, and the request's id."""
+        """The source and id of the request."""
         return Origin(source_of(self.scope), request_id_of(self.scope))
 
     def to(self, kind: OperationKind, game_id: GameId) -> OperationRequest:
-        """Return the operation that the call asks for."""
+        """Return the operation request for this call."""
         reason = self.body.get("reason")
         return OperationRequest(
             game_id=game_id,
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def _game_id_text(self) -> str:
-        """The id as it was meant: see `RawPath`; bytes that are not UTF-8 become U+FFFD."""
+        """The decoded id (see `RawPath`); bytes that are not UTF-8 become U+FFFD."""
         return unquote(self.scope["path_params"]["game_id"])
 
 
@@ -77,10 +77,10 @@ Handler = Callable[[Call], Awaitable[JsonObject]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Answers one operation of the spec, in a span of its name; success is always 200.
+    """Answers one operationId of the spec, in a span of that name; success is always 200.
 
-    Without a schema a body is ignored; without `query` so are query parameters, else those that it
-    does not name are refused.
+    Without a schema the body is ignored. Without `query` so are query parameters; otherwise those
+    that it does not name are refused.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Endpoint:
     query: frozenset[str] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the handler answer."""
+        """Check the request, call the handler and send its answer."""
         self._check_query(scope)
         call = Call(scope, await self._read_body(scope, receive))
         with _tracer.start_as_current_span(self.name, kind=trace.SpanKind.SERVER):

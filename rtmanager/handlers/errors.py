@@ -1,4 +1,4 @@
-"""Every error leaves as the contract's envelope; HTTP status codes are named here alone."""
+"""Sends every error in the contract's envelope; the only place with HTTP error codes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ STATUS_OF_CODE = {
     ErrorCode.DOCKER_UNAVAILABLE: 503,
     ErrorCode.SERVICE_UNAVAILABLE: 503,
 }
-"""The status of every code; `replay_no_op` is missing because a replay is no error."""
+"""The status of every code except `replay_no_op`, since a replay is not an error."""
 
 CUT_OFF = (
-    "the service is shutting down before this request was answered; an operation that has begun "
-    "goes on: send the same request again to learn how it ended"
+    "the service shut down before it answered this request; an operation that has begun "
+    "continues: send the same request again to learn its outcome"
 )
 
 _NOT_FOUND, _METHOD_NOT_ALLOWED, _TOO_LARGE, _FIRST_SERVER_ERROR = 404, 405, 413, 500
@@ -43,24 +43,24 @@ _MESSAGE_LIMIT = 400
 
 
 class NoSuchPath(HTTPException):
-    """The contract has no such path."""
+    """The path is not in the contract."""
 
     def __init__(self) -> None:
         super().__init__(_NOT_FOUND)
 
 
 class ErrorBoundary:
-    """ASGI middleware that answers in place of an application that raised."""
+    """ASGI middleware that answers for an application that raised an error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; a defect is logged with its traceback and not shown to the caller.
+        """Pass on the request; log a defect with its traceback, without showing it to the caller.
 
-        An error after the answer has begun goes to the server, which logs it and cuts the
-        connection: half an answer must not look like a whole one. The server cancels a request for
-        one reason only, that its limit for a shutdown has passed.
+        An error after the answer has begun goes to the server, which logs it and closes the
+        connection: half an answer must not look like a whole one. The server only cancels a request
+        when its shutdown limit has passed.
         """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -90,7 +90,7 @@ class ErrorBoundary:
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """An answer in the contract's error envelope. A defect is ours, to be logged and fixed."""
+    """An answer in the contract's error envelope. A defect is a bug of ours, to be logged."""
 
     status: int
     code: ErrorCode
@@ -100,13 +100,13 @@ class ErrorAnswer:
 
     @property
     def response(self) -> AsciiJson:
-        """The response that carries the envelope."""
+        """The response with the envelope."""
         envelope: JsonObject = {"error": {"code": self.code, "message": self.message}}
         return AsciiJson(envelope, self.status, self.headers)
 
 
 def answer_to(error: Exception) -> ErrorAnswer:
-    """Return the answer to any error that a request can end in."""
+    """Return the answer to any error of a request."""
     if isinstance(error, BodyTooLarge):
         return ErrorAnswer(_TOO_LARGE, error.code, error.message)
     if isinstance(error, RuntimeManagerError):
@@ -118,7 +118,7 @@ def answer_to(error: Exception) -> ErrorAnswer:
 
 
 def _answer_of_framework(error: HTTPException) -> ErrorAnswer:
-    """Return the answer to what the router or the request validation refused."""
+    """Return the answer to an error of the router or the request validation."""
     if error.status_code == _NOT_FOUND:
         return ErrorAnswer(_NOT_FOUND, ErrorCode.NOT_FOUND, "there is no such path")
     if error.status_code == _METHOD_NOT_ALLOWED:
@@ -132,12 +132,12 @@ def _method_not_allowed(allow: str) -> ErrorAnswer:
     return ErrorAnswer(
         _METHOD_NOT_ALLOWED,
         ErrorCode.INVALID_REQUEST,
-        f"this path does not have this method; it has {allowed}",
+        f"the path does not support this method; allowed: {allowed}",
         headers={"allow": allowed},
     )
 
 
 def _one_line(detail: str) -> str:
-    """Return the framework's words, which may quote the caller's, printable and bounded."""
+    """Return the framework's message, which may quote the caller, shortened and printable."""
     first = detail.partition("\n")[0][:_MESSAGE_LIMIT]
     return first.encode("ascii", "backslashreplace").decode("ascii")

@@ -1,4 +1,4 @@
-"""What every request passes before it is routed: its id, its path as sent, and who is calling."""
+"""Middlewares before routing: the request id, the raw path, and the caller header."""
 
 import re
 import uuid
@@ -20,16 +20,16 @@ _SAFE_ID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 
 
 class RequestId:
-    """Takes the caller's request id, or makes one up, and sends it back with every answer.
+    """Takes the caller's request id or creates one, and returns it with every answer.
 
-    The same id is in the operation log and in every log line of the request.
+    The id is also in the operation log and in every log line of the request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Name the request, and its answer, whatever that is."""
+        """Set the id of the request and of its answer, including error answers."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -50,7 +50,7 @@ def request_id_of(scope: Scope) -> str:
 
 
 def _given_id(scope: Scope) -> str | None:
-    """Return the caller's id if there is one and it is safe in a log line and a header."""
+    """Return the caller's id if it is set and safe in log lines and headers."""
     values = Headers(scope=scope).getlist(_REQUEST_ID)
     return values[0] if len(values) == 1 and _SAFE_ID.fullmatch(values[0]) else None
 
@@ -58,17 +58,17 @@ def _given_id(scope: Scope) -> str | None:
 class RawPath:
     """Routes by the path as it was sent, before percent-decoding and without redirects.
 
-    A decoded path has lost where its segments end: `/runtimes/a%2Fstop` would stop the game `a`,
-    and an id with a newline would match no pattern at all. So routing sees the encoded path, and a
+    Decoding loses the ends of path segments: `/runtimes/a%2Fstop` would stop the game `a`, and an
+    id with a newline would match no pattern at all. So routing uses the encoded path, and a
     parameter is decoded where it is read. No path of the contract ends in a slash; a router would
-    redirect one that does to another path.
+    redirect one that does.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its path as it was sent."""
+        """Pass on the request with its path as it was sent."""
         if scope["type"] == "http":
             raw = scope.get("raw_path")
             scope["path"] = raw.decode("latin-1") if raw else quote(scope["path"])
@@ -78,17 +78,17 @@ class RawPath:
 
 
 class CallerHeader:
-    """Drops a caller header without a known value, before validation would refuse it.
+    """Drops a caller header with an unknown value, which validation would refuse.
 
-    The spec lists the known values, but the contract says that a missing, repeated or unknown one
-    counts as the admin's and never fails a request.
+    The spec lists the known values, but by the contract a missing, repeated or unknown one counts
+    as the admin's and never fails a request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with at most one caller header, of a known value."""
+        """Pass on the request with at most one caller header, with a known value."""
         if scope["type"] == "http":
             headers = MutableHeaders(scope=scope)
             if _CALLER in headers and _known_source(headers) is None:
@@ -97,7 +97,7 @@ class CallerHeader:
 
 
 def source_of(scope: Scope) -> OpSource:
-    """Return who is calling, as the operation log records it."""
+    """Return the caller as the operation log records it."""
     return _known_source(Headers(scope=scope)) or OpSource.ADMIN_REST
 
 

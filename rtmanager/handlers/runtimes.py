@@ -1,4 +1,4 @@
-"""The handlers: read the call, run the use case of the same verb, render what it returns."""
+"""The handlers: read the call, run the use case of the same verb, render the result."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from rtmanager.handlers.strict_json import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Runtimes:
-    """What callers can do with a game's runtime."""
+    """The endpoints for a game's runtime."""
 
     operations: Operations
     read: ReadRuntimes
@@ -37,7 +37,7 @@ class Runtimes:
         return await self._run(call.to(OperationKind.STOP, call.game_id))
 
     async def restart(self, call: Call) -> JsonObject:
-        """Run a game's image in a new container."""
+        """Restart a game with the same image in a new container."""
         return await self._run(call.to(OperationKind.RESTART, call.game_id))
 
     async def patch(self, call: Call) -> JsonObject:
@@ -54,22 +54,22 @@ class Runtimes:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Say whether the process serves, and whether it can do its work."""
+    """The endpoints for liveness and readiness."""
 
     readiness: CheckReadiness
 
     async def healthz(self, _: Call) -> JsonObject:
-        """Say that the process serves; nothing else is asked."""
+        """Answer that the process serves requests; dependencies are not checked."""
         return {"status": "ok"}
 
     async def readyz(self, _: Call) -> JsonObject:
-        """Say that everything operations need is there."""
+        """Answer that all dependencies of operations are available."""
         await self.readiness.run()
         return {"status": "ready"}
 
 
 def runtime_json(record: RuntimeRecord) -> JsonObject:
-    """Return the record as the contract shows it: every property, null where none applies."""
+    """Return the record as the contract defines it: every property, null where none applies."""
     return {
         "game_id": record.game_id,
         "status": record.status,
@@ -87,7 +87,7 @@ def runtime_json(record: RuntimeRecord) -> JsonObject:
 
 
 def _timestamp(at: datetime | None) -> str | None:
-    """Return the time as RFC 3339 in UTC, with microseconds and Z."""
+    """Return the time in RFC 3339, in UTC with microseconds and Z."""
     if at is None:
         return None
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

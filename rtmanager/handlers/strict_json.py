@@ -1,4 +1,4 @@
-"""JSON in and out: a body is one object in UTF-8, without surprises, of a bounded size.
+"""Reading and writing JSON: a body is one strictly parsed object in UTF-8 of bounded size.
 
 Every refusal is an InvalidRequest whose message names the fault.
 """
@@ -26,10 +26,10 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class AsciiJson(JSONResponse):
-    """A JSON response in ASCII, which can be sent whatever its texts contain, even surrogates."""
+    """A JSON response in ASCII, which can be sent even if its texts contain lone surrogates."""
 
     def render(self, content: JsonObject) -> bytes:
-        """Return the body."""
+        """Return the encoded body."""
         return _encode(content).encode("ascii")
 
 
@@ -41,11 +41,11 @@ class SchemaValidator(Protocol):
     """A compiled JSON schema."""
 
     def iter_errors(self, instance: Any) -> Iterator[ValidationError]:
-        """Yield what is wrong with `instance`."""
+        """Yield the errors of `instance`."""
 
 
 async def read_object(scope: Scope, receive: Receive) -> dict[str, Any]:
-    """Read the request's body; raise BodyTooLarge as soon as it is, without keeping the rest."""
+    """Read the request's body; raise BodyTooLarge once it exceeds the limit."""
     headers = Headers(scope=scope)
     check_content_type(headers.getlist("content-type"))
     _check_announced_size(headers.getlist("content-length"))
@@ -53,7 +53,7 @@ async def read_object(scope: Scope, receive: Receive) -> dict[str, Any]:
 
 
 def check_content_type(values: list[str]) -> None:
-    """Raise unless the one content type is application/json, with no charset but UTF-8."""
+    """Raise unless there is one content type, application/json, in UTF-8 if it has a charset."""
     if len(values) != 1:
         raise InvalidRequest(f"{len(values)} Content-Type headers, expected application/json")
     parsed = Message()
@@ -64,7 +64,7 @@ def check_content_type(values: list[str]) -> None:
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object that `raw` holds."""
+    """Return the JSON object in `raw`."""
     try:
         value = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
@@ -76,8 +76,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"the body is not JSON at {place}: {error.msg}") from error
     except RecursionError as error:
         raise InvalidRequest("the body is nested too deeply") from error
-    except ValueError as error:  # Python's limit on digits
-        raise InvalidRequest("the body holds a number of too many digits") from error
+    except ValueError as error:  # Python's limit on the digits of a number
+        raise InvalidRequest("the body has a number with too many digits") from error
     if not isinstance(value, dict):
         kind = _JSON_TYPES.get(type(value), "a number")
         raise InvalidRequest(f"the body is {kind}, expected a JSON object")
@@ -85,14 +85,14 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def check_schema(validator: SchemaValidator, body: dict[str, Any]) -> None:
-    """Raise naming the first few faults unless the body is as the spec describes it."""
+    """Raise with the first few faults unless the body matches the spec."""
     faults = list(dict.fromkeys(_fault(error) for error in validator.iter_errors(body)))
     if faults:
         raise InvalidRequest("; ".join(faults[:_NAMED]))
 
 
 def quoted(text: str) -> str:
-    """Quote what a caller sent, as ASCII, shortened, never misread as our own words."""
+    """Quote what a caller sent, in ASCII and shortened, so that it is not read as our text."""
     return ascii(text[:_LONGEST_QUOTE]) + ("..." if len(text) > _LONGEST_QUOTE else "")
 
 
@@ -102,7 +102,7 @@ def quoted_names(names: list[str]) -> str:
 
 
 def _check_announced_size(values: list[str]) -> None:
-    """Raise when the body says itself that it is too large, before reading any of it."""
+    """Raise if the announced size is too large, before reading the body."""
     if any(value.isdecimal() and int(value) > MAX_BODY for value in values):
         raise BodyTooLarge
 
@@ -112,7 +112,7 @@ async def _read(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise InvalidRequest("the caller went away before the body was complete")
+            raise InvalidRequest("the connection was closed before the body was complete")
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
             raise BodyTooLarge
@@ -121,7 +121,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object; JSON leaves open what a repeated key means, so it is refused."""
+    """Return the object; refuse repeated keys, whose meaning JSON leaves open."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -131,7 +131,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise InvalidRequest(f"the body holds {name}, which is not JSON")
+    raise InvalidRequest(f"the body has {name}, which is not JSON")
 
 
 def _fault(error: ValidationError) -> str:

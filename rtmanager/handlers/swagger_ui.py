@@ -1,4 +1,4 @@
-"""Swagger UI on the contract: its page, its files and the spec, all served by this process."""
+"""Swagger UI for the contract: the page, its files and the spec, served by this process."""
 
 import json
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ _PAGE = """<!doctype html>
   </body>
 </html>
 """
-# The browser itself refuses whatever the page would load from another host.
+# Makes the browser refuse anything that the page would load from another host.
 _SECURITY_POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
 class SwaggerUi:
-    """ASGI middleware that answers the requests for these pages and passes on all others."""
+    """ASGI middleware that serves these pages and passes on all other requests."""
 
     def __init__(self, app: ASGIApp, document: Mapping[str, Any]) -> None:
         self.app = app
@@ -63,7 +63,7 @@ class SwaggerUi:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or pass it on without having routed it."""
+        """Answer the request, or pass it on."""
         is_ours = scope["type"] == "http" and scope["path"].startswith((_FILES_PATH, SPEC_PATH))
         await (self.pages if is_ours else self.app)(scope, receive, send)
 

@@ -1,1 +1,1 @@
-"""The process that serves: its start, its HTTP server, its end."""
+"""The server process: startup, HTTP server, shutdown."""

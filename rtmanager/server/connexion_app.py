@@ -1,9 +1,9 @@
 """The HTTP application: Connexion routes by the spec and checks parameters, our endpoints answer.
 
-No other module knows Connexion. As shipped it departs from the contract in places, for which it has
-no options; `docs/connexion.md` lists them. None is corrected by a subclass: what it does otherwise
-is done by our own middlewares before it or by our endpoints after it, and what it need not know
-is not given to it.
+No other module depends on Connexion. By default it departs from the contract in places for which it
+has no options; `docs/connexion.md` lists them. None is corrected by a subclass: our middlewares
+before it and our endpoints after it do what it would do differently, and it is not given the parts
+of the spec that it does not need.
 """
 
 import warnings
@@ -22,7 +22,7 @@ from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
 from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH, SwaggerUi
 
 with warnings.catch_warnings():
-    # Connexion imports what other libraries have deprecated: its concern, not our operators'.
+    # Connexion imports deprecated modules of other libraries, which our operators cannot change.
     warnings.simplefilter("ignore")
     from connexion.json_schema import Draft4RequestValidator, resolve_refs
     from connexion.middleware import ConnexionMiddleware
@@ -39,10 +39,10 @@ _Document = dict[str, Any]
 
 
 def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False) -> ASGIApp:
-    """Return the ASGI application that answers the spec's operations by the endpoints table.
+    """Return the ASGI application that answers the spec's operations with these endpoints.
 
-    Raises LookupError unless the operations and the table match one to one. Nothing is opened here
-    or at start-up: what the handlers need is opened by the caller.
+    Raises LookupError unless operations and endpoints match one to one. Nothing is opened here or
+    at startup: the caller opens what the handlers need.
     """
     operations = _operations()
     _check_table(operations, table)
@@ -68,7 +68,7 @@ def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False
 
 
 class _Dispatch:
-    """The application behind Connexion's middlewares: calls the endpoint that they routed to."""
+    """The application behind Connexion's middlewares, which calls the endpoint of the route."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
         self.endpoints = endpoints
@@ -85,7 +85,7 @@ class _Dispatch:
 
 
 def _endpoint(operation: _Document, handler: Handler) -> Endpoint:
-    """Return the endpoint of an operation; unknown parameters count where 400 is documented."""
+    """Return the endpoint; it refuses unknown parameters if the operation documents 400."""
     content = operation.get("requestBody", {}).get("content", {})
     named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
     return Endpoint(
@@ -108,20 +108,20 @@ def _check_table(specified: Mapping[str, object], table: Mapping[str, Handler]) 
 
 @cache
 def _document() -> _Document:
-    """Read the spec; Connexion's own way is slow, and would take it for a Jinja template."""
+    """Read the spec; Connexion's reader is slow and treats it as a Jinja template."""
     document: _Document = yaml.load((spec_dir() / SPEC_FILE).read_bytes(), Loader=yaml.CSafeLoader)
     return document
 
 
 @cache
 def _operations() -> Mapping[str, _Document]:
-    """Return the spec's operations by id, without references to other parts of it."""
+    """Return the spec's operations by id, with all references resolved."""
     paths = resolve_refs(_document())["paths"]
     return {each["operationId"]: each for path in paths.values() for each in path.values()}
 
 
 def _without_bodies() -> _Document:
-    """Return the spec as Connexion gets it: the endpoints read and check bodies themselves."""
+    """Return the spec for Connexion, without bodies: the endpoints read and check them."""
     document = _document()
     paths = {
         path: {

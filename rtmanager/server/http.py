@@ -1,7 +1,7 @@
-"""The HTTP server: uvicorn, with a socket that is bound early, and signals that end it all.
+"""The HTTP server: uvicorn, with a socket that is bound early, and our signal handling.
 
-Signals are captured by uvicorn; what they lead to is ours, because they end more than the server:
-a start-up before it, the drain after it. Decision 0036 says what was tried.
+Uvicorn captures signals; their handling is ours, because they end more than the server: the startup
+before it, the drain after it. Decision 0036 lists what was tried.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 
 
 def bind(address: Address) -> socket.socket:
-    """Bind the address without listening yet, or raise `OSError`; no host means every interface.
+    """Bind the address without listening yet; no host means every interface. Raises OSError.
 
-    `uvicorn.Config.bind_socket` says that the server runs, takes no host for IPv4 alone, and ends
-    the process when the address is in use.
+    `uvicorn.Config.bind_socket` logs that the server is running, binds only IPv4 without a host,
+    and exits the process when the address is in use.
     """
     dual_stack = not address.host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual_stack or ":" in address.host else socket.AF_INET
@@ -42,7 +42,7 @@ def bind(address: Address) -> socket.socket:
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn's server for an ASGI application; it leaves logging to the service."""
+    """Uvicorn's server for an ASGI application; logging is left to the service."""
 
     def __init__(
         self, app: Any, shutdown_timeout: Seconds, on_started: Callable[[], None] = lambda: None
@@ -62,15 +62,15 @@ class HttpServer(uvicorn.Server):
         self._on_signal: Callable[[], object] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and announce it."""
+        """Start to listen, and announce it."""
         await super().startup(sockets)
         self._on_started()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
-        """End in good order at the first signal, and the process at once at the second.
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Shut down gracefully at the first signal; end the process at the second.
 
-        uvicorn's own would raise the signal again at the end, so that the exit code is not 0, and
-        would let a second one wait for the drain.
+        Uvicorn's handler would raise the signal again at the end, so that the exit code is not 0,
+        and would let a second one wait for the drain.
         """
         if self.should_exit:
             os._exit(128 + sig)
@@ -79,10 +79,10 @@ class HttpServer(uvicorn.Server):
 
     @contextmanager
     def stopped_by_signals(self, on_stop: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Let SIGTERM and SIGINT end the block in good order; a second one ends the process.
+        """Let SIGTERM and SIGINT end the block gracefully; a second one ends the process.
 
-        While the server runs it finishes its requests first; a start-up is cancelled. `on_stop` is
-        called at the first signal.
+        A running server finishes its requests first; a startup is cancelled. `on_stop` is called at
+        the first signal.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 

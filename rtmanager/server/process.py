@@ -1,4 +1,4 @@
-"""Run the service: everything opened in order, requests answered, everything closed again."""
+"""Running the service: open everything in order, serve requests, close everything."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ Assemble = Callable[[Settings], Service]
 
 
 def _say_nothing(_address: Address) -> None:
-    """Leave it at the log line."""
+    """Do nothing: the log line is enough."""
 
 
 def run(
@@ -36,15 +36,15 @@ def run(
     announce: Announce = _say_nothing,
     assemble: Assemble = composition.assemble,
 ) -> None:
-    """Serve until a signal ends it; raises `StartupError` when it cannot start."""
+    """Serve until a signal arrives; raises `StartupError` when it cannot start."""
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
         runner.run(_serve(settings, announce, assemble))
 
 
 async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> None:
-    """Open the service, answer requests until a signal comes, finish what runs and close it."""
+    """Open the service, serve until a signal arrives, finish what runs, and close it."""
     configure_logs(settings.log_level, settings.log_format)
-    # OTEL_* variables belong to OpenTelemetry, which reads the environment by itself.
+    # OTEL_* variables belong to OpenTelemetry, which reads the environment itself.
     with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
 
         def on_started() -> None:
@@ -64,13 +64,13 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 
 
 def _bound(address: Address) -> socket.socket:
-    """Take the address before anything else, so that a second service never gets any further."""
+    """Bind the address before anything else, so that a second service goes no further."""
     try:
         return bind(address)
     except OSError as error:
         raise StartupError(
             f"cannot listen on {address}: {error.strerror or error}; "
-            "end what holds this address or set another RTMANAGER_INTERNAL_HTTP_ADDR"
+            "stop what uses this address or set another RTMANAGER_INTERNAL_HTTP_ADDR"
         ) from error
 
 
@@ -78,10 +78,8 @@ async def _answer_requests(server: HttpServer, listener: socket.socket) -> None:
     try:
         await server.serve(sockets=[listener])
     except SystemExit as error:
-        # uvicorn's way of saying that the application's lifespan failed; it logged the reason.
-        raise StartupError(
-            "the HTTP application did not start; the log lines above name the reason"
-        ) from error
+        # Uvicorn's sign that the application's lifespan failed; it has logged the reason.
+        raise StartupError("the HTTP application did not start; see the log lines above") from error
 
 
 def _address_of(listener: socket.socket) -> Address:

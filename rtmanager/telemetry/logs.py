@@ -1,7 +1,7 @@
-"""Log lines of one shape, whoever writes them: the service, the server or a library.
+"""Log lines of one format, from the service, the server and libraries alike.
 
-Bind what every line of a request or job should carry with `structlog.contextvars`:
-`game_id`, `operation`, `source`, `request_id`.
+Bind the fields of every line of a request or job with `structlog.contextvars`: `game_id`,
+`operation`, `source`, `request_id`.
 """
 
 import logging
@@ -14,7 +14,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
 _TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "connexion")
-"""Libraries that log each request or step of ours; they would drown everything else."""
+"""Libraries that log each request or step of ours, which would drown out everything else."""
 
 
 def configure_logs(level: str, form: str, stream: TextIO = sys.stderr) -> None:
@@ -69,7 +69,7 @@ def _human_readable(*, colours: bool) -> list[Processor]:
 
 
 def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Name the trace that a line belongs to, so that one leads to the other."""
+    """Add the trace id, so that a line leads to its trace."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = trace.format_trace_id(context.trace_id)
@@ -78,6 +78,6 @@ def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Drop uvicorn's second copy of its message, meant for terminals."""
+    """Drop uvicorn's second, coloured copy of its message."""
     event.pop("color_message", None)
     return event

@@ -1,6 +1,6 @@
-"""Traces, exported as OpenTelemetry's own `OTEL_*` variables say; by default not at all.
+"""Traces, exported as OpenTelemetry's `OTEL_*` variables say; off by default.
 
-Code that makes spans asks `opentelemetry.trace` for a tracer and need not know whether any
+Code that creates spans gets a tracer from `opentelemetry.trace` and need not know whether an
 exporter is on: without one, spans cost next to nothing.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def exporter_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the exporters that are switched on; `Settings` has refused unknown ones."""
+    """Return the enabled exporters; `Settings` has refused unknown ones."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return ()
     chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
@@ -25,7 +25,7 @@ def exporter_names(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 @contextmanager
 def exported_traces(environment: Mapping[str, str]) -> Iterator[None]:
-    """Export the spans made inside this context; the last ones are flushed on leaving it."""
+    """Export the spans created in this context; the last ones are flushed at its end."""
     names = exporter_names(environment)
     if not names:
         yield
@@ -46,7 +46,7 @@ def tracer_provider(names: tuple[str, ...]) -> "TracerProvider":
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - lazy
 
     ours = Resource.create({"service.name": "rtmanager", "service.version": __version__})
-    # Attributes given in code would win over the environment, so the environment comes again.
+    # Attributes given in code would override the environment, so it is merged once more.
     provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
     for name in names:
         provider.add_span_processor(_processor(name))

@@ -1,1 +1,1 @@
-"""Loops that run the cycles of the domain; they make no decisions."""
+"""Loops that run the domain's cycles, without decisions of their own."""

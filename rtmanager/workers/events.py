@@ -1,4 +1,4 @@
-"""Following Docker's events, so that what happens to a container is noticed at once."""
+"""Following Docker's events, so that changes of containers are noticed immediately."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,16 +16,16 @@ MIN_PAUSE = 0.5
 MAX_PAUSE = 15.0
 GAMES_AT_ONCE = 8
 LOOK_BACK = 10.0
-"""Seconds of the past that the first connection asks for: Docker's list, by which everything is
-caught up with, lags behind its events, so what happened a moment ago may be missing in it."""
+"""Seconds of past events that the first connection requests, since Docker's list lags behind its
+events and the first catch-up may miss the latest ones."""
 
 
 @dataclass(slots=True)
 class DockerEventWatcher:
     """Two loops: the outer one owns the connection, the inner one reads until it dies.
 
-    Events are hints. Each names a game that is then looked at; a game that is waiting to be looked
-    at is not queued twice. After every connection `catch_up` runs, because Docker keeps few events.
+    Events are hints: each names a game to reconcile, and a waiting game is not queued twice. After
+    connecting, `catch_up` runs, because Docker keeps few events.
     """
 
     events: ContainerEvents
@@ -52,7 +52,7 @@ class DockerEventWatcher:
             try:
                 await self._listen()
             except StreamSilent:
-                continue  # most likely a quiet host; a new connection makes sure and loses nothing
+                continue  # most likely an idle host; a new connection makes sure and loses nothing
             except Exception as error:  # noqa: BLE001 - the watcher outlives every connection
                 self.status.failed(self.clock.now(), error)
             if self.clock.monotonic() - began > MAX_PAUSE:
@@ -61,7 +61,7 @@ class DockerEventWatcher:
             pause = min(2 * pause, MAX_PAUSE)
 
     async def _listen(self) -> None:
-        """Follow one connection to its end; from the last event on, if there was one before."""
+        """Follow one connection to its end, starting at the last event of the previous one."""
         if self._since is None:
             self._since = await self.events.now() - LOOK_BACK
         async with self.events.listen(since=self._since) as stream:
@@ -90,7 +90,7 @@ class DockerEventWatcher:
             event = self._hints.pop(next(iter(self._hints)))
             try:
                 sentence = await self.record.run(event)
-            except Exception as error:  # noqa: BLE001 - one wedged game never stops the others
+            except Exception as error:  # noqa: BLE001 - one failing game must not stop the others
                 self.status.failed(self.clock.now(), error)
             else:
                 self.status.succeeded(self.clock.now(), sentence)

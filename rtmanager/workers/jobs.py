@@ -1,4 +1,4 @@
-"""Taking jobs off the streams: many games at once, one game in order."""
+"""Consuming jobs from the streams: many games concurrently, each game in order."""
 
 import asyncio
 import math
@@ -14,14 +14,14 @@ from rtmanager.workers.worker import WorkerStatus
 
 BLOCK = 1.0
 SHORT_BLOCK = 0.1
-"""Seconds to wait for new entries while others were left pending and will be reclaimed soon."""
+"""Seconds to wait for new entries while some are left pending and will be reclaimed soon."""
 BATCH = 100
 MAX_WAITING = 500
 MAX_PER_GAME = 20
 MIN_PAUSE = 0.2
 MAX_PAUSE = 5.0
 READY_FOR = 0.5
-"""Seconds for which a successful `ready` counts."""
+"""Seconds for which a successful `ready` is valid."""
 
 Queue = deque[JobEntry]
 Key = tuple[JobKind, str]
@@ -29,12 +29,12 @@ Key = tuple[JobKind, str]
 
 @dataclass(slots=True)
 class JobConsumer:
-    """Runs in the leading replica only, so that a game's jobs keep their order.
+    """Runs only in the leader, so that a game's jobs keep their order.
 
-    It reads ahead only a little: what waits in the streams is safe. `ready` is called before every
-    read and now and then between jobs, and raises while something that jobs need is unavailable.
-    A job that cannot be finished now is tried again, and the game's later jobs wait for it: a few
-    here, the others pending in their streams, so that jobs of other games are still read.
+    It reads only a little ahead: jobs are safe in their streams. `ready` is called before every
+    read and from time to time between jobs, and raises while a dependency of jobs is unavailable. A
+    job that cannot be finished now is retried, and the game's later jobs wait for it: a few in
+    memory, the others pending in their streams, so that jobs of other games are still read.
     """
 
     jobs: JobStream
@@ -73,7 +73,7 @@ class JobConsumer:
                 await self._reclaim()
                 pause = MIN_PAUSE
                 await self._read_for_ever(begin)
-            except Exception as error:  # noqa: BLE001 - what is unavailable comes back; jobs wait
+            except Exception as error:  # noqa: BLE001 - jobs wait until the dependency is back
                 self.status.failed(self.clock.now(), error)
             await self.clock.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE)
@@ -91,18 +91,18 @@ class JobConsumer:
             self.status.succeeded(self.clock.now())
 
     async def _reclaim(self) -> None:
-        """Have everything that is pending read again, what was left behind with it."""
+        """Have all pending entries read again, including those that were skipped."""
         self._must_reclaim = False
         await self.jobs.reclaim()
         self._overflowing.clear()
 
     def _has_room(self) -> bool:
-        """Leave out what waits for a stuck game: the jobs of others are to be read."""
+        """Return whether to read more, not counting jobs that wait for a stuck game."""
         stuck = sum(len(self._queues[game]) for game in self._stuck)
         return len(self._taken) - stuck < MAX_WAITING
 
     def _take(self, entries: Iterable[JobEntry], begin: Callable[[Queue, str], None]) -> None:
-        """Queue entries that are not queued yet; a game without a queue gets one, and its task."""
+        """Queue entries that are not queued yet; start a task for a game without a queue."""
         for entry in entries:
             game = entry.job.game_id or ""
             if _key(entry) in self._taken:
@@ -115,7 +115,7 @@ class JobConsumer:
                 self._queues[game].append(entry)
 
     def _admits(self, game: str) -> bool:
-        """Leave an entry pending when too many of its game wait, and all that come after it."""
+        """Return whether to queue the entry; if too many wait, this and later ones stay pending."""
         if len(self._queues.get(game, ())) >= MAX_PER_GAME:
             self._overflowing.add(game)
         return game not in self._overflowing
@@ -132,7 +132,7 @@ class JobConsumer:
                 self._stuck.discard(game)
                 await self._forget(queue.popleft())
             else:
-                # Its place is free meanwhile: a game that is stuck does not hold up the others.
+                # Its slot is free during the pause, so that a stuck game does not block the others.
                 self._stuck.add(game)
                 await self._announce_room()
                 await self.clock.sleep(pause)
@@ -145,16 +145,16 @@ class JobConsumer:
             await self._demand_ready()
             self._again.add(_key(entry))
             while _key(entry) in self._again:
-                # It may come again while it is at work, even after the stream let go of it.
+                # It may be read again while it is handled, even after it was acknowledged.
                 self._again.discard(_key(entry))
                 await self.handle.run(entry)
-        except Exception as error:  # noqa: BLE001 - the entry is not acknowledged and tried again
+        except Exception as error:  # noqa: BLE001 - the entry is not acknowledged, and is retried
             self.status.failed(self.clock.now(), error)
             return False
         return True
 
     async def _demand_ready(self) -> None:
-        """Let jobs that were read ahead wait too; `ready` is not called for every one."""
+        """Make jobs that were read ahead wait too, without calling `ready` for every one."""
         now = self.clock.monotonic()
         if now - self._ready_at > READY_FOR:
             await self.ready()

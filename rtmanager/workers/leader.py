@@ -1,4 +1,4 @@
-"""Running the workers in the replica that leads, and in no other."""
+"""Running the workers only in the replica that leads."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ CONFIRM_INTERVAL = 1.0
 class LeaderRunner:
     """Campaigns for the leadership; while it leads, every worker runs.
 
-    Losing the leadership stops the workers at once: another replica may lead by then.
+    Losing the leadership stops the workers immediately: another replica may lead by then.
     """
 
     leadership: Leadership
@@ -32,7 +32,7 @@ class LeaderRunner:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Campaign and lead in the background for the block; then stop and resign."""
+        """Campaign and lead in the background during the block; then stop and resign."""
         try:
             async with in_background(self, self.clock):
                 yield
@@ -40,13 +40,13 @@ class LeaderRunner:
             await self._resign()
 
     async def run(self) -> None:
-        """Campaign, lead, and campaign again, until cancelled; no fault of the claim ends it."""
+        """Campaign, lead, and campaign again, until cancelled; no error ends it."""
         while True:
             raise_if_cancelled()
             try:
                 if await self.leadership.campaign():
                     await self._lead()
-            except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to lead
+            except Exception as error:  # noqa: BLE001 - some replica has to lead
                 self.status.failed(self.clock.now(), error)
             else:
                 self.status.succeeded(self.clock.now())
@@ -56,7 +56,7 @@ class LeaderRunner:
         try:
             await self.leadership.resign()
         except Exception:
-            # The claim ends with its connection, which ends with the process.
+            # The claim ends with its connection, at the latest with the process.
             logger.exception("resign_failed")
 
     async def _lead(self) -> None:
@@ -70,7 +70,7 @@ class LeaderRunner:
             self.leads = False
             await cancel_and_wait(tasks)
         for task in ended:
-            # Nobody had cancelled it yet: if it is, something that it waited for was.
+            # Nobody has cancelled it yet: if it is cancelled, something that it awaited was.
             defect = asyncio.CancelledError() if task.cancelled() else task.exception()
             if defect is not None:
                 log_death(task.get_name(), defect)

@@ -8,12 +8,12 @@ from rtmanager.tasks import raise_if_cancelled
 from rtmanager.workers.worker import WorkerStatus
 
 Cycle = Callable[[], Awaitable[str]]
-"""Does one round of work and returns one sentence on what it did; empty when there was nothing."""
+"""Does one round of work and returns a sentence on what it did; empty if nothing."""
 
 
 @dataclass(slots=True)
 class PeriodicWorker:
-    """Runs a cycle, pauses, and runs it again; a cycle that fails is tried again next time."""
+    """Runs a cycle, pauses, and runs it again, even if it fails."""
 
     name: str
     cycle: Cycle
@@ -32,10 +32,10 @@ class PeriodicWorker:
             await self.clock.sleep(self.interval)
 
     async def once(self) -> None:
-        """Run one cycle, whatever comes of it."""
+        """Run one cycle and note its result or failure."""
         try:
             sentence = await self.cycle()
-        except Exception as error:  # noqa: BLE001 - a worker outlives every fault; its status keeps it
+        except Exception as error:  # noqa: BLE001 - a worker survives every error; its status notes it
             self.status.failed(self.clock.now(), error)
         else:
             self.status.succeeded(self.clock.now(), sentence)

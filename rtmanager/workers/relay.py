@@ -16,7 +16,7 @@ MAX_PAUSE = 5.0
 
 @dataclass(slots=True)
 class OutboxRelay:
-    """Runs in every replica: sends what there is, then sleeps until woken or for a second."""
+    """Runs in every replica: sends what is unsent, then sleeps until woken or for a second."""
 
     relay: RelayOutbox
     outbox: Outbox
@@ -28,7 +28,7 @@ class OutboxRelay:
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
-        """Relay until cancelled; when one of the two loops ends, so does the other."""
+        """Relay until cancelled; when one of the two loops ends, the other does too."""
         loops = [
             asyncio.create_task(self._listen_for_ever(), name="outbox wakeups"),
             asyncio.create_task(self._relay_for_ever(), name="outbox relay"),
@@ -49,7 +49,7 @@ class OutboxRelay:
                     self._woken.set()
                     async for _ in wakeups:
                         self._woken.set()
-            except Exception as error:  # noqa: BLE001 - the relay goes on, once a second
+            except Exception as error:  # noqa: BLE001 - the relay continues, once a second
                 self.wakeup_status.failed(self.clock.now(), error)
             await self.clock.sleep(MAX_NAP)
 
@@ -60,7 +60,7 @@ class OutboxRelay:
             self._woken.clear()
             try:
                 sent = await self.relay.run()
-            except Exception as error:  # noqa: BLE001 - messages stay unsent and are tried again
+            except Exception as error:  # noqa: BLE001 - messages stay unsent and are retried
                 self.status.failed(self.clock.now(), error)
                 await self.clock.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE)

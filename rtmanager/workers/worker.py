@@ -1,4 +1,4 @@
-"""What every worker is: a loop that runs until it is cancelled, and a status that it keeps."""
+"""What all workers share: a loop that runs until it is cancelled, and a status."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ RESTART_PAUSE = 1.0
 
 @dataclass(slots=True)
 class WorkerStatus:
-    """When a worker last did its work, and how often it has failed since."""
+    """When a worker last succeeded, and how often it has failed since."""
 
     name: str
     cycles: int = 0
@@ -31,7 +31,7 @@ class WorkerStatus:
     _has_defect: bool = False
 
     def succeeded(self, at: datetime, sentence: str = "") -> None:
-        """Note a cycle that went well; log what it did, and the end of an outage."""
+        """Note a successful cycle; log what it did, and the end of an outage."""
         if self.failures_in_a_row:
             logger.info("worker_recovered", extra=self._facts(failures=self.failures_in_a_row))
         if sentence:
@@ -44,7 +44,7 @@ class WorkerStatus:
     def failed(self, at: datetime, error: Exception) -> None:
         """Note a failed cycle; an outage is logged when it begins, not at every tick.
 
-        A defect that shows itself during an outage is not part of it, and logged as well.
+        A defect that appears during an outage is not part of it and is logged too.
         """
         self.cycles += 1
         self.failures += 1
@@ -62,7 +62,7 @@ class WorkerStatus:
 
 
 class Worker(Protocol):
-    """Something that works until it is cancelled and keeps a status."""
+    """Something that runs until it is cancelled and keeps a status."""
 
     status: WorkerStatus
 
@@ -72,9 +72,9 @@ class Worker(Protocol):
 
 @asynccontextmanager
 async def in_background(worker: Worker, clock: Clock) -> AsyncIterator[None]:
-    """Run the worker while the block runs; it has ended when the block is left.
+    """Run the worker during the block; it has ended when the block is left.
 
-    A worker that dies has a defect: that is logged, and it is started again after a pause.
+    A worker that dies has a defect, which is logged; it is restarted after a pause.
     """
     task = asyncio.create_task(_keep_running(worker, clock), name=worker.status.name)
     try:
@@ -88,14 +88,14 @@ async def _keep_running(worker: Worker, clock: Clock) -> None:
         try:
             await worker.run()
         except asyncio.CancelledError as error:
-            # Not meant for us, unless someone asked: what the worker waited for was cancelled.
+            # Unless we were cancelled, this is not for us: something that the worker awaited was.
             raise_if_cancelled()
             log_death(worker.status.name, error)
-        except Exception as error:  # noqa: BLE001 - whatever it died of, it is needed
+        except Exception as error:  # noqa: BLE001 - it is needed, so any error is survived
             log_death(worker.status.name, error)
         await clock.sleep(RESTART_PAUSE)
 
 
 def log_death(name: str, defect: BaseException) -> None:
-    """Log what a worker died of; it has a defect and is started again."""
+    """Log the error of a worker that died; it has a defect and is restarted."""
     logger.error("worker_died", extra={"worker": name}, exc_info=defect)

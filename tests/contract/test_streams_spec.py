@@ -253,11 +253,11 @@ def test_addresses_are_the_default_names() -> None:
     ("change", "fault"),
     [
         ({"image_ref": None}, "image_ref is missing"),
-        ({"image_ref": ""}, "image_ref is empty"),
-        ({"image_ref": "x" * 1_001}, "image_ref is too long"),
-        ({"game_id": "-7"}, "game_id is not in its form"),
-        ({"game_id": "chess-7\n"}, "game_id is not in its form"),
-        ({"requested_at_ms": "now"}, "requested_at_ms is not in its form"),
+        ({"image_ref": ""}, "image_ref must not be empty"),
+        ({"image_ref": "x" * 1_001}, "image_ref must have at most 1000 characters"),
+        ({"game_id": "-7"}, "game_id must match ^[A-Za-z0-9][A-Za-z0-9_.-]{0,50}$"),
+        ({"game_id": "chess-7\n"}, "game_id must match ^[A-Za-z0-9][A-Za-z0-9_.-]{0,50}$"),
+        ({"requested_at_ms": "now"}, "requested_at_ms must match ^[0-9]{1,16}$"),
         ({"colour": "white"}, "'colour' is not a field of this entry"),
         ({"é" * 99: "x"}, "'" + r"\xe9" * 40 + "'… is not a field of this entry"),
     ],
@@ -280,7 +280,7 @@ def test_details_are_closed_inside_their_text(details: str) -> None:
     fields = {**event.fields, "details": details}
 
     fault = SCHEMAS.fault(Channel.HEALTH_EVENTS, fields)
-    assert fault == "details is not the JSON text that it should be"
+    assert fault == "details is not JSON that matches its schema"
 
 
 async def test_refused_value_is_answered_as_the_rest_api_does(caller: Caller) -> None:

@@ -118,15 +118,15 @@ HANDOVERS = (
     Mutant(
         name="handover with a holder never checked again",
         file="rtmanager/domain/reconciliation/resume_handed_over.py",
-        old="self._set_going.update(gone_on)",
-        new="self._set_going.update(due)",
+        old="self._resumed.update(resumed)",
+        new="self._resumed.update(due)",
         caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
         "::test_operation_with_a_holder_at_one_cycle_is_resumed_at_the_next",
     ),
     Mutant(
         name="handover tried every second",
         file="rtmanager/domain/reconciliation/resume_handed_over.py",
-        old=" if each not in self._set_going}",
+        old=" if each not in self._resumed}",
         new="}",
         caught_by=f"{_RECONCILIATION}/test_resume_handed_over.py"
         "::test_operation_that_could_not_proceed_is_left_to_the_reconciliation",

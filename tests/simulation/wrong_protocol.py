@@ -253,7 +253,7 @@ async def reconcile_by_the_survey(self: ReconcileRuntimes) -> Reconciliation:
         if each.kind is drift.DriftKind.OPEN_OPERATION:
             continue
         async with self.operations.leases.hold(each.game_id, wait=5.0) as lease:
-            await self.reconcile_game._meet(lease, each, "survey")
+            await self.reconcile_game._reconcile_drift(lease, each, "survey")
     return await _reconcile(self)
 
 

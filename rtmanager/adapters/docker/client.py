@@ -1,4 +1,4 @@
-"""The only way into the Docker SDK: threads in bulkheads, and a deadline for every call."""
+"""The only access to the Docker SDK: threads in bulkheads, and a deadline for every call."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ from rtmanager.domain.ports.container_host import DockerUnavailable, ImagePullFa
 
 T = TypeVar("T")
 Work = Callable[[Any], T]
-"""What to do with the SDK's APIClient; Any, since half of its methods carry no types."""
+"""Work with the SDK's APIClient; Any, since half of its methods have no types."""
 
 
 class Bulkhead(Enum):
-    """A kind of call that has threads of its own, so that no kind waits behind another.
+    """A kind of call with its own threads, so that no kind waits behind another.
 
     The value is their number. A stop may last as long as an engine's grace period, so stops get as
-    many threads as games may ever stop at once; a thread is created only when it is needed.
+    many threads as games may ever stop at the same time; threads are created on demand.
     """
 
     READ = 8
@@ -34,8 +34,8 @@ class Bulkhead(Enum):
 class DockerClient:
     """Calls the Docker SDK in threads, each call with a deadline, and translates its errors.
 
-    Nothing is connected before the first call, so that the service boots while Docker is down. The
-    API version is negotiated once, and again when Docker was replaced.
+    It connects at the first call, so that the service starts while Docker is down. The API version
+    is negotiated once, and again when Docker was replaced.
     """
 
     def __init__(self, host: str, *, timeout: float = 10.0, pull_stall: float = 60.0) -> None:
@@ -58,7 +58,7 @@ class DockerClient:
     ) -> T:
         """Do the work in a thread of the bulkhead within `deadline` seconds, queueing included.
 
-        Raises DockerUnavailable after that; work that has not begun by then never begins.
+        Raises DockerUnavailable when that has passed; work that has not begun by then never begins.
         """
         seconds = self.timeout if deadline is None else deadline
         try:
@@ -70,22 +70,21 @@ class DockerClient:
             ) from error
 
     def run(self, work: Work[T], *, refused: errors.Refusal = errors.refused) -> T:
-        """Do the work in the calling thread, without a deadline: a stream has its own of both.
+        """Do the work in the calling thread, without a deadline, as a stream needs.
 
-        Raises DockerUnavailable when the connection is lost, or silent for longer than its socket
-        waits.
+        Raises DockerUnavailable when the connection is lost or its socket times out.
         """
         return self._do(work, refused, None)
 
     async def pull(self, work: Work[T]) -> T:
-        """Do the work of a pull, which may take any time but never stall for `pull_stall` seconds.
+        """Do the work of a pull, which may take any time but not stall for `pull_stall` seconds.
 
-        The socket has that limit, so it needs no watchdog and ends the thread too. The wait for a
-        free thread has the same limit. Raises ImagePullFailed when either passes.
+        The limit is the socket's timeout, so it needs no watchdog and ends the thread too. The wait
+        for a free thread has the same limit. Raises ImagePullFailed when either is exceeded.
         """
         try:
             return await self._threads[Bulkhead.PULL].run(
-                lambda: self._do(work, errors.pull_refused, None), patience=self.pull_stall
+                lambda: self._do(work, errors.pull_refused, None), limit=self.pull_stall
             )
         except NoFreeThread as error:
             raise ImagePullFailed(
@@ -97,7 +96,7 @@ class DockerClient:
             ) from error
 
     async def aclose(self) -> None:
-        """Close the connections and let the threads end; calls under way are not waited for."""
+        """Close the connections and end the threads, without waiting for running calls."""
         for threads in self._threads.values():
             threads.close()
         if self._api is not None:
@@ -112,7 +111,7 @@ class DockerClient:
         try:
             api = self._connected(until)
             if until is not None and time.monotonic() > until:
-                # The caller has given up, and may have read the state already: change nothing.
+                # The caller has given up and may already have read the state: change nothing.
                 raise DockerUnavailable
             return work(api)
         except errors.SDK_ERRORS as error:
@@ -125,8 +124,8 @@ class DockerClient:
         api = self._api
         if api is not None:
             return api
-        patience = self.timeout if until is None else max(0.0, until - time.monotonic())
-        if not self._connecting.acquire(timeout=patience):
+        timeout = self.timeout if until is None else max(0.0, until - time.monotonic())
+        if not self._connecting.acquire(timeout=timeout):
             raise DockerUnavailable
         try:
             if self._api is None:

@@ -16,18 +16,18 @@ from docker.utils import version_lt
 from rtmanager.adapters.docker.errors import no_docker
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
-LOWEST = "1.41"
-HIGHEST = str(DEFAULT_DOCKER_API_VERSION)
+MIN_API_VERSION = "1.41"
+MAX_API_VERSION = str(DEFAULT_DOCKER_API_VERSION)
 
 
 def connect(host: str, *, timeout: float, pull_stall: float, connections: int) -> Any:
-    """Return the SDK's client of the Docker at this address, the API version agreed on.
+    """Return an SDK client for the Docker at this address, with a negotiated API version.
 
-    The SDK's own `version="auto"` takes the newest version that Docker offers, even one that the
-    SDK does not know. Raises DockerUnavailable.
+    The SDK's `version="auto"` takes the newest version that Docker offers, even one that the SDK
+    does not support. Raises DockerUnavailable.
     """
     limits = (timeout, pull_stall, connections)
-    asking = _build(host, LOWEST, *limits)
+    asking = _build(host, MIN_API_VERSION, *limits)
     try:
         version = agree(asking.version(api_version=False), host)
     except APIError as error:
@@ -38,28 +38,28 @@ def connect(host: str, *, timeout: float, pull_stall: float, connections: int) -
 
 
 def agree(answer: Any, host: str) -> str:
-    """Return the highest version that we and the Docker behind this `/version` answer support.
+    """Return the highest version that both we and the Docker with this `/version` answer support.
 
-    Raises DockerUnavailable, saying who has to be upgraded, when there is none.
+    Raises DockerUnavailable, with what has to be upgraded, when there is none.
     """
     theirs, their_lowest = _offer(answer, host)
-    if version_lt(theirs, LOWEST):
+    if version_lt(theirs, MIN_API_VERSION):
         raise DockerUnavailable(
-            f"the Docker daemon at {host} supports API {theirs} at most, but {LOWEST} is needed; "
-            "upgrade Docker to 20.10 or later"
+            f"the Docker daemon at {host} supports API {theirs} at most, but {MIN_API_VERSION} is "
+            "needed; upgrade Docker to 20.10 or later"
         )
-    if version_lt(HIGHEST, their_lowest):
+    if version_lt(MAX_API_VERSION, their_lowest):
         raise DockerUnavailable(
             f"the Docker daemon at {host} supports API {their_lowest} at least, but this Runtime "
-            f"Manager supports {HIGHEST} at most; upgrade its docker package"
+            f"Manager supports {MAX_API_VERSION} at most; upgrade its docker package"
         )
-    return theirs if version_lt(theirs, HIGHEST) else HIGHEST
+    return theirs if version_lt(theirs, MAX_API_VERSION) else MAX_API_VERSION
 
 
 def _offer(answer: Any, host: str) -> tuple[str, str]:
     try:
         theirs = str(answer["ApiVersion"])
-        lowest = str(answer.get("MinAPIVersion") or LOWEST)
+        lowest = str(answer.get("MinAPIVersion") or MIN_API_VERSION)
         version_lt(theirs, "0"), version_lt(lowest, "0")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise no_docker(host) from error
@@ -70,16 +70,16 @@ def _build(host: str, version: str, timeout: float, pull_stall: float, connectio
     try:
         return _Client(host, version, timeout, pull_stall, connections)
     except DockerException as error:
-        raise DockerUnavailable(f"{host} is no Docker address: {error}") from error
+        raise DockerUnavailable(f"{host} is not a Docker address: {error}") from error
 
 
 class _Client(docker.APIClient):
-    """The SDK's client, with a limit where the SDK sets none."""
+    """The SDK's client, with timeouts where the SDK sets none."""
 
     def __init__(
         self, host: str, version: str, timeout: float, pull_stall: float, connections: int
     ) -> None:
-        seconds: Any = timeout  # the stubs say int, but it goes to the socket as it is
+        seconds: Any = timeout  # the stubs say int, but it is passed to the socket
         super().__init__(base_url=host, version=version, timeout=seconds, max_pool_size=connections)
         self.trust_env = False  # a proxy for web traffic must not be used for Docker
         self._pull_stall = pull_stall
@@ -95,7 +95,7 @@ class _Client(docker.APIClient):
         return super().send(request, **kwargs)
 
     def _raise_for_status(self, response: Any) -> None:
-        """Raise APIError for an error answer, whatever its body; some make the SDK fail."""
+        """Raise APIError for any error answer; the SDK fails on some bodies."""
         sdk: Any = super()  # the stubs lack the method
         try:
             sdk._raise_for_status(response)  # noqa: SLF001 - our own superclass
@@ -105,9 +105,9 @@ class _Client(docker.APIClient):
 
 
 class _SocketConnection(UnixHTTPConnection):
-    """A connection whose socket is closed when it is refused.
+    """A connection whose socket is closed when connecting fails.
 
-    The SDK forgets to, so that each attempt to reach a Docker that is down would cost a file
+    The SDK leaves it open, so each attempt to reach a Docker that is down would cost a file
     descriptor until the garbage collector runs.
     """
 
@@ -124,12 +124,12 @@ class _SocketConnection(UnixHTTPConnection):
 
 class _SocketPool(UnixHTTPConnectionPool):
     def _new_conn(self) -> Any:
-        timeout: Any = self.timeout  # replaced by that of each request
+        timeout: Any = self.timeout  # replaced by the timeout of each request
         return _SocketConnection(self.base_url, self.socket_path, timeout)
 
 
 class _SocketAdapter(UnixHTTPAdapter):
-    """Connects to one unix socket, whatever the URL says."""
+    """Connects to one unix socket, regardless of the URL."""
 
     def get_connection(self, url: Any, proxies: Any = None) -> Any:  # noqa: ARG002 - the SDK's
         """Return the pool of the socket's connections."""

@@ -9,10 +9,10 @@ _CHUNK = 64 * 1024
 
 
 def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
-    """Return up to `lines` last lines, at most 16 KiB.
+    """Return the last `lines` lines, at most 16 KiB.
 
-    The SDK's own method reads the whole answer into memory, however long its lines are, and when
-    it streams it removes the timeout of the socket.
+    The SDK's method reads the whole answer into memory, however long its lines are, and its
+    streaming mode removes the socket's timeout.
     """
     if lines < 1:
         return ()
@@ -26,7 +26,7 @@ def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
 
 
 def _payloads(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Split the stream: a header with the stream's number and the length precedes each payload."""
+    """Split the stream: each payload follows a header with the stream's number and the length."""
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk
@@ -46,7 +46,7 @@ def _last_bytes(payloads: Iterator[bytes]) -> bytes:
 
 
 def _safe(line: str) -> str:
-    """Escape control characters, which could change the reader's terminal."""
+    """Escape control characters, which could affect the reader's terminal."""
     return "".join(_printable(character) for character in line.rstrip("\r"))
 
 

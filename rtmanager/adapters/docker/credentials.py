@@ -14,7 +14,7 @@ from docker.utils.config import find_config_file
 
 from rtmanager.domain.ports.container_host import ImagePullFailed
 
-# The SDK takes the file's shape for granted, so a wrong one raises any of these.
+# The SDK does not check the file's structure, so a wrong one raises any of these.
 _UNREADABLE = (OSError, ValueError, TypeError, AttributeError, DockerException)
 _NOT_FOUND = b"credentials not found in native keychain"
 
@@ -22,13 +22,13 @@ _NOT_FOUND = b"credentials not found in native keychain"
 class RegistryCredentials:
     """Finds the credentials for a registry.
 
-    The file is read for each pull, so that a change counts at once and no secret stays in memory.
+    The file is read for each pull, so that changes apply immediately and no secret stays in memory.
     """
 
     def __init__(self, config_file: str | None = None, *, limit: float = 10.0) -> None:
-        """Read `config_file`, or without one the user's own Docker config file if there is one.
+        """Use `config_file`, or by default the user's own Docker config file if it exists.
 
-        A credential helper that the file names may run for `limit` seconds.
+        A credential helper may run for `limit` seconds.
         """
         self._config_file = config_file
         self._limit = limit
@@ -36,7 +36,7 @@ class RegistryCredentials:
     def for_image(self, name: str) -> dict[str, Any]:
         """Return the credentials for the registry of this image name; empty when there are none.
 
-        Blocks: reads a file, and may run a credential helper that the file names.
+        Blocks: reads a file and may run a credential helper.
         """
         found: Any = self._config_file or find_config_file(None)
         if found is None:
@@ -53,7 +53,7 @@ class RegistryCredentials:
 
     def _lookup(self, path: Path, name: str) -> dict[str, Any]:
         content = json.loads(path.read_text())
-        if not content:  # the SDK would look for another file
+        if not content:  # the SDK would search for another file
             return {}
         auth: Any = _Config.load_config(None, content)
         auth.limit = self._limit
@@ -62,25 +62,25 @@ class RegistryCredentials:
 
 
 class _HelperFailed(Exception):
-    """a credential helper gave no answer."""
+    """a credential helper did not answer."""
 
 
 class _Helper:
     """A credential helper: a program that the config file names, run with a time limit.
 
-    The SDK can run it too, but would wait for ever. What it prints may quote a secret, so no error
+    The SDK can run one too, but without a time limit. Its output may contain a secret, so no error
     repeats it.
     """
 
     def __init__(self, name: str, *, limit: float) -> None:
-        """Use the program `docker-credential-<name>`, `limit` seconds at a time."""
+        """Use the program `docker-credential-<name>`, for at most `limit` seconds per call."""
         self._program = f"docker-credential-{name}"
         self._limit = limit
 
     def get(self, server: str) -> dict[str, Any]:
-        """Return `Username` and `Secret` for the server, as the SDK's stores do.
+        """Return `Username` and `Secret` for the server, as the SDK's credential stores do.
 
-        Raises the SDK's CredentialsNotFound when the helper has none, else _HelperFailed.
+        Raises the SDK's CredentialsNotFound when the helper has none, _HelperFailed when it fails.
         """
         output = self._run(server.encode())
         try:
@@ -94,7 +94,7 @@ class _Helper:
 
     def _run(self, server: bytes) -> bytes:
         try:
-            # A session of its own, so that what the helper has started ends with it.
+            # A separate session, so that what the helper has started ends with it.
             running = subprocess.Popen(  # noqa: S603 - the user's own config file names it
                 [self._program, "get"],
                 stdin=subprocess.PIPE,
@@ -123,7 +123,7 @@ class _Helper:
 
 
 class _Config(AuthConfig):
-    """The SDK's reading of a config file, with helpers that have a time limit."""
+    """The SDK's config file reader, with a time limit for helpers."""
 
     limit: float
 

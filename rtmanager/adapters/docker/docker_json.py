@@ -1,4 +1,4 @@
-"""Domain values in Docker's JSON: the containers we ask for, and what Docker answers."""
+"""Converting between domain values and Docker's JSON."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
 STATE_VARIABLE = "STORAGE_PATH"
-"""Says where an engine's state is mounted, by the contract of every engine image."""
+"""The variable with the mount path of an engine's state, by the contract of engine images."""
 _NANO = 1_000_000_000
 
 
@@ -35,7 +35,7 @@ def create_arguments(api: Any, spec: ContainerSpec) -> dict[str, Any]:
         "labels": dict(spec.labels),
         "environment": dict(spec.environment),
         "host_config": api.create_host_config(**_host_arguments(spec)),
-        # The SDK would add the proxies of the manager's own Docker config file to the environment.
+        # Otherwise the SDK would add the proxies of our Docker config file to the environment.
         "use_config_proxy": False,
     }
 
@@ -45,7 +45,7 @@ def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
     memory = spec.limits.memory_bytes
     return {
         "network_mode": spec.network,
-        # A Mount, unlike a volume string, is an error when the directory is missing.
+        # A Mount, unlike a volume string, fails when the directory is missing.
         "mounts": [Mount(target=spec.mount_path, source=spec.state_path, type="bind")],
         "init": True,
         "restart_policy": {"Name": "no"},
@@ -54,7 +54,7 @@ def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
         "read_only": spec.read_only_root,
         "nano_cpus": round(spec.limits.cpu_quota * _NANO),
         "mem_limit": memory,
-        "memswap_limit": memory,  # the sum of both, so there is no swap
+        "memswap_limit": memory,  # memory plus swap, so there is no swap
         "pids_limit": spec.limits.pids_limit,
         "log_config": LogConfig(
             type=LogConfig.types.JSON, config={"max-size": "10m", "max-file": "3"}
@@ -92,7 +92,7 @@ def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
         oom_killed=state["OOMKilled"],
         error=state["Error"],
         started_at=parse_time(state["StartedAt"]),
-        # While the container runs, Docker keeps the time at which it last ended.
+        # While the container runs, Docker still shows when it last ended.
         finished_at=None if state["Running"] else parse_time(state["FinishedAt"]),
         restart_count=answer["RestartCount"],
         health=(state.get("Health") or {}).get("Status"),
@@ -109,50 +109,50 @@ def image(answer: Mapping[str, Any]) -> EngineImage:
 
 
 def event(line: bytes) -> ContainerEvent | None:
-    """Read a line of the event stream; None when it names no game.
+    """Read a line of the event stream; None when it has no game id.
 
-    Raises DockerUnavailable when the line cannot be read: the stream was cut.
+    Raises DockerUnavailable when the line is malformed: the stream was cut off.
     """
     try:
         entry = json.loads(line)
         game_id = entry["Actor"]["Attributes"].get(GAME_ID_LABEL)
         if game_id is None:
             return None
-        # Some actions carry more behind a colon: the command of an exec, a health status.
+        # Some actions have more after a colon: the command of an exec, a health status.
         action = entry["Action"].partition(":")[0]
         container_id = ContainerId(entry["Actor"]["ID"])
         return ContainerEvent(game_id, container_id, action, entry["timeNano"] / _NANO)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DockerUnavailable("Docker's stream of events is garbled") from error
+        raise DockerUnavailable("Docker's event stream is malformed") from error
 
 
 def parse_time(text: str) -> datetime | None:
-    """Read a time as Docker writes it, without nanoseconds; None for Go's zero time, the year 1."""
+    """Read a time in Docker's format, dropping nanoseconds; None for Go's zero time, the year 1."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _own_name(names: tuple[str, ...]) -> str:
-    """Return the container's name; legacy links add names with a second slash."""
+    """Return the container's own name; legacy links add names with a second slash."""
     return next((name[1:] for name in names if "/" not in name[1:]), "")
 
 
 def _address(answer: Mapping[str, Any], network: str) -> str | None:
-    """Return the address by the network's name: its id changes when it is created again."""
+    """Return the address on the named network; the network's id changes when it is recreated."""
     networks = answer["NetworkSettings"]["Networks"] or {}
     return (networks.get(network) or {}).get("IPAddress") or None
 
 
 def _network(answer: Mapping[str, Any]) -> str:
-    """Return the network that the container was created for, whether it exists or not."""
+    """Return the network that the container was created on, whether it exists or not."""
     return str((answer.get("HostConfig") or {}).get("NetworkMode") or "")
 
 
 def _state_path(answer: Mapping[str, Any]) -> str | None:
-    """Return the host directory that is mounted where the engine was asked to keep its state.
+    """Return the host directory that is mounted at the engine's `STORAGE_PATH`.
 
-    Without `STORAGE_PATH` that is the container's only host directory.
+    Without that variable, it is the container's only host directory.
     """
     binds = {
         PurePosixPath(mount["Destination"]): str(mount["Source"])

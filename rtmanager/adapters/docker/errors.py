@@ -1,6 +1,6 @@
-"""Translates the errors of the Docker SDK, requests and urllib3 into those of the ports.
+"""Translation of the errors of the Docker SDK, requests and urllib3 into the ports' errors.
 
-An APIError of the SDK is a requests exception and an OSError, too.
+An APIError of the SDK is also a requests exception and an OSError.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from rtmanager.domain.ports.container_host import (
 SDK_ERRORS = (DockerException, RequestException, HTTPError, OSError, StreamParseError)
 
 Refusal = Callable[[APIError], RuntimeManagerError]
-"""Turns Docker's answer to one kind of call into the port's error."""
+"""Turns Docker's error answer to one kind of call into the port's error."""
 
 
 class ImageGone(HostRefused):
@@ -42,11 +42,11 @@ class HostSilent(DockerUnavailable):
 
 
 class ApiVersionRefused(DockerUnavailable):
-    """Docker no longer supports the API version agreed on."""
+    """Docker no longer supports the negotiated API version."""
 
 
 def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerError:
-    """Return the domain's error for whatever the SDK raised."""
+    """Return the domain's error for what the SDK raised."""
     if isinstance(error, APIError):
         return _version_refusal(error) or refused(error)
     if isinstance(error, DockerException):
@@ -61,12 +61,12 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
 
 
 def no_docker(host: str) -> DockerUnavailable:
-    """Return the error of a server that is not a Docker."""
-    return DockerUnavailable(f"what answers at {host} is not a Docker daemon")
+    """Return the error for a server that is not a Docker daemon."""
+    return DockerUnavailable(f"the server at {host} is not a Docker daemon")
 
 
 def refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of an ordinary call that Docker refused."""
+    """Return the error for an ordinary call that Docker refused."""
     message = _message(error)
     if isinstance(error, ImageNotFound):
         return ImageGone(message)
@@ -78,9 +78,9 @@ def refused(error: APIError) -> RuntimeManagerError:
 
 
 def _conflict(message: str) -> HostRefused:
-    """Return the error of a conflict; only Docker's message shows which one it is.
+    """Return the error for a conflict; only Docker's message shows which one it is.
 
-    A paused container is refused like a running one; all versions of Docker say "stop the container
+    Docker refuses a paused container like a running one; all its versions say "stop the container
     before".
     """
     kinds = {
@@ -93,33 +93,33 @@ def _conflict(message: str) -> HostRefused:
 
 
 def create_refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of a create: what Docker rejects is our configuration."""
+    """Return the error for a create: what Docker rejects is our configuration."""
     if error.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
         return StartConfigInvalid(_message(error))
     return refused(error)
 
 
 def start_refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of a start; a missing network is a 404 as a missing container is."""
+    """Return the error for a start; a missing network is a 404, like a missing container."""
     message = _message(error)
     return ContainerGone(message) if _is_gone(error) else ContainerStartFailed(message)
 
 
 def pull_refused(error: APIError) -> RuntimeManagerError:
-    """Return the error of a pull that failed before its stream began."""
+    """Return the error for a pull that failed before its stream began."""
     return ImagePullFailed(_message(error))
 
 
 def _is_gone(error: APIError) -> bool:
-    """Return whether it is Docker that reports the container as missing.
+    """Return whether Docker itself reports the container as missing.
 
-    A proxy between us and Docker may answer 404 as well, and that means no missing container.
+    A proxy between us and Docker may answer 404 too, which says nothing about the container.
     """
     return isinstance(error, NotFound) and "no such container" in _message(error).lower()
 
 
 def _version_refusal(error: APIError) -> RuntimeManagerError | None:
-    """Recognise a Docker that was replaced by one with other API versions."""
+    """Recognise a Docker that was replaced by one with different API versions."""
     message = _message(error)
     if error.status_code == HTTPStatus.BAD_REQUEST and message.startswith("client version"):
         return ApiVersionRefused(message)
@@ -132,7 +132,7 @@ def _message(error: APIError) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the innermost error, which has the reason; requests and urllib3 only wrap it."""
+    """Return the innermost error, which has the reason; requests and urllib3 wrap it."""
     wrapped = [getattr(error, "reason", None), *reversed(error.args)]
     inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
     return error if inner is None else _root(inner)

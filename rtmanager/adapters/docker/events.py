@@ -23,10 +23,9 @@ _MICROSECOND = 1e-6
 
 
 class DockerContainerEvents:
-    """Events of containers with our labels, on any network; they are hints only.
+    """Events of containers with our labels, on any network; they are only hints.
 
-    A stream on which nothing arrived for `staleness` seconds counts as dead, even if nothing
-    happened on the host.
+    A stream on which nothing arrived for `staleness` seconds counts as dead, even on an idle host.
     """
 
     def __init__(self, client: DockerClient, *, staleness: float = 60.0) -> None:
@@ -38,13 +37,13 @@ class DockerContainerEvents:
         answer = await self._client.call(lambda api: api.info())
         moment = docker_json.parse_time(answer["SystemTime"])
         if moment is None:
-            raise DockerUnavailable("the Docker daemon does not know the time")
+            raise DockerUnavailable("the Docker daemon did not report its time")
         return moment.timestamp()
 
     @asynccontextmanager
     async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
         """Follow events, past ones included, for the block."""
-        # Docker answers before it has subscribed us; given a time, it sends what happened between.
+        # Docker answers before it has subscribed us; with `since` it sends what we would miss.
         start = await self.now() if since is None else since
         stream = _EventStream(self._client, start, self._staleness)
         try:
@@ -55,9 +54,9 @@ class DockerContainerEvents:
 
 
 class _EventStream:
-    """One subscription, read by a thread of its own, which ends when the stream is closed.
+    """One subscription, read by its own thread, which ends when the stream is closed.
 
-    Events are handed over in order; the last item is the error that ended the stream.
+    Events are queued in order; the last item is the error that ended the stream.
     """
 
     def __init__(self, client: DockerClient, since: float, staleness: float) -> None:
@@ -71,24 +70,24 @@ class _EventStream:
         self._is_closed = False
 
     async def open(self) -> None:
-        """Subscribe; return once Docker has accepted, for which the thread hands over None."""
+        """Subscribe; return once Docker has accepted, which the thread signals with None."""
         Thread(target=self._run, name="docker-events", daemon=True).start()
         try:
             async with asyncio.timeout(self._client.timeout):
                 first = await self._arrived.get()
         except TimeoutError as error:
             raise DockerUnavailable(
-                f"the Docker daemon accepted no listener within {self._client.timeout:g} s"
+                f"the Docker daemon accepted no subscription within {self._client.timeout:g} s"
             ) from error
         if isinstance(first, Exception):
             raise first
 
     def close(self) -> None:
-        """Close the connection, at which the thread ends too."""
+        """Close the connection, which also ends the thread."""
         with self._lock:
             self._is_closed = True
             if self._socket is not None:
-                with suppress(OSError):  # Docker may have closed it first
+                with suppress(OSError):  # Docker may have closed it already
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def __aiter__(self) -> Self:
@@ -98,16 +97,16 @@ class _EventStream:
         item = await self._arrived.get()
         if isinstance(item, ContainerEvent):
             return item
-        self._arrived.put_nowait(item)  # the end stays the end
+        self._arrived.put_nowait(item)  # every later read ends the same way
         raise item or DockerUnavailable
 
     def _run(self) -> None:
         try:
             self._client.run(self._follow, refused=_refused)
-            self._hand_over(DockerUnavailable("the Docker daemon ended its stream of events"))
+            self._hand_over(DockerUnavailable("the Docker daemon closed its event stream"))
         except errors.HostSilent as error:
             self._hand_over(self._silence(error))
-        except Exception as error:  # noqa: BLE001 - whoever reads the stream gets it
+        except Exception as error:  # noqa: BLE001 - raised to the reader of the stream
             self._hand_over(error)
 
     def _follow(self, api: Any) -> None:
@@ -121,9 +120,9 @@ class _EventStream:
     def _subscribe(self, api: Any) -> Any:
         """Request the events.
 
-        The SDK's own method sets no timeout, and its stream takes a lost connection for the end.
+        The SDK's method sets no timeout, and takes a lost connection for the end of the stream.
         """
-        # A float is too coarse for Docker's nanoseconds: an event may come twice, none is missed.
+        # A float is too coarse for Docker's nanoseconds: rather get an event twice than miss one.
         since = f"{self._since - _MICROSECOND:.6f}"
         url = f"{api.base_url}/v{api.api_version}/events"
         query = {"since": since, "filters": _OURS}
@@ -132,7 +131,7 @@ class _EventStream:
     def _keeps(self, connection: Any) -> bool:
         """Keep the socket for `close`, with the timeout of a silent stream; False when closed."""
         if connection is None or connection.sock is None:
-            raise DockerUnavailable("the Docker daemon answered without a stream of events")
+            raise DockerUnavailable("the Docker daemon answered without an event stream")
         with self._lock:
             if not self._is_closed:
                 connection.sock.settimeout(self._staleness)
@@ -145,7 +144,7 @@ class _EventStream:
             self._hand_over(event)
 
     def _hand_over(self, item: ContainerEvent | Exception | None) -> None:
-        """Pass an item to the event loop, which may be gone once the stream is closed."""
+        """Pass an item to the event loop, which may have ended once the stream is closed."""
         with self._lock:
             if not self._is_closed:
                 self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
@@ -153,7 +152,7 @@ class _EventStream:
     def _silence(self, error: errors.HostSilent) -> DockerUnavailable:
         if self._socket is None:
             return error
-        return StreamSilent(f"no event came from Docker for {self._staleness:g} s")
+        return StreamSilent(f"no event arrived from Docker for {self._staleness:g} s")
 
 
 def _refused(error: APIError) -> DockerUnavailable:

@@ -34,7 +34,7 @@ _REMOVAL_POLL_SECONDS = 0.1
 class DockerContainerHost:
     """Engine containers on one Docker host and one network.
 
-    Connects at the first call; `aclose()` ends it.
+    Connects at the first call; `aclose()` disconnects.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class DockerContainerHost:
         return await self._list((*_LABELLED, f"{GAME_ID_LABEL}={game_id}"))
 
     async def named(self, name: str) -> ContainerDetails | None:
-        """Return the container with exactly this name; Docker would accept part of an id too."""
+        """Return the container with exactly this name; Docker would also accept part of an id."""
         container = await self.inspect(ContainerId(name))
         return container if container is not None and container.name == name else None
 
@@ -125,7 +125,7 @@ class DockerContainerHost:
         return self._starts.is_full
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait for a place among the few starts at a time, and have it for the block."""
+        """Wait for a slot among the few concurrent starts, and hold it for the block."""
         return self._starts.turn()
 
     async def start(self, container: str) -> None:
@@ -158,10 +158,10 @@ class DockerContainerHost:
         except ContainerGone:
             return
         except errors.RemovalInProgress:
-            pass  # somebody else removes it
+            pass  # a removal is already in progress
         try:
             async with asyncio.timeout(self._client.timeout):
-                while await self.inspect(container_id) is not None:  # noqa: ASYNC110 - Docker's business, not ours
+                while await self.inspect(container_id) is not None:  # noqa: ASYNC110 - Docker sends no signal
                     await asyncio.sleep(_REMOVAL_POLL_SECONDS)
         except TimeoutError as error:
             raise DockerUnavailable(
@@ -170,7 +170,7 @@ class DockerContainerHost:
             ) from error
 
     async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
-        """List by labels, in one call that inspects nothing."""
+        """List containers by labels in one call, without inspecting each."""
         found = await self._client.call(
             lambda api: api.containers(all=True, filters={"label": list(labels)})
         )

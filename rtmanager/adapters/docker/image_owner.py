@@ -1,4 +1,4 @@
-"""Which user an image's engine runs as, from the image's own files."""
+"""Which user an image's engine runs as, according to the image's files."""
 
 import io
 import secrets
@@ -22,7 +22,7 @@ _LEFTOVER_SECONDS = 300
 
 
 class ImageOwners:
-    """Finds the numeric user and group of images, and caches them: an image never changes."""
+    """Finds the numeric user and group of images, and caches them, since images never change."""
 
     def __init__(self, client: DockerClient) -> None:
         self._client = client
@@ -43,15 +43,15 @@ class ImageOwners:
 
 
 def _user_files(api: Any, image: ImageId) -> tuple[str, str]:
-    """Read /etc/passwd and /etc/group from a container of the image that is never started.
+    """Read /etc/passwd and /etc/group from a container of the image, which is never started.
 
-    All in one thread, so that no cancellation can leave the container behind.
+    All in one thread, so that a cancellation cannot leave the container behind.
     """
     _remove_leftovers(api)
     short = image.removeprefix("sha256:")[:12]
     container = api.create_container(
         image,
-        command=["never-started"],  # an image without a command of its own could not be created
+        command=["never-started"],  # without one, Docker refuses an image that has no command
         name=f"galaxy-inspect-{short}-{secrets.token_hex(4)}",
         labels=_LABELS,
         host_config=api.create_host_config(network_mode="none"),
@@ -64,7 +64,7 @@ def _user_files(api: Any, image: ImageId) -> tuple[str, str]:
 
 
 def _remove_leftovers(api: Any) -> None:
-    """Remove the containers of processes that were killed in the middle of this."""
+    """Remove the containers of processes that were killed while reading."""
     labels = [f"{name}={value}" for name, value in _LABELS.items()]
     for entry in api.containers(all=True, filters={"label": labels}):
         if entry["Created"] < time.time() - _LEFTOVER_SECONDS:
@@ -72,13 +72,13 @@ def _remove_leftovers(api: Any) -> None:
 
 
 def _remove(api: Any, container: str) -> None:
-    # It may be gone, or somebody else removes it; if not, it is removed as a leftover later.
+    # It may be gone, or another process removes it; if not, it is removed as a leftover later.
     with suppress(APIError):
         api.remove_container(container, force=True, v=True)
 
 
 def _text_file(api: Any, container: str, path: str) -> str:
-    """Return a file of the container; empty when there is none or it is not a regular file."""
+    """Return a file of the container; empty when it is missing or not a regular file."""
     try:
         chunks, _ = api.get_archive(container, path)
     except NotFound:

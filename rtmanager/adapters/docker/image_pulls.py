@@ -1,4 +1,4 @@
-"""Pulling images, each once at a time for all who want it, and reporting the progress."""
+"""Pulling images, with one shared pull per image, and reporting the progress."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ _SECONDS_BETWEEN_LINES = 1.0
 
 @dataclass
 class _SharedPull:
-    """A pull under way and its listeners."""
+    """A running pull and its listeners."""
 
     listeners: list[Listener] = field(default_factory=list)
     task: "asyncio.Task[EngineImage] | None" = None
@@ -33,7 +33,7 @@ class _SharedPull:
 
 
 class ImagePulls:
-    """Pulls each image once at a time, however its reference is spelled."""
+    """Runs one pull per image at a time, however its reference is spelled."""
 
     def __init__(self, client: DockerClient, credentials: RegistryCredentials) -> None:
         self._client = client
@@ -41,10 +41,10 @@ class ImagePulls:
         self._under_way: dict[str, _SharedPull] = {}
 
     async def pull(self, image: ImageRef, progress: Listener) -> EngineImage:
-        """Pull the image, or join the pull of it that is under way.
+        """Pull the image, or join the running pull of it.
 
-        A caller who is cancelled leaves the pull to the others; it goes on even without callers,
-        since the image will be asked for again.
+        When a caller is cancelled the pull continues, even without other callers, since the image
+        will be requested again.
         """
         shared = self._under_way.setdefault(image.normalized, _SharedPull())
         shared.listeners.append(progress)
@@ -64,7 +64,7 @@ class ImagePulls:
             loop.call_soon_threadsafe(shared.report, line)
 
         try:
-            # A frozen Docker is noticed here, within an ordinary deadline.
+            # This notices a frozen Docker within an ordinary deadline.
             await self._client.call(lambda api: api.ping())
             await self._client.pull(lambda api: self._stream(api, image, report))
             return await self._client.call(
@@ -87,21 +87,22 @@ class ImagePulls:
 
 
 def _retrieve(task: "asyncio.Task[EngineImage]") -> None:
-    """Take the result, so that asyncio does not complain when no caller is left to take it."""
+    """Retrieve the result, so that asyncio does not warn when no caller is left."""
     if not task.cancelled():
         task.exception()
 
 
 def lookup_name(image: ImageRef) -> str:
-    """Return the name under which Docker finds the image: the digest alone when there is one."""
+    """Return the name under which Docker finds the image: only the digest if there is one."""
     return f"{image.name}@{image.digest}" if image.digest else image.text
 
 
 def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: Listener) -> None:
-    """Read a pull's messages to the end and report progress, a line per second at most.
+    """Read a pull's messages to the end and report progress, at most one line per second.
 
-    Raises ImagePullFailed for any error among them, which Docker sends with a status of 200, and
-    when the final status is missing: then the stream was cut, and the tag may name an older image.
+    Raises ImagePullFailed for any error among them, which Docker sends with status 200, and when
+    the final status is missing: then the stream was cut off, and the tag may refer to an older
+    image.
     """
     layers: dict[str, str] = {}
     is_complete = False
@@ -115,7 +116,7 @@ def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: List
             last_line, last_time = line, time.monotonic()
             progress(line)
     if not is_complete:
-        raise ImagePullFailed("Docker ended the pull without saying how it went")
+        raise ImagePullFailed("Docker ended the pull without a final status")
 
 
 def _raise_error(message: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A queue for starts, which are CPU-bound on the host: they wait here, not in Docker."""
+"""A queue for starts, which are CPU-bound on the host: they wait here instead of in Docker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,11 +8,11 @@ from rtmanager.domain.ports.container_host import DockerUnavailable
 
 
 class StartQueue:
-    """Lets a few starts through at a time, in the order of their arrival.
+    """Lets a few starts through at a time, first come, first served.
 
     The time in the queue does not count against a start's deadline. When Docker does not answer a
-    start, all that were queued then share one ping before their own: else each in turn would wait
-    for its whole deadline.
+    start, all starts queued at that time share one ping before their own; otherwise each in turn
+    would wait for its whole deadline.
     """
 
     def __init__(self, places: int, ping: Callable[[], Awaitable[None]]) -> None:
@@ -28,7 +28,7 @@ class StartQueue:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a place, and hold it for the block, which is the start."""
+        """Wait for a slot, and hold it for the block, which is the start."""
         unanswered = self._unanswered
         async with self._places:
             if self._unanswered != unanswered:

@@ -1,1 +1,1 @@
-"""A working double for every port, deterministic, for tests and the simulation."""
+"""Working, deterministic doubles of every port, for tests and the simulation."""

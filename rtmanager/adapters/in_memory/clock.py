@@ -1,4 +1,4 @@
-"""A clock that the test owns."""
+"""A clock that the test controls."""
 
 import asyncio
 from collections import Counter
@@ -8,10 +8,10 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class ManualClock:
-    """Virtual time: it moves by `advance()`, or by itself whenever someone sleeps.
+    """Virtual time, moved by `advance()`, or automatically whenever someone sleeps.
 
-    With `auto` a sleep jumps to the earliest moment that anyone sleeps for, so sleepers wake in the
-    order of their time and no test ever waits. Without it they wait until `advance()` is called.
+    With `auto` a sleep jumps to the earliest wake-up time, so sleepers wake in order and no test
+    ever waits. Without it they wait until `advance()` is called.
     """
 
     def __init__(self, *, start: datetime = EPOCH, auto: bool = True) -> None:
@@ -30,7 +30,7 @@ class ManualClock:
         return self._elapsed
 
     def advance(self, seconds: float) -> None:
-        """Move time forward and wake whoever has slept enough."""
+        """Move time forward and wake the sleepers that are due."""
         self._advance_to(self._elapsed + seconds)
 
     async def sleep(self, seconds: float) -> None:
@@ -53,6 +53,6 @@ class ManualClock:
 
     def _advance_to(self, moment: float) -> None:
         self._elapsed = max(self._elapsed, moment)
-        # Everyone who waits now is woken; whoever has not slept enough waits on a fresh event.
+        # All sleepers are woken; those that are not due wait on a new event.
         self._advanced.set()
         self._advanced = asyncio.Event()

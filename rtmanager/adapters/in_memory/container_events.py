@@ -1,4 +1,4 @@
-"""The events of a Docker that lives in memory, with all that can go wrong on their way."""
+"""The events of an in-memory Docker, with everything that can go wrong on their way."""
 
 import asyncio
 import heapq
@@ -13,20 +13,20 @@ from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
 Delays = Callable[[ContainerEvent], Sequence[float]]
-"""The seconds after which an event arrives, once for each: none drops it, two double it."""
+"""The delays after which an event arrives, once per delay: none drops it, two duplicate it."""
 
 
 def at_once(_event: ContainerEvent) -> Sequence[float]:
-    """Let every event arrive once, without delay."""
+    """Deliver every event once, without delay."""
     return (0.0,)
 
 
 @dataclass(eq=False, kw_only=True)
 class InMemoryContainerEvents:
-    """One manager's connections to the events of an InMemoryDocker.
+    """One manager's subscriptions to the events of an InMemoryDocker.
 
-    `delays` drops, doubles, delays and, where they differ, reorders events. `cut` and `silence`
-    affect the streams that are open.
+    `delays` drops, duplicates, delays and (where the delays differ) reorders events. `cut` and
+    `silence` affect the open streams.
     """
 
     docker: InMemoryDocker
@@ -42,7 +42,7 @@ class InMemoryContainerEvents:
 
     @asynccontextmanager
     async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
-        """Follow events, those that Docker still has from the past included, for the block."""
+        """Follow events, including past ones that Docker still has, for the block."""
         if not self.docker.reachable:
             raise DockerUnavailable
         stream = self._subscribe(since)
@@ -59,7 +59,7 @@ class InMemoryContainerEvents:
             stream.end()
 
     def silence(self) -> None:
-        """Let nothing more arrive on any open stream, which seems connected all the same."""
+        """Deliver nothing more on the open streams, which still look connected."""
         for stream in self._streams:
             stream.silence()
 
@@ -99,16 +99,16 @@ class _Stream:
         self._woken.set()
 
     def wake(self) -> None:
-        """Look again when something is due."""
+        """Check again when something is due."""
         self._woken.set()
 
     def end(self) -> None:
-        """Lose the connection and what is still under way."""
+        """Lose the connection and the events still on their way."""
         self._is_cut = True
         self._woken.set()
 
     def silence(self) -> None:
-        """Let nothing arrive any more."""
+        """Deliver nothing any more."""
         self._is_silent = True
         self._under_way.clear()
 
@@ -130,7 +130,7 @@ class _Stream:
 
     def _demand_life(self) -> None:
         if self._is_cut or not self.docker.reachable:
-            raise DockerUnavailable("the stream of events was cut")
+            raise DockerUnavailable("the event stream was cut")
         if self.docker.clock.monotonic() >= self._stale_at:
             raise StreamSilent(f"no event came for {self.owner.staleness:g} s")
 
@@ -139,7 +139,7 @@ class _Stream:
         return self._heard_at + self.owner.staleness
 
     async def _wait(self) -> None:
-        """Wait for an arrival, for what is due to happen in Docker, or until patience ends."""
+        """Wait for an arrival, for what is due in Docker, or until the stream is stale."""
         now = self.docker.clock.monotonic()
         due = self.docker.next_due
         moments = [self._stale_at, *(moment for moment, _, _ in self._under_way[:1])]
@@ -150,7 +150,7 @@ class _Stream:
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    """Wait for the first of these and give the others up."""
+    """Wait for the first of these and cancel the others."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

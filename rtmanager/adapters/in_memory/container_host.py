@@ -1,4 +1,4 @@
-"""A Docker that lives in memory, as one manager sees it: its containers and their engines."""
+"""An in-memory Docker as one manager sees it: its containers and their engines."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -30,8 +30,7 @@ T = TypeVar("T")
 class InMemoryContainerHost:
     """One manager's connection to an InMemoryDocker, which others may share.
 
-    An effect is one step that nothing can interrupt; it belongs to Docker, where a caller who
-    leaves does not end it.
+    An effect is one uninterruptible step; it happens in Docker, even if the caller has left.
     """
 
     docker: InMemoryDocker = field(default_factory=InMemoryDocker)
@@ -46,15 +45,15 @@ class InMemoryContainerHost:
         return self.network in self._reach().networks
 
     async def list_containers(self) -> Sequence[EngineContainer]:
-        """Return all labelled containers in the order of their names, as they were a lag ago."""
+        """Return all labelled containers ordered by name, in their states of `lag` seconds ago."""
         return self._listed()
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
-        """Return one game's containers in the order of their names."""
+        """Return one game's containers, ordered by name."""
         return [one for one in self._listed() if one.game_id == game_id]
 
     async def named(self, name: str) -> ContainerDetails | None:
-        """Return the container of this name, whoever owns it."""
+        """Return the container of this name, ours or not."""
         return self._details(self._reach().holder_of(name))
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
@@ -81,7 +80,7 @@ class InMemoryContainerHost:
         return image.shown()
 
     async def image_owner(self, image: EngineImage) -> tuple[int, int]:
-        """Return the image's user and group, by its own files."""
+        """Return the image's user and group, from its files."""
         found = self._reach().find_image(image.id)
         if found is None:
             raise StartConfigInvalid(f"No such image: {image.id}")
@@ -89,28 +88,28 @@ class InMemoryContainerHost:
         return numeric_owner(found.user) or owner_from_files(found.user, files.passwd, files.group)
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
-        """Create a container that can be started."""
+        """Create a container without starting it."""
         return await self._change(
             "create", spec.name, lambda _: docker_requests.create(self.docker, spec)
         )
 
     @property
     def starts_wait(self) -> bool:
-        """Say that no start ever has to wait."""
+        """Return False: no start ever has to wait."""
         return False
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Let every start through at once: nothing here is bound by processors."""
+        """Let every start through immediately: nothing here is CPU-bound."""
         return nullcontext()
 
     async def start(self, container: str) -> None:
-        """Start the container, if its image lets it and the network is there."""
+        """Start the container, if its image allows it and the network exists."""
         await self._change(
             "start", container, lambda at: docker_requests.start(self.docker, container, at)
         )
 
     async def stop(self, container: str, *, grace: int) -> None:
-        """Stop the container, and wait until it has."""
+        """Stop the container, and wait until it has stopped."""
         stopped, life = await self._change(
             "stop", container, lambda at: docker_requests.stop(self.docker, container, grace, at)
         )
@@ -135,7 +134,7 @@ class InMemoryContainerHost:
             await self._finish(removal)
 
     def _reach(self) -> InMemoryDocker:
-        """Return Docker as it is at this moment; raises DockerUnavailable."""
+        """Return Docker's current state; raises DockerUnavailable."""
         if not self.docker.reachable:
             raise DockerUnavailable
         self.docker.catch_up()
@@ -144,7 +143,7 @@ class InMemoryContainerHost:
     async def _change(
         self, call: str, container: str, act: Act[T], *, seconds: float | None = None
     ) -> T:
-        """Let Docker act in its own time, as the call's fate is, and wait for the answer."""
+        """Let Docker act in its own time, according to the call's fate, and wait for the answer."""
         self._reach()
         fate = self.docker.fate_of(call, container) if self.docker.fate_of else NORMAL
         if not fate.happens:
@@ -162,7 +161,7 @@ class InMemoryContainerHost:
         return effect.result
 
     async def _sleep_until(self, due: float) -> None:
-        """Wait in Docker's time; raises DockerUnavailable when it became unreachable meanwhile."""
+        """Wait in Docker's time; raises DockerUnavailable if it becomes unreachable."""
         await self.docker.clock.sleep(max(due - self.docker.clock.monotonic(), 0.0))
         self.docker.catch_up()
         if not self.docker.reachable:
@@ -178,22 +177,22 @@ class InMemoryContainerHost:
         return None if container is None else self._from_here(container.details())
 
     def _from_here(self, view: Seen) -> Seen:
-        """Leave the address out when it is none of our network."""
+        """Drop the address if it is not on our network."""
         return view if view.network == self.network else replace(view, address=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InMemoryEngineProbe:
-    """Asks the container that has the address now, which may be another one than before.
+    """Probes the container that has the address now, which may have changed.
 
-    `unaskable` are addresses at which this process cannot ask at all, for want of descriptors.
+    `unaskable` are addresses that this process cannot probe, as if it had no descriptors left.
     """
 
     docker: InMemoryDocker
     unaskable: set[str] = field(default_factory=set)
 
     async def check(self, address: str) -> ProbeAnswer:
-        """Ask the engine once."""
+        """Probe the engine once."""
         if address in self.unaskable:
             return ProbeAnswer(healthy=False, error="too many open files", is_unknown=True)
         container = self.docker.at_address(address)

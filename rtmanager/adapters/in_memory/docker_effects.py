@@ -1,4 +1,4 @@
-"""What becomes of a call to the in-memory Docker: its fate, and its effect in its own time."""
+"""The fate of a call to the in-memory Docker, and its effect, which has its own time."""
 
 import heapq
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from rtmanager.domain.errors import RuntimeManagerError
 
 T = TypeVar("T")
 CLOSE_ENOUGH = 1e-6
-"""Sums of seconds are not exact: what is due within a microsecond is due."""
+"""Sums of floats are not exact: what is due within a microsecond is due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time on both clocks: that of the wall may step, elapsed seconds never do."""
+    """A point in time on both clocks: the wall clock may step, elapsed seconds never do."""
 
     wall: datetime
     elapsed: float
 
 
 Act = Callable[[Moment], T]
-"""Changes Docker at that moment, or raises the port's error for why it cannot."""
+"""Changes Docker at that moment, or raises the port's error."""
 
 
 class Effect(Generic[T]):
-    """An act that is to happen at `due`, and what came of it."""
+    """An act that happens at `due`, and its result."""
 
     def __init__(self, due: float, act: Act[T]) -> None:
         self.due = due
@@ -38,7 +38,7 @@ class Effect(Generic[T]):
 
     @property
     def is_done(self) -> bool:
-        """Return whether it has happened, or was refused."""
+        """Return whether it has happened or was refused."""
         return bool(self._result) or self._error is not None
 
     @property
@@ -49,7 +49,7 @@ class Effect(Generic[T]):
         return self._result[0]
 
     def happen(self, moment: Moment) -> None:
-        """Do it, whether anybody still waits for it or not."""
+        """Do it, even if the caller no longer waits for it."""
         try:
             self._result.append(self._act(moment))
         except RuntimeManagerError as error:
@@ -57,7 +57,7 @@ class Effect(Generic[T]):
 
 
 class EffectQueue:
-    """What is still to happen, the earliest first, and of the same time in the order of calls."""
+    """The pending effects, earliest first; those due at the same time in the order of calls."""
 
     def __init__(self) -> None:
         self._queue: list[tuple[float, int, Effect[Any]]] = []
@@ -69,16 +69,16 @@ class EffectQueue:
         return self._queue[0][0] if self._queue else None
 
     def add(self, effect: Effect[Any]) -> None:
-        """Let it happen at its time."""
+        """Schedule the effect."""
         heapq.heappush(self._queue, (effect.due, next(self._numbers), effect))
 
     def pop(self) -> Effect[Any]:
-        """Take the earliest out."""
+        """Remove and return the earliest effect."""
         return heapq.heappop(self._queue)[2]
 
 
 class Reply(Enum):
-    """What the caller hears."""
+    """What the caller gets."""
 
     ANSWER = "answer"
     REFUSAL = "refusal"
@@ -87,9 +87,9 @@ class Reply(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """Whether a call has its effect, how many seconds late, and what its caller hears.
+    """Whether a call has its effect, how many seconds late, and what its caller gets.
 
-    A late effect is checked like any other when its time has come: its name may be in use then, its
+    A late effect is checked when it happens, like any other: by then its name may be in use, or its
     container gone or running.
     """
 
@@ -99,7 +99,7 @@ class Fate:
 
     @property
     def is_heard(self) -> bool:
-        """Return whether the caller hears anything at all."""
+        """Return whether the caller gets any answer."""
         return self.reply is not Reply.NOTHING
 
 
@@ -111,12 +111,12 @@ LOSE_REPLY = Fate(reply=Reply.NOTHING)
 
 
 def late(seconds: float) -> Fate:
-    """Let the caller hear nothing, and the effect come `seconds` later."""
+    """Give the caller no answer, and delay the effect by `seconds`."""
     return Fate(reply=Reply.NOTHING, delay=seconds)
 
 
 FateOf = Callable[[str, str], Fate]
 """Returns the fate of a changing call, by its name ("start") and its container's name or id.
 
-Of a create it is the new container's name, of a pull the normalized reference.
+For a create it is the new container's name, for a pull the normalized reference.
 """

@@ -24,11 +24,11 @@ TERMINATED = 143
 
 @dataclass(frozen=True, kw_only=True)
 class ImageBehaviour:
-    """What containers of an image do. The default is a good engine.
+    """How containers of an image behave. The default is a healthy engine.
 
     Seconds count from the start of the container: `exits_after` with `exit_code`, `healthy_after`
-    until `/healthz` answers; None is never. Asked to stop, it takes `stops_in` seconds, or for ever
-    when it ignores the signal, and is killed when its grace is over.
+    until `/healthz` answers; None is never. A stop takes `stops_in` seconds; an engine that ignores
+    the signal, or takes longer, is killed when its grace is over.
     """
 
     refuses_to_start: str = ""
@@ -61,19 +61,19 @@ class MemoryImage:
         user: str,
         behaviour: ImageBehaviour | None = None,
     ) -> Self:
-        """Make an image whose id follows from all that it is, as Docker's ids do."""
+        """Make an image whose id is a hash of its content, like Docker's ids."""
         behaviour = behaviour or ImageBehaviour()
         content = repr((reference, sorted(labels.items()), user, behaviour))
         image_id = ImageId(f"sha256:{sha256(content.encode()).hexdigest()}")
         return cls(id=image_id, labels=dict(labels), user=user, behaviour=behaviour)
 
     def shown(self) -> EngineImage:
-        """Return the image as the port shows it."""
+        """Return the image as the port returns it."""
         return EngineImage(id=self.id, labels=self.labels, user=self.user)
 
 
 OnEvent = Callable[["MemoryContainer", str, Moment], None]
-"""Called with the container, what happened to it in Docker's word, and when."""
+"""Called with the container, Docker's name for what happened to it, and the time."""
 
 _ALIVE = {ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTARTING}
 
@@ -82,7 +82,7 @@ _ALIVE = {ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTA
 class MemoryContainer:
     """A container and its run state.
 
-    `life` counts its starts. `removal` is the removal that is under way, if one is.
+    `life` counts its starts. `removal` is the removal in progress, if any.
     """
 
     id: ContainerId
@@ -116,7 +116,7 @@ class MemoryContainer:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The container's labels: those of its image, and what it was created with on top."""
+        """The container's labels: those of its image, overridden by those it was created with."""
         return {**self.image.labels, **self.spec.labels}
 
     def run(self, at: Moment, address: str) -> None:
@@ -130,11 +130,11 @@ class MemoryContainer:
         self.on_event(self, "start", at)
 
     def refuse(self, words: str) -> None:
-        """Keep what Docker keeps of a start that it could not do."""
+        """Record a failed start as Docker does."""
         self.exit_code, self.error = 127, words
 
     def exit(self, at: Moment, exit_code: int, *, oom: bool = False) -> None:
-        """End the process and give its address back; nothing happens when it does not run."""
+        """End the process and free its address; no-op when it does not run."""
         if self.is_running:
             if self.status is not ContainerStatus.REMOVING:
                 self._become(ContainerStatus.EXITED, at)
@@ -145,7 +145,7 @@ class MemoryContainer:
             self.on_event(self, "die", at)
 
     def stop(self, at: Moment, grace: float) -> None:
-        """Ask the process to end: it does in its own time, or is killed when the grace is over."""
+        """Ask the process to end: it takes its time, or is killed when the grace is over."""
         behaviour = self.image.behaviour
         obeys = not behaviour.ignores_sigterm and behaviour.stops_in <= grace
         due = at.elapsed + (behaviour.stops_in if obeys else grace)
@@ -155,20 +155,20 @@ class MemoryContainer:
             self.catch_up(at)
 
     def leave(self, at: Moment, removal: Effect[None]) -> None:
-        """Be removed from now on."""
+        """Mark the container as being removed."""
         self._become(ContainerStatus.REMOVING, at)
         self.removal = removal
 
     @property
     def exit_due(self) -> float | None:
-        """When the process will exit, by itself or because it was asked to; None is never."""
+        """When the process will exit, on its own or because it was asked to; None is never."""
         if not self.is_running:
             return None
         dues = [due for due in (self._own_exit, self._stop_due) if due is not None]
         return min(dues, default=None)
 
     def catch_up(self, at: Moment) -> None:
-        """Exit if this is due at that moment."""
+        """Exit if that is due by then."""
         due = self.exit_due
         if due is not None and due <= at.elapsed + CLOSE_ENOUGH:
             by_itself = due != self._stop_due
@@ -180,7 +180,7 @@ class MemoryContainer:
         return self.is_running and seconds is not None and elapsed >= self._born + seconds
 
     def listed(self, *, then: float | None = None) -> EngineContainer:
-        """Return the container as the list shows it, with the state that it had `then`."""
+        """Return the container as the list shows it, with its state at `then`."""
         status = self.status if then is None else self._status_at(then)
         return EngineContainer(
             id=self.id,
@@ -224,5 +224,5 @@ class MemoryContainer:
         self.status = status
 
     def _status_at(self, then: float) -> ContainerStatus:
-        """Return what it was before the first change that came after `then`."""
+        """Return the status before the first change after `then`."""
         return next((was for until, was in self._past if until > then), self.status)

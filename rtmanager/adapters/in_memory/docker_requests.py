@@ -1,4 +1,4 @@
-"""What the in-memory Docker does when it is asked to, with the checks that Docker makes."""
+"""The requests that the in-memory Docker serves, with Docker's checks."""
 
 from rtmanager.adapters.in_memory.docker_effects import Effect, Fate, Moment, Reply
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer, MemoryImage
@@ -24,7 +24,7 @@ _REFUSALS: dict[str, type[RuntimeManagerError]] = {
 
 
 def check_reply(docker: InMemoryDocker, call: str, fate: Fate) -> None:
-    """Raise when the caller does not get the answer: it was lost, or is a refusal."""
+    """Raise if the caller does not get the answer: it was lost, or is a refusal."""
     if fate.reply is Reply.NOTHING or not docker.reachable:
         raise DockerUnavailable(f"the answer to a {call} was lost")
     if fate.reply is Reply.REFUSAL:
@@ -34,7 +34,7 @@ def check_reply(docker: InMemoryDocker, call: str, fate: Fate) -> None:
 
 
 def create(docker: InMemoryDocker, spec: ContainerSpec) -> ContainerId:
-    """Create a container if its configuration is one that Docker accepts."""
+    """Create a container if Docker would accept its configuration."""
     docker.check_name_free(spec.name)
     image = docker.find_image(spec.image)
     if image is None:
@@ -49,7 +49,7 @@ def create(docker: InMemoryDocker, spec: ContainerSpec) -> ContainerId:
 
 
 def start(docker: InMemoryDocker, container: str, at: Moment) -> None:
-    """Start the container, if its image lets it and the network is there."""
+    """Start the container, if its image allows it and the network exists."""
     found = _existing(docker, container)
     if found.is_running and found.removal is None:
         return
@@ -67,7 +67,7 @@ def start(docker: InMemoryDocker, container: str, at: Moment) -> None:
 def stop(
     docker: InMemoryDocker, container: str, grace: int, at: Moment
 ) -> tuple[MemoryContainer, int]:
-    """Signal the container, and return it with the life that is to end."""
+    """Signal the container, and return it with the life that will end."""
     found = _existing(docker, container)
     life = found.life
     found.stop(at, grace)
@@ -83,7 +83,7 @@ def rename(docker: InMemoryDocker, container: str, name: str) -> None:
 
 
 def remove(docker: InMemoryDocker, container: str, at: Moment) -> Effect[None] | None:
-    """Begin to remove the container unless it runs; None when there is none."""
+    """Begin to remove the container unless it runs; None when it does not exist."""
     try:
         found = _existing(docker, container)
     except ContainerGone:

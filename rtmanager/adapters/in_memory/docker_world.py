@@ -1,4 +1,4 @@
-"""A Docker that lives in memory: what the daemon knows, whoever talks to it."""
+"""An in-memory Docker: the daemon's state, shared by all its clients."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -32,23 +32,22 @@ from rtmanager.domain.ports.container_host import ContainerNameInUse
 T = TypeVar("T")
 NETWORK = "galaxy-net"
 KEPT_EVENTS = 256
-"""Docker forgets what happened before its last 256 events."""
+"""Docker keeps only its last 256 events."""
 _LIMITS = ResourceLimits(cpu_quota=1.0, memory_bytes=512 << 20, pids_limit=512)
 
 
 @dataclass(kw_only=True)
 class InMemoryDocker:
-    """The daemon's world: images, the registry, networks, containers and their addresses.
+    """The daemon's state: images, the registry, networks, containers and their addresses.
 
-    It outlives the managers that talk to it through InMemoryContainerHost. Tests and the
-    simulation change it with the methods here, as others with a shell would; what they need to
-    see is in the public fields.
+    It outlives the managers that use it through InMemoryContainerHost. Tests and the simulation
+    change it with the methods here, like someone with a shell, and read the public fields.
 
     `durations` has the seconds that a pull, create, start, rename, stop or remove takes before its
-    effect (a removal shows meanwhile); how long a stop lasts is its image's behaviour. `fate_of`
-    decides what becomes of each changing call. What takes time, or comes late, happens when it is
-    due, whether its caller is still there or not: at `next_due`, as soon as `catch_up` is called.
-    The list shows states that are `lag` seconds old.
+    effect (a removal is visible meanwhile); the image's behaviour adds the time of a stop.
+    `fate_of` decides the fate of each changing call. What takes time, or is late, happens when it
+    is due, even if its caller has left: at `next_due`, when `catch_up` is called. The list shows
+    states that are `lag` seconds old.
     """
 
     clock: Clock = field(default_factory=ManualClock)
@@ -87,7 +86,7 @@ class InMemoryDocker:
         return image
 
     def remove_image(self, reference: str) -> None:
-        """Take a reference off the host."""
+        """Remove a reference from the host."""
         del self.images[ImageRef.parse(reference).normalized]
 
     def find_image(self, reference: str | ImageRef) -> MemoryImage | None:
@@ -99,7 +98,7 @@ class InMemoryDocker:
         return self.find_image(ImageRef.parse(reference))
 
     def add_container(self, spec: ContainerSpec, image: MemoryImage) -> MemoryContainer:
-        """Create a container as asked; only its name is checked, since two never have the same."""
+        """Create a container as specified; only the uniqueness of its name is checked."""
         self.check_name_free(spec.name)
         self._created += 1
         container_id = ContainerId(sha256(f"{self._created} {spec.name}".encode()).hexdigest())
@@ -114,7 +113,7 @@ class InMemoryDocker:
         self.containers[container_id] = container
         return container
 
-    def add_foreign(  # noqa: PLR0913 - all that others may choose
+    def add_foreign(  # noqa: PLR0913 - everything others may choose
         self,
         name: str,
         *,
@@ -124,7 +123,7 @@ class InMemoryDocker:
         behaviour: ImageBehaviour | None = None,
         state_path: str = "",
     ) -> MemoryContainer:
-        """Create a container that someone else made, with whatever labels they gave it."""
+        """Create a container of someone else, with any labels."""
         self.catch_up()
         image = MemoryImage.build(f"foreign/{name}", {}, "", behaviour)
         spec = ContainerSpec(
@@ -145,17 +144,17 @@ class InMemoryDocker:
         return container
 
     def run(self, container: MemoryContainer) -> None:
-        """Start the container by hand; nothing happens when it runs."""
+        """Start the container by hand; no-op when it runs."""
         self.catch_up()
         self.run_at(container, self.moment)
 
     def crash(self, container_id: ContainerId, *, exit_code: int = 1) -> None:
-        """Let the container's process exit by itself."""
+        """Let the container's process exit on its own."""
         self.catch_up()
         self.containers[container_id].exit(self.moment, exit_code)
 
     def oom(self, container_id: ContainerId) -> None:
-        """Let the kernel kill the container for want of memory."""
+        """Let the kernel kill the container for lack of memory."""
         self.catch_up()
         self.containers[container_id].exit(self.moment, OOM_KILLED, oom=True)
 
@@ -171,41 +170,41 @@ class InMemoryDocker:
         self.wake_listeners()
 
     def rename(self, container_id: ContainerId, name: str) -> None:
-        """Let someone else rename the container; Docker keeps them from taking a name in use."""
+        """Let someone else rename the container; Docker refuses a name in use."""
         self.catch_up()
         self.check_name_free(name)
         self.containers[container_id].name = name
 
     def vanish(self, container_id: ContainerId, *, after: float = 0.0) -> None:
-        """Let someone else remove the container by force; it shows as leaving for `after` s."""
+        """Let someone else remove the container by force; it is shown as removing for `after` s."""
         self.catch_up()
         self.begin_removal(self.containers[container_id], self.moment, seconds=after)
 
     def recreate(self, container_id: ContainerId) -> MemoryContainer:
-        """Let someone else replace the container by an equal one with another id, not started."""
+        """Let someone else replace the container with an equal, stopped one with another id."""
         container = self.containers[container_id]
         self.vanish(container_id)
         return self.add_container(replace(container.spec, name=container.name), container.image)
 
     def drop_labels(self, container_id: ContainerId, *labels: str) -> None:
-        """Let the container be one that was created without these labels."""
+        """Make the container one that was created without these labels."""
         container = self.containers[container_id]
         kept = {name: value for name, value in container.spec.labels.items() if name not in labels}
         container.spec = replace(container.spec, labels=kept)
 
     @property
     def moment(self) -> Moment:
-        """The present."""
+        """The current moment."""
         return self._moment_of(self.clock.monotonic())
 
     @property
     def next_due(self) -> float | None:
-        """When the next thing will happen by itself, in the clock's monotonic seconds."""
+        """When the next effect or exit is due, in the clock's monotonic seconds."""
         dues = [self._effects.next_due, *(one.exit_due for one in self.containers.values())]
         return min((due for due in dues if due is not None), default=None)
 
     def catch_up(self) -> None:
-        """Let everything happen that is due by now, in its order and each at its own moment."""
+        """Run everything that is due, in order and each at its own moment."""
         now = self.clock.monotonic() + CLOSE_ENOUGH
         while (due := self.next_due) is not None and due <= now:
             moment = self._moment_of(due)
@@ -215,7 +214,7 @@ class InMemoryDocker:
                 container.catch_up(moment)
 
     def schedule(self, act: Act[T], *, after: float) -> Effect[T]:
-        """Let something happen in `after` seconds, at once when that is none."""
+        """Schedule an effect in `after` seconds; run it immediately when that is zero."""
         effect = Effect(self.clock.monotonic() + after, act)
         self._effects.add(effect)
         self.catch_up()
@@ -223,7 +222,7 @@ class InMemoryDocker:
         return effect
 
     def run_at(self, container: MemoryContainer, at: Moment) -> None:
-        """Make the container's process run, at the lowest free address as Docker does."""
+        """Start the container's process, at the lowest free address as Docker does."""
         if not container.is_running:
             container.run(at, self._free_address())
             self.starts.append(container.id)
@@ -232,7 +231,7 @@ class InMemoryDocker:
     def begin_removal(
         self, container: MemoryContainer, at: Moment, *, seconds: float
     ) -> Effect[None]:
-        """Begin to remove the container, or join the removal that is under way."""
+        """Begin to remove the container, or join the removal in progress."""
         if container.removal is not None:
             return container.removal
         removal = Effect(at.elapsed + seconds, lambda end: self._destroy(container, end))
@@ -243,11 +242,11 @@ class InMemoryDocker:
         return removal
 
     def holder_of(self, name: str) -> MemoryContainer | None:
-        """Return the container of this name, whoever owns it."""
+        """Return the container of this name, ours or not."""
         return next((one for one in self.containers.values() if one.name == name), None)
 
     def check_name_free(self, name: str) -> None:
-        """Raise ContainerNameInUse when a container has the name, even one that is leaving."""
+        """Raise ContainerNameInUse when a container has the name, even one being removed."""
         if self.holder_of(name):
             raise ContainerNameInUse(f'Conflict. The container name "/{name}" is already in use')
 
@@ -258,7 +257,7 @@ class InMemoryDocker:
         return next((one for one in running if one.address == address), None)
 
     def wake_listeners(self) -> None:
-        """Let those who wait for events look again when the next thing is due."""
+        """Wake the event listeners, which check when the next effect is due."""
         for wake in tuple(self.wakers):
             wake()
 

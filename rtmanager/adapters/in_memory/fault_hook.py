@@ -12,8 +12,8 @@ P = TypeVar("P")
 FaultHook = Callable[[str], Awaitable[None]]
 """Awaited as `hook("host.start")` before a call and as `hook("host.start:done")` after its effect.
 
-Raising before the call means that it never arrived, raising after it that its reply was lost. A
-call that raises by itself has its answer: the second hook is not awaited then.
+Raising before the call means that it never arrived, raising after it that its reply was lost. If
+the call itself raises, that is its answer, and the second hook is not awaited.
 """
 
 
@@ -24,19 +24,18 @@ async def no_faults(_call: str) -> None:
 def with_faults(port: P, name: str, hook: FaultHook) -> P:
     """Return the port with `hook` around each of its calls, named `name.method`.
 
-    Coroutine methods are hooked, and the async context managers that `_BLOCKS` lists. Everything
-    else (plain methods, attributes, waiting for a turn) costs no call and is passed on as it is.
+    Coroutine methods are hooked, and the async context managers in `_BLOCKS`. Everything else
+    (plain methods, attributes, waiting for a turn) makes no call and is passed through.
     """
     return cast("P", _FaultProxy(port, name, hook))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Block:
-    """The calls of a method that returns an async context manager, beside entering it.
+    """The calls of a method that returns an async context manager, besides entering it.
 
-    `item` names a step of the iterator that it yields, `end` what is called when the block ends
-    well. To a subscription that is `pushed` nothing replies: an item is not asked for, it arrives
-    or is lost.
+    `item` names a step of the iterator that it yields, `end` the call when the block ends without
+    an error. With `pushed` an item is not requested and has no reply: it arrives or is lost.
     """
 
     item: str = ""
@@ -52,7 +51,7 @@ _BLOCKS = {
 
 
 class _FaultProxy:
-    """Stands before a port; what it does not know itself, the port does."""
+    """A proxy for a port, which passes on everything that it does not hook."""
 
     def __init__(self, port: object, name: str, hook: FaultHook) -> None:
         self.__port, self.__name, self.__hook = port, name, hook
@@ -98,7 +97,7 @@ async def _hooked_block(
 
 @dataclass(frozen=True)
 class _HookedItems:
-    """An async iterator whose steps are calls, too."""
+    """An async iterator whose steps are hooked like calls."""
 
     items: AsyncIterator[Any]
     hook: FaultHook

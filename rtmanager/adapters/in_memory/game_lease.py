@@ -1,4 +1,4 @@
-"""Game leases in memory, with the life cycle of the Redis ones and the time of any clock."""
+"""Game leases in memory, with the life cycle of those in Redis, on any clock."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +17,7 @@ _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(eq=False)
 class Grant:
-    """A lease as the lease store keeps it. While it is renewed it does not expire."""
+    """A lease as the lease store keeps it. It does not expire while it is renewed."""
 
     number: LeaseNumber = NO_LEASE
     expires_at: float | None = None
@@ -32,25 +32,25 @@ Grants = dict[GameId, Grant]
 
 @dataclass
 class LeaseNumbers:
-    """The numbers as the lease store draws them, with a clock that may be off and step back."""
+    """Lease numbers as the store draws them, with a clock that may be off and step back."""
 
     last: LeaseNumber = NO_LEASE
     clock_is_off_by: timedelta = timedelta(0)
 
     def draw(self, now: datetime, *, above: LeaseNumber) -> LeaseNumber:
-        """Return a number larger than the last one, than `above`, and not behind the clock."""
+        """Return a number higher than the last one and `above`, and not behind the clock."""
         clock = (now + self.clock_is_off_by - _1970) // timedelta(microseconds=1)
         self.last = LeaseNumber(max(clock, self.last + 1, above + 1))
         return self.last
 
     def forget(self) -> None:
-        """Lose the last number, as a store that was flushed or replaced."""
+        """Lose the last number, like a store that was flushed or replaced."""
         self.last = NO_LEASE
 
 
 @dataclass(frozen=True)
 class InMemoryGameLease:
-    """A lease that is held."""
+    """A held lease."""
 
     game_id: GameId
     grant: Grant
@@ -59,11 +59,11 @@ class InMemoryGameLease:
 
     @property
     def number(self) -> LeaseNumber:
-        """The number that was drawn with the lease."""
+        """The number drawn with the lease."""
         return self.grant.number
 
     def check(self) -> None:
-        """Raise LeaseLost when the lease expired, whether or not another has it by now."""
+        """Raise LeaseLost when the lease has expired, even if nobody else holds it yet."""
         ours = self.grants.get(self.game_id) is self.grant
         if not ours or self.grant.is_over(self.clock.monotonic()):
             raise LeaseLost
@@ -71,12 +71,12 @@ class InMemoryGameLease:
 
 @dataclass(eq=False)
 class LeaseConnection:
-    """One process's connection to the lease store. Those of one simulation share both tables.
+    """One process's connection to the lease store. All those of a simulation share both tables.
 
-    Faults belong around this (`lease.acquire` at each try, `lease.release`, `lease.ping`): waiting
+    Inject faults around this (`lease.acquire` at each try, `lease.release`, `lease.ping`): waiting
     for a lease and leaving it are the port's own behaviour. The background renewal is modelled, not
-    run: a held lease lives on until `stall` (the holder's renewals no longer arrive; it expires a
-    TTL later, unless they `resume`), `expire` (gone now) or `abandon` (the process was killed).
+    run: a held lease lives until `stall` (the holder's renewals no longer arrive; it expires a TTL
+    later, unless they `resume`), `expire` (gone now) or `abandon` (the process was killed).
     """
 
     clock: Clock
@@ -94,7 +94,7 @@ class LeaseConnection:
         self.grants[game_id] = self._held[game_id] = grant
 
     async def release(self, game_id: GameId, grant: Grant) -> None:
-        """Delete the lease if it is this one."""
+        """Delete the lease if it is still this one."""
         if self.grants.get(game_id) is grant:
             del self.grants[game_id]
 
@@ -103,38 +103,38 @@ class LeaseConnection:
 
     @property
     def held(self) -> Sequence[GameId]:
-        """The games whose leases this process holds, or believes to hold."""
+        """The games whose leases this process holds or believes it holds."""
         return list(self._held)
 
     def let_go(self, game_id: GameId) -> None:
-        """Renew the lease no longer: if it cannot be released, it expires."""
+        """Stop renewing the lease: if it cannot be released, it expires."""
         self.stall(game_id)
         self._held.pop(game_id, None)
 
     def stall(self, game_id: GameId) -> None:
-        """Let no further renewal of this process's lease arrive: it expires a TTL from now."""
+        """Lose all further renewals of this process's lease: it expires a TTL from now."""
         if grant := self._held.get(game_id):
             grant.expires_at = self.clock.monotonic() + self.ttl
 
     def resume(self) -> None:
-        """Let renewals arrive again: what has not expired by now lives on."""
+        """Deliver renewals again: a lease that has not expired lives on."""
         for grant in self._held.values():
             if not grant.is_over(self.clock.monotonic()):
                 grant.expires_at = None
 
     def expire(self, game_id: GameId) -> None:
-        """Take the lease from whoever holds it, at once."""
+        """Take the lease from its holder immediately."""
         self.grants.pop(game_id, None)
 
     def abandon(self) -> None:
-        """Stop renewing everything, as a process that is killed."""
+        """Stop renewing everything, like a process that is killed."""
         for game_id in self._held:
             self.stall(game_id)
 
 
 @dataclass(eq=False)
 class InMemoryGameLeases:
-    """The leases of one process, which waits its turn and polls as the real one does."""
+    """The leases of one process, which queues and polls as the real one does."""
 
     connection: LeaseConnection
     _queues: dict[GameId, deque[object]] = field(default_factory=dict, init=False)
@@ -169,7 +169,8 @@ class InMemoryGameLeases:
         clock = self.connection.clock
         deadline = clock.monotonic() + wait
         while True:
-            # Only the first of this process asks the store; the holder stays first until it leaves.
+            # Only the first in this process's queue asks the store; the holder stays first until it
+            # leaves.
             is_first = self._queues[game_id][0] is ticket
             if is_first and (grant := await self._try(game_id, above)):
                 return grant
@@ -185,12 +186,12 @@ class InMemoryGameLeases:
         except LeaseBusy:
             return None
         except BaseException:
-            if grant.number != NO_LEASE:  # it was given, and the reply was lost
+            if grant.number != NO_LEASE:  # it was granted, but the reply was lost
                 await self._release(game_id, grant)
             raise
         return grant
 
     async def _release(self, game_id: GameId, grant: Grant) -> None:
         self.connection.let_go(game_id)
-        with suppress(Exception):  # leaving never raises, whatever the store does
+        with suppress(Exception):  # leaving never raises, even if the store fails
             await self.connection.release(game_id, grant)

@@ -7,16 +7,16 @@ from rtmanager.domain.errors import ServiceUnavailable
 
 @dataclass
 class Claim:
-    """The claim as the store keeps it: who leads. The processes of one simulation share it.
+    """The claim in the store: who leads. The processes of a simulation share it.
 
-    Faults belong around this (`leadership.campaign`, `leadership.confirm`, `leadership.resign`):
-    what a contender makes of a call that failed is the port's own behaviour.
+    Inject faults around this (`leadership.campaign`, `leadership.confirm`, `leadership.resign`):
+    how a contender handles a failed call is the port's own behaviour.
     """
 
     leader: object | None = None
 
     async def campaign(self, contender: object) -> bool:
-        """Give the claim to the contender if nobody has it; return whether it leads."""
+        """Give the claim to the contender if it is free; return whether the contender leads."""
         if self.leader is None:
             self.leader = contender
         return self.leader is contender
@@ -39,8 +39,8 @@ class Claim:
 class InMemoryLeadership:
     """The leadership of one process.
 
-    A call that fails costs the connection, and the claim with it. `abandon` takes both away: the
-    process was killed or cut off.
+    A failed call loses the connection, and the claim with it. `abandon` does the same: the process
+    was killed or cut off.
     """
 
     claim: Claim = field(default_factory=Claim)
@@ -65,12 +65,12 @@ class InMemoryLeadership:
             raise
 
     async def resign(self) -> None:
-        """Give the claim up."""
+        """Give up the claim."""
         try:
             await self.claim.resign(self)
         except ServiceUnavailable:
             self.abandon()
 
     def abandon(self) -> None:
-        """Lose the connection and whatever was claimed over it."""
+        """Lose the connection, and a claim with it."""
         self.claim.free(self)

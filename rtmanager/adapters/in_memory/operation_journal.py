@@ -34,7 +34,7 @@ from rtmanager.domain.runtime import RuntimeRecord
 class InMemoryOperationJournal:
     """OperationJournal in memory.
 
-    The effect of a call is one step without an await: nobody ever sees half of a transaction.
+    Each call takes effect in one step without an await: a transaction is never half visible.
     """
 
     store: InMemoryStore
@@ -120,7 +120,7 @@ class InMemoryOperationJournal:
         self.store.handed_over.discard(stored.id)
 
     async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
-        """Write them, and that nobody is lost when the next holder takes over."""
+        """Write them, and that no process counts as lost when the next holder takes over."""
         await self.save(operation, lease=lease)
         self.store.handed_over.add(operation.id)
 
@@ -153,7 +153,7 @@ class InMemoryOperationJournal:
         return self.store.holders.get(operation.id) == lease
 
     def _demand_holder(self, operation: Operation, lease: LeaseNumber) -> Operation:
-        """Return the row while it is open and this holder's, or raise LeaseLost."""
+        """Return the row if it is open and this holder's, or raise LeaseLost."""
         stored = self.store.operations.get(operation.id)
         is_ours = self.store.holders.get(operation.id) == lease
         if stored and stored.outcome is None and stored.game_id == operation.game_id and is_ours:
@@ -172,7 +172,7 @@ class InMemoryOperationJournal:
         return LeaseLost(highest=self.store.leases.get(game_id, NO_LEASE))
 
     async def raise_fences(self, above: Fence) -> bool:
-        """Give no id up to `above` from now on."""
+        """Make all future ids higher than `above`."""
         is_to_be_feared = self._highest_id() < above
         self.store.fences_up_to = max(self.store.fences_up_to, above)
         return is_to_be_feared
@@ -192,7 +192,7 @@ class InMemoryOperationJournal:
         return self._all_open()
 
     async def handed_over(self) -> Mapping[Fence, GameId]:
-        """Return the ids and games of the open operations that nobody is at, oldest first."""
+        """Return the ids and games of the handed-over operations, oldest first."""
         left = (each for each in self._all_open() if each.id in self.store.handed_over)
         return {each.id: each.game_id for each in left}
 
@@ -200,7 +200,7 @@ class InMemoryOperationJournal:
         return [each for each in self.store.operations.values() if each.outcome is None]
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
-        """Return the operation that a job became."""
+        """Return the operation of a job."""
         origin = Origin(OpSource.LOBBY_STREAM, entry_id)
         jobs = (one for one in self.store.operations.values() if one.request.origin == origin)
         return next((one for one in jobs if one.kind is kind), None)
@@ -231,5 +231,5 @@ def _container_of(completion: Completion, before: RuntimeRecord | None) -> Conta
 
 
 def _dns(game_id: GameId) -> str:
-    """Return what Docker's DNS makes of an id."""
+    """Return the id as a name in Docker's DNS."""
     return game_id.rstrip(".").lower()

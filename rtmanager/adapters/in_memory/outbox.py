@@ -1,4 +1,4 @@
-"""The outbox in memory: the table, and what a relay sees of it."""
+"""The outbox in memory: the table, and a relay's view of it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -16,10 +16,10 @@ NO_FENCE = RelayFence(0)
 
 @dataclass(kw_only=True)
 class OutboxTable:
-    """Every message that was ever written, open to inspection; its id is its place, from 1.
+    """Every message ever written, open to inspection; its id is its position, from 1.
 
     `fence` is the last one that was lent. `borrower` is the turn that holds the lock; `cut_off`
-    takes it away as Postgres does when the borrower's connection is lost.
+    takes it away, as Postgres does when the borrower's connection is lost.
     """
 
     messages: list[OutboxMessage] = field(default_factory=list)
@@ -31,7 +31,7 @@ class OutboxTable:
     _dedup_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
 
     def insert(self, messages: Iterable[OutboxMessage], *, at: datetime) -> None:
-        """Insert the messages outside the dedup window of an earlier one; wake the listeners."""
+        """Insert the messages that are not in a dedup window; wake the listeners."""
         for message in messages:
             if not self._is_duplicate(message, at):
                 self.messages.append(message)
@@ -40,7 +40,7 @@ class OutboxTable:
                     listener.set()
 
     def borrow(self, limit: int, *, now: datetime) -> tuple[OutboxBatch, object | None]:
-        """Return the oldest unsent messages and the turn, which is None when it is another's."""
+        """Return the oldest unsent messages and the turn, None while another holds it."""
         if self.borrower is not None:
             return OutboxBatch(RelayFence(0)), None
         self.borrower = turn = object()
@@ -50,7 +50,7 @@ class OutboxTable:
         return OutboxBatch(self.fence, unsent[:limit]), turn
 
     def raise_fence(self, above: RelayFence) -> None:
-        """Let the next fence be larger than this one."""
+        """Make the next fence higher than this one."""
         self.fence = max(self.fence, above)
 
     def mark_sent(self, batch: OutboxBatch, turn: object | None, at: datetime) -> None:
@@ -65,11 +65,11 @@ class OutboxTable:
             self.borrower = None
 
     def cut_off(self) -> None:
-        """Take the lock from whoever has it; what it was lent comes again."""
+        """Take the lock from its borrower, whose messages will be lent again."""
         self.borrower = None
 
     def prune(self, sent_before: datetime, limit: int) -> int:
-        """Forget messages that were sent before then and whose dedup window is over."""
+        """Delete messages that were sent before then and whose dedup window is over."""
         kept = {id_ for id_, until in self._dedup_until.values() if until >= sent_before}
         old = [
             id_
@@ -103,7 +103,7 @@ class InMemoryOutbox:
 
     @asynccontextmanager
     async def batch(self, *, limit: int) -> AsyncIterator[OutboxBatch]:
-        """Lend the oldest unsent messages and mark them sent when the block ends well."""
+        """Lend the oldest unsent messages; mark them sent if the block succeeds."""
         batch, turn = self.table.borrow(limit, now=self.clock.now())
         try:
             yield batch
@@ -123,7 +123,7 @@ class InMemoryOutbox:
             self.table.listeners.remove(inserted)
 
     async def raise_fence(self, above: RelayFence) -> None:
-        """Let the next batch's fence be larger."""
+        """Make the next batch's fence higher."""
         self.table.raise_fence(above)
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:

@@ -9,7 +9,7 @@ from rtmanager.domain.ports.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class MemoryDirectory:
-    """A directory's owner and what is in it, which nothing here ever touches."""
+    """A directory's owner and its content, which is never touched here."""
 
     uid: int
     gid: int
@@ -18,10 +18,10 @@ class MemoryDirectory:
 
 @dataclass(frozen=True, kw_only=True)
 class InMemoryStateDirectories:
-    """Directories by their path, which a test may take away or move.
+    """Directories by path, which a test may remove or move.
 
-    `obstacles` are paths where something else is in the way, `hanging` those that never answer:
-    with a clock, that takes the whole deadline.
+    `obstacles` are paths occupied by something else, `hanging` those that never answer: with a
+    clock, that takes the whole deadline.
     """
 
     root: str = "/var/lib/galaxy/games"
@@ -38,7 +38,7 @@ class InMemoryStateDirectories:
     async def prepare(
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
     ) -> None:
-        """Give the directory its owner; make it only for a game without a history."""
+        """Set the directory's owner; create it only for a game without a history."""
         path = self.path(game_id)
         await self._demand_answer(path)
         self._demand_state(path, known_path)

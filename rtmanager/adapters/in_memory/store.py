@@ -1,4 +1,4 @@
-"""The durable store in memory: its tables, and the ports onto records and health."""
+"""The durable store in memory: its tables, and the ports for records and health."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 class InMemoryStore:
     """What the database holds, open to inspection.
 
-    `leases` are the highest numbers seen, `holders` who may write which operation, `handed_over`
-    the operations that were left to the next holder. No id up to `fences_up_to` is given.
+    `leases` are the highest numbers seen, `holders` the lease numbers that may write each
+    operation, `handed_over` the handed-over operations. Ids up to `fences_up_to` are not assigned.
     """
 
     runtime_records: dict[GameId, RuntimeRecord] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class InMemoryStore:
 
     @property
     def outbox(self) -> list[OutboxMessage]:
-        """Every message that was ever written, oldest first."""
+        """Every message ever written, oldest first."""
         return self.outbox_table.messages
 
 
@@ -67,7 +67,7 @@ class InMemoryHealthLog:
         return {each.game_id: each for each in every if each.watch is watch}
 
     async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
-        """Store the baseline and the event while the game runs in that very container."""
+        """Store the baseline and the event if the game still runs in that container."""
         if not self._still_runs(baseline):
             return False
         self.store.health_baselines[baseline.game_id, baseline.watch] = baseline

@@ -1,4 +1,4 @@
-"""The stream store in memory: what it holds, the jobs' consumer and the messages' publisher."""
+"""The stream store in memory: its content, the job consumer and the message publisher."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,9 +22,8 @@ class MemoryDeadJob:
 class InMemoryStreams:
     """Jobs, dead letters and published messages, open to inspection.
 
-    All processes of one simulation share it. `unread` and `pending` are the consumer group's view,
-    oldest first, and `owners` to whom the pending ones were delivered last; a group that is not
-    there is made again by whoever reads.
+    All processes of a simulation share it. `unread` and `pending` are the consumer group's view,
+    oldest first, and `owners` the consumers of the pending ones; reading recreates a lost group.
     """
 
     jobs: list[JobEntry] = field(default_factory=list)
@@ -38,7 +37,7 @@ class InMemoryStreams:
     _added: int = field(default=0, init=False)
 
     def add(self, kind: JobKind, job: StartJob | StopJob | MalformedJob) -> JobEntry:
-        """Add a job as the Lobby does; return its entry."""
+        """Add a job like the Lobby does; return its entry."""
         self._added += 1
         entry = JobEntry(kind, f"{self._added}-0", job)
         self.jobs.append(entry)
@@ -46,14 +45,14 @@ class InMemoryStreams:
         return entry
 
     def flush(self) -> None:
-        """Forget everything, as a store that was flushed or replaced; ids go on growing."""
+        """Lose everything, like a store that was flushed or replaced; ids keep growing."""
         for content in (self.jobs, self.unread, self.pending, self.dead, self.published):
             content.clear()
         self.markers.clear()
         self.fence = 0
 
     def lose_group(self) -> None:
-        """Forget what was delivered and acknowledged; the entries stay."""
+        """Lose the group, and what it knew of deliveries; the entries stay."""
         self.unread[:] = self.jobs
         self.pending.clear()
 
@@ -62,9 +61,9 @@ class InMemoryStreams:
 class InMemoryJobStream:
     """One process's consumer.
 
-    An entry whose delivery was lost after the effect stays pending until it is reclaimed. `read` is
-    two calls to the store, a delivery and a look at who else got entries: `between` is awaited in
-    between, where no proxy around the port can be.
+    An entry whose delivery was lost stays pending until it is reclaimed. `read` makes two calls to
+    the store, a delivery and a check for other consumers' entries: `between` is awaited between the
+    two, where no proxy around the port can be.
     """
 
     streams: InMemoryStreams
@@ -89,11 +88,11 @@ class InMemoryJobStream:
         return entries
 
     async def acknowledge(self, entry: JobEntry) -> None:
-        """Take the entry off the pending list."""
+        """Remove the entry from the pending list."""
         self._drop(entry)
 
     async def dead_letter(self, entry: JobEntry, fault: str) -> None:
-        """Copy the entry to the dead letters and acknowledge it."""
+        """Add a dead letter for the entry and acknowledge it."""
         if self._drop(entry):
             self.streams.dead.append(MemoryDeadJob(entry, fault))
 

@@ -1,4 +1,4 @@
-"""Translation of Postgres's errors into those of the ports; the only place that does it."""
+"""Translation of Postgres's errors into those of the ports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,13 @@ from rtmanager.tasks import cancellation_first
 _MEANING: dict[str | None, type[RuntimeManagerError]] = {
     "operation_log_one_open_per_game": OperationStillOpen,
     "operation_log_one_row_per_job": JobAlreadyRecorded,
-    # Two games with one name got their first record at once: a retry of the later one is refused.
+    # Two games with one name got their first record simultaneously: a retry of the later is
+    # refused.
     "runtime_records_one_per_dns_name": ServiceUnavailable,
 }
 
 # Not only the driver's OperationalError: our statements are not at fault either when a server
-# became a standby, gave a transaction up, or has a fault of its own.
+# became a standby, aborted a transaction, or has an internal error.
 _UNAVAILABLE = (
     psycopg.OperationalError,
     # A connection that was cut between two statements is reported as an interface error.
@@ -39,7 +40,7 @@ class MigrationFailed(RuntimeManagerError):
 
 @contextmanager
 def postgres_errors() -> Iterator[None]:
-    """Translate faults of the server and the network; a fault of our own SQL stays what it is."""
+    """Translate faults of the server and the network; faults of our SQL are left as they are."""
     try:
         with cancellation_first():
             yield
@@ -53,5 +54,5 @@ def postgres_errors() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return what the driver said, in one line; libpq never puts a password into it."""
+    """Return the driver's message in one line; libpq never puts a password into it."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -53,7 +53,7 @@ class PostgresHealthLog:
         return {baseline.game_id: baseline for baseline in found}
 
     async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
-        """Store the baseline and the event while the game runs in that very container."""
+        """Store the baseline and the event if the game still runs in that container."""
         game_id = stored_game_id(baseline.game_id)
         async with self._pool.transaction() as connection:
             if not await _still_runs(connection, game_id, baseline):
@@ -66,7 +66,7 @@ class PostgresHealthLog:
 
 
 async def save_snapshot(connection: Connection, event: HealthEvent) -> None:
-    """Make the event the game's health snapshot."""
+    """Store the event as the game's health snapshot."""
     parameters = {
         "game_id": stored_game_id(event.game_id),
         "container_id": event.container_id,

@@ -1,4 +1,4 @@
-"""The leader's lock: an advisory lock held by a connection of its own."""
+"""The leader's lock: an advisory lock on a dedicated connection."""
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
@@ -19,7 +19,7 @@ _LOCK: LiteralString = "hashtextextended('rtmanager.leader:' || current_schema()
 
 _TAKE: LiteralString = f"SELECT pg_try_advisory_lock({_LOCK})"
 
-# Postgres shows a lock's key in halves.
+# Postgres shows a lock's key in two halves.
 _HOLD: LiteralString = f"""
     SELECT EXISTS (
         SELECT FROM pg_locks
@@ -28,7 +28,7 @@ _HOLD: LiteralString = f"""
     )
 """
 
-# All, since a session that took its lock twice would have to release it twice.
+# All, because a session that took the lock twice would have to release it twice.
 _RELEASE: LiteralString = "SELECT pg_advisory_unlock_all()"
 
 
@@ -36,7 +36,7 @@ class PostgresLeadership:
     """Leads while its connection holds the lock of the schema.
 
     The connection belongs to no pool: the lock ends with it. Postgres closes it when it has been
-    silent for a few seconds, for then the process is gone, cut off or hanging. So the leader must
+    silent for a few seconds, since the process is then gone, cut off or hanging. So the leader must
     call `confirm`, and every other process `campaign`, about once a second.
     """
 
@@ -62,7 +62,7 @@ class PostgresLeadership:
         """Release the lock and close the connection."""
         if self._connection is None:
             return
-        # Whatever fails here, the closed connection frees the lock a moment later.
+        # If anything fails here, closing the connection frees the lock.
         with suppress(psycopg.Error):
             await self._ask(self._connection, _RELEASE)
         await self._disconnect()
@@ -73,7 +73,7 @@ class PostgresLeadership:
         return self._connection
 
     async def _ask(self, connection: Connection, question: LiteralString) -> bool:
-        """Return the answer; a connection that gives none is closed, and its lock with it."""
+        """Return the answer; a connection that does not answer is closed, which frees its lock."""
         try:
             with cancellation_first(), deadline(connection, ANSWER_SECONDS):
                 cursor = connection.cursor(row_factory=scalar_row)

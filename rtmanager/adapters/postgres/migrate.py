@@ -1,4 +1,4 @@
-"""Preparing the database: its schema brought up to date, the installation's id made."""
+"""Preparing the database: migrating its schema, creating the installation's id."""
 
 import secrets
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ _SCHEMA: LiteralString = (
     "SELECT (parse_ident(trim(split_part(current_setting('search_path'), ',', 1))))[1]"
 )
 
-# The release before takes the same lock.
+# The previous release takes the same lock.
 _LOCK: LiteralString = "SELECT pg_advisory_lock(hashtextextended('rtmanager.migrate:' || %s, 0))"
 
 _SCHEMA_EXISTS: LiteralString = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
@@ -48,7 +48,7 @@ _RECORD_FOR_YOYO: LiteralString = """
     ON CONFLICT DO NOTHING
 """
 
-# Looked for first, because a server that is read-only at the moment may have it already.
+# Selected first, because a server that is temporarily read-only may already have it.
 _GET_INSTALLATION: LiteralString = "SELECT id FROM installation"
 
 _MAKE_INSTALLATION: LiteralString = (
@@ -58,7 +58,7 @@ _MAKE_INSTALLATION: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class MigrationReport:
-    """What a migration did: the schema's version before and after; 0 is an empty schema."""
+    """The result of a migration: the schema's version before and after; 0 is an empty schema."""
 
     schema: str
     from_version: int
@@ -67,7 +67,7 @@ class MigrationReport:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A numbered migration, as a file of this release or as the database has recorded it."""
+    """A numbered migration, from a file of this release or as recorded in the database."""
 
     number: int
     name: str
@@ -80,11 +80,11 @@ class Migration:
 
 
 async def migrate(dsn: str) -> MigrationReport:
-    """Apply every migration that is missing, safely also when several processes do it at once.
+    """Apply every missing migration; several processes may do so at the same time.
 
-    Migrations of a later release are left alone, because that may run beside this one. Raises
-    MigrationFailed when the database does not permit it, when a migration fails, or when one that
-    was applied is not the one of this release; ServiceUnavailable when Postgres cannot be reached.
+    Migrations of a later release are left alone, because that release may be running too. Raises
+    MigrationFailed when the database does not permit it, when a migration fails, or when an applied
+    one differs from that of this release; ServiceUnavailable when Postgres cannot be reached.
     """
     with postgres_errors():
         try:
@@ -102,13 +102,13 @@ async def migrate(dsn: str) -> MigrationReport:
 
 async def _migrate(connection: Connection) -> MigrationReport:
     (schema,) = await _column(connection, _SCHEMA)
-    # Released when the session ends, however it ends.
+    # Released when the session ends, in any way.
     await connection.execute(_LOCK, [schema])
     await _prepare(connection, schema)
     files, applied = _files(), await _applied(connection)
     _demand_same(files, applied)
     missing = sorted(files.keys() - applied.keys())
-    # Not looked at in vain: a later release may have dropped that table.
+    # Only read when needed: a later release may have dropped that table.
     by_yoyo = await _column(connection, _APPLIED_BY_YOYO) if missing else []
     before = max([*applied, *map(_number, by_yoyo)], default=0)
     for number in missing:
@@ -117,7 +117,7 @@ async def _migrate(connection: Connection) -> MigrationReport:
 
 
 async def _prepare(connection: Connection, schema: str) -> None:
-    """Make schema and tables that are missing; those that exist need no right to create any."""
+    """Create a missing schema and tables; existing ones need no CREATE privilege."""
     async with connection.transaction():
         if not await _column(connection, _SCHEMA_EXISTS, schema):
             statement = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema))
@@ -137,13 +137,13 @@ def _read(path: Path) -> Migration:
 
 
 async def _applied(connection: Connection) -> dict[int, Migration]:
-    """Return the migrations that the database has recorded, by number."""
+    """Return the migrations recorded in the database, by number."""
     cursor = await connection.cursor(row_factory=kwargs_row(Migration)).execute(_APPLIED)
     return {migration.number: migration for migration in await cursor.fetchall()}
 
 
 def _demand_same(files: dict[int, Migration], applied: dict[int, Migration]) -> None:
-    """Raise MigrationFailed unless what was applied is what this release would have applied."""
+    """Raise MigrationFailed unless the applied migrations are those of this release."""
     for number, migration in applied.items():
         file = files.get(number)
         if file == migration or number > max(files):
@@ -151,7 +151,7 @@ def _demand_same(files: dict[int, Migration], applied: dict[int, Migration]) -> 
         if file and file.name == migration.name:
             raise MigrationFailed(f"{file.name}.sql was changed after it was applied")
         raise MigrationFailed(
-            f"the database has migration {migration.name}, and this release has "
+            f"the database has migration {migration.name}, but this release has "
             + (f"{file.name} in its place" if file else "none of that number")
         )
 
@@ -176,14 +176,14 @@ async def _record(connection: Connection, migration: Migration) -> None:
 
 
 async def installation_id(pool: PostgresPool) -> str:
-    """Return the installation's id, made when it is first asked for; all processes get the same.
+    """Return the installation's id, created on first use; all processes get the same one.
 
     Raises ServiceUnavailable.
     """
     async with pool.connection() as connection:
         if known := await _column(connection, _GET_INSTALLATION):
             return str(known[0])
-        # Of two at once the later one waits, and then changes nothing.
+        # Of two concurrent inserts the later one waits, and then changes nothing.
         new = secrets.token_hex(INSTALLATION_ID_BYTES)
         await connection.execute(_MAKE_INSTALLATION, [new])
         (made,) = await _column(connection, _GET_INSTALLATION)

@@ -1,4 +1,4 @@
-"""The operation journal in Postgres: intent, progress and outcome, each one transaction."""
+"""The operation journal in Postgres: intent, progress and outcome, one transaction each."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -80,7 +80,8 @@ class PostgresOperationJournal:
         async with self._pool.transaction() as connection:
             await see_lease(connection, game_id, lease)
             taken = await take_over_operation(connection, game_id, lease)
-            # In this order: what a holder before committed meanwhile is seen in the record.
+            # In this order, so that the record includes what the previous holder has just
+            # committed.
             found = await select_record(connection, game_id)
             operation, record = await taken.fetchone(), await found.fetchone()
         return Begun(operation.taken_over(), record) if operation else None
@@ -117,7 +118,7 @@ class PostgresOperationJournal:
             await insert_messages(connection, messages, at=completion.at)
 
     async def raise_fences(self, above: Fence) -> bool:
-        """Set the sequence of ids to at least `above`, if it is lower."""
+        """Advance the sequence of ids to `above`, if it is lower."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(operation_log.FENCES_REACH, [above])
             if await cursor.fetchone() == (True,):
@@ -137,13 +138,13 @@ class PostgresOperationJournal:
             return await (await operations(connection).execute(operation_log.ALL_OPEN)).fetchall()
 
     async def handed_over(self) -> Mapping[Fence, GameId]:
-        """Return the ids and games of the open operations that nobody works on, oldest first."""
+        """Return the ids and games of the handed-over operations, oldest first."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(operation_log.HANDED_OVER)
             return {Fence(fence): GameId(game_id) for fence, game_id in await cursor.fetchall()}
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
-        """Return the operation that a job became."""
+        """Return the operation of a job."""
         return await self._one(operation_log.OF_JOB, kind, entry_id)
 
     async def _one(self, statement: LiteralString, *parameters: object) -> Operation | None:
@@ -152,10 +153,10 @@ class PostgresOperationJournal:
 
 
 async def _lock_ledger(connection: Connection, game_id: GameId, lease: LeaseNumber) -> Ledger:
-    """Lock the game and return what is known of it, or raise while an operation on it is open."""
+    """Lock the game and return what is known about it; raise while it has an open operation."""
     await lock_name(connection, game_id)
     await see_lease(connection, game_id, lease)
-    # In this order: an operation that finishes between the two is seen in the record.
+    # In this order, so that the record includes an operation that finishes between the two.
     still_open = await connection.execute(operation_log.OPEN_OF_GAME, [stored_game_id(game_id)])
     record = await select_record(connection, game_id, lock=True)
     namesake = await select_namesake(connection, game_id)

@@ -1,4 +1,4 @@
-"""The operation log in Postgres: its statements, each for the transaction of the caller."""
+"""The operation log in Postgres: its statements, run in the caller's transaction."""
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
@@ -47,7 +47,7 @@ FENCES_REACH: LiteralString = """
     SELECT last_value - (NOT is_called)::int >= %s FROM operation_log_id_seq
 """
 
-# Nobody draws an id meanwhile, so that no id is given twice.
+# Nobody can draw an id meanwhile, so that no id is used twice.
 LOCK: LiteralString = "LOCK TABLE operation_log IN SHARE ROW EXCLUSIVE MODE"
 
 RAISE_FENCES: LiteralString = """
@@ -55,7 +55,7 @@ RAISE_FENCES: LiteralString = """
     WHERE last_value - (NOT is_called)::int < %(above)s
 """
 
-# No row: a later holder was here. An equal number is the same holder's.
+# No row means that a later holder was here. An equal number is the same holder's.
 _SEE_LEASE: LiteralString = """
     INSERT INTO game_leases (game_id, number) VALUES (%(game_id)s, %(lease)s)
     ON CONFLICT (game_id) DO UPDATE SET number = excluded.number
@@ -69,13 +69,13 @@ _INSERT: LiteralString = f"""
     INSERT INTO operation_log ({_INSERTED.names}) VALUES ({_INSERTED.values}) RETURNING id
 """
 
-# What was done for the operation, forward and back: it only grows.
+# The distinct actions done, forward and in rollback: the number only grows.
 _PROGRESS: LiteralString = """(
     SELECT count(DISTINCT (step->>'phase', step->>'name'))
     FROM jsonb_array_elements(steps) AS step WHERE step->>'result' = 'done'
 )"""
 
-# A lost process is blamed on every operation that it may have been working on, in equal parts.
+# A lost process is blamed on every operation that it may have been running, in equal parts.
 _BLAME: LiteralString = """1.0 / (
     SELECT count(*) FROM operation_log AS suspect
     WHERE suspect.outcome IS NULL AND NOT suspect.handed_over
@@ -83,8 +83,7 @@ _BLAME: LiteralString = """1.0 / (
 
 _IS_LOST: LiteralString = "NOT handed_over AND lease_number IS DISTINCT FROM %(lease)s"
 
-# A number in the row is never higher than the highest that was seen: whoever saw a lease has locked
-# that one first.
+# A number in the row is never higher than the highest seen, which is locked and raised first.
 _TAKE_OVER: LiteralString = f"""
     UPDATE operation_log SET
         lost = CASE
@@ -99,7 +98,7 @@ _TAKE_OVER: LiteralString = f"""
     RETURNING {_OPERATION}
 """
 
-# The conditions are checked again once the row is locked: of two holders the later one wins.
+# Postgres checks the conditions again once the row is locked: of two holders the later wins.
 _OURS: LiteralString = """
     id = %(id)s AND game_id = %(game_id)s AND outcome IS NULL AND lease_number = %(lease)s
 """
@@ -136,12 +135,12 @@ _FINISHED_BY_US: LiteralString = """
 
 
 def operations(connection: Connection) -> AsyncCursor[Operation]:
-    """Return a cursor whose rows are operations."""
+    """Return a cursor whose rows are `Operation` objects."""
     return connection.cursor(row_factory=operation_row)
 
 
 async def see_lease(connection: Connection, game_id: GameId, lease: LeaseNumber) -> None:
-    """Record the number of a holder, or raise LeaseLost when a later one was seen."""
+    """Record the holder's lease number, or raise LeaseLost when a later one was seen."""
     parameters = {"game_id": stored_game_id(game_id), "lease": lease}
     seen = await connection.execute(_SEE_LEASE, parameters)
     if await seen.fetchone() is None:
@@ -149,7 +148,7 @@ async def see_lease(connection: Connection, game_id: GameId, lease: LeaseNumber)
 
 
 async def lease_lost(connection: Connection, game_id: GameId) -> LeaseLost:
-    """Return the error for a holder that was overtaken, with the highest number of the game."""
+    """Return the error for an overtaken holder, with the game's highest number."""
     cursor = connection.cursor(row_factory=scalar_row)
     highest = await (await cursor.execute(_HIGHEST_LEASE, [stored_game_id(game_id)])).fetchone()
     return LeaseLost(highest=NO_LEASE if highest is None else LeaseNumber(highest))
@@ -168,7 +167,7 @@ async def insert_operation(
 async def take_over_operation(
     connection: Connection, game_id: GameId, lease: LeaseNumber
 ) -> AsyncCursor[Operation]:
-    """Make this holder the one of the game's open operation, if there is one, and ask for it."""
+    """Make this the holder of the game's open operation, if there is one, and request the row."""
     parameters = {"game_id": stored_game_id(game_id), "lease": lease}
     return await operations(connection).execute(_TAKE_OVER, parameters)
 
@@ -190,9 +189,9 @@ async def finish_operation(
     before: RuntimeRecord | None,
     lease: LeaseNumber,
 ) -> bool:
-    """Write the outcome; return False, writing nothing, when this holder did so before.
+    """Write the outcome; return False, writing nothing, if this holder has already done so.
 
-    Raises LeaseLost when the operation is another holder's.
+    Raises LeaseLost when another holder has the operation.
     """
     parameters = progress_parameters(operation, lease)
     finished = await connection.execute(

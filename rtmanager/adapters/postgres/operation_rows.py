@@ -1,4 +1,4 @@
-"""Operations to rows of the operation log and back."""
+"""Converting operations to rows of the operation log and back."""
 
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ from rtmanager.domain.runtime import RuntimeRecord
 def admitted_operation(
     request: OperationRequest, admission: Admission, before: RuntimeRecord | None, *, at: datetime
 ) -> Operation:
-    """Return the operation that a request becomes; it gets its id when it is inserted."""
+    """Return the operation for an admitted request; inserting it assigns its id."""
     completion = admission.completion
     cause = completion.cause if completion else None
     return Operation(
@@ -74,7 +74,7 @@ def insert_parameters(operation: Operation, lease: LeaseNumber | None) -> Parame
 
 
 def progress_parameters(operation: Operation, lease: LeaseNumber) -> Parameters:
-    """Return what is written ahead, and what finds the row while it is this holder's."""
+    """Return the columns that are written ahead, and the keys of this holder's open row."""
     return {
         "id": operation.id,
         "game_id": stored_game_id(operation.game_id),
@@ -99,7 +99,7 @@ def outcome_parameters(completion: Completion, before: RuntimeRecord | None) -> 
 
 
 def _container_of(completion: Completion, before: RuntimeRecord | None) -> ContainerId | None:
-    """Return the container that an outcome is about: the current one, or else the one before."""
+    """Return the container that an outcome concerns: the current one, or else the previous one."""
     now = completion.record.current_container_id if completion.record else None
     return now or (before.current_container_id if before else None)
 

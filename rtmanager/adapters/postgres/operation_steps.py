@@ -7,8 +7,8 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.operation import Action, ActionName, Phase, Step, StepResult
 
-# What version 0.1 called its steps. Some only looked, for which there is no action any more: the
-# nearest is the watch, which touches nothing either.
+# The step names of version 0.1. Some only inspected, for which there is no action any more: the
+# nearest is the watch, which changes nothing either.
 _FORMER_NAMES = {
     "find_image": ActionName.OBTAIN_IMAGE,
     "pull_image": ActionName.OBTAIN_IMAGE,
@@ -30,7 +30,7 @@ _FORMERLY_BACK = {"remove_new_container", "unpark_predecessor", "start_predecess
 
 
 def step_value(step: Step) -> dict[str, object]:
-    """Return a step as it is stored; the release before finds in it what it reads."""
+    """Return a step as it is stored, with the fields that the previous release reads."""
     return {
         "name": step.action.name,
         "container_id": step.action.container_id,
@@ -46,7 +46,7 @@ def step_value(step: Step) -> dict[str, object]:
 
 
 def step_from(value: dict[str, Any]) -> Step:
-    """Read a step, also one of another release: a name that is no action's stands in the note."""
+    """Read a step, also of another release: a name that is no action is kept in the note."""
     if "phase" not in value:
         return _former_step(value)
     return Step(

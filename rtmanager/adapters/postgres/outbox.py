@@ -1,4 +1,4 @@
-"""The outbox in Postgres: messages written with what they report, and lent to the relay."""
+"""The outbox in Postgres: messages are written with what they report and lent to the relay."""
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
@@ -31,7 +31,7 @@ _MESSAGE = Columns("game_id, stream, fields")
 
 _INSERT: LiteralString = f"INSERT INTO outbox ({_MESSAGE.names}) VALUES ({_MESSAGE.values})"
 
-# Held to the commit, so that of two transactions with one key the later sees the other's message.
+# Held until the commit, so that of two transactions with one key the later sees the message.
 _LOCK_DEDUP_KEY: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"
 
 _INSERT_UNLESS_DUPLICATE: LiteralString = f"""
@@ -48,8 +48,8 @@ _BORROW: LiteralString = f"SELECT pg_try_advisory_xact_lock({_LOCK})"
 
 _WAIT: LiteralString = f"SELECT pg_advisory_xact_lock({_LOCK})"
 
-# The server's clock, so that it goes on growing when a database is restored from a copy, and more
-# than the last one, so that it also grows when that clock steps back. Only for who has the lock.
+# The server's clock, so that it keeps growing when a database is restored from a copy, and more
+# than the last one, so that it also grows when that clock steps back. Only for the lock's holder.
 _DRAW_FENCE: LiteralString = """
     SELECT setval('outbox_fence', greatest(
         last_value + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
@@ -82,9 +82,8 @@ _LISTEN: LiteralString = "LISTEN rtmanager_outbox"
 class PostgresOutbox:
     """Lends the unsent rows of `outbox` under an advisory lock, which ends with the transaction.
 
-    Its fences come from a sequence, so that none is lent again when its transaction fails.
-
-    The block of a batch must end within the pool's time limit for an answer.
+    Its fences come from a sequence, so that none is lent twice when a transaction fails. The block
+    of a batch must end within the pool's time limit for an answer.
     """
 
     def __init__(self, pool: PostgresPool, dsn: str) -> None:
@@ -93,7 +92,7 @@ class PostgresOutbox:
 
     @asynccontextmanager
     async def batch(self, *, limit: int) -> AsyncIterator[OutboxBatch]:
-        """Lend the oldest unsent messages and mark them sent when the block ends well."""
+        """Lend the oldest unsent messages; mark them sent if the block succeeds."""
         async with self._pool.transaction() as connection:
             batch = await _borrow(connection, limit)
             yield batch
@@ -102,7 +101,7 @@ class PostgresOutbox:
 
     @asynccontextmanager
     async def wakeups(self) -> AsyncIterator[AsyncIterator[None]]:
-        """Listen on a connection of its own, which must not go through a pooler."""
+        """Listen on a dedicated connection, which must not go through a pooler."""
         with postgres_errors():
             connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
             async with connection, aclosing(_notifications(connection)) as notifications:
@@ -110,7 +109,7 @@ class PostgresOutbox:
                 yield notifications
 
     async def raise_fence(self, above: RelayFence) -> None:
-        """Let the next batch's fence be larger; waits until no batch is lent, not even here."""
+        """Make the next batch's fence higher; waits until no batch is lent, even here."""
         async with self._pool.transaction() as connection:
             await connection.execute(_WAIT)
             await connection.execute(_RAISE_FENCE, {"above": above})
@@ -125,7 +124,7 @@ class PostgresOutbox:
 async def insert_messages(
     connection: Connection, messages: Sequence[OutboxMessage], *, at: datetime
 ) -> None:
-    """Insert the messages in their order, but none within the dedup window of an earlier one."""
+    """Insert the messages in order, except those within the dedup window of an earlier one."""
     for message in messages:
         parameters = {
             "game_id": stored_game_id(message.game_id),
@@ -146,7 +145,7 @@ async def _borrow(connection: Connection, limit: int) -> OutboxBatch:
     lock = await connection.cursor(row_factory=scalar_row).execute(_BORROW)
     if not await lock.fetchone():
         return OutboxBatch(RelayFence(0))
-    # Statements of their own: what they see is as of the lock, not of the moment before it.
+    # Separate statements, whose snapshot is taken after the lock.
     unsent = await connection.cursor(row_factory=kwargs_row(_outbox_row)).execute(UNSENT, [limit])
     fence = await connection.cursor(row_factory=scalar_row).execute(_DRAW_FENCE)
     rows = await unsent.fetchall()
@@ -159,7 +158,7 @@ def _outbox_row(**row: Any) -> OutboxRow:
 
 
 async def _notifications(connection: Connection) -> AsyncGenerator[None, None]:
-    """Yield at every notification; notice within a bounded time when the connection is dead."""
+    """Yield at every notification; detect a dead connection within a bounded time."""
     with postgres_errors():
         while True:
             async with aclosing(connection.notifies(timeout=CHECK_EVERY)) as notifies:

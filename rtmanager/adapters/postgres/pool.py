@@ -1,4 +1,4 @@
-"""Connections to Postgres: few, checked, and never waited for without a limit."""
+"""Connections to Postgres: few, checked, and with a limit on every wait."""
 
 import asyncio
 import os
@@ -35,27 +35,29 @@ _SEARCH_PATH = re.compile(r"\bsearch_path\s*=")
 
 
 class PostgresPool:
-    """Connections for the adapters. Open it before use, close it at the end; both may repeat.
+    """Connections for the adapters. Open it before use, close it at the end; both may be repeated.
 
-    `patience` is how long a caller waits for a connection, when all are in use or none can be had.
+    `checkout_timeout` is how many seconds a caller waits for a free connection.
     """
 
-    def __init__(self, dsn: str, *, size: int = 10, patience: float = CHECKOUT_SECONDS) -> None:
+    def __init__(
+        self, dsn: str, *, size: int = 10, checkout_timeout: float = CHECKOUT_SECONDS
+    ) -> None:
         self._pool = AsyncConnectionPool(
             service_conninfo(dsn),
             min_size=1,
             max_size=size,
             open=False,
             check=_check,
-            timeout=patience,
-            # Given up soon and tried afresh by the next caller: with the default of five minutes
-            # the pauses grow so long that a short outage lasts for minutes.
+            timeout=checkout_timeout,
+            # Given up soon and retried by the next caller: with the default of five minutes the
+            # pauses grow so long that a short outage lasts for minutes.
             reconnect_timeout=1.0,
             kwargs={"autocommit": True, "context": adapters()},
         )
 
     async def open(self) -> None:
-        """Begin to connect without waiting for the result; `ping` finds out."""
+        """Begin to connect without waiting for the result, which `ping` shows."""
         if self._pool.closed:
             await self._pool.open()
 
@@ -70,15 +72,15 @@ class PostgresPool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection on which every statement commits by itself."""
+        """Lend a connection on which every statement commits automatically."""
         with postgres_errors():
             try:
                 async with self._pool.connection() as connection:
                     with deadline(connection, ANSWER_SECONDS):
                         yield connection
             except ReadOnlySqlTransaction:
-                # After a failover this server may stay read-only for ever while our connections to
-                # it live on: new ones reach the server that accepts writes.
+                # After a failover this server may stay read-only while our connections to it stay
+                # open: new ones reach the server that accepts writes.
                 await self._pool.drain()
                 raise
 
@@ -100,10 +102,9 @@ async def _check(connection: Connection) -> None:
 
 @contextmanager
 def deadline(connection: Connection, seconds: float) -> Iterator[None]:
-    """Hang up if the block takes longer: whatever it waits for then fails at once.
+    """Shut down the connection if the block takes longer, so that its wait fails immediately.
 
-    Cancelling instead would make the driver ask the very server that does not answer to cancel,
-    and wait for that.
+    A cancellation would make the driver ask the unresponsive server to cancel, and wait for that.
     """
     loop = asyncio.get_running_loop()
     due = loop.time() + seconds
@@ -119,7 +120,7 @@ def deadline(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 def _hang_up(connection: Connection) -> None:
-    # Shut down, not closed: the driver still waits on this descriptor and now reads its end.
+    # Shut down, not closed: the driver still waits on this descriptor and now reads EOF.
     with suppress(OSError, psycopg.Error), _socket(connection) as ours:
         ours.shutdown(socket.SHUT_RDWR)
 
@@ -129,17 +130,17 @@ def _socket(connection: Connection) -> socket.socket:
 
 
 def service_conninfo(dsn: str) -> str:
-    """Return the DSN with the limits of a service that prefers an error to a long wait."""
+    """Return the DSN with the service's limits: it prefers an error to a long wait."""
     return _with_options(
         dsn,
         f"-c statement_timeout={STATEMENT_SECONDS}s",
-        # The locks of a client that vanished are released soon.
+        # The locks of a vanished client are released soon.
         f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
     )
 
 
 def leadership_conninfo(dsn: str) -> str:
-    """Return the DSN for the leader's lock, which Postgres takes from a process that is silent."""
+    """Return the DSN for the leader's lock, which Postgres takes from a silent process."""
     return _with_options(
         dsn,
         f"-c statement_timeout={STATEMENT_SECONDS}s",
@@ -159,7 +160,7 @@ def _with_options(dsn: str, *defaults: str) -> str:
         defaults = (*defaults, f"-c search_path={DEFAULT_SCHEMA}")
     return make_conninfo(
         dsn,
-        # The later setting wins: the operator's own options come last.
+        # The last setting wins, so the operator's own options come last.
         options=" ".join([*defaults, "-c timezone=UTC", options]).strip(),
         connect_timeout=given.get("connect_timeout") or CONNECT_SECONDS,
         application_name=given.get("application_name") or "rtmanager",

@@ -1,4 +1,4 @@
-"""Runtime records in Postgres: the table and who reads and writes it."""
+"""Runtime records in Postgres: reading and writing the table."""
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
@@ -27,10 +27,10 @@ _LOCK: LiteralString = f"{_GET} FOR UPDATE"
 
 _LIST: LiteralString = f'SELECT {_COLUMNS.names} FROM runtime_records ORDER BY game_id COLLATE "C"'
 
-# What Docker's DNS makes of an id: "C" folds ASCII alone, and no game's id has anything else.
+# An id as a name in Docker's DNS: "C" folds only ASCII, and game ids have nothing else.
 _DNS_NAME: LiteralString = """lower(rtrim(%(game_id)s::text COLLATE "C", '.'))"""
 
-# Serialises those who begin on one name also while it has no record that could be locked.
+# Serialises the beginning of operations on one name, even when there is no record to lock.
 _LOCK_NAME: LiteralString = f"SELECT pg_advisory_xact_lock(hashtextextended({_DNS_NAME}, 0))"
 
 _NAMESAKE: LiteralString = f"""
@@ -43,8 +43,8 @@ _NAMESAKE: LiteralString = f"""
     LIMIT 1
 """
 
-# A record states what is true, so it is written even for a game whose name another one has already,
-# as an earlier release allowed: then without the name.
+# A record states facts, so it is written even for a game whose name another game already has, as an
+# earlier release allowed: then without the name.
 _SAVE: LiteralString = f"""
     INSERT INTO runtime_records ({_COLUMNS.names}, dns_name)
     VALUES ({_COLUMNS.values}, (
@@ -86,24 +86,24 @@ class PostgresRuntimeRecords:
 async def select_record(
     connection: Connection, game_id: GameId, *, lock: bool = False
 ) -> AsyncCursor[RuntimeRecord]:
-    """Ask for a game's record, locked until the transaction ends if so desired."""
+    """Select a game's record, optionally locked until the transaction ends."""
     statement = _LOCK if lock else _GET
     return await _records(connection).execute(statement, [stored_game_id(game_id)])
 
 
 async def lock_name(connection: Connection, game_id: GameId) -> None:
-    """Wait until no other transaction begins an operation on a game of this DNS name."""
+    """Wait until no other transaction is beginning an operation on this DNS name."""
     await connection.execute(_LOCK_NAME, {"game_id": stored_game_id(game_id)})
 
 
 async def select_namesake(connection: Connection, game_id: GameId) -> AsyncCursor[GameId]:
-    """Ask for another game whose id is the same name to Docker's DNS."""
+    """Select another game whose id is the same name in Docker's DNS."""
     cursor: AsyncCursor[GameId] = connection.cursor(row_factory=scalar_row)
     return await cursor.execute(_NAMESAKE, {"game_id": stored_game_id(game_id)})
 
 
 async def save_record(connection: Connection, record: RuntimeRecord) -> bool:
-    """Write the record over one with a lower fence; return whether there was none with a higher."""
+    """Write the record unless one with the same or a higher fence exists; return whether it was."""
     parameters = asdict(record) | {"last_fence": record.fence}
     saved = await connection.execute(_SAVE, parameters)
     return await saved.fetchone() is not None

@@ -1,4 +1,4 @@
-"""How our values become columns that Postgres accepts."""
+"""Converting our values to columns that Postgres accepts."""
 
 import json
 import math
@@ -19,8 +19,8 @@ Parameters = dict[str, object]
 class Columns:
     """A table's columns, listed once, in the forms that its statements need.
 
-    `names` is the list itself, `values` its parameters, and `from_excluded` takes over the values
-    of a row that was to be inserted.
+    `names` is the list itself, `values` its parameters, and `from_excluded` the assignments from
+    the row of a failed insert.
     """
 
     def __init__(self, names: LiteralString) -> None:
@@ -33,13 +33,13 @@ class Columns:
 def storable(text: str) -> str:
     """Return text that Postgres accepts: NUL and lone surrogates become readable escapes.
 
-    They come from outside, in ids, log lines and error messages, and must not fail an operation.
+    They come from outside, in ids, log lines and error messages, and must not break an operation.
     """
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def stored_game_id(game_id: str) -> str:
-    """Return the id as it is stored: one too long for an index is cut, as no game can have it."""
+    """Return the id as it is stored: too long for an index, it is cut; no game can have it."""
     return game_id[:GAME_ID_LIMIT]
 
 
@@ -71,10 +71,10 @@ class _StorableStrDumperUnknown(StrDumperUnknown):
 
 
 def adapters() -> AdaptersMap:
-    """Return the adapters of our connections; every text that is sent passes through them."""
+    """Return the type adapters of our connections; all text parameters pass through them."""
     ours = AdaptersMap(psycopg.adapters)
     ours.register_dumper(str, _StorableStrDumper)
-    # Last, hence first choice: Postgres then infers the type, as with psycopg's own.
+    # The last one is preferred: Postgres then infers the type, as with psycopg's own.
     ours.register_dumper(str, _StorableStrDumperUnknown)
     set_json_dumps(to_json, ours)
     return ours

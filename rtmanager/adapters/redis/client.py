@@ -11,7 +11,7 @@ MAX_CONNECTIONS = 50
 
 
 class RedisClient:
-    """A pool of connections, opened when they are needed. Close it at the end."""
+    """A pool of connections, opened on demand. Close it at the end."""
 
     def __init__(self, host: str, port: int, *, password: str | None = None) -> None:
         pool = BlockingConnectionPool(
@@ -22,10 +22,10 @@ class RedisClient:
             timeout=ANSWER_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # The caller has to find out whether an unanswered command took effect: the driver would
-            # repeat the script that takes a lease, find its own token, and report it as taken.
+            # The caller must find out whether an unanswered command took effect: on a retry, the
+            # script that takes a lease would find its own token and report the lease as taken.
             retry=Retry(NoBackoff(), 0),
-            # Supported by every server since 6.2, Valkey included.
+            # Supported by all servers since 6.2, including Valkey.
             protocol=2,
         )
         self.commands: Redis = Redis(connection_pool=pool)

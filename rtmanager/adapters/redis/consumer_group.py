@@ -1,4 +1,4 @@
-"""The commands of a consumer group, the atomic ones as scripts, and their raw answers."""
+"""The commands of a consumer group, atomic ones as scripts, and their raw answers."""
 
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,17 +14,17 @@ from redis.exceptions import ResponseError
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.errors import redis_errors
 
-CLAIMED_AT_ONCE = 500
-TRIMMED_AT_ONCE = 500
-"""Entries that one trimming step examines; the server does nothing else meanwhile."""
+CLAIM_BATCH = 500
+TRIM_BATCH = 500
+"""Entries per trimming step, during which the server does nothing else."""
 
 FIRST = "0-0"
 NEW = ">"
-"""Where to read: after an id, entries that are pending to us; with NEW, undelivered ones."""
+"""Where to read: an id reads our pending entries after it, NEW reads undelivered ones."""
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
-# Deleting a consumer drops what is pending to it, so the check and the deletion are one step.
+# Deleting a consumer drops its pending entries, so the check and the deletion are one step.
 _FORGET_IDLE = """
 local gone = 0
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
@@ -46,8 +46,8 @@ for _, stream in ipairs(KEYS) do
 end
 return 0
 """
-# One stretch of the stream, from its oldest entry or the end of the stretch before: entries that
-# were delivered and are not pending are done. Returns how many were dropped, and where to go on.
+# One stretch of the stream, from its oldest entry or the end of the previous stretch: entries that
+# were delivered and are not pending are done. Returns how many were dropped, and where to continue.
 _TRIM_ACKNOWLEDGED = """
 local excess = redis.call('XLEN', KEYS[1]) - tonumber(ARGV[2])
 if excess <= 0 then return {0} end
@@ -77,9 +77,9 @@ return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 
 @dataclass(frozen=True, slots=True)
 class RawEntry:
-    """An entry as it is in the stream: names and values in their order, repeated names included.
+    """An entry as it is in the stream: names and values in order, including repeated names.
 
-    Without any, the entry is pending but was trimmed from the stream.
+    Without fields, the entry is pending but was trimmed from the stream.
     """
 
     id: str
@@ -91,18 +91,18 @@ class GroupLostError(Exception):
 
 
 class ConsumerGroup:
-    """The commands of one consumer of a group; each process is a consumer of its own name."""
+    """The commands of one consumer of a group; each process is a consumer with its own name."""
 
     def __init__(self, client: RedisClient, *, group: str) -> None:
         self._redis = Redis(connection_pool=client.commands.connection_pool)
-        # The raw answer: redis-py makes a dict of it, which hides that a field came twice.
+        # The raw answer: redis-py would make a dict of it, which hides repeated fields.
         for command in ("XREADGROUP", "XAUTOCLAIM", "XRANGE"):
             self._redis.set_response_callback(command, _unchanged)
         self._group = group
         self._consumer = f"{gethostname()}-{getpid()}-{token_hex(4)}"
 
     async def create(self, stream: str) -> None:
-        """Create the group, and the stream if need be; entries that exist already count as new."""
+        """Create the group, and the stream if missing; existing entries count as new."""
         try:
             await self._ask(self._redis.xgroup_create(stream, self._group, id="0", mkstream=True))
         except ResponseError as error:
@@ -112,9 +112,9 @@ class ConsumerGroup:
     async def read(
         self, after: Mapping[str, str], *, count: int, block_ms: int | None
     ) -> dict[str, list[RawEntry]]:
-        """Return entries of each stream after its id, or new ones, at most `count` of each.
+        """Return entries of each stream after its id, or new ones, at most `count` per stream.
 
-        Blocks only if new ones are asked for on every stream.
+        Blocks only if new entries are requested from every stream.
         """
         streams: Any = dict(after)
         answer = await self._ask(
@@ -127,10 +127,10 @@ class ConsumerGroup:
         trimmed: list[str] = []
         start: Any = FIRST
         while True:
-            # Only their ids: there may be more entries than memory should hold.
+            # Only their ids: the entries may need too much memory.
             start, _, *deleted = await self._ask(
                 self._redis.xautoclaim(
-                    stream, self._group, self._consumer, 0, start, CLAIMED_AT_ONCE, justid=True
+                    stream, self._group, self._consumer, 0, start, CLAIM_BATCH, justid=True
                 )
             )
             trimmed += [each.decode() for each in (deleted[0] if deleted else ())]
@@ -138,16 +138,16 @@ class ConsumerGroup:
                 return trimmed
 
     async def others_have_some(self, streams: Sequence[str]) -> bool:
-        """Return whether entries of these streams are pending to another consumer."""
+        """Return whether another consumer has pending entries of these streams."""
         arguments = [*streams, self._group, self._consumer]
         return bool(await self._ask(self._redis.eval(_OTHERS_PENDING, len(streams), *arguments)))
 
     async def forget_idle_consumers(self, stream: str) -> None:
-        """Delete the other consumers of the group that have nothing pending."""
+        """Delete the group's other consumers that have nothing pending."""
         await self._ask(self._redis.eval(_FORGET_IDLE, 1, stream, self._group, self._consumer))
 
     async def acknowledge(self, stream: str, entry_id: str) -> None:
-        """Take the entry off the pending list."""
+        """Remove the entry from the pending list."""
         await self._ask(self._redis.xack(stream, self._group, entry_id))
 
     async def find(self, stream: str, entry_id: str) -> RawEntry | None:
@@ -158,7 +158,7 @@ class ConsumerGroup:
     async def dead_letter(
         self, stream: str, entry_id: str, *, to: str, maxlen: int, fields: Sequence[str]
     ) -> None:
-        """Add the fields to another stream and acknowledge the entry, if it is pending."""
+        """Add the fields to another stream and acknowledge the entry, if it is still pending."""
         await self._ask(
             self._redis.eval(
                 _DEAD_LETTER, 2, stream, to, self._group, entry_id, str(maxlen), *fields
@@ -166,13 +166,13 @@ class ConsumerGroup:
         )
 
     async def trim(self, stream: str, *, maxlen: int) -> int:
-        """Drop the oldest acknowledged entries until the stream is no longer than `maxlen`.
+        """Drop the oldest acknowledged entries until the stream has at most `maxlen`.
 
-        Pending entries among them stay. Works stretch by stretch.
+        Pending entries stay. Works stretch by stretch.
         """
         dropped, start = 0, "-"
         while start:
-            arguments = self._group, str(maxlen), start, str(TRIMMED_AT_ONCE)
+            arguments = self._group, str(maxlen), start, str(TRIM_BATCH)
             trim = self._redis.eval(_TRIM_ACKNOWLEDGED, 1, stream, *arguments)
             count, *more = await self._ask(trim)
             dropped += count
@@ -189,7 +189,7 @@ def _lost_group() -> Iterator[None]:
     try:
         yield
     except ResponseError as error:
-        # The error of a script has more text before or after the server's message.
+        # A script's error has more text around the server's message.
         if any(code in str(error) for code in ("NOGROUP", "UNBLOCKED", "no such key")):
             raise GroupLostError from error
         raise

@@ -1,4 +1,4 @@
-"""Translates the errors of redis-py into those of the ports."""
+"""Translation of the errors of redis-py into those of the ports."""
 
 import re
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ _OUTAGES = (
     OSError,
 )
 _CODES = r"(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\s"
-# Most of these have no class in redis-py. Servers before version 7 put text of their own before the
-# code when it comes from a script. BUSYGROUP and BUSYKEY are different errors.
+# Most of these have no class in redis-py. Servers before version 7 add text before the code when it
+# comes from a script. BUSYGROUP and BUSYKEY are different errors.
 _REFUSED_TEMPORARILY = re.compile(rf"^{_CODES}|^Error running script .*-{_CODES}", re.DOTALL)
 
 
@@ -39,7 +39,7 @@ def redis_errors() -> Iterator[None]:
     """Raise ServiceUnavailable for an outage; an error in our own commands is left as it is.
 
     A server that refuses temporarily, because it lacks replicas, memory, its disk or its primary,
-    or is busy with a script, counts as unavailable: it will answer later.
+    or is busy with a script, counts as unavailable: it will answer again later.
     """
     try:
         with cancellation_first():

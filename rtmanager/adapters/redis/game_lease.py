@@ -1,4 +1,4 @@
-"""Game leases in Redis, renewed while they are held, and granted in the order of arrival here."""
+"""Game leases in Redis, renewed while they are held; first come, first served per process."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 class RedisGameLease:
-    """A lease that is held; whoever holds it keeps `renew_for_ever` running."""
+    """A held lease, whose holder keeps `renew_for_ever` running."""
 
     def __init__(self, key: LeaseKey, number: LeaseNumber, *, taken_at: float) -> None:
         self._key = key
@@ -33,16 +33,16 @@ class RedisGameLease:
 
     @property
     def number(self) -> LeaseNumber:
-        """The number that was drawn with the lease."""
+        """The number drawn with the lease."""
         return self._number
 
     def check(self) -> None:
-        """Raise LeaseLost unless the last renewal that arrived was sent less than a TTL ago."""
+        """Raise LeaseLost unless the last successful renewal was sent less than a TTL ago."""
         if self._is_lost or time.monotonic() >= self._valid_until:
             raise LeaseLost
 
     def end(self) -> None:
-        """Mark the lease as given back: it passes no check and is not renewed any more.
+        """Mark the lease as released: it passes no check and is no longer renewed.
 
         Cancelling the renewal is not enough: on Python 3.11 `asyncio.wait_for`, with which the
         driver sends, swallows a cancellation that arrives just as it finishes.
@@ -57,7 +57,7 @@ class RedisGameLease:
             await self._renew()
 
     async def _renew(self) -> None:
-        # Counted from before it was sent: the server counts from some later moment.
+        # Counted from before the request was sent: the server counts from a later moment.
         sent_at = time.monotonic()
         try:
             if await self._key.renew():
@@ -68,12 +68,12 @@ class RedisGameLease:
         except ServiceUnavailable as error:
             _logger.warning("lease_not_renewed", extra=self._key.fields(error=str(error)))
         except Exception:
-            # Nobody awaits this task while the lease is held: an error that ended it would be lost.
+            # Nobody awaits this task while the lease is held: an error that ends it would be lost.
             _logger.exception("lease_not_renewed", extra=self._key.fields())
 
 
 class RedisGameLeases:
-    """Grants leases to this process against all others on the same Redis."""
+    """Grants this process leases that exclude all processes on the same Redis."""
 
     def __init__(
         self, client: RedisClient, installation: Installation, *, ttl: float = 60.0
@@ -90,7 +90,7 @@ class RedisGameLeases:
     ) -> AsyncIterator[RedisGameLease]:
         """Hold the game's lease for the block."""
         deadline = time.monotonic() + wait
-        # One caller of this process at a time asks Redis, which has no order of arrival.
+        # Only one caller of this process at a time asks Redis, which does not queue them.
         async with self._queues.turn(game_id, wait=wait):
             key = LeaseKey(self._client, self._installation.id, game_id, self._ttl)
             lease = await self._take(key, above, deadline)
@@ -106,13 +106,13 @@ class RedisGameLeases:
         await self._client.ping()
 
     async def close(self) -> None:
-        """Wait for releases that are still under way; each has a time limit."""
+        """Wait for the running releases, each of which has a time limit."""
         await asyncio.gather(*self._releases)
 
     async def _take(self, key: LeaseKey, above: LeaseNumber, deadline: float) -> RedisGameLease:
         pause = MIN_PAUSE
         while True:
-            # Counted from before it was sent: the lease cannot have begun earlier.
+            # Counted from before the request was sent: the lease cannot have begun earlier.
             sent_at = time.monotonic()
             number = await self._try(key, above)
             if number is not None:
@@ -127,7 +127,8 @@ class RedisGameLeases:
         try:
             return await key.take(above=above)
         except BaseException:
-            # No answer does not mean no lease. The caller need not wait for its release.
+            # The lease may have been taken although no answer came. The caller need not wait for
+            # its release.
             self._release_in_background(key)
             raise
 
@@ -146,13 +147,13 @@ async def _end(renewal: asyncio.Task[None], key: LeaseKey) -> None:
 async def _release(key: LeaseKey) -> None:
     try:
         await key.release()
-    except Exception as error:  # noqa: BLE001 - leaving never raises; the key expires by itself
+    except Exception as error:  # noqa: BLE001 - leaving never raises; the key expires
         fields = key.fields(error=str(error), expires_within_seconds=key.ttl)
         _logger.warning("lease_not_released", extra=fields)
 
 
 async def _undisturbed(work: Coroutine[object, object, None]) -> None:
-    """Finish the work first; raise CancelledError after it if the task was cancelled meanwhile."""
+    """Finish the work, then raise CancelledError if the task was cancelled in the meantime."""
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -171,7 +172,7 @@ class _Queue:
 
 
 class GameQueues:
-    """One fair lock per game for the callers of this process, kept only while it is wanted."""
+    """One fair lock per game for the callers of this process, kept only while it is in use."""
 
     def __init__(self) -> None:
         self._queues: dict[GameId, _Queue] = {}
@@ -181,7 +182,7 @@ class GameQueues:
 
     @asynccontextmanager
     async def turn(self, game_id: GameId, *, wait: float) -> AsyncIterator[None]:
-        """Have the game for the block; raises LeaseBusy when our turn does not come in time."""
+        """Hold the game's lock for the block; raises LeaseBusy when it is not free in time."""
         queue = self._queues.setdefault(game_id, _Queue())
         queue.callers += 1
         try:

@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 class RedisJobStream:
     """Reads both streams as one consumer of a group, oldest entry first.
 
-    The server applies `count` to each stream, so with a backlog the entries it returns of one
-    stream may be much younger than those of the other. Delivered entries therefore wait here until
-    it is certain that the other stream has no older one. Reclaimed entries are read page by page
-    too, since there is no limit to how many may be pending.
+    The server applies `count` to each stream, so with a backlog the entries of one stream may be
+    much younger than those of the other. Delivered entries are therefore kept here until it is
+    certain that the other stream has no older one. Reclaimed entries are also read page by page,
+    since any number may be pending.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RedisJobStream:
         try:
             drained = await self._fetch(count, block)
             if await self._group.others_have_some(list(self._streams.values())):
-                # A former leader received them late: they are older than the entries we have now.
+                # A former leader received these late: they are older than the entries we have now.
                 await self._claim()
                 return []
         except GroupLostError:
@@ -65,12 +65,12 @@ class RedisJobStream:
         return [job_entry(kind, entry, self._schemas) for kind, entry in self._take(count, drained)]
 
     async def acknowledge(self, entry: JobEntry) -> None:
-        """Take the entry off the pending list."""
+        """Remove the entry from the pending list."""
         with suppress(GroupLostError):
             await self._group.acknowledge(self._streams[entry.kind], entry.entry_id)
 
     async def dead_letter(self, entry: JobEntry, fault: str) -> None:
-        """Copy the entry to the dead letters and acknowledge it."""
+        """Add a dead letter for the entry and acknowledge it."""
         stream = self._streams[entry.kind]
         with suppress(GroupLostError):
             found = await self._group.find(stream, entry.entry_id)
@@ -87,7 +87,7 @@ class RedisJobStream:
             )
 
     async def trim(self) -> int:
-        """Drop acknowledged entries of streams that are too long."""
+        """Drop acknowledged entries from streams that are too long."""
         dropped = 0
         for stream in self._streams.values():
             with suppress(GroupLostError):
@@ -106,12 +106,12 @@ class RedisJobStream:
             try:
                 await self._group.create(stream)
             except GroupLostError as error:
-                raise ServiceUnavailable("Redis lost the consumer group at once") from error
+                raise ServiceUnavailable("Redis keeps losing the consumer group") from error
 
     async def _fetch(self, count: int, block: float) -> set[JobKind]:
-        """Read the streams of which no entry waits here; return those that had no more.
+        """Read the streams without a kept entry; return those that had no more.
 
-        Reads again when a stream reached the end of its pending entries only: it may have new ones.
+        Reads again when a stream only reached the end of its pending entries: it may have new ones.
         """
         while hungry := [kind for kind, entries in self._waiting.items() if not entries]:
             answer = await self._read(hungry, count, block)
@@ -133,23 +133,23 @@ class RedisJobStream:
         return await self._group.read(after, count=count, block_ms=block_ms)
 
     async def _keep(self, kind: JobKind, entries: Sequence[RawEntry]) -> bool:
-        """Keep the entries here; return whether new ones were asked for."""
+        """Keep the entries; return whether new ones were requested."""
         was_new = self._after[kind] == NEW
         if not was_new:
             self._after[kind] = entries[-1].id if entries else NEW
         self._waiting[kind].extend(each for each in entries if each.pairs)
         trimmed = [each.id for each in entries if not each.pairs]
         for entry_id in trimmed:
-            # Servers before version 7 still return pending entries that were trimmed.
+            # Servers before version 7 also return pending entries that were trimmed.
             await self._group.acknowledge(self._streams[kind], entry_id)
         _report(self._streams[kind], trimmed)
         return was_new
 
     def _take(self, count: int, drained: set[JobKind]) -> list[tuple[JobKind, RawEntry]]:
-        """Take the oldest entries, up to the point where a stream may have unread older ones.
+        """Take the oldest entries, as long as no stream can have older unread ones.
 
-        An entry that is added to a drained stream from now on gets an id from the server's clock,
-        and is younger than all others.
+        An entry added to a drained stream later gets an id from the server's clock, and is younger
+        than all others.
         """
         bounds = [
             _order(entries[-1].id)

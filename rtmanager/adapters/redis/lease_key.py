@@ -1,4 +1,4 @@
-"""The commands on the key that is a game's lease, each an atomic step in Redis."""
+"""The atomic commands on the Redis key of a game's lease."""
 
 import base64
 import secrets
@@ -10,10 +10,10 @@ from rtmanager.adapters.redis.errors import redis_errors
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber
 
-# redis-py's own Lock draws no number, which must happen in the step that takes the lease: so the
-# numbers of any two holders are in the order of their leases. The clock makes up for a last number
-# that was flushed, the last number for a clock that stepped back, and `above`, which the database
-# keeps, for both at once. Lua's numbers are exact until the year 2255.
+# redis-py's Lock draws no number. That must happen in the step that takes the lease, so that
+# numbers grow in the order of the leases. The clock makes up for a flushed last number, the last
+# number for a clock that stepped back, and `above`, kept in the database, for both together. Lua's
+# numbers are exact until the year 2255.
 _TAKE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
 local time = redis.call('TIME')
@@ -34,19 +34,19 @@ return 0
 
 
 def lease_key(installation_id: str, game_id: GameId) -> str:
-    """Return the key of a game's lease; the id is encoded, since it may contain any byte."""
+    """Return the key of a game's lease; the id is encoded, because it may contain any byte."""
     encoded = base64.urlsafe_b64encode(game_id.encode("utf-8", "surrogatepass")).decode()
     return f"rtmanager:{installation_id}:game_lease:{encoded}"
 
 
 def lease_number_key(installation_id: str) -> str:
-    """Return the key of the number that was drawn last, for any game."""
+    """Return the key of the last number drawn for any game."""
     return f"rtmanager:{installation_id}:lease_number"
 
 
 @dataclass(frozen=True)
 class LeaseKey:
-    """The key as one holder uses it, who is identified by a random token."""
+    """The key as used by one holder, who is identified by a random token."""
 
     client: RedisClient
     installation_id: str
@@ -60,17 +60,17 @@ class LeaseKey:
         return lease_key(self.installation_id, self.game_id)
 
     async def take(self, *, above: LeaseNumber) -> LeaseNumber | None:
-        """Set our token if there is none, and draw the lease's number; None when it is taken."""
+        """Set our token and draw the lease's number; None when another token is set."""
         last = lease_number_key(self.installation_id)
         answer = await self._run(_TAKE, str(self._ttl_milliseconds), str(above), more_keys=[last])
         return None if answer is None else LeaseNumber(answer)
 
     async def renew(self) -> bool:
-        """Give our token its full time to live again; False when it is no longer there."""
+        """Reset our token's time to live; False when the token is gone."""
         return bool(await self._run(_RENEW, str(self._ttl_milliseconds)))
 
     async def release(self) -> bool:
-        """Delete our token; False when it is no longer there."""
+        """Delete our token; False when it is gone."""
         return bool(await self._run(_RELEASE))
 
     def fields(self, **more: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Publishing messages to the streams that others read, each exactly once."""
+"""Publishing messages to the output streams, each exactly once."""
 
 import logging
 
@@ -12,16 +12,16 @@ from rtmanager.domain.ports.outbox import OutboxBatch, OutboxRow, RelayFence, St
 
 MARKERS_KEPT = 10_000
 MARKERS_BEFORE = "rtmanager:outbox_published"
-"""The markers of the previous release, which had no installations: read, never written."""
+"""The markers of the previous release, which had no installation ids: only read."""
 
 # Arguments: fence, entries per stream, markers kept; then for each message its token, the number of
 # its stream among the keys, the count of names and values that follow, and these. Returns the
-# highest fence when the batch's is lower, and has added nothing then.
+# highest fence, having added nothing, when the batch's is lower.
 #
 # Markers alone would have to be kept for ever: a relay that froze between borrowing and publishing
-# may send its batch again at any later time. The fence refuses that, so a marker is needed only
-# until its message is marked sent in the database. A message that is not comes again in the very
-# next batches, long before as many others as there are markers.
+# may send its batch at any later time. The fence refuses that, so a marker is needed only until its
+# message is marked sent in the database. A message not yet marked sent is published again in one of
+# the next batches, long before newer ones displace its marker.
 _PUBLISH = """
 local fence, highest = tonumber(ARGV[1]), redis.call('GET', KEYS[2])
 if highest and fence < tonumber(highest) then return highest end
@@ -66,7 +66,7 @@ class RedisMessagePublisher:
 
     @property
     def _keys(self) -> list[str]:
-        """The keys of the script; our own contain the installation's id."""
+        """The keys of the script; our own keys contain the installation's id."""
         ours = f"rtmanager:{self._installation.id}"
         return [
             f"{ours}:outbox_published",

@@ -1,4 +1,4 @@
-"""Entries of the streams: read as jobs, and copied as dead letters."""
+"""Stream entries, read as jobs and copied as dead letters."""
 
 import json
 from collections import Counter
@@ -17,14 +17,14 @@ _CHANNELS = {JobKind.START: Channel.START_JOBS, JobKind.STOP: Channel.STOP_JOBS}
 
 
 class DeadOrigin(StrEnum):
-    """Where a dead letter comes from: a job of the Lobby, or a message of ours in the outbox."""
+    """Where a dead letter comes from: a job of the Lobby, or our outbox."""
 
     JOB = "job"
     OUTBOX = "outbox"
 
 
 def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntry:
-    """Read the entry as a job, malformed with its fault if it breaks the schema."""
+    """Read the entry as a job, or as a malformed one with its fault if it violates the schema."""
     fields = {_text(name): _text(value) for name, value in entry.pairs}
     fault = _encoding_fault(entry.pairs) or schemas.fault(_CHANNELS[kind], fields)
     if fault is not None:
@@ -37,7 +37,7 @@ def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntr
 def dead_letter(
     origin: DeadOrigin, stream: str, entry_id: str, fault: str, pairs: Pairs
 ) -> dict[str, str]:
-    """Return the fields of a dead letter; long values and many fields are cut."""
+    """Return the fields of a dead letter; long values and long lists of fields are cut."""
     shown = [(_shortened(name), _shortened(value)) for name, value in pairs[:MAX_FIELDS]]
     if len(pairs) > MAX_FIELDS:
         shown.append(("…", f"{len(pairs) - MAX_FIELDS} more fields"))
@@ -55,11 +55,11 @@ def _encoding_fault(pairs: Pairs) -> str | None:
         if not (_is_utf8(name) and _is_utf8(value)):
             return f"{shown_name(_text(name))} is not UTF-8"
     name, times = Counter(name for name, _ in pairs).most_common(1)[0]
-    return f"{shown_name(_text(name))} comes {times} times" if times > 1 else None
+    return f"{shown_name(_text(name))} occurs {times} times" if times > 1 else None
 
 
 def _readable_game_id(pairs: Pairs) -> str | None:
-    """Return the game id if there is one and it is printable: the job's result will repeat it."""
+    """Return the game id if it is present and printable: the job's result repeats it."""
     given = [value for name, value in pairs if name == b"game_id"]
     if len(given) != 1 or not _is_utf8(given[0]):
         return None

@@ -1,4 +1,4 @@
-"""The streams: their names here, and their schemas in spec/runtime-streams-asyncapi.yaml."""
+"""The streams: their names, and their schemas from spec/runtime-streams-asyncapi.yaml."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from rtmanager.domain.ports.job_stream import JobKind
 
 SPEC = "runtime-streams-asyncapi.yaml"
 MAX_NAME = 40
+_END = r"\Z"
 
 Schema = dict[str, Any]
 
@@ -55,9 +56,9 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True)
 class MessageSchema:
-    """One message: the constants that identify it within its channel, and its compiled schemas.
+    """One message type: the constants that identify it in its channel, and its compiled schemas.
 
-    A field that holds JSON text has a schema of its own for the value of that text.
+    A field with JSON text has a separate schema for the value of that text.
     """
 
     constants: Mapping[str, str]
@@ -66,7 +67,7 @@ class MessageSchema:
 
     @classmethod
     def compile(cls, schema: Schema) -> Self:
-        """Compile the schema of a payload, all of whose references are resolved."""
+        """Compile the schema of a payload whose references are resolved."""
         fields = schema["properties"].items()
         return cls(
             constants={name: field["const"] for name, field in fields if "const" in field},
@@ -79,12 +80,12 @@ class MessageSchema:
         )
 
     def fault(self, fields: Mapping[str, str]) -> str | None:
-        """Say what is wrong with the fields, by their names alone; None when nothing is."""
+        """Describe the first fault of the fields, without their values; None if there is none."""
         for error in self.payload.iter_errors(fields):
             return _in_words(error)
         for name, validator in self.contents.items():
             if not _is_valid_json(fields[name], validator):
-                return f"{name} is not the JSON text that it should be"
+                return f"{name} is not JSON that matches its schema"
         return None
 
 
@@ -96,7 +97,7 @@ class StreamSchemas:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read the specification, by default the one that the service comes with."""
+        """Read the specification, by default the one shipped with the service."""
         document = yaml.safe_load((path or spec_dir() / SPEC).read_text(encoding="utf-8"))
         channels = _resolved(document["channels"], document)
         return cls(
@@ -110,7 +111,7 @@ class StreamSchemas:
         )
 
     def fault(self, channel: Channel, fields: Mapping[str, str]) -> str | None:
-        """Say what is wrong with an entry of the channel; None when nothing is."""
+        """Describe the fault of an entry of the channel; None if there is none."""
         candidates = self.messages[channel]
         for message in candidates:
             if all(fields.get(name) == value for name, value in message.constants.items()):
@@ -122,23 +123,23 @@ class StreamSchemas:
 
 
 def shown_name(name: str) -> str:
-    """Quote the name of a field that came from outside, bounded and printable."""
+    """Quote the name of a field from outside, shortened and printable."""
     quoted = ascii(name[:MAX_NAME])
     return f"{quoted}…" if len(name) > MAX_NAME else quoted
 
 
 def _one_of(name: str, allowed: Sequence[str]) -> str:
-    """Name the values that a field may have, in the words in which the REST API names them."""
+    """Name the values that a field may have, in the same words as the REST API."""
     return f"{name} must be one of {', '.join(value or 'nothing' for value in allowed)}"
 
 
 def _in_words(error: ValidationError) -> str:
-    """Name the first field that is at fault; what it contains is never repeated."""
+    """Describe the first fault; the value is never repeated."""
     if error.absolute_path:
         name = str(error.absolute_path[0])
         if error.validator == "enum":
             return _one_of(name, cast("Sequence[str]", error.validator_value))
-        return f"{name} {_PROBLEMS.get(str(error.validator), 'is not in its form')}"
+        return f"{name} {_problem(error)}"
     fields, schema = cast("Mapping[str, str]", error.instance), cast("Schema", error.schema)
     for name in schema["required"]:
         if name not in fields:
@@ -147,10 +148,16 @@ def _in_words(error: ValidationError) -> str:
     return f"{shown_name(unknown)} is not a field of this entry"
 
 
-_PROBLEMS = {
-    "minLength": "is empty",
-    "maxLength": "is too long",
-}
+def _problem(error: ValidationError) -> str:
+    match error.validator:
+        case "minLength":
+            return "must not be empty"
+        case "maxLength":
+            return f"must have at most {error.validator_value} characters"
+        case "pattern":
+            return f"must match {str(error.validator_value).removesuffix(_END)}$"
+        case _:
+            return "is invalid"
 
 
 def _is_valid_json(text: str, validator: Draft7Validator) -> bool:
@@ -175,7 +182,7 @@ def _resolved(node: Any, document: Schema) -> Any:
 
 
 def _portable(key: str, value: Any) -> Any:
-    # In a specification `$` is the very end; in Python it also is before a final line break.
+    # In JSON Schema `$` is only the end; in Python it also matches before a final line break.
     if key == "pattern" and isinstance(value, str) and value.endswith("$"):
-        return value[:-1] + r"\Z"
+        return value[:-1] + _END
     return value

@@ -1,4 +1,4 @@
-"""Carrying out one job of the Game Lobby, to exactly one result."""
+"""Handling one job of the Game Lobby, with exactly one result."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
 _KINDS = {JobKind.START: OperationKind.START, JobKind.STOP: OperationKind.STOP}
 
 LEASE_WAIT = 300.0
-"""Seconds that a job waits for other operations on its game: nobody waits for its reply."""
+"""Seconds that a job waits for other operations on its game: no caller waits for its reply."""
 
 
 class JobUnfinished(ServiceUnavailable):
@@ -30,10 +30,10 @@ class JobUnfinished(ServiceUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class HandleJob:
-    """Runs the operation that a job asks for, and acknowledges the job once its outcome is written.
+    """Runs the operation a job asks for, and acknowledges the job once its outcome is written.
 
-    The operation log decides what has happened: its row, unique per job, is written together with
-    the result, so a job that is delivered again, to whomever, is carried out and answered once.
+    The operation log is the source of truth: its row, unique per job, is written together with the
+    result, so a job that is delivered again, to any replica, is run and answered once.
     """
 
     jobs: JobStream
@@ -41,10 +41,10 @@ class HandleJob:
     lease_wait: float = LEASE_WAIT
 
     async def run(self, entry: JobEntry) -> None:
-        """Handle the entry to its end.
+        """Handle the entry until it has an outcome.
 
-        Raises ServiceUnavailable when that is not possible now, having acknowledged nothing: the
-        entry is to be handled again.
+        Raises ServiceUnavailable when that is not possible now; nothing is acknowledged then, and
+        the entry must be handled again.
         """
         if isinstance(entry.job, MalformedJob):
             await self._refuse(entry, entry.job)
@@ -66,7 +66,7 @@ class HandleJob:
     async def _demand_outcome(
         self, entry: JobEntry, game_id: GameId, error: RuntimeManagerError
     ) -> None:
-        """Look whether the job has its outcome; carry it on when it was left open."""
+        """Check that the job has an outcome; resume its operation if that was left open."""
         operation = await self._find(entry)
         if operation is not None and operation.outcome is None:
             await self.operations.resume(game_id)
@@ -78,7 +78,7 @@ class HandleJob:
         return await self.operations.journal.find_by_job(_KINDS[entry.kind], entry.entry_id)
 
     async def _refuse(self, entry: JobEntry, job: MalformedJob) -> None:
-        """Answer a malformed entry where its game is known, and dead-letter it in any case."""
+        """Answer a malformed entry if its game is known, and dead-letter it in any case."""
         if job.game_id is not None:
             await self._record_refusal(entry, GameId(job.game_id), job.fault)
         await self.jobs.dead_letter(entry, job.fault)

@@ -10,12 +10,12 @@ from rtmanager.domain.ports.outbox import MessagePublisher, Outbox, StaleBatch
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-PRUNED_AT_ONCE = 5_000
+PRUNE_BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class RelayOutbox:
-    """Sends each message exactly once, in order per game, whatever crashes in between."""
+    """Sends each message exactly once, in order per game, across crashes."""
 
     outbox: Outbox
     publisher: MessagePublisher
@@ -27,8 +27,8 @@ class RelayOutbox:
         try:
             return await self._send()
         except StaleBatch as error:
-            # The clock that fences are drawn from has stepped back, or another relay was quicker.
-            # Either way nothing was published, and a fence above its own lets the next batch pass.
+            # The clock that fences are drawn from has stepped back, or another relay was faster. In
+            # either case nothing was published, and the next batch gets a higher fence.
             logger.warning("outbox_fence_raised", extra={"above": error.highest})
             await self.outbox.raise_fence(error.highest)
             return await self._send()
@@ -43,6 +43,6 @@ class RelayOutbox:
         """Delete messages that were sent long ago and return how many."""
         before = self.clock.now() - self.keep_sent
         pruned = 0
-        while gone := await self.outbox.prune(sent_before=before, limit=PRUNED_AT_ONCE):
+        while gone := await self.outbox.prune(sent_before=before, limit=PRUNE_BATCH):
             pruned += gone
         return f"{pruned} sent messages pruned" if pruned else ""

@@ -1,1 +1,1 @@
-"""How engines and the service itself are doing: probes, inspections, readiness."""
+"""Monitoring of engines and of the service itself: probes, inspections, readiness."""

@@ -1,4 +1,4 @@
-"""Readiness: whether everything that the service needs answers."""
+"""Readiness: whether every dependency of the service answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +16,7 @@ Check = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class CheckReadiness:
-    """Asks Postgres, Redis, Docker and the network, side by side, each for at most two seconds."""
+    """Checks Postgres, Redis, Docker and the network concurrently, for at most two seconds."""
 
     records: RuntimeRecords
     leases: GameLeases
@@ -24,10 +24,10 @@ class CheckReadiness:
     docker_network: str
 
     async def run(self) -> None:
-        """Return when all answer; raise naming each that does not.
+        """Return when all answer; otherwise raise an error that names each one that does not.
 
-        DockerUnavailable when Docker is all that is missing, else ServiceUnavailable. The network
-        is unknown without Docker, so it is not reported beside it.
+        Raises DockerUnavailable when only Docker is missing, else ServiceUnavailable. The state of
+        the network is unknown without Docker, so it is not reported then.
         """
         checks = self._checks()
         found = await asyncio.gather(*(_fault(check) for check in checks.values()))

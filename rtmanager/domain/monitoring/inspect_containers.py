@@ -24,7 +24,7 @@ class InspectContainers:
     clock: Clock
 
     async def run(self) -> str:
-        """Inspect all engines and return what has changed; empty when nothing has."""
+        """Inspect all engines and return what changed; empty when nothing did."""
         watched = await self.engines.find(Watch.INSPECT)
         results = await run_concurrently(watched, self._inspect, limit=ENGINES_AT_ONCE)
         return "; ".join(filter(None, results.done))
@@ -59,7 +59,7 @@ class InspectContainers:
 
 
 def _reason(before: Baseline, after: Baseline) -> str:
-    """Say what got worse; empty when nothing did."""
+    """Describe what got worse; empty when nothing did."""
     if after.count > before.count:
         return f"the restart count grew from {before.count} to {after.count}"
     if after.failing and not before.failing:

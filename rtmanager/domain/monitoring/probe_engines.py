@@ -1,4 +1,4 @@
-"""Probing the `/healthz` of every running engine."""
+"""Probing `/healthz` of every running engine."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,8 +19,8 @@ ENGINES_AT_ONCE = 32
 class ProbeEngines:
     """Reports `probe_failed` once after `threshold` misses in a row, then `probe_recovered` once.
 
-    Misses are counted here and lost with the process, which only delays the event; what was
-    reported is durable, so nothing is reported twice. An engine that this process could not ask
+    Misses are counted in memory and lost with the process, which only delays the event; what was
+    reported is durable, so nothing is reported twice. An engine that this process could not probe
     has neither missed nor answered.
     """
 
@@ -32,9 +32,9 @@ class ProbeEngines:
     misses: dict[ContainerId, int] = field(default_factory=dict)
 
     async def run(self) -> str:
-        """Probe all engines concurrently and return what has changed; empty when nothing has.
+        """Probe all engines concurrently and return what changed; empty when nothing did.
 
-        Raises ServiceUnavailable at the end when some could not be asked.
+        Raises ServiceUnavailable at the end when some could not be probed.
         """
         watched = await self.engines.find(Watch.PROBE)
         present = {each.container.id for each in watched}
@@ -94,6 +94,6 @@ class ProbeEngines:
 
 
 def _unasked(errors: list[str], news: str) -> str:
-    """Return how many could not be asked and why, and what changed for the others."""
+    """Return how many could not be probed and why, and what changed for the others."""
     sentence = f"{len(errors)} engines could not be asked: {errors[0]}"
     return f"{sentence} ({news})" if news else sentence

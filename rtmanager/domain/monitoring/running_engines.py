@@ -1,4 +1,4 @@
-"""The engines to watch: those that run by their record and by Docker."""
+"""The engines to watch: those running according to both their record and Docker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rtmanager.domain.runtime import RuntimeStatus
 
 @dataclass(frozen=True, slots=True)
 class WatchedEngine:
-    """A running engine and what its watcher has reported of it so far."""
+    """A running engine and what its watcher has reported about it."""
 
     game_id: GameId
     container: EngineContainer
@@ -25,14 +25,14 @@ class WatchedEngine:
 
 @dataclass(frozen=True, slots=True)
 class RunningEngines:
-    """Finds the engines to watch, with one call to Docker for all of them."""
+    """Finds the engines to watch, with a single call to Docker."""
 
     records: RuntimeRecords
     host: ContainerHost
     health: HealthLog
 
     async def find(self, watch: Watch) -> list[WatchedEngine]:
-        """Return the engines whose record is running in a container that Docker shows running.
+        """Return the engines whose record is `running` in a container that Docker shows running.
 
         The others are left to the reconciler. Raises DockerUnavailable, ServiceUnavailable.
         """
@@ -52,7 +52,7 @@ class RunningEngines:
 def _baseline(
     baselines: Mapping[GameId, Baseline], game_id: GameId, container_id: ContainerId, watch: Watch
 ) -> Baseline:
-    """Return the container's baseline; another container's does not apply."""
+    """Return the baseline if it is this container's."""
     known = baselines.get(game_id)
     if known is not None and known.container_id == container_id:
         return known

@@ -1,4 +1,4 @@
-"""Applying the rule of a request inside the transaction that begins it."""
+"""Applying a request's rule inside the transaction that begins its operation."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from rtmanager.domain.runtime import RuntimeRecord
 
 @dataclass(slots=True)
 class RuleCheck:
-    """Applies the rule of one request to the record; keeps the refusal for the caller to raise.
+    """Applies the rule of a request to the record, and keeps the refusal for the caller to raise.
 
     `expected` is the record whose container was observed.
     """
@@ -29,9 +29,9 @@ class RuleCheck:
     refusal: RuntimeManagerError | None = field(default=None, init=False)
 
     def __call__(self, ledger: Ledger) -> Admission:
-        """Decide by the record as the transaction reads it.
+        """Decide from the record as the transaction reads it.
 
-        Raises LeaseLost when it differs from `expected`: somebody else acted meanwhile.
+        Raises LeaseLost when it differs from `expected`: another process has acted since.
         """
         if ledger.record != self.expected:
             raise LeaseLost
@@ -45,7 +45,7 @@ class RuleCheck:
             return self._completed(refused(refusal, at=self.at))
 
     def would_be_admitted(self) -> bool:
-        """Return whether the rule admits the request, by the record as it was read before."""
+        """Return whether the rule admits the request, given the record read before."""
         try:
             return not KINDS[self.request.kind].rule(
                 self.request, Ledger(self.expected), self.current

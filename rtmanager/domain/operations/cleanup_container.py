@@ -11,7 +11,7 @@ from rtmanager.domain.runtime import RuntimeStatus
 
 
 def rule(_: OperationRequest, ledger: Ledger, __: Current) -> bool:
-    """Return whether a cleanup has nothing to do; raise Conflict while the game runs."""
+    """Return whether there is nothing to clean up; raise Conflict while the game runs."""
     if ledger.record is None:
         raise NotFound
     if ledger.record.status is RuntimeStatus.RUNNING:
@@ -20,9 +20,9 @@ def rule(_: OperationRequest, ledger: Ledger, __: Current) -> bool:
 
 
 def decide(operation: Operation, seen: Observation) -> Decision:
-    """Remove every container of the game, none of which may run.
+    """Remove every container of the game; none may be running.
 
-    The record's own goes last: while another is left, a cleanup can be repeated.
+    The record's container goes last: a cleanup can be repeated while others are left.
     """
     if operation.phase is Phase.BACK:
         return failed(operation, seen)

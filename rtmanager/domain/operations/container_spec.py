@@ -1,4 +1,4 @@
-"""The container that an operation creates, from its image and the operator's policy."""
+"""The container that an operation creates, from the image and the operator's policy."""
 
 import re
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class PullPolicy(StrEnum):
 class EnginePolicy:
     """The settings that shape engine containers and operations on them; times in seconds.
 
-    `state_owner` None means the image's own user.
+    `state_owner` None means the image's user.
     """
 
     docker_network: str
@@ -59,14 +59,14 @@ CPU_LABEL = "com.galaxy.cpu_quota"
 MEMORY_LABEL = "com.galaxy.memory"
 PIDS_LABEL = "com.galaxy.pids_limit"
 
-# The engines of the platform read their state directory under this name too.
+# The platform's engines also read their state directory from this variable.
 STORAGE_PATH = "STORAGE_PATH"
 
 _CPU = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?", re.ASCII)
 _PIDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-def container_spec(  # noqa: PLR0913 - one argument per source of the description
+def container_spec(  # noqa: PLR0913 - one argument per source of the specification
     operation: Operation,
     image_ref: str | None,
     image: EngineImage,
@@ -76,7 +76,7 @@ def container_spec(  # noqa: PLR0913 - one argument per source of the descriptio
     state_path: str,
     at: datetime,
 ) -> ContainerSpec:
-    """Describe the container that `operation` is about to create from `image`.
+    """Return the specification of the container that `operation` creates from `image`.
 
     Raises StartConfigInvalid when a limit in the image's labels cannot be read.
     """
@@ -96,7 +96,7 @@ def container_spec(  # noqa: PLR0913 - one argument per source of the descriptio
 
 
 def limits_of(labels: Mapping[str, str], default: ResourceLimits) -> ResourceLimits:
-    """Read the limits that an image asks for in its labels, the defaults where it is silent."""
+    """Return the limits from the image's labels, the defaults for labels it does not set."""
     cpu, memory, pids = (labels.get(name) for name in (CPU_LABEL, MEMORY_LABEL, PIDS_LABEL))
     return ResourceLimits(
         cpu_quota=default.cpu_quota if cpu is None else _cpu(cpu),

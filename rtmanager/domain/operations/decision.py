@@ -1,4 +1,4 @@
-"""What a rule and a decision answer, and how often an action is attempted."""
+"""What rules and decisions return, and how often an action is attempted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Ope
 from rtmanager.domain.ports.operation_journal import Ledger
 
 MAX_ATTEMPTS = 3
-"""An action that was answered this often and is still needed has no lasting effect."""
+"""An action that was answered this many times and is still needed has no lasting effect."""
 
 _HOLDERS_OWN = {ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE, ActionName.WATCH_GATE}
 """Their results are not durable: each holder of the operation repeats them."""
@@ -18,7 +18,7 @@ _HOLDERS_OWN = {ActionName.OBTAIN_IMAGE, ActionName.PREPARE_STATE, ActionName.WA
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Roll back. `logs_of` is the container whose last output belongs to the cause."""
+    """Roll back. `logs_of` is the container whose last output explains the cause."""
 
     cause: Cause
     logs_of: ContainerId | None = None
@@ -30,7 +30,7 @@ Decision = Action | RollBack | Completion
 def attempt(operation: Operation, action: Action) -> Action | RollBack:
     """Return the action, or the rollback if it was refused or has no lasting effect.
 
-    A refusal counts only when nothing was done since: its reason may be gone.
+    A refusal counts only if nothing was done since then: its reason may be gone.
     """
     refusal = operation.refusal(action)
     if refusal is not None:
@@ -42,7 +42,7 @@ def attempt(operation: Operation, action: Action) -> Action | RollBack:
 
 
 def overtaken_by(later: ContainerDetails) -> Cause:
-    """Return the cause of rolling back an intent that was restored from an outdated backup."""
+    """Return the cause for rolling back an intent that came from an outdated backup."""
     return Cause(
         code=ErrorCode.CONFLICT,
         message=f"container {later.id[:12]} was made by a later operation, which the database does "
@@ -51,17 +51,17 @@ def overtaken_by(later: ContainerDetails) -> Cause:
 
 
 def words_of(action: Action) -> str:
-    """Return the action as a message names it."""
+    """Return the action's name for use in a message."""
     return action.name.replace("_", " ")
 
 
 def stop(container_id: ContainerId, address: str | None = None) -> Action:
-    """Return the action that stops a container."""
+    """Return the action that stops the container."""
     return Action(ActionName.STOP, container_id, address)
 
 
 def remove(container_id: ContainerId) -> Action:
-    """Return the action that removes a container which does not run."""
+    """Return the action that removes the container, which must not be running."""
     return Action(ActionName.REMOVE, container_id)
 
 
@@ -73,14 +73,14 @@ class Current:
     trouble: RuntimeManagerError | None = None
 
     def runs(self) -> bool:
-        """Return whether the engine runs; raise the trouble when that is unknown."""
+        """Return whether the engine runs; raise the error if that is unknown."""
         if self.trouble is not None:
             raise self.trouble
         return self.container is not None and self.container.is_running
 
 
 Rule = Callable[[OperationRequest, Ledger, Current], bool]
-"""Pure: returns True for a replay, False to begin the operation; raises an error to refuse it."""
+"""Pure. Returns True for a replay, False to begin the operation; raises an error to refuse."""
 
 
 def always_admit(_: OperationRequest, __: Ledger, ___: Current) -> bool:

@@ -1,4 +1,4 @@
-"""Carrying out one action of an operation on the ports."""
+"""Performing the actions of an operation through the ports."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.state_directories import StateDirectories
 
 PATCHED_STAYS_UP = 2.0
-"""Seconds that a patched engine must still be fine after its first healthy answer."""
+"""Seconds for which a patched engine must stay healthy after its first healthy answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """Does what was decided. It decides nothing itself, and whether it helped is seen later."""
+    """Performs what was decided. It decides nothing; the next observation shows the effect."""
 
     host: ContainerHost
     gate: HealthGate
@@ -36,13 +36,13 @@ class Executor:
     clock: Clock
 
     async def perform(self, context: OperationContext, action: Action) -> str | None:
-        """Carry the action out and return what is worth a note.
+        """Perform the action and return a note for the operation log.
 
-        Raises DockerUnavailable or ServiceUnavailable when nobody knows what came of it, any other
-        error of the domain for a refusal.
+        Raises DockerUnavailable or ServiceUnavailable when the result is unknown, any other domain
+        error for a refusal.
         """
         if action.name in {ActionName.CREATE, ActionName.START}:
-            context.gate = None  # whatever was read, it was of another engine
+            context.gate = None  # a reading from before belongs to another engine
         container_id = action.container_id or ContainerId("")
         reached_by = action.address or container_id
         match action.name:
@@ -75,9 +75,9 @@ class Executor:
                 raise NotImplementedError(f"the executor has no case for {name}")
 
     async def is_brief(self, context: OperationContext, action: Action) -> bool:
-        """Return whether the action lasts a moment only and changes nothing that could be in doubt.
+        """Return whether the action is quick and changes nothing whose result could be unknown.
 
-        An image that is on the host is obtained by this already.
+        If the image is on the host, this call has obtained it.
         """
         match action.name:
             case ActionName.OBTAIN_IMAGE:
@@ -89,9 +89,9 @@ class Executor:
                 return False
 
     async def _on_host(self, context: OperationContext) -> EngineImage | None:
-        """Return the image from the host, as far as the policy lets it be used as it is.
+        """Return the image from the host, if the policy allows using it without a pull.
 
-        A restart runs the very image that ran before; only when that left the host, its reference.
+        A restart uses the same image as before; only if that has left the host, its reference.
         """
         record = context.record
         if context.operation.kind is OperationKind.RESTART and record and record.image_id:
@@ -123,7 +123,7 @@ class Executor:
         return image, lines[-1]
 
     async def _prepare_state(self, context: OperationContext) -> str:
-        """Find every fault of the configuration before anything is changed."""
+        """Check the whole configuration before anything is changed."""
         if context.image is None:
             raise InternalError
         await self._check_network()
@@ -169,7 +169,7 @@ class Executor:
         return note
 
     def _gate_for(self, operation: Operation) -> Gate:
-        """Choose the gate: a patch of a healthy engine must prove itself, a fix may get in."""
+        """Choose the gate: only a patch of a healthy engine requires an answer."""
         predecessor, timeout = operation.predecessor, self.policy.patch_gate_timeout
         was_healthy = predecessor is not None and predecessor.healthy
         if operation.kind is OperationKind.PATCH and was_healthy and timeout > 0:

@@ -1,4 +1,4 @@
-"""Watching a new container until it may be called running."""
+"""Watching a new container until its engine counts as running."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ MAX_PAUSE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a new container must pass. Times in seconds; `timeout` 0 means a single check.
+    """The conditions for a new container. Times in seconds; `timeout` 0 means a single check.
 
     With `must_answer` a container that runs without answering fails; otherwise it passes when the
-    time is up. `stays_up` is how long it must still be fine after its first healthy answer.
+    time is up. `stays_up` is how long it must stay healthy after its first healthy answer.
     """
 
     timeout: float
@@ -35,21 +35,21 @@ _Answer = ProbeAnswer | DockerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class HealthGate:
-    """Watches a new container's gate: it must not exit, and it may have to answer."""
+    """Applies the gate to a new container: it must not exit, and may have to answer."""
 
     host: ContainerHost
     probe: EngineProbe
     clock: Clock
 
     async def watch(self, container_id: ContainerId, gate: Gate) -> GateReading:
-        """Return the reading once the gate is decided; an engine that exits fails it at once.
+        """Return the reading once the gate is decided; an engine that exits fails immediately.
 
-        Raises DockerUnavailable or ServiceUnavailable when the engine could not be asked until
-        the time was up: the result is unknown.
+        Raises DockerUnavailable or ServiceUnavailable when the engine could not be probed before
+        the timeout: the result is unknown.
         """
         deadline, pause = self.clock.monotonic() + gate.timeout, FIRST_PAUSE
         while True:
-            # The last answer must be one that was asked for after the deadline: we may have slept.
+            # The last probe must start after the deadline: this process may have been suspended.
             is_last = self.clock.monotonic() >= deadline
             answer = await self._ask(container_id)
             answered_at = self.clock.now()
@@ -67,7 +67,7 @@ class HealthGate:
             pause = min(pause * 1.5, MAX_PAUSE)
 
     async def _ask(self, container_id: ContainerId) -> _Answer:
-        """Ask the engine once; an unreachable Docker is neither an answer nor an exit."""
+        """Probe the engine once; an unreachable Docker is neither an answer nor an exit."""
         try:
             seen = await self.host.inspect(container_id)
         except (DockerUnavailable, HostRefused) as trouble:
@@ -80,9 +80,9 @@ class HealthGate:
 
 
 def _has_exited() -> GateReading:
-    """Fail an engine that has exited, whatever the next observation of its container shows.
+    """Return the reading of an engine that has exited, whatever the next observation shows.
 
-    Usually that is how it ended; an engine that somebody started again fails all the same.
+    Usually that shows how it ended; an engine that was started again by hand still fails.
     """
     words = "the engine exited while it was watched, and someone else started it again"
     failure = Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words)

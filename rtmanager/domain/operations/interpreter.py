@@ -1,7 +1,8 @@
-"""The one interpreter of every operation: observe, decide, write ahead, act, until it is complete.
+"""The interpreter of every operation: observe, decide, write ahead, act, until it is complete.
 
-It knows no kind of operation and keeps nothing that is not written ahead. The process may be killed
-between any two awaits: the next holder of the game's lease observes, decides and resumes.
+It does not depend on the kind of operation and keeps nothing that is not written ahead. The process
+may be killed between any two awaits: the next holder of the game's lease resumes from an
+observation.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ from rtmanager.domain.ports.operation_journal import OperationJournal
 logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 20
-STORE_PATIENCE = 60.0
+STORE_RETRY_LIMIT = 60.0
 """Seconds for which a write is retried while the store is unavailable and the lease is held."""
 STORE_PAUSE = 0.5
 
@@ -45,7 +46,7 @@ _UNKNOWN = (DockerUnavailable, ServiceUnavailable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """Runs operations to their completion, whoever began them."""
+    """Runs operations to completion, including those that another process began."""
 
     journal: OperationJournal
     host: ContainerHost
@@ -54,11 +55,11 @@ class Interpreter:
     clock: Clock
 
     async def run(self, context: OperationContext) -> Completion:
-        """Run the operation to its completion, commit that and return it.
+        """Run the operation to completion, commit that and return it.
 
-        Raises DockerUnavailable or ServiceUnavailable when something cannot be asked any more: the
-        operation then stays open and has been handed over. Raises LeaseLost when another holder
-        has resumed it.
+        Raises DockerUnavailable or ServiceUnavailable when a dependency does not answer: the
+        operation then stays open and has been handed over. Raises LeaseLost when another holder has
+        resumed it.
         """
         async with self._handed_over(context):
             while True:
@@ -76,11 +77,11 @@ class Interpreter:
 
     @asynccontextmanager
     async def _handed_over(self, context: OperationContext) -> AsyncIterator[None]:
-        """Hand the operation over when the block cannot complete it."""
+        """Hand the operation over if the block cannot complete it."""
         try:
             yield
         except LeaseLost:
-            # This process is alive: without a handover the next holder would count it as lost.
+            # This process is alive, but without a handover the next holder would count it as lost.
             await shielded(self._hand_over(context))
             raise
         except RuntimeManagerError as trouble:
@@ -91,12 +92,12 @@ class Interpreter:
             await shielded(self._hand_over(context))
             raise
         except Exception as defect:
-            # Not handed over: each holder counts as a lost process, up to the limit.
+            # Not handed over: every holder that fails like this counts as lost, up to the limit.
             logger.exception("operation_failed", extra=log_fields(context.operation.request))
             raise InternalError from defect
 
     async def _act_in_turn(self, context: OperationContext, action: Action) -> None:
-        """Wait for the start's turn; meanwhile the operation is handed over."""
+        """Wait for the start's turn; the operation is handed over while it waits."""
         if self.host.starts_wait:
             await self._persistently(
                 context,
@@ -106,13 +107,13 @@ class Interpreter:
             async with self.host.turn():
                 await self._act(context, action)
                 if isinstance(context.trouble, DockerUnavailable):
-                    raise context.trouble  # the queued starts then check whether Docker answers
+                    raise context.trouble  # the queued starts then check that Docker answers
         except DockerUnavailable as trouble:
             if trouble is not context.trouble:
                 raise
 
     async def _act(self, context: OperationContext, action: Action) -> None:
-        """Write ahead the action, send it, and keep its result."""
+        """Write the action ahead, perform it, and keep its result."""
         began, started_at = self.clock.monotonic(), self.clock.now()
         context.trouble, context.is_fresh, before = None, False, context.operation
         context.operation = context.operation.acting(action, at=started_at)
@@ -141,7 +142,7 @@ class Interpreter:
         context.operation = context.operation.acted(replace(step, duration_ms=milliseconds))
 
     async def _roll_back(self, context: OperationContext, decision: RollBack) -> None:
-        """Write ahead that the operation rolls back from now on, and why."""
+        """Write ahead that the operation rolls back, and why."""
         cause = _in_the_contract(context, decision.cause)
         if decision.logs_of is not None:
             cause = await self._with_log_tail(cause, decision.logs_of)
@@ -149,7 +150,7 @@ class Interpreter:
         await self._write_ahead(context)
 
     async def _with_log_tail(self, cause: Cause, container_id: ContainerId) -> Cause:
-        """Add the container's last output, if Docker returns it."""
+        """Add the container's last output to the cause, if Docker returns it."""
         try:
             log_tail = await self.host.logs(container_id, lines=LOG_TAIL_LINES)
         except (DockerUnavailable, HostRefused) as trouble:
@@ -165,7 +166,7 @@ class Interpreter:
         )
 
     async def _finish(self, context: OperationContext, completion: Completion) -> Completion:
-        """Commit the outcome, then remove the containers that it left over."""
+        """Commit the outcome, then remove the leftover containers."""
         ended = replace(completion, details=details_of(context, completion))
         messages = announcements(context.operation.request, ended)
         await self._persistently(
@@ -192,7 +193,7 @@ class Interpreter:
         self, context: OperationContext, write: Callable[[], Awaitable[None]]
     ) -> None:
         """Write to the store, retrying while it is unavailable and the lease is held."""
-        give_up = self.clock.monotonic() + STORE_PATIENCE
+        give_up = self.clock.monotonic() + STORE_RETRY_LIMIT
         while True:
             context.lease.check()
             try:
@@ -205,7 +206,7 @@ class Interpreter:
             await self.clock.sleep(STORE_PAUSE)
 
     async def _hand_over(self, context: OperationContext) -> None:
-        """Leave the operation to the next holder; if that fails, this process counts as lost."""
+        """Hand the operation over; if that fails, this process counts as lost."""
         try:
             await self.journal.hand_over(context.operation, lease=context.lease.number)
         except RuntimeManagerError as trouble:
@@ -216,9 +217,9 @@ class Interpreter:
 
 
 def _still_needs(context: OperationContext, decision: Action) -> bool:
-    """Return whether the effect of an action with an unknown result is still awaited.
+    """Return whether the operation still waits for an effect whose result is unknown.
 
-    That includes a start whose container is to be replaced so that a late start finds nothing.
+    That includes a start whose container is about to be replaced, so that a late start finds none.
     """
     sent = context.operation.steps[-1].action
     replaced = sent.name is ActionName.START and decision.name is ActionName.REMOVE
@@ -230,9 +231,9 @@ def _failed(step: Step, result: StepResult, error: RuntimeManagerError) -> Step:
 
 
 def _in_the_contract(context: OperationContext, cause: Cause) -> Cause:
-    """Return the cause as the kind may answer it.
+    """Return the cause with a code that the contract allows for the kind.
 
-    The contract knows no 400 for a restart, which carries nothing that could be wrong.
+    The contract has no 400 for a restart, whose request has nothing that could be wrong.
     """
     is_restart = context.operation.kind is OperationKind.RESTART
     if is_restart and cause.code is ErrorCode.START_CONFIG_INVALID:

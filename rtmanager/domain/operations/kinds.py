@@ -1,4 +1,4 @@
-"""The table of kinds: the rule and the decision of each."""
+"""The table of operation kinds: the rule and the decision of each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import failed
 
 MAX_LOST = 3
-"""An operation over which this many processes died without progress is rolled back."""
+"""An operation that has lost this many processes without progress is rolled back."""
 
 Decide = Callable[[Operation, Observation], Decision]
 
@@ -27,7 +27,7 @@ Decide = Callable[[Operation, Observation], Decision]
 class Kind:
     """One kind of operation.
 
-    One that `replaces` creates a new container for the old one. The rule of one that `needs_engine`
+    One that `replaces` replaces the container with a new one. The rule of one that `needs_engine`
     asks whether the engine of a running game runs.
     """
 
@@ -52,8 +52,8 @@ KINDS: Mapping[OperationKind, Kind] = {
 def decide(operation: Operation, seen: Observation) -> Decision:
     """Return the next action, a rollback, or the completion, from what was observed.
 
-    Pure: no I/O, no clock, no randomness. An operation over which processes keep dying is rolled
-    back; if they die over the rollback too, it fails with the record as it was observed.
+    Pure: no I/O, no clock, no randomness. An operation that keeps losing its process is rolled
+    back; if the rollback does so too, it fails with the record as it was observed.
     """
     if operation.phase is Phase.FORWARD and operation.lost >= MAX_LOST:
         return RollBack(_killed_its_processes(operation))
@@ -63,6 +63,6 @@ def decide(operation: Operation, seen: Observation) -> Decision:
 
 
 def _killed_its_processes(operation: Operation) -> Cause:
-    last = operation.steps[-1].action.name if operation.steps else "its beginning"
-    words = f"{operation.lost:.0f} processes died while they ran it, the last one at {last}"
+    last = operation.steps[-1].action.name if operation.steps else "its start"
+    words = f"{operation.lost:.0f} processes died while running it, the last one during {last}"
     return Cause(code=ErrorCode.INTERNAL_ERROR, message=words)

@@ -1,4 +1,4 @@
-"""What was observed of a game's containers at one moment, and what its holder has prepared."""
+"""A game's containers as observed at one moment, and what the holder has prepared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from rtmanager.domain.runtime import RuntimeRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateReading:
-    """The result of watching the new engine: when it answered, or why it failed.
+    """The result of the health gate: when the engine answered, or why it failed.
 
-    With neither, the time was up while it ran without answering.
+    With neither, the engine ran without answering until the timeout.
     """
 
     answered_at: datetime | None = None
@@ -23,12 +23,12 @@ class GateReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Everything that a decision depends on beside the operation itself.
+    """Everything that a decision depends on besides the operation itself.
 
-    `current` is the record's container, `new` what this operation has created, `others` are
-    containers of ours for the game that are neither, `stranger` is another's container that has the
-    engine's name. `image`, `state_is_ready` and `gate` are what this holder of the operation has
-    obtained, prepared and watched; the next holder repeats them.
+    `current` is the record's container, `new` the one that this operation created, `others` are our
+    other containers for the game, `stranger` is a container of someone else that has the engine's
+    name. `image`, `state_is_ready` and `gate` are the results of this holder; the next holder
+    obtains them again.
     """
 
     at: datetime
@@ -43,24 +43,24 @@ class Observation:
 
     @property
     def ours(self) -> Sequence[ContainerDetails]:
-        """Every container of ours for the game."""
+        """All our containers for the game."""
         named = (each for each in (self.current, self.new) if each is not None)
         return (*named, *self.others)
 
     def overtaking(self, operation: Operation) -> ContainerDetails | None:
-        """Return a running engine of a later operation: the database was restored from a backup.
+        """Return a running engine of a later operation, which an outdated backup does not know.
 
-        The record's own counts as this database's, whoever made it: it was adopted.
+        The record's own container never counts: it was adopted.
         """
         return next((each for each in self.others if overtakes(each, operation)), None)
 
     def subject(self, operation: Operation) -> ContainerDetails | None:
-        """Return the container that a reconciliation is about."""
+        """Return the container to reconcile."""
         wanted = operation.request.container_id
         return next((each for each in self.ours if each.id == wanted), None)
 
 
 def overtakes(container: ContainerDetails, operation: Operation) -> bool:
-    """Return whether the container runs, and was made by an operation with a higher fence."""
+    """Return whether the container runs and was created by an operation with a higher fence."""
     is_later = container.fence is not None and container.fence > operation.id
     return is_later and container.is_running

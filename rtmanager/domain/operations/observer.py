@@ -1,4 +1,4 @@
-"""Observing a game: what its operation knows, and what Docker shows of its containers.
+"""Observing a game: what its operation knows, and its containers as Docker shows them.
 
 Containers are inspected one by one, because Docker's list lags behind.
 """
@@ -28,11 +28,11 @@ from rtmanager.domain.runtime import RuntimeRecord
 class OperationContext:
     """An operation as one holder runs it.
 
-    `operation` is written ahead and survives; everything else is lost with the process, and the
-    next holder obtains, prepares, watches and observes again. `record` is the record when the
-    operation began, which only the outcome changes. `known` are the containers to inspect, None
-    before the first observation. `gated` is the container whose gate was read, `trouble` the error
-    that left the last action's result unknown. While `is_fresh`, what was `found` last still holds.
+    `operation` is written ahead and survives; everything else is lost with the process and obtained
+    again by the next holder. `record` is the record when the operation began; only the outcome
+    changes it. `known` are the containers to inspect, None before the first observation. `gated` is
+    the container that was watched, `trouble` the error that left the last action's result unknown.
+    While `is_fresh`, the last observation in `found` is still valid.
     """
 
     operation: Operation
@@ -49,7 +49,7 @@ class OperationContext:
 
     @property
     def image_ref(self) -> str | None:
-        """The reference of the image to run: the one asked for, or the one that ran before."""
+        """The reference of the image to run: the requested one, or the one that ran before."""
         return self.operation.request.image_ref or (
             self.record.current_image_ref if self.record else None
         )
@@ -64,7 +64,7 @@ class Observer:
     clock: Clock
 
     async def current(self, record: RuntimeRecord | None) -> Current:
-        """Return the record's container, or why it is unknown; raises nothing when Docker fails."""
+        """Return the record's container, or the error; does not raise when Docker fails."""
         if record is None or record.current_container_id is None:
             return Current()
         try:
@@ -73,7 +73,7 @@ class Observer:
             return Current(trouble=unanswered(trouble))
 
     async def observe(self, context: OperationContext) -> Observation:
-        """Return the present observation. Raises DockerUnavailable."""
+        """Return the current observation. Raises DockerUnavailable."""
         try:
             if not context.is_fresh:
                 context.found = await self._find(context)
@@ -82,7 +82,7 @@ class Observer:
         return self._sorted(context, context.found)
 
     async def _find(self, context: OperationContext) -> list[ContainerDetails]:
-        """Inspect every container that is known, and whichever has the engine's name."""
+        """Inspect every known container, and the one that has the engine's name."""
         game_id = context.operation.game_id
         if context.known is None:
             listed = await self.host.containers_of(game_id)
@@ -121,7 +121,7 @@ class Observer:
 def _named(context: OperationContext) -> Iterable[ContainerId]:
     """Return the containers named by the record, the request, or an action written ahead.
 
-    One that an earlier holder has just started may be neither listed nor under its name yet.
+    One that an earlier holder has just started may not be listed or have its name yet.
     """
     record, operation = context.record, context.operation
     acted_on = (each.action.container_id for each in operation.steps)
@@ -133,7 +133,7 @@ def _named(context: OperationContext) -> Iterable[ContainerId]:
 def _created_by(
     operation: Operation, candidates: Iterable[ContainerDetails]
 ) -> ContainerDetails | None:
-    """Return what the operation created; of two, after a late call, the one in use."""
+    """Return the container that the operation created; after a late call, the one in use."""
     made = [each for each in candidates if each.fence == operation.id]
     return max(
         made,
@@ -143,7 +143,7 @@ def _created_by(
 
 
 def unanswered(trouble: RuntimeManagerError) -> DockerUnavailable:
-    """Return the error of an observation that Docker refused: the result is unknown."""
+    """Return the error for an observation that Docker refused: the result is unknown."""
     if isinstance(trouble, DockerUnavailable):
         return trouble
     return DockerUnavailable(f"Docker does not show the game's containers: {trouble.message}")

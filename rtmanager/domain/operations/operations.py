@@ -1,4 +1,4 @@
-"""The one entry for every operation, whoever asks for it: REST, a job, a worker."""
+"""The one entry point for every operation, from REST, jobs and workers alike."""
 
 import asyncio
 import contextlib
@@ -51,8 +51,9 @@ class LeaseSuperseded(LeaseLost):
 class Operations:
     """Begins operations and resumes open ones.
 
-    `lease_wait` is how long a request waits for others on its game, in seconds. With
-    `probes_before_patch` a patch probes the old engine, which decides the gate of the new one.
+    `lease_wait` is how many seconds a request waits for other operations on its game. With
+    `probes_before_patch` a patch probes the old engine, and the result decides the gate of the new
+    one.
     """
 
     leases: GameLeases
@@ -69,14 +70,14 @@ class Operations:
     async def run(self, request: OperationRequest, *, wait: float | None = None) -> RuntimeRecord:
         """Run the request's operation and return the game's record.
 
-        It runs to its end even when the caller is cancelled. Waits for other operations on the
-        game, resuming one that a dead process left. Raises the refusal or failure of the operation,
-        LeaseBusy when others still work on the game after `wait` seconds, and DockerUnavailable or
-        ServiceUnavailable when the operation stays open.
+        The operation continues even if the caller is cancelled. Waits for other operations on the
+        game, resuming one that a dead process left open. Raises the refusal or failure of the
+        operation, LeaseBusy when the game is still busy after `wait` seconds, and DockerUnavailable
+        or ServiceUnavailable when the operation stays open.
         """
-        patience = self.lease_wait if wait is None else wait
+        limit = self.lease_wait if wait is None else wait
         name = f"{request.kind} {request.game_id}"
-        record = await self.in_flight.run(self._wait_and_run(request, patience), name=name)
+        record = await self.in_flight.run(self._wait_and_run(request, limit), name=name)
         if record is None:
             raise InternalError(f"{name} ended without a record")
         return record
@@ -84,7 +85,7 @@ class Operations:
     async def under_lease(
         self, game_id: GameId, work: Callable[[GameLease], Awaitable[R]], *, wait: float
     ) -> R:
-        """Do the work under the game's lease, again when a later lease is known.
+        """Do the work under the game's lease; repeat it with a new lease if a later one is known.
 
         Raises LeaseBusy when others hold the lease for longer than `wait` seconds.
         """
@@ -114,15 +115,15 @@ class Operations:
             return _record_of(completion)
 
     async def resume(self, game_id: GameId) -> None:
-        """Resume the game's open operation, if it has no other holder, and wait for its end.
+        """Resume the game's open operation, unless another holder has it, and wait for its end.
 
         Callers in one process share one attempt. Raises DockerUnavailable or ServiceUnavailable
-        when it stays open; any other outcome is in the operation log only.
+        when it stays open; any other outcome is only in the operation log.
         """
         await asyncio.shield(self.resume_in_background(game_id))
 
     def resume_in_background(self, game_id: GameId) -> "asyncio.Task[None]":
-        """Resume the game's open operation in a task and return that."""
+        """Resume the game's open operation in a task and return the task."""
         return self.in_flight.share(lambda: self._resume(game_id), name=f"resume {game_id}")
 
     async def _wait_and_run(self, request: OperationRequest, wait: float) -> RuntimeRecord | None:
@@ -154,7 +155,7 @@ class Operations:
             yield lease
 
     async def _resume_earlier(self, request: OperationRequest, deadline: float) -> None:
-        """Resume the open operation and wait for its end; refuse the request if it stays open.
+        """Resume the open operation and wait for it; refuse the request if it stays open.
 
         Returns when it may have ended.
         """
@@ -170,7 +171,7 @@ class Operations:
         raise await self._refused_for_now(request, known) from trouble
 
     async def _resume(self, game_id: GameId) -> None:
-        with contextlib.suppress(LeaseBusy):  # the holder resumes it
+        with contextlib.suppress(LeaseBusy):  # its holder resumes it
             await self.under_lease(
                 game_id, lambda lease: self._take_over(lease, game_id), wait=self.lease_wait
             )
@@ -189,7 +190,7 @@ class Operations:
             line["error_code"] = completion.cause and completion.cause.code
 
     async def _prepare_check(self, request: OperationRequest) -> RuleCheck:
-        """Gather what the rule depends on."""
+        """Gather what the rule needs."""
         kind, record = KINDS[request.kind], await self.records.get(request.game_id)
         runs = record is not None and record.status is RuntimeStatus.RUNNING
         needs_container = kind.replaces or (kind.needs_engine and runs)
@@ -200,9 +201,9 @@ class Operations:
         return check
 
     async def _probe_engine(self, check: RuleCheck) -> None:
-        """Note whether the engine is healthy; refuse the request when it cannot be asked.
+        """Note whether the engine is healthy; refuse the request if it cannot be probed.
 
-        One without an address counts as healthy, so that the new engine must pass the gate.
+        An engine without an address counts as healthy, so that the new one must pass the gate.
         """
         container = check.current.container
         if not self.probes_before_patch or container is None:
@@ -234,7 +235,7 @@ class Operations:
             raise
 
     async def _hand_over(self, lease: GameLease, beginning: Awaitable[Begun | None]) -> None:
-        """Hand over an operation that this caller was about to run: no process was lost."""
+        """Hand over the operation that this caller was about to run: no process was lost."""
         try:
             begun = await beginning
             if begun is not None and begun.operation.outcome is None:
@@ -245,16 +246,16 @@ class Operations:
     async def _refused_for_now(
         self, request: OperationRequest, error: RuntimeManagerError
     ) -> RuntimeManagerError:
-        """Write the refusal and return it, unless the request is redelivered.
+        """Write the refusal and return it, unless the request will be redelivered.
 
-        Such a request stays without an outcome: the error may be over by then.
+        Such a request keeps no outcome: the error may be over by then.
         """
         return error if request.origin.is_redelivered else await self._refused(request, error)
 
     async def _refused(
         self, request: OperationRequest, error: RuntimeManagerError
     ) -> RuntimeManagerError:
-        """Write the refusal of a request that could not begin, and return it."""
+        """Write the refusal of a request whose operation could not begin, and return it."""
         with logged_operation(request, self.clock) as line:
             completion = refused(error, at=self.clock.now())
             await self.journal.refuse(request, completion, announcements(request, completion))
@@ -267,7 +268,7 @@ def _context(lease: GameLease, begun: Begun) -> OperationContext:
 
 
 def _record_of(completion: Completion) -> RuntimeRecord | None:
-    """Return the record, or raise what the operation failed with."""
+    """Return the record, or raise the error that the operation failed with."""
     if completion.outcome is Outcome.FAILURE and completion.cause is not None:
         raise error_of(completion.cause.code, completion.cause.message)
     return completion.record

@@ -1,6 +1,6 @@
-"""Move a game to another patch level of its version, behind a health gate: its rule.
+"""The rule of a patch, which moves a game to another patch level behind a health gate.
 
-What is done then is in `replacement.py`. A game that already runs this reference is a replay.
+The decision is in `replacement.py`. Patching to the reference that already runs is a replay.
 """
 
 from rtmanager.domain.errors import ImageRefNotSemver
@@ -16,14 +16,14 @@ __all__ = ["decide", "rule"]
 
 
 def rule(request: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Return whether a patch has nothing to do; refuse what is not allowed.
+    """Return whether the patch is a replay; refuse what is not allowed.
 
     Raises NotFound, Conflict, ImageRefNotSemver, SemverPatchOnly; all before any Docker work.
     """
     record, wanted = with_container(ledger.record), request.image_ref or ""
     if record.current_image_ref is None:
         raise ImageRefNotSemver(
-            "the image that the game runs is not known: its container was adopted without a "
+            "the image that the game runs is unknown: its container was adopted without a "
             "label; stop the game, then start it with an image"
         )
     check_patch(record.current_image_ref, wanted)

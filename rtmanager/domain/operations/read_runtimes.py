@@ -1,4 +1,4 @@
-"""Look at the records; Docker is never asked."""
+"""Reading the records, without asking Docker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The reconciler's own operations: adopt a container, dispose of one, record an observed exit."""
+"""The reconciler's operations: adopt a container, dispose of one, record an observed exit."""
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerDetails, container_name
@@ -12,7 +12,7 @@ from rtmanager.domain.runtime import RuntimeStatus, as_observed, running_record
 
 
 def adopt(operation: Operation, seen: Observation) -> Decision:
-    """Rename the container if it has lost its name, then adopt it if it is not the record's."""
+    """Give the container its name back if it lost it; adopt it if it is not the record's."""
     if operation.phase is Phase.BACK:
         return failed(operation, seen)
     found = seen.subject(operation)
@@ -50,7 +50,7 @@ def _adopted(operation: Operation, seen: Observation, found: ContainerDetails) -
 
 
 def dispose(operation: Operation, seen: Observation) -> Decision:
-    """Record that the container is gone; a stale one is stopped and removed first."""
+    """Record that the container is gone; stop and remove a stale one first."""
     if operation.phase is Phase.BACK:
         return failed(operation, seen)
     stale = seen.subject(operation)
@@ -65,14 +65,14 @@ def dispose(operation: Operation, seen: Observation) -> Decision:
 
 
 def _is_the_engine(operation: Operation, seen: Observation, running: ContainerDetails) -> bool:
-    """Return whether the running container is to be adopted, by the rule that finds drift."""
+    """Return whether the running container should be adopted, by the rule that finds drift."""
     if seen.current is not None and seen.current.is_running:
         return False
     return seen.record is None or running.name == container_name(operation.game_id)
 
 
 def observed_exit(operation: Operation, seen: Observation) -> Completion:
-    """Return the completion whose record agrees with the observed container."""
+    """Return the completion that makes the record agree with the observed container."""
     if seen.record is None:
         return Completion(outcome=Outcome.SUCCESS, at=seen.at)
     lost = loss_event(seen.record, seen.current, at=seen.at)

@@ -1,4 +1,4 @@
-"""Replacing a game's container by a new one: what start, restart and patch share.
+"""Replacing a game's container with a new one, as start, restart and patch do.
 
 The old container is parked under a name that only this operation gives, then stopped by that name.
 It is removed when the new one has passed its gate and the outcome is committed. Two engines of a
@@ -31,7 +31,7 @@ CREATE = Action(ActionName.CREATE)
 
 
 def decide(operation: Operation, seen: Observation) -> Decision:
-    """Decide on the next thing to do for a start, restart or patch."""
+    """Decide what a start, restart or patch does next."""
     if operation.phase is Phase.BACK:
         return roll_back(operation, seen)
     later = seen.overtaking(operation)
@@ -43,14 +43,14 @@ def decide(operation: Operation, seen: Observation) -> Decision:
 
 
 def _make_way(operation: Operation, seen: Observation) -> Decision:
-    """Find every fault of the configuration, then clear the engine's name and stop what runs."""
+    """Check the configuration, then free the engine's name and stop what runs."""
     if seen.image is not None and seen.state_is_ready and seen.stranger is not None:
         return RollBack(_name_taken(seen.stranger))
     return attempt(operation, next(_before_the_start(operation, seen)))
 
 
 def _before_the_start(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Return the actions up to the creation of the new container, in their order."""
+    """Return the actions before the creation of the new container, in order."""
     if seen.image is None:
         yield OBTAIN_IMAGE
     if not seen.state_is_ready:
@@ -84,11 +84,11 @@ def _bring_up(operation: Operation, seen: Observation, new: ContainerDetails) ->
         return _pass_gate(operation, seen, new)
     start, removal = Action(ActionName.START, new.id), remove(new.id)
     if new.is_being_removed and operation.is_in_doubt(removal):
-        return attempt(operation, removal)  # our own removal, which is not over yet
+        return attempt(operation, removal)  # our own removal, still in progress
     if new.was_started or not new.is_usable:
         return RollBack(_exited(new), logs_of=new.id)
     if operation.is_in_doubt(start):
-        # It may take effect later than anything we do: its container must be gone by then.
+        # The start may take effect at any later time: its container must be gone by then.
         return attempt(operation, removal)
     return _start(operation, start, new)
 
@@ -101,7 +101,7 @@ def _start(operation: Operation, start: Action, new: ContainerDetails) -> Decisi
 
 
 def _rivals(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Return the actions against other engines of the game that run, or may still start."""
+    """Return the actions that stop other engines of the game which run or may still start."""
     parked = parked_name(operation.game_id, operation.id)
     old = seen.current
     if old is not None and old.is_running:
@@ -110,7 +110,7 @@ def _rivals(operation: Operation, seen: Observation) -> Iterator[Action]:
         if each.is_running:
             yield stop(each.id)
         elif operation.is_in_doubt(Action(ActionName.START, each.id)):
-            # Created by this operation too, by a late call; its start may still come.
+            # Also created by this operation, by a late call; it may still be started.
             yield remove(each.id)
 
 
@@ -139,7 +139,7 @@ def _success(operation: Operation, seen: Observation, new: ContainerDetails) -> 
 
 
 def _earlier_loss(operation: Operation, seen: Observation) -> HealthEvent | None:
-    """Return the loss of an engine that should have run but had exited before."""
+    """Return the loss event of an engine that should have been running but had exited."""
     ran = operation.predecessor is not None and operation.predecessor.ran
     if ran or seen.record is None:
         return None

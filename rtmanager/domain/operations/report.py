@@ -1,4 +1,4 @@
-"""What is reported of an operation: its log line and the details of its row."""
+"""What is reported about an operation: its log line and the details of its row."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -36,9 +36,9 @@ def log_fields(request: OperationRequest) -> LogFields:
 
 @contextmanager
 def logged_operation(request: OperationRequest, clock: Clock) -> Iterator[LogFields]:
-    """Log one line when the block ends, however it ends; the block adds fields.
+    """Log one line when the block ends, with or without an error; the block adds fields.
 
-    A block that was cut off by shutdown or failed unexpectedly has no outcome.
+    If the block was cut off by a shutdown or failed unexpectedly, there is no outcome.
     """
     line, began = log_fields(request), clock.monotonic()
     try:
@@ -53,14 +53,14 @@ def logged_operation(request: OperationRequest, clock: Clock) -> Iterator[LogFie
 
 
 def add_operation(line: LogFields, operation: Operation) -> None:
-    """Add the fields of the operation that was begun."""
+    """Add the fields of the operation."""
     line["operation_id"] = operation.id
     if operation.error_code is not None:
         line["error_code"] = operation.error_code
 
 
 def details_of(context: OperationContext, completion: Completion) -> Mapping[str, object]:
-    """Return the details of an operation that is about to be finished."""
+    """Return the details for the row of an operation that is about to finish."""
     details = dict(completion.details)
     if context.gate is not None:
         details["healthy"] = context.gate.answered_at is not None
@@ -77,7 +77,7 @@ def details_of(context: OperationContext, completion: Completion) -> Mapping[str
 
 
 def _downtime(context: OperationContext, completion: Completion) -> timedelta | None:
-    """Return how long the endpoint was down, if it was this operation that took it down."""
+    """Return how long the endpoint was down, if this operation took it down."""
     predecessor = context.operation.predecessor
     if predecessor is None or not predecessor.ran:
         return None

@@ -1,6 +1,6 @@
-"""Restart a game with the very image that it ran before: its rule.
+"""The rule of a restart, which runs the same image as before in a new container.
 
-What is done then is in `replacement.py`. A stopped game runs afterwards; a restart is no replay.
+The decision is in `replacement.py`. A stopped game runs afterwards; no restart is a replay.
 """
 
 from rtmanager.domain.errors import Conflict, NotFound
@@ -14,15 +14,15 @@ __all__ = ["decide", "rule", "with_container"]
 
 
 def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Refuse unless there is a container to restart; raises NotFound, Conflict."""
+    """Admit the request if there is a container to restart; raises NotFound, Conflict."""
     with_container(ledger.record)
-    # Without Docker refuse now: whether the engine should run after a rollback is unknown.
+    # Refuse without Docker: whether a rollback should start the engine again is unknown.
     current.runs()
     return False
 
 
 def with_container(record: RuntimeRecord | None) -> RuntimeRecord:
-    """Return the record of a game that has a container; raise NotFound or Conflict otherwise."""
+    """Return the record of a game that has a container; otherwise raise NotFound or Conflict."""
     if record is None:
         raise NotFound
     if record.status is RuntimeStatus.REMOVED:

@@ -1,7 +1,7 @@
-"""The rollback of a start, restart or patch: the new container goes, the old one is as it was.
+"""The rollback of a start, restart or patch: remove the new container, restore the old one.
 
 What Docker refuses here is retried and then left to the reconciler, which finds it as drift; the
-record is committed as it was observed. So every rollback ends.
+record is committed as observed. So every rollback ends.
 """
 
 from collections.abc import Iterator
@@ -28,18 +28,18 @@ from rtmanager.domain.operations.observation import Observation, overtakes
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus, as_observed
 
 MAX_TRIES = 3
-"""One more than the late calls there can be: each reverts one try at most."""
+"""One more than there can be late calls, each of which reverts at most one try."""
 
 
 def roll_back(operation: Operation, seen: Observation) -> Decision:
-    """Return the next action that was not given up, or the failure."""
+    """Return the next action that has not been given up, or the failure."""
     wanted = (*_clear(operation, seen), *_restore(operation, seen))
     tried = operation.attempts
     return next((each for each in wanted if tried(each) < MAX_TRIES), failed(operation, seen))
 
 
 def failed(operation: Operation, seen: Observation) -> Completion:
-    """Return the completion of a failed operation: its first cause, the record as observed."""
+    """Return the completion of a failed operation: its first cause, and the observed record."""
     cause = operation.cause or Cause(code=ErrorCode.INTERNAL_ERROR, message="internal server error")
     before = seen.record
     if before is None:
@@ -61,7 +61,7 @@ def failed(operation: Operation, seen: Observation) -> Completion:
 
 
 def _clear(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Remove the new container, and what has the old one's name or keeps it from running."""
+    """Remove the new container, and others that have the old one's name or block its start."""
     name = container_name(operation.game_id)
     in_the_way = [
         each
@@ -80,9 +80,9 @@ def _clear(operation: Operation, seen: Observation) -> Iterator[Action]:
 
 
 def _restore(operation: Operation, seen: Observation) -> Iterator[Action]:
-    """Start the old engine if it ran, and give it its name back.
+    """Start the old engine if it was running, and give it its name back.
 
-    Both by the name that only this operation gives it: a call that arrives after its end finds no
+    Both calls use the name that only this operation gives: one that arrives after its end finds no
     container.
     """
     old, parked = seen.current, parked_name(operation.game_id, operation.id)
@@ -98,11 +98,11 @@ def _restore(operation: Operation, seen: Observation) -> Iterator[Action]:
     if old.name != parked:
         can_start = operation.attempts(start) < MAX_TRIES
         if is_down and can_start and old.is_usable and operation.was_sent(halt):
-            # Our own stop took effect late, after the container had its name back: park it again.
+            # Our stop took effect late, after the container had its name back: park it again.
             yield Action(ActionName.PARK, old.id)
         return
     if _should_run(operation) and old.is_running and _is_under_way(operation, halt, start):
-        # A late stop would end the engine after we recorded it as running: stop, then start it.
+        # A late stop would end the engine after we record it as running: stop it first.
         yield halt
     if is_down:
         yield start
@@ -110,9 +110,9 @@ def _restore(operation: Operation, seen: Observation) -> Iterator[Action]:
 
 
 def _is_under_way(operation: Operation, halt: Action, start: Action) -> bool:
-    """Return whether the stop may still take effect: its result is the last one and unknown.
+    """Return whether the stop may still take effect: it was the last action, result unknown.
 
-    A start of the same engine was sent only after it had exited, so the stop was over by then.
+    A start of the same engine is sent only after it has exited, when the stop is over.
     """
     sent = [each for each in operation.steps if each.action in {halt, start}]
     known = [each for each in sent if each.result is not StepResult.REFUSED]
@@ -124,7 +124,7 @@ def _should_run(operation: Operation) -> bool:
 
 
 def _another_runs(operation: Operation, seen: Observation, old: ContainerDetails) -> bool:
-    """Return whether another engine runs, or may still start."""
+    """Return whether another engine runs or may still start."""
     return any(
         each.is_running or (not each.was_started and operation.is_in_doubt(_start_of(each)))
         for each in seen.ours

@@ -1,6 +1,6 @@
-"""Start a game: its rule. What is done then is in `replacement.py`.
+"""The rule of a start; the decision is in `replacement.py`.
 
-A new container replaces an old, stopped one. A game that already runs this image is a replay. A
+A new container replaces an old, stopped one. Starting the image that already runs is a replay. A
 record that is `running` while its engine has exited or vanished is treated as stopped.
 """
 
@@ -17,10 +17,10 @@ __all__ = ["decide", "rule"]
 
 
 def rule(request: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Return whether a start has nothing to do; refuse what cannot be started.
+    """Return whether the start is a replay; refuse what cannot be started.
 
     Raises StartConfigInvalid for a malformed image reference, InvalidRequest for an id that is the
-    DNS name of another game, Conflict when another image runs, or one that nobody knows.
+    DNS name of another game, Conflict when another image or an unknown one runs.
     """
     wanted = ImageRef.parse(request.image_ref or "")
     record = ledger.record
@@ -30,7 +30,7 @@ def rule(request: OperationRequest, ledger: Ledger, current: Current) -> bool:
         return False
     if record.current_image_ref is None:
         raise Conflict(
-            "the game runs an image that nobody knows: its container was adopted without a label; "
+            "the image that the game runs is unknown: its container was adopted without a label; "
             "stop the game, then start it with an image"
         )
     if ImageRef.parse(record.current_image_ref).same_image_as(wanted):

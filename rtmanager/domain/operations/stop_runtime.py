@@ -1,4 +1,4 @@
-"""Stop a game's engine: its rule and its decision. The container and the state stay."""
+"""The rule and the decision of a stop, which keeps the container and the state."""
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode, NotFound
@@ -18,20 +18,20 @@ from rtmanager.domain.runtime import RuntimeStatus, as_observed
 
 
 def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
-    """Return whether a stop has nothing to do; raise NotFound for a game never started."""
+    """Return whether the stop is a replay; raise NotFound for a game that was never started."""
     if ledger.record is None:
         raise NotFound
     if ledger.record.status is not RuntimeStatus.RUNNING:
         return True
-    # Without Docker refuse now: a stop that has begun stays open until Docker is back.
+    # Refuse without Docker: a stop that has begun would stay open until Docker is back.
     current.runs()
     return False
 
 
 def decide(operation: Operation, seen: Observation) -> Decision:
-    """Stop whatever engine of the game runs; the record becomes stopped, or removed without one.
+    """Stop the game's running engine; record the game as stopped, or removed without a container.
 
-    Usually that is the record's container; it may be one that somebody put in its place.
+    Usually that is the record's container, but someone may have put another in its place.
     """
     if operation.phase is Phase.BACK:
         return failed(operation, seen)

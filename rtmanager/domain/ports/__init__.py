@@ -1,1 +1,1 @@
-"""What the domain needs of the world: one Protocol per file, with its errors in sight."""
+"""What the domain needs from the outside: one Protocol per file, with its errors."""

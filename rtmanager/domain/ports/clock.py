@@ -1,17 +1,17 @@
-"""Time, so that tests and the simulation own it."""
+"""Time, as a port, so that tests and the simulation control it."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells time and waits."""
+    """Reads the time and waits."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC, with microseconds."""
+        """Return the current time in UTC, with microseconds."""
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start; never goes back."""
+        """Return seconds since an arbitrary start; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`; zero lets other tasks run once."""
+        """Wait for `seconds`; zero yields to other tasks once."""

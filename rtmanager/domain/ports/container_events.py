@@ -11,7 +11,7 @@ from rtmanager.domain.errors import DockerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
-    """An event of a container of ours: a hint to observe the game, never a fact to record.
+    """An event of one of our containers: a hint to observe the game, never a fact to record.
 
     `action` is Docker's word (start, die, oom, destroy, ...), `at` is Docker's own time in seconds
     since the epoch, from which a new stream may be resumed.
@@ -24,7 +24,7 @@ class ContainerEvent:
 
 
 class StreamSilent(DockerUnavailable):
-    """no event came within the staleness limit: the host is idle, or the stream hangs."""
+    """no event arrived within the staleness limit: the host is idle, or the stream hangs."""
 
 
 class ContainerEvents(Protocol):
@@ -33,13 +33,13 @@ class ContainerEvents(Protocol):
     def listen(
         self, *, since: float | None
     ) -> AbstractAsyncContextManager[AsyncIterator[ContainerEvent]]:
-        """Follow events from `since` (Docker's time) on; None means from now on.
+        """Follow events from `since` (Docker's time); None means from now.
 
-        The block is entered once Docker has accepted the subscription: every event from then on is
+        The block is entered once Docker has accepted the subscription: every later event is
         delivered. Iterating raises DockerUnavailable when the stream ends or its connection is
-        lost, and StreamSilent when nothing at all came for the adapter's staleness limit: a stream
-        may hang while it looks connected. Docker keeps few past events, so containers must be
-        listed again after a gap.
+        lost, and StreamSilent when nothing arrived for the adapter's staleness limit: a stream may
+        hang while it looks connected. Docker keeps few past events, so list the containers again
+        after a gap.
         """
 
     async def now(self) -> float:

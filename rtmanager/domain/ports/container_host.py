@@ -1,4 +1,4 @@
-"""Docker, as far as the domain needs it."""
+"""The container host: what the domain needs from Docker."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -55,7 +55,7 @@ class ContainerHost(Protocol):
 
     Every call has a deadline and raises DockerUnavailable when Docker cannot be reached or did not
     answer in time: the effect may then have happened, or may happen later. Any other refusal raises
-    HostRefused or one of its subclasses, with Docker's own words; even then the effect may have
+    HostRefused or one of its subclasses, with Docker's message; even then the effect may have
     happened, so observe before deciding.
 
     `container` is an id or a name; a name means whichever container has it at that moment.
@@ -70,14 +70,14 @@ class ContainerHost(Protocol):
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state.
 
-        One call. The state that it shows may lag behind what `inspect` shows.
+        One call. The states may lag behind those that `inspect` returns.
         """
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
-        """Return those of `list_containers` that belong to one game, with one call."""
+        """Return those of `list_containers` that belong to the game, with one call."""
 
     async def named(self, name: str) -> ContainerDetails | None:
-        """Return the container with exactly this name, whoever made it; None when there is none."""
+        """Return the container with exactly this name, ours or not; None when there is none."""
 
     async def inspect(self, container_id: ContainerId) -> ContainerDetails | None:
         """Return one container's details; None when it does not exist."""
@@ -86,21 +86,22 @@ class ContainerHost(Protocol):
         """Return the container's last output lines, bounded; empty when it is gone."""
 
     async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
-        """Return the image from the host by its reference or id; None when it is not there."""
+        """Return the host's image with this reference or id; None when it is not there."""
 
     async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Pull the image and return it; concurrent pulls of one reference share one.
 
-        Blocks as long as the pull makes progress. `progress` is called now and then with one
+        Blocks as long as the pull makes progress. `progress` is called from time to time with a
         short line. Raises ImagePullFailed when the registry or the pull stream reports an error,
-        when nothing moved within the stall limit, or when no thread was free within that limit.
+        when there was no progress within the stall limit, or when no thread was free within that
+        limit.
         """
 
     async def image_owner(self, image: EngineImage) -> tuple[int, int]:
         """Return the numeric user and group that the image's engine runs as.
 
-        Names are looked up in the image's own /etc/passwd and /etc/group. Raises
-        StartConfigInvalid when the image names a user that it does not have.
+        Names are looked up in the image's /etc/passwd and /etc/group. Raises StartConfigInvalid
+        when they lack the name that the image specifies.
         """
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
@@ -115,14 +116,14 @@ class ContainerHost(Protocol):
         """Return whether a start would have to wait for its turn."""
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait for a place among the few starts at a time, and have it for the block.
+        """Wait for a slot among the few concurrent starts, and hold it for the block.
 
-        Starts are bound by the host's processors, so they are queued here, in the order of their
-        arrival. Raises DockerUnavailable when Docker became unreachable meanwhile.
+        Starts are CPU-bound on the host, so they are queued here, first come, first served. Raises
+        DockerUnavailable when Docker became unreachable while waiting.
         """
 
     async def start(self, container: str) -> None:
-        """Start the container; no-op when it runs. To be called in one's turn.
+        """Start the container; no-op when it runs. To be called within `turn`.
 
         Raises ContainerStartFailed when Docker could not start it, ContainerGone.
         """
@@ -139,6 +140,6 @@ class ContainerHost(Protocol):
     async def remove(self, container_id: ContainerId) -> None:
         """Remove the container, which must not run, and wait (bounded) until it is gone.
 
-        No-op when it does not exist; a removal already in progress is waited for. Never by force:
-        raises ContainerRuns when somebody started it, and then it still runs.
+        No-op when it does not exist; waits for a removal already in progress. Never by force:
+        raises ContainerRuns when the container runs, and leaves it running.
         """

@@ -8,8 +8,8 @@ from typing import Protocol
 class ProbeAnswer:
     """An engine's answer to `/healthz`. `error` is empty when it is healthy.
 
-    With `is_unknown` the engine was not asked: this process could not (it has no descriptors left,
-    for example), so the health of the engine is unknown.
+    With `is_unknown` this process could not ask the engine (no descriptors left, for example), so
+    its health is unknown.
     """
 
     healthy: bool
@@ -18,10 +18,10 @@ class ProbeAnswer:
 
 
 class EngineProbe(Protocol):
-    """Asks `/healthz` of one engine."""
+    """Probes `/healthz` of an engine."""
 
     async def check(self, address: str) -> ProbeAnswer:
-        """Ask the engine at this container address, once, within the probe's time limit.
+        """Probe the engine at this container address once, within the probe's time limit.
 
         Never raises for anything the engine or the network does: that is an unhealthy answer.
         """

@@ -18,17 +18,17 @@ class LeaseLost(ServiceUnavailable):
     """the lease on this game was lost while the operation ran; another process resumes it."""
 
     def __init__(self, message: str | None = None, *, highest: LeaseNumber = NO_LEASE) -> None:
-        """Keep the highest number drawn for the game, as far as it is known."""
+        """Keep the highest number known to be drawn for the game."""
         super().__init__(message)
         self.highest = highest
 
 
 class GameLease(Protocol):
-    """A lease that is held. It is renewed in the background for as long as it is held."""
+    """A held lease, which is renewed in the background."""
 
     @property
     def number(self) -> LeaseNumber:
-        """The number that was drawn with the lease, by which the database knows its holder."""
+        """The number drawn with the lease, which identifies its holder in the database."""
 
     def check(self) -> None:
         """Raise LeaseLost when the lease may no longer be ours; no I/O."""
@@ -42,12 +42,12 @@ class GameLeases(Protocol):
     ) -> AbstractAsyncContextManager[GameLease]:
         """Hold the game's lease for the block.
 
-        Its number is drawn in the same step that takes it: larger than any before, than `above`,
+        Its number is drawn in the same step that takes it: higher than any before, than `above`,
         and at least the store's clock in microseconds, so that a flushed store draws no number
-        twice. Blocks up to `wait` seconds, callers of one process in their order of arrival; zero
-        tries once. Raises LeaseBusy when others still hold it then, ServiceUnavailable when the
-        lease store cannot be reached. Leaving the block releases the lease if it is still ours
-        (never another's) and never raises: a lease that cannot be released expires by itself.
+        twice. Blocks up to `wait` seconds, callers of one process first come, first served; zero
+        tries once. Raises LeaseBusy when another holder still has it then, ServiceUnavailable when
+        the lease store cannot be reached. Leaving the block releases the lease if it is still ours
+        and never raises: a lease that cannot be released expires.
         """
 
     async def ping(self) -> None:

@@ -1,4 +1,4 @@
-"""The latest health of every game, and the baselines by which each event is reported once."""
+"""The latest health of every game, and the baselines for reporting each event once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rtmanager.domain.health import HealthEvent
 
 
 class Watch(StrEnum):
-    """Who watches: each watcher keeps a baseline of its own per game."""
+    """The watchers; each keeps its own baseline per game."""
 
     PROBE = "probe"
     INSPECT = "inspect"
@@ -19,10 +19,10 @@ class Watch(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What a watcher has already reported of one container.
+    """What a watcher has already reported about one container.
 
-    `failing` means that its last event was a bad one. `count` is the probe's misses in a row at
-    that time, or the restart count that inspect has read.
+    `failing` means that the last event reported a failure. `count` is the number of consecutive
+    probe misses at that time, or the restart count from inspect.
     """
 
     game_id: GameId
@@ -36,11 +36,11 @@ class HealthLog(Protocol):
     """Health snapshots and baselines; durable. Every method may raise ServiceUnavailable."""
 
     async def baselines(self, watch: Watch) -> Mapping[GameId, Baseline]:
-        """Return the watcher's baselines by game."""
+        """Return the watcher's baselines, keyed by game."""
 
     async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
         """Store the baseline and, with it, the event: its snapshot and its outbox message.
 
-        All in one transaction, and only while the game's record is running in the baseline's very
-        container; returns False, writing nothing, when it is not: the event is too late.
+        All in one transaction, and only while the game's record is `running` in the baseline's
+        container; otherwise the event is too late: returns False and writes nothing.
         """

@@ -6,8 +6,8 @@ from typing import Protocol
 class Leadership(Protocol):
     """A claim to lead that at most one process holds at a time.
 
-    It is tied to a connection to the store: a process that dies or is cut off loses it by itself,
-    and another can have it within seconds.
+    It is tied to a connection to the store: a process that dies or is cut off loses it
+    automatically, and another can take it within seconds.
     """
 
     async def campaign(self) -> bool:
@@ -20,4 +20,4 @@ class Leadership(Protocol):
         """Ask the store whether we still lead; False when the claim or the connection is gone."""
 
     async def resign(self) -> None:
-        """Give the claim up, so that another can lead at once; no-op when we do not lead."""
+        """Give up the claim, so that another can lead immediately; no-op when we do not lead."""

@@ -1,4 +1,4 @@
-"""The write side of the durable store: every transaction of the operation protocol."""
+"""The write side of the durable store: the transactions of the operation protocol."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the store knows of a game when a request begins.
+    """What the store knows about a game when a request begins.
 
-    `namesake` is another game whose id is the same name to Docker's DNS.
+    `namesake` is another game whose id is the same name in Docker's DNS.
     """
 
     record: RuntimeRecord | None
@@ -41,7 +41,7 @@ class Ledger:
 
 
 Admit = Callable[[Ledger], Admission]
-"""Decides on a request from what the store knows, without side effects."""
+"""Decides on a request from the ledger, without side effects."""
 
 
 class OperationStillOpen(ServiceUnavailable):
@@ -49,23 +49,23 @@ class OperationStillOpen(ServiceUnavailable):
 
 
 class JobAlreadyRecorded(Conflict):
-    """this job was recorded before; the operation log holds what came of it."""
+    """this job was recorded before; its outcome is in the operation log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The operation row, open or finished, and the record as the transaction saw it."""
+    """The operation, open or finished, and the record as the transaction saw it."""
 
     operation: Operation
     record: RuntimeRecord | None
 
 
 class OperationJournal(Protocol):
-    """The operation log and what is written together with it.
+    """The operation log, and everything written together with it.
 
-    Every method may raise ServiceUnavailable; the transaction may then have happened or not. Those
-    that take a lease number raise LeaseLost, having changed nothing, when a later holder of the
-    game's lease is known, whatever the earlier one believes.
+    Every method may raise ServiceUnavailable; the transaction may or may not have happened then.
+    Those that take a lease number raise LeaseLost, changing nothing, when a later holder of the
+    game's lease is known, even if the earlier one still believes it holds the lease.
     """
 
     async def begin(
@@ -73,11 +73,11 @@ class OperationJournal(Protocol):
     ) -> Begun:
         """Read the record, decide, insert the operation row and the admission's messages.
 
-        All in one transaction, the record locked. An admission with a completion (replay, refusal)
-        makes a row that is finished at once, one without an open row, which is the intent.
-        Whatever `admit` raises leaves nothing written. Raises OperationStillOpen, writing nothing
-        and without asking `admit`, when the game has an open operation. Raises JobAlreadyRecorded,
-        writing nothing, when the source is the lobby's stream and its reference is in the log.
+        All in one transaction, with the record locked. An admission with a completion (replay,
+        refusal) inserts a finished row, one without inserts an open row, which is the intent.
+        Nothing is written if `admit` raises. Raises OperationStillOpen, without writing or calling
+        `admit`, when the game has an open operation. Raises JobAlreadyRecorded, writing nothing,
+        when the source is the lobby's stream and its reference is in the log.
         """
 
     async def refuse(
@@ -86,29 +86,29 @@ class OperationJournal(Protocol):
         completion: Completion,
         messages: Sequence[OutboxMessage],
     ) -> None:
-        """Insert a finished row and its messages for a request that could not even begin.
+        """Insert a finished row and its messages for a request that could not begin.
 
-        Needs no lease, and an open operation does not matter: the row is never open itself. Raises
+        Needs no lease and ignores an open operation: the row is never open itself. Raises
         JobAlreadyRecorded as `begin` does.
         """
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
         """Become the holder of the game's open operation; None when there is none.
 
-        Counts a lost process unless the holder before has handed the operation over: in equal parts
-        for all operations that are open and not handed over, from zero when this one has made
-        progress since the last loss. What was in flight is in doubt in the operation that is
-        returned.
+        Counts a lost process unless the previous holder has handed the operation over: in equal
+        parts for all operations that are open and not handed over, starting from zero if this one
+        has made progress since the last loss. In the returned operation, the result of what was in
+        flight is unknown.
         """
 
     async def save(self, operation: Operation, *, lease: LeaseNumber) -> None:
-        """Write ahead: the open operation's phase, cause and steps, as they are now. Repeatable."""
+        """Write ahead: the open operation's current phase, cause and steps. May be repeated."""
 
     async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
-        """Write the open operation as it is now, and that no process works on it.
+        """Write the open operation as it is, and that no process is running it.
 
-        Whoever takes it over then counts no lost process. A holder that continues after all
-        revokes this with its next `save`.
+        The next `take_over` then counts no lost process. A holder that continues after all revokes
+        this with its next `save`.
         """
 
     async def finish(
@@ -121,15 +121,15 @@ class OperationJournal(Protocol):
     ) -> None:
         """Write the outcome, the record, the health snapshot and the messages, in one transaction.
 
-        The record is written only over one with a lower fence; one that is as before is not
-        touched. The latest event becomes the health snapshot. Repeating a finish of the same
-        holder after a lost reply changes nothing and is fine.
+        The record only replaces one with a lower fence; an unchanged record is not written. The
+        latest event becomes the health snapshot. The same holder may repeat a finish whose reply
+        was lost; that changes nothing.
         """
 
     async def raise_fences(self, above: Fence) -> bool:
-        """Let no operation ever get an id up to this one; return whether one could have.
+        """Make all future ids higher than this one; return whether that changed anything.
 
-        A database restored from a backup would repeat the fences that containers carry.
+        A database restored from a backup would reuse the fences that containers have.
         """
 
     async def open_operation(self, game_id: GameId) -> Operation | None:
@@ -141,8 +141,8 @@ class OperationJournal(Protocol):
     async def handed_over(self) -> Mapping[Fence, GameId]:
         """Return the ids and games of the open operations that were handed over, oldest first.
 
-        Those of a process that died are not among them.
+        Operations of a process that died are not included.
         """
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
-        """Return the operation that a job of the lobby became; None when it is not recorded."""
+        """Return the operation of a job of the lobby; None when it is not recorded."""

@@ -1,4 +1,4 @@
-"""Reading the durable records of runtimes; they are written by the operation journal only."""
+"""Reading the durable records of runtimes; only the operation journal writes them."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -6,7 +6,7 @@ from rtmanager.domain.game_id import GameId
 
 
 class StateDirectories(Protocol):
-    """One directory per game below the state root. Nothing here ever deletes one."""
+    """One directory per game below the state root. They are never deleted."""
 
     def path(self, game_id: GameId) -> str:
         """Return the absolute host path of the game's state directory; no I/O."""
@@ -14,11 +14,11 @@ class StateDirectories(Protocol):
     async def prepare(
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
     ) -> None:
-        """Give the game's directory the configured mode and this owner.
+        """Set the configured mode and this owner on the game's directory.
 
-        A game without a history gets its directory made. One with a history has its state at
+        Creates the directory of a game without a history. A game with a history has its state at
         `known_path`: a directory that is elsewhere now, or missing, is never replaced by an empty
-        one. Never follows a symbolic link and never leaves the state root; what is inside is not
+        one. Never follows a symbolic link and never leaves the state root; the content is not
         touched. Raises StartConfigInvalid, naming the paths, when the directory cannot be used or
-        the host does not answer within the deadline.
+        the file system does not answer within the deadline.
         """

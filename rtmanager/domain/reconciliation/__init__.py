@@ -1,1 +1,1 @@
-"""Where records and containers disagree, and bringing them together again."""
+"""Finding and removing disagreements between records and containers."""

@@ -1,4 +1,4 @@
-"""Drift that persists: logged once, and retried with growing pauses."""
+"""Persistent drift: logged once, and retried with growing pauses."""
 
 import logging
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class _Pause:
 
 @dataclass(slots=True)
 class Backoff:
-    """Remembers, in this process, which drifts could not be reconciled and when to retry them."""
+    """Remembers in memory which drifts could not be reconciled and when to retry them."""
 
     clock: Clock
     _pauses: dict[_Key, _Pause] = field(default_factory=dict, init=False)
@@ -35,7 +35,7 @@ class Backoff:
         return pause is None or self.clock.monotonic() >= pause.until
 
     def record_failure(self, drift: Drift, why: str) -> None:
-        """Pause the drift after a failed reconciliation, twice as long as the last time."""
+        """Pause the drift after a failed reconciliation, twice as long as last time."""
         before = self._pauses.get(_key(drift))
         seconds = min(2 * before.seconds, MAX_PAUSE) if before else MIN_PAUSE
         self._pauses[_key(drift)] = _Pause(self.clock.monotonic() + seconds, seconds)
@@ -44,7 +44,7 @@ class Backoff:
             logger.warning("drift_persists", extra=about)
 
     def keep_only(self, game_id: GameId, present: list[Drift]) -> None:
-        """Forget those of the game's drifts that are not there any more."""
+        """Forget the game's drifts that no longer exist."""
         keys = {_key(each) for each in present}
         gone = [key for key in self._pauses if key[0] == game_id and key not in keys]
         for key in gone:

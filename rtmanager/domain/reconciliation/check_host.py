@@ -1,4 +1,4 @@
-"""Checking the Docker host at start-up, before any operation begins."""
+"""Checking the Docker host at startup, before any operation begins."""
 
 import logging
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CheckHost:
-    """Compares the database with the host as a whole; one list, nothing on the host is changed."""
+    """Compares the database with the whole host, with one list; changes nothing on the host."""
 
     host: ContainerHost
     journal: OperationJournal
     installation: Installation
 
     async def run(self) -> Sequence[EngineContainer]:
-        """Raise the fences above those on containers, and warn when another shares our network.
+        """Raise the fences above those on containers, and warn when others share our network.
 
-        Returns the list for others to use. Fences on containers that the database has not given yet
-        mean that it was restored from a backup: it must not give them again. Raises
+        Returns the list of containers for reuse. Fences on containers that the database has not
+        assigned yet mean that it was restored from a backup: it must not assign them again. Raises
         DockerUnavailable, ServiceUnavailable.
         """
         containers = await self.host.list_containers()

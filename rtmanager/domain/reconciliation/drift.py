@@ -1,4 +1,4 @@
-"""Where the record of a game and Docker disagree: found here, without doing anything."""
+"""Finding where the record of a game and Docker disagree; nothing is changed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
 class DriftKind(StrEnum):
-    """The ways in which a game can have drifted."""
+    """The kinds of drift."""
 
     OPEN_OPERATION = "open_operation"
     ADOPT = "adopt"
@@ -24,7 +24,7 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One disagreement: what it is, about which container, and a sentence for people."""
+    """One disagreement: its kind, its container, and a human-readable sentence."""
 
     game_id: GameId
     kind: DriftKind
@@ -32,15 +32,15 @@ class Drift:
     sentence: str
 
     def is_like(self, other: "Drift") -> bool:
-        """Return whether the other is the same disagreement, whatever its sentence."""
+        """Return whether the other is the same disagreement, ignoring the sentence."""
         return (self.kind, self.container_id) == (other.kind, other.container_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GameView:
-    """A game at one moment: its record, its containers, its open operation.
+    """A game as observed: its record, its containers, its open operation.
 
-    The containers are ours, by the one predicate of `Installation`.
+    The containers are ours, as `Installation.owns` decides.
     """
 
     game_id: GameId
@@ -58,9 +58,9 @@ class GameView:
 
 
 def find_drift(view: GameView, *, now: datetime, grace: float) -> Sequence[Drift]:
-    """Return how the game has drifted, the first to be reconciled first; empty when all agrees.
+    """Return the game's drifts in the order of reconciliation; empty when all agrees.
 
-    An open operation is the only drift: anything else is found when it has finished. Containers
+    An open operation is reported alone: anything else is found when it has finished. Containers
     younger than `grace` seconds are left alone: an operation may be about to use them.
     """
     if view.open_operation is not None:
@@ -85,7 +85,7 @@ def _adoptable(view: GameView) -> EngineContainer | None:
     running = [each for each in view.containers if each.is_running]
     engine = next((each for each in running if each.name == name), None)
     if engine is None and view.record is None:
-        return next(iter(running), None)  # a lost record, and its engine was renamed
+        return next(iter(running), None)  # the record was lost, and its engine was renamed
     return engine
 
 
@@ -109,7 +109,7 @@ def _loss(view: GameView) -> Iterator[Drift]:
 
 
 def _misnamed(view: GameView) -> Iterator[Drift]:
-    """Find a container that lost its name, to somebody else's container or by a late call."""
+    """Find a container that lost its name, to another container or by a late call."""
     current, name = view.current, container_name(view.game_id)
     if current is not None and not current.is_being_removed and current.name != name:
         sentence = f"the record's container is named {current.name}, not {name}"

@@ -16,13 +16,13 @@ HINT = "retention"
 
 @dataclass(frozen=True, slots=True)
 class ExpireContainers:
-    """Cleans up stopped games whose last operation is older than the retention; state stays."""
+    """Cleans up stopped games whose last operation is older than the retention; keeps the state."""
 
     operations: Operations
     retention: timedelta
 
     async def run(self) -> str:
-        """Clean up what has expired and return what was done; empty when nothing had."""
+        """Clean up expired containers and return what was done; empty when none had expired."""
         before = self.operations.clock.now() - self.retention
         records = await self.operations.records.list()
         expired = [record.game_id for record in records if _expired(record, before)]
@@ -36,7 +36,7 @@ class ExpireContainers:
         return f"{sum(results.done)} of {len(expired)} containers removed, stopped before {before}"
 
     async def _expire(self, game_id: GameId, before: datetime) -> bool:
-        """Clean one game up, unless an operation runs on it or has run meanwhile."""
+        """Clean up one game, unless an operation is running on it or has run since the check."""
         request = OperationRequest(
             game_id=game_id,
             kind=OperationKind.CLEANUP_CONTAINER,

@@ -21,7 +21,7 @@ from rtmanager.domain.reconciliation.drift import Drift, DriftKind, GameView, fi
 logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 8
-"""Each round reconciles one drift; what drifts on is left to the next cycle."""
+"""Each round reconciles one drift; the rest is left to the next cycle."""
 
 _KINDS = {
     DriftKind.ADOPT: OperationKind.RECONCILE_ADOPT,
@@ -34,7 +34,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class ReconcileGame:
-    """Reconciles one game; the hint that named it decides nothing, everything is observed again."""
+    """Reconciles one game from a new observation; the hint that named it decides nothing."""
 
     operations: Operations
     host: ContainerHost
@@ -43,11 +43,11 @@ class ReconcileGame:
     grace: float
 
     async def run(self, game_id: GameId, hint: str, *, wait: float = 0.0) -> list[Drift]:
-        """Reconcile the game and return the drifts that are gone now; empty when none was met.
+        """Reconcile the game and return the reconciled drifts; empty when there were none.
 
-        An open operation is set going and not waited for. A game whose lease is held for longer
-        than `wait` seconds is left alone: whoever works on it leaves it right. Raises
-        DockerUnavailable and ServiceUnavailable, having changed nothing that is not recorded.
+        An open operation is resumed in the background. A game whose lease is held for longer than
+        `wait` seconds is left alone: its holder leaves it consistent. Raises DockerUnavailable and
+        ServiceUnavailable, having changed nothing that is not recorded.
         """
         try:
             return await self.operations.under_lease(
@@ -57,30 +57,30 @@ class ReconcileGame:
             return []
 
     async def _reconcile(self, lease: GameLease, game_id: GameId, hint: str) -> list[Drift]:
-        met: list[Drift] = []
+        reconciled: list[Drift] = []
         for _ in range(MAX_ROUNDS):
-            drift = await self._next_drift(game_id, met)
+            drift = await self._next_drift(game_id, reconciled)
             if drift is None:
                 break
             if drift.kind is DriftKind.OPEN_OPERATION:
                 self.operations.resume_in_background(game_id)
                 break
-            if await self._meet(lease, drift, hint):
-                met.append(drift)
-        return met
+            if await self._reconcile_drift(lease, drift, hint):
+                reconciled.append(drift)
+        return reconciled
 
-    async def _next_drift(self, game_id: GameId, met: list[Drift]) -> Drift | None:
-        """Look at everything afresh; what is there again although it was met does not yield."""
-        view = await self._look(game_id)
+    async def _next_drift(self, game_id: GameId, reconciled: list[Drift]) -> Drift | None:
+        """Observe the game and return the next drift; one that came back counts as a failure."""
+        view = await self._observe(game_id)
         drifts = find_drift(view, now=self.operations.clock.now(), grace=self.grace)
         self.backoff.keep_only(game_id, list(drifts))
-        for again in [each for each in met if any(each.is_like(drift) for drift in drifts)]:
-            self.backoff.record_failure(again, "it was there again")
-            met.remove(again)
+        for again in [each for each in reconciled if any(each.is_like(drift) for drift in drifts)]:
+            self.backoff.record_failure(again, "it came back after its reconciliation")
+            reconciled.remove(again)
         return next((each for each in drifts if self.backoff.is_due(each)), None)
 
-    async def _look(self, game_id: GameId) -> GameView:
-        """Inspect each container, because the state in Docker's list lags behind."""
+    async def _observe(self, game_id: GameId) -> GameView:
+        """Observe the game, inspecting each container because Docker's list lags behind."""
         record = await self.operations.records.get(game_id)
         operation = await self.operations.journal.open_operation(game_id)
         ids = {each.id for each in await self.host.containers_of(game_id)}
@@ -96,8 +96,8 @@ class ReconcileGame:
             open_operation=operation,
         )
 
-    async def _meet(self, lease: GameLease, drift: Drift, hint: str) -> bool:
-        """Run the operation that takes the drift away; tell whether it went well."""
+    async def _reconcile_drift(self, lease: GameLease, drift: Drift, hint: str) -> bool:
+        """Run the operation that removes the drift; return whether it succeeded."""
         logger.info("drift_found", extra={"game_id": drift.game_id, "drift": drift.sentence})
         request = OperationRequest(
             game_id=drift.game_id,
@@ -110,7 +110,7 @@ class ReconcileGame:
         except (DockerUnavailable, ServiceUnavailable):
             raise
         except Conflict:
-            return True  # it had changed before it could be met; the next look decides
+            return True  # it changed before the operation ran; the next round decides
         except RuntimeManagerError as error:
             self.backoff.record_failure(drift, error.message)
             return False

@@ -1,4 +1,4 @@
-"""Comparing every record with every container, and reconciling what has drifted."""
+"""Comparing all records with all containers, and reconciling what has drifted."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ HINT = "reconcile"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """What one reconciliation saw and did."""
+    """What one reconciliation found and did."""
 
     games: int
     found: Sequence[Drift]
@@ -26,7 +26,7 @@ class Reconciliation:
 
     @property
     def sentence(self) -> str:
-        """Say what was done and why; empty when nothing was: others work on what had drifted."""
+        """What was done and why; empty when nothing was, as others hold the drifted games."""
         if not self.reconciled and not self.failed:
             return ""
         why = "; ".join(f"{each.game_id}: {each.sentence}" for each in self.found[:5])
@@ -37,7 +37,7 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRuntimes:
-    """One list of containers against all records. A Docker that cannot be asked changes nothing."""
+    """Compares one list of containers with all records; changes nothing without Docker."""
 
     operations: Operations
     reconcile_game: ReconcileGame
@@ -45,9 +45,9 @@ class ReconcileRuntimes:
     async def survey(
         self, listed: Sequence[EngineContainer] | None = None
     ) -> tuple[int, list[Drift]]:
-        """Return how many games there are and how they have drifted, changing nothing.
+        """Return the number of games and their drifts, changing nothing.
 
-        `listed` is Docker's list where the caller has it already. Raises DockerUnavailable,
+        `listed` is Docker's list, if the caller already has it. Raises DockerUnavailable,
         ServiceUnavailable.
         """
         if listed is None:
@@ -89,12 +89,12 @@ class ReconcileRuntimes:
 
         known = {*opened, *records}
         views = (view(game_id) for game_id in sorted({*containers, *known}))
-        # Another installation's game is none of ours.
+        # A game of another installation.
         return [each for each in views if each.containers or each.game_id in known]
 
 
 def _by_game(containers: Iterable[EngineContainer]) -> dict[GameId, list[EngineContainer]]:
-    """Group containers by game; a label that is no game id was not written by us."""
+    """Group containers by game, ignoring labels that are not game ids: we did not write them."""
     games: dict[GameId, list[EngineContainer]] = defaultdict(list)
     for container in containers:
         game_id = parse_game_id(container.game_id or "")

@@ -7,24 +7,24 @@ from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 
 ACTIONS = {"die", "oom", "destroy", "start"}
-"""The actions that can make a record untrue."""
+"""The actions after which a record may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDockerEvent:
-    """Reconciles the game that an event names, by what is observed, not by the event."""
+    """Reconciles the game that an event names, from an observation, not from the event."""
 
     reconcile: ReconcileGame
     lease_wait: float
 
     def game_of(self, event: ContainerEvent) -> GameId | None:
-        """Return the game to reconcile; None when the event cannot concern a game of ours."""
+        """Return the game to reconcile; None when the event cannot concern one of our games."""
         return parse_game_id(event.game_id) if event.action in ACTIONS else None
 
     async def run(self, event: ContainerEvent) -> str:
         """Reconcile the event's game and return what was done; empty when nothing had drifted.
 
-        Waits for a running operation: it may be the cause of the event.
+        Waits for a running operation, which may be the cause of the event.
         """
         game_id = self.game_of(event)
         if game_id is None:

@@ -1,4 +1,4 @@
-"""Setting going what a replica has handed over, without waiting for the next reconciliation."""
+"""Resuming handed-over operations without waiting for the next reconciliation."""
 
 from dataclasses import dataclass, field
 
@@ -11,35 +11,35 @@ from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 
 @dataclass(slots=True)
 class ResumeHandedOver:
-    """Resumes the operations that were handed over.
+    """Resumes each handed-over operation once.
 
-    Each once: one that could not go on is handed over once more by this very process, and left to
-    the reconciliation, which comes more rarely.
+    One that cannot complete is handed over again by this process, and then left to the
+    reconciliation, which runs less often.
     """
 
     operations: Operations
     host: ContainerHost
-    _set_going: set[Fence] = field(default_factory=set, init=False)
+    _resumed: set[Fence] = field(default_factory=set, init=False)
 
     async def run(self) -> str:
-        """Resume them in the background and return how many; empty when there were none.
+        """Resume them in the background and return their number; empty when there were none.
 
-        Raises DockerUnavailable when Docker is away: they would only be handed over once more.
+        Raises DockerUnavailable when Docker does not answer: they would only be handed over again.
         Raises ServiceUnavailable.
         """
         handed_over = await self.operations.journal.handed_over()
-        due = {each: game for each, game in handed_over.items() if each not in self._set_going}
+        due = {each: game for each, game in handed_over.items() if each not in self._resumed}
         if not due:
             return ""
         await self.host.ping()
-        gone_on = [each for each, game_id in due.items() if await self._resume(game_id)]
-        self._set_going.update(gone_on)
-        return f"set going what was handed over: {len(gone_on)}" if gone_on else ""
+        resumed = [each for each, game_id in due.items() if await self._resume(game_id)]
+        self._resumed.update(resumed)
+        return f"handed-over operations resumed: {len(resumed)}" if resumed else ""
 
     async def _resume(self, game_id: GameId) -> bool:
-        """Set the game's operation going unless its lease is held.
+        """Resume the game's operation in the background, unless its lease is held.
 
-        A start that waits for its turn is marked handed over as well, and its holder is at it.
+        A start waiting for its turn is marked as handed over too, but its holder still runs it.
         """
 
         async def resume(_lease: GameLease) -> bool:

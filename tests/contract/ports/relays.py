@@ -146,7 +146,7 @@ class RealRelays:
     def __init__(self, dsn: str, database: Proxy, address: str, streams: Proxy) -> None:
         self._database, self._streams, self._dsn = database, streams, dsn
         proxied = make_conninfo(dsn, port=database.port)
-        self.pools = [PostgresPool(proxied, patience=0.5), PostgresPool(dsn)]
+        self.pools = [PostgresPool(proxied, checkout_timeout=0.5), PostgresPool(dsn)]
         self.here: Outbox = PostgresOutbox(self.pools[0], proxied)
         self.there: Outbox = PostgresOutbox(self.pools[1], dsn)
         self.journal: OperationJournal = PostgresOperationJournal(self.pools[1])

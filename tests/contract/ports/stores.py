@@ -146,7 +146,9 @@ class PostgresStore:
     proxy: Proxy
 
     def __post_init__(self) -> None:
-        self.pool = PostgresPool(make_conninfo(self.dsn, port=self.proxy.port), patience=0.5)
+        self.pool = PostgresPool(
+            make_conninfo(self.dsn, port=self.proxy.port), checkout_timeout=0.5
+        )
         self.records: RuntimeRecords = PostgresRuntimeRecords(self.pool)
         self.journal: OperationJournal = PostgresOperationJournal(self.pool)
         self.health_log: HealthLog = PostgresHealthLog(self.pool)

@@ -307,7 +307,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_trimming_continues(
     world: JobWorld, monkeypatch: pytest.MonkeyPatch, stuck: int
 ) -> None:
     """Acknowledged entries are trimmed even behind pending ones, however many."""
-    monkeypatch.setattr(consumer_group, "TRIMMED_AT_ONCE", 16)
+    monkeypatch.setattr(consumer_group, "TRIM_BATCH", 16)
     waiting = [await world.start("stuck") for _ in range(stuck)]
     done = [await world.start("quick") for _ in range(300 - stuck)]
     for entry in await read(world.here, 300):

@@ -116,5 +116,5 @@ async def test_what_is_no_docker_address_is_unavailable(real_docker: RealWorld) 
     """An invalid address is reported as such."""
     host = real_docker.new_host(network="n", address="gopher://engine")
 
-    with pytest.raises(DockerUnavailable, match="no Docker address"):
+    with pytest.raises(DockerUnavailable, match="is not a Docker address"):
         await host.ping()

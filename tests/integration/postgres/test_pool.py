@@ -194,7 +194,7 @@ def test_fault_of_our_own_stays_what_it_is(error: type[psycopg.Error]) -> None:
 
 async def test_message_of_an_unreachable_postgres_has_no_password() -> None:
     """The message names Postgres and hides the password."""
-    pool = PostgresPool("postgresql://user:wrong-secret@127.0.0.1:1/db", patience=0.2)
+    pool = PostgresPool("postgresql://user:wrong-secret@127.0.0.1:1/db", checkout_timeout=0.2)
     await pool.open()
 
     with pytest.raises(ServiceUnavailable, match="Postgres") as raised:

@@ -177,10 +177,18 @@ async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
         ),
         ({b"\xfe": "x", "game_id": "go-3"}, "go-3", r"'\\xfe' is not UTF-8"),
         ({"image_ref": "a", "requested_at_ms": "1"}, None, "game_id is missing"),
-        ({"game_id": "", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id is not in"),
-        ({"game_id": "no/way", "image_ref": "a", "requested_at_ms": "1"}, "no/way", "game_id is"),
-        ({"game_id": "a\nb", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id is not in"),
-        ({"game_id": "x" * 256, "image_ref": "a", "requested_at_ms": "1"}, None, "game_id is not"),
+        ({"game_id": "", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id must match"),
+        (
+            {"game_id": "no/way", "image_ref": "a", "requested_at_ms": "1"},
+            "no/way",
+            "game_id must match",
+        ),
+        ({"game_id": "a\nb", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id must match"),
+        (
+            {"game_id": "x" * 256, "image_ref": "a", "requested_at_ms": "1"},
+            None,
+            "game_id must match",
+        ),
     ],
 )
 async def test_malformed_entry_names_its_fault_and_its_game_if_readable(
@@ -204,7 +212,7 @@ async def test_field_that_comes_twice_is_a_fault(jobs: RedisJobs) -> None:
 
     (entry,) = await drain(jobs, 10)
 
-    assert entry.job == MalformedJob(None, "'game_id' comes 2 times")
+    assert entry.job == MalformedJob(None, "'game_id' occurs 2 times")
 
 
 async def test_dead_letter_shows_the_entry_as_it_was(jobs: RedisJobs) -> None:

@@ -87,9 +87,9 @@ async def test_a_caller_who_gives_up_leaves_the_thread_alone(hang: Hang) -> None
     await asyncio.wait([caller])
 
     with pytest.raises(NoFreeThread):
-        await threads.run(lambda: "next", patience=0.05)
+        await threads.run(lambda: "next", limit=0.05)
     hang.over.set()
-    assert await threads.run(lambda: "next", patience=5) == "next"
+    assert await threads.run(lambda: "next", limit=5) == "next"
 
 
 async def test_work_that_nobody_waits_for_never_begins(hang: Hang) -> None:
@@ -111,7 +111,7 @@ async def test_work_that_nobody_waits_for_never_begins(hang: Hang) -> None:
 
 async def test_work_that_has_begun_outlasts_the_wait_for_a_thread(hang: Hang) -> None:
     """The time limit covers only the wait for a free thread."""
-    work = asyncio.create_task(Threads("reader", 1).run(hang, patience=0.05))
+    work = asyncio.create_task(Threads("reader", 1).run(hang, limit=0.05))
     await hang.has_begun()
     await asyncio.wait([work], timeout=0.15)
 

@@ -109,7 +109,9 @@ def test_a_network_that_docker_refuses_is_a_clear_line(machine: Machine, first: 
     """Docker's refusal to create a network is one clear line, without a traceback."""
     machine.preferred = " "
 
-    with pytest.raises(SetUpError, match=r"Docker refuses the network of the engines: .*invalid"):
+    with pytest.raises(
+        SetUpError, match=r"Docker cannot create the network of the engines: .*invalid"
+    ):
         machine.run_in(first)
     assert not (first.directory / "network").exists()
 

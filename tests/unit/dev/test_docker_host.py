@@ -213,7 +213,7 @@ def test_dockerd_with_containers_keeps_running(shared: SharedMachine) -> None:
     assert not shared.use().end(shared.printed.append)
 
     assert shared.stops == 0
-    assert "runs on: there are containers on it" in shared.printed[0]
+    assert "keeps running: there are containers on it" in shared.printed[0]
 
 
 def test_dockerd_of_somebody_else_is_left_alone(
@@ -241,5 +241,5 @@ def test_the_dockerd_that_was_started_here_is_stopped(tmp_path: Path, printed: l
     assert not is_running
     assert printed == [
         f"Stopping dockerd (pid {dockerd.pid}) and with it every engine ...",
-        "No dockerd runs that `make run` started here.",
+        "No dockerd that `make run` started here is running.",
     ]

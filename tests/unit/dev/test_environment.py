@@ -69,7 +69,7 @@ def test_trap_engines_survive_the_end_of_make_run(
     assert parts.dockerd.is_running()
     assert parts.stopped == ["redis", "postgres"]
     assert printed[-1].startswith(
-        f"dockerd (pid {parts.dockerd.pid}), which was started here, runs on"
+        f"dockerd (pid {parts.dockerd.pid}), which was started here, keeps running"
     )
 
 
@@ -189,9 +189,7 @@ def test_engines_that_keep_running_are_named(
 
     report_engines(machine.docker_host, machine.preferred, first, machine.printed.append)
 
-    assert machine.printed == [
-        f"Engines that run on, and that the next `make run` finds: {running}."
-    ]
+    assert machine.printed == [f"Engines that keep running for the next `make run`: {running}."]
 
 
 def test_nothing_is_printed_when_no_engine_runs(machine: Machine, first: Checkout) -> None:
@@ -217,7 +215,7 @@ def test_a_docker_host_that_is_away_ends_nothing(first: Checkout, printed: list[
     """The environment stops cleanly even when Docker is away."""
     report_engines("tcp://127.0.0.1:1", "galaxy-net", first, printed.append)
 
-    assert printed[0].startswith("Docker does not say which engines run on: ")
+    assert printed[0].startswith("Docker does not report which engines keep running: ")
 
 
 def test_a_dockerd_that_keeps_running_is_reported_with_how_to_stop_it(
@@ -234,6 +232,6 @@ def test_a_dockerd_that_keeps_running_is_reported_with_how_to_stop_it(
 
     (line,) = printed
     assert line == (
-        f"dockerd (pid {dockerd.pid}), which was started here, runs on; `make stop-docker` "
+        f"dockerd (pid {dockerd.pid}), which was started here, keeps running; `make stop-docker` "
         f"or `kill {dockerd.pid}` stops it, and every engine with it."
     )

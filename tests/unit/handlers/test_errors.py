@@ -63,8 +63,8 @@ async def test_trap_shutdown_answers_plain_text() -> None:
     assert behind.status == 503
     error = json.loads(behind.sent[1]["body"])["error"]
     assert error["code"] == "service_unavailable"
-    assert "shutting down" in error["message"]
-    assert "goes on" in error["message"]
+    assert "shut down" in error["message"]
+    assert "continues" in error["message"]
     assert "again" in error["message"]
     assert not task.cancelled()
     assert [line["event"] for line in lines] == ["request_cut_off"]

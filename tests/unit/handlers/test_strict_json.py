@@ -90,7 +90,7 @@ async def test_caller_who_leaves_within_the_body_is_no_defect() -> None:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    with pytest.raises(InvalidRequest, match="went away"):
+    with pytest.raises(InvalidRequest, match="connection was closed"):
         await read_object({"headers": HEADERS}, receive)
 
 

@@ -1,10 +1,11 @@
 import pytest
 
-from rtmanager.adapters.docker.connection import HIGHEST, agree
+from rtmanager.adapters.docker.connection import MAX_API_VERSION, agree
 
 
 @pytest.mark.parametrize(
-    ("theirs", "agreed"), [("1.41", "1.41"), ("1.44", "1.44"), ("1.99", HIGHEST), ("2.0", HIGHEST)]
+    ("theirs", "agreed"),
+    [("1.41", "1.41"), ("1.44", "1.44"), ("1.99", MAX_API_VERSION), ("2.0", MAX_API_VERSION)],
 )
 def test_the_highest_common_version_is_taken(theirs: str, agreed: str) -> None:
     """Versions are compared numerically."""

@@ -131,5 +131,5 @@ def test_an_event_without_a_game_is_ignored() -> None:
 )
 def test_a_torn_line_ends_the_stream(torn: bytes) -> None:
     """An unreadable line ends the stream, because later events may be lost as well."""
-    with pytest.raises(DockerUnavailable, match="garbled"):
+    with pytest.raises(DockerUnavailable, match="malformed"):
         event(torn)

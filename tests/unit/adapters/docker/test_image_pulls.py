@@ -26,7 +26,7 @@ def test_a_stream_without_its_success_message_fails_the_pull(
     messages: list[dict[str, object]],
 ) -> None:
     """A cut stream is a failure, because an older image may still have the tag."""
-    with pytest.raises(ImagePullFailed, match="without saying how it went"):
+    with pytest.raises(ImagePullFailed, match="without a final status"):
         follow(messages, "a:1", lambda _: None)
 
 

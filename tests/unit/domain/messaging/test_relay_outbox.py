@@ -153,7 +153,7 @@ async def test_pruning_continues_until_nothing_old_is_left(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pruning runs in short steps until it is done."""
-    monkeypatch.setattr(relay_outbox, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(relay_outbox, "PRUNE_BATCH", 2)
     desk.write(5)
     await desk.relay.run()
     desk.clock.advance(2 * KEEP.total_seconds())

@@ -15,7 +15,7 @@ from rtmanager.domain.errors import (
 from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import Operation, Outcome, Phase
 from rtmanager.domain.operations import interpreter
-from rtmanager.domain.operations.interpreter import STORE_PATIENCE
+from rtmanager.domain.operations.interpreter import STORE_RETRY_LIMIT
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.operations.scenarios import attempt
@@ -88,7 +88,7 @@ async def test_trap_outcome_lost_in_an_outage_that_outlasts_its_patience(world: 
     ):
         await world.manager.start(BROKEN)
 
-    assert world.clock.monotonic() == pytest.approx(STORE_PATIENCE, abs=2)
+    assert world.clock.monotonic() == pytest.approx(STORE_RETRY_LIMIT, abs=2)
     assert _intents(world) == []
     await world.process().resume()
     assert world.last.error_code is ErrorCode.CONTAINER_START_FAILED
@@ -224,7 +224,7 @@ async def test_poison_operation_rolls_back_after_three_lost_processes(running: W
     await running.process().resume()
 
     assert running.last.error_code is ErrorCode.INTERNAL_ERROR
-    assert "3 processes died while they ran it, the last one at create" in (
+    assert "3 processes died while running it, the last one during create" in (
         running.last.error_message or ""
     )
     assert running.last.details["lost_processes"] == 3

@@ -32,7 +32,7 @@ async def test_handed_over_operation_is_resumed_in_the_background(watch: Watch) 
     """The first cycle resumes it without waiting for its end."""
     await _hand_over(watch.world.manager, watch.world.manager.patch)
 
-    assert await watch.resume_handed_over.run() == "set going what was handed over: 1"
+    assert await watch.resume_handed_over.run() == "handed-over operations resumed: 1"
     assert [each.outcome for each in watch.world.operations] == [Outcome.SUCCESS, None]
     await watch.process.resume()
     assert (watch.world.last.outcome, watch.world.last.lost) == (Outcome.SUCCESS, 0)
@@ -46,7 +46,7 @@ async def test_all_handed_over_operations_are_resumed(watch: Watch) -> None:
     await _hand_over(watch.world.manager, watch.world.manager.patch)
     await _hand_over(second, lambda: second.restart(OTHER_GAME))
 
-    assert await watch.resume_handed_over.run() == "set going what was handed over: 2"
+    assert await watch.resume_handed_over.run() == "handed-over operations resumed: 2"
     for game in (GAME, OTHER_GAME):
         await watch.process.resume(game)
     assert {each.outcome for each in watch.world.operations} == {Outcome.SUCCESS}
@@ -82,7 +82,7 @@ async def test_operation_with_a_holder_at_one_cycle_is_resumed_at_the_next(watch
     async with watch.world.process().leases.hold(GAME, wait=0):
         await watch.resume_handed_over.run()
 
-    assert await watch.resume_handed_over.run() == "set going what was handed over: 1"
+    assert await watch.resume_handed_over.run() == "handed-over operations resumed: 1"
     await watch.process.resume()
     assert watch.world.last.outcome is Outcome.SUCCESS
 
@@ -151,7 +151,7 @@ async def test_next_operation_of_the_same_game_is_resumed(watch: Watch) -> None:
     other = watch.world.process()
     await _hand_over(other, other.restart)
 
-    assert await watch.resume_handed_over.run() == "set going what was handed over: 1"
+    assert await watch.resume_handed_over.run() == "handed-over operations resumed: 1"
     await watch.process.resume()
     assert watch.world.last.outcome is Outcome.SUCCESS
 

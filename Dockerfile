@@ -4,7 +4,7 @@
 #                             -v /var/lib/galaxy/games:/var/lib/galaxy/games
 #   - the engines' network:   --network galaxy-net
 #   - its settings:           --env-file, see dev/env.sample
-FROM python:3.11-slim AS build
+FROM python:3.13-slim AS build
 
 WORKDIR /src
 RUN python -m venv /opt/rtmanager
@@ -20,7 +20,7 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheels . \
     && pip install --no-deps /tmp/wheels/*.whl
 
-FROM python:3.11-slim
+FROM python:3.13-slim
 
 COPY --from=build /opt/rtmanager /opt/rtmanager
 ENV PATH=/opt/rtmanager/bin:$PATH PYTHONUNBUFFERED=1

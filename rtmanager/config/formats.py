@@ -226,7 +226,10 @@ Directory = Annotated[
     Path, AfterValidator(_below_root), Accepted("an absolute path such as /srv/galaxy")
 ]
 DirectoryMode = Annotated[
-    int, PlainValidator(_mode), PlainSerializer("{:04o}".format), Accepted("octal such as 0750")
+    int,
+    PlainValidator(_mode),
+    PlainSerializer(lambda mode: f"{mode:04o}"),
+    Accepted("octal such as 0750"),
 ]
 PostgresDsn = Annotated[
     SecretStr,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
-from rtmanager.domain.operation import OperationKind, OperationRequest
+from rtmanager.domain.operation import OperationKind
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.domain.runtime import RuntimeRecord
@@ -30,26 +30,28 @@ class Runtimes:
 
     async def start(self, call: Call) -> JsonObject:
         """Start a game with an image."""
-        return await self._run(call.to(OperationKind.START, call.new_game_id))
+        record = await self.operations.run(call.to(OperationKind.START, call.new_game_id))
+        return runtime_json(record)
 
     async def stop(self, call: Call) -> JsonObject:
         """Stop a game for a reason."""
-        return await self._run(call.to(OperationKind.STOP, call.game_id))
+        record = await self.operations.run(call.to(OperationKind.STOP, call.game_id))
+        return runtime_json(record)
 
     async def restart(self, call: Call) -> JsonObject:
         """Restart a game with the same image in a new container."""
-        return await self._run(call.to(OperationKind.RESTART, call.game_id))
+        record = await self.operations.run(call.to(OperationKind.RESTART, call.game_id))
+        return runtime_json(record)
 
     async def patch(self, call: Call) -> JsonObject:
         """Move a game to another patch level."""
-        return await self._run(call.to(OperationKind.PATCH, call.game_id))
+        record = await self.operations.run(call.to(OperationKind.PATCH, call.game_id))
+        return runtime_json(record)
 
     async def cleanup(self, call: Call) -> JsonObject:
         """Remove the container of a stopped game."""
-        return await self._run(call.to(OperationKind.CLEANUP_CONTAINER, call.game_id))
-
-    async def _run(self, request: OperationRequest) -> JsonObject:
-        return runtime_json(await self.operations.run(request))
+        record = await self.operations.run(call.to(OperationKind.CLEANUP_CONTAINER, call.game_id))
+        return runtime_json(record)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,6 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Task[None]]) -> None:
 def _is_cancelled() -> bool:
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # a thread without a loop, like that of migrations
+    except RuntimeError:  # no loop runs in this thread, and so no task
         return False
     return task is not None and task.cancelling() > 0

@@ -123,8 +123,8 @@ DOUBT_AND_LOSS = (
     Mutant(
         name="start that timed out believed failed",
         file="rtmanager/domain/operations/interpreter.py",
-        old="_failed(step, StepResult.UNKNOWN, trouble)",
-        new="_failed(step, StepResult.REFUSED, trouble)",
+        old="_failed(step, StepResult.UNKNOWN, error)",
+        new="_failed(step, StepResult.REFUSED, error)",
         caught_by=f"{_OPERATIONS}/test_start_runtime.py"
         "::test_start_that_timed_out_and_did_nothing_stays_open",
     ),

@@ -70,12 +70,12 @@ class Current:
     """The record's container when a request arrives: running, not running, or unknown."""
 
     container: ContainerDetails | None = None
-    trouble: RuntimeManagerError | None = None
+    error: RuntimeManagerError | None = None
 
     def runs(self) -> bool:
         """Return whether the engine runs; raise the error if that is unknown."""
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
         return self.container is not None and self.container.is_running
 
 

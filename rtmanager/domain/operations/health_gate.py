@@ -70,8 +70,8 @@ class HealthGate:
         """Probe the engine once; an unreachable Docker is neither an answer nor an exit."""
         try:
             seen = await self.host.inspect(container_id)
-        except (DockerUnavailable, HostRefused) as trouble:
-            return unanswered(trouble)
+        except (DockerUnavailable, HostRefused) as error:
+            return unanswered(error)
         if seen is None or not seen.is_running:
             return _EXITED
         if seen.address is None:

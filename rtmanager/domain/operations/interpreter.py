@@ -68,8 +68,8 @@ class Interpreter:
                     return await self._finish(context, decision)
                 if isinstance(decision, RollBack):
                     await self._roll_back(context, decision)
-                elif context.trouble is not None and _still_needs(context, decision):
-                    raise context.trouble
+                elif context.error is not None and _still_needs(context, decision):
+                    raise context.error
                 elif decision.name is ActionName.START:
                     await self._act_in_turn(context, decision)
                 else:
@@ -84,10 +84,10 @@ class Interpreter:
             # This process is alive, but without a handover the next holder would count it as lost.
             await shielded(self._hand_over(context))
             raise
-        except RuntimeManagerError as trouble:
+        except RuntimeManagerError as error:
             await shielded(self._hand_over(context))
             sentence = f"operation {context.operation.id} stays open and is resumed automatically"
-            raise trouble.extended(sentence) from trouble
+            raise error.extended(sentence) from error
         except asyncio.CancelledError:
             await shielded(self._hand_over(context))
             raise
@@ -106,16 +106,16 @@ class Interpreter:
         try:
             async with self.host.turn():
                 await self._act(context, action)
-                if isinstance(context.trouble, DockerUnavailable):
-                    raise context.trouble  # the queued starts then check that Docker answers
-        except DockerUnavailable as trouble:
-            if trouble is not context.trouble:
+                if isinstance(context.error, DockerUnavailable):
+                    raise context.error  # the queued starts then check that Docker answers
+        except DockerUnavailable as error:
+            if error is not context.error:
                 raise
 
     async def _act(self, context: OperationContext, action: Action) -> None:
         """Write the action ahead, perform it, and keep its result."""
         began, started_at = self.clock.monotonic(), self.clock.now()
-        context.trouble, context.is_fresh, before = None, False, context.operation
+        context.error, context.is_fresh, before = None, False, context.operation
         context.operation = context.operation.acting(action, at=started_at)
         step = context.operation.steps[-1]
         try:
@@ -126,9 +126,9 @@ class Interpreter:
         except LeaseLost:
             context.operation = before  # only writing ahead needs the lease: nothing was sent
             raise
-        except _UNKNOWN as trouble:
-            context.trouble = trouble  # the next observation shows whether it happened
-            self._answered(context, _failed(step, StepResult.UNKNOWN, trouble), began)
+        except _UNKNOWN as error:
+            context.error = error  # the next observation shows whether it happened
+            self._answered(context, _failed(step, StepResult.UNKNOWN, error), began)
         except RuntimeManagerError as refusal:
             self._answered(context, _failed(step, StepResult.REFUSED, refusal), began)
         except Exception:
@@ -153,8 +153,8 @@ class Interpreter:
         """Add the container's last output to the cause, if Docker returns it."""
         try:
             log_tail = await self.host.logs(container_id, lines=LOG_TAIL_LINES)
-        except (DockerUnavailable, HostRefused) as trouble:
-            logger.warning("logs_not_read", extra={"error": trouble.message})
+        except (DockerUnavailable, HostRefused) as error:
+            logger.warning("logs_not_read", extra={"error": error.message})
             return cause
         last = f"; its last output: {log_tail[-1]}" if log_tail else ""
         return replace(cause, message=f"{cause.message}{last}", log_tail=log_tail)
@@ -183,8 +183,8 @@ class Interpreter:
         """Remove the container; one that cannot be removed is left to the reconciler."""
         try:
             await self.host.remove(leftover)
-        except (DockerUnavailable, HostRefused) as trouble:
-            about = {"container_id": leftover, "error": trouble.message}
+        except (DockerUnavailable, HostRefused) as error:
+            about = {"container_id": leftover, "error": error.message}
             logger.warning(
                 "leftover_not_removed", extra=log_fields(context.operation.request) | about
             )
@@ -209,8 +209,8 @@ class Interpreter:
         """Hand the operation over; if that fails, this process counts as lost."""
         try:
             await self.journal.hand_over(context.operation, lease=context.lease.number)
-        except RuntimeManagerError as trouble:
-            about = {"error": trouble.message}
+        except RuntimeManagerError as error:
+            about = {"error": error.message}
             logger.warning(
                 "operation_not_handed_over", extra=log_fields(context.operation.request) | about
             )

@@ -31,7 +31,7 @@ class OperationContext:
     `operation` is written ahead and survives; everything else is lost with the process and obtained
     again by the next holder. `record` is the record when the operation began; only the outcome
     changes it. `known` are the containers to inspect, None before the first observation. `gated` is
-    the container that was watched, `trouble` the error that left the last action's result unknown.
+    the container that was watched, `error` what left the last action's result unknown.
     While `is_fresh`, the last observation in `found` is still valid.
     """
 
@@ -43,7 +43,7 @@ class OperationContext:
     spec: ContainerSpec | None = None
     gate: GateReading | None = None
     gated: ContainerId | None = None
-    trouble: RuntimeManagerError | None = None
+    error: RuntimeManagerError | None = None
     found: Sequence[ContainerDetails] = ()
     is_fresh: bool = False
 
@@ -69,16 +69,16 @@ class Observer:
             return Current()
         try:
             return Current(await self.host.inspect(record.current_container_id))
-        except (DockerUnavailable, HostRefused) as trouble:
-            return Current(trouble=unanswered(trouble))
+        except (DockerUnavailable, HostRefused) as error:
+            return Current(error=unanswered(error))
 
     async def observe(self, context: OperationContext) -> Observation:
         """Return the current observation. Raises DockerUnavailable."""
         try:
             if not context.is_fresh:
                 context.found = await self._find(context)
-        except HostRefused as trouble:
-            raise unanswered(trouble) from trouble
+        except HostRefused as error:
+            raise unanswered(error) from error
         return self._sorted(context, context.found)
 
     async def _find(self, context: OperationContext) -> list[ContainerDetails]:
@@ -142,8 +142,8 @@ def _created_by(
     )
 
 
-def unanswered(trouble: RuntimeManagerError) -> DockerUnavailable:
+def unanswered(error: RuntimeManagerError) -> DockerUnavailable:
     """Return the error for an observation that Docker refused: the result is unknown."""
-    if isinstance(trouble, DockerUnavailable):
-        return trouble
-    return DockerUnavailable(f"Docker does not show the game's containers: {trouble.message}")
+    if isinstance(error, DockerUnavailable):
+        return error
+    return DockerUnavailable(f"Docker does not show the game's containers: {error.message}")

@@ -164,11 +164,11 @@ class Operations:
             if self.clock.monotonic() >= deadline:
                 raise await self._refused(request, LeaseBusy())
             await self.clock.sleep(RESUMPTION_POLL)
-        trouble = None if earlier.cancelled() else earlier.exception()
-        if trouble is None:
+        error = None if earlier.cancelled() else earlier.exception()
+        if error is None:
             return
-        known = trouble if isinstance(trouble, RuntimeManagerError) else InternalError()
-        raise await self._refused_for_now(request, known) from trouble
+        known = error if isinstance(error, RuntimeManagerError) else InternalError()
+        raise await self._refused_for_now(request, known) from error
 
     async def _resume(self, game_id: GameId) -> None:
         with contextlib.suppress(LeaseBusy):  # its holder resumes it
@@ -215,7 +215,7 @@ class Operations:
         check.healthy = answer.healthy
         if answer.is_unknown:
             words = f"the health of the engine is unknown: {answer.error}; try again"
-            check.current = Current(trouble=ServiceUnavailable(words))
+            check.current = Current(error=ServiceUnavailable(words))
 
     async def _begin(self, lease: GameLease, request: OperationRequest, check: RuleCheck) -> Begun:
         return await self._unless_superseded(
@@ -240,8 +240,8 @@ class Operations:
             begun = await beginning
             if begun is not None and begun.operation.outcome is None:
                 await self.journal.hand_over(begun.operation, lease=lease.number)
-        except RuntimeManagerError as trouble:
-            logger.warning("begin_not_handed_over", extra={"error": trouble.message})
+        except RuntimeManagerError as error:
+            logger.warning("begin_not_handed_over", extra={"error": error.message})
 
     async def _refused_for_now(
         self, request: OperationRequest, error: RuntimeManagerError

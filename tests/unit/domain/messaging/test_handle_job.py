@@ -305,8 +305,8 @@ async def test_job_that_fails_to_reach_docker_once_is_resumed_at_once(desk: JobD
     desk.world.manager.on("host.stop", unavailable())
     handling = desk.handler().run(await desk.stop())
 
-    (trouble,) = await asyncio.gather(handling, return_exceptions=True)
+    (error,) = await asyncio.gather(handling, return_exceptions=True)
 
-    assert trouble is None
+    assert error is None
     assert desk.outcomes[1:] == [("2-0", "success", "")]
     assert list(desk.pending) == []

@@ -68,7 +68,7 @@ def test_trap_slow_stop_cut_off(hasty_environment: Environment, game: str) -> No
     assert code == 0
     assert answered is not None
     assert error(answered) == (503, "service_unavailable")
-    assert "goes on" in message(answered)
+    assert "continues" in message(answered)
     assert (row["outcome"], row["error_code"], row["lost"]) == ("success", None, 0)
     wait_until(lambda: len(environment.containers(game)) == 1)
     environment.assert_runs(game, "1.4.8")

@@ -37,6 +37,10 @@ SKIPPED = (
 )
 
 
+EDGE = r"(?:(?<![a-zA-Z])(?=[a-zA-Z])|(?<=[a-zA-Z])(?![a-zA-Z]))"
+"""Where a word begins or ends, in names too, whose words are joined by underscores."""
+
+
 def texts() -> list[tuple[str, str]]:
     """Return every text that is ours: code, documents, specifications, scripts."""
     listed = subprocess.run(
@@ -49,11 +53,12 @@ def texts() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("pattern", "instead"), INSTEAD.items(), ids=INSTEAD.values())
 def test_words_that_are_not_ours_are_nowhere(pattern: str, instead: str) -> None:
     """Each concept has the field's word, in code, documents and messages alike."""
+    word = re.compile(pattern.replace(r"\b", EDGE), re.IGNORECASE)
     found = [
         f"{name}:{number}: {line.strip()}"
         for name, text in texts()
         for number, line in enumerate(text.splitlines(), 1)
-        if re.search(pattern, line, re.IGNORECASE)
+        if word.search(line)
     ]
 
     assert not found, f"say {instead}:\n" + "\n".join(found)

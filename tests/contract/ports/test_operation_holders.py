@@ -290,7 +290,7 @@ async def test_of_two_that_take_over_at_once_the_later_one_holds(store: Store) -
 
 
 @pytest.mark.parametrize("call", ["begin", "save", "hand over", "take over", "finish"])
-async def test_trap_frozen_holder_settles_a_live_operation(store: Store, call: str) -> None:
+async def test_trap_frozen_holder_resumes_a_live_operation(store: Store, call: str) -> None:
     """A holder that wakes after others took its lease changes nothing."""
     operation = await begin(store)
     taken = await take_over(store)

@@ -121,7 +121,7 @@ async def _die_at(process: Process, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["store.save", "store.finish", "host.stop", "host.create:done"])
-async def test_trap_frozen_holder_settles_a_live_operation(running: World, call: str) -> None:
+async def test_trap_frozen_holder_resumes_a_live_operation(running: World, call: str) -> None:
     """A holder that slept past its lease does not affect the operation that another resumed."""
     frozen, live = Hang(), Hang()
     running.manager.on(call, frozen)
@@ -148,7 +148,7 @@ def _without_time(operation: Operation) -> tuple[object, ...]:
     return operation.phase, operation.outcome, operation.lost, len(operation.steps)
 
 
-async def test_trap_frozen_holder_settles_nothing_when_it_wakes_before_taking_over(
+async def test_trap_frozen_holder_resumes_nothing_when_it_wakes_before_taking_over(
     running: World,
 ) -> None:
     """By the time it takes over, another operation is in progress."""

@@ -145,9 +145,9 @@ JOBS = (
     Mutant(
         name="job acknowledged before it is done",
         file="rtmanager/domain/messaging/handle_job.py",
-        old="        await self._carry_out(entry, _request(entry, entry.job, game_id))\n",
+        old="        await self._execute(entry, _request(entry, entry.job, game_id))\n",
         new="""        await self.jobs.acknowledge(entry)
-        await self._carry_out(entry, _request(entry, entry.job, game_id))
+        await self._execute(entry, _request(entry, entry.job, game_id))
 """,
         caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_was_never_recorded_stays",
     ),

@@ -244,7 +244,7 @@ MUTANTS = (
 )
 STREAM_MUTANTS = (
     _streaming(
-        "acknowledged before the outcome", (HandleJob, "_carry_out", streaming.acknowledge_first)
+        "acknowledged before the outcome", (HandleJob, "_execute", streaming.acknowledge_first)
     ),
     _streaming(
         "published and marked apart",
@@ -252,7 +252,7 @@ STREAM_MUTANTS = (
     ),
     _streaming(
         "result from memory",
-        (HandleJob, "_carry_out", streaming.result_from_memory),
+        (HandleJob, "_execute", streaming.result_from_memory),
         (interpreter, "announcements", streaming.announce_without_result),
         (admission, "announcements", streaming.announce_without_result),
     ),

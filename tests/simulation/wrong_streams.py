@@ -21,13 +21,13 @@ from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
 from rtmanager.workers.jobs import JobConsumer, Queue
 from tests.simulation.process_parts import PROCESS
 
-_right_carry_out = HandleJob._carry_out
+_right_execute = HandleJob._execute
 
 
 async def acknowledge_first(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
     """Acknowledge before the outcome is written: a process that dies in between loses the job."""
     await self.jobs.acknowledge(entry)
-    await _right_carry_out(self, entry, request)
+    await _right_execute(self, entry, request)
 
 
 async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:

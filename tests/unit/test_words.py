@@ -13,7 +13,7 @@ INSTEAD = {
     r"\bundo(es|ing|ne)?\b|\bway back\b|\bturn(s|ed)? back\b|\bTurnBack\b": "roll back, rollback",
     r"\bheal(s|ed|ing|ings)?\b": "reconcile",
     r"\bmend(s|ed|ing)?\b": "fix, correct",
-    r"\bcarr(y|ies|ied|ying)( \w+){0,3} (out|on)\b(?! (our|the|its)\b)": "run, resume",
+    r"\bcarr(y|ies|ied|ying)([ _]\w+?){0,3}[ _](out|on)\b(?! (our|the|its)\b)": "run, resume",
     r"\b(ruling|verdict|aftermath|sighting)s?\b": "decision, Completion, Observation",
     r"\bDocker engines?\b|\bContainerEngine\b|\bEngineRefused\b": "Docker, Docker daemon",
     r"\bsupervis(e|es|ed|ing|ion|or)\b": "monitoring, reconciliation; LeaderRunner",

@@ -54,10 +54,10 @@ class HandleJob:
             fault = f"game_id is not {GAME_ID_RULE}"
             await self._refuse(entry, MalformedJob(entry.job.game_id, fault))
             return
-        await self._carry_out(entry, _request(entry, entry.job, game_id))
+        await self._execute(entry, _request(entry, entry.job, game_id))
         await self.jobs.acknowledge(entry)
 
-    async def _carry_out(self, entry: JobEntry, request: OperationRequest) -> None:
+    async def _execute(self, entry: JobEntry, request: OperationRequest) -> None:
         try:
             await self.operations.run(request, wait=self.lease_wait)
         except RuntimeManagerError as error:

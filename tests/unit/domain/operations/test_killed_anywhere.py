@@ -107,8 +107,8 @@ async def test_killed_while_it_resumes_is_resumed_by_the_next(scenario: Scenario
     calls = await calls_of(scenario)
     middle = next((at for at, call in enumerate(calls) if call == "host.start:done"), None)
     index = middle if middle is not None else calls.index("store.begin:done")
-    carrying_on = await killed(scenario, index)
-    second = carrying_on.process()
+    resumed = await killed(scenario, index)
+    second = resumed.process()
     await attempt(scenario.request, second)
     for nth in crash_points(second.calls):
         world = await killed(scenario, index)

@@ -130,7 +130,7 @@ async def test_trap_frozen_holder_resumes_a_live_operation(running: World, call:
     await running.lease_expires()
     second = running.process()
     second.on("store.finish", live)
-    carrying_on = asyncio.create_task(second.resume())
+    resuming = asyncio.create_task(second.resume())
     await live.reached.wait()
     before = running.last
 
@@ -139,7 +139,7 @@ async def test_trap_frozen_holder_resumes_a_live_operation(running: World, call:
 
     assert _without_time(running.last) == _without_time(before)
     live.release()
-    await carrying_on
+    await resuming
     assert running.last.outcome is Outcome.SUCCESS
     assert running.faults() == []
 

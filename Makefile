@@ -46,7 +46,7 @@ unit: $(READY) ## run only the unit tests
 
 .PHONY: contract
 contract: $(READY) ## fuzz the contract at length (EXAMPLES=200 for each operation)
-	CONTRACT_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract $(ARGS)
+	CONTRACT_EXAMPLES=$(EXAMPLES) exec $(BIN)/pytest tests/contract tests/integration $(ARGS)
 
 .PHONY: simulate
 simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1) and print the one that fails

@@ -154,7 +154,7 @@ def parse_memory(text: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """Everything Docker needs to create one engine container (DESIGN section 8)."""
+    """Everything Docker needs to create one engine container."""
 
     name: str
     hostname: str

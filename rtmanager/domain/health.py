@@ -11,7 +11,7 @@ from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
 class HealthEventType(StrEnum):
-    """The types of health events (DESIGN section 6)."""
+    """The types of health events, as in spec/runtime-streams-asyncapi.yaml."""
 
     CONTAINER_STARTED = "container_started"
     CONTAINER_EXITED = "container_exited"
@@ -24,7 +24,7 @@ class HealthEventType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEvent:
-    """One observation of one engine. Each type has a fixed set of `details` (DESIGN section 6)."""
+    """One observation of one engine; the streams' specification lists each type's `details`."""
 
     game_id: GameId
     container_id: ContainerId

@@ -214,7 +214,7 @@ def test_every_step_leaves_one_finished_operation(session: Session) -> None:
         ("clean up", ["remove"]),
     ],
 )
-def test_operations_log_their_steps(session: Session, step: str, expected: list[str]) -> None:
+def test_operations_record_their_steps(session: Session, step: str, expected: list[str]) -> None:
     """The operation's row lists the steps of the work in Docker, each with its duration."""
     steps = session.operation(step)["steps"]
     names = [each["name"] for each in steps]
@@ -223,7 +223,7 @@ def test_operations_log_their_steps(session: Session, step: str, expected: list[
     assert all(each["duration_ms"] >= 0 for each in steps)
 
 
-def test_restart_and_patch_log_how_long_the_endpoint_was_down(session: Session) -> None:
+def test_restart_and_patch_record_how_long_the_endpoint_was_down(session: Session) -> None:
     """Every replacement of a running engine records its downtime."""
     for step in ("patch", "restart"):
         assert 0 < session.operation(step)["details"]["downtime_ms"] < 10_000

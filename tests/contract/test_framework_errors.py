@@ -11,8 +11,6 @@ from rtmanager.server.connexion_app import create_app
 from tests.contract.caller import RUNTIMES, Caller
 from tests.unit.domain.world import World
 
-Table = Mapping[str, Handler]
-
 
 @pytest.mark.parametrize("path", ["/", "/api", "/nope", f"{RUNTIMES}/", f"{RUNTIMES}/g1/pause"])
 async def test_unknown_path_is_not_found(path: str, caller: Caller) -> None:

@@ -80,7 +80,7 @@ def _check_removal(scenario: Scenario, docker: DockerState, slot: int) -> None:
 
 
 def _check_disposal(docker: DockerState, slot: int) -> None:
-    """Check a stop: the engine with the game's name is surplus only if the record's own exists."""
+    """Check a stop: the engine with the game's name is stale only while the record's own runs."""
     if docker.runs(slot) and docker.is_named(slot, ENGINE) and not docker.runs(OLD):
         raise Violation(2, f"{SLOT_NAMES[slot]} is to be stopped, and it is the game's only engine")
 
@@ -120,7 +120,7 @@ def check_effect(before: DockerState, call: Call, after: DockerState, *, excused
 
 
 def check_late_effect(state: State, call: Call, ended: Ended, *, is_stop: bool) -> None:
-    """Check a call that arrives after the end, or the removal of what is surplus then."""
+    """Check a call that arrives after the end, or the removal of what is stale then."""
     docker, slot = state.docker, target(state.docker, call)
     if slot is None or slot != ended.slot:
         return
@@ -154,7 +154,7 @@ def check_end(scenario: Scenario, state: State, completion: Completion) -> Ended
     if record is not None and record != record_of(scenario) and record.fence != FENCE:
         raise Violation(3, "the record carries another fence")
     if slot is not None and named in completion.leftovers:
-        raise Violation(2, "the record's container counts as superfluous")
+        raise Violation(2, "the record's container counts as stale")
     end = _End(scenario, state, completion, slot, status)
     is_success = completion.outcome is Outcome.SUCCESS
     if is_success:
@@ -186,7 +186,7 @@ def _check_success(end: _End) -> None:
         if scenario.is_stop and any(docker.runs(each) for each in _known(end)):
             raise Violation(3, "a stop succeeds while an engine of the game runs")
         if scenario.subject == OTHER and docker.containers[OTHER] is not None:
-            raise Violation(3, "the superfluous container is still there")
+            raise Violation(3, "the stale container is still there")
     else:
         raise Violation(3, f"no invariant says what a success of {scenario.kind} is")
 

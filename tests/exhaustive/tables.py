@@ -65,7 +65,7 @@ CASES = (
         _docker(other=Container(AWAY, RUNNING)),
     ),
     Case(
-        "Disposal of an engine that is superfluous",
+        "Disposal of a stale engine",
         Scenario(OperationKind.RECONCILE_DISPOSE, "running", subject=OTHER),
         _docker(_UP, Container(AWAY, RUNNING)),
     ),
@@ -155,7 +155,7 @@ def counted(names: list[str]) -> Iterator[str]:
 
 
 def _without_leftovers(end: State) -> DockerState:
-    """Return Docker after the removal of what is surplus, which the holder does at once."""
+    """Return Docker after the removal of what is stale, which the holder does at once."""
     docker = end.docker
     for call in end.late:
         if call.verb == "remove":

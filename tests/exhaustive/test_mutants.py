@@ -209,13 +209,13 @@ MUTANTS = (
         invariant=3,
     ),
     Mutant(
-        "what is surplus is removed while it runs",
+        "what is stale is removed while it runs",
         wrong.decides(OperationKind.RECONCILE_DISPOSE, wrong.disposed_at_once),
         DISPOSE,
         invariant=2,
     ),
     Mutant(
-        "the game's only engine is surplus",
+        "the game's only engine is stale",
         wrong.puts(reconcile_runtime, "_is_the_engine", lambda *_: False),
         DISPOSE_ONLY,
         invariant=2,

@@ -48,6 +48,7 @@ def test_the_walk_reaches_the_states_that_matter() -> None:
 
     found = restart.found
     assert {ACTIONS[each.sent].name for each in found if each.sent != NONE} >= REPLACING
+    assert set(ActionName) == REPLACING  # an action of another kind is to be walked there
     endings = {(each.ended.success, each.ended.status) for each in found if each.ended}
     assert endings == {(True, "running"), *((False, each) for each in RuntimeStatus)}
     assert any(all(each.docker.containers[made] for made in MADE) for each in found)

@@ -151,10 +151,10 @@ def adopted_whatever(operation: Operation, seen: Observation) -> Decision:
 
 def disposed_at_once(operation: Operation, seen: Observation) -> Decision:
     """Remove without a stop."""
-    surplus = seen.subject(operation)
-    if surplus is None:
+    stale = seen.subject(operation)
+    if stale is None:
         return reconcile_runtime.dispose(operation, seen)
-    return attempt(operation, remove(surplus.id))
+    return attempt(operation, remove(stale.id))
 
 
 def exit_believed(operation: Operation, seen: Observation) -> Completion:

@@ -128,7 +128,7 @@ INTERPRETING = (
         old="            if task.cancelled():\n                raise\n",
         new="            raise\n",
         caught_by="tests/unit/domain/test_concurrency.py"
-        "::test_undisturbed_work_is_finished_however_often_its_caller_is_cancelled",
+        "::test_shielded_work_is_finished_however_often_its_caller_is_cancelled",
     ),
 )
 

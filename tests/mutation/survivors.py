@@ -142,9 +142,9 @@ DOUBT_AND_LOSS = (
         old="return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, details=",
         new="""from rtmanager.domain.health import loss_event
     lost = seen.record and loss_event(seen.record, seen.current, at=seen.at)
-    told = (lost,) if lost and operation.steps and not operation.attempts(
+    found = (lost,) if lost and operation.steps and not operation.attempts(
         stop(lost.container_id)) else ()
-    return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, events=told, details=""",
+    return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, events=found, details=""",
         caught_by=f"{_OPERATIONS}/test_stop_runtime.py"
         "::test_stop_that_was_interrupted_reports_no_loss[host.stop:done]",
     ),

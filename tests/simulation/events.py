@@ -81,7 +81,7 @@ _DEADLY = {
 class Expectation:
     """What holds in one history.
 
-    `shielded`: only the service changes engines, and none of its calls arrives late. `calm`: in
+    `undisturbed`: only the service changes engines, and none of its calls arrives late. `calm`: in
     addition, every call that reaches Docker gets its true answer. `innocent`: processes may die,
     services may be cut off, calls may be lost or late, but nothing is refused. `lossless`: no
     process dies without handing over. `immortal`: only the service ends engines, and it knows when
@@ -89,7 +89,7 @@ class Expectation:
     faulty images. `clocks_step`: what is young by one clock may be old by another.
     """
 
-    shielded: bool = False
+    undisturbed: bool = False
     calm: bool = False
     innocent: bool = False
     lossless: bool = False
@@ -106,10 +106,10 @@ def expect(plan: Sequence[Event]) -> Expectation:
     """Return what may be expected of a history with this plan."""
     happens = {kind for event in plan for kind in _kinds(event)}
     texts = {text for event in plan for text in event.args if isinstance(text, str)}
-    shielded = not happens & _LATE and not texts & {"redis", DIES_SOON}
+    undisturbed = not happens & _LATE and not texts & {"redis", DIES_SOON}
     return Expectation(
-        shielded=shielded,
-        calm=shielded and not happens & {"lose", "cut", "fate", "refuse_all"},
+        undisturbed=undisturbed,
+        calm=undisturbed and not happens & {"lose", "cut", "fate", "refuse_all"},
         innocent=happens <= _FAILS_NOTHING and not texts & set(FAULTY),
         lossless=not happens & _LOSSES,
         immortal=not happens & _DEADLY and DIES_SOON not in texts,

@@ -41,7 +41,7 @@ def started_by_hand(random: Random, at: int) -> list[Event]:
 
 
 def leftover_refused(random: Random, at: int) -> list[Event]:
-    """Leave a surplus container that Docker refuses to remove, and reconcile again and again."""
+    """Leave a stale container that Docker refuses to remove, and reconcile again and again."""
     copied = Event(at, "interfere", ("recreate", random.random()))
     refused = Event(at, "refuse_all", (random.choice(("remove", "rename", "stop")), 900, 0.0))
     waits = [Event(at + 20 * each, "wait", (12.0,)) for each in range(12)]

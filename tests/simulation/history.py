@@ -65,7 +65,7 @@ def run_history(
 def _play(environment: Environment, runner: PlanRunner) -> None:
     rests, goes_on = True, True
     while goes_on and not environment.violations:
-        goes_on = runner.always_admit(rests=rests)
+        goes_on = runner.run_due(rests=rests)
         rests = not environment.step()
         goes_on = goes_on or not rests
         if environment.full and runner.is_done():

@@ -108,7 +108,7 @@ class LeaseInvariants:
         return running.name if running else ""
 
 
-_CALLS = {
+CALLS = {
     ActionName.PARK: "rename",
     ActionName.UNPARK: "rename",
     ActionName.SET_ASIDE: "rename",
@@ -168,7 +168,7 @@ class CallInvariants:
         if operation is None or not self._environment.invariants.leases.is_sole(operation.id):
             return
         last = operation.steps[-1] if operation.steps else None
-        if last is None or last.result is not None or _CALLS.get(last.action.name) != call:
+        if last is None or last.result is not None or CALLS.get(last.action.name) != call:
             words = f"{call} of {container} was sent without being written ahead"
             self._environment.violation(words)
 

@@ -51,7 +51,7 @@ def complaints(change: Change) -> Complaints:
         return _failed(change)
     if operation.error_code is ErrorCode.REPLAY_NO_OP:
         return _replayed(change)
-    return _AFTER[operation.kind](change)
+    return AFTER[operation.kind](change)
 
 
 def _failed(change: Change) -> Complaints:
@@ -121,7 +121,7 @@ def _observed(change: Change) -> Complaints:
         yield "was only observed, and the game runs now"
 
 
-_AFTER: Mapping[OperationKind, Callable[[Change], Complaints]] = {
+AFTER: Mapping[OperationKind, Callable[[Change], Complaints]] = {
     OperationKind.START: _replaced,
     OperationKind.PATCH: _replaced,
     OperationKind.RESTART: _restarted,

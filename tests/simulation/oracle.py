@@ -31,7 +31,7 @@ _BY_ITSELF = {
     *(OperationKind.RECONCILE_ADOPT, OperationKind.RECONCILE_OBSERVED_EXIT),
     _DISPOSE,
 }
-_MAY = {
+MAY_CALL = {
     "create": _REPLACE,
     "start": _REPLACE,
     "stop": _REPLACE | {_STOP, _DISPOSE},
@@ -106,10 +106,10 @@ class Oracle:
             words = self._needed_still(found, open_operation)
         elif open_operation is None:
             words = "nobody has asked for it" if call != "remove" else ""
-        elif open_operation.kind not in _MAY[call]:
+        elif open_operation.kind not in MAY_CALL[call]:
             words = f"a {open_operation.kind} may not do that"
         else:
-            words = self._not_surplus(found, open_operation)
+            words = self._not_stale(found, open_operation)
         if words:
             self._environment.violation(f"{call} of {found.name if found else container}: {words}")
 
@@ -178,20 +178,20 @@ class Oracle:
         """Return why a container must not be removed."""
         record = self._record_of(found)
         is_current = record is not None and record.current_container_id == found.id
-        if operation is not None and operation.kind not in _MAY["remove"]:
+        if operation is not None and operation.kind not in MAY_CALL["remove"]:
             return f"a {operation.kind} may not do that"
         cleans_up = operation is not None and operation.kind is _CLEAN_UP
         if is_current and not cleans_up and found.removal is None:
             return "it is the game's, and no cleanup was asked for"
         return ""
 
-    def _not_surplus(self, found: MemoryContainer | None, operation: Operation) -> str:
+    def _not_stale(self, found: MemoryContainer | None, operation: Operation) -> str:
         """Return why a disposal must leave a container alone."""
         if operation.kind is not _DISPOSE or found is None:
             return ""
         record = self._record_of(found)
         is_current = record is not None and record.current_container_id == found.id
-        return "it is the game's engine and not surplus" if is_current else ""
+        return "it is the game's engine and not stale" if is_current else ""
 
     def _record_of(self, found: MemoryContainer) -> RuntimeRecord | None:
         game = self._environment.truth.game_of(found)

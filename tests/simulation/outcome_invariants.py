@@ -62,7 +62,7 @@ class OutcomeInvariants:
         if self._expected.immortal:
             self._check_gate(operation)
             self._check_surprises(operation)
-        if self._expected.shielded and not was_refused_in_rollback(operation):
+        if self._expected.undisturbed and not was_refused_in_rollback(operation):
             self._check_agreement(operation)
         ran = operation.kind in _REVIVE and self._ran_at_begin[operation.id]
         if self._expected.calm and ran and not self._running(operation):

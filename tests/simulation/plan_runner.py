@@ -54,7 +54,7 @@ class PlanRunner:
             and all(each.is_answered for each in self.requests)
         )
 
-    def always_admit(self, *, rests: bool) -> bool:
+    def run_due(self, *, rests: bool) -> bool:
         """Run the events that are due, or the next one if all `rests`. False when none is left."""
         self._triggers.fire()
         if not self._pending:

@@ -5,9 +5,9 @@ from rtmanager.config import Settings
 from rtmanager.domain.operation import ActionName, OperationKind
 from rtmanager.domain.ports.container_host import ContainerHost
 from tests.simulation.events import CHANGES, KINDS
-from tests.simulation.holder_invariants import _CALLS
-from tests.simulation.model import _AFTER
-from tests.simulation.oracle import _MAY
+from tests.simulation.holder_invariants import CALLS
+from tests.simulation.model import AFTER
+from tests.simulation.oracle import MAY_CALL
 from tests.simulation.process_parts import INTERVALS
 from tests.unit.config.test_settings import REQUIRED
 from tests.unit.domain.operations.scenarios import CHANGING
@@ -27,16 +27,16 @@ def test_every_kind_of_operation_is_requested_and_has_its_model() -> None:
     requested = {each for each in OperationKind if not each.startswith("reconcile")}
 
     assert set(KINDS) == requested
-    assert set(_AFTER) == set(OperationKind)
+    assert set(AFTER) == set(OperationKind)
 
 
 def test_every_call_that_changes_docker_is_checked() -> None:
     """A new call of the port is a fault point, and the oracle knows who may make it."""
     calls = {name for name, _ in getmembers(ContainerHost, iscoroutinefunction)}
 
-    assert set(CHANGES) == calls - READS == set(_MAY)
-    assert set(_CALLS.values()) == {*CHANGES, "pull"}
-    assert set(_CALLS) == set(ActionName) - WITHOUT_A_CALL
+    assert set(CHANGES) == calls - READS == set(MAY_CALL)
+    assert set(CALLS.values()) == {*CHANGES, "pull"}
+    assert set(CALLS) == set(ActionName) - WITHOUT_A_CALL
 
 
 def test_every_call_that_changes_docker_is_broken_in_unit_tests() -> None:

@@ -119,7 +119,7 @@ def test_many_plans_allow_strict_expectations() -> None:
 
     assert sum(each.innocent for each in expected) > 100
     assert sum(each.immortal for each in expected) > 150
-    assert sum(each.shielded for each in expected) > 100
+    assert sum(each.undisturbed for each in expected) > 100
     assert sum(each.lossless for each in expected) > 100
     assert sum(each.calm for each in expected) > 30
 

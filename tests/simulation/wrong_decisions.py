@@ -106,7 +106,7 @@ def remove_though_it_runs(operation: Operation, seen: Observation) -> Decision:
 
 def dispose_of_whatever_it_is(operation: Operation, seen: Observation) -> Decision:
     """Remove the container even if it is the game's own."""
-    surplus = seen.subject(operation)
-    if surplus is None:
+    stale = seen.subject(operation)
+    if stale is None:
         return reconcile_runtime.dispose(operation, seen)
-    return attempt(operation, stop(surplus.id) if surplus.is_running else remove(surplus.id))
+    return attempt(operation, stop(stale.id) if stale.is_running else remove(stale.id))

@@ -49,7 +49,7 @@ _host = Process._host
 _reconcile = ReconcileRuntimes.run
 _begin = InMemoryOperationJournal.begin
 _hand_over = InMemoryOperationJournal.hand_over
-_look, _on_host = Observer.observe, Executor._on_host
+_observe, _on_host = Observer.observe, Executor._on_host
 _find_drift, _stale = drift.find_drift, drift._stale
 
 
@@ -212,7 +212,7 @@ def own_all(self: Any, container: Any, *, record: Any, operation: Any) -> bool:
 
 async def observe_every_game_to_clean_up(self: Observer, context: OperationContext) -> Observation:
     """Treat the containers of all games as those of the game that is cleaned up."""
-    seen = await _look(self, context)
+    seen = await _observe(self, context)
     if context.operation.kind is not OperationKind.CLEANUP_CONTAINER:
         return seen
     every = [await self.host.inspect(each.id) for each in await self.host.list_containers()]

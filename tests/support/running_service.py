@@ -105,17 +105,25 @@ class RunningService:
         return httpx.request(method, f"{self.url}{path}", verify=NO_TLS, **options)
 
     @contextmanager
-    def replaced_by(self, program: Sequence[str], more: Mapping[str, str]) -> Iterator[None]:
-        """Run another program in its place for the block, with more environment; then kill it."""
+    def using(self, program: Sequence[str], more: Mapping[str, str]) -> Iterator[None]:
+        """Let every start in the block run another program, with more environment."""
         before = self.program, self.variables
-        self.stop()
         self.program, self.variables = program, {**self.variables, **more}
         try:
-            self.start()
             yield
         finally:
             self.program, self.variables = before
-            self.kill()
+
+    @contextmanager
+    def replaced_by(self, program: Sequence[str], more: Mapping[str, str]) -> Iterator[None]:
+        """Run another program in its place for the block, with more environment; then kill it."""
+        self.stop()
+        with self.using(program, more):
+            try:
+                self.start()
+                yield
+            finally:
+                self.kill()
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:

@@ -62,7 +62,7 @@ def share_for(worker: int, shares: Sequence[str]) -> str:
 def waits(share: str) -> bool:
     """Return whether the tests of a share wait most of their time."""
     module, _, _ = share.partition("::")
-    return not {PurePath(module).name, PurePath(module).parent.name}.isdisjoint(WAITING)
+    return not set(PurePath(module).parts).isdisjoint(WAITING)
 
 
 def longest_first(items: list[pytest.Item]) -> None:
@@ -72,8 +72,9 @@ def longest_first(items: list[pytest.Item]) -> None:
 
 def _position(item: pytest.Item) -> tuple[int, int]:
     in_long_module = item.path.name in LONG_MODULES
-    folder = item.path.parent.name
-    return (not in_long_module, FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS))
+    folders = (each for each in reversed(item.path.parent.parts) if each in FOLDERS)
+    folder = next(folders, None)
+    return (not in_long_module, FOLDERS.index(folder) if folder else len(FOLDERS))
 
 
 def make_scheduler(config: pytest.Config, log: Any) -> Any:

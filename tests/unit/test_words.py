@@ -26,6 +26,7 @@ INSTEAD = {
     r"\bfor the eye\b": "human-readable",
     r"\bcages?\b": "sandbox",
     r"\b(tells|speaks of)\b": "reports, mentions",
+    r"\b(superfluous|surplus)\b": "stale",
     r"\bgoes on by itself\b": "is resumed automatically",
 }
 """Pattern of what is not said any more: the word to use."""

@@ -105,7 +105,7 @@ class ContainerHost(Protocol):
         """
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
-        """Create a container, hardened as DESIGN section 8 requires, without starting it.
+        """Create a container, hardened as the README lists, without starting it.
 
         Raises ContainerNameInUse when the name is taken, StartConfigInvalid when Docker does not
         accept the configuration (limits, mounts, image).

@@ -96,9 +96,9 @@ def _write_records(
 
 @pytest.fixture
 def counted(environment: Environment, tmp_path: Path) -> Iterator[Path]:
-    """Run a service that writes its calls of Docker to a file; return the file."""
+    """Let the next start run a service that writes its calls of Docker to a file; return that."""
     file = tmp_path / "calls"
-    with environment.service.replaced_by(COUNTING, {CALLS: str(file)}):
+    with environment.service.using(COUNTING, {CALLS: str(file)}):
         yield file
 
 
@@ -140,7 +140,6 @@ def test_start_up_inspects_only_what_has_drifted(
 def _restarted(environment: Environment, counted: Path) -> tuple[Counter[str], float, float]:
     """Restart the service; return its Docker calls until it has reconciled, and the times."""
     environment.service.stop()
-    counted.unlink(missing_ok=True)
     logged = len(environment.service.log)
     began = time.monotonic()
     environment.service.start()

@@ -11,7 +11,7 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, JobStream, StartJob, StopJob
-from rtmanager.workers import jobs as job_consumer
+from rtmanager.workers import jobs as consumer_module
 from rtmanager.workers.jobs import JobConsumer
 from tests.contract.ports.job_streams import MAXLEN, JobWorld, open_jobs
 
@@ -393,9 +393,9 @@ async def test_trap_one_stuck_game_blocks_all_jobs(
     world: JobWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs behind a stuck game are handled; its own are handled in order once it recovers."""
-    monkeypatch.setattr(job_consumer, "MAX_WAITING", 50)
-    monkeypatch.setattr(job_consumer, "BLOCK", 0.01)
-    monkeypatch.setattr(job_consumer, "MAX_PAUSE", 0.2)
+    monkeypatch.setattr(consumer_module, "MAX_WAITING", 50)
+    monkeypatch.setattr(consumer_module, "BLOCK", 0.01)
+    monkeypatch.setattr(consumer_module, "MAX_PAUSE", 0.2)
     waiting = [await world.start("stuck") for _ in range(120)]
     behind = [await world.start("quick") for _ in range(60)]
     handler = Handler(world.here, {"stuck": 120, "quick": 60})

@@ -1,4 +1,4 @@
-"""The container contract (DESIGN section 8) as `docker inspect` shows it on a real Docker."""
+"""What an engine is given (see the README), as `docker inspect` shows it on a real Docker."""
 
 import asyncio
 from pathlib import Path

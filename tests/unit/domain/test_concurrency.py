@@ -53,6 +53,11 @@ async def test_failures_are_kept_and_logged_and_stop_no_other_work(
     assert results.done == ["a", "b"]
     assert results.failed == ["away: no answer", "bad: a defect"]
     assert [bool(record.exc_info) for record in caplog.records] == [False, True]
+    assert {record.message for record in caplog.records} == {"item_failed"}
+    assert [(vars(each)["item"], vars(each)["error"]) for each in caplog.records] == [
+        ("away", "no answer"),
+        ("bad", "a defect"),
+    ]
 
 
 async def test_exception_that_is_no_failure_ends_everything() -> None:
@@ -144,7 +149,7 @@ async def test_failure_without_a_caller_is_no_warning() -> None:
     assert heard == []
 
 
-async def test_undisturbed_work_is_finished_however_often_its_caller_is_cancelled() -> None:
+async def test_shielded_work_is_finished_however_often_its_caller_is_cancelled() -> None:
     """Work that must not be interrupted is finished before the cancellation takes effect."""
     hang, done = Hang(), []
 

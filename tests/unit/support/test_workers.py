@@ -41,17 +41,20 @@ def test_long_module_is_as_many_shares_as_it_has_tests() -> None:
 
 def test_long_ones_come_first() -> None:
     """Long tests do not begin when nothing else is left."""
-    order = ["unit/test_cli.py", "acceptance/test_outages.py", f"acceptance/{LONG_MODULES[0]}"]
+    order = ["unit/test_cli.py", "integration/docker/test_pull.py", "acceptance/test_outages.py"]
+    order.append(f"acceptance/{LONG_MODULES[0]}")
     items = [Item(each) for each in order]
 
     longest_first(cast("list[pytest.Item]", items))
 
-    assert [each.path.name for each in items] == [LONG_MODULES[0], "test_outages.py", "test_cli.py"]
+    names = [each.path.name for each in items]
+    assert names == [LONG_MODULES[0], "test_outages.py", "test_pull.py", "test_cli.py"]
 
 
 def test_modules_that_wait_are_distinguished() -> None:
     """Modules that mostly wait are recognised by their name or their folder's."""
     assert waits("tests/contract/ports/test_outbox.py")
+    assert waits("tests/integration/docker/test_pull.py")
     assert waits("tests/acceptance/test_outages.py")
     assert not waits("tests/acceptance/test_streams_outages.py::test_one[a/b]")
     assert not waits("tests/unit/test_cli.py")

@@ -13,7 +13,7 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, StartJob, StopJob
-from rtmanager.workers import jobs as job_consumer
+from rtmanager.workers import jobs as consumer_module
 from rtmanager.workers.jobs import JobConsumer
 from tests.unit.workers.turns import running, turns, until
 
@@ -166,8 +166,8 @@ async def test_job_that_keeps_failing_is_tried_less_and_less(desk: Desk) -> None
 
     # The reader's own waits advance the clock as well, by one block each.
     pauses = [after - before for before, after in pairwise(desk.tried_at)]
-    assert pauses[0] < 2 * job_consumer.BLOCK
-    assert job_consumer.MAX_PAUSE <= pauses[-1] < 2 * job_consumer.MAX_PAUSE
+    assert pauses[0] < 2 * consumer_module.BLOCK
+    assert consumer_module.MAX_PAUSE <= pauses[-1] < 2 * consumer_module.MAX_PAUSE
 
 
 @pytest.mark.parametrize("away", ["ready", "jobs.reclaim", "jobs.read"])
@@ -193,7 +193,7 @@ async def test_job_that_was_read_ahead_waits_while_something_is_away(desk: Desk)
     async with running(desk.consumer.run()):
         await until(lambda: desk.tried == [first.entry_id])
         desk.away.add("ready")
-        desk.clock.advance(2 * job_consumer.READY_FOR)
+        desk.clock.advance(2 * consumer_module.READY_FOR)
         desk.held["g1"].set()
         await until(lambda: desk.consumer.status.failures > 5)
         assert desk.tried == [first.entry_id]
@@ -250,8 +250,8 @@ async def test_entry_that_comes_again_once_it_is_acknowledged_does_not_stay(desk
 
 async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting jobs stay in the streams instead of filling memory."""
-    monkeypatch.setattr(job_consumer, "MAX_WAITING", 10)
-    monkeypatch.setattr(job_consumer, "BATCH", 5)
+    monkeypatch.setattr(consumer_module, "MAX_WAITING", 10)
+    monkeypatch.setattr(consumer_module, "BATCH", 5)
     desk = Desk()
     games = [f"g{number}" for number in range(100)]
     desk.held = {game: asyncio.Event() for game in games}
@@ -290,7 +290,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs that wait for stuck games block nothing, however many they are."""
-    monkeypatch.setattr(job_consumer, "MAX_WAITING", 10)
+    monkeypatch.setattr(consumer_module, "MAX_WAITING", 10)
     stuck = [desk.start(f"stuck{number}") for number in range(30) for _ in range(5)]
     desk.faults = {job.entry_id: 1_000_000 for job in stuck}
     behind = desk.start("quick")
@@ -306,7 +306,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_and_so_do_many(
 async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
     """A game's other jobs stay pending and are reclaimed a few at a time."""
     rounds = 10
-    jobs = [desk.start("g1") for _ in range(rounds * job_consumer.MAX_PER_GAME)]
+    jobs = [desk.start("g1") for _ in range(rounds * consumer_module.MAX_PER_GAME)]
 
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.handled) == len(jobs))
@@ -318,7 +318,7 @@ async def test_few_jobs_of_a_game_are_held_in_memory(desk: Desk) -> None:
 async def test_newer_job_of_a_game_that_overflows_waits_behind_the_older(desk: Desk) -> None:
     """A newer job waits its turn even if there is room for it by then."""
     desk.held["slow"] = asyncio.Event()
-    older = [desk.start("slow") for _ in range(job_consumer.MAX_PER_GAME + 5)]
+    older = [desk.start("slow") for _ in range(consumer_module.MAX_PER_GAME + 5)]
 
     async with running(desk.consumer.run()):
         await until(lambda: not desk.streams.unread)
@@ -335,7 +335,7 @@ async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk
     """Reclaiming does not make other games' queued jobs run twice."""
     desk.held["slow"] = asyncio.Event()
     slow = [desk.start("slow") for _ in range(3)]
-    many = [desk.start("many") for _ in range(job_consumer.MAX_PER_GAME * 2)]
+    many = [desk.start("many") for _ in range(consumer_module.MAX_PER_GAME * 2)]
 
     async with running(desk.consumer.run()):
         await until(lambda: len(desk.handled) == len(many))
@@ -350,7 +350,7 @@ async def test_job_that_was_queued_when_it_came_again_is_handled_once(desk: Desk
 
 async def test_reclaim_that_fails_is_tried_again(desk: Desk) -> None:
     """A reclaim that failed in an outage is retried."""
-    many = [desk.start("many") for _ in range(job_consumer.MAX_PER_GAME * 2)]
+    many = [desk.start("many") for _ in range(consumer_module.MAX_PER_GAME * 2)]
 
     async with running(desk.consumer.run()):
         await until(lambda: bool(desk.handled))

@@ -106,15 +106,20 @@ async def test_fault_anywhere_loses_and_doubles_nothing(desk: Desk, fault: str) 
     assert len(desk.table.sent_at) == 3
 
 
-async def test_clock_that_stepped_back_stops_no_message(desk: Desk) -> None:
+async def test_clock_that_stepped_back_stops_no_message(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     """A fence below the last one published is raised, and the messages are sent at once."""
     desk.write(1)
     await desk.relay.run()
     desk.streams.fence += 3_600_000_000  # as if drawn an hour later
+    highest = desk.streams.fence
     desk.write(1)
 
     assert await desk.relay.run() == 1
     assert desk.published == ["0", "0"]
+    (record,) = caplog.records
+    assert (record.message, vars(record)["above"]) == ("outbox_fence_raised", highest)
 
 
 async def test_stale_batch_that_stays_stale_is_an_outage(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from tests.unit.domain.faults import unavailable
 from tests.unit.domain.watch import Watch, engine_of
 from tests.unit.domain.world import GAME, IMAGE, THRESHOLD, World
 
-ILL = "galaxy/game:3.0.0"
+UNHEALTHY = "galaxy/game:3.0.0"
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ async def watch() -> Watch:
     return Watch(world)
 
 
-def fall_ill(watch: Watch, game: str = GAME) -> None:
+def become_unhealthy(watch: Watch, game: str = GAME) -> None:
     """Make a running engine stop answering."""
-    watch.world.image(ILL, healthy_after=None)
-    image = watch.world.docker.find_image(ILL)
+    watch.world.image(UNHEALTHY, healthy_after=None)
+    image = watch.world.docker.find_image(UNHEALTHY)
     assert image is not None
     engine_of(watch.world, game).image = image
 
@@ -47,7 +47,7 @@ async def test_healthy_engine_is_not_reported(watch: Watch) -> None:
 
 async def test_failure_is_reported_once_at_the_threshold(watch: Watch) -> None:
     """A failure is reported at the threshold and not again while it lasts."""
-    fall_ill(watch)
+    become_unhealthy(watch)
 
     said = await probe(watch, 2 * THRESHOLD)
 
@@ -58,7 +58,7 @@ async def test_failure_is_reported_once_at_the_threshold(watch: Watch) -> None:
 async def test_misses_must_come_in_a_row(watch: Watch) -> None:
     """An answer resets the count of misses."""
     for _ in range(5):
-        fall_ill(watch)
+        become_unhealthy(watch)
         await probe(watch, THRESHOLD - 1)
         recover(watch)
         await probe(watch, 1)
@@ -68,7 +68,7 @@ async def test_misses_must_come_in_a_row(watch: Watch) -> None:
 
 async def test_recovery_is_reported_once_with_the_number_of_misses(watch: Watch) -> None:
     """The first answer after a reported failure is a recovery."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, 5)
     recover(watch)
 
@@ -80,7 +80,7 @@ async def test_recovery_is_reported_once_with_the_number_of_misses(watch: Watch)
 
 async def test_restart_of_the_service_repeats_nothing(watch: Watch) -> None:
     """The baseline is durable, so a restart causes neither a second failure nor a recovery."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, THRESHOLD)
     again = Watch(watch.world, watch.world.process())
     await probe(again, 2 * THRESHOLD)
@@ -93,7 +93,7 @@ async def test_restart_of_the_service_repeats_nothing(watch: Watch) -> None:
 
 async def test_restart_of_the_service_on_healthy_engines_reports_no_recovery(watch: Watch) -> None:
     """Only an engine that was reported as failing can recover."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, THRESHOLD - 1)
     recover(watch)
     await probe(Watch(watch.world, watch.world.process()), 3)
@@ -103,7 +103,7 @@ async def test_restart_of_the_service_on_healthy_engines_reports_no_recovery(wat
 
 async def test_new_container_starts_with_a_clean_slate(watch: Watch) -> None:
     """A new container does not inherit the misses of the old one."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, THRESHOLD)
     await watch.process.restart()
     await probe(watch, 2)
@@ -113,7 +113,7 @@ async def test_new_container_starts_with_a_clean_slate(watch: Watch) -> None:
 
 async def test_result_for_a_replaced_container_comes_too_late(watch: Watch) -> None:
     """A probe that was in progress during a restart of the game reports nothing."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, THRESHOLD - 1)
     other = watch.world.process()
 
@@ -157,7 +157,7 @@ async def test_trap_out_of_descriptors_is_not_a_miss(watch: Watch) -> None:
 
 async def test_engine_that_could_not_be_asked_neither_missed_nor_answered(watch: Watch) -> None:
     """The count of misses continues from where it was."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, THRESHOLD - 1)
     await unasked(watch, 1)
     assert watch.reported == []
@@ -168,7 +168,7 @@ async def test_engine_that_could_not_be_asked_neither_missed_nor_answered(watch:
 
 async def test_engine_that_could_not_be_asked_has_not_recovered(watch: Watch) -> None:
     """Only an answer ends a failure."""
-    fall_ill(watch)
+    become_unhealthy(watch)
     await probe(watch, THRESHOLD)
     await unasked(watch, 2)
 
@@ -179,7 +179,7 @@ async def test_engines_that_could_be_asked_are_still_reported(watch: Watch) -> N
     """The error raised at the end names the events found until then."""
     other = GameId("g2")
     await watch.process.start(game=other)
-    fall_ill(watch, other)
+    become_unhealthy(watch, other)
     await probe(watch, THRESHOLD - 1)
     address = engine_of(watch.world, GAME).address
     assert address
@@ -194,8 +194,8 @@ async def test_one_engine_never_stops_the_others(watch: Watch) -> None:
     """A row that cannot be written affects only its own game."""
     other = GameId("g2")
     await watch.process.start(game=other)
-    fall_ill(watch)
-    fall_ill(watch, other)
+    become_unhealthy(watch)
+    become_unhealthy(watch, other)
     await probe(watch, THRESHOLD - 1)
     watch.process.on("health.note", ServiceUnavailable())
 

@@ -149,7 +149,7 @@ def test_disposal_never_touches_the_records_container() -> None:
     assert completion.record == make_record()
 
 
-def test_superfluous_container_is_stopped_then_removed() -> None:
+def test_stale_container_is_stopped_then_removed() -> None:
     """The record does not change."""
     disposal = about(OperationKind.RECONCILE_DISPOSE, OTHER)
     old = container()

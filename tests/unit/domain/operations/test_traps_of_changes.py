@@ -150,16 +150,16 @@ async def test_trap_stop_leaves_an_equal_engine_running(running: World) -> None:
 async def test_trap_disposal_removes_an_engine_that_was_started(world: World) -> None:
     """An interrupted disposal that finds its container running adopts it."""
     world.clock.advance(1)
-    surplus = stray(world, f"galaxy-game-{GAME}")
+    stale = stray(world, f"galaxy-game-{GAME}")
     world.clock.advance(GRACE)
     second = await killed_at(world, "host.remove", _reconcile)
-    world.docker.run(surplus)
+    world.docker.run(stale)
 
     await second.resume()
     await _reconcile(second)
 
     assert world.record is not None
-    assert world.record.current_container_id == surplus.id
+    assert world.record.current_container_id == stale.id
     assert world.faults() == []
 
 

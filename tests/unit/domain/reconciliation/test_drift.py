@@ -78,7 +78,7 @@ def test_engine_in_the_place_of_a_dead_one_is_adopted() -> None:
 
 
 def test_second_engine_beside_a_running_one_is_not_adopted() -> None:
-    """Beside the record's running engine every other container is superfluous."""
+    """Beside the record's running engine every other container is stale."""
     mine = container(name="renamed by somebody")
 
     found = drifts(make_record(), mine, container(id=OTHER))
@@ -88,7 +88,7 @@ def test_second_engine_beside_a_running_one_is_not_adopted() -> None:
 
 
 def test_running_engine_with_another_name_is_not_adopted() -> None:
-    """A parked engine that someone started is superfluous, because the record names another."""
+    """A parked engine that someone started is stale, because the record names another."""
     parked = container(id=OTHER, name=parked_name(GAME, Fence(3)))
 
     assert kinds(drifts(STOPPED, container(status=EXITED), parked)) == [DriftKind.STALE_CONTAINER]

@@ -231,7 +231,7 @@ async def test_aside_container_is_removed_after_its_grace(watch: Watch) -> None:
 
 
 async def test_stale_engine_that_runs_is_stopped_and_removed(watch: Watch) -> None:
-    """A second running engine of the game is superfluous."""
+    """A second running engine of the game is stale."""
     world = watch.world
     record, second = world.record, stray(world, "second")
     world.clock.advance(GRACE)

@@ -11,6 +11,7 @@ from filelock import FileLock, ReadWriteLock, Timeout
 from dev import SetUpError
 
 _LOCKS = Path("/run/lock")
+LAST_USE_SECONDS = 0.5
 
 
 @contextmanager
@@ -49,7 +50,8 @@ class SharedUse:
         """End the use and yield whether it was the last; if so, none begins during the block."""
         self._lock.release()
         try:
-            self._lock.acquire_write(blocking=False)
+            # Two that try at once may both be busy for a moment.
+            self._lock.acquire_write(timeout=LAST_USE_SECONDS)
         except Timeout:
             yield False
         else:

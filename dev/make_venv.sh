@@ -22,7 +22,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 echo "Creating the virtual environment $venv (half a minute) ..."
-[ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
+# From scratch: a package that left the lock must not stay.
+"$python" -m venv --clear "$venv"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$venv/bin/pip" install -qq --require-hashes --requirement requirements/dev.txt
 "$venv/bin/pip" install -qq --no-deps --no-build-isolation --editable .

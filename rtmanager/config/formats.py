@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, NewType
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -110,6 +110,18 @@ def _complete(address: Address) -> Address:
     return address
 
 
+def _digits(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise _refusal("is not a whole number")
+    return text
+
+
+def _decimal(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", text):
+        raise _refusal("is not a decimal number")
+    return text
+
+
 def _user_defined(network: str) -> str:
     if network in {"bridge", "host", "none", "default"}:
         raise _refusal("is one of Docker's own networks, on which containers have no names")
@@ -154,8 +166,11 @@ def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
         raise _refusal("is not a Postgres DSN") from None
     if not parameters:
         raise _refusal("is not a Postgres DSN")
-    if search_path and "options" not in parameters:
-        parameters["options"] = f"-c search_path={search_path}"
+    if search_path:
+        # In libpq's options a space ends an argument unless it is escaped.
+        escaped = search_path.replace("\\", "\\\\").replace(" ", "\\ ")
+        options = f"{parameters.get('options') or ''} -c search_path={escaped}"
+        parameters["options"] = options.strip()
     return parameters
 
 
@@ -166,7 +181,7 @@ def _without_search_path(dsn: str) -> tuple[str, str | None]:
     url = urlsplit(dsn)
     query = dict(parse_qsl(url.query, keep_blank_values=True))
     search_path = query.pop("search_path", None)
-    return urlunsplit(url._replace(query=urlencode(query))), search_path
+    return urlunsplit(url._replace(query=urlencode(query, quote_via=quote))), search_path
 
 
 # A type derived from another has its own description last, and the last one is used.
@@ -180,15 +195,23 @@ Duration = Annotated[
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0), Accepted(f"{_A_DURATION}, more than 0")]
 WholeNumber = Annotated[
-    int, Field(ge=0, le=_MAX_NUMBER), Accepted(f"a whole number from 0 to {_MAX_NUMBER}")
+    int,
+    BeforeValidator(_digits),
+    Field(ge=0, le=_MAX_NUMBER),
+    Accepted(f"a whole number from 0 to {_MAX_NUMBER}"),
 ]
 Count = Annotated[WholeNumber, Field(ge=1), Accepted(f"a whole number from 1 to {_MAX_NUMBER}")]
 OwnerId = Annotated[
-    int, Field(ge=0, le=_MAX_OWNER), Accepted(f"a whole number from 0 to {_MAX_OWNER}")
+    int,
+    BeforeValidator(_digits),
+    Field(ge=0, le=_MAX_OWNER),
+    Accepted(f"a whole number from 0 to {_MAX_OWNER}"),
 ]
 CpuQuota = Annotated[
-    # A hundredth is Docker's minimum.
-    float, Field(ge=0.01, lt=1_000_000), Accepted("a number of CPUs from 0.01, such as 1.5")
+    float,
+    BeforeValidator(_decimal),
+    Field(ge=0.01, lt=1_000_000),  # a hundredth is Docker's minimum
+    Accepted("a number of CPUs from 0.01, such as 1.5"),
 ]
 Memory = Annotated[
     int,

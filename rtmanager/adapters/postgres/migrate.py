@@ -29,7 +29,8 @@ _LOCK: LiteralString = "SELECT pg_advisory_lock(hashtextextended('rtmanager.migr
 _SCHEMA_EXISTS: LiteralString = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
 
 _TABLE_EXISTS: LiteralString = """
-    SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'applied_migrations'
+    SELECT 1 FROM pg_tables
+    WHERE schemaname = current_schema() AND tablename = 'applied_migrations'
 """
 _TABLES = Path(__file__).parent / "applied_migrations.sql"
 
@@ -122,7 +123,7 @@ async def _prepare(connection: Connection, schema: str) -> None:
         if not await _column(connection, _SCHEMA_EXISTS, schema):
             statement = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema))
             await connection.execute(statement)
-        if not await _column(connection, _TABLE_EXISTS, schema):
+        if not await _column(connection, _TABLE_EXISTS):
             await connection.execute(_TABLES.read_bytes())
 
 
@@ -138,7 +139,13 @@ def _read(path: Path) -> Migration:
 
 async def _applied(connection: Connection) -> dict[int, Migration]:
     """Return the migrations recorded in the database, by number."""
-    cursor = await connection.cursor(row_factory=kwargs_row(Migration)).execute(_APPLIED)
+    try:
+        cursor = await connection.cursor(row_factory=kwargs_row(Migration)).execute(_APPLIED)
+    except InsufficientPrivilege as error:
+        raise MigrationFailed(
+            f"Postgres does not permit reading the applied migrations: {first_line(error)}; grant"
+            " the user SELECT on applied_migrations and on the tables of the service"
+        ) from error
     return {migration.number: migration for migration in await cursor.fetchall()}
 
 

@@ -278,6 +278,16 @@ async def test_schema_of_the_dsn_is_used(empty_dsn: str) -> None:
     assert ask(dsn, "SELECT to_regclass('elsewhere.outbox') IS NOT NULL") == [(True,)]
 
 
+async def test_search_path_of_postgres_itself_can_be_migrated_again(empty_dsn: str) -> None:
+    """Postgres' default path names the user's schema first, which need not exist."""
+    dsn = make_conninfo(empty_dsn, options='-csearch_path="$user",public')
+
+    first, again = await migrate(dsn), await migrate(dsn)
+
+    assert (first.from_version, first.to_version) == (0, NEWEST)
+    assert (again.from_version, again.to_version) == (NEWEST, NEWEST)
+
+
 async def test_schema_is_rtmanager_when_the_dsn_names_none(empty_dsn: str) -> None:
     """Without a search path the tables are not created in `public`."""
     report = await migrate(make_conninfo(empty_dsn, options=""))
@@ -309,6 +319,23 @@ async def test_migrated_database_needs_no_right_to_create(
         report = await migrate(make_conninfo(empty_dsn, user=name, password="guest"))
 
         assert report == MigrationReport("rtmanager", NEWEST, NEWEST)
+        with psycopg.connect(empty_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(user))
+
+
+async def test_missing_right_to_read_is_explained(
+    postgres: EmbeddedPostgres, empty_dsn: str
+) -> None:
+    """Where an administrator migrates, the service needs to read what was applied."""
+    await migrate(empty_dsn)
+    with guest(postgres) as name:
+        user = sql.Identifier(name)
+        with psycopg.connect(empty_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA rtmanager TO {}").format(user))
+
+        with pytest.raises(MigrationFailed, match="SELECT on applied_migrations"):
+            await migrate(make_conninfo(empty_dsn, user=name, password="guest"))
+
         with psycopg.connect(empty_dsn, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP OWNED BY {}").format(user))
 

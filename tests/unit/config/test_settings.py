@@ -85,13 +85,13 @@ WRONG = {
     "RTMANAGER_REDIS_CONSUMER_GROUP": ["two words"],
     "RTMANAGER_REDIS_STREAM_MAXLEN": ["0", "all"],
     "RTMANAGER_OUTBOX_KEEP_SENT": ["1d", "24"],
-    "RTMANAGER_JOB_CONCURRENCY": ["0", "-1"],
+    "RTMANAGER_JOB_CONCURRENCY": ["0", "-1", "1_0", "10.0", "+5"],
     "RTMANAGER_DOCKER_HOST": ["/var/run/docker.sock", "unix://x", "ssh://a@b", "tcp://host"],
     "RTMANAGER_DOCKER_NETWORK": ["-net", "bridge", "host", "none", "a/b"],
     "RTMANAGER_DOCKER_CONFIG_FILE": ["config.json"],
     "RTMANAGER_DOCKER_TIMEOUT": ["0", "0s", "0.0ms"],
     "RTMANAGER_IMAGE_PULL_POLICY": ["sometimes"],
-    "RTMANAGER_DEFAULT_CPU_QUOTA": ["0", "0.001", "one", "inf", "-1"],
+    "RTMANAGER_DEFAULT_CPU_QUOTA": ["0", "0.001", "one", "inf", "-1", "1_0", "1e3"],
     "RTMANAGER_DEFAULT_MEMORY": ["5m", "0", "512x", "1.5g", "-1"],
     "RTMANAGER_READ_ONLY_ROOT_FILESYSTEM": ["maybe"],
     "RTMANAGER_GAME_STATE_ROOT": ["games", "/", "/srv/../etc", "/srv/\x00"],
@@ -274,17 +274,32 @@ def test_a_dsn_is_shown_without_its_password(dsn: str) -> None:
     assert "host=db" in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
 
 
-def test_the_search_path_of_a_url_is_given_to_libpq_as_it_reads_it() -> None:
-    """`search_path` in a URL, which libpq refuses, becomes an option that it accepts."""
-    dsn = "postgres://rtm:hunter2@db/galaxy?search_path=games&sslmode=disable"
+@pytest.mark.parametrize(
+    ("query", "options", "name"),
+    [
+        ("search_path=games", "-c search_path=games", "rtmanager"),
+        ("search_path=a,%20b", "-c search_path=a,\\ b", "rtmanager"),
+        (
+            "search_path=games&options=-c%20work_mem%3D1MB&application_name=my%20app",
+            "-c work_mem=1MB -c search_path=games",
+            "my app",
+        ),
+    ],
+)
+def test_the_search_path_of_a_url_is_given_to_libpq_as_an_option(
+    query: str, options: str, name: str
+) -> None:
+    """Other drivers know `search_path` in a URL, libpq refuses it; the other values stay."""
+    dsn = f"postgres://rtm:hunter2@db/galaxy?sslmode=disable&{query}"
     settings = Settings.from_environment(REQUIRED | {"RTMANAGER_POSTGRES_PRIMARY_DSN": dsn})
     shown = {setting.variable: setting.value for setting in settings.shown()}
 
     parameters = conninfo_to_dict(
         service_conninfo(settings.postgres_primary_dsn.get_secret_value())
     )
-    assert str(parameters["options"]).endswith("-c search_path=games")
+    assert str(parameters["options"]).endswith(options)
     assert (parameters["password"], parameters["sslmode"]) == ("hunter2", "disable")
+    assert parameters["application_name"] == name
     assert "hunter2" not in shown["RTMANAGER_POSTGRES_PRIMARY_DSN"]
 
 

@@ -4,7 +4,6 @@ No error repeats a value, which may be a secret in the wrong variable.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -138,10 +137,9 @@ def _below_root(path: Path) -> Path:
 
 def read_postgres_dsn(dsn: SecretStr) -> SecretStr:
     """Return a Postgres URL or connection string in libpq's form, including the password."""
-    text = dsn.get_secret_value()
-    parameters = _connection_parameters(text)
-    _, search_path = _without_search_path(text)
-    return dsn if search_path is None else SecretStr(make_conninfo(**_as_texts(parameters)))
+    text = _for_libpq(dsn.get_secret_value())
+    _connection_parameters(text)
+    return SecretStr(text)
 
 
 def mask_postgres_dsn(dsn: SecretStr) -> str:
@@ -152,36 +150,33 @@ def mask_postgres_dsn(dsn: SecretStr) -> str:
     )
 
 
-def _as_texts(parameters: Mapping[str, str | int | None]) -> dict[str, str]:
-    return {key: str(value) for key, value in parameters.items() if value is not None}
-
-
 def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
-    """Return the DSN's parameters for libpq, with the search path as one of its options."""
     try:
-        text, search_path = _without_search_path(dsn)
-        parameters = conninfo_to_dict(text)
+        parameters = conninfo_to_dict(dsn)
     except (ProgrammingError, ValueError):
         # The driver's message quotes the DSN, including the password, so it must not be our cause.
         raise _refusal("is not a Postgres DSN") from None
     if not parameters:
         raise _refusal("is not a Postgres DSN")
-    if search_path:
-        # In libpq's options a space ends an argument unless it is escaped.
-        escaped = search_path.replace("\\", "\\\\").replace(" ", "\\ ")
-        options = f"{parameters.get('options') or ''} -c search_path={escaped}"
-        parameters["options"] = options.strip()
     return parameters
 
 
-def _without_search_path(dsn: str) -> tuple[str, str | None]:
-    """Remove `search_path` from a URL: other drivers support this parameter, libpq does not."""
+def _for_libpq(dsn: str) -> str:
+    """Move the `search_path` of a URL, which other drivers support, into libpq's `options`."""
     if not dsn.startswith(("postgres://", "postgresql://")):
-        return dsn, None
-    url = urlsplit(dsn)
+        return dsn
+    try:
+        url = urlsplit(dsn)
+    except ValueError:
+        raise _refusal("is not a Postgres DSN") from None
     query = dict(parse_qsl(url.query, keep_blank_values=True))
-    search_path = query.pop("search_path", None)
-    return urlunsplit(url._replace(query=urlencode(query, quote_via=quote))), search_path
+    if "search_path" not in query:
+        return dsn
+    if search_path := query.pop("search_path"):
+        # A space in the options ends an argument unless it is escaped.
+        escaped = search_path.replace("\\", "\\\\").replace(" ", "\\ ")
+        query["options"] = f"{query.get('options', '')} -c search_path={escaped}".strip()
+    return urlunsplit(url._replace(query=urlencode(query, quote_via=quote)))
 
 
 # A type derived from another has its own description last, and the last one is used.
@@ -194,18 +189,13 @@ Duration = Annotated[
     Accepted(f"{_A_DURATION}; 0 is allowed"),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0), Accepted(f"{_A_DURATION}, more than 0")]
+_PlainNumber = Annotated[int, BeforeValidator(_digits)]
 WholeNumber = Annotated[
-    int,
-    BeforeValidator(_digits),
-    Field(ge=0, le=_MAX_NUMBER),
-    Accepted(f"a whole number from 0 to {_MAX_NUMBER}"),
+    _PlainNumber, Field(ge=0, le=_MAX_NUMBER), Accepted(f"a whole number from 0 to {_MAX_NUMBER}")
 ]
 Count = Annotated[WholeNumber, Field(ge=1), Accepted(f"a whole number from 1 to {_MAX_NUMBER}")]
 OwnerId = Annotated[
-    int,
-    BeforeValidator(_digits),
-    Field(ge=0, le=_MAX_OWNER),
-    Accepted(f"a whole number from 0 to {_MAX_OWNER}"),
+    _PlainNumber, Field(ge=0, le=_MAX_OWNER), Accepted(f"a whole number from 0 to {_MAX_OWNER}")
 ]
 CpuQuota = Annotated[
     float,

@@ -80,6 +80,15 @@ def half_a_pair(pair: set[str], variables: Mapping[str, str]) -> Iterator[Fault]
         yield Fault(missing.pop(), "is not set, but its counterpart is", "both or neither")
 
 
+def above_maximum(settings: object) -> Iterator[Fault]:
+    """Find defaults of engines' limits that are larger than what an image may ask for."""
+    for limit in ("cpu_quota", "memory", "pids_limit"):
+        default, maximum = (getattr(settings, f"{which}_{limit}") for which in ("default", "max"))
+        if default > maximum:
+            largest = f"RTMANAGER_MAX_{limit.upper()}"
+            yield Fault(f"RTMANAGER_DEFAULT_{limit.upper()}", "is too large", f"at most {largest}")
+
+
 def unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:
     """Find unknown trace exporters; OpenTelemetry reads its other variables itself."""
     chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")

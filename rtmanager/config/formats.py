@@ -127,6 +127,30 @@ def _user_defined(network: str) -> str:
     return network
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    """Read a list separated by commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _host_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    lowered = tuple(name.lower() for name in names)
+    if not all(re.fullmatch(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?", name) for name in lowered):
+        raise _refusal("has an entry that is not a host name")
+    return lowered
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"https?://[a-z0-9\[\]:._-]+", origin) for origin in origins):
+        raise _refusal("has an entry that is not an origin")
+    return origins
+
+
+def _image_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[A-Za-z0-9._/:@*\[\]-]{1,500}", pattern) for pattern in patterns):
+        raise _refusal("has an entry that is not a pattern of image names")
+    return patterns
+
+
 def _below_root(path: Path) -> Path:
     if not str(path).isprintable() or not path.is_absolute():
         raise _refusal("is not an absolute path")
@@ -237,6 +261,31 @@ ServiceAddress = Annotated[
 ]
 Directory = Annotated[
     Path, AfterValidator(_below_root), Accepted("an absolute path such as /srv/galaxy")
+]
+File = Annotated[Path, AfterValidator(_below_root), Accepted("an absolute path of a file")]
+HostNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    AfterValidator(_host_names),
+    PlainSerializer(",".join),
+    Accepted("host names separated by commas, no scheme and no port"),
+]
+Origins = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    AfterValidator(_origins),
+    PlainSerializer(",".join),
+    Accepted("origins such as https://ops.example.org, separated by commas, in lower case"),
+]
+ImagePatterns = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    AfterValidator(_image_patterns),
+    PlainSerializer(",".join),
+    Accepted("patterns such as registry.example.org/galaxy/*, separated by commas"),
+]
+RuntimeName = Annotated[
+    str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"), Accepted("a runtime of the daemon")
 ]
 DirectoryMode = Annotated[
     int,

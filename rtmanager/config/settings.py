@@ -10,7 +10,13 @@ from pydantic import AliasGenerator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rtmanager.config import formats as kind
-from rtmanager.config.faults import ConfigError, half_a_pair, library_faults, unknown_exporter
+from rtmanager.config.faults import (
+    ConfigError,
+    above_maximum,
+    half_a_pair,
+    library_faults,
+    unknown_exporter,
+)
 
 PREFIX = "RTMANAGER_"
 
@@ -52,6 +58,25 @@ class Settings(BaseSettings):
 
     internal_http_addr: kind.ListenAddress = _setting(":8096", "Where the REST API listens.")
     shutdown_timeout: kind.Duration = _setting("30s", "How long running work may take at shutdown.")
+    drain_delay: kind.Duration = _setting(
+        "0", "How long the service answers as not ready before it stops listening."
+    )
+    request_timeout: kind.PositiveDuration = _setting(
+        "10s", "How long a caller may take to send a complete request."
+    )
+    max_connections: kind.Count = _setting("1000", "Maximum number of connections to the REST API.")
+    allowed_hosts: kind.HostNames = _setting(
+        "", "Host names, besides IP addresses and names without dots, of this service."
+    )
+    trusted_origins: kind.Origins = _setting(
+        "", "Origins of web pages that may change something, besides the service's own."
+    )
+    api_tokens_file: kind.File | None = _setting(
+        None, "File with the callers' hashed tokens; without it no token is needed."
+    )
+    refuse_engine_connections: kind.Switch = _setting(
+        "true", "Whether connections from engine containers are closed."
+    )
     log_level: kind.LogLevel = _setting("info", "Minimum severity of log lines that are written.")
     log_format: kind.LogFormat = _setting("json", "Log lines as JSON or human-readable.")
 
@@ -95,10 +120,17 @@ class Settings(BaseSettings):
         str(os.cpu_count() or 1),
         "Containers started at the same time; by default the number of cores.",
     )
+    docker_runtime: kind.RuntimeName | None = _setting(
+        None, "Docker runtime of the engines, such as runsc or kata; by default the daemon's."
+    )
+    allowed_images: kind.ImagePatterns = _setting(
+        "", "Patterns of the images that may run; empty means all."
+    )
     image_pull_policy: kind.PullPolicy = _setting("if_missing", "When an image is pulled.")
     pull_stall_timeout: kind.PositiveDuration = _setting(
         "60s", "How long a pull may make no progress before it fails."
     )
+    pull_timeout: kind.PositiveDuration = _setting("30m", "How long a pull may take in total.")
 
     default_cpu_quota: kind.CpuQuota = _setting(
         "1.0", "CPUs of an engine whose image sets no limit."
@@ -106,6 +138,17 @@ class Settings(BaseSettings):
     default_memory: kind.Memory = _setting("512m", "Memory of an engine whose image sets no limit.")
     default_pids_limit: kind.Count = _setting(
         "512", "Processes of an engine whose image sets no limit."
+    )
+    max_cpu_quota: kind.CpuQuota = _setting("4.0", "Most CPUs that an image's label may ask for.")
+    max_memory: kind.Memory = _setting("8g", "Most memory that an image's label may ask for.")
+    max_pids_limit: kind.Count = _setting(
+        "4096", "Most processes that an image's label may ask for."
+    )
+    engine_tmp_size: kind.Memory = _setting(
+        "64m", "Size of /tmp of an engine whose root file system is read-only."
+    )
+    engine_disk_limit: kind.Memory = _setting(
+        "10g", "What an engine may write to its container and to its state directory."
     )
     read_only_root_filesystem: kind.Switch = _setting(
         "false", "Whether engines can write only to mounts."
@@ -160,6 +203,10 @@ class Settings(BaseSettings):
         "1h", "Time between two searches for old containers."
     )
 
+    operation_log_days: kind.Count = _setting(
+        "365", "Days after which an operation leaves the log; the last ones of a game stay."
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -186,6 +233,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             fields = {_variable(name): field for name, field in cls.model_fields.items()}
             faults = [*library_faults(error, fields), *faults]
+        else:
+            faults = [*above_maximum(settings), *faults]
         if faults:
             raise ConfigError(tuple(faults))
         return settings

@@ -18,6 +18,13 @@ REQUIRED = {
 DEFAULTS = {
     "internal_http_addr": Address("", 8096),
     "shutdown_timeout": 30,
+    "drain_delay": 0,
+    "request_timeout": 10,
+    "max_connections": 1000,
+    "allowed_hosts": (),
+    "trusted_origins": (),
+    "api_tokens_file": None,
+    "refuse_engine_connections": True,
     "log_level": "info",
     "log_format": "json",
     "postgres_pool_size": 10,
@@ -37,11 +44,19 @@ DEFAULTS = {
     "docker_config_file": None,
     "docker_timeout": 10,
     "docker_start_concurrency": os.cpu_count(),
+    "docker_runtime": None,
+    "allowed_images": (),
     "image_pull_policy": "if_missing",
     "pull_stall_timeout": 60,
+    "pull_timeout": 1800,
     "default_cpu_quota": 1.0,
     "default_memory": 512 * 1024 * 1024,
     "default_pids_limit": 512,
+    "max_cpu_quota": 4.0,
+    "max_memory": 8 << 30,
+    "max_pids_limit": 4096,
+    "engine_tmp_size": 64 << 20,
+    "engine_disk_limit": 10 << 30,
     "read_only_root_filesystem": False,
     "container_stop_timeout_seconds": 30,
     "container_retention_days": 30,
@@ -60,6 +75,7 @@ DEFAULTS = {
     "inspect_interval": 30,
     "reconcile_interval": 60,
     "cleanup_interval": 3600,
+    "operation_log_days": 365,
 }
 
 WRONG = {
@@ -76,6 +92,18 @@ WRONG = {
         "5 s",
         "8761h",
     ],
+    "RTMANAGER_DRAIN_DELAY": ["5"],
+    "RTMANAGER_REQUEST_TIMEOUT": ["0"],
+    "RTMANAGER_MAX_CONNECTIONS": ["0"],
+    "RTMANAGER_ALLOWED_HOSTS": ["http://a.example", "a.example:80", "a b", "*"],
+    "RTMANAGER_TRUSTED_ORIGINS": ["ops.example.org", "https://ops.example.org/", "*"],
+    "RTMANAGER_API_TOKENS_FILE": ["tokens"],
+    "RTMANAGER_REFUSE_ENGINE_CONNECTIONS": ["maybe"],
+    "RTMANAGER_DOCKER_RUNTIME": ["a b"],
+    "RTMANAGER_ALLOWED_IMAGES": ["galaxy/game?", "a b"],
+    "RTMANAGER_PULL_TIMEOUT": ["0"],
+    "RTMANAGER_MAX_MEMORY": ["lots"],
+    "RTMANAGER_OPERATION_LOG_DAYS": ["0"],
     "RTMANAGER_LOG_LEVEL": ["loud"],
     "RTMANAGER_LOG_FORMAT": ["xml"],
     "RTMANAGER_POSTGRES_PRIMARY_DSN": ["db", "mysql://a@b/c", "postgres://[", "host=a bad=b"],
@@ -345,3 +373,24 @@ def test_settings_cannot_be_changed() -> None:
 
     with pytest.raises(ValidationError, match="frozen"):
         settings.log_level = "debug"
+
+
+@pytest.mark.parametrize(
+    ("limit", "default"), [("CPU_QUOTA", "5"), ("MEMORY", "9g"), ("PIDS_LIMIT", "5000")]
+)
+def test_a_default_limit_above_the_maximum_is_refused(limit: str, default: str) -> None:
+    """An image without a label may not get more than one with a label."""
+    variable = f"RTMANAGER_DEFAULT_{limit}"
+
+    faults = faults_of(**{variable: default})
+
+    assert faults == {variable: f"{variable} is too large; accepted: at most RTMANAGER_MAX_{limit}"}
+
+
+def test_a_list_is_separated_by_commas() -> None:
+    """Spaces and empty entries do not matter."""
+    settings = Settings.from_environment(
+        REQUIRED | {"RTMANAGER_ALLOWED_HOSTS": " RTM.example.org, b.example ,"}
+    )
+
+    assert settings.allowed_hosts == ("rtm.example.org", "b.example")

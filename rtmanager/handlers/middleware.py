@@ -2,46 +2,40 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from rtmanager.domain.operation import OpSource
 from rtmanager.handlers.errors import NoSuchPath
+from rtmanager.handlers.headers import values_of
 
-_CALLER = "x-galaxy-caller"
-_SOURCES = {"gm": OpSource.GM_REST, "admin": OpSource.ADMIN_REST}
+_CALLER = b"x-galaxy-caller"
+SOURCES = {"gm": OpSource.GM_REST, "admin": OpSource.ADMIN_REST}
+"""The sources by the names that callers and operators use."""
 
-_REQUEST_ID = "x-request-id"
+REQUEST_ID = b"x-request-id"
 _REQUEST_ID_KEY = "rtmanager.request_id"
-_SAFE_ID = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
+_SAFE_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 
 
 class RequestId:
-    """Takes the caller's request id or creates one, and returns it with every answer.
+    """Takes the caller's request id or creates one.
 
-    The id is also in the operation log and in every log line of the request.
+    The id is in the operation log, in every log line of the request and in its answer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Set the id of the request and of its answer, including error answers."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request_id = scope[_REQUEST_ID_KEY] = _given_id(scope) or uuid.uuid4().hex
-        bind_contextvars(request_id=request_id)
-
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append(_REQUEST_ID, request_id)
-            await send(message)
-
-        await self.app(scope, receive, send_named)
+        """Set the id of the request, before anything can go wrong."""
+        if scope["type"] == "http":
+            request_id = scope[_REQUEST_ID_KEY] = _given_id(scope) or uuid.uuid4().hex
+            bind_contextvars(request_id=request_id)
+        await self.app(scope, receive, send)
 
 
 def request_id_of(scope: Scope) -> str:
@@ -51,8 +45,8 @@ def request_id_of(scope: Scope) -> str:
 
 def _given_id(scope: Scope) -> str | None:
     """Return the caller's id if it is set and safe in log lines and headers."""
-    values = Headers(scope=scope).getlist(_REQUEST_ID)
-    return values[0] if len(values) == 1 and _SAFE_ID.fullmatch(values[0]) else None
+    values = values_of(scope, REQUEST_ID)
+    return values[0].decode() if len(values) == 1 and _SAFE_ID.fullmatch(values[0]) else None
 
 
 class RawPath:
@@ -90,17 +84,16 @@ class CallerHeader:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request with at most one caller header, with a known value."""
         if scope["type"] == "http":
-            headers = MutableHeaders(scope=scope)
-            if _CALLER in headers and _known_source(headers) is None:
-                del headers[_CALLER]
+            values = values_of(scope, _CALLER)
+            if values and _known_source(values) is None:
+                scope["headers"] = [each for each in scope["headers"] if each[0] != _CALLER]
         await self.app(scope, receive, send)
 
 
 def source_of(scope: Scope) -> OpSource:
     """Return the caller as the operation log records it."""
-    return _known_source(Headers(scope=scope)) or OpSource.ADMIN_REST
+    return _known_source(values_of(scope, _CALLER)) or OpSource.ADMIN_REST
 
 
-def _known_source(headers: Headers) -> OpSource | None:
-    values = headers.getlist(_CALLER)
-    return _SOURCES.get(values[0]) if len(values) == 1 else None
+def _known_source(values: Sequence[bytes]) -> OpSource | None:
+    return SOURCES.get(values[0].decode("latin-1")) if len(values) == 1 else None

@@ -26,11 +26,19 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class AsciiJson(JSONResponse):
-    """A JSON response in ASCII, which can be sent even if its texts contain lone surrogates."""
+    """A JSON response in ASCII, which can be sent even if its texts contain lone surrogates.
+
+    No cache keeps it: it is only true for a moment, and may concern its caller alone.
+    """
 
     def render(self, content: JsonObject) -> bytes:
         """Return the encoded body."""
         return _encode(content).encode("ascii")
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Set the headers of every answer in JSON."""
+        super().init_headers(headers)
+        self.raw_headers.append((b"cache-control", b"no-store"))
 
 
 class BodyTooLarge(InvalidRequest):

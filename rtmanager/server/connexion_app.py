@@ -16,6 +16,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rtmanager import spec_dir
+from rtmanager.handlers.answer_headers import AnswerHeaders
 from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
 from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
@@ -52,6 +53,7 @@ def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False
         import_name=__name__,
         middlewares=[
             RequestId,
+            AnswerHeaders,
             ErrorBoundary,
             partial(SwaggerUi, document=_document()),
             RawPath,

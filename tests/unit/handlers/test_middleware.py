@@ -3,6 +3,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import get_contextvars
 
 from rtmanager.domain.operation import OpSource
+from rtmanager.handlers.answer_headers import AnswerHeaders
 from rtmanager.handlers.middleware import (
     CallerHeader,
     RawPath,
@@ -19,7 +20,7 @@ CALLER = b"x-galaxy-caller"
 async def arrive(*values: bytes) -> Behind:
     """Send a request with these ids."""
     behind = Behind()
-    await RequestId(behind)(
+    await RequestId(AnswerHeaders(behind))(
         request(*((REQUEST_ID, value) for value in values)), receive, behind.send
     )
     return behind

@@ -1,0 +1,8 @@
+"""Headers as ASGI servers pass them on: pairs of bytes, names in lower case."""
+
+from starlette.types import Scope
+
+
+def values_of(scope: Scope, name: bytes) -> list[bytes]:
+    """Return every value of a request's header."""
+    return [value for each, value in scope["headers"] if each == name]

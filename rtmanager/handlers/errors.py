@@ -14,6 +14,7 @@ from rtmanager.domain.errors import (
     RuntimeManagerError,
     ServiceUnavailable,
 )
+from rtmanager.handlers.refusals import ForeignCaller
 from rtmanager.handlers.strict_json import AsciiJson, BodyTooLarge, JsonObject
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,8 @@ CUT_OFF = (
     "continues: send the same request again to learn its outcome"
 )
 
-_NOT_FOUND, _METHOD_NOT_ALLOWED, _TOO_LARGE, _FIRST_SERVER_ERROR = 404, 405, 413, 500
+_FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED, _TOO_LARGE = 403, 404, 405, 413
+_FIRST_SERVER_ERROR = 500
 _MESSAGE_LIMIT = 400
 
 
@@ -107,6 +109,8 @@ class ErrorAnswer:
 
 def answer_to(error: Exception) -> ErrorAnswer:
     """Return the answer to any error of a request."""
+    if isinstance(error, ForeignCaller):
+        return ErrorAnswer(_FORBIDDEN, error.code, error.message)
     if isinstance(error, BodyTooLarge):
         return ErrorAnswer(_TOO_LARGE, error.code, error.message)
     if isinstance(error, RuntimeManagerError):

@@ -7,7 +7,7 @@ of the spec that it does not need.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -16,10 +16,13 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rtmanager import spec_dir
+from rtmanager.handlers.access import Access
 from rtmanager.handlers.answer_headers import AnswerHeaders
+from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
 from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
+from rtmanager.handlers.refusals import Refusals
 from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH, SwaggerUi
 
 with warnings.catch_warnings():
@@ -37,9 +40,15 @@ __all__ = ["SPEC_FILE", "SWAGGER_UI_PATH", "create_app"]
 SPEC_FILE = "internal-openapi.yaml"
 
 _Document = dict[str, Any]
+_Middleware = Callable[..., ASGIApp]
+
+_OPEN = Access()
+"""Nothing is set: no other hosts, no other origins."""
 
 
-def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False) -> ASGIApp:
+def create_app(
+    table: Mapping[str, Handler], access: Access = _OPEN, *, validate_responses: bool = False
+) -> ASGIApp:
     """Return the ASGI application that answers the spec's operations with these endpoints.
 
     Raises LookupError unless operations and endpoints match one to one. Nothing is opened here or
@@ -52,12 +61,7 @@ def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False
         _Dispatch(endpoints),
         import_name=__name__,
         middlewares=[
-            RequestId,
-            AnswerHeaders,
-            ErrorBoundary,
-            partial(SwaggerUi, document=_document()),
-            RawPath,
-            CallerHeader,
+            *_before_routing(access),
             RoutingMiddleware,
             RequestValidationMiddleware,
             *([ResponseValidationMiddleware] if validate_responses else []),
@@ -67,6 +71,24 @@ def create_app(table: Mapping[str, Handler], *, validate_responses: bool = False
     )
     app.add_api(_without_bodies())
     return app  # type: ignore[no-any-return]
+
+
+def _before_routing(access: Access) -> Sequence[_Middleware]:
+    """Return our middlewares, outermost first; the order is part of their meaning."""
+    return [
+        RequestId,
+        AnswerHeaders,
+        ErrorBoundary,
+        partial(
+            BrowserGuard,
+            refusals=Refusals(),
+            allowed_hosts=access.allowed_hosts,
+            trusted_origins=access.trusted_origins,
+        ),
+        partial(SwaggerUi, document=_document()),
+        RawPath,
+        CallerHeader,
+    ]
 
 
 class _Dispatch:

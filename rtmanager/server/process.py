@@ -13,6 +13,7 @@ from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
 from rtmanager.config import Address, Settings
 from rtmanager.handlers import endpoints
+from rtmanager.handlers.access import Access
 from rtmanager.server.connexion_app import create_app
 from rtmanager.server.http import HttpServer, bind
 from rtmanager.telemetry.logs import configure_logs
@@ -55,7 +56,11 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
         service = assemble(settings)
         cases = service.use_cases
         table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
-        server = HttpServer(create_app(table), settings.shutdown_timeout, on_started)
+        access = Access(
+            allowed_hosts=settings.allowed_hosts, trusted_origins=settings.trusted_origins
+        )
+        app = create_app(table, access)
+        server = HttpServer(app, settings.shutdown_timeout, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
         with server.stopped_by_signals(deadline.begin):
             async with service.open(deadline):

@@ -9,10 +9,18 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
 
+from rtmanager.handlers.swagger_ui import SPEC_PATH, SWAGGER_UI_PATH
+
 Header = tuple[bytes, bytes]
 
 RUNTIMES = "/api/v1/internal/runtimes"
 JSON: Header = (b"content-type", b"application/json")
+FOREIGN_PAGE: list[Header] = [
+    (b"origin", b"http://evil.example"),
+    (b"sec-fetch-site", b"cross-site"),
+]
+"""What a browser adds to a request of a page of another site."""
+PAGES = [SWAGGER_UI_PATH, SWAGGER_UI_PATH.rstrip("/"), f"{SWAGGER_UI_PATH}page.js", SPEC_PATH]
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Caller:
 
     app: ASGIApp
     taken: int = 0
+    host: bytes = b"rtm"
 
     async def send(
         self,
@@ -72,7 +81,7 @@ class Caller:
             "raw_path": raw_path.encode("ascii"),
             "query_string": query.encode("latin-1"),
             "root_path": "",
-            "headers": [(b"host", b"rtm"), *headers],
+            "headers": [(b"host", self.host), *headers],
             "extensions": {},
         }
         chunks = iter([body] if isinstance(body, bytes) else body)

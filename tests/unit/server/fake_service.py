@@ -108,7 +108,9 @@ if __name__ == "__main__":
         assemble=lambda _settings: Service(),
     )
     plant(
-        "server.connexion_app", create_app=lambda _table: application, SWAGGER_UI_PATH="/swagger/ui"
+        "server.connexion_app",
+        create_app=lambda _table, _access: application,
+        SWAGGER_UI_PATH="/swagger/ui",
     )
     vars(dev)["prepare"] = prepare
     if sys.argv[1] == "dev":

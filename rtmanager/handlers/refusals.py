@@ -1,0 +1,77 @@
+"""Refusals of requests that no endpoint sees: counted, and logged so that a flood stays short."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+from opentelemetry import metrics
+from starlette.types import Scope
+
+from rtmanager.domain.errors import InvalidRequest
+from rtmanager.handlers.strict_json import quoted
+
+log = structlog.get_logger(__name__)
+
+LOG_INTERVAL = 60.0
+"""Seconds between two log lines about the same reason."""
+
+_counter = metrics.get_meter(__name__).create_counter(
+    "rtmanager.requests.refused",
+    unit="{request}",
+    description="Requests refused because of who seems to have sent them.",
+)
+
+
+class RefusalReason(StrEnum):
+    """Why a request was refused: the attribute of the counter and the field of the log line."""
+
+    INVALID_HOST = "invalid_host"
+    FOREIGN_HOST = "foreign_host"
+    FOREIGN_ORIGIN = "foreign_origin"
+
+
+class RefusedRequest(InvalidRequest):
+    """the request is refused."""
+
+    def __init__(self, reason: RefusalReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ForeignCaller(RefusedRequest):
+    """the request comes from a page of another site."""
+
+
+@dataclass(slots=True)
+class _Logged:
+    """When a reason was last logged, and the number of refusals since then."""
+
+    at: float
+    since: int = 0
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Counts every refusal; logs the first of a reason, then one a minute with their number."""
+
+    now: Callable[[], float] = time.monotonic
+    _logged: dict[RefusalReason, _Logged] = field(default_factory=dict)
+
+    def record(self, refused: RefusedRequest, scope: Scope) -> None:
+        """Count a refusal, and log it unless its reason was logged less than a minute ago."""
+        _counter.add(1, {"reason": refused.reason.value})
+        last = self._logged.setdefault(refused.reason, _Logged(-LOG_INTERVAL))
+        last.since += 1
+        if self.now() - last.at < LOG_INTERVAL:
+            return
+        log.warning(
+            "request_refused",
+            reason=refused.reason.value,
+            count=last.since,
+            method=scope["method"],
+            path=quoted(scope["path"]),
+            cause=refused.message,
+        )
+        self._logged[refused.reason] = _Logged(self.now())

@@ -1,0 +1,73 @@
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from rtmanager.handlers import refusals
+from rtmanager.handlers.refusals import RefusalReason, Refusals, RefusedRequest
+from tests.unit.handlers.behind import request
+
+HOST, ORIGIN = RefusalReason.FOREIGN_HOST, RefusalReason.FOREIGN_ORIGIN
+
+
+@pytest.fixture
+def lines() -> Iterator[list[EventDict]]:
+    """Capture the log."""
+    with capture_logs() as captured:
+        yield captured
+
+
+def record(recorder: Refusals, reason: RefusalReason, times: int = 1, path: str = "/x") -> None:
+    """Record some refusals."""
+    for _ in range(times):
+        recorder.record(RefusedRequest(reason, "why"), request(path=path))
+
+
+def test_flood_is_one_line_a_minute_with_its_number(lines: list[EventDict]) -> None:
+    """The first refusal is logged at once; the next line says how many followed."""
+    now = 100.0
+    recorder = Refusals(lambda: now)
+
+    record(recorder, HOST, 1000)
+    now += 59.9
+    record(recorder, HOST)
+    now += 0.1
+    record(recorder, HOST)
+
+    assert [(line["event"], line["count"]) for line in lines] == [
+        ("request_refused", 1),
+        ("request_refused", 1001),
+    ]
+
+
+def test_each_reason_is_logged_for_itself(lines: list[EventDict]) -> None:
+    """A flood for one reason does not hide another."""
+    recorder = Refusals(lambda: 100.0)
+
+    record(recorder, HOST, 10)
+    record(recorder, ORIGIN, 10)
+
+    assert [line["reason"] for line in lines] == ["foreign_host", "foreign_origin"]
+
+
+def test_line_quotes_what_the_caller_sent(lines: list[EventDict]) -> None:
+    """A path cannot forge a line or make it endless."""
+    record(Refusals(), HOST, path="/\n\x1b[2J" + "x" * 10_000)
+
+    assert lines[0]["path"].startswith(r"'/\n\x1b[2Jxxx")
+    assert len(lines[0]["path"]) < 120
+
+
+def test_every_refusal_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counter has every refusal with its reason, logged or not."""
+    counted: list[tuple[int, dict[str, str]]] = []
+
+    class Counter:
+        def add(self, amount: int, attributes: dict[str, str]) -> None:
+            counted.append((amount, attributes))
+
+    monkeypatch.setattr(refusals, "_counter", Counter())
+    record(Refusals(), ORIGIN, 2)
+
+    assert counted == [(1, {"reason": "foreign_origin"})] * 2

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
@@ -24,6 +25,13 @@ app = typer.Typer(
     # Human-readable tracebacks show local variables, and those hold passwords.
     pretty_exceptions_enable=False,
 )
+
+
+class TokenSource(StrEnum):
+    """What a token's operations are logged with: `gm_rest` or `admin_rest`."""
+
+    GM = "gm"
+    ADMIN = "admin"
 
 
 def main() -> None:
@@ -100,6 +108,34 @@ def migrate() -> None:
     else:
         versions = f"version {report.from_version} to {report.to_version}"
         typer.echo(f"Schema {report.schema} went from {versions}.")
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="The caller's name, for the log.")],
+    *,
+    source: Annotated[
+        TokenSource, typer.Option(help="The source that its operations are logged with.")
+    ],
+) -> None:
+    """Make a token for a caller, and the line of RTMANAGER_API_TOKENS_FILE that admits it.
+
+    Only the line goes to standard output, for `>> FILE`. The token itself is shown once and is
+    stored nowhere.
+    """
+    from rtmanager.handlers.api_tokens import (  # noqa: PLC0415 - see the module's docstring
+        TokensFileError,
+        line_of,
+        new_token,
+    )
+
+    made = new_token()
+    try:
+        line = line_of(name, source, made)
+    except TokensFileError as error:
+        refuse(str(error))
+    typer.echo(f"The token of {name}, sent as `Authorization: Bearer TOKEN`:\n{made}", err=True)
+    typer.echo(line)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from rtmanager.domain.errors import (
     RuntimeManagerError,
     ServiceUnavailable,
 )
-from rtmanager.handlers.refusals import ForeignCaller
+from rtmanager.handlers.refusals import ForeignCaller, Unauthorized
 from rtmanager.handlers.strict_json import AsciiJson, BodyTooLarge, JsonObject
 
 log = structlog.get_logger(__name__)
@@ -39,8 +39,8 @@ CUT_OFF = (
     "continues: send the same request again to learn its outcome"
 )
 
-_FORBIDDEN, _NOT_FOUND, _METHOD_NOT_ALLOWED, _TOO_LARGE = 403, 404, 405, 413
-_FIRST_SERVER_ERROR = 500
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+_NOT_FOUND, _METHOD_NOT_ALLOWED, _TOO_LARGE, _FIRST_SERVER_ERROR = 404, 405, 413, 500
 _MESSAGE_LIMIT = 400
 
 
@@ -109,6 +109,9 @@ class ErrorAnswer:
 
 def answer_to(error: Exception) -> ErrorAnswer:
     """Return the answer to any error of a request."""
+    if isinstance(error, Unauthorized):
+        headers = {"www-authenticate": error.challenge}
+        return ErrorAnswer(_UNAUTHORIZED, error.code, error.message, headers)
     if isinstance(error, ForeignCaller):
         return ErrorAnswer(_FORBIDDEN, error.code, error.message)
     if isinstance(error, BodyTooLarge):

@@ -16,6 +16,9 @@ _CALLER = b"x-galaxy-caller"
 SOURCES = {"gm": OpSource.GM_REST, "admin": OpSource.ADMIN_REST}
 """The sources by the names that callers and operators use."""
 
+SOURCE_KEY = "rtmanager.source"
+"""Where the source of a request stands if a token decided about it."""
+
 REQUEST_ID = b"x-request-id"
 _REQUEST_ID_KEY = "rtmanager.request_id"
 _SAFE_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
@@ -91,8 +94,9 @@ class CallerHeader:
 
 
 def source_of(scope: Scope) -> OpSource:
-    """Return the caller as the operation log records it."""
-    return _known_source(values_of(scope, _CALLER)) or OpSource.ADMIN_REST
+    """Return the caller as the operation log records it: a token outranks the header."""
+    proven: OpSource | None = scope.get(SOURCE_KEY)
+    return proven or _known_source(values_of(scope, _CALLER)) or OpSource.ADMIN_REST
 
 
 def _known_source(values: Sequence[bytes]) -> OpSource | None:

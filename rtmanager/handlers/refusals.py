@@ -30,6 +30,8 @@ class RefusalReason(StrEnum):
     INVALID_HOST = "invalid_host"
     FOREIGN_HOST = "foreign_host"
     FOREIGN_ORIGIN = "foreign_origin"
+    NO_TOKEN = "no_token"  # noqa: S105 - not a password
+    UNKNOWN_TOKEN = "unknown_token"  # noqa: S105 - not a password
 
 
 class RefusedRequest(InvalidRequest):
@@ -42,6 +44,16 @@ class RefusedRequest(InvalidRequest):
 
 class ForeignCaller(RefusedRequest):
     """the request comes from a page of another site."""
+
+
+class Unauthorized(RefusedRequest):
+    """the request has no token that is known here."""
+
+    @property
+    def challenge(self) -> str:
+        """The value of the WWW-Authenticate header, as in RFC 6750."""
+        is_missing = self.reason is RefusalReason.NO_TOKEN
+        return "Bearer" if is_missing else 'Bearer error="invalid_token"'
 
 
 @dataclass(slots=True)

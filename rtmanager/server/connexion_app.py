@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rtmanager import spec_dir
 from rtmanager.handlers.access import Access
 from rtmanager.handlers.answer_headers import AnswerHeaders
+from rtmanager.handlers.bearer_tokens import BearerTokens, announced
 from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
@@ -43,7 +44,7 @@ _Document = dict[str, Any]
 _Middleware = Callable[..., ASGIApp]
 
 _OPEN = Access()
-"""Nothing is set: no other hosts, no other origins."""
+"""Nothing is set: no other hosts and origins, and no tokens."""
 
 
 def create_app(
@@ -75,18 +76,20 @@ def create_app(
 
 def _before_routing(access: Access) -> Sequence[_Middleware]:
     """Return our middlewares, outermost first; the order is part of their meaning."""
+    refusals, tokens = Refusals(), access.tokens
     return [
         RequestId,
         AnswerHeaders,
         ErrorBoundary,
         partial(
             BrowserGuard,
-            refusals=Refusals(),
+            refusals=refusals,
             allowed_hosts=access.allowed_hosts,
             trusted_origins=access.trusted_origins,
         ),
-        partial(SwaggerUi, document=_document()),
+        partial(SwaggerUi, document=announced(_document()) if tokens else _document()),
         RawPath,
+        *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
         CallerHeader,
     ]
 

@@ -14,6 +14,7 @@ from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
 from rtmanager.config import Address, Settings
 from rtmanager.handlers import endpoints
 from rtmanager.handlers.access import Access
+from rtmanager.handlers.api_tokens import ApiTokens, TokensFileError
 from rtmanager.server.connexion_app import create_app
 from rtmanager.server.http import HttpServer, bind
 from rtmanager.telemetry.logs import configure_logs
@@ -45,6 +46,7 @@ def run(
 async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> None:
     """Open the service, serve until a signal arrives, finish what runs, and close it."""
     configure_logs(settings.log_level, settings.log_format)
+    access = _access(settings)
     # OTEL_* variables belong to OpenTelemetry, which reads the environment itself.
     with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
 
@@ -56,9 +58,6 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
         service = assemble(settings)
         cases = service.use_cases
         table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
-        access = Access(
-            allowed_hosts=settings.allowed_hosts, trusted_origins=settings.trusted_origins
-        )
         app = create_app(table, access)
         server = HttpServer(app, settings.shutdown_timeout, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
@@ -66,6 +65,23 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             async with service.open(deadline):
                 await _answer_requests(server, listener)
     log.info("stopped")
+
+
+def _access(settings: Settings) -> Access:
+    """Return who may send requests; raises StartupError if the file of tokens cannot be used."""
+    path = settings.api_tokens_file
+    try:
+        tokens = ApiTokens(path) if path else None
+    except TokensFileError as error:
+        raise StartupError(
+            f"cannot use the tokens in {path}: {error}; "
+            "correct the file or RTMANAGER_API_TOKENS_FILE"
+        ) from error
+    return Access(
+        allowed_hosts=settings.allowed_hosts,
+        trusted_origins=settings.trusted_origins,
+        tokens=tokens,
+    )
 
 
 def _bound(address: Address) -> socket.socket:

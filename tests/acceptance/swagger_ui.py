@@ -40,5 +40,18 @@ def try_it_out(page: Page, operation: str, game: str) -> str:
     return str(page.run(f"document.querySelector('{block} .live-responses-table').innerText"))
 
 
+def authorize(page: Page, token: str) -> None:
+    """Give the page a token."""
+    _do(
+        page,
+        f"""
+        await click(".auth-wrapper .authorize");
+        await fill(".auth-container input", {json.dumps(token)});
+        await click(".auth-btn-wrapper button[type=submit]");
+        await click(".auth-btn-wrapper .btn-done");
+        """,
+    )
+
+
 def _do(page: Page, steps: str) -> None:
     page.run(f"(async () => {{ {_STEPS} {steps} }})()")

@@ -3,15 +3,17 @@
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rtmanager.handlers.api_tokens import line_of
 from tests.acceptance.hostile_site import hostile_site
-from tests.acceptance.swagger_ui import try_it_out
+from tests.acceptance.swagger_ui import authorize, try_it_out
 from tests.support.browser import Browser, browser
-from tests.support.calls import ok
-from tests.support.environment import Environment, Row, new_game, remove_games
+from tests.support.calls import error, ok, wait_until
+from tests.support.environment import Environment, NewEnvironment, Row, new_game, remove_games
 from tests.support.running_service import RUNTIMES
 
 __all__ = ["browser"]
@@ -122,3 +124,68 @@ def rows_and_containers(environment: Environment, game: str) -> tuple[list[Row],
     containers = [each["Id"] for each in environment.containers(game)]
     assert ok(environment.get(game))["current_container_id"] in containers
     return environment.operations(game), containers
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with one token, `first-token`."""
+    path = tmp_path_factory.mktemp("access") / "tokens"
+    admit(path, "first-token")
+    return path
+
+
+@pytest.fixture(scope="module")
+def closed(new_environment: NewEnvironment, tokens: Path) -> Environment:
+    """Return a service that asks for tokens, has a name with a dot and trusts a page."""
+    return new_environment(
+        api_tokens_file=str(tokens),
+        allowed_hosts="rtm.example",
+        trusted_origins="https://ops.example",
+    )
+
+
+def test_swagger_ui_takes_a_token(closed: Environment, browser: Browser, game: str) -> None:
+    """Under an allowed name, the page's button adds the token, which decides about the source."""
+    assert error(closed.restart(game)) == (401, "invalid_request")
+
+    with browser.page(f"http://rtm.example:{closed.service.port}/ui/") as page:
+        authorize(page, "first-token")
+        shown = try_it_out(page, "internalRestartRuntime", game)
+
+    assert '"status": "running"' in shown
+    assert closed.operations(game)[-1]["source"] == "gm_rest"
+    assert '"caller": "game-master"' in closed.service.log
+    assert "first-token" not in closed.service.log
+
+
+@pytest.mark.parametrize(("site", "status"), [("ops", 401), ("evil", 403)])
+def test_trusted_page_passes_but_needs_a_token(
+    closed: Environment, game: str, site: str, status: int
+) -> None:
+    """A trusted page is not refused for what it is, and is still asked for a token."""
+    headers = {"origin": f"https://{site}.example", "sec-fetch-site": "cross-site"}
+    path = f"{RUNTIMES}/{game}/restart"
+
+    assert closed.service.request("POST", path, headers=headers).status_code == status
+
+
+def test_token_is_exchanged_while_the_service_runs(closed: Environment, tokens: Path) -> None:
+    """Within two seconds of a change a new token is known and the old one is not."""
+    admit(tokens, "second-token")
+
+    wait_until(lambda: asked(closed, "second-token") == 200)
+    assert asked(closed, "first-token") == 401
+
+
+def admit(path: Path, token: str) -> None:
+    """Let one token be the only one."""
+    new = path.with_suffix(".new")
+    new.write_text(f"{line_of('game-master', 'gm', token)}\n")
+    new.chmod(0o600)
+    new.rename(path)
+
+
+def asked(environment: Environment, token: str) -> int:
+    """Ask for all games with a token; return the status."""
+    headers = {"authorization": f"Bearer {token}"}
+    return environment.service.request("GET", RUNTIMES, headers=headers).status_code

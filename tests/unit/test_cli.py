@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from rtmanager import __version__
 from rtmanager.cli import app
 from rtmanager.config import PREFIX, Settings
+from rtmanager.domain.operation import OpSource
+from rtmanager.handlers.api_tokens import ApiTokens, TokenHolder
 
 VALID = {
     "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://rtm:hunter2@db:5432/galaxy",
@@ -40,7 +43,7 @@ def test_version_is_printed() -> None:
     assert result.exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config", "token"])
 def test_every_command_explains_itself(command: str) -> None:
     """Each command is in the help and has help of its own."""
     assert command in call("--help").output
@@ -135,3 +138,32 @@ def test_check_config_loads_nothing_of_the_service() -> None:
     ).stdout
 
     assert output.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    ("source", "recorded"), [("gm", OpSource.GM_REST), ("admin", OpSource.ADMIN_REST)]
+)
+def test_token_prints_the_line_that_admits_it(
+    source: str, recorded: OpSource, tmp_path: Path
+) -> None:
+    """Standard output is the line for the file; the token itself is shown beside it, once."""
+    file = tmp_path / "tokens"
+    result = call("token", "gm-1", "--source", source)
+    file.write_text(result.stdout)
+    token = result.stderr.splitlines()[-1]
+
+    assert result.exit_code == 0
+    assert token not in result.stdout
+    assert ApiTokens(file).holder_of(token.encode()) == TokenHolder("gm-1", recorded)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["gm 1", "--source", "gm"], ["gm-1", "--source", "lobby"], ["gm-1"], []]
+)
+def test_token_is_made_only_for_a_line_that_would_be_read(arguments: list[str]) -> None:
+    """A wrong name or source prints no line and no token."""
+    result = call("token", *arguments)
+
+    assert result.exit_code != 0
+    assert result.stdout == ""
+    assert "rtm_" not in result.stderr

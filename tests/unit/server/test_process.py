@@ -91,6 +91,24 @@ def test_a_start_up_fault_is_one_clear_line() -> None:
     assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
 
 
+def test_an_unusable_file_of_tokens_is_one_clear_line_before_anything_is_opened(
+    tmp_path: Path,
+) -> None:
+    """Without its tokens the service does not start, rather than without asking for any."""
+    file = tmp_path / "tokens"
+    missing = outcome("serve", **VALID, RTMANAGER_API_TOKENS_FILE=str(file))
+    file.write_text("gm-1 gm rtm_secret")
+    broken = outcome("serve", **VALID, RTMANAGER_API_TOKENS_FILE=str(file))
+
+    advice = "correct the file or RTMANAGER_API_TOKENS_FILE\n"
+    said = f"rtmanager: cannot use the tokens in {file}: "
+    assert missing == (1, "", f"{said}it cannot be read: No such file or directory; {advice}")
+    assert broken[:2] == (1, "")
+    assert broken[2].startswith(f"{said}line 1 is not `name gm|admin sha256`;")
+    assert len(broken[2].splitlines()) == 1
+    assert "secret" not in broken[2]
+
+
 def test_an_address_in_use_is_one_clear_line_before_anything_is_opened() -> None:
     """A second service on the same address fails before it opens anything."""
     with socket.create_server(("127.0.0.1", 0)) as holder:

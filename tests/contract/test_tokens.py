@@ -1,0 +1,106 @@
+"""A service that asks for tokens."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from connexion.json_schema import Draft4RequestValidator, resolve_refs
+from structlog.typing import EventDict
+
+from rtmanager.handlers.access import Access
+from rtmanager.handlers.api_tokens import ApiTokens, line_of
+from rtmanager.handlers.endpoint import Handler
+from rtmanager.handlers.swagger_ui import SPEC_PATH, SWAGGER_UI_PATH
+from rtmanager.server.connexion_app import create_app
+from tests.contract.caller import FOREIGN_PAGE, PAGES, RUNTIMES, Caller, Header
+from tests.unit.domain.world import World
+
+TOKEN: Header = (b"authorization", b"Bearer secret")
+
+
+@pytest.fixture
+def strict(table: Mapping[str, Handler], tmp_path: Path) -> Caller:
+    """Return a client of a service that asks for tokens."""
+    path = tmp_path / "tokens"
+    path.write_text(line_of("gm-1", "gm", "secret"))
+    return Caller(create_app(table, Access(tokens=ApiTokens(path)), validate_responses=True))
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", *PAGES])
+async def test_probes_and_pages_need_no_token(path: str, strict: Caller) -> None:
+    """Load balancers have none, and the page is where a token is entered."""
+    assert (await strict.get(path)).status in {200, 307}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", RUNTIMES),
+        ("GET", f"{RUNTIMES}/g1"),
+        ("POST", f"{RUNTIMES}/g1/restart"),
+        ("DELETE", f"{RUNTIMES}/g1/container"),
+        ("OPTIONS", RUNTIMES),
+        ("GET", "/nope"),
+        ("GET", f"{SWAGGER_UI_PATH}nope"),
+        ("GET", "/%68ealthz"),
+        ("GET", f"/healthz%2F..{RUNTIMES}"),
+    ],
+)
+async def test_everything_else_needs_a_token(
+    method: str, path: str, strict: Caller, world: World
+) -> None:
+    """Without one no endpoint is called, and no path is revealed to exist."""
+    answer = await strict.send(method, path)
+
+    assert answer.error == (401, "invalid_request")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert world.manager.calls == []
+
+
+async def test_operation_is_logged_with_the_source_of_its_token(
+    strict: Caller, world: World
+) -> None:
+    """The holder's source is recorded, whatever the caller says of itself."""
+    claimed = (b"x-galaxy-caller", b"admin")
+    answer = await strict.send("POST", f"{RUNTIMES}/g1/restart", headers=[TOKEN, claimed])
+
+    assert answer.error == (404, "not_found")
+    assert world.last.request.origin.source == "gm_rest"
+
+
+async def test_token_does_not_open_the_door_for_a_foreign_page(
+    strict: Caller, log_lines: list[EventDict]
+) -> None:
+    """A page of another site is refused with a token too, and the token is not logged."""
+    answer = await strict.send("POST", f"{RUNTIMES}/g1/restart", headers=[TOKEN, *FOREIGN_PAGE])
+
+    assert answer.error == (403, "invalid_request")
+    assert [line["reason"] for line in log_lines if "reason" in line] == ["foreign_origin"]
+    assert "secret" not in str(log_lines)
+
+
+async def test_served_spec_announces_tokens(strict: Caller, caller: Caller) -> None:
+    """Swagger UI gets its button, and each operation its 401, only where tokens are on."""
+    with_tokens, without = (await strict.get(SPEC_PATH)).json, (await caller.get(SPEC_PATH)).json
+    scheme = with_tokens["components"]["securitySchemes"]["token"]
+    operations = [each for path in with_tokens["paths"].values() for each in path.values()]
+    is_open = {each["operationId"] for each in operations if each.get("security") == []}
+
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert with_tokens["security"] == [{"token": []}]
+    assert is_open == {"internalHealthz", "internalReadyz"}
+    assert all(("401" in each["responses"]) != ("security" in each) for each in operations)
+    assert "security" not in json.dumps(without)
+
+
+async def test_documented_401_is_what_is_sent(strict: Caller) -> None:
+    """The answer without a token matches the schema that the served spec has for it."""
+    spec = resolve_refs((await strict.get(SPEC_PATH)).json)
+    documented = spec["paths"][RUNTIMES]["get"]["responses"]["401"]
+    answer = await strict.get(RUNTIMES)
+
+    Draft4RequestValidator(documented["content"]["application/json"]["schema"]).validate(
+        answer.json
+    )
+    assert {name.lower() for name in documented["headers"]} <= answer.headers.keys()

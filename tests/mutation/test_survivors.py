@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import pytest
 
+from tests.mutation.access import OF_ACCESS
 from tests.mutation.around import AROUND
 from tests.mutation.decisions import OF_DECISIONS
 from tests.mutation.mutant import ROOT, Mutant, RunResult
@@ -17,7 +18,7 @@ from tests.support.run import compiled_once
 
 Runner = subprocess.Popen[str]
 
-MUTANTS = (*SURVIVORS, *OF_DECISIONS, *OF_OPERATIONS, *AROUND)
+MUTANTS = (*SURVIVORS, *OF_DECISIONS, *OF_OPERATIONS, *AROUND, *OF_ACCESS)
 
 
 @pytest.fixture(scope="module")

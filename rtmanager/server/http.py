@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,9 @@ import structlog
 import uvicorn
 
 from rtmanager.config import Address, Seconds
+from rtmanager.server.admission import Admits, everyone
+from rtmanager.server.http_protocol import HttpProtocol
+from rtmanager.server.refusals import Refusals
 
 log = structlog.get_logger(__name__)
 
@@ -42,13 +46,23 @@ def bind(address: Address) -> socket.socket:
 
 
 class HttpServer(uvicorn.Server):
-    """Uvicorn's server for an ASGI application; logging is left to the service."""
+    """Uvicorn's server for an ASGI application; logging is left to the service.
+
+    A connection from another machine is only read once `admits` has admitted its address; it is
+    closed without an answer otherwise, and after an error.
+    """
 
     def __init__(
-        self, app: Any, shutdown_timeout: Seconds, on_started: Callable[[], None] = lambda: None
+        self,
+        app: Any,
+        shutdown_timeout: Seconds,
+        on_started: Callable[[], None] = lambda: None,
+        admits: Admits = everyone,
     ) -> None:
         config = uvicorn.Config(
             app,
+            # A factory of protocols serves as well as a class.
+            http=partial(HttpProtocol, admits=admits, refusals=Refusals()),  # type: ignore[arg-type]
             lifespan="on",
             ws="none",
             log_config=None,

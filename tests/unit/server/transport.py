@@ -1,0 +1,87 @@
+"""A transport in memory, and a connection of the server on it."""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from rtmanager.server.admission import Admits, everyone
+from rtmanager.server.http_protocol import HttpProtocol
+from rtmanager.server.refusals import Reason, Refusals
+
+OTHER_MACHINE = ("192.0.2.7", 4711)
+
+
+class CountedRefusals(Refusals):
+    """Keeps the reasons in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added: list[Reason] = []
+
+    def add(self, reason: Reason, **_details: str) -> None:
+        """Keep it."""
+        self.added.append(reason)
+
+
+class MemoryTransport(asyncio.Transport):
+    """Keeps what is written, and notes what is done to it."""
+
+    def __init__(self, peername: object) -> None:
+        super().__init__({"peername": peername, "sockname": ("127.0.0.1", 8096)})
+        self.sent = b""
+        self.reads = True
+        self.closed = False
+        self.aborted = False
+
+    def write(self, data: Any) -> None:
+        """Keep the bytes."""
+        self.sent += bytes(data)
+
+    def pause_reading(self) -> None:
+        """Stop to read."""
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self.reads = True
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+    def abort(self) -> None:
+        """Note it."""
+        self.closed = self.aborted = True
+
+    def is_closing(self) -> bool:
+        """Return whether it was closed."""
+        return self.closed
+
+
+async def hello(scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer with the path, without reading the body."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+def connection(
+    peername: object = ("127.0.0.1", 4711),
+    *,
+    app: ASGIApp = hello,
+    admits: Admits = everyone,
+    refusals: Refusals | None = None,
+) -> tuple[HttpProtocol, MemoryTransport]:
+    """Return a connection that was just made, and its transport."""
+    transport = MemoryTransport(peername)
+    protocol = HttpProtocol(
+        admits=admits,
+        refusals=refusals or Refusals(),
+        config=uvicorn.Config(app, log_config=None, ws="none"),
+        server_state=ServerState(),
+        app_state={},
+    )
+    protocol.connection_made(transport)
+    return protocol, transport

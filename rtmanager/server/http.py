@@ -19,10 +19,13 @@ import uvicorn
 
 from rtmanager.config import Address, Seconds
 from rtmanager.server.admission import Admits, everyone
-from rtmanager.server.http_protocol import HttpProtocol
+from rtmanager.server.admitted_protocol import AdmittedProtocol
+from rtmanager.server.connections import Connections, Limits
 from rtmanager.server.refusals import Refusals
 
 log = structlog.get_logger(__name__)
+
+_DEFAULT_LIMITS = Limits()
 
 
 def bind(address: Address) -> socket.socket:
@@ -58,11 +61,13 @@ class HttpServer(uvicorn.Server):
         shutdown_timeout: Seconds,
         on_started: Callable[[], None] = lambda: None,
         admits: Admits = everyone,
+        limits: Limits = _DEFAULT_LIMITS,
     ) -> None:
+        connections = Connections(limits, Refusals())
         config = uvicorn.Config(
             app,
             # A factory of protocols serves as well as a class.
-            http=partial(HttpProtocol, admits=admits, refusals=Refusals()),  # type: ignore[arg-type]
+            http=partial(AdmittedProtocol, connections=connections, admits=admits),  # type: ignore[arg-type]
             lifespan="on",
             ws="none",
             log_config=None,

@@ -24,6 +24,13 @@ class Reason(StrEnum):
 
     NOT_ADMITTED = "not_admitted"
     ADMISSION_FAILED = "admission_failed"
+    CROWDED_OUT = "crowded_out"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    SILENT = "silent"
+    REQUEST_TIMEOUT = "request_timeout"
+    ANSWER_NOT_READ = "answer_not_read"
+    HEAD_TOO_LARGE = "head_too_large"
+    MALFORMED = "malformed"
 
 
 class Refusals:
@@ -41,6 +48,11 @@ class Refusals:
         self._unlogged[reason] += 1
         self._latest[reason] = details
         self._log(reason)
+
+    @property
+    def unlogged(self) -> bool:
+        """Whether refusals were counted that are not in the log yet."""
+        return bool(self._unlogged)
 
     def flush(self) -> None:
         """Log what was counted and not logged, where the minute has passed."""

@@ -7,7 +7,7 @@ import pytest
 from rtmanager.server import admission
 from rtmanager.server.admission import is_loopback, peer_address
 from rtmanager.server.refusals import Reason
-from tests.unit.server.transport import OTHER_MACHINE, CountedRefusals, connection
+from tests.unit.server.transport import OTHER_MACHINE, CountedRefusals, connection, turns
 
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -23,12 +23,6 @@ class Guest:
         """Wait for the answer."""
         self.asked.append(peer)
         return await self.answer
-
-
-async def turns() -> None:
-    """Let every task run that can."""
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def test_a_request_is_not_looked_at_until_its_peer_is_admitted() -> None:

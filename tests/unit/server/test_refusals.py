@@ -4,17 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rtmanager.server.refusals import Reason, Refusals
-
-
-class Time:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
+from tests.unit.server.transport import Time
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from rtmanager.server.admission import Admits, everyone
-from rtmanager.server.http_protocol import HttpProtocol
+from rtmanager.server.admitted_protocol import AdmittedProtocol
+from rtmanager.server.connections import Connections, Limits
 from rtmanager.server.refusals import Reason, Refusals
 
 OTHER_MACHINE = ("192.0.2.7", 4711)
@@ -31,8 +32,10 @@ class MemoryTransport(asyncio.Transport):
 
     def __init__(self, peername: object) -> None:
         super().__init__({"peername": peername, "sockname": ("127.0.0.1", 8096)})
+        self.protocol: asyncio.Protocol | None = None
         self.sent = b""
         self.reads = True
+        self.ended = False
         self.closed = False
         self.aborted = False
 
@@ -53,12 +56,35 @@ class MemoryTransport(asyncio.Transport):
         self.closed = True
 
     def abort(self) -> None:
-        """Note it."""
+        """Note it, and let the connection learn that it is lost."""
+        if not self.aborted and self.protocol is not None:
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
         self.closed = self.aborted = True
+
+    def write_eof(self) -> None:
+        """Note it."""
+        self.ended = True
 
     def is_closing(self) -> bool:
         """Return whether it was closed."""
         return self.closed
+
+
+class Time:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+async def turns() -> None:
+    """Let every task run that can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def hello(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -73,15 +99,19 @@ def connection(
     app: ASGIApp = hello,
     admits: Admits = everyone,
     refusals: Refusals | None = None,
-) -> tuple[HttpProtocol, MemoryTransport]:
+    connections: Connections | None = None,
+) -> tuple[AdmittedProtocol, MemoryTransport]:
     """Return a connection that was just made, and its transport."""
+    if connections is None:
+        connections = Connections(Limits(), refusals or Refusals())
     transport = MemoryTransport(peername)
-    protocol = HttpProtocol(
+    protocol = AdmittedProtocol(
         admits=admits,
-        refusals=refusals or Refusals(),
+        connections=connections,
         config=uvicorn.Config(app, log_config=None, ws="none"),
         server_state=ServerState(),
         app_state={},
     )
+    transport.protocol = protocol
     protocol.connection_made(transport)
     return protocol, transport

@@ -63,7 +63,7 @@ class UseCases:
             ),
             read=ReadRuntimes(ports.records),
             readiness=CheckReadiness(
-                ports.records, ports.leases, ports.host, policy.docker_network
+                ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
             ),
         )
 

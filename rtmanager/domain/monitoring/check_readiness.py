@@ -2,26 +2,41 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, ServiceUnavailable
+from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.game_lease import GameLeases
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 
 CHECK_LIMIT = 2.0
 
+MAX_AGE = 1.0
+"""Seconds for which a check is shared, counted from its begin."""
+
 Check = Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CheckReadiness:
-    """Checks Postgres, Redis, Docker and the network concurrently, for at most two seconds."""
+    """Checks Postgres, Redis, Docker and the network concurrently, for at most two seconds.
+
+    All who ask within a second share one check, so that no caller can load the dependencies.
+    """
 
     records: RuntimeRecords
     leases: GameLeases
     host: ContainerHost
     docker_network: str
+    clock: Clock
+    _latest: asyncio.Task[Mapping[str, str]] | None = field(default=None, init=False)
+    _begun_at: float = field(default=0.0, init=False)
+    _withdrawn: bool = field(default=False, init=False)
+
+    def withdraw(self) -> None:
+        """Be not ready from now on, because the service is about to stop."""
+        self._withdrawn = True
 
     async def run(self) -> None:
         """Return when all answer; otherwise raise an error that names each one that does not.
@@ -29,17 +44,31 @@ class CheckReadiness:
         Raises DockerUnavailable when only Docker is missing, else ServiceUnavailable. The state of
         the network is unknown without Docker, so it is not reported then.
         """
-        checks = self._checks()
-        found = await asyncio.gather(*(_fault(check) for check in checks.values()))
-        faults = {name: fault for name, fault in zip(checks, found, strict=True) if fault}
-        if "docker" in faults:
-            faults.pop("network", None)  # unknown without Docker, whose own fault is reported
+        if self._withdrawn:
+            raise ServiceUnavailable("the service is shutting down")
+        faults = await asyncio.shield(self._recent())
         if not faults:
             return
         message = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         raise (
             DockerUnavailable(message) if set(faults) == {"docker"} else ServiceUnavailable(message)
         )
+
+    def _recent(self) -> asyncio.Task[Mapping[str, str]]:
+        """Return the check that began at most a second ago, whether it has ended or not."""
+        now = self.clock.monotonic()
+        if self._latest is None or now - self._begun_at > MAX_AGE:
+            self._latest = asyncio.create_task(self._faults(), name="readiness")
+            self._begun_at = now
+        return self._latest
+
+    async def _faults(self) -> Mapping[str, str]:
+        checks = self._checks()
+        found = await asyncio.gather(*(_fault(check) for check in checks.values()))
+        faults = {name: fault for name, fault in zip(checks, found, strict=True) if fault}
+        if "docker" in faults:
+            faults.pop("network", None)  # unknown without Docker, whose own fault is reported
+        return faults
 
     def _checks(self) -> Mapping[str, Check]:
         return {

@@ -104,6 +104,86 @@ async def test_check_that_is_slow_to_be_cancelled_is_not_waited_for(
     let_go.set()
 
 
+def checks_of(world: World) -> int:
+    """Return how often Postgres was asked."""
+    return world.manager.calls.count("records.ping:done")
+
+
+async def test_many_callers_share_one_check(world: World) -> None:
+    """A flood of callers asks the dependencies once."""
+    readiness = world.manager.cases.readiness
+    await asyncio.gather(*(readiness.run() for _ in range(100)))
+    await readiness.run()
+
+    assert checks_of(world) == 1
+
+
+async def test_an_answer_is_at_most_a_second_old(world: World) -> None:
+    """Up to a second a check is shared; after it there is a new one."""
+    readiness = world.manager.cases.readiness
+    await readiness.run()
+    world.clock.advance(1.0)
+    await readiness.run()
+    shared = checks_of(world)
+    world.clock.advance(0.1)
+    await readiness.run()
+
+    assert (shared, checks_of(world)) == (1, 2)
+
+
+async def test_a_check_that_is_slow_is_not_shared_for_longer(world: World) -> None:
+    """The age counts from the begin of the check, not from its end."""
+    let_go = asyncio.Event()
+
+    async def slow() -> None:
+        await let_go.wait()
+
+    world.manager.on("lease.ping", slow)
+    readiness = world.manager.cases.readiness
+    first = asyncio.create_task(readiness.run())
+    await asyncio.sleep(0)
+    world.clock.advance(1.1)
+    second = asyncio.create_task(readiness.run())
+    await asyncio.sleep(0)
+    let_go.set()
+    await asyncio.gather(first, second)
+
+    assert checks_of(world) == 2
+
+
+async def test_a_fault_is_shared_too(world: World) -> None:
+    """Each caller gets an error of its own, with the same message."""
+    world.docker.reachable = False
+    readiness = world.manager.cases.readiness
+    errors = await asyncio.gather(*(readiness.run() for _ in range(3)), return_exceptions=True)
+
+    assert len({id(error) for error in errors}) == 3
+    assert len({str(error) for error in errors}) == 1
+    assert {type(error) for error in errors} == {DockerUnavailable}
+
+
+async def test_a_caller_that_goes_does_not_end_the_check_of_others(world: World) -> None:
+    """The check belongs to all who wait for it."""
+    readiness = world.manager.cases.readiness
+    first = asyncio.create_task(readiness.run())
+    second = asyncio.create_task(readiness.run())
+    await asyncio.sleep(0)
+    first.cancel()
+
+    await second
+
+
+async def test_a_service_about_to_stop_is_not_ready(world: World) -> None:
+    """After it is withdrawn nothing is asked any more."""
+    readiness = world.manager.cases.readiness
+    readiness.withdraw()
+
+    with pytest.raises(ServiceUnavailable, match="the service is shutting down"):
+        await readiness.run()
+
+    assert checks_of(world) == 0
+
+
 def test_each_check_has_two_seconds() -> None:
     """Each check has a limit of two seconds."""
     assert check_readiness.CHECK_LIMIT == 2.0

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -48,6 +49,26 @@ def bind(address: Address) -> socket.socket:
     return bound
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """What happens between the first signal and the end of the listener.
+
+    `on_signal` is called at the signal, `on_stop` after the delay, when requests are no longer
+    accepted: from then on there is a deadline for those that run.
+    """
+
+    delay: float = 0.0
+    on_signal: Callable[[], object] = _nothing
+    on_stop: Callable[[], object] = _nothing
+
+
+_NO_DRAIN = Drain()
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn's server for an ASGI application; logging is left to the service.
 
@@ -59,7 +80,7 @@ class HttpServer(uvicorn.Server):
         self,
         app: Any,
         shutdown_timeout: Seconds,
-        on_started: Callable[[], None] = lambda: None,
+        on_started: Callable[[], None] = _nothing,
         admits: Admits = everyone,
         limits: Limits = _DEFAULT_LIMITS,
     ) -> None:
@@ -78,7 +99,8 @@ class HttpServer(uvicorn.Server):
         )
         super().__init__(config)
         self._on_started = on_started
-        self._on_signal: Callable[[], object] = lambda: None
+        self._signalled = False
+        self._on_signal: Callable[[], object] = self._exit
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and announce it."""
@@ -91,30 +113,42 @@ class HttpServer(uvicorn.Server):
         Uvicorn's handler would raise the signal again at the end, so that the exit code is not 0,
         and would let a second one wait for the drain.
         """
-        if self.should_exit:
+        if self._signalled:
             os._exit(128 + sig)
-        self.should_exit = True
+        self._signalled = True
         self._on_signal()
 
     @contextmanager
-    def stopped_by_signals(self, on_stop: Callable[[], None] = lambda: None) -> Iterator[None]:
+    def stopped_by_signals(self, drain: Drain = _NO_DRAIN) -> Iterator[None]:
         """Let SIGTERM and SIGINT end the block gracefully; a second one ends the process.
 
-        A running server finishes its requests first; a startup is cancelled. `on_stop` is called at
-        the first signal.
+        A running server finishes its requests first, after the delay of the drain; a startup is
+        cancelled.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def stop() -> None:
-            on_stop()
+            drain.on_stop()
+            self._exit()
             if not self.started and task is not None:
                 task.cancel()
 
-        self._on_signal = lambda: loop.call_soon_threadsafe(stop)
+        def begin() -> None:
+            drain.on_signal()
+            if self.started and drain.delay > 0:
+                log.info("draining", seconds=drain.delay)
+                loop.call_later(drain.delay, stop)
+            else:
+                stop()
+
+        self._on_signal = lambda: loop.call_soon_threadsafe(begin)
         try:
             with self.capture_signals():
                 yield
         except asyncio.CancelledError:
-            if not self.should_exit:
+            if not self._signalled:
                 raise
             log.info("start_up_cancelled")
+
+    def _exit(self) -> None:
+        self.should_exit = True

@@ -10,13 +10,16 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from rtmanager import __version__
 from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.descriptors import reserved_descriptors
 from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
 from rtmanager.config import Address, Settings
 from rtmanager.handlers import endpoints
 from rtmanager.handlers.access import Access
 from rtmanager.handlers.api_tokens import ApiTokens, TokensFileError
+from rtmanager.server.connections import Limits
 from rtmanager.server.connexion_app import create_app
-from rtmanager.server.http import HttpServer, bind
+from rtmanager.server.file_limit import connections_within, raise_file_limit
+from rtmanager.server.http import Drain, HttpServer, bind
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.traces import exported_traces
 
@@ -58,10 +61,11 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
         service = assemble(settings)
         cases = service.use_cases
         table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
-        app = create_app(table, access)
-        server = HttpServer(app, settings.shutdown_timeout, on_started)
+        app, limits = create_app(table, access), _limits(settings)
+        server = HttpServer(app, settings.shutdown_timeout, on_started, limits=limits)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
-        with server.stopped_by_signals(deadline.begin):
+        drain = Drain(settings.drain_delay, cases.readiness.withdraw, deadline.begin)
+        with server.stopped_by_signals(drain):
             async with service.open(deadline):
                 await _answer_requests(server, listener)
     log.info("stopped")
@@ -93,6 +97,16 @@ def _bound(address: Address) -> socket.socket:
             f"cannot listen on {address}: {error.strerror or error}; "
             "stop what uses this address or set another RTMANAGER_INTERNAL_HTTP_ADDR"
         ) from error
+
+
+def _limits(settings: Settings) -> Limits:
+    """Return what callers may use, as far as the limit of open files allows."""
+    connections = connections_within(
+        raise_file_limit(),
+        wanted=settings.max_connections,
+        reserved=reserved_descriptors(settings),
+    )
+    return Limits(connections, settings.request_timeout)
 
 
 async def _answer_requests(server: HttpServer, listener: socket.socket) -> None:

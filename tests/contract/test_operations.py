@@ -1,5 +1,6 @@
 import re
 
+from rtmanager.domain.monitoring.check_readiness import MAX_AGE
 from rtmanager.domain.operation import OpSource, StopReason
 from tests.contract.caller import JSON, RUNTIMES, Caller
 from tests.unit.domain.world import OTHER, PATCHED, World
@@ -117,6 +118,7 @@ async def test_readyz_names_what_is_away(caller: Caller, world: World) -> None:
     """Readiness is 200 when all dependencies answer, else 503 naming those that do not."""
     ready = await caller.get("/readyz")
     await world.docker_leaves()
+    world.clock.advance(MAX_AGE + 0.1)
     answer = await caller.get("/readyz")
 
     assert (ready.status, ready.json) == (200, {"status": "ready"})

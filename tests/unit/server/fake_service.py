@@ -31,7 +31,11 @@ def say(what: str) -> None:
 class Service:
     """A service that only prints what is done to it."""
 
-    use_cases = SimpleNamespace(operations=None, read=None, readiness=None)
+    use_cases = SimpleNamespace(
+        operations=None,
+        read=None,
+        readiness=SimpleNamespace(withdraw=lambda: say("withdrawn")),
+    )
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:

@@ -18,7 +18,9 @@ SERVE = """
 import asyncio, sys
 from rtmanager.config import Address
 from rtmanager.handlers.errors import ErrorBoundary
-from rtmanager.server.http import HttpServer, bind
+from rtmanager.server.http import Drain, HttpServer, bind
+
+say = lambda what: lambda: print(what, flush=True)
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -40,7 +42,8 @@ async def main():
     announce = lambda: print("port", listener.getsockname()[1], flush=True)
     limit = 0.0 if "impatient" in sys.argv else 30.0
     server = HttpServer(ErrorBoundary(app), limit, announce)
-    with listener, server.stopped_by_signals():
+    drain = Drain(1.0, say("signal"), say("stop")) if "delayed" in sys.argv else Drain()
+    with listener, server.stopped_by_signals(drain):
         try:
             if "hang" in sys.argv:
                 print("opening", flush=True)
@@ -158,6 +161,35 @@ def test_a_second_signal_ends_the_process_when_the_server_has_ended_already() ->
         port_of(process)
         process.send_signal(signal.SIGTERM)
         assert line_of(process) == "draining"
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+
+
+def test_requests_are_accepted_during_the_delay_after_a_signal() -> None:
+    """Callers that have not noticed yet are answered; then the server ends in good order."""
+    with serving("delayed") as process:
+        port = port_of(process)
+        process.send_signal(signal.SIGTERM)
+        at_once = line_of(process)
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/")
+        status = connection.getresponse().status
+        connection.close()
+
+        rest = process.communicate(timeout=20)[0].splitlines()
+    assert at_once == "signal"
+    assert status == 200
+    assert rest[-4:] == ["request", "stop", "drained", "end"]
+    assert process.returncode == 0
+
+
+def test_a_second_signal_does_not_wait_for_the_delay() -> None:
+    """Whoever sends a second signal wants the end."""
+    with serving("delayed") as process:
+        port_of(process)
+        process.send_signal(signal.SIGTERM)
+        assert line_of(process) == "signal"
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(timeout=20) == 128 + signal.SIGTERM

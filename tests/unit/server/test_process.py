@@ -65,7 +65,7 @@ def test_serve_answers_until_sigterm_then_closes_and_exits_with_0() -> None:
         stdout, stderr = process.communicate(timeout=30)
 
     assert status == 204
-    assert stdout == "opened\nclosed\n"
+    assert stdout == "opened\nwithdrawn\nclosed\n"
     assert json.loads(stderr.splitlines()[-1])["event"] == "stopped"
     assert process.returncode == 0
 

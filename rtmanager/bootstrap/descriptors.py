@@ -1,0 +1,15 @@
+"""How many files the service itself may have open at once."""
+
+from rtmanager.adapters.docker.client import Bulkhead
+from rtmanager.adapters.redis.client import MAX_CONNECTIONS as REDIS_CONNECTIONS
+from rtmanager.config import Settings
+from rtmanager.domain.monitoring.probe_engines import ENGINES_AT_ONCE
+
+OTHERS = 64
+"""Listener, event loop, leadership, notifications, events, engines at their gate, files, traces."""
+
+
+def reserved_descriptors(settings: Settings) -> int:
+    """Return the largest number of descriptors that are not those of callers."""
+    docker = sum(each.value for each in Bulkhead)
+    return docker + settings.postgres_pool_size + REDIS_CONNECTIONS + ENGINES_AT_ONCE + OTHERS

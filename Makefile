@@ -19,6 +19,7 @@ SEED ?= 1
 FAULTS ?= 3
 JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
+FUZZ_SECONDS ?= 60
 # More workers than cores: tests wait most of the time.
 WORKERS ?= 4
 # Every worker imports all tests: compile them once, whatever the environment says.
@@ -71,6 +72,10 @@ linearize: $(READY) ## check calls to two processes that are killed for lineariz
 .PHONY: recovery
 recovery: $(READY) ## kill the service at every step, restart its servers under load
 	exec $(BIN)/pytest tests/acceptance/recovery $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(READY) ## send raw bytes and damaged messages at length (FUZZ_SECONDS=60 each)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) exec $(BIN)/pytest -o faulthandler_timeout=0 -m fuzz tests/acceptance $(ARGS)
 
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers

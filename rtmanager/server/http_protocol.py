@@ -258,6 +258,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _abandon(self, cycle: RequestResponseCycle) -> None:
         """Let the application's answer go nowhere; it learns that the caller has gone."""
         cycle.disconnected = True
+        cycle.waiting_for_100_continue = False
         cycle.message_event.set()
         if self.pipeline:
             self.pipeline.popleft()

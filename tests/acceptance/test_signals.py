@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from redis import Redis
 
-from tests.support.calls import ok, under_way, wait_until
+from tests.support.calls import error, message, ok, under_way, wait_until
 from tests.support.environment import SILENT_ENGINE, Environment, NewEnvironment
 
 
@@ -45,6 +45,21 @@ def test_second_sigterm_ends_at_once(environment: Environment, game: str) -> Non
     assert code == 128 + signal.SIGTERM
     assert answered is None
     assert environment.operations(game)[0]["outcome"] is None
+
+
+def test_sigterm_lets_load_balancers_notice_first(new_environment: NewEnvironment) -> None:
+    """During the drain delay the service says that it is not ready, and answers all the same."""
+    environment = new_environment(drain_delay="1s")
+    ready = environment.call("GET", "/readyz").status_code
+    os.kill(environment.service.pid, signal.SIGTERM)
+    wait_until(lambda: environment.call("GET", "/readyz").status_code == 503)
+    refusal, alive = environment.call("GET", "/readyz"), environment.call("GET", "/healthz")
+
+    assert ready == 200
+    assert error(refusal) == (503, "service_unavailable")
+    assert message(refusal) == "the service is shutting down"
+    assert alive.status_code == 200
+    assert environment.service.wait_for_end(10) == 0
 
 
 def _leases(environment: Environment) -> list[bytes]:

@@ -141,6 +141,16 @@ async def test_a_malformed_body_is_an_invalid_request() -> None:
     assert app.messages[-1] == {"type": "http.disconnect"}
 
 
+async def test_a_refused_request_is_not_asked_to_continue() -> None:
+    """After the last answer nothing more is written, whatever the application reads."""
+    peer = Peer(app := Reading())
+    expects = POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await peer.send(expects + b"not a size\r\n")
+
+    await refused(peer, Reason.MALFORMED, BAD)
+    assert app.messages == [{"type": "http.disconnect"}]
+
+
 async def test_a_refusal_waits_for_the_answers_before_it() -> None:
     """A request that is executed gets its own answer, not that of what follows it."""
     peer = Peer(app := Waiting())

@@ -41,6 +41,7 @@ class MemoryTransport(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         """Keep the bytes."""
+        assert not self.ended, "as a real transport, it can write nothing after its end"
         self.sent += bytes(data)
 
     def pause_reading(self) -> None:

@@ -44,7 +44,8 @@ class EngineContainer:
     """A container as Docker's list shows it. All labels are kept; the fence is read from them.
 
     `address` is the container's IP on the configured network, None when it has none; never store
-    it, since Docker reuses addresses. `network` is the network it was created on.
+    it, since Docker reuses addresses. `network` is the network it was created on, `attached_to` are
+    all networks that it is attached to, running or not.
     """
 
     id: ContainerId
@@ -55,6 +56,7 @@ class EngineContainer:
     created_at: datetime
     network: str
     address: str | None
+    attached_to: frozenset[str] = frozenset()
 
     @property
     def game_id(self) -> str | None:

@@ -73,6 +73,7 @@ def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
         created_at=datetime.fromtimestamp(entry["Created"], UTC),
         network=_network(entry),
         address=_address(entry, network),
+        attached_to=_attached_to(entry),
     )
 
 
@@ -88,6 +89,7 @@ def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
         created_at=parse_time(answer["Created"]) or datetime.fromtimestamp(0, UTC),
         network=_network(answer),
         address=_address(answer, network),
+        attached_to=_attached_to(answer),
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         error=state["Error"],
@@ -142,6 +144,10 @@ def _address(answer: Mapping[str, Any], network: str) -> str | None:
     """Return the address on the named network; the network's id changes when it is recreated."""
     networks = answer["NetworkSettings"]["Networks"] or {}
     return (networks.get(network) or {}).get("IPAddress") or None
+
+
+def _attached_to(answer: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(answer["NetworkSettings"]["Networks"] or ())
 
 
 def _network(answer: Mapping[str, Any]) -> str:

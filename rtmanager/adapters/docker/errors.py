@@ -33,6 +33,10 @@ class ImageGone(HostRefused):
     """The image is not on the host."""
 
 
+class NetworkGone(HostRefused):
+    """The network does not exist."""
+
+
 class RemovalInProgress(HostRefused):
     """The container is being removed already."""
 
@@ -103,6 +107,12 @@ def start_refused(error: APIError) -> RuntimeManagerError:
     """Return the error for a start; a missing network is a 404, like a missing container."""
     message = _message(error)
     return ContainerGone(message) if _is_gone(error) else ContainerStartFailed(message)
+
+
+def network_refused(error: APIError) -> RuntimeManagerError:
+    """Return the error for a network inspection."""
+    is_gone = isinstance(error, NotFound) and "network" in _message(error).lower()
+    return NetworkGone(_message(error)) if is_gone else refused(error)
 
 
 def pull_refused(error: APIError) -> RuntimeManagerError:

@@ -1,10 +1,10 @@
 """The container host port on a real Docker."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from rtmanager.adapters.docker import docker_json, errors
+from rtmanager.adapters.docker import docker_json, errors, network_json
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.docker.container_logs import read_tail
 from rtmanager.adapters.docker.credentials import RegistryCredentials
@@ -24,6 +24,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
+from rtmanager.domain.container_network import ContainerNetwork
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ContainerGone, DockerUnavailable
 
@@ -61,9 +62,13 @@ class DockerContainerHost:
         await self._client.call(lambda api: api.ping())
 
     async def network_exists(self) -> bool:
-        """Return whether the configured network exists; Docker's filter matches parts of names."""
-        found = await self._client.call(lambda api: api.networks(names=[self._network]))
-        return any(network["Name"] == self._network for network in found)
+        """Return whether the configured network exists."""
+        return bool(await self._network_ids({self._network}))
+
+    async def networks(self, names: Collection[str]) -> Sequence[ContainerNetwork]:
+        """Return the networks with these names, inspecting each."""
+        found = [await self._inspect_network(each) for each in await self._network_ids(names)]
+        return [each for each in found if each is not None]
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state."""
@@ -168,6 +173,20 @@ class DockerContainerHost:
                 f"container {container_id[:12]} is still being removed after "
                 f"{self._client.timeout:g} s"
             ) from error
+
+    async def _network_ids(self, names: Collection[str]) -> Sequence[str]:
+        """Return the ids of the networks with these names; Docker's filter takes parts of them."""
+        found = await self._client.call(lambda api: api.networks(names=list(names)))
+        return [network["Id"] for network in found if network["Name"] in names]
+
+    async def _inspect_network(self, network_id: str) -> ContainerNetwork | None:
+        try:
+            answer = await self._client.call(
+                lambda api: api.inspect_network(network_id), refused=errors.network_refused
+            )
+        except errors.NetworkGone:
+            return None
+        return network_json.network(answer)
 
     async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
         """List containers by labels in one call, without inspecting each."""

@@ -1,6 +1,6 @@
 """An in-memory Docker as one manager sees it: its containers and their engines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,6 +18,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
+from rtmanager.domain.container_network import ContainerNetwork
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import DockerUnavailable, StartConfigInvalid
 from rtmanager.domain.ports.engine_probe import ProbeAnswer
@@ -43,6 +44,12 @@ class InMemoryContainerHost:
     async def network_exists(self) -> bool:
         """Return whether the configured network exists."""
         return self.network in self._reach().networks
+
+    async def networks(self, names: Collection[str]) -> Sequence[ContainerNetwork]:
+        """Return the networks with these names."""
+        docker = self._reach()
+        found = sorted(docker.networks & set(names))
+        return [docker.addresses.view(each, docker.containers.values()) for each in found]
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all labelled containers ordered by name, in their states of `lag` seconds ago."""

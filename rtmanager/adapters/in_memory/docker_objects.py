@@ -82,7 +82,8 @@ _ALIVE = {ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTA
 class MemoryContainer:
     """A container and its run state.
 
-    `life` counts its starts. `removal` is the removal in progress, if any.
+    `life` counts its starts. `removal` is the removal in progress, if any. `elsewhere` has its
+    addresses on the networks that others attached it to.
     """
 
     id: ContainerId
@@ -97,6 +98,7 @@ class MemoryContainer:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     address: str | None = None
+    elsewhere: dict[str, str] = field(default_factory=dict)
     restart_count: int = 0
     health: str | None = None
     output: list[str] = field(default_factory=list)
@@ -113,6 +115,16 @@ class MemoryContainer:
         """Return whether the container's process exists, as it may during a removal."""
         is_being_removed = self.status is ContainerStatus.REMOVING and self.address is not None
         return self.status in _ALIVE or is_being_removed
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The container's addresses by network; none when it does not run."""
+        return {} if self.address is None else {self.spec.network: self.address, **self.elsewhere}
+
+    @property
+    def attached_to(self) -> frozenset[str]:
+        """All networks that the container is attached to."""
+        return frozenset({self.spec.network, *self.elsewhere})
 
     @property
     def labels(self) -> dict[str, str]:
@@ -191,6 +203,7 @@ class MemoryContainer:
             created_at=self.created_at,
             network=self.spec.network,
             address=self.address if status in _ALIVE else None,
+            attached_to=self.attached_to,
         )
 
     def details(self) -> ContainerDetails:
@@ -204,6 +217,7 @@ class MemoryContainer:
             created_at=self.created_at,
             network=self.spec.network,
             address=self.address,
+            attached_to=self.attached_to,
             exit_code=self.exit_code,
             oom_killed=self.oom_killed,
             error=self.error,

@@ -16,6 +16,7 @@ from rtmanager.adapters.in_memory.docker_effects import (
     FateOf,
     Moment,
 )
+from rtmanager.adapters.in_memory.docker_networks import AddressSpace
 from rtmanager.adapters.in_memory.docker_objects import (
     KILLED,
     OOM_KILLED,
@@ -67,6 +68,7 @@ class InMemoryDocker:
     past_events: deque[ContainerEvent] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     listeners: list[Callable[[ContainerEvent], None]] = field(default_factory=list)
     wakers: list[Callable[[], None]] = field(default_factory=list)
+    addresses: AddressSpace = field(default_factory=AddressSpace)
     _created: int = field(default=0, init=False)
     _effects: EffectQueue = field(default_factory=EffectQueue, init=False)
 
@@ -175,6 +177,14 @@ class InMemoryDocker:
         self.check_name_free(name)
         self.containers[container_id].name = name
 
+    def connect(self, container_id: ContainerId, network: str) -> str:
+        """Let someone else attach a running container to one more network; return its address."""
+        self.catch_up()
+        self.networks.add(network)
+        address = self._free_address(network)
+        self.containers[container_id].elsewhere[network] = address
+        return address
+
     def vanish(self, container_id: ContainerId, *, after: float = 0.0) -> None:
         """Let someone else remove the container by force; it is shown as removing for `after` s."""
         self.catch_up()
@@ -224,7 +234,7 @@ class InMemoryDocker:
     def run_at(self, container: MemoryContainer, at: Moment) -> None:
         """Start the container's process, at the lowest free address as Docker does."""
         if not container.is_running:
-            container.run(at, self._free_address())
+            container.run(at, self._free_address(container.spec.network))
             self.starts.append(container.id)
             container.catch_up(at)
 
@@ -280,7 +290,6 @@ class InMemoryDocker:
         for listener in tuple(self.listeners):
             listener(event)
 
-    def _free_address(self) -> str:
-        used = {one.address for one in self.containers.values()}
-        candidates = (f"172.30.{n >> 8}.{n & 255}" for n in range(2, 1 << 16))
-        return next(address for address in candidates if address not in used)
+    def _free_address(self, network: str) -> str:
+        used = (address for one in self.containers.values() for address in one.addresses.values())
+        return self.addresses.free(network, frozenset(used))

@@ -1,6 +1,6 @@
 """The container host: what the domain needs from Docker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
+from rtmanager.domain.container_network import ContainerNetwork
 from rtmanager.domain.errors import (
     ContainerStartFailed,
     DockerUnavailable,
@@ -66,6 +67,12 @@ class ContainerHost(Protocol):
 
     async def network_exists(self) -> bool:
         """Return whether the configured network exists."""
+
+    async def networks(self, names: Collection[str]) -> Sequence[ContainerNetwork]:
+        """Return the networks with these names, with one call for each and one for all.
+
+        A name may belong to several networks or to none.
+        """
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state.

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import docker
 
+from dev.checkout import ensure_network
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
@@ -17,6 +18,7 @@ from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_host import ContainerHost
+from tests.support.docker import drop_network
 from tests.support.run import run_name
 
 GOOD = "galaxy/game:1.4.7"
@@ -56,6 +58,9 @@ class DockerWorld(Protocol):
 
     def add_foreign(self, name: str, labels: Mapping[str, str], network: str) -> str:
         """Let someone else create a container; return its id."""
+
+    def attach(self, container_id: ContainerId) -> str:
+        """Let someone else attach a running container to one more network; return its name."""
 
     def publish(self) -> str:
         """Return a reference to an image that is in the registry but not on the host."""
@@ -119,6 +124,12 @@ class MemoryWorld:
         """Let someone else create a container."""
         return self.docker.add_foreign(name, labels=labels, network=network).id
 
+    def attach(self, container_id: ContainerId) -> str:
+        """Let someone else attach a running container to one more network."""
+        network = new_game_id()
+        self.docker.connect(container_id, network)
+        return network
+
     def publish(self) -> str:
         """Add an image to the registry only."""
         reference = f"registry.test/{new_game_id()}:1.0.0"
@@ -150,6 +161,7 @@ class RealWorld:
         self.hosts: list[DockerContainerHost] = []
         self.foreign: list[str] = []
         self.references: list[str] = []
+        self.networks: list[str] = []
         self.host: ContainerHost = self.new_host(network=network)
 
     def new_host(
@@ -188,6 +200,14 @@ class RealWorld:
         made = self.api.create_container(GOOD, name=name, labels=labels, host_config=settings)
         self.foreign.append(made["Id"])
         return str(made["Id"])
+
+    def attach(self, container_id: ContainerId) -> str:
+        """Let someone else attach a running container to one more network."""
+        network = new_game_id()
+        ensure_network(self.address, network)
+        self.networks.append(network)
+        self.api.connect_container_to_network(container_id, network)
+        return network
 
     def publish(self, registry: str = "", **login: Any) -> str:
         """Push an image of this test to the registry and remove it from the host."""
@@ -230,6 +250,8 @@ class RealWorld:
             ours = self.api.containers(all=True, filters={"network": self.network}, quiet=True)
             for container_id in {*self.foreign, *(one["Id"] for one in ours)}:
                 _ignoring_absence(lambda: self.api.remove_container(container_id, force=True))  # noqa: B023 - called at once
+            for network in self.networks:
+                drop_network(self.address, network)
             for reference in self.references:
                 _ignoring_absence(lambda: self.api.remove_image(reference, force=True))  # noqa: B023 - called at once
 

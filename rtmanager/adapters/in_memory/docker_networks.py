@@ -1,0 +1,42 @@
+"""The networks of the in-memory Docker: their subnets, and who has which address."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.container_network import ContainerNetwork
+
+
+@dataclass
+class AddressSpace:
+    """Gives every network a subnet of its own, in the order of their first use.
+
+    Networks in `shared` extend beyond the host.
+    """
+
+    shared: set[str] = field(default_factory=set)
+    _prefixes: dict[str, str] = field(default_factory=dict, init=False)
+
+    def free(self, network: str, used: frozenset[str]) -> str:
+        """Return the lowest free address, as Docker does; the first is the gateway's."""
+        prefix = self._prefix(network)
+        candidates = (f"{prefix}.{n >> 8}.{n & 255}" for n in range(2, 1 << 16))
+        return next(address for address in candidates if address not in used)
+
+    def view(self, network: str, containers: Iterable[MemoryContainer]) -> ContainerNetwork:
+        """Return the network with those of the containers that are attached to it."""
+        prefix = self._prefix(network)
+        return ContainerNetwork(
+            name=network,
+            is_private=network not in self.shared,
+            subnets=frozenset({f"{prefix}.0.0/16"}),
+            gateways=frozenset({f"{prefix}.0.1"}),
+            attached={
+                each.id: frozenset({each.addresses[network]})
+                for each in containers
+                if network in each.addresses
+            },
+        )
+
+    def _prefix(self, network: str) -> str:
+        return self._prefixes.setdefault(network, f"172.{30 + len(self._prefixes)}")

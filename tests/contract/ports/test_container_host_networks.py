@@ -1,0 +1,82 @@
+"""The container host port's view of networks, on the double and on a real Docker."""
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from rtmanager.domain.container import ContainerId
+from rtmanager.domain.container_network import ContainerNetwork
+from tests.contract.ports.docker_fixtures import created, inspected, running
+from tests.contract.ports.docker_worlds import DockerWorld, new_game_id
+
+
+async def network_of(world: DockerWorld, name: str = "") -> ContainerNetwork:
+    """Return the view of one network, of the configured one by default."""
+    (found,) = await world.host.networks({name or world.network})
+    return found
+
+
+async def test_a_network_shows_its_subnet_and_the_host_s_address(docker_world: DockerWorld) -> None:
+    """The host's own address lies in the network's subnet; nobody beyond the host has one."""
+    found = await network_of(docker_world)
+
+    (gateway,), (subnet,) = found.gateways, found.subnets
+    assert (found.name, found.is_private) == (docker_world.network, True)
+    assert ip_address(gateway) in ip_network(subnet)
+
+
+async def test_a_network_shows_the_addresses_of_what_runs(docker_world: DockerWorld) -> None:
+    """What runs has its address on the network, what was created or has ended has none."""
+    made, runs = await created(docker_world), await running(docker_world)
+    ended = await running(docker_world)
+    await docker_world.host.stop(ended, grace=5)
+
+    attached = (await network_of(docker_world)).attached
+
+    assert attached[runs] == {(await inspected(docker_world, runs)).address}
+    assert {made, ended}.isdisjoint(attached)
+
+
+async def test_a_network_shows_strangers_too(docker_world: DockerWorld) -> None:
+    """The addresses of containers without our labels are shown as well."""
+    stranger = ContainerId(docker_world.add_foreign(new_game_id(), {}, docker_world.network))
+    await docker_world.host.start(stranger)
+
+    assert (await network_of(docker_world)).attached[stranger]
+
+
+@pytest.mark.parametrize("starts", [True, False])
+async def test_a_container_shows_what_it_is_attached_to(
+    docker_world: DockerWorld,
+    starts: bool,  # noqa: FBT001 - a table
+) -> None:
+    """List and inspection show a container's network from its creation on."""
+    container_id = await (running if starts else created)(docker_world)
+
+    listed = {one.id: one for one in await docker_world.host.list_containers()}[container_id]
+
+    assert listed.attached_to == {docker_world.network}
+    assert (await inspected(docker_world, container_id)).attached_to == {docker_world.network}
+
+
+async def test_a_container_on_several_networks_has_an_address_on_each(
+    docker_world: DockerWorld,
+) -> None:
+    """Others may attach our container to one more network; both have an address of it."""
+    container_id = await running(docker_world)
+    more = docker_world.attach(container_id)
+
+    listed = {one.id: one for one in await docker_world.host.list_containers()}[container_id]
+    found = await docker_world.host.networks(listed.attached_to)
+
+    assert listed.attached_to == {docker_world.network, more}
+    assert {one.name for one in found} == listed.attached_to
+    assert len(set().union(*(one.attached[container_id] for one in found))) == 2
+
+
+async def test_a_network_that_does_not_exist_is_left_out(docker_world: DockerWorld) -> None:
+    """Neither a missing network is shown, nor one of which only a part of the name is asked for."""
+    names = {docker_world.network[:-1], new_game_id()}
+
+    assert await docker_world.host.networks(names) == []
+    assert len(await docker_world.host.networks({*names, docker_world.network})) == 1

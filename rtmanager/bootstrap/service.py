@@ -84,6 +84,7 @@ class Service:
         listed = await or_startup_error(self.cycles.check_host.run(), advice)
         found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
         logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
+        await or_startup_error(self.use_cases.connections.learn(listed), advice)
 
     async def _drain(self, deadline: ShutdownDeadline) -> None:
         cut = await self.use_cases.operations.in_flight.drain(deadline.left())

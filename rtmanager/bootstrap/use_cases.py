@@ -6,6 +6,7 @@ from typing import Self
 from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
+from rtmanager.domain.monitoring.engine_connections import EngineConnections
 from rtmanager.domain.operations.container_spec import EnginePolicy
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.health_gate import HealthGate
@@ -43,6 +44,7 @@ class UseCases:
     operations: Operations
     read: ReadRuntimes
     readiness: CheckReadiness
+    connections: EngineConnections
 
     @classmethod
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
@@ -65,6 +67,7 @@ class UseCases:
             readiness=CheckReadiness(
                 ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
             ),
+            connections=EngineConnections(ports.host, policy.docker_network, ports.clock),
         )
 
 

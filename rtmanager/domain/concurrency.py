@@ -107,6 +107,31 @@ class InFlight:
             task.exception()  # retrieved here too, in case the caller is gone
 
 
+class Renewal:
+    """Runs the same work when somebody asks: one run at a time, and one more that waits for it.
+
+    Who asks gets a run that begins afterwards, shared with everyone who asks before it begins. Runs
+    are not cancelled along with those who wait for them. `latest` is the run that began last.
+    """
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._work = work
+        self._next: asyncio.Task[None] | None = None
+        self.latest: asyncio.Task[None] | None = None
+
+    def begun_from_now(self) -> "asyncio.Task[None]":
+        """Return the next run to begin."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._run(after=self.latest), name="renewal")
+        return self._next
+
+    async def _run(self, *, after: "asyncio.Task[None] | None") -> None:
+        if after is not None:
+            await asyncio.wait([after])
+        self.latest, self._next = self._next, None
+        await self._work()
+
+
 def detached(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
     """Start the work in a task with the caller's name, not cancelled along with the caller."""
     caller = asyncio.current_task()

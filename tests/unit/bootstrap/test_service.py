@@ -21,7 +21,10 @@ class Stand:
         self.done: list[str] = []
         self.in_flight = InFlight()
         parts: Any = {
-            "use_cases": SimpleNamespace(operations=SimpleNamespace(in_flight=self.in_flight)),
+            "use_cases": SimpleNamespace(
+                operations=SimpleNamespace(in_flight=self.in_flight),
+                connections=SimpleNamespace(learn=self._learn),
+            ),
             "cycles": SimpleNamespace(
                 check_host=SimpleNamespace(run=self._look), reconcile=SimpleNamespace(run=self._fix)
             ),
@@ -55,6 +58,9 @@ class Stand:
     async def _look(self) -> None:
         self.done.append("looked")
 
+    async def _learn(self, _listed: None) -> None:
+        self.done.append("learned")
+
     async def _fix(self, _listed: None) -> SimpleNamespace:
         await asyncio.sleep(0)  # let the relay begin
         self.done.append("reconciled")
@@ -74,7 +80,8 @@ async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
     async with stand.service.open(ShutdownDeadline(1.0)):
         opened = list(stand.done)
 
-    assert opened == ["postgres opened", "redis opened", "looked", "reconciled", "workers run"]
+    found = ["looked", "reconciled", "learned"]
+    assert opened == ["postgres opened", "redis opened", *found, "workers run"]
     closed = ["workers ended", "relay ended", "redis closed", "postgres closed"]
     assert stand.done[len(opened) :] == closed
 

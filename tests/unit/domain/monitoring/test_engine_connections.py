@@ -1,0 +1,363 @@
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL, ContainerStatus
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.monitoring import engine_connections
+from rtmanager.domain.monitoring.engine_connections import (
+    MOST_STRANGERS,
+    OTHERS_WAIT,
+    REPEAT_AFTER,
+    STALE_AFTER,
+    EngineConnections,
+)
+from tests.unit.domain.faults import refusal, unavailable
+from tests.unit.domain.world import GAME, Hang, World
+
+GATEWAY = "172.30.0.1"
+OUTSIDE = "10.9.8.7"
+OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
+ELSEWHERE = "galaxy-callers"
+
+
+@pytest.fixture
+def connections(running: World) -> EngineConnections:
+    """Return who decides about connections, on a host where one engine runs."""
+    return running.manager.cases.connections
+
+
+@pytest.fixture
+async def informed(running: World, connections: EngineConnections) -> EngineConnections:
+    """Return the same with a list that was made a second ago."""
+    await connections.admits(OUTSIDE)
+    running.clock.advance(REPEAT_AFTER)
+    running.manager.calls.clear()
+    return connections
+
+
+def address_of(container: MemoryContainer) -> str:
+    """Return the address of a container that runs."""
+    assert container.address is not None
+    return container.address
+
+
+def lists(world: World) -> int:
+    """Return how often containers were listed."""
+    return world.manager.calls.count("host.list_containers")
+
+
+async def turns() -> None:
+    """Let every task run that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def events(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
+    """Return the fields of all log lines of an event."""
+    return [vars(each) for each in caplog.records if each.message == name]
+
+
+async def test_an_engine_is_refused(running: World, connections: EngineConnections) -> None:
+    """Who has the address of one of our containers may not connect."""
+    assert not await connections.admits(address_of(running.engine))
+
+
+async def test_an_engine_is_refused_on_a_listener_of_both_families(
+    running: World, connections: EngineConnections
+) -> None:
+    """Its IPv4 address is the same when it is shown as an IPv6 address."""
+    assert not await connections.admits(f"::ffff:{address_of(running.engine)}")
+
+
+@pytest.mark.parametrize("peer", [OUTSIDE, GATEWAY, "127.0.0.1", "::1", "::ffff:127.3.2.1"])
+async def test_other_callers_are_admitted(connections: EngineConnections, peer: str) -> None:
+    """Other machines, this host's own address on the engines' network, and loopback may connect."""
+    assert await connections.admits(peer)
+
+
+async def test_a_container_that_is_no_engine_is_admitted(
+    running: World, connections: EngineConnections
+) -> None:
+    """The Game Master may run on the engines' network."""
+    master = running.docker.add_foreign("game-master", running=True)
+
+    assert await connections.admits(address_of(master))
+
+
+async def test_engines_of_other_installations_are_refused(
+    running: World, connections: EngineConnections
+) -> None:
+    """Any Runtime Manager's engine runs other people's code, whatever it is called."""
+    other = running.docker.add_foreign("stranger", labels=OURS, running=True)
+
+    assert not await connections.admits(address_of(other))
+
+
+async def test_an_engine_is_refused_on_every_network(
+    running: World, connections: EngineConnections
+) -> None:
+    """Somebody may have attached it to one more network."""
+    address = running.docker.connect(running.engine.id, ELSEWHERE)
+
+    assert not await connections.admits(address)
+
+
+async def test_an_engine_on_another_network_only_is_refused(
+    running: World, connections: EngineConnections
+) -> None:
+    """A container of ours may have been created before the network setting changed."""
+    running.docker.networks.add(ELSEWHERE)
+    old = running.docker.add_foreign("old", labels=OURS, network=ELSEWHERE, running=True)
+
+    assert not await connections.admits(address_of(old))
+
+
+async def test_an_engine_that_has_just_started_is_refused(
+    running: World, informed: EngineConnections
+) -> None:
+    """An engine that no earlier list shows is refused with its first connection."""
+    await running.manager.start(game=GameId("g2"))
+    running.manager.calls.clear()
+
+    assert not await informed.admits(address_of(running.containers["galaxy-game-g2"]))
+    assert lists(running) == 1
+
+
+async def test_an_engine_that_the_list_does_not_show_running_yet_is_refused(
+    running: World, informed: EngineConnections
+) -> None:
+    """Docker's list lags behind a start; its networks do not."""
+    running.docker.lag = 60.0
+    await running.manager.start(game=GameId("g2"))
+    engine = running.containers["galaxy-game-g2"]
+
+    assert engine.listed(then=0.0).status is ContainerStatus.CREATED
+    assert not await informed.admits(address_of(engine))
+
+
+async def test_an_engine_that_has_ended_meanwhile_is_refused(
+    running: World, informed: EngineConnections
+) -> None:
+    """What it sent before it ended is not read: nobody is known to have its address."""
+    address = address_of(running.engine)
+    running.docker.crash(running.engine.id)
+
+    assert not await informed.admits(address)
+
+
+async def test_who_has_an_engine_s_former_address_is_admitted(
+    running: World, informed: EngineConnections
+) -> None:
+    """Docker reuses addresses, so none is held against its next container."""
+    address = address_of(running.engine)
+    running.docker.crash(running.engine.id)
+    master = running.docker.add_foreign("game-master", running=True)
+
+    assert master.address == address
+    assert await informed.admits(address)
+
+
+async def test_an_unknown_peer_of_a_network_beyond_this_host_is_admitted(
+    running: World, connections: EngineConnections
+) -> None:
+    """On such a network are machines that Docker does not show; its engines are refused."""
+    address = running.docker.connect(running.engine.id, ELSEWHERE)
+    running.docker.addresses.shared.add(ELSEWHERE)
+
+    assert await connections.admits(address[:-1] + "200")
+    assert not await connections.admits(address)
+
+
+@pytest.mark.parametrize("peer", ["fe80::42:acff:fe19:2", "fe80::42:acff:fe19:2%br-1", "", "x"])
+async def test_a_peer_that_nobody_can_identify_is_refused(
+    connections: EngineConnections, peer: str
+) -> None:
+    """Docker does not show link-local addresses, and engines on IPv6 networks have one."""
+    assert not await connections.admits(peer)
+
+
+async def test_peers_that_come_together_share_a_list(
+    running: World, informed: EngineConnections
+) -> None:
+    """A thousand peers of the engines' network cost one list; who comes during it, one more."""
+    hang = Hang()
+    running.manager.on("host.list_containers", hang)
+    first = [asyncio.create_task(informed.admits(f"172.30.1.{n}")) for n in range(200)]
+    await hang.reached.wait()
+    later = [asyncio.create_task(informed.admits(f"172.30.2.{n}")) for n in range(200)]
+    await turns()
+    during = lists(running)
+    hang.release()
+    await asyncio.gather(*first, *later)
+
+    assert (during, lists(running)) == (1, 2)
+
+
+async def test_a_list_that_began_before_the_engine_connected_does_not_admit_it(
+    running: World, informed: EngineConnections
+) -> None:
+    """A list under way may have been made before the engine started."""
+    hang = Hang()
+    running.manager.on("host.networks:done", hang)  # what Docker showed is on its way
+    earlier = asyncio.create_task(informed.admits("172.30.1.1"))
+    await hang.reached.wait()
+    await running.manager.start(game=GameId("g2"))
+    engine = asyncio.create_task(informed.admits(address_of(running.containers["galaxy-game-g2"])))
+    await turns()
+    hang.release()
+
+    assert not await engine
+    assert not await earlier
+
+
+async def test_callers_outside_of_the_engines_networks_cause_no_lists(
+    running: World, informed: EngineConnections
+) -> None:
+    """On a host with a thousand containers other callers' connections cost Docker nothing."""
+    for number in range(1000):
+        running.docker.add_foreign(f"engine-{number}", labels=OURS)
+    peers = [OUTSIDE, GATEWAY, "127.0.0.1", "fd00::9"]
+
+    assert all([await informed.admits(peer) for peer in peers * 250])
+    assert running.manager.calls == []
+
+
+async def test_an_old_list_is_renewed_once(running: World, informed: EngineConnections) -> None:
+    """An engine may have been attached to the callers' network since; its first call is refused."""
+    address = running.docker.connect(running.engine.id, ELSEWHERE)
+    running.clock.advance(STALE_AFTER)
+
+    assert not await informed.admits(address)
+    assert await informed.admits(OUTSIDE)
+    assert lists(running) == 1
+
+
+async def test_a_flood_from_an_engine_costs_a_list_a_second(
+    running: World, informed: EngineConnections
+) -> None:
+    """An engine that connects again and again does not keep Docker busy."""
+    address = address_of(running.engine)
+
+    assert not any([await informed.admits(address) for _ in range(100)])
+    assert lists(running) == 1
+
+
+@pytest.mark.parametrize("fault", [unavailable(), refusal()])
+async def test_without_docker_the_last_list_decides(
+    running: World, informed: EngineConnections, fault: Exception
+) -> None:
+    """Known engines stay refused, and known callers are served."""
+    master = running.docker.add_foreign("game-master", running=True)
+    await informed.admits(address_of(master))
+    running.manager.on("host.list_containers", fault, always=True)
+    running.clock.advance(STALE_AFTER)
+
+    assert not await informed.admits(address_of(running.engine))
+    assert await informed.admits(address_of(master))
+    assert await informed.admits(OUTSIDE)
+    assert not await informed.admits("172.30.9.9")
+
+
+async def test_without_any_list_only_loopback_is_admitted(
+    running: World, connections: EngineConnections
+) -> None:
+    """Who the engines are is not known at all then; the service does not start without Docker."""
+    running.docker.reachable = False
+
+    assert not await connections.admits(OUTSIDE)
+    assert await connections.admits("127.0.0.1")
+
+
+async def test_docker_that_hangs_is_waited_for_a_moment_only(
+    running: World, informed: EngineConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Peers of the engines' networks are decided by the last list then, others too."""
+    monkeypatch.setattr(engine_connections, "ENGINES_WAIT", 0.01)
+    monkeypatch.setattr(engine_connections, "OTHERS_WAIT", 0.01)
+    running.manager.on("host.list_containers", Hang(), always=True)
+    running.clock.advance(STALE_AFTER)
+
+    async with asyncio.timeout(5):
+        assert await informed.admits(OUTSIDE)
+        assert not await informed.admits(address_of(running.engine))
+
+
+async def test_other_callers_wait_no_longer_than_a_second_for_a_list_under_way(
+    running: World, informed: EngineConnections
+) -> None:
+    """A list that has taken a second is not waited for any more."""
+    hang = Hang()
+    running.manager.on("host.list_containers", hang)
+    engine = asyncio.create_task(informed.admits(address_of(running.engine)))
+    await hang.reached.wait()
+    waiting = asyncio.create_task(informed.admits(OUTSIDE))
+    await turns()
+    waited = not waiting.done()
+    running.clock.advance(OTHERS_WAIT)
+
+    assert waited
+    assert await informed.admits(OUTSIDE)
+    hang.release()
+    assert await waiting
+    assert not await engine
+
+
+async def test_an_engine_is_logged_once(
+    running: World, connections: EngineConnections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says which game it was, from where."""
+    address = address_of(running.engine)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            await connections.admits(address)
+            running.clock.advance(60)
+
+    (line,) = events(caplog, "engine_connection_refused")
+    assert (line["game_id"], line["container"], line["address"]) == (
+        GAME,
+        running.engine.id,
+        address,
+    )
+
+
+async def test_a_container_that_is_gone_is_forgotten(
+    running: World, connections: EngineConnections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next engine of the game is logged again, and memory does not grow with containers."""
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            await connections.admits(address_of(running.engine))
+            await running.manager.restart()
+            running.clock.advance(60)
+    await connections.admits("172.30.9.9")
+
+    assert len(events(caplog, "engine_connection_refused")) == 3
+    assert connections._logged == set()  # noqa: SLF001 - that it is bounded shows nowhere else
+
+
+async def test_strangers_are_logged_and_forgotten(
+    connections: EngineConnections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An address that belongs to no container is logged once, of a limited number."""
+    with caplog.at_level(logging.WARNING):
+        for number in (*range(MOST_STRANGERS + 1), MOST_STRANGERS):
+            await connections.admits(f"172.30.9.{number}")
+
+    assert len(events(caplog, "unknown_connection_refused")) == MOST_STRANGERS + 1
+    assert len(connections._strangers) == 1  # noqa: SLF001 - that it is bounded shows nowhere else
+
+
+async def test_an_outage_of_docker_is_logged_once(
+    running: World, informed: EngineConnections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A flood during an outage does not fill the log; the next outage is logged again."""
+    with caplog.at_level(logging.WARNING):
+        for is_reachable in (False, False, True, False):
+            running.docker.reachable = is_reachable
+            await informed.admits("172.30.9.9")
+
+    assert len(events(caplog, "engine_addresses_unknown")) == 2

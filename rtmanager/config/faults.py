@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from rtmanager.config.formats import NOT_ACCEPTED, Accepted
 
-TRACES_EXPORTERS = ("none", "otlp", "console")
+EXPORTERS = ("none", "otlp", "console")
+EXPORTER_VARIABLES = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
 
 _PROBLEMS = {
     "missing": "is required but not set",
@@ -90,8 +91,9 @@ def above_maximum(settings: object) -> Iterator[Fault]:
 
 
 def unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:
-    """Find unknown trace exporters; OpenTelemetry reads its other variables itself."""
-    chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
-    if not {name.strip() for name in chosen} <= {"", *TRACES_EXPORTERS}:
-        accepted = f"{', '.join(TRACES_EXPORTERS)}, several separated by commas"
-        yield Fault("OTEL_TRACES_EXPORTER", "has an unknown exporter", accepted)
+    """Find unknown exporters; OpenTelemetry reads its other variables itself."""
+    for variable in EXPORTER_VARIABLES:
+        chosen = environment.get(variable, "").lower().split(",")
+        if not {name.strip() for name in chosen} <= {"", *EXPORTERS}:
+            accepted = f"{', '.join(EXPORTERS)}, several separated by commas"
+            yield Fault(variable, "has an unknown exporter", accepted)

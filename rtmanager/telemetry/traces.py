@@ -8,25 +8,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rtmanager import __version__
+from rtmanager.telemetry.exporters import exporter_names, service_resource
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-
-def exporter_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the enabled exporters; `Settings` has refused unknown ones."""
-    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return ()
-    chosen = environment.get("OTEL_TRACES_EXPORTER", "").lower().split(",")
-    names = dict.fromkeys(name.strip() for name in chosen)
-    return tuple(name for name in names if name not in {"", "none"})
+VARIABLE = "OTEL_TRACES_EXPORTER"
 
 
 @contextmanager
 def exported_traces(environment: Mapping[str, str]) -> Iterator[None]:
     """Export the spans created in this context; the last ones are flushed at its end."""
-    names = exporter_names(environment)
+    names = exporter_names(environment, VARIABLE)
     if not names:
         yield
         return
@@ -42,12 +35,9 @@ def exported_traces(environment: Mapping[str, str]) -> Iterator[None]:
 
 def tracer_provider(names: tuple[str, ...]) -> "TracerProvider":
     """Build the SDK's provider with one processor per exporter; `OTEL_*` set the rest."""
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - lazy
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - lazy
 
-    ours = Resource.create({"service.name": "rtmanager", "service.version": __version__})
-    # Attributes given in code would override the environment, so it is merged once more.
-    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
+    provider = TracerProvider(resource=service_resource())
     for name in names:
         provider.add_span_processor(_processor(name))
     return provider

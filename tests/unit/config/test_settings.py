@@ -180,6 +180,7 @@ def test_all_faults_are_reported_at_once() -> None:
                 "RTMANAGER_GAME_STATE_OWNER_UID": "1000",
                 "RTMANAGER_PROBE_INTERVALL": "15s",
                 "OTEL_TRACES_EXPORTER": "jaeger",
+                "OTEL_METRICS_EXPORTER": "otlp,statsd",
             }
         )
 
@@ -191,6 +192,7 @@ def test_all_faults_are_reported_at_once() -> None:
         "RTMANAGER_GAME_STATE_OWNER_GID",
         "RTMANAGER_PROBE_INTERVALL",
         "OTEL_TRACES_EXPORTER",
+        "OTEL_METRICS_EXPORTER",
     }
 
 

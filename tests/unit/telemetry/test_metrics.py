@@ -1,0 +1,81 @@
+import json
+import os
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+COUNT = """
+import os, sys
+from opentelemetry import metrics
+from rtmanager.telemetry.metrics import exported_metrics
+
+# As modules do: the counter is there before it is known whether anything is exported.
+counter = metrics.get_meter("t").create_counter("rtmanager.connections.refused")
+with exported_metrics(os.environ):
+    counter.add(2, {"reason": "not_admitted"})
+    counter.add(1, {"reason": "not_admitted"})
+print("sdk loaded:", "opentelemetry.sdk" in sys.modules, file=sys.stderr)
+"""
+
+
+def count(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Count three in a new process, because exporters are chosen once per process."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return subprocess.run(
+        [sys.executable, "-c", COUNT],
+        env={**clean, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_without_exporter_nothing_is_written_and_no_sdk_loaded() -> None:
+    """Disabled metrics write nothing and do not load the SDK."""
+    done = count()
+
+    assert done.stdout == ""
+    assert done.stderr == "sdk loaded: False\n"
+
+
+def test_the_console_exporter_writes_counters_of_the_service_at_the_end() -> None:
+    """A counter is written with its service's name, its reason and its sum."""
+    (exported,) = json.loads(count(OTEL_METRICS_EXPORTER="console").stdout)["resource_metrics"]
+
+    (scope,) = exported["scope_metrics"]
+    (metric,) = scope["metrics"]
+    (point,) = metric["data"]["data_points"]
+    assert exported["resource"]["attributes"]["service.name"] == "rtmanager"
+    assert metric["name"] == "rtmanager.connections.refused"
+    assert (point["attributes"], point["value"]) == ({"reason": "not_admitted"}, 3)
+
+
+def test_the_otlp_exporter_sends_them_to_the_collector() -> None:
+    """Counters arrive where OpenTelemetry's variables say."""
+    received: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((self.path, body))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        collector.timeout = 20
+        Thread(target=collector.handle_request).start()
+        endpoint = f"http://127.0.0.1:{collector.server_port}"
+        count(
+            OTEL_METRICS_EXPORTER="otlp",
+            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+            OTEL_EXPORTER_OTLP_COMPRESSION="none",
+        )
+
+    ((path, body),) = received
+    assert path == "/v1/metrics"
+    assert b"rtmanager.connections.refused" in body

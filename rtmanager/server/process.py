@@ -10,17 +10,18 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from rtmanager import __version__
 from rtmanager.bootstrap import composition
-from rtmanager.bootstrap.descriptors import reserved_descriptors
 from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
+from rtmanager.bootstrap.use_cases import UseCases
 from rtmanager.config import Address, Settings
 from rtmanager.handlers import endpoints
 from rtmanager.handlers.access import Access
-from rtmanager.handlers.api_tokens import ApiTokens, TokensFileError
-from rtmanager.server.connections import Limits
+from rtmanager.server.admission import everyone
 from rtmanager.server.connexion_app import create_app
-from rtmanager.server.file_limit import connections_within, raise_file_limit
+from rtmanager.server.exposure import warn_if_exposed
 from rtmanager.server.http import Drain, HttpServer, bind
+from rtmanager.server.policies import access, connection_limits
 from rtmanager.telemetry.logs import configure_logs
+from rtmanager.telemetry.metrics import exported_metrics
 from rtmanager.telemetry.traces import exported_traces
 
 log = structlog.get_logger(__name__)
@@ -49,20 +50,23 @@ def run(
 async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> None:
     """Open the service, serve until a signal arrives, finish what runs, and close it."""
     configure_logs(settings.log_level, settings.log_format)
-    access = _access(settings)
+    allowed = access(settings)
     # OTEL_* variables belong to OpenTelemetry, which reads the environment itself.
-    with exported_traces(os.environ), _bound(settings.internal_http_addr) as listener:
+    with (
+        exported_traces(os.environ),
+        exported_metrics(os.environ),
+        _bound(settings.internal_http_addr) as listener,
+    ):
+        service = assemble(settings)
+        cases = service.use_cases
 
         def on_started() -> None:
             address = _address_of(listener)
+            warn_if_exposed(address, cases.connections.known)
             log.info("serving", address=str(address), version=__version__)
             announce(address)
 
-        service = assemble(settings)
-        cases = service.use_cases
-        table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
-        app, limits = create_app(table, access), _limits(settings)
-        server = HttpServer(app, settings.shutdown_timeout, on_started, limits=limits)
+        server = _http_server(settings, allowed, cases, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
         drain = Drain(settings.drain_delay, cases.readiness.withdraw, deadline.begin)
         with server.stopped_by_signals(drain):
@@ -71,20 +75,16 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
     log.info("stopped")
 
 
-def _access(settings: Settings) -> Access:
-    """Return who may send requests; raises StartupError if the file of tokens cannot be used."""
-    path = settings.api_tokens_file
-    try:
-        tokens = ApiTokens(path) if path else None
-    except TokensFileError as error:
-        raise StartupError(
-            f"cannot use the tokens in {path}: {error}; "
-            "correct the file or RTMANAGER_API_TOKENS_FILE"
-        ) from error
-    return Access(
-        allowed_hosts=settings.allowed_hosts,
-        trusted_origins=settings.trusted_origins,
-        tokens=tokens,
+def _http_server(
+    settings: Settings, allowed: Access, cases: UseCases, on_started: Callable[[], None]
+) -> HttpServer:
+    table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
+    return HttpServer(
+        create_app(table, allowed),
+        settings.shutdown_timeout,
+        on_started,
+        admits=cases.connections.admits if settings.refuse_engine_connections else everyone,
+        limits=connection_limits(settings),
     )
 
 
@@ -97,16 +97,6 @@ def _bound(address: Address) -> socket.socket:
             f"cannot listen on {address}: {error.strerror or error}; "
             "stop what uses this address or set another RTMANAGER_INTERNAL_HTTP_ADDR"
         ) from error
-
-
-def _limits(settings: Settings) -> Limits:
-    """Return what callers may use, as far as the limit of open files allows."""
-    connections = connections_within(
-        raise_file_limit(),
-        wanted=settings.max_connections,
-        reserved=reserved_descriptors(settings),
-    )
-    return Limits(connections, settings.request_timeout)
 
 
 async def _answer_requests(server: HttpServer, listener: socket.socket) -> None:

@@ -185,7 +185,7 @@ def remove_games(api: Any, games: Sequence[str]) -> None:
 Request = Callable[[Environment, str], httpx.Response]
 """A request to an environment about a game."""
 NewEnvironment = Callable[..., Environment]
-"""Starts a service; its keywords override settings."""
+"""Starts a service, on loopback unless `host` is given; other keywords override settings."""
 
 
 @pytest.fixture(scope="module")
@@ -226,12 +226,13 @@ def service_settings(  # noqa: PLR0913, PLR0917 - one real server each
 def new_environment(
     service_settings: dict[str, str], docker_api: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[NewEnvironment]:
-    """Return a function that starts a service; its keywords override settings."""
+    """Return a function that starts a service, by default on loopback; keywords are settings."""
     with ExitStack() as running:
 
-        def start(**overrides: str) -> Environment:
+        def start(host: str = "127.0.0.1", **overrides: str) -> Environment:
             chosen = {**service_settings, **overrides}
-            service = RunningService.of(chosen, tmp_path_factory.mktemp("service") / "log")
+            log_file = tmp_path_factory.mktemp("service") / "log"
+            service = RunningService.of(chosen, log_file, host=host)
             running.callback(service.stop)
             service.start()
             return Environment(

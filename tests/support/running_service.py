@@ -32,11 +32,13 @@ _POLL_SECONDS = 0.02
 class RunningService:
     """One `rtmanager serve` process after another, always on the same address and settings.
 
-    `program` is the module that runs and its arguments, for tests that need another launcher.
+    It listens on `host`; tests of who may connect choose an address of a Docker bridge. `program`
+    is the module that runs and its arguments, for tests that need another launcher.
     """
 
     variables: Mapping[str, str]
     log_file: Path
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     program: Sequence[str] = ("rtmanager", "serve")
     _process: WarmProcess | None = None
@@ -46,14 +48,15 @@ class RunningService:
         _in_use.add(self)
 
     @classmethod
-    def of(cls, settings: Mapping[str, str], log_file: Path) -> Self:
+    def of(cls, settings: Mapping[str, str], log_file: Path, *, host: str = "127.0.0.1") -> Self:
         """Return a service with these settings, not started yet."""
-        return cls({f"RTMANAGER_{name.upper()}": settings[name] for name in settings}, log_file)
+        variables = {f"RTMANAGER_{name.upper()}": settings[name] for name in settings}
+        return cls(variables, log_file, host)
 
     @property
     def url(self) -> str:
         """Where the service answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -73,7 +76,7 @@ class RunningService:
             for name, value in os.environ.items()
             if not name.startswith(("RTMANAGER_", "OTEL_"))
         }
-        address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{self.port}"}
+        address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"{self.host}:{self.port}"}
         environment = {**inherited, **self.variables, **address}
         self._process = warm_python().start(self.program, environment, self.log_file)
         self._wait_until_healthy()

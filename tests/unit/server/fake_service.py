@@ -28,6 +28,16 @@ def say(what: str) -> None:
     sys.stdout.flush()
 
 
+class EngineConnections:
+    """Knows no engines, and refuses everybody who has to be asked about."""
+
+    known = None
+
+    async def admits(self, _address: str) -> bool:
+        """Admit nobody."""
+        return False
+
+
 class Service:
     """A service that only prints what is done to it."""
 
@@ -35,6 +45,7 @@ class Service:
         operations=None,
         read=None,
         readiness=SimpleNamespace(withdraw=lambda: say("withdrawn")),
+        connections=EngineConnections(),
     )
 
     @asynccontextmanager

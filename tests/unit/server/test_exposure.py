@@ -1,0 +1,55 @@
+from ipaddress import ip_network
+
+import pytest
+from structlog.testing import capture_logs
+
+from rtmanager.config import Address
+from rtmanager.domain.monitoring.engine_addresses import EngineAddresses
+from rtmanager.server.exposure import warn_if_exposed
+
+ENGINES = EngineAddresses(
+    engines={},
+    others=frozenset(),
+    gateways=frozenset(),
+    private=[ip_network("172.30.0.0/16")],
+    shared=[ip_network("fd00:9::/64")],
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "event"),
+    [
+        ("", "listens_on_every_interface"),
+        ("0.0.0.0", "listens_on_every_interface"),  # noqa: S104 - what is warned of
+        ("::", "listens_on_every_interface"),
+        ("::ffff:0.0.0.0", "listens_on_every_interface"),
+        ("172.30.0.1", "listens_on_engines_network"),
+        ("fd00:9::1", "listens_on_engines_network"),
+    ],
+)
+def test_a_listener_that_engines_can_reach_is_warned_of(host: str, event: str) -> None:
+    """One line says where the service listens and what to do about it."""
+    with capture_logs() as lines:
+        warn_if_exposed(Address(host, 8096), ENGINES)
+
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == (event, "warning")
+    assert line["address"] == str(Address(host, 8096))
+    assert "RTMANAGER_INTERNAL_HTTP_ADDR" in line["advice"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "172.31.0.1", "fd00:8::1"])
+def test_other_listeners_are_not_warned_of(host: str) -> None:
+    """Loopback and networks without engines are where the service is to listen."""
+    with capture_logs() as lines:
+        warn_if_exposed(Address(host, 8096), ENGINES)
+
+    assert lines == []
+
+
+def test_every_interface_is_warned_of_even_if_no_engines_are_known() -> None:
+    """The warning does not depend on Docker."""
+    with capture_logs() as lines:
+        warn_if_exposed(Address("::", 8096), None)
+
+    assert len(lines) == 1

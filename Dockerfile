@@ -2,7 +2,7 @@
 #   - Docker's socket:        -v /var/run/docker.sock:/var/run/docker.sock
 #   - the games' state at the same path as on the host, because the host's Docker mounts it:
 #                             -v /var/lib/galaxy/games:/var/lib/galaxy/games
-#   - the engines' network:   --network galaxy-net
+#   - the engines' network:   --network galaxy-net, and one for callers: see docs/networks.md
 #   - its settings:           --env-file, see dev/env.sample
 FROM python:3.13-slim AS build
 
@@ -29,6 +29,7 @@ ENV PATH=/opt/rtmanager/bin:$PATH PYTHONUNBUFFERED=1
 # access to Docker's socket is equivalent to root anyway.
 EXPOSE 8096
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8096/healthz', timeout=2)"]
+# Where it listens, or on loopback if that is every interface.
+HEALTHCHECK --interval=30s --timeout=3s CMD ["python", "-c", "import os, urllib.request; at = os.environ.get('RTMANAGER_INTERNAL_HTTP_ADDR', '').strip() or ':8096'; urllib.request.urlopen(f\"http://{'127.0.0.1' * at.startswith(':')}{at}/healthz\", timeout=2)"]
 ENTRYPOINT ["rtmanager"]
 CMD ["serve"]

@@ -23,8 +23,6 @@ ENGINES_WAIT = 4.0
 """Seconds that a peer which could be an engine waits for a list at most."""
 OTHERS_WAIT = 1.0
 """Seconds since a list began that all other callers wait for it at most."""
-MOST_STRANGERS = 100
-"""Addresses to remember as logged that belong to no container."""
 
 
 @dataclass(slots=True)
@@ -44,7 +42,6 @@ class EngineConnections:
     _listed_at: float = field(default=0.0, init=False)
     _is_docker_away: bool = field(default=False, init=False)
     _logged: set[ContainerId] = field(default_factory=set, init=False)
-    _strangers: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         """Prepare to list on demand."""
@@ -67,7 +64,6 @@ class EngineConnections:
         """
         peer = parse_address(address)
         if peer is None or _is_link_local(peer):
-            self._log_stranger(address)
             return False
         if peer.is_loopback:
             return True
@@ -101,21 +97,10 @@ class EngineConnections:
     def _log(self, peer: IpAddress) -> None:
         """Log an engine's first refused connection; it is forgotten with its container."""
         engine = self.known.engines.get(peer) if self.known else None
-        if engine is None:
-            self._log_stranger(str(peer))
-        elif engine.id not in self._logged:
+        if engine is not None and engine.id not in self._logged:
             self._logged.add(engine.id)
             about = {"game_id": engine.game_id, "container": engine.id, "address": str(peer)}
             logger.warning("engine_connection_refused", extra=about)
-
-    def _log_stranger(self, address: str) -> None:
-        """Log an address where only an engine can be, although Docker shows none there."""
-        if address in self._strangers:
-            return
-        if len(self._strangers) >= MOST_STRANGERS:
-            self._strangers.clear()
-        self._strangers.add(address)
-        logger.warning("unknown_connection_refused", extra={"address": address})
 
 
 def _is_link_local(peer: IpAddress) -> bool:

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from rtmanager.domain.concurrency import InFlight, run_concurrently, shielded
+from rtmanager.domain.concurrency import InFlight, Renewal, run_concurrently, shielded
 from rtmanager.domain.errors import DockerUnavailable
 from tests.unit.domain.world import Hang
 
@@ -167,3 +167,61 @@ async def test_shielded_work_is_finished_however_often_its_caller_is_cancelled()
     await caller
 
     assert done == ["done"]
+
+
+async def test_a_renewal_that_began_earlier_is_not_shared() -> None:
+    """Who asks during a run gets the next one, together with everyone who asks before it begins."""
+    began, hang = 0, Hang()
+
+    async def work() -> None:
+        nonlocal began
+        began += 1
+        await hang()
+
+    renewal = Renewal(work)
+    first = renewal.begun_from_now()
+    assert renewal.begun_from_now() is first
+    await hang.reached.wait()
+    second = renewal.begun_from_now()
+    assert renewal.begun_from_now() is second is not first
+    hang.release()
+    await asyncio.gather(first, second)
+
+    assert began == 2
+    assert renewal.latest is second
+
+
+async def test_a_renewal_that_fails_is_followed_by_another() -> None:
+    """Who waits for the run sees its error; the next run does not."""
+    results = [DockerUnavailable("no answer"), None]
+
+    async def work() -> None:
+        if error := results.pop(0):
+            raise error
+
+    renewal = Renewal(work)
+    first = renewal.begun_from_now()
+    with pytest.raises(DockerUnavailable):
+        await first
+    await renewal.begun_from_now()
+
+    assert results == []
+
+
+async def test_a_renewal_outlives_who_asked_for_it() -> None:
+    """A caller that leaves cancels nobody else's run."""
+    hang = Hang()
+    renewal = Renewal(hang.__call__)
+
+    async def wait() -> None:
+        await asyncio.wait([renewal.begun_from_now()])
+
+    caller = asyncio.create_task(wait())
+    await hang.reached.wait()
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    hang.release()
+    assert renewal.latest is not None
+    await renewal.latest
+
+    assert caller.cancelled()

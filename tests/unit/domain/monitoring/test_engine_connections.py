@@ -9,7 +9,6 @@ from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL, Con
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.monitoring import engine_connections
 from rtmanager.domain.monitoring.engine_connections import (
-    MOST_STRANGERS,
     OTHERS_WAIT,
     REPEAT_AFTER,
     STALE_AFTER,
@@ -337,18 +336,6 @@ async def test_a_container_that_is_gone_is_forgotten(
 
     assert len(events(caplog, "engine_connection_refused")) == 3
     assert connections._logged == set()  # noqa: SLF001 - that it is bounded shows nowhere else
-
-
-async def test_strangers_are_logged_and_forgotten(
-    connections: EngineConnections, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An address that belongs to no container is logged once, of a limited number."""
-    with caplog.at_level(logging.WARNING):
-        for number in (*range(MOST_STRANGERS + 1), MOST_STRANGERS):
-            await connections.admits(f"172.30.9.{number}")
-
-    assert len(events(caplog, "unknown_connection_refused")) == MOST_STRANGERS + 1
-    assert len(connections._strangers) == 1  # noqa: SLF001 - that it is bounded shows nowhere else
 
 
 async def test_an_outage_of_docker_is_logged_once(

@@ -10,6 +10,7 @@ import pytest
 
 from tests.mutation.access import OF_ACCESS
 from tests.mutation.around import AROUND
+from tests.mutation.connections import OF_CONNECTIONS
 from tests.mutation.decisions import OF_DECISIONS
 from tests.mutation.mutant import ROOT, Mutant, RunResult
 from tests.mutation.operations import OF_OPERATIONS
@@ -18,7 +19,14 @@ from tests.support.run import compiled_once
 
 Runner = subprocess.Popen[str]
 
-MUTANTS = (*SURVIVORS, *OF_DECISIONS, *OF_OPERATIONS, *AROUND, *OF_ACCESS)
+MUTANTS = (
+    *SURVIVORS,
+    *OF_DECISIONS,
+    *OF_OPERATIONS,
+    *AROUND,
+    *OF_ACCESS,
+    *OF_CONNECTIONS,
+)
 
 
 @pytest.fixture(scope="module")

@@ -174,3 +174,21 @@ def test_an_operator_can_let_engines_in(
 
     assert from_inside(open_to_all, first, "POST", restart_of(second)).startswith(SERVED)
     assert [row["kind"] for row in open_to_all.operations(second)] == ["start", "restart"]
+
+
+def test_refused_connections_are_counted(
+    environment: Environment, new_environment: NewEnvironment, gateway: str
+) -> None:
+    """The metrics of the service show how many were closed, and why."""
+    counting = new_environment(host=gateway)
+    counting.service.stop()
+    with counting.service.using(("rtmanager", "serve"), {"OTEL_METRICS_EXPORTER": "console"}):
+        counting.service.start()
+        sends = command(counting, "GET", RUNTIMES, SENDS_AND_READS)
+        answers = [answer_to(counting, sends, OURS, environment.network) for _ in range(2)]
+        counting.service.stop()  # the last metrics are exported at the end
+
+    _, _, metric = counting.service.log.rpartition('"rtmanager.connections.refused"')
+    assert answers == ["", ""]
+    assert '"reason": "not_admitted"' in metric
+    assert '"value": 2' in metric

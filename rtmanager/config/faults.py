@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from rtmanager.config.formats import NOT_ACCEPTED, Accepted
+from rtmanager.config.formats import Accepted
+from rtmanager.config.postgres_dsn import NOT_ACCEPTED
 
 EXPORTERS = ("none", "otlp", "console")
 EXPORTER_VARIABLES = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
@@ -72,22 +73,6 @@ def _unknown(variable: str, fields: Mapping[str, FieldInfo]) -> Fault:
     close = get_close_matches(variable.upper(), fields, n=1)
     accepted = close[0] if close else "RTMANAGER_LOG_LEVEL and others"
     return Fault(variable, "is not a setting", accepted)
-
-
-def half_a_pair(pair: set[str], variables: Mapping[str, str]) -> Iterator[Fault]:
-    """Find an owner without a group or the reverse."""
-    missing = pair - variables.keys()
-    if len(missing) == 1:
-        yield Fault(missing.pop(), "is not set, but its counterpart is", "both or neither")
-
-
-def above_maximum(settings: object) -> Iterator[Fault]:
-    """Find defaults of engines' limits that are larger than what an image may ask for."""
-    for limit in ("cpu_quota", "memory", "pids_limit"):
-        default, maximum = (getattr(settings, f"{which}_{limit}") for which in ("default", "max"))
-        if default > maximum:
-            largest = f"RTMANAGER_MAX_{limit.upper()}"
-            yield Fault(f"RTMANAGER_DEFAULT_{limit.upper()}", "is too large", f"at most {largest}")
 
 
 def unknown_exporter(environment: Mapping[str, str]) -> Iterator[Fault]:

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, NewType
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -22,16 +19,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from rtmanager.config.postgres_dsn import NOT_ACCEPTED, mask_postgres_dsn, read_postgres_dsn
 from rtmanager.domain.container import MEMORY_UNITS, parse_memory
 from rtmanager.domain.operations.container_spec import PullPolicy as DomainPullPolicy
 
 Seconds = NewType("Seconds", float)
 """A duration in seconds."""
-
-NOT_ACCEPTED = "not_accepted"
-"""The type of errors whose text comes from here; other texts could repeat the value."""
-
-MASK = str(SecretStr("any secret"))
 
 _DURATION_UNITS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 _YEAR = 8760 * 3600
@@ -159,50 +152,6 @@ def _below_root(path: Path) -> Path:
     return path
 
 
-def read_postgres_dsn(dsn: SecretStr) -> SecretStr:
-    """Return a Postgres URL or connection string in libpq's form, including the password."""
-    text = _for_libpq(dsn.get_secret_value())
-    _connection_parameters(text)
-    return SecretStr(text)
-
-
-def mask_postgres_dsn(dsn: SecretStr) -> str:
-    """Show a DSN as `key=value` pairs, with passwords masked."""
-    parameters = _connection_parameters(dsn.get_secret_value())
-    return make_conninfo(
-        **{key: MASK if "password" in key else str(value) for key, value in parameters.items()}
-    )
-
-
-def _connection_parameters(dsn: str) -> dict[str, str | int | None]:
-    try:
-        parameters = conninfo_to_dict(dsn)
-    except (ProgrammingError, ValueError):
-        # The driver's message quotes the DSN, including the password, so it must not be our cause.
-        raise _refusal("is not a Postgres DSN") from None
-    if not parameters:
-        raise _refusal("is not a Postgres DSN")
-    return parameters
-
-
-def _for_libpq(dsn: str) -> str:
-    """Move the `search_path` of a URL, which other drivers support, into libpq's `options`."""
-    if not dsn.startswith(("postgres://", "postgresql://")):
-        return dsn
-    try:
-        url = urlsplit(dsn)
-    except ValueError:
-        raise _refusal("is not a Postgres DSN") from None
-    query = dict(parse_qsl(url.query, keep_blank_values=True))
-    if "search_path" not in query:
-        return dsn
-    if search_path := query.pop("search_path"):
-        # A space in the options ends an argument unless it is escaped.
-        escaped = search_path.replace("\\", "\\\\").replace(" ", "\\ ")
-        query["options"] = f"{query.get('options', '')} -c search_path={escaped}".strip()
-    return urlunsplit(url._replace(query=urlencode(query, quote_via=quote)))
-
-
 # A type derived from another has its own description last, and the last one is used.
 _A_DURATION = "a number and its unit (ms, s, m, h), such as 250ms, 30s, 5m or 1h, at most 8760h"
 Duration = Annotated[
@@ -239,6 +188,8 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidat
 LogFormat = Annotated[Literal["json", "console"], BeforeValidator(str.lower)]
 PullPolicy = Annotated[DomainPullPolicy, BeforeValidator(str.lower)]
 StreamName = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), Accepted("a Redis key")]
+UserName = Annotated[str, Field(pattern=r"^[!-~]{1,200}$"), Accepted("a name without spaces")]
+Secret = Annotated[SecretStr, Accepted("any text that is not empty")]
 VariableName = Annotated[
     str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$"), Accepted("letters, digits and underscores")
 ]

@@ -6,17 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pydantic import AliasGenerator, Field, SecretStr, ValidationError
+from pydantic import AliasGenerator, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rtmanager.config import formats as kind
-from rtmanager.config.faults import (
-    ConfigError,
-    above_maximum,
-    half_a_pair,
-    library_faults,
-    unknown_exporter,
-)
+from rtmanager.config.contradictions import contradictions, halves
+from rtmanager.config.faults import ConfigError, library_faults, unknown_exporter
+from rtmanager.config.secret_files import SUFFIX, is_secret, read_secret_files
 
 PREFIX = "RTMANAGER_"
 
@@ -27,7 +23,7 @@ class ShownSetting:
 
     variable: str
     value: str
-    source: Literal["environment", "default"]
+    source: Literal["environment", "file", "default"]
     description: str
 
 
@@ -81,10 +77,24 @@ class Settings(BaseSettings):
     log_format: kind.LogFormat = _setting("json", "Log lines as JSON or human-readable.")
 
     postgres_primary_dsn: kind.PostgresDsn = _required("The Postgres database.")
+    postgres_password: kind.Secret | None = _setting(
+        None, "Password of the Postgres user, if the DSN contains none."
+    )
     postgres_pool_size: kind.Count = _setting("10", "Maximum number of Postgres connections.")
 
     redis_master_addr: kind.ServiceAddress = _required("The Redis server.")
-    redis_password: SecretStr | None = _setting(None, "Password of the Redis server.")
+    redis_username: kind.UserName | None = _setting(
+        None, "User of the Redis server; by default the server's own default user."
+    )
+    redis_password: kind.Secret | None = _setting(None, "Password of the Redis server.")
+    redis_tls: kind.Switch = _setting("false", "Whether connections to Redis are encrypted.")
+    redis_tls_ca_file: kind.File | None = _setting(
+        None, "Certificates of who may have signed the Redis server's; by default the machine's."
+    )
+    redis_tls_cert_file: kind.File | None = _setting(
+        None, "Certificate with which the service identifies itself to Redis."
+    )
+    redis_tls_key_file: kind.File | None = _setting(None, "Private key of that certificate.")
     redis_start_jobs_stream: kind.StreamName = _setting("runtime:start_jobs", "Start jobs, read.")
     redis_stop_jobs_stream: kind.StreamName = _setting("runtime:stop_jobs", "Stop jobs, read.")
     redis_job_results_stream: kind.StreamName = _setting(
@@ -111,6 +121,9 @@ class Settings(BaseSettings):
     job_concurrency: kind.Count = _setting("16", "Number of games whose jobs run at the same time.")
 
     docker_host: kind.DockerHost = _setting("unix:///var/run/docker.sock", "The Docker daemon.")
+    docker_cert_path: kind.Directory | None = _setting(
+        None, "Directory with ca.pem, cert.pem and key.pem for a Docker daemon over TCP."
+    )
     docker_network: kind.NetworkName = _setting("galaxy-net", "Network of the engines; must exist.")
     docker_config_file: kind.Directory | None = _setting(
         None, "Docker config file with registry credentials."
@@ -207,6 +220,8 @@ class Settings(BaseSettings):
         "365", "Days after which an operation leaves the log; the last ones of a game stay."
     )
 
+    _from_files: frozenset[str] = PrivateAttr(default=frozenset())
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -226,18 +241,28 @@ class Settings(BaseSettings):
             for name, value in environment.items()
             if name.startswith(PREFIX) and value.strip()
         }
-        pair = {_variable("game_state_owner_uid"), _variable("game_state_owner_gid")}
-        faults = [*half_a_pair(pair, variables), *unknown_exporter(environment)]
+        files = read_secret_files(variables, cls._secrets())
+        for secret in (*files.values, *files.faults):
+            del variables[secret + SUFFIX]
+        faults = [*files.faults.values(), *unknown_exporter(environment), *halves(variables)]
         try:
-            settings = cls.model_validate(variables)
+            settings = cls.model_validate(variables | files.values)
         except ValidationError as error:
             fields = {_variable(name): field for name, field in cls.model_fields.items()}
-            faults = [*library_faults(error, fields), *faults]
+            found = library_faults(error, fields)
+            faults = [*(each for each in found if each.variable not in files.faults), *faults]
         else:
-            faults = [*above_maximum(settings), *faults]
+            settings._from_files = frozenset(files.values)  # noqa: SLF001 - our own
+            faults = [*contradictions(settings), *faults]
         if faults:
             raise ConfigError(tuple(faults))
         return settings
+
+    @classmethod
+    def _secrets(cls) -> list[str]:
+        """Return the variables that contain a secret."""
+        fields = cls.model_fields.items()
+        return [_variable(name) for name, field in fields if is_secret(field)]
 
     def shown(self) -> Iterator[ShownSetting]:
         """Yield every setting in the form shown to an operator."""
@@ -245,9 +270,14 @@ class Settings(BaseSettings):
             yield ShownSetting(
                 variable=_variable(name),
                 value=_as_written(value),
-                source="environment" if name in self.model_fields_set else "default",
+                source=self._source(name),
                 description=type(self).model_fields[name].description or "",
             )
+
+    def _source(self, name: str) -> Literal["environment", "file", "default"]:
+        if _variable(name) in self._from_files:
+            return "file"
+        return "environment" if name in self.model_fields_set else "default"
 
 
 def _as_written(value: Any) -> str:

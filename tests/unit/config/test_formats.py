@@ -11,10 +11,10 @@ from rtmanager.config.formats import (
     Memory,
     PositiveDuration,
     parse_duration,
-    read_postgres_dsn,
     render_duration,
     render_memory,
 )
+from rtmanager.config.postgres_dsn import read_postgres_dsn
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.operations.container_spec import MEMORY_LABEL, limits_of
 

@@ -27,8 +27,14 @@ DEFAULTS = {
     "refuse_engine_connections": True,
     "log_level": "info",
     "log_format": "json",
+    "postgres_password": None,
     "postgres_pool_size": 10,
+    "redis_username": None,
     "redis_password": None,
+    "redis_tls": False,
+    "redis_tls_ca_file": None,
+    "redis_tls_cert_file": None,
+    "redis_tls_key_file": None,
     "redis_start_jobs_stream": "runtime:start_jobs",
     "redis_stop_jobs_stream": "runtime:stop_jobs",
     "redis_job_results_stream": "runtime:job_results",
@@ -40,6 +46,7 @@ DEFAULTS = {
     "outbox_keep_sent": 24 * 3600,
     "job_concurrency": 16,
     "docker_host": "unix:///var/run/docker.sock",
+    "docker_cert_path": None,
     "docker_network": "galaxy-net",
     "docker_config_file": None,
     "docker_timeout": 10,
@@ -78,6 +85,9 @@ DEFAULTS = {
     "operation_log_days": 365,
 }
 
+SECRETS = {"postgres_password", "redis_password"}
+"""The settings that have no format: whatever is set is valid."""
+
 WRONG = {
     "RTMANAGER_INTERNAL_HTTP_ADDR": ["8096", ":65536", ":", "http://:80", "a b:1", "::1:80"],
     "RTMANAGER_SHUTDOWN_TIMEOUT": [
@@ -109,6 +119,10 @@ WRONG = {
     "RTMANAGER_POSTGRES_PRIMARY_DSN": ["db", "mysql://a@b/c", "postgres://[", "host=a bad=b"],
     "RTMANAGER_POSTGRES_POOL_SIZE": ["0", "ten", "1.5", "-1", "9" * 30],
     "RTMANAGER_REDIS_MASTER_ADDR": ["redis", ":6379", "redis://redis:6379", "redis:0", "a:b:1"],
+    "RTMANAGER_REDIS_USERNAME": ["two words"],
+    "RTMANAGER_REDIS_TLS": ["maybe"],
+    "RTMANAGER_REDIS_TLS_CA_FILE": ["ca.pem"],
+    "RTMANAGER_DOCKER_CERT_PATH": ["certs"],
     "RTMANAGER_REDIS_DEAD_JOBS_STREAM": ["two words"],
     "RTMANAGER_REDIS_CONSUMER_GROUP": ["two words"],
     "RTMANAGER_REDIS_STREAM_MAXLEN": ["0", "all"],
@@ -224,7 +238,7 @@ def test_an_owner_without_its_group_or_the_reverse_is_a_fault(given: str) -> Non
     assert list(faults) == [f"RTMANAGER_GAME_STATE_OWNER_{missing}"]
 
 
-@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"redis_password"}))
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - SECRETS))
 def test_no_fault_repeats_the_value_that_was_set(name: str) -> None:
     """A fault never repeats a value, for it may be a secret in the wrong variable."""
     wrong_for_every_form = "pass word://hunter2@"

@@ -1,7 +1,8 @@
 """The clients of Postgres, Redis, Docker and the engines: built without I/O, opened in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from rtmanager.adapters.docker.client import DockerClient
@@ -9,10 +10,12 @@ from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.engine_http import HttpEngineProbe
 from rtmanager.adapters.postgres.migrate import installation_id, migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
-from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.bootstrap.service import Dependency, StartupError
+from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
+from rtmanager.config.postgres_dsn import with_password
 from rtmanager.domain.installation import Installation
 
 POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
@@ -24,7 +27,8 @@ DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
 class Connections:
     """The clients of all dependencies, and how each is opened and closed."""
 
-    dsn: str
+    dsn: str = field(repr=False)
+    transport: Transport
     installation: Installation
     pool: PostgresPool
     redis: RedisClient
@@ -36,11 +40,12 @@ class Connections:
     @classmethod
     def build(cls, settings: Settings) -> Self:
         """Build all clients; nothing is opened."""
-        dsn = settings.postgres_primary_dsn.get_secret_value()
+        dsn = postgres_dsn(settings)
         redis, docker = _redis(settings), _docker(settings)
         installation = Installation(settings.docker_network)
         return cls(
             dsn=dsn,
+            transport=_transport(settings),
             installation=installation,
             pool=PostgresPool(dsn, size=settings.postgres_pool_size),
             redis=redis,
@@ -55,7 +60,7 @@ class Connections:
         """The dependencies in opening order: the first fault reported is the first to fix."""
         return [
             Dependency(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
-            Dependency(self.redis.ping, self._close_redis, REDIS_ADVICE),
+            Dependency(self._open_redis, self._close_redis, REDIS_ADVICE),
             Dependency(self._open_docker, self._close_docker, DOCKER_ADVICE),
         ]
 
@@ -64,6 +69,10 @@ class Connections:
         await self.pool.open()
         await self.pool.ping()
         self.installation.identify(await installation_id(self.pool))
+
+    async def _open_redis(self) -> None:
+        self.transport.warn()
+        await self.redis.ping()
 
     async def _close_redis(self) -> None:
         await self.leases.close()
@@ -82,19 +91,49 @@ class Connections:
         await self.host.aclose()
 
 
+def postgres_dsn(settings: Settings) -> str:
+    """Return the DSN for libpq, including the password, wherever that is set."""
+    return with_password(settings.postgres_primary_dsn, settings.postgres_password)
+
+
 def _redis(settings: Settings) -> RedisClient:
     address, password = settings.redis_master_addr, settings.redis_password
-    return RedisClient(
-        address.host, address.port, password=password.get_secret_value() if password else None
+    secret = password.get_secret_value() if password else None
+    login = RedisLogin(settings.redis_username, secret)
+    return RedisClient(address.host, address.port, login=login, tls=_redis_tls(settings))
+
+
+def _redis_tls(settings: Settings) -> RedisTls | None:
+    if not settings.redis_tls:
+        return None
+    return RedisTls(
+        ca_file=_text(settings.redis_tls_ca_file),
+        cert_file=_text(settings.redis_tls_cert_file),
+        key_file=_text(settings.redis_tls_key_file),
     )
 
 
 def _docker(settings: Settings) -> DockerClient:
     return DockerClient(
         settings.docker_host,
+        certificates=settings.docker_cert_path,
         timeout=settings.docker_timeout,
         pull_stall=settings.pull_stall_timeout,
     )
+
+
+def _transport(settings: Settings) -> Transport:
+    certificates = settings.docker_cert_path
+    keys = (settings.redis_tls_key_file, certificates / "key.pem" if certificates else None)
+    return Transport(
+        docker_host=settings.docker_host,
+        is_docker_verified=certificates is not None,
+        private_keys=[key for key in keys if key is not None],
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _host(settings: Settings, docker: DockerClient) -> DockerContainerHost:
@@ -103,5 +142,5 @@ def _host(settings: Settings, docker: DockerClient) -> DockerContainerHost:
         docker,
         network=settings.docker_network,
         start_concurrency=settings.docker_start_concurrency,
-        docker_config_file=str(config_file) if config_file else None,
+        docker_config_file=_text(config_file),
     )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -38,8 +39,16 @@ class DockerClient:
     is negotiated once, and again when Docker was replaced.
     """
 
-    def __init__(self, host: str, *, timeout: float = 10.0, pull_stall: float = 60.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        *,
+        certificates: Path | None = None,
+        timeout: float = 10.0,
+        pull_stall: float = 60.0,
+    ) -> None:
         self.host = host
+        self._certificates = certificates
         self.timeout = timeout
         self.pull_stall = pull_stall
         self._api: Any = None
@@ -137,6 +146,7 @@ class DockerClient:
     def _connect(self) -> Any:
         return connect(
             self.host,
+            certificates=self._certificates,
             timeout=self.timeout,
             pull_stall=self.pull_stall,
             connections=sum(each.value for each in Bulkhead),

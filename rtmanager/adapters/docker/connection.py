@@ -1,6 +1,7 @@
 """A connection to Docker through its SDK: the API version, the limits, the unix socket."""
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -20,13 +21,18 @@ MIN_API_VERSION = "1.41"
 MAX_API_VERSION = str(DEFAULT_DOCKER_API_VERSION)
 
 
-def connect(host: str, *, timeout: float, pull_stall: float, connections: int) -> Any:
+def connect(
+    host: str, *, certificates: Path | None, timeout: float, pull_stall: float, connections: int
+) -> Any:
     """Return an SDK client for the Docker at this address, with a negotiated API version.
+
+    `certificates` is a directory as Docker's own client uses it: with ca.pem, which must have
+    signed the daemon's certificate, and with cert.pem and key.pem, which are ours.
 
     The SDK's `version="auto"` takes the newest version that Docker offers, even one that the SDK
     does not support. Raises DockerUnavailable.
     """
-    limits = (timeout, pull_stall, connections)
+    limits = (certificates, timeout, pull_stall, connections)
     asking = _build(host, MIN_API_VERSION, *limits)
     try:
         version = agree(asking.version(api_version=False), host)
@@ -66,11 +72,20 @@ def _offer(answer: Any, host: str) -> tuple[str, str]:
     return theirs, lowest
 
 
-def _build(host: str, version: str, timeout: float, pull_stall: float, connections: int) -> Any:
+def _build(host: str, version: str, certificates: Path | None, *limits: Any) -> Any:
     try:
-        return _Client(host, version, timeout, pull_stall, connections)
+        client = _Client(_over_tls(host) if certificates else host, version, *limits)
     except DockerException as error:
         raise DockerUnavailable(f"{host} is not a Docker address: {error}") from error
+    if certificates is not None:
+        # Set here, not by the SDK, which reports a missing file as a wrong parameter.
+        client.verify = str(certificates / "ca.pem")
+        client.cert = (str(certificates / "cert.pem"), str(certificates / "key.pem"))
+    return client
+
+
+def _over_tls(host: str) -> str:
+    return f"https://{host.removeprefix('tcp://')}" if host.startswith("tcp://") else host
 
 
 class _Client(docker.APIClient):

@@ -1,6 +1,11 @@
 """The connections to Redis."""
 
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import RedisSSLContext, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -10,14 +15,41 @@ ANSWER_SECONDS = 2.0
 MAX_CONNECTIONS = 50
 
 
+@dataclass(frozen=True)
+class RedisTls:
+    """Encrypted connections: who may have signed the server's certificate, and what is ours.
+
+    Without `ca_file` the machine's certificate authorities count; with it no others do.
+    """
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+@dataclass(frozen=True)
+class RedisLogin:
+    """A user of the server, by default its default user, and the password."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+NO_LOGIN = RedisLogin()
+
+
 class RedisClient:
     """A pool of connections, opened on demand. Close it at the end."""
 
-    def __init__(self, host: str, port: int, *, password: str | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, *, login: RedisLogin = NO_LOGIN, tls: RedisTls | None = None
+    ) -> None:
         pool = BlockingConnectionPool(
+            **_encryption(tls),
             host=host,
             port=port,
-            password=password,
+            username=login.username,
+            password=login.password,
             max_connections=MAX_CONNECTIONS,
             timeout=ANSWER_SECONDS,
             socket_timeout=ANSWER_SECONDS,
@@ -39,3 +71,31 @@ class RedisClient:
         """Close every connection."""
         await self.commands.aclose()
         await self.commands.connection_pool.aclose()
+
+
+def _encryption(tls: RedisTls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    files = {"ca_certs": tls.ca_file, "certfile": tls.cert_file, "keyfile": tls.key_file}
+    return {"connection_class": _Encrypted} | {f"ssl_{name}": files[name] for name in files}
+
+
+class _Encrypted(SSLConnection):
+    """A connection that reads its certificates each time it connects: they may be renewed."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        given = self.ssl_context
+        self.ssl_context = _Certificates(
+            ca_certs=given.ca_certs, certfile=given.certfile, keyfile=given.keyfile
+        )
+
+
+class _Certificates(RedisSSLContext):
+    def get(self) -> ssl.SSLContext:
+        """Return what Python considers safe; redis-py's own trusts the machine's CAs as well."""
+        context = ssl.create_default_context(cafile=self.ca_certs)
+        if self.certfile is not None:
+            # With a password nobody is asked for one on a terminal.
+            context.load_cert_chain(self.certfile, self.keyfile, password="")
+        return context

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.client import RedisClient, RedisLogin
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.adapters.redis.lease_key import LeaseKey, lease_key, lease_number_key
 from rtmanager.domain.errors import ServiceUnavailable
@@ -107,7 +107,7 @@ async def test_hung_redis_raises_service_unavailable(redis_addr: str) -> None:
 async def test_wrong_password_raises_service_unavailable(redis_addr: str) -> None:
     """The message names Redis and hides the password."""
     host, _, port = redis_addr.partition(":")
-    client = RedisClient(host, int(port), password="wrong-secret")
+    client = RedisClient(host, int(port), login=RedisLogin(password="wrong-secret"))
 
     with pytest.raises(ServiceUnavailable, match="Redis") as raised:
         await client.ping()

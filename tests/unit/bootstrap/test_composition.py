@@ -8,6 +8,7 @@ import pytest
 
 import rtmanager
 from rtmanager.bootstrap import composition
+from rtmanager.bootstrap.connections import Connections
 from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.bootstrap.service import Service
 from rtmanager.config import Settings
@@ -18,9 +19,22 @@ PACKAGE = Path(rtmanager.__file__).parent
 @pytest.fixture(scope="module")
 def service() -> Service:
     """Return a service in which every setting is unique and differs from its default."""
+    return composition.assemble(SETTINGS)
+
+
+def _settings() -> Settings:
     settings = {
         "postgres_primary_dsn": "postgresql://nobody@127.0.0.1:1/none",
+        "postgres_password": "for-postgres",
         "redis_master_addr": "127.0.0.1:1",
+        "redis_username": "rtm",
+        "redis_password": "for-redis",
+        "redis_tls": "true",
+        "redis_tls_ca_file": "/certs/redis-ca.pem",
+        "redis_tls_cert_file": "/certs/redis-cert.pem",
+        "redis_tls_key_file": "/certs/redis-key.pem",
+        "docker_host": "tcp://127.0.0.1:1",
+        "docker_cert_path": "/certs/docker",
         "game_state_root": "/srv/games",
         "container_retention_days": "7",
         "outbox_keep_sent": "11h",
@@ -34,7 +48,10 @@ def service() -> Service:
         "probe_timeout": "41s",
     }
     variables = {f"RTMANAGER_{name.upper()}": value for name, value in settings.items()}
-    return composition.assemble(Settings.from_environment(variables))
+    return Settings.from_environment(variables)
+
+
+SETTINGS = _settings()
 
 
 def test_retention_is_in_days(service: Service) -> None:
@@ -76,6 +93,41 @@ def test_engines_have_as_long_to_answer_and_leases_live_as_long_as_is_set(servic
     """Probe timeout and lease TTL reach the adapters."""
     assert vars(service.cycles.probe.probe)["_timeout"] == 41.0
     assert vars(service.use_cases.operations.leases)["_ttl"] == 37
+
+
+def test_redis_gets_its_user_its_password_and_its_certificates(service: Service) -> None:
+    """The login and the files reach every connection."""
+    redis = vars(service.use_cases.operations.leases)["_client"].commands
+    given = redis.connection_pool.connection_kwargs
+
+    assert (given["username"], given["password"]) == ("rtm", "for-redis")
+    assert given["ssl_ca_certs"] == "/certs/redis-ca.pem"
+    assert given["ssl_certfile"] == "/certs/redis-cert.pem"
+    assert given["ssl_keyfile"] == "/certs/redis-key.pem"
+
+
+def test_docker_gets_its_certificates(service: Service) -> None:
+    """The directory reaches the client."""
+    docker = vars(service.use_cases.operations.interpreter.host)["_client"]
+
+    assert vars(docker)["_certificates"] == Path("/certs/docker")
+
+
+def test_the_leader_and_the_pool_get_the_password_of_postgres(service: Service) -> None:
+    """A password beside the DSN completes it everywhere."""
+    leadership = vars(service.leader.leadership)["_conninfo"]
+    pool = vars(service.use_cases.read.records)["_pool"]
+
+    assert "password=for-postgres" in leadership
+    assert "password=for-postgres" in vars(pool)["_pool"].conninfo
+
+
+def test_nothing_secret_is_in_the_text_form_of_the_service(service: Service) -> None:
+    """Whatever prints a part of the service, a traceback with values for instance, shows none."""
+    text = f"{service!r} {Connections.build(SETTINGS)!r}"
+
+    assert "for-redis" not in text
+    assert "for-postgres" not in text
 
 
 def test_every_setting_is_used() -> None:

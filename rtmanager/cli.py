@@ -16,6 +16,7 @@ import typer
 
 from rtmanager import __version__
 from rtmanager.config import Address, ConfigError, Settings, ShownSetting
+from rtmanager.telemetry.escaping import escaped
 
 app = typer.Typer(
     name="rtmanager",
@@ -176,13 +177,13 @@ def _start_up_faults_in_plain_words() -> Iterator[None]:
     try:
         yield
     except StartupError as error:
-        refuse(str(error))
+        refuse(escaped(str(error)))
 
 
 def _in_plain_words(error: ConfigError) -> str:
     if len(error.faults) == 1:
-        return str(error.faults[0])
-    faults = "\n".join(f"  {fault}" for fault in error.faults)
+        return escaped(str(error.faults[0]))
+    faults = "\n".join(f"  {escaped(str(fault))}" for fault in error.faults)
     return f"{len(error.faults)} settings are wrong:\n{faults}"
 
 
@@ -193,4 +194,6 @@ def _print_json(document: object) -> None:
 def _print_table(settings: list[ShownSetting]) -> None:
     width = max(len(setting.variable) for setting in settings)
     for setting in settings:
-        typer.echo(f"{setting.variable:<{width}}  {setting.source:<11}  {setting.value or '-'}")
+        typer.echo(
+            f"{setting.variable:<{width}}  {setting.source:<11}  {escaped(setting.value) or '-'}"
+        )

@@ -13,6 +13,8 @@ from opentelemetry import trace
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
+from rtmanager.telemetry.escaping import escape_values, write_traceback
+
 _TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "connexion")
 """Libraries that log each request or step of ours, which would drown out everything else."""
 
@@ -64,8 +66,10 @@ def _as_json() -> list[Processor]:
 
 
 def _human_readable(*, colours: bool) -> list[Processor]:
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+    return [
+        escape_values,
+        structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=write_traceback),
+    ]
 
 
 def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:

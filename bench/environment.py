@@ -16,6 +16,7 @@ from dev.demo_images import ensure_demo_images
 from dev.docker_host import ensure_docker
 from dev.embedded_postgres import start_postgres
 from dev.embedded_redis import start_redis
+from tests.support.databases import REDIS_PASSWORDS, REDIS_SETTINGS
 from tests.support.docker import remove_containers
 from tests.support.running_service import RunningService
 
@@ -57,11 +58,12 @@ def _servers(directory: Path, running: ExitStack) -> dict[str, str]:
     ensure_demo_images(host.address, console.print)
     postgres = start_postgres(directory / "postgres", console.print)
     running.callback(postgres.stop)
-    redis = start_redis(directory / "redis")
+    redis = start_redis(directory / "redis", passwords=REDIS_PASSWORDS)
     running.callback(redis.stop)
     return {
         "postgres_primary_dsn": postgres.dsn(),
         "redis_master_addr": redis.address,
+        **REDIS_SETTINGS,
         "docker_host": host.address,
         "docker_network": network,
         "game_state_root": str(games),

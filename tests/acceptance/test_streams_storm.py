@@ -17,6 +17,7 @@ from dev.embedded_redis import EmbeddedRedis, start_redis
 from tests.acceptance.recovery.instrumented_service import LATER
 from tests.acceptance.streams import DEAD_JOBS, JOBS_PER_GAME, Lobby, Storm, lobby_at
 from tests.support.calls import wait_until
+from tests.support.databases import REDIS_PASSWORDS
 from tests.support.environment import Environment, NewEnvironment, new_game
 
 JOBS = int(os.environ.get("STORM_JOBS", "200"))
@@ -30,7 +31,7 @@ CALM_SECONDS = 60 + JOBS
 @pytest.fixture
 def redis(session_dir: Path) -> Iterator[EmbeddedRedis]:
     """Return a Redis of this test's own that keeps what it acknowledged."""
-    server = start_redis(session_dir / "storm-redis", durable=True)
+    server = start_redis(session_dir / "storm-redis", durable=True, passwords=REDIS_PASSWORDS)
     yield server
     server.stop()
 
@@ -128,7 +129,7 @@ def _kill(environment: Environment) -> None:
 def _restart_redis(redis: EmbeddedRedis) -> None:
     redis.stop()
     time.sleep(1)
-    start_redis(redis.directory, durable=True)
+    start_redis(redis.directory, durable=True, passwords=REDIS_PASSWORDS)
 
 
 def _restart_database(database: EmbeddedPostgres) -> None:

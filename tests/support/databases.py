@@ -13,11 +13,16 @@ from psycopg import sql
 from redis import Redis
 
 from dev.embedded_postgres import EmbeddedPostgres, start_postgres
-from dev.embedded_redis import start_redis
+from dev.embedded_redis import SERVICE_USER, Passwords, start_redis
 from rtmanager.adapters.postgres.migrate import migrate
+from rtmanager.adapters.redis.client import RedisLogin
 from tests.support.run import Say
 
 TEMPLATE = "migrated"
+REDIS_PASSWORDS = Passwords(developer="", service="for-the-service")
+"""Tests may do everything without a login; the service has the rights that it needs, no others."""
+REDIS_LOGIN = RedisLogin(SERVICE_USER, REDIS_PASSWORDS.service)
+REDIS_SETTINGS = {"redis_username": SERVICE_USER, "redis_password": REDIS_PASSWORDS.service}
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +87,8 @@ def new_redis(session_dir: Path) -> Iterator[Callable[[], str]]:
     with ExitStack() as running:
 
         def start() -> str:
-            server = start_redis(session_dir / f"redis-{next(numbers)}", durable=False)
+            directory = session_dir / f"redis-{next(numbers)}"
+            server = start_redis(directory, durable=False, passwords=REDIS_PASSWORDS)
             running.callback(server.stop)
             return server.address
 

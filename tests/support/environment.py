@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from dev.checkout import ensure_network
 from tests.support.calls import ok, wait_until
+from tests.support.databases import REDIS_SETTINGS
 from tests.support.docker import drop_network, remove_containers
 from tests.support.run import run_name
 from tests.support.running_service import NO_TLS, RUNTIMES, RunningService
@@ -212,6 +213,7 @@ def service_settings(  # noqa: PLR0913, PLR0917 - one real server each
     return {
         "postgres_primary_dsn": new_database(),
         "redis_master_addr": new_redis(),
+        **REDIS_SETTINGS,
         "docker_host": docker_host,
         "docker_network": service_network,
         "game_state_root": str(tmp_path_factory.mktemp("games")),

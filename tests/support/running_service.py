@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from dev.free_port import free_port
+from tests.support.databases import REDIS_SETTINGS
 from tests.support.warm_start import WarmProcess, warm_python
 
 RUNTIMES = "/api/v1/internal/runtimes"
@@ -182,6 +183,7 @@ def new_service(  # noqa: PLR0913, PLR0917 - one real server each
     settings = {
         "postgres_primary_dsn": database_dsn,
         "redis_master_addr": redis_addr,
+        **REDIS_SETTINGS,
         "docker_host": docker_host,
         "docker_network": docker_network,
         "game_state_root": str(state_root),

@@ -24,6 +24,7 @@ from dev.background_process import BackgroundProcess
 from dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from dev.embedded_redis import EmbeddedRedis, start_redis
 from tests.acceptance.recovery.load import Load, assert_consistent_outcomes
+from tests.support.databases import REDIS_PASSWORDS
 from tests.support.environment import Environment, NewEnvironment, new_game, remove_games
 from tests.support.proxy import Proxy
 from tests.support.run import Say
@@ -44,12 +45,12 @@ class Servers:
     redis: EmbeddedRedis = field(init=False)
 
     def __post_init__(self) -> None:
-        self.redis = start_redis(self.redis_directory)
+        self.redis = start_redis(self.redis_directory, passwords=REDIS_PASSWORDS)
 
     def start_redis_again(self) -> None:
         """Restart it at the address that the service knows."""
         address = self.redis.address
-        self.redis = start_redis(self.redis_directory)
+        self.redis = start_redis(self.redis_directory, passwords=REDIS_PASSWORDS)
         assert self.redis.address == address
 
 

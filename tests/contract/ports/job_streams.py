@@ -15,6 +15,7 @@ from rtmanager.adapters.redis.streams import StreamLayout, StreamSchemas
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobKind, JobStream, MalformedJob, StartJob, StopJob
+from tests.support.databases import REDIS_LOGIN
 from tests.support.proxy import Proxy
 
 MAXLEN = 3
@@ -124,7 +125,9 @@ class RedisJobs:
     def __init__(self, proxy: Proxy, host: str, port: int) -> None:
         self._proxy = proxy
         self.redis: Any = Redis(host=host, port=port, protocol=2, decode_responses=True)
-        self._clients = RedisClient("127.0.0.1", proxy.port), RedisClient(host, port)
+        self._clients = [
+            RedisClient(host, number, login=REDIS_LOGIN) for number in (proxy.port, port)
+        ]
         self.here: JobStream = self._consumer(self._clients[0])
         self.there: JobStream = self._consumer(self._clients[1])
 

@@ -20,6 +20,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.game_lease import GameLeases
+from tests.support.databases import REDIS_LOGIN
 from tests.support.proxy import Proxy
 
 TTL = 0.6
@@ -129,7 +130,9 @@ class RedisLeases:
     def __init__(self, proxy: Proxy, host: str, port: int) -> None:
         self._proxy = proxy
         self._redis = Redis(host=host, port=port, protocol=2)
-        self._clients = RedisClient("127.0.0.1", proxy.port), RedisClient(host, port)
+        self._clients = [
+            RedisClient(host, number, login=REDIS_LOGIN) for number in (proxy.port, port)
+        ]
         ours = Installation(network="galaxy-net")
         self._here, self._there = (
             RedisGameLeases(client, ours, ttl=TTL) for client in self._clients

@@ -29,6 +29,7 @@ from rtmanager.domain.operation import OpSource, Origin
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.outbox import MessagePublisher, Outbox, RelayFence
 from tests.builders import NOON, make_completion, make_message, make_request
+from tests.support.databases import REDIS_LOGIN
 from tests.support.proxy import Proxy
 
 HERE = Installation("galaxy-net", "here")
@@ -152,7 +153,9 @@ class RealRelays:
         self.journal: OperationJournal = PostgresOperationJournal(self.pools[1])
         host, _, port = address.partition(":")
         self.redis: Any = Redis(host=host, port=int(port), protocol=2, decode_responses=True)
-        self.clients = [RedisClient("127.0.0.1", streams.port), RedisClient(host, int(port))]
+        self.clients = [
+            RedisClient(host, number, login=REDIS_LOGIN) for number in (streams.port, int(port))
+        ]
         self.publisher: MessagePublisher
         self.other_publisher: MessagePublisher
         self.publisher, self.other_publisher = (

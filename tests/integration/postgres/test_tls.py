@@ -12,7 +12,8 @@ import trustme
 from psycopg import sql
 from pydantic import SecretStr
 
-from dev.embedded_postgres import EmbeddedPostgres, identity
+from dev.embedded_postgres import EmbeddedPostgres
+from dev.unprivileged import identity
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import migrate
 from rtmanager.adapters.postgres.outbox import PostgresOutbox

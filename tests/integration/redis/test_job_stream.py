@@ -13,6 +13,7 @@ from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.consumer_group import ConsumerGroup
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob
 from tests.contract.ports.job_streams import GROUP, LAYOUT, RedisJobs, open_jobs
+from tests.support.databases import REDIS_LOGIN
 
 START = LAYOUT.jobs[JobKind.START]
 
@@ -118,7 +119,7 @@ async def test_consumer_with_pending_entries_keeps_them(jobs: RedisJobs, redis_a
     await jobs.start("go-3")
     await jobs.there.read(count=1, block=0.01)
     host, _, port = redis_addr.partition(":")
-    client = RedisClient(host, int(port))
+    client = RedisClient(host, int(port), login=REDIS_LOGIN)
     stranger = ConsumerGroup(client, group=GROUP)
 
     await stranger.forget_idle_consumers(START)

@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev import embedded_postgres
+from dev import embedded_postgres, unprivileged
 from dev.embedded_postgres import EmbeddedPostgres, Place, reachable_place, start_postgres
 from tests.support.run import Say
 
@@ -51,7 +51,7 @@ def test_postgres_asks_for_its_password(own_postgres: EmbeddedPostgres) -> None:
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Return the directories of a server's programs and of its files."""
-    monkeypatch.setattr(embedded_postgres, "FALLBACK_ROOT", tmp_path / "fallback")
+    monkeypatch.setattr(unprivileged, "FALLBACK_ROOT", tmp_path / "fallback")
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "server").write_text("#!/bin/sh\n")
@@ -59,11 +59,16 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(programs, tmp_path / "files")
 
 
+def _reach(monkeypatch: pytest.MonkeyPatch, *, is_possible: bool) -> None:
+    for module in (embedded_postgres, unprivileged):
+        monkeypatch.setattr(module, "can_reach", lambda _: is_possible)
+
+
 def test_folders_in_reach_are_used_as_they_are(
     folders: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data is kept below the given directory."""
-    monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: True)
+    _reach(monkeypatch, is_possible=True)
     printed: list[str] = []
 
     place = reachable_place(folders.programs, folders.files, printed.append)
@@ -75,12 +80,12 @@ def test_folders_out_of_reach_are_replaced_and_that_is_said(
     folders: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Below /root, programs are copied and data is kept elsewhere, and the output says so."""
-    monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: False)
+    _reach(monkeypatch, is_possible=False)
     printed: list[str] = []
 
     place = reachable_place(folders.programs, folders.files, printed.append)
 
-    assert place.files.is_relative_to(embedded_postgres.FALLBACK_ROOT)
+    assert place.files.is_relative_to(unprivileged.FALLBACK_ROOT)
     assert str(place.files) in printed[0]
     assert (place.programs / "server").stat().st_mode & 0o777 == 0o755
 
@@ -89,16 +94,16 @@ def test_the_replacement_is_the_same_each_time(
     folders: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next run must find its data again."""
-    monkeypatch.setattr(embedded_postgres, "_can_reach", lambda _: False)
+    _reach(monkeypatch, is_possible=False)
 
     places = [reachable_place(folders.programs, folders.files, print) for _ in range(2)]
 
     assert places[0] == places[1]
-    assert len(list(embedded_postgres.FALLBACK_ROOT.iterdir())) == 2
+    assert len(list(unprivileged.FALLBACK_ROOT.iterdir())) == 2
 
 
 def test_user_other_than_root_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only root has to switch to another user."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
-    assert embedded_postgres.identity() == {}
+    assert unprivileged.identity() == {}

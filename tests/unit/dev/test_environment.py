@@ -10,7 +10,8 @@ from dev import SetUpError, environment
 from dev.background_process import BackgroundProcess
 from dev.checkout import Checkout, ensure_network
 from dev.docker_host import DEFAULT_ADDRESS, DockerHost, started_here
-from dev.environment import prepare, report_dockerd, report_engines
+from dev.embedded_redis import Passwords
+from dev.environment import overridden, prepare, report_dockerd, report_engines
 from dev.free_port import free_port
 from tests.unit.dev.checkouts import Machine, StartEngine
 
@@ -36,7 +37,10 @@ class Parts:
 
     def server(self, name: str) -> SimpleNamespace:
         return SimpleNamespace(
-            dsn=lambda: "postgresql://", address=name, stop=lambda: self.stopped.append(name)
+            dsn=lambda: "postgresql://",
+            address=name,
+            passwords=Passwords("for-the-developer", "for-the-service"),
+            stop=lambda: self.stopped.append(name),
         )
 
 
@@ -144,6 +148,33 @@ def test_the_games_of_the_checkout_are_below_the_state_root_of_the_users_choice(
     prepare(tmp_path, printed.append).stop()
 
     assert parts.checkout == Checkout(tmp_path, Path("/srv/games"))
+
+
+PREPARED = {
+    "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://prepared",
+    "RTMANAGER_REDIS_MASTER_ADDR": "127.0.0.1:1",
+    "RTMANAGER_REDIS_USERNAME": "prepared",
+    "RTMANAGER_REDIS_PASSWORD": "prepared",
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept"),
+    [
+        ("LOG_LEVEL", {"POSTGRES_PRIMARY_DSN", "MASTER_ADDR", "USERNAME", "PASSWORD"}),
+        ("POSTGRES_PRIMARY_DSN_FILE", {"MASTER_ADDR", "USERNAME", "PASSWORD"}),
+        ("REDIS_MASTER_ADDR", {"POSTGRES_PRIMARY_DSN"}),
+        ("REDIS_PASSWORD_FILE", {"POSTGRES_PRIMARY_DSN", "MASTER_ADDR"}),
+    ],
+)
+def test_what_the_user_chooses_replaces_what_is_prepared(chosen: str, kept: set[str]) -> None:
+    """A secret may be chosen by its file, and the login is sent to the prepared server only."""
+    used = overridden(PREPARED, {f"RTMANAGER_{chosen}": "chosen"})
+
+    prepared = {name for name, value in used.items() if "prepared" in value or "127" in value}
+    shortened = {name.removeprefix("RTMANAGER_").removeprefix("REDIS_") for name in prepared}
+    assert shortened == kept
+    assert used[f"RTMANAGER_{chosen}"] == "chosen"
 
 
 def test_a_taken_port_is_reported_before_anything_is_started(

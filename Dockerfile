@@ -4,7 +4,11 @@
 #                             -v /var/lib/galaxy/games:/var/lib/galaxy/games
 #   - the engines' network:   --network galaxy-net, and one for callers: see docs/networks.md
 #   - its settings:           --env-file, see dev/env.sample
-FROM python:3.13-slim AS build
+#   - its secrets, as files:  -v …/redis_password:/run/secrets/redis_password:ro
+#                             -e RTMANAGER_REDIS_PASSWORD_FILE=/run/secrets/redis_password
+# `make image` builds it with its version and revision, and writes a list of what it contains.
+# By digest, so that every build is made of the same bytes; `make pin-images` renews it.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 
 WORKDIR /src
 RUN python -m venv /opt/rtmanager
@@ -20,7 +24,12 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheels . \
     && pip install --no-deps /tmp/wheels/*.whl
 
-FROM python:3.13-slim
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+
+ARG VERSION=unknown REVISION=unknown
+LABEL org.opencontainers.image.title="Galaxy Runtime Manager" \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.revision=$REVISION
 
 COPY --from=build /opt/rtmanager /opt/rtmanager
 ENV PATH=/opt/rtmanager/bin:$PATH PYTHONUNBUFFERED=1

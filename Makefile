@@ -20,6 +20,7 @@ FAULTS ?= 3
 JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # More workers than cores: tests wait most of the time.
 WORKERS ?= 4
 # Every worker imports all tests: compile them once, whatever the environment says.
@@ -93,6 +94,20 @@ fmt: $(READY) ## format the code and fix what can be fixed
 .PHONY: lock
 lock: $(READY) ## lock the newest versions of all dependencies
 	dev/lock_requirements.sh $(BIN)/uv
+
+.PHONY: audit
+audit: $(READY) ## report known vulnerabilities of the dependencies (exit 1: there are, 2: not checked)
+	exec $(BIN)/python -m dev.audit
+
+.PHONY: image
+image: $(READY) ## build the image, and list what it contains in build/rtmanager.cdx.json
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible --output-file build/rtmanager.cdx.json
+	docker build --tag rtmanager:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
+
+.PHONY: pin-images
+pin-images: $(READY) ## renew the digests of the images that we build on and run
+	exec $(BIN)/python -m dev.pin_images
 
 .PHONY: clean
 clean: ## remove the virtual environment and caches; data in .rtmanager stays

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ class _Helper:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
+                env=_without_our_secrets(os.environ),
             )
         except OSError as error:
             reason = f"{self._program} cannot be run: {error.strerror}"
@@ -120,6 +122,12 @@ class _Helper:
             os.killpg(running.pid, signal.SIGKILL)
             reason = f"{self._program} did not answer within {self._limit:g} s"
             raise _HelperFailed(reason) from None
+
+
+def _without_our_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for another program, which needs none of our settings."""
+    ours = ("RTMANAGER_", "OTEL_")
+    return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
 
 class _Config(AuthConfig):

@@ -59,6 +59,27 @@ async def test_a_helper_s_credentials_are_shown_to_the_registry(
     assert await _pull(real_docker, config, private_reference)
 
 
+async def test_a_helper_gets_none_of_our_secrets(
+    real_docker: RealWorld,
+    private_reference: str,
+    secured_registry: SecuredRegistry,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A helper is another program: it gets its own environment, without our settings."""
+    monkeypatch.setenv("RTMANAGER_REDIS_PASSWORD", "canary")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=canary")
+    monkeypatch.setenv("DOCKER_CREDENTIALS_OF", "the-helper")
+    login = {"Username": secured_registry.user, "Secret": secured_registry.password}
+    config = _helper(directory, f"env > {directory}/seen; echo '{json.dumps(login)}'")
+
+    await _pull(real_docker, config, private_reference)
+
+    seen = (directory / "seen").read_text()
+    assert "canary" not in seen
+    assert "DOCKER_CREDENTIALS_OF=the-helper" in seen
+
+
 async def test_a_helper_that_hangs_fails_the_pull_in_time(
     real_docker: RealWorld, private_reference: str, directory: Path
 ) -> None:

@@ -102,7 +102,7 @@ audit: $(READY) ## report known vulnerabilities of the dependencies (exit 1: the
 .PHONY: image
 image: $(READY) ## build the image, and list what it contains in build/rtmanager.cdx.json
 	mkdir -p build
-	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible --output-file build/rtmanager.cdx.json
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible --output-file build/rtmanager.cdx.json
 	docker build --tag rtmanager:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 
 .PHONY: pin-images

@@ -100,7 +100,8 @@ def _kept_passwords(directory: Path) -> Passwords:
 
 
 def _kept(file: Path) -> str:
-    if not file.is_file():
+    # An interrupted run may have left it empty, and an empty password would let everyone in.
+    if not file.is_file() or not file.read_text():
         file.touch(0o600)
         file.write_text(secrets.token_urlsafe(24))
     return file.read_text()

@@ -8,6 +8,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import RedisSSLContext, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's name for it
 
 from rtmanager.adapters.redis.errors import redis_errors
 
@@ -94,6 +95,14 @@ class _Encrypted(SSLConnection):
 class _Certificates(RedisSSLContext):
     def get(self) -> ssl.SSLContext:
         """Return what Python considers safe; redis-py's own trusts the machine's CAs as well."""
+        try:
+            return self._read()
+        except OSError as error:  # which names no file
+            files = ", ".join(filter(None, (self.ca_certs, self.certfile, self.keyfile)))
+            reason = f"{files} cannot be used: {error.strerror or error}"
+            raise ConnectionError(reason) from error
+
+    def _read(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_certs)
         if self.certfile is not None:
             # With a password nobody is asked for one on a terminal.

@@ -7,6 +7,12 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from redis.asyncio import Redis
 
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
@@ -120,12 +126,33 @@ async def test_a_server_without_tls_is_refused(redis_addr: str, authority: str) 
             await client.ping()
 
 
-async def test_a_missing_file_is_named(redis_addr: str, tmp_path: Path) -> None:
-    """A wrong path is reported as such when connecting."""
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+async def test_a_file_that_cannot_be_used_is_named(
+    redis_addr: str, tmp_path: Path, content: str | None
+) -> None:
+    """A wrong path or file is reported as such when connecting."""
     _, port = split(redis_addr)
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
 
-    async with connected(port, RedisTls(ca_file=str(tmp_path / "none"))) as client:
-        with pytest.raises(ServiceUnavailable, match="No such file or directory"):
+    async with connected(port, RedisTls(ca_file=str(file))) as client:
+        with pytest.raises(ServiceUnavailable, match=f"{file} cannot be used: "):
+            await client.ping()
+
+
+async def test_a_key_with_a_password_is_refused_and_nobody_is_asked(
+    redis_addr: str, tmp_path: Path
+) -> None:
+    """A service has no terminal on which to ask."""
+    files = write_certificates(tmp_path / "ours", OURS)
+    key = load_pem_private_key((files / "key.pem").read_bytes(), None)
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+    (files / "key.pem").write_bytes(sealed)
+    tls = RedisTls(*(str(files / name) for name in ("ca.pem", "cert.pem", "key.pem")))
+
+    async with connected(split(redis_addr)[1], tls) as client:
+        with pytest.raises(ServiceUnavailable, match=r"key\.pem cannot be used: "):
             await client.ping()
 
 

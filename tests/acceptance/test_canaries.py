@@ -18,7 +18,7 @@ from redis import Redis
 
 from dev.embedded_redis import SERVICE_RIGHTS
 from tests.support.calls import wait_until
-from tests.support.environment import new_game
+from tests.support.environment import image_of, new_game
 from tests.support.running_service import RUNTIMES, RunningService
 from tests.support.warm_start import warm_python
 
@@ -30,6 +30,7 @@ PASSWORD_OF_POSTGRES = f"p@/:%{POSTGRES}?#'\\"
 PASSWORD_OF_REDIS = f"p@/:% {REDIS}\"'"
 USER = "canary_user"
 NO_REGISTRY = "127.0.0.1:9"
+REFUSALS = ("password authentication failed", "invalid username-password pair")
 ENDED_WITHIN = 20.0
 
 
@@ -93,6 +94,15 @@ class Servers:
         rights = ("reset", "on", f">{redis}", *SERVICE_RIGHTS.split())
         self.redis.execute_command("ACL", "SETUSER", USER, *rights)
         self.redis.execute_command("CLIENT", "KILL", "USER", USER)
+
+    @contextmanager
+    def other_passwords(self) -> Iterator[None]:
+        """Refuse our user for the block."""
+        self.give_passwords("another", "another")
+        try:
+            yield
+        finally:
+            self.give_passwords(PASSWORD_OF_POSTGRES, PASSWORD_OF_REDIS)
 
     def hear(self, what: object) -> None:
         """Remember something that others can read."""
@@ -188,20 +198,19 @@ def test_no_secret_leaves_the_running_service(
     running = service(settings(log_format=form, probe_interval="100ms", reconcile_interval="1s"))
     game = new_game()
     _ask_for_everything(servers, running, game)
+    _ask(servers, running, "POST", f"{RUNTIMES}/{game}/start", {"image_ref": image_of("1.4.7")})
     _hear_what_is_stored(servers, running, docker_api)
 
-    servers.give_passwords("another", "another")
-    wait_until(lambda: running.request("GET", "/readyz").status_code == 503)
-    _ask(servers, running, "GET", "/readyz")
-    _ask(servers, running, "GET", f"{RUNTIMES}/{game}")
-    servers.give_passwords(PASSWORD_OF_POSTGRES, PASSWORD_OF_REDIS)
-    wait_until(lambda: running.request("GET", "/readyz").is_success)
+    with servers.other_passwords():
+        wait_until(lambda: _ask(servers, running, "GET", "/readyz") == 503)
+        _ask(servers, running, "GET", f"{RUNTIMES}/{game}")
+    wait_until(lambda: _ask(servers, running, "GET", "/readyz") == 200)
     _hear_what_is_stored(servers, running, docker_api)
     assert running.stop() == 0
     servers.hear(running.log)
 
-    assert "password authentication failed" in running.log
-    assert "invalid username-password pair" in running.log
+    assert [each for each in REFUSALS if each not in running.log] == []
+    assert f"/galaxy-game-{game}" in "\n".join(servers.heard)
     assert '"trace_id"' in running.log
     servers.assert_silent()
 
@@ -218,9 +227,11 @@ def _ask_for_everything(servers: Servers, running: RunningService, game: str) ->
 
 def _ask(
     servers: Servers, running: RunningService, method: str, path: str, body: object = None
-) -> None:
+) -> int:
+    """Send a request, hear the answer, and return its status."""
     answer = running.request(method, path, json=body, timeout=30)
     servers.hear(f"{answer.status_code} {dict(answer.headers)} {answer.text}")
+    return answer.status_code
 
 
 def _hear_what_is_stored(servers: Servers, running: RunningService, docker_api: Any) -> None:

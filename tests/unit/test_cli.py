@@ -50,6 +50,21 @@ def test_every_command_explains_itself(command: str) -> None:
     assert call(command, "--help").exit_code == 0
 
 
+def test_check_config_shows_that_a_secret_comes_from_a_file(tmp_path: Path) -> None:
+    """Both forms name the source and mask the value."""
+    (tmp_path / "password").write_text("tell-nobody\n")
+    without = {name: VALID[name] for name in VALID if "PASSWORD" not in name}
+    variables = without | {"RTMANAGER_REDIS_PASSWORD_FILE": f"{tmp_path}/password"}
+
+    table, document = call("check-config", **variables), call("check-config", "--json", **variables)
+
+    lines = [line.split() for line in table.stdout.splitlines()]
+    shown = {each["variable"]: each for each in json.loads(document.stdout)["settings"]}
+    assert ["RTMANAGER_REDIS_PASSWORD", "file", "**********"] in lines
+    assert shown["RTMANAGER_REDIS_PASSWORD"]["source"] == "file"
+    assert "tell-nobody" not in table.output + document.output
+
+
 def test_check_config_shows_every_setting_with_its_source() -> None:
     """`check-config` prints one line per setting: name, source, value."""
     result = call("check-config", **VALID, RTMANAGER_LOG_LEVEL="debug")

@@ -8,8 +8,8 @@ import structlog
 from rtmanager.telemetry.escaping import escaped
 from rtmanager.telemetry.logs import configure_logs
 
-HOSTILE = "a\x1b[2J\x9b1m\rb\nc\u2028d\u202ee\x07f\x00g\ud800h\u200bi\x7f"
-ACTING = set(HOSTILE) - set("a[2J1mbcdefghi")
+HOSTILE = "a\x1b[2J\x9b1m\rb\nc\u2028d\u202ee\x07f\x00g\u200bh\x7f"
+ACTING = set(HOSTILE) - set("a[2J1mbcdefgh")
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +44,10 @@ def test_printable_text_stays_as_it_is() -> None:
 
 def test_everything_else_is_written_as_in_a_python_string() -> None:
     """Escape sequences, ends of lines, overrides of direction and lone surrogates."""
-    assert escaped(HOSTILE) == (
-        "a\\x1b[2J\\x9b1m\\rb\\nc\\u2028d\\u202ee\\x07f\\x00g\\ud800h\\u200bi\\x7f"
-    )
+    text = "a\\x1b[2J\\x9b1m\\rb\\nc\\u2028d\\u202ee\\x07f\\x00g\\u200bh\\x7f"
+
+    assert escaped(HOSTILE) == text
+    assert escaped("\ud800") == "\\ud800"
 
 
 def test_the_event_and_every_value_are_escaped(console: StringIO) -> None:

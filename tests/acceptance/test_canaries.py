@@ -3,8 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,105 +12,28 @@ import psutil
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from redis import Redis
 
-from dev.embedded_redis import SERVICE_RIGHTS
+from tests.acceptance.canaries import (
+    NO_REGISTRY,
+    PASSWORD_OF_POSTGRES,
+    PASSWORD_OF_REDIS,
+    POSTGRES,
+    REDIS,
+    REGISTRY,
+    TRACES,
+    USER,
+    Servers,
+    role_of_postgres,
+    songs,
+)
 from tests.support.calls import wait_until
 from tests.support.environment import image_of, new_game
 from tests.support.running_service import RUNTIMES, RunningService
 from tests.support.warm_start import warm_python
 
-POSTGRES, REDIS, REGISTRY, TRACES = (
-    f"canary{name}0123" for name in ("Postgres", "Redis", "Registry", "Traces")
-)
-# What a careless text form would cut apart or encode.
-PASSWORD_OF_POSTGRES = f"p@/:%{POSTGRES}?#'\\"
-PASSWORD_OF_REDIS = f"p@/:% {REDIS}\"'"
-USER = "canary_user"
-NO_REGISTRY = "127.0.0.1:9"
 REFUSALS = ("password authentication failed", "invalid username-password pair")
 ENDED_WITHIN = 20.0
-
-
-def songs() -> list[str]:
-    """Return every form in which a secret could appear."""
-    plain = [POSTGRES, REDIS, REGISTRY, TRACES]
-    encoded = [PASSWORD_OF_POSTGRES, PASSWORD_OF_REDIS, f"user:{REGISTRY}"]
-    return plain + [base64.b64encode(each.encode()).decode() for each in encoded]
-
-
-@dataclass
-class Servers:
-    """Servers on which our user has the canaries as its passwords, until they are changed."""
-
-    given: dict[str, str]
-    redis: Any
-    directory: Path
-    heard: list[str] = field(default_factory=list)
-
-    @property
-    def dsn(self) -> str:
-        """The administrator's DSN."""
-        return self.given["postgres_primary_dsn"]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of the administrator's DSN."""
-        return conninfo_to_dict(self.dsn)
-
-    def settings(self, **more: str) -> dict[str, str]:
-        """Return the service's settings with the secrets as variables."""
-        where = f"127.0.0.1:{self.parameters['port']}/{self.parameters['dbname']}"
-        login = f"{USER}:{quote(PASSWORD_OF_POSTGRES, safe='')}"
-        return {
-            **self.given,
-            "postgres_primary_dsn": f"postgresql://{login}@{where}",
-            "redis_username": USER,
-            "redis_password": PASSWORD_OF_REDIS,
-            "docker_config_file": str(self.directory / "config.json"),
-            "game_lease_wait": "100ms",
-            "log_level": "debug",
-            **more,
-        }
-
-    def settings_from_files(self, **more: str) -> dict[str, str]:
-        """Return the settings with the secrets in files."""
-        settings = self.settings(**more)
-        for name in ("postgres_primary_dsn", "redis_password"):
-            file = self.directory / name
-            file.write_text(f"{settings.pop(name)}\n")
-            settings[f"{name}_file"] = str(file)
-        return settings
-
-    def give_passwords(self, postgres: str, redis: str) -> None:
-        """Set the passwords of our user on both servers, and end the sessions it has."""
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            role, password = sql.Identifier(USER), sql.Literal(postgres)
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, password))
-            ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
-            connection.execute(ending, [USER])
-        rights = ("reset", "on", f">{redis}", *SERVICE_RIGHTS.split())
-        self.redis.execute_command("ACL", "SETUSER", USER, *rights)
-        self.redis.execute_command("CLIENT", "KILL", "USER", USER)
-
-    @contextmanager
-    def other_passwords(self) -> Iterator[None]:
-        """Refuse our user for the block."""
-        self.give_passwords("another", "another")
-        try:
-            yield
-        finally:
-            self.give_passwords(PASSWORD_OF_POSTGRES, PASSWORD_OF_REDIS)
-
-    def hear(self, what: object) -> None:
-        """Remember something that others can read."""
-        self.heard.append(what if isinstance(what, str) else json.dumps(what, default=str))
-
-    def assert_silent(self) -> None:
-        """Assert that no secret is in anything that was heard."""
-        everything = "\n".join(self.heard)
-        assert [song for song in songs() if song in everything] == []
 
 
 @pytest.fixture(scope="module")
@@ -124,21 +46,10 @@ def shared_servers(
     (directory / "config.json").write_text(json.dumps({"auths": {NO_REGISTRY: {"auth": login}}}))
     host, _, port = service_settings["redis_master_addr"].partition(":")
     dsn = service_settings["postgres_primary_dsn"]
-    with Redis(host=host, port=int(port)) as redis, _role(dsn):
+    with Redis(host=host, port=int(port)) as redis, role_of_postgres(dsn):
         made = Servers(service_settings, redis, directory)
         made.give_passwords(PASSWORD_OF_POSTGRES, PASSWORD_OF_REDIS)
         yield made
-
-
-@contextmanager
-def _role(dsn: str) -> Iterator[None]:
-    """Create the user of Postgres, and drop it after the block."""
-    name = sql.Identifier(USER)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN SUPERUSER").format(name))
-        yield
-        connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
-        connection.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
 @pytest.fixture

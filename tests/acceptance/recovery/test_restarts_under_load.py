@@ -119,7 +119,7 @@ def _empty_redis(servers: Servers, _: Load) -> None:
     os.kill(process.pid, signal.SIGKILL)
     while process.is_running():
         time.sleep(0.02)
-    shutil.rmtree(servers.redis_directory / "appendonlydir")
+    shutil.rmtree(servers.redis_directory / "data")
     servers.start_redis_again()
 
 

@@ -11,7 +11,9 @@ from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.connections import Connections
 from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.bootstrap.service import Service
+from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
+from rtmanager.domain.errors import ServiceUnavailable
 
 PACKAGE = Path(rtmanager.__file__).parent
 
@@ -111,6 +113,26 @@ def test_docker_gets_its_certificates(service: Service) -> None:
     docker = vars(service.use_cases.operations.interpreter.host)["_client"]
 
     assert vars(docker)["_certificates"] == Path("/certs/docker")
+
+
+async def test_the_ways_to_the_servers_are_examined_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Docker's address, whether it is verified, and the private keys, before anything is sent."""
+    warned: list[Transport] = []
+
+    def note(transport: Transport) -> None:
+        warned.append(transport)
+
+    monkeypatch.setattr(Transport, "warn", note)
+    connections = Connections.build(SETTINGS)
+
+    with pytest.raises(ServiceUnavailable):
+        await connections.dependencies[1].open()
+    await connections.redis.close()
+
+    keys = [Path("/certs/redis-key.pem"), Path("/certs/docker/key.pem")]
+    assert warned == [Transport("tcp://127.0.0.1:1", is_docker_verified=True, private_keys=keys)]
 
 
 def test_the_leader_and_the_pool_get_the_password_of_postgres(service: Service) -> None:

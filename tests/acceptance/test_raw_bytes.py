@@ -21,6 +21,8 @@ SEED = 20261129
 SLOW_ANSWER_MS = 1000
 """Alone on two cores health checks take less than 100 ms; other tests run meanwhile."""
 GROWTH_MB = 32
+POOLS = 60
+"""Connections to Postgres and Redis, which are opened when they are needed and kept."""
 DEFECTS = ("Traceback", "request_failed", "Exception in ASGI application", '"level": "error"')
 
 
@@ -38,7 +40,7 @@ def test_raw_bytes_hurt_nobody(environment: Environment, say: Say) -> None:
     before = Use.of(environment.service)
     with health_checked(environment.service) as checks:
         counted = attack(environment, SECONDS, SEED)
-    wait_until(lambda: Use.of(environment.service).descriptors <= before.descriptors + 10)
+    wait_until(lambda: Use.of(environment.service).callers == 0)
     after = Use.of(environment.service)
     say(f"{SECONDS:g} s of raw bytes: {counted}; {checks}; before: {before}; after: {after}")
 
@@ -48,4 +50,5 @@ def test_raw_bytes_hurt_nobody(environment: Environment, say: Say) -> None:
     assert [defect for defect in DEFECTS if defect in log] == []
     assert checks.faults == []
     assert checks.quantile(1.0) < SLOW_ANSWER_MS
+    assert after.descriptors - before.descriptors <= POOLS
     assert after.megabytes - before.megabytes < GROWTH_MB

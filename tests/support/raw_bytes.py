@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
-AT_ONCE = 48
+AT_ONCE = 16
 _PATIENCE = 0.05
 _SLICE = 16 * 1024
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from rtmanager.config import Settings
+from rtmanager.server import process as server_process
+from rtmanager.server.connections import Limits
+
 FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
 VALID = {
     "RTMANAGER_INTERNAL_HTTP_ADDR": "127.0.0.1:0",
@@ -143,3 +147,15 @@ def test_an_application_that_does_not_start_ends_the_process() -> None:
 def test_migrate_says_from_which_version_to_which(migrated: str, line: str) -> None:
     """`migrate` prints the versions before and after."""
     assert outcome("migrate", **VALID, FAKE_MIGRATED=migrated) == (0, line, "")
+
+
+@pytest.mark.parametrize(("files", "connections"), [(5000, 77), (100, 25)])
+def test_callers_get_what_is_set_as_far_as_files_allow(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    """The cap on connections and the deadline of a request are settings."""
+    monkeypatch.setattr(server_process, "raise_file_limit", lambda: files)
+    limits = {"RTMANAGER_MAX_CONNECTIONS": "77", "RTMANAGER_REQUEST_TIMEOUT": "3s"}
+    settings = Settings.from_environment(VALID | limits)
+
+    assert vars(server_process)["_limits"](settings) == Limits(connections, 3.0)

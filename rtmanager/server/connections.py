@@ -68,7 +68,7 @@ class Connections:
 
     def add(self, connection: Connection) -> None:
         """Add a connection, which waits; one that has waited longer makes room if there is none."""
-        if len(self._all) >= self.limits.max_connections and self._waiting:
+        while len(self._all) >= self.limits.max_connections and self._waiting:
             longest = next(iter(self._waiting))
             self.remove(longest)
             self.refusals.add(Reason.CROWDED_OUT)

@@ -98,6 +98,19 @@ async def test_without_a_waiting_connection_nobody_makes_room(connections: Conne
     assert closed(peers) == []
 
 
+async def test_the_cap_holds_again_once_connections_wait(connections: Connections) -> None:
+    """What was more than the cap makes room as well."""
+    peers = added(connections, 3)
+    for peer in peers:
+        connections.works(peer)
+    peers += added(connections, 1)
+    for peer in peers:
+        connections.waits(peer)
+    added(connections, 1)
+
+    assert len(connections) == 3
+
+
 async def test_an_ended_connection_takes_no_place(connections: Connections) -> None:
     """A connection that was lost is forgotten, even if its answer comes later."""
     peers = added(connections, 3)

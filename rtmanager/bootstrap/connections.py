@@ -119,6 +119,7 @@ def _docker(settings: Settings) -> DockerClient:
         certificates=settings.docker_cert_path,
         timeout=settings.docker_timeout,
         pull_stall=settings.pull_stall_timeout,
+        pull_timeout=settings.pull_timeout,
     )
 
 

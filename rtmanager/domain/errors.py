@@ -4,6 +4,8 @@ from copy import copy
 from enum import StrEnum
 from typing import ClassVar, Self
 
+from rtmanager.domain.printable import printable
+
 
 class ErrorCode(StrEnum):
     """The stable error codes of the contract (components/schemas/ErrorCode)."""
@@ -26,10 +28,16 @@ class RuntimeManagerError(Exception):
     """internal error."""
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
+    detail: str | None
 
-    def __init__(self, message: str | None = None) -> None:
-        """Carry `message`, by default the class docstring."""
-        super().__init__(message or (type(self).__doc__ or "").rstrip("."))
+    def __init__(self, message: str | None = None, *, detail: str | None = None) -> None:
+        """Carry `message`, by default the class docstring, and a private `detail`.
+
+        The detail is for the log and the operation's row: no caller may see it. Both are cut and
+        escaped, because they may quote what someone else has sent.
+        """
+        super().__init__(printable(message or (type(self).__doc__ or "").rstrip(".")))
+        self.detail = printable(detail) if detail else None
 
     @property
     def message(self) -> str:
@@ -125,6 +133,6 @@ _CLASSES: dict[ErrorCode, type[RuntimeManagerError]] = {
 }
 
 
-def error_of(code: ErrorCode, message: str) -> RuntimeManagerError:
+def error_of(code: ErrorCode, message: str, *, detail: str | None = None) -> RuntimeManagerError:
     """Return the error of this code."""
-    return _CLASSES[code](message)
+    return _CLASSES[code](message, detail=detail)

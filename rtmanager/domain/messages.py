@@ -12,9 +12,7 @@ from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Cause, OperationKind, OperationRequest, OpSource, Outcome
-
-MAX_TEXT = 2_000
-"""Maximum length of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
+from rtmanager.domain.printable import MAX_TEXT
 
 
 class OutboxStream(StrEnum):

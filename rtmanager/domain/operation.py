@@ -9,6 +9,7 @@ from typing import NewType, Self
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.printable import printable
 
 Fence = NewType("Fence", int)
 """An operation's id. Ids only grow: of two operations the later has the higher fence."""
@@ -130,7 +131,10 @@ class StepResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A recorded action of an operation; `result` is None while it is in flight."""
+    """A recorded action of an operation; `result` is None while it is in flight.
+
+    `detail` is what the error keeps from callers.
+    """
 
     action: Action
     phase: Phase
@@ -139,22 +143,28 @@ class Step:
     result: StepResult | None = None
     error_code: ErrorCode | None = None
     error: str | None = None
+    detail: str | None = None
     note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why an operation is rolled back or has failed."""
+    """Why an operation is rolled back or has failed; no caller may see `detail`."""
 
     code: ErrorCode
     message: str
+    detail: str | None = None
     exit_code: int | None = None
     log_tail: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Cut and escape the message, which may quote an engine or Docker."""
+        object.__setattr__(self, "message", printable(self.message))
 
     @classmethod
     def of(cls, error: RuntimeManagerError) -> Self:
         """Return the cause for this error."""
-        return cls(code=error.code, message=error.message)
+        return cls(code=error.code, message=error.message, detail=error.detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +229,9 @@ class Operation:
         if last is None or last.action != action or last.result is not StepResult.REFUSED:
             return None
         return Cause(
-            code=last.error_code or ErrorCode.INTERNAL_ERROR, message=last.error or "it was refused"
+            code=last.error_code or ErrorCode.INTERNAL_ERROR,
+            message=last.error or "it was refused",
+            detail=last.detail,
         )
 
     def is_in_doubt(self, action: Action) -> bool:

@@ -190,7 +190,7 @@ def test_missing_image_fails_the_start_fast(
     answer = environment.call("POST", path, {"image_ref": f"{registry}/galaxy/none:1.0.0"})
 
     assert error(answer) == (500, "image_pull_failed")
-    assert "not found" in message(answer)
+    assert "the registry does not know this image" in message(answer)
     environment.assert_nothing_left(game)
 
 

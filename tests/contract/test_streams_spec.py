@@ -18,7 +18,6 @@ from rtmanager.domain.container import ContainerStatus
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.health import HealthEventType
 from rtmanager.domain.messages import (
-    MAX_TEXT,
     OutboxMessage,
     OutboxStream,
     announcements,
@@ -26,6 +25,7 @@ from rtmanager.domain.messages import (
 )
 from rtmanager.domain.operation import Cause, OperationKind, Outcome, StopReason
 from rtmanager.domain.ports.job_stream import JobKind
+from rtmanager.domain.printable import MAX_TEXT
 from tests.builders import IMAGE, NOON, make_completion, make_event, make_job, make_record
 from tests.contract.caller import RUNTIMES, Caller
 

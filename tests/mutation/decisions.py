@@ -17,7 +17,7 @@ RULES = (
     Mutant(
         name="start of another image that is a replay",
         file=f"{_CODE}/start_runtime.py",
-        old="if ImageRef.parse(record.current_image_ref).same_image_as(wanted):",
+        old="if names_image(record.current_image_ref, wanted):",
         new="if record.current_image_ref:",
         caught_by=f"{_TESTS}/test_start_runtime.py"
         "::test_start_of_another_image_on_a_running_game_is_a_conflict",

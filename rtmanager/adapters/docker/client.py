@@ -23,13 +23,14 @@ class Bulkhead(Enum):
 
     The value is their number. A stop may last as long as an engine's grace period, so stops get as
     many threads as games may ever stop at the same time; threads are created on demand.
+    There are many for pulls, because `ImagePulls` lets each registry use only a few of them.
     """
 
     READ = 8
     CHANGE = 16
     START = 32
     STOP = 128
-    PULL = 12
+    PULL = 120
 
 
 class DockerClient:
@@ -46,11 +47,13 @@ class DockerClient:
         certificates: Path | None = None,
         timeout: float = 10.0,
         pull_stall: float = 60.0,
+        pull_timeout: float = 1800.0,
     ) -> None:
         self.host = host
         self._certificates = certificates
         self.timeout = timeout
-        self.pull_stall = pull_stall
+        self.pull_stall = min(pull_stall, pull_timeout)
+        self.pull_timeout = pull_timeout
         self._api: Any = None
         self._connecting = Lock()
         self._threads = {
@@ -86,7 +89,7 @@ class DockerClient:
         return self._do(work, refused, None)
 
     async def pull(self, work: Work[T]) -> T:
-        """Do the work of a pull, which may take any time but not stall for `pull_stall` seconds.
+        """Do the work of a pull, which must not stall for `pull_stall` seconds.
 
         The limit is the socket's timeout, so it needs no watchdog and ends the thread too. The wait
         for a free thread has the same limit. Raises ImagePullFailed when either is exceeded.

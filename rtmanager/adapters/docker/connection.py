@@ -18,6 +18,7 @@ from rtmanager.adapters.docker.errors import no_docker
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
 MIN_API_VERSION = "1.41"
+_ERROR_LIMIT = 64 * 1024
 MAX_API_VERSION = str(DEFAULT_DOCKER_API_VERSION)
 
 
@@ -110,7 +111,13 @@ class _Client(docker.APIClient):
         return super().send(request, **kwargs)
 
     def _raise_for_status(self, response: Any) -> None:
-        """Raise APIError for any error answer; the SDK fails on some bodies."""
+        """Raise APIError for any error answer; the SDK fails on some bodies, and reads all of them.
+
+        Docker repeats what a registry answered, however long that is.
+        """
+        if not response.ok and not response._content_consumed:  # noqa: SLF001 - a pull's
+            response._content = response.raw.read(_ERROR_LIMIT)  # noqa: SLF001 - read no further
+            response.close()
         sdk: Any = super()  # the stubs lack the method
         try:
             sdk._raise_for_status(response)  # noqa: SLF001 - our own superclass

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from docker.auth import AuthConfig, resolve_repository_name
+from docker.auth import AuthConfig
 from docker.credentials.errors import CredentialsNotFound
 from docker.errors import DockerException
 from docker.utils.config import find_config_file
@@ -34,8 +34,8 @@ class RegistryCredentials:
         self._config_file = config_file
         self._limit = limit
 
-    def for_image(self, name: str) -> dict[str, Any]:
-        """Return the credentials for the registry of this image name; empty when there are none.
+    def for_registry(self, host: str) -> dict[str, Any]:
+        """Return the credentials for the registry at this host; empty when there are none.
 
         Blocks: reads a file and may run a credential helper.
         """
@@ -44,22 +44,21 @@ class RegistryCredentials:
             return {}
         path = Path(found)
         try:
-            return self._lookup(path, name)
+            return self._lookup(path, host)
         except _HelperFailed as error:
-            reason = f"registry credentials for {name}: {error}"
+            reason = f"registry credentials for {host}: {error}"
         except _UNREADABLE as error:
             # No cause attached: a parser's message may quote the file.
             reason = f"registry credentials in {path} cannot be read: {type(error).__name__}"
         raise ImagePullFailed(reason)
 
-    def _lookup(self, path: Path, name: str) -> dict[str, Any]:
+    def _lookup(self, path: Path, host: str) -> dict[str, Any]:
         content = json.loads(path.read_text())
         if not content:  # the SDK would search for another file
             return {}
         auth: Any = _Config.load_config(None, content)
         auth.limit = self._limit
-        registry, _ = resolve_repository_name(name)
-        return dict(auth.resolve_authconfig(registry) or {})
+        return dict(auth.resolve_authconfig(host) or {})
 
 
 class _HelperFailed(Exception):

@@ -20,6 +20,7 @@ from rtmanager.domain.ports.container_host import (
     DockerUnavailable,
     HostRefused,
     ImagePullFailed,
+    PullFault,
     StartConfigInvalid,
 )
 
@@ -117,7 +118,32 @@ def network_refused(error: APIError) -> RuntimeManagerError:
 
 def pull_refused(error: APIError) -> RuntimeManagerError:
     """Return the error for a pull that failed before its stream began."""
-    return ImagePullFailed(_message(error))
+    return pull_failed(_message(error))
+
+
+def pull_failed(answer: str) -> ImagePullFailed:
+    """Return the error for a pull that failed with this answer, which is kept from callers."""
+    lowered = answer.lower()
+    faults = (fault for fault, phrases in _PULL_FAULTS if any(each in lowered for each in phrases))
+    return ImagePullFailed(next(faults, PullFault.OTHER), detail=answer)
+
+
+_PULL_FAULTS = (
+    (PullFault.UNKNOWN_IMAGE, ("manifest unknown", "name unknown", "repository does not exist")),
+    (
+        PullFault.REFUSED,
+        ("no basic auth credentials", "unauthorized", "authentication required", "denied"),
+    ),
+    (PullFault.TOO_MANY, ("toomanyrequests",)),
+    (PullFault.NOT_TRUSTED, ("x509:", "tls:", "server gave http response")),
+    (
+        PullFault.UNREACHABLE,
+        ("connection refused", "no such host", "no route to host", "network is unreachable"),
+    ),
+    (PullFault.NO_ANSWER, ("timeout", "deadline exceeded", "request canceled")),
+    (PullFault.NO_SPACE, ("no space left on device",)),
+)
+"""How Docker names a fault; its message is the only thing that distinguishes them."""
 
 
 def _is_gone(error: APIError) -> bool:

@@ -9,7 +9,7 @@ from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.docker.container_logs import read_tail
 from rtmanager.adapters.docker.credentials import RegistryCredentials
 from rtmanager.adapters.docker.image_owner import ImageOwners
-from rtmanager.adapters.docker.image_pulls import ImagePulls, lookup_name
+from rtmanager.adapters.docker.image_pulls import ImagePulls
 from rtmanager.adapters.docker.start_queue import StartQueue
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
@@ -100,7 +100,8 @@ class DockerContainerHost:
 
     async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
         """Return the image with this reference or id from the host."""
-        name = lookup_name(reference) if isinstance(reference, ImageRef) else reference
+        # Docker takes an incomplete name for the beginning of an image id if there is no such name.
+        name = reference.normalized if isinstance(reference, ImageRef) else reference
         try:
             answer = await self._client.call(lambda api: api.inspect_image(name))
         except errors.ImageGone:

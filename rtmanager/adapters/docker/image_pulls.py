@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import DockerClient
@@ -14,6 +15,10 @@ from rtmanager.domain.container import EngineImage
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ImagePullFailed
 
+PULLS_PER_REGISTRY = 12
+"""A registry that never finishes sending keeps only pulls from itself waiting."""
+
+T = TypeVar("T")
 Listener = Callable[[str], None]
 
 _DONE = {"Pull complete", "Already exists"}
@@ -33,12 +38,17 @@ class _SharedPull:
 
 
 class ImagePulls:
-    """Runs one pull per image at a time, however its reference is spelled."""
+    """Runs one pull per image at a time, however its reference is spelled, and a few per registry.
+
+    Docker itself downloads three layers at a time (its `max-concurrent-downloads`), so a registry
+    that sends them slowly can keep other pulls waiting in Docker, up to these limits.
+    """
 
     def __init__(self, client: DockerClient, credentials: RegistryCredentials) -> None:
         self._client = client
         self._credentials = credentials
         self._under_way: dict[str, _SharedPull] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def pull(self, image: ImageRef, progress: Listener) -> EngineImage:
         """Pull the image, or join the running pull of it.
@@ -64,37 +74,65 @@ class ImagePulls:
             loop.call_soon_threadsafe(shared.report, line)
 
         try:
-            # This notices a frozen Docker within an ordinary deadline.
-            await self._client.call(lambda api: api.ping())
-            await self._client.pull(lambda api: self._stream(api, image, report))
+            async with self._turn(image.host):
+                # This notices a frozen Docker within an ordinary deadline.
+                await self._client.call(lambda api: api.ping())
+                await self._client.pull(lambda api: self._stream(api, image, report))
             return await self._client.call(
-                lambda api: docker_json.image(api.inspect_image(lookup_name(image))),
+                lambda api: docker_json.image(api.inspect_image(image.normalized)),
                 refused=errors.pull_refused,
             )
         finally:
             del self._under_way[name]
 
+    @asynccontextmanager
+    async def _turn(self, registry: str) -> AsyncIterator[None]:
+        """Wait for a slot among the pulls from the registry, and hold it for the block."""
+        turns = self._turns.setdefault(registry, asyncio.Semaphore(PULLS_PER_REGISTRY))
+        try:
+            async with asyncio.timeout(self._client.pull_stall):
+                await turns.acquire()
+        except TimeoutError:
+            raise ImagePullFailed(
+                f"too many pulls from {registry} are under way: none ended within "
+                f"{self._client.pull_stall:g} s"
+            ) from None
+        try:
+            yield
+        finally:
+            turns.release()
+
     def _stream(self, api: Any, image: ImageRef, report: Listener) -> None:
+        until = time.monotonic() + self._client.pull_timeout
         messages = api.pull(
-            image.name,
+            image.repository,
             tag=image.digest or image.tag or "latest",
             stream=True,
             decode=True,
-            auth_config=self._credentials.for_image(image.name),
+            auth_config=self._credentials.for_registry(image.host),
         )
+        # Docker gives up a download when nobody listens any more.
         with closing(messages):
-            follow(messages, image.text, report)
+            follow(self._within_limit(messages, until), image.text, report)
+
+    def _within_limit(self, messages: Iterable[T], until: float) -> Iterator[T]:
+        """Pass the messages on, up to the total limit; without any, the stall limit ends the pull.
+
+        Raises ImagePullFailed.
+        """
+        for message in messages:
+            if time.monotonic() > until:
+                raise ImagePullFailed(
+                    f"the pull was not complete after {self._client.pull_timeout:g} s and was "
+                    "given up"
+                )
+            yield message
 
 
 def _retrieve(task: "asyncio.Task[EngineImage]") -> None:
     """Retrieve the result, so that asyncio does not warn when no caller is left."""
     if not task.cancelled():
         task.exception()
-
-
-def lookup_name(image: ImageRef) -> str:
-    """Return the name under which Docker finds the image: only the digest if there is one."""
-    return f"{image.name}@{image.digest}" if image.digest else image.text
 
 
 def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: Listener) -> None:
@@ -123,7 +161,7 @@ def _raise_error(message: Mapping[str, Any]) -> None:
     detail = message.get("errorDetail") or {}
     reason = message.get("error") or detail.get("message") or detail
     if reason:
-        raise ImagePullFailed(str(reason))
+        raise errors.pull_failed(str(reason))
 
 
 def _note(message: Mapping[str, Any], layers: dict[str, str]) -> None:

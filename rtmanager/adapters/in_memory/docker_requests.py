@@ -13,6 +13,7 @@ from rtmanager.domain.ports.container_host import (
     DockerUnavailable,
     HostRefused,
     ImagePullFailed,
+    PullFault,
     StartConfigInvalid,
 )
 
@@ -100,10 +101,11 @@ def pull(docker: InMemoryDocker, reference: ImageRef) -> MemoryImage:
     """Copy the image from the registry to the host."""
     docker.pulls.append(reference.normalized)
     if docker.registry_fault:
-        raise ImagePullFailed(docker.registry_fault)
+        raise ImagePullFailed(PullFault.UNREACHABLE, detail=docker.registry_fault)
     image = docker.registry.get(reference.normalized)
     if image is None:
-        raise ImagePullFailed(f"manifest for {reference.text} not found: manifest unknown")
+        answer = f"manifest for {reference.text} not found: manifest unknown"
+        raise ImagePullFailed(PullFault.UNKNOWN_IMAGE, detail=answer)
     docker.images[reference.normalized] = image
     return image
 

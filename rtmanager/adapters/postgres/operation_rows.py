@@ -162,6 +162,7 @@ def _cause(value: dict[str, Any] | None) -> Cause | None:
     return Cause(
         code=ErrorCode(value["code"]),
         message=value["message"],
+        detail=value.get("detail"),  # the previous release has none
         exit_code=value["exit_code"],
         log_tail=tuple(value["log_tail"]),
     )
@@ -171,6 +172,7 @@ def _cause_value(cause: Cause) -> dict[str, object]:
     return {
         "code": cause.code,
         "message": cause.message,
+        "detail": cause.detail,
         "exit_code": cause.exit_code,
         "log_tail": cause.log_tail,
     }

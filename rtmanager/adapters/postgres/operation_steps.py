@@ -41,6 +41,7 @@ def step_value(step: Step) -> dict[str, object]:
         "result": step.result,
         "error_code": step.error_code,
         "error": step.error,
+        "detail": step.detail,
         "note": step.note,
     }
 
@@ -59,6 +60,7 @@ def step_from(value: dict[str, Any]) -> Step:
         result=StepResult(value["result"]) if value["result"] else None,
         error_code=ErrorCode(value["error_code"]) if value["error_code"] else None,
         error=value["error"],
+        detail=value.get("detail"),  # the previous release has none
         note=_note(value),
     )
 

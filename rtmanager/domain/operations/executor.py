@@ -110,14 +110,16 @@ class Executor:
             return "the image that ran before" if ran_before else "on the host"
         if not context.image_ref:
             raise ImagePullFailed("the image left the host, and its reference is not known")
-        context.image, note = await self._pull(ImageRef.parse(context.image_ref))
+        reference = ImageRef.parse(context.image_ref)
+        try:
+            context.image, note = await self._pull(reference)
+        except ImagePullFailed as failed:
+            raise _pull_failed(reference, context.operation, failed) from failed
         return note
 
     async def _pull(self, reference: ImageRef) -> tuple[EngineImage, str]:
         if self.policy.pull_policy is PullPolicy.NEVER:
-            raise ImagePullFailed(
-                f"image {reference.text} is not on the host and the pull policy is never"
-            )
+            raise ImagePullFailed("it is not on the host and the pull policy is never")
         lines: list[str] = ["pulled"]
         image = await self.host.pull(reference, progress=lines.append)
         return image, lines[-1]
@@ -175,6 +177,16 @@ class Executor:
         if operation.kind is OperationKind.PATCH and was_healthy and timeout > 0:
             return Gate(timeout, must_answer=True, stays_up=PATCHED_STAYS_UP)
         return Gate(self.policy.start_gate_timeout)
+
+
+def _pull_failed(
+    reference: ImageRef, operation: Operation, failed: ImagePullFailed
+) -> ImagePullFailed:
+    """Return the error for the caller, which names the row with what was answered."""
+    words = f"image {reference.text} could not be pulled: {failed.message}"
+    if failed.detail:
+        words += f"; the details of operation {operation.id} have the answer"
+    return ImagePullFailed(words, detail=failed.detail)
 
 
 def _new_name(operation: Operation, action: ActionName) -> str:

@@ -36,6 +36,8 @@ from rtmanager.domain.ports.operation_journal import OperationJournal
 logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 20
+LAST_LINE = 500
+"""Maximum length of an engine's last line in a message; the operation's row has all of it."""
 STORE_RETRY_LIMIT = 60.0
 """Seconds for which a write is retried while the store is unavailable and the lease is held."""
 STORE_PAUSE = 0.5
@@ -156,7 +158,7 @@ class Interpreter:
         except (DockerUnavailable, HostRefused) as error:
             logger.warning("logs_not_read", extra={"error": error.message})
             return cause
-        last = f"; its last output: {log_tail[-1]}" if log_tail else ""
+        last = f"; its last output: {log_tail[-1][:LAST_LINE]}" if log_tail else ""
         return replace(cause, message=f"{cause.message}{last}", log_tail=log_tail)
 
     async def _write_ahead(self, context: OperationContext) -> None:
@@ -227,7 +229,9 @@ def _still_needs(context: OperationContext, decision: Action) -> bool:
 
 
 def _failed(step: Step, result: StepResult, error: RuntimeManagerError) -> Step:
-    return replace(step, result=result, error_code=error.code, error=error.message)
+    return replace(
+        step, result=result, error_code=error.code, error=error.message, detail=error.detail
+    )
 
 
 def _in_the_contract(context: OperationContext, cause: Cause) -> Cause:

@@ -23,7 +23,7 @@ from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.kinds import KINDS
 from rtmanager.domain.operations.observer import Observer, OperationContext
-from rtmanager.domain.operations.report import add_operation, logged_operation
+from rtmanager.domain.operations.report import add_operation, failure_fields, logged_operation
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, GameLeases, LeaseBusy, LeaseLost
@@ -188,6 +188,8 @@ class Operations:
             completion = await self.interpreter.run(_context(lease, begun))
             line["outcome"] = completion.outcome
             line["error_code"] = completion.cause and completion.cause.code
+            if completion.cause and completion.cause.detail:
+                line["error_detail"] = completion.cause.detail
 
     async def _prepare_check(self, request: OperationRequest) -> RuleCheck:
         """Gather what the rule needs."""
@@ -259,7 +261,7 @@ class Operations:
         with logged_operation(request, self.clock) as line:
             completion = refused(error, at=self.clock.now())
             await self.journal.refuse(request, completion, announcements(request, completion))
-            line |= {"outcome": Outcome.FAILURE, "error_code": error.code, "error": error.message}
+            line.update(failure_fields(error))
         return error
 
 
@@ -270,5 +272,6 @@ def _context(lease: GameLease, begun: Begun) -> OperationContext:
 def _record_of(completion: Completion) -> RuntimeRecord | None:
     """Return the record, or raise the error that the operation failed with."""
     if completion.outcome is Outcome.FAILURE and completion.cause is not None:
-        raise error_of(completion.cause.code, completion.cause.message)
+        cause = completion.cause
+        raise error_of(cause.code, cause.message, detail=cause.detail)
     return completion.record

@@ -45,11 +45,21 @@ def logged_operation(request: OperationRequest, clock: Clock) -> Iterator[LogFie
         yield line
         line.setdefault("outcome", Outcome.SUCCESS)
     except RuntimeManagerError as error:
-        line |= {"outcome": Outcome.FAILURE, "error_code": error.code, "error": error.message}
+        line |= failure_fields(error)
         raise
     finally:
         line["duration_ms"] = round((clock.monotonic() - began) * 1000, 3)
         logger.info("operation_finished", extra=line)
+
+
+def failure_fields(error: RuntimeManagerError) -> LogFields:
+    """Return the fields of a failure, with what is kept from its caller."""
+    fields: LogFields = {
+        "outcome": Outcome.FAILURE,
+        "error_code": error.code,
+        "error": error.message,
+    }
+    return fields | {"error_detail": error.detail} if error.detail else fields
 
 
 def add_operation(line: LogFields, operation: Operation) -> None:
@@ -64,6 +74,8 @@ def details_of(context: OperationContext, completion: Completion) -> Mapping[str
     details = dict(completion.details)
     if context.gate is not None:
         details["healthy"] = context.gate.answered_at is not None
+    if completion.cause and completion.cause.detail:
+        details["error_detail"] = completion.cause.detail
     if completion.outcome is Outcome.FAILURE and completion.cause and completion.cause.log_tail:
         details["log_tail"] = list(completion.cause.log_tail)
     if completion.cause and completion.cause.exit_code is not None:

@@ -5,6 +5,7 @@ record is committed as observed. So every rollback ends.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import (
@@ -49,12 +50,7 @@ def failed(operation: Operation, seen: Observation) -> Completion:
     return Completion(
         outcome=Outcome.FAILURE,
         at=seen.at,
-        cause=Cause(
-            code=cause.code,
-            message=f"{cause.message}; {_what_runs(before, record)}",
-            exit_code=cause.exit_code,
-            log_tail=cause.log_tail,
-        ),
+        cause=replace(cause, message=f"{cause.message}; {_what_runs(before, record)}"),
         record=record,
         events=[lost] if lost else [],
     )

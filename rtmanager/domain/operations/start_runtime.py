@@ -6,7 +6,7 @@ record that is `running` while its engine has exited or vanished is treated as s
 
 from rtmanager.domain.errors import Conflict, InvalidRequest
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.image_ref import ImageRef, names_image
 from rtmanager.domain.operation import OperationRequest
 from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.replacement import decide
@@ -33,7 +33,7 @@ def rule(request: OperationRequest, ledger: Ledger, current: Current) -> bool:
             "the image that the game runs is unknown: its container was adopted without a label; "
             "stop the game, then start it with an image"
         )
-    if ImageRef.parse(record.current_image_ref).same_image_as(wanted):
+    if names_image(record.current_image_ref, wanted):
         return True
     raise Conflict(
         f"the game runs {record.current_image_ref}; "

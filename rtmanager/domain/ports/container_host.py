@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from typing import Protocol
 
 from rtmanager.domain.container import (
@@ -31,8 +32,25 @@ __all__ = [
     "DockerUnavailable",
     "HostRefused",
     "ImagePullFailed",
+    "PullFault",
     "StartConfigInvalid",
 ]
+
+
+class PullFault(StrEnum):
+    """What a caller learns of a failed pull.
+
+    The words of a registry, which may be any server that Docker can reach, are the error's detail.
+    """
+
+    UNKNOWN_IMAGE = "the registry does not know this image, or needs credentials for it"
+    REFUSED = "the registry refused access; check the credentials"
+    UNREACHABLE = "the registry cannot be reached"
+    NO_ANSWER = "the registry did not answer in time"
+    NOT_TRUSTED = "the registry has no TLS certificate that Docker trusts"
+    TOO_MANY = "the registry refuses more pulls for now"
+    NO_SPACE = "the Docker host has no space left"
+    OTHER = "the registry did not answer as registries do, or the pull broke off"
 
 
 class HostRefused(RuntimeManagerError):
@@ -98,10 +116,11 @@ class ContainerHost(Protocol):
     async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Pull the image and return it; concurrent pulls of one reference share one.
 
-        Blocks as long as the pull makes progress. `progress` is called from time to time with a
-        short line. Raises ImagePullFailed when the registry or the pull stream reports an error,
-        when there was no progress within the stall limit, or when no thread was free within that
-        limit.
+        Blocks as long as the pull makes progress, up to a total limit. `progress` is called from
+        time to time with a short line. Raises ImagePullFailed when the registry or the pull stream
+        reports an error, with the kind of fault as message and what was answered as detail; when
+        there was no progress within the stall limit, when too many pulls from the same registry
+        were under way for that long, or when the total limit has passed.
         """
 
     async def image_owner(self, image: EngineImage) -> tuple[int, int]:

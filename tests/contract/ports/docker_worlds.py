@@ -169,7 +169,10 @@ class RealWorld:
     ) -> DockerContainerHost:
         """Return a client of the same Docker, or of another address."""
         client = DockerClient(
-            address or self.address, timeout=timeout, pull_stall=more.pop("pull_stall", 30.0)
+            address or self.address,
+            timeout=timeout,
+            pull_stall=more.pop("pull_stall", 30.0),
+            pull_timeout=more.pop("pull_timeout", 60.0),
         )
         made = DockerContainerHost(client, network=network, start_concurrency=2, **more)
         self.hosts.append(made)

@@ -14,6 +14,7 @@ from rtmanager.domain.container import (
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import (
     ImagePullFailed,
+    PullFault,
     StartConfigInvalid,
 )
 from tests.contract.ports.docker_fixtures import (
@@ -115,16 +116,32 @@ async def test_concurrent_pulls_of_one_reference_all_succeed(docker_world: Docke
 
 
 async def test_pull_of_a_missing_tag_fails(docker_world: DockerWorld) -> None:
-    """The error quotes the registry's message that the tag is missing."""
+    """The caller learns the kind of fault; the registry's own words are the error's detail."""
     reference = docker_world.publish().replace(":1.0.0", ":9.9.9")
 
-    with pytest.raises(ImagePullFailed, match="manifest unknown"):
+    with pytest.raises(ImagePullFailed) as caught:
         await docker_world.host.pull(ImageRef.parse(reference), progress=lambda _: None)
+
+    assert caught.value.message == PullFault.UNKNOWN_IMAGE
+    assert "manifest unknown" in str(caught.value.detail)
 
 
 async def test_pull_from_a_registry_that_is_down_fails(docker_world: DockerWorld) -> None:
     """An unreachable registry is a failed pull, not an unavailable Docker."""
-    with pytest.raises(ImagePullFailed, match="connection refused"):
+    with pytest.raises(ImagePullFailed) as caught:
         await docker_world.host.pull(
             ImageRef.parse(docker_world.registry_fails()), progress=lambda _: None
         )
+
+    assert caught.value.message == PullFault.UNREACHABLE
+    assert "connection refused" in str(caught.value.detail)
+
+
+async def test_an_image_is_not_found_by_the_beginning_of_its_id(docker_world: DockerWorld) -> None:
+    """A name that is the beginning of an image's id is a name, not that image."""
+    image = await docker_world.host.image(ImageRef.parse(GOOD))
+    assert image is not None
+    digits = image.id.removeprefix("sha256:")
+
+    for length in (4, 12, 63):
+        assert await docker_world.host.image(ImageRef.parse(digits[:length])) is None

@@ -56,9 +56,13 @@ async def take_over(store: Store, lease: LeaseNumber = LATER) -> Operation:
 
 def rolled_back(operation: Operation) -> Operation:
     """Return the operation in its rollback, with an action in flight."""
-    step = make_step(error_code=ErrorCode.CONFLICT, error="in use", note="by another")
+    step = make_step(
+        error_code=ErrorCode.CONFLICT, error="in use", detail="by g2", note="by another"
+    )
     known = replace(operation, steps=(step,))
-    return known.rolled_back(make_cause()).acting(make_action(container_id=None), at=NOON)
+    return known.rolled_back(make_cause(detail="its answer")).acting(
+        make_action(container_id=None), at=NOON
+    )
 
 
 async def test_save_keeps_phase_cause_and_steps(store: Store) -> None:

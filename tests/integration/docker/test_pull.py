@@ -5,11 +5,8 @@ import base64
 import json
 import shutil
 import time
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
-from typing import ClassVar, Self
+from threading import Event
 
 import pytest
 
@@ -20,6 +17,7 @@ from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ImagePullFailed
 from tests.contract.ports.docker_worlds import RealWorld
 from tests.support.docker import SecuredRegistry
+from tests.support.hostile_registry import hostile_registry
 
 
 async def _pull(world: RealWorld, reference: str) -> EngineImage:
@@ -42,13 +40,13 @@ def private_reference(real_docker: RealWorld, secured_registry: SecuredRegistry)
 async def test_pull_without_credentials_fails(
     real_docker: RealWorld, private_reference: str, tmp_path: Path
 ) -> None:
-    """The error quotes the registry's refusal."""
+    """The caller learns that the registry refused access."""
     (tmp_path / "config.json").write_text("{}")
     host = real_docker.new_host(
         network=real_docker.network, docker_config_file=str(tmp_path / "config.json")
     )
 
-    with pytest.raises(ImagePullFailed, match="no basic auth credentials"):
+    with pytest.raises(ImagePullFailed, match="the registry refused access"):
         await host.pull(ImageRef.parse(private_reference), progress=lambda _: None)
 
 
@@ -62,7 +60,7 @@ async def test_credentials_are_read_again_when_the_file_changes(
     path = tmp_path / "config.json"
     file = _config(path, secured_registry, "wrong")
     host = real_docker.new_host(network=real_docker.network, docker_config_file=file)
-    with pytest.raises(ImagePullFailed, match="unauthorized"):
+    with pytest.raises(ImagePullFailed, match="the registry refused access"):
         await host.pull(ImageRef.parse(private_reference), progress=lambda _: None)
 
     _config(path, secured_registry, secured_registry.password)
@@ -109,16 +107,16 @@ async def test_trap_pull_error_inside_200(real_docker: RealWorld, session_dir: P
 
 async def test_concurrent_pulls_share_one(real_docker: RealWorld) -> None:
     """However the reference is spelled, Docker pulls once and all callers get the progress."""
-    with _FakeRegistry() as registry:
+    with hostile_registry() as registry:
         host = real_docker.new_host(network=real_docker.network, pull_stall=2.0)
-        spellings = (f"{registry.host}/galaxy/game", f"{registry.host}/galaxy/game:latest")
+        spellings = (f"{registry.host}/stalls/game", f"{registry.host}/stalls/game:latest")
         results = await asyncio.gather(
             *(host.pull(ImageRef.parse(one), progress=lambda _: None) for one in spellings * 3),
             return_exceptions=True,
         )
 
         assert len({id(result) for result in results}) == 1
-        assert registry.pulls == 1
+        assert registry.count("stalls") == 1
 
 
 async def test_a_caller_who_leaves_does_not_end_the_pull_of_others(real_docker: RealWorld) -> None:
@@ -135,14 +133,12 @@ async def test_a_caller_who_leaves_does_not_end_the_pull_of_others(real_docker: 
 
 async def test_trap_pull_stalls(real_docker: RealWorld) -> None:
     """A pull without progress is given up at the stall limit, and a later one can succeed."""
-    with _FakeRegistry() as registry:
+    with hostile_registry() as registry:
         host = real_docker.new_host(network=real_docker.network, pull_stall=1.5)
         began = time.monotonic()
 
         with pytest.raises(ImagePullFailed, match=r"no progress for 1\.5 s"):
-            await host.pull(
-                ImageRef.parse(f"{registry.host}/galaxy/game:1.0.0"), progress=lambda _: None
-            )
+            await host.pull(ImageRef.parse(registry.reference("stalls")), progress=lambda _: None)
 
         assert time.monotonic() - began < 5.0
     reference = real_docker.publish()
@@ -152,13 +148,11 @@ async def test_trap_pull_stalls(real_docker: RealWorld) -> None:
 async def test_a_stalled_pull_holds_nothing_else_up(real_docker: RealWorld) -> None:
     """While some pulls hang, lists and other pulls still work."""
     reference = real_docker.publish()
-    with _FakeRegistry() as registry:
+    with hostile_registry() as registry:
         host = real_docker.new_host(network=real_docker.network, pull_stall=4.0)
         stuck = [
             asyncio.create_task(
-                host.pull(
-                    ImageRef.parse(f"{registry.host}/galaxy/game:1.0.{n}"), progress=lambda _: None
-                )
+                host.pull(ImageRef.parse(registry.reference("stalls", n)), progress=lambda _: None)
             )
             for n in range(3)
         ]
@@ -188,91 +182,3 @@ async def test_a_pull_waits_for_a_thread_up_to_the_stall_limit(real_docker: Real
     over.set()
     await asyncio.gather(*under_way)
     await host.aclose()
-
-
-class _FakeRegistry:
-    """A registry that has every manifest and never finishes sending a blob."""
-
-    def __init__(self) -> None:
-        self.released = Event()
-        self._asked: list[str] = []
-        own = {"released": self.released, "asked": self._asked}
-        handler = type("Handler", (_StallingHandler,), own)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-
-    @property
-    def pulls(self) -> int:
-        """Return the number of pulls: each resolves its tag once."""
-        return len(self._asked)
-
-    def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _StallingHandler(BaseHTTPRequestHandler):
-    released: ClassVar[Event]
-    asked: ClassVar[list[str]]
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self) -> None:
-        """Return the manifest's digest."""
-        self.asked.append(self.path)
-        self._manifest()
-
-    def do_GET(self) -> None:
-        """Return the manifest, or a blob's headers without its body."""
-        if "/blobs/" in self.path:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            self.released.wait(30)
-            self.close_connection = True
-        elif "/manifests/" in self.path:
-            self._manifest()
-            self.wfile.write(_MANIFEST)
-        else:
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-    def _manifest(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", _MANIFEST_TYPE)
-        self.send_header("Docker-Content-Digest", _digest(_MANIFEST))
-        self.send_header("Content-Length", str(len(_MANIFEST)))
-        self.end_headers()
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{sha256(content).hexdigest()}"
-
-
-_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
-_MANIFEST = json.dumps(
-    {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST_TYPE,
-        "config": {
-            "mediaType": "application/vnd.docker.container.image.v1+json",
-            "size": 1000,
-            "digest": _digest(b"config"),
-        },
-        "layers": [
-            {
-                "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-                "size": 1000,
-                "digest": _digest(b"layer"),
-            }
-        ],
-    }
-).encode()

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rtmanager.domain.errors import ImageRefNotSemver, SemverPatchOnly, StartConfigInvalid
-from rtmanager.domain.image_ref import ImageRef, check_patch
+from rtmanager.domain.image_ref import ImageRef, check_patch, names_image
 
 DIGEST = f"sha256:{'a1' * 32}"
 
@@ -66,6 +66,9 @@ class TestParsing:
             "a___b",
             "x" * 256,
             "a" * 64,
+            f"sha256:{'a' * 64}",
+            "sha256:a1b2c3",
+            f"sha256@{DIGEST}",
             "gäme",
             "game:1\x00",
             "\ud800",
@@ -118,6 +121,21 @@ class TestNormalising:
         """Host, namespace and tag are completed as Docker does; a digest replaces the tag."""
         assert ImageRef.parse(text).normalized == normalized
 
+    @pytest.mark.parametrize(
+        ("text", "host", "repository"),
+        [
+            ("deadbeef0123", "docker.io", "docker.io/library/deadbeef0123"),
+            ("index.docker.io/a/b:1", "docker.io", "docker.io/a/b"),
+            ("Evil/game:1", "Evil", "Evil/game"),
+            (f"[::1]:5/a@{DIGEST}", "[::1]:5", "[::1]:5/a"),
+        ],
+    )
+    def test_host_and_repository(self, text: str, host: str, repository: str) -> None:
+        """Both are complete: what Docker asks, and whose credentials it gets."""
+        image = ImageRef.parse(text)
+
+        assert (image.host, image.repository) == (host, repository)
+
     @given(references)
     def test_normalising_twice_changes_nothing(self, text: str) -> None:
         """The normal form of a normal form is itself."""
@@ -132,6 +150,12 @@ class TestNormalising:
 
         assert one.same_image_as(one)
         assert one.same_image_as(two) == two.same_image_as(one)
+
+
+@pytest.mark.parametrize("stored", ["galaxy/game:2", "sha256:a1b2c3", "Not a reference", ""])
+def test_stored_text_that_names_another_image_or_none(stored: str) -> None:
+    """An earlier release stored references that are refused now; they name no image."""
+    assert not names_image(stored, ImageRef.parse("galaxy/game:1"))
 
 
 def tagged(major: int, minor: int, patch: int, prefix: str = "") -> str:

@@ -1,6 +1,7 @@
 import pytest
 
-from rtmanager.adapters.docker.image_pulls import follow
+from rtmanager.adapters.docker.client import Bulkhead
+from rtmanager.adapters.docker.image_pulls import PULLS_PER_REGISTRY, follow
 from rtmanager.domain.ports.container_host import ImagePullFailed
 
 DONE = {"status": "Status: Downloaded newer image for a:1"}
@@ -17,8 +18,10 @@ DONE = {"status": "Status: Downloaded newer image for a:1"}
 )
 def test_any_error_in_the_stream_fails_the_pull(message: dict[str, object], words: str) -> None:
     """An error fails the pull even if a success message follows."""
-    with pytest.raises(ImagePullFailed, match=words):
+    with pytest.raises(ImagePullFailed) as caught:
         follow([message, DONE], "a:1", print)
+
+    assert words in str(caught.value.detail)
 
 
 @pytest.mark.parametrize("messages", [[], [{"status": "Pulling from a", "id": "1"}]])
@@ -38,3 +41,8 @@ def test_progress_is_one_line_per_second_at_most() -> None:
     follow([*layers, DONE], "a:1", lines.append)
 
     assert lines == ["pulling a:1: 1 of 1 layers"]
+
+
+def test_no_few_registries_can_keep_all_threads_of_pulls() -> None:
+    """A pull from another registry finds a thread while ten hold all that they may have."""
+    assert Bulkhead.PULL.value >= 10 * PULLS_PER_REGISTRY

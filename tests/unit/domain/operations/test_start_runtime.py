@@ -16,7 +16,16 @@ from rtmanager.domain.operation import OperationKind, OpSource, Outcome, StepRes
 from rtmanager.domain.operations.container_spec import PullPolicy
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.faults import refusal, unavailable
-from tests.unit.domain.world import BROKEN, GAME, IMAGE, LAST_WORDS, OTHER, POLICY, World
+from tests.unit.domain.world import (
+    BROKEN,
+    GAME,
+    IMAGE,
+    LAST_WORDS,
+    OTHER,
+    POLICY,
+    Killed,
+    World,
+)
 
 
 async def test_start_of_a_new_game_runs_its_image(world: World) -> None:
@@ -189,6 +198,20 @@ async def test_start_whose_observation_docker_refuses_is_in_the_log(running: Wor
     assert running.last.outcome is Outcome.FAILURE
 
 
+@pytest.mark.parametrize("stored", ["sha256:a1b2c3", "a label that someone wrote\x1b[2J"])
+async def test_start_on_a_game_whose_stored_image_is_no_reference_is_a_conflict(
+    running: World, stored: str
+) -> None:
+    """An earlier release ran image ids; the message shows the text, and the way out."""
+    assert running.record is not None
+    running.store.runtime_records[GAME] = replace(running.record, current_image_ref=stored)
+
+    with pytest.raises(Conflict, match="stop it first") as caught:
+        await running.manager.start()
+
+    assert caught.value.message.isprintable()
+
+
 @pytest.mark.parametrize("reference", ["", "host/UPPER:1", "a b", "x" * 300, "game:1.4.7\n"])
 async def test_start_with_a_malformed_reference_is_refused(world: World, reference: str) -> None:
     """A malformed reference is start_config_invalid before any call to Docker."""
@@ -305,6 +328,44 @@ async def test_lobby_start_owes_one_job_result(world: World) -> None:
     assert result.fields["job_id"] == "r1"
     assert result.fields["outcome"] == "success"
     assert result.fields["container_id"] == world.engine.id
+
+
+async def test_what_a_registry_answers_is_in_the_row_and_the_log_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The caller, the result and the notification name the kind, and the row that has the rest."""
+    world = World(source=OpSource.LOBBY_STREAM)
+    world.docker.registry_fault = "connect: connection refused by secret.internal"
+    caplog.set_level("INFO")
+
+    with pytest.raises(ImagePullFailed) as caught:
+        await world.manager.start("galaxy/game:2.0.0")
+
+    told = "image galaxy/game:2.0.0 could not be pulled: the registry cannot be reached"
+    assert caught.value.message == f"{told}; the details of operation 1 have the answer"
+    sent = [each.fields["error_message"] for each in world.store.outbox]
+    assert sent == [caught.value.message] * 2
+    assert world.last.error_message == caught.value.message
+    assert world.last.details["error_detail"] == world.docker.registry_fault
+    assert world.last.steps[-1].detail == world.docker.registry_fault
+    (line,) = (each for each in caplog.records if each.message == "operation_finished")
+    assert line.__dict__["error_detail"] == world.docker.registry_fault
+
+
+async def test_what_a_registry_answered_survives_the_process(world: World) -> None:
+    """The next holder of the operation ends it with the same words, for the same readers."""
+    world.docker.registry_fault = "secret"
+    world.manager.on("store.finish", world.manager.die)
+    with pytest.raises(Killed):
+        await world.manager.start("galaxy/game:2.0.0")
+    world.after_the_lease()
+    world.docker.registry_fault = ""
+
+    await world.process().resume()
+
+    assert world.last.details["error_detail"] == "secret"
+    assert "cannot be reached" in str(world.last.error_message)
+    assert "secret" not in str(world.last.error_message)
 
 
 async def test_start_pulls_a_missing_image(world: World) -> None:

@@ -1,0 +1,17 @@
+"""Texts from outside, made safe to store, to send and to print."""
+
+MAX_TEXT = 2_000
+"""Maximum length of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, with control characters escaped, of bounded length.
+
+    Doing so twice changes nothing.
+    """
+    plain = "".join(map(_printable, text[: MAX_TEXT + 1]))
+    return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from rtmanager.adapters.redis.streams import StreamLayout
 from rtmanager.bootstrap.cycles import CyclePolicy
 from rtmanager.config import Settings
+from rtmanager.domain.allowed_images import AllowedImages
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operations.container_spec import EnginePolicy
@@ -26,6 +27,7 @@ def engine_policy(settings: Settings) -> EnginePolicy:
         read_only_root=settings.read_only_root_filesystem,
         state_owner=None if owner[0] is None or owner[1] is None else (owner[0], owner[1]),
         pull_policy=settings.image_pull_policy,
+        allowed_images=AllowedImages.parse(settings.allowed_images),
         stop_timeout=settings.container_stop_timeout_seconds,
         start_gate_timeout=settings.start_gate_timeout,
         patch_gate_timeout=settings.patch_gate_timeout,

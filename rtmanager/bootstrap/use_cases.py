@@ -60,6 +60,7 @@ class UseCases:
                 interpreter=_interpreter(ports, observer, policy),
                 clock=ports.clock,
                 in_flight=InFlight(),
+                allowed_images=policy.allowed_images,
                 lease_wait=policy.lease_wait,
                 probes_before_patch=policy.patch_gate_timeout > 0,
             ),

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rtmanager.config.postgres_dsn import NOT_ACCEPTED, mask_postgres_dsn, read_postgres_dsn
+from rtmanager.domain.allowed_images import AllowedImages
 from rtmanager.domain.container import MEMORY_UNITS, parse_memory
 from rtmanager.domain.operations.container_spec import PullPolicy as DomainPullPolicy
 
@@ -139,8 +140,7 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _image_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"[A-Za-z0-9._/:@*\[\]-]{1,500}", pattern) for pattern in patterns):
-        raise _refusal("has an entry that is not a pattern of image names")
+    AllowedImages.parse(patterns)
     return patterns
 
 
@@ -233,7 +233,7 @@ ImagePatterns = Annotated[
     BeforeValidator(_listed),
     AfterValidator(_image_patterns),
     PlainSerializer(",".join),
-    Accepted("patterns such as registry.example.org/galaxy/*, separated by commas"),
+    Accepted("patterns such as registry.example.org/galaxy/*, no * in the host, with commas"),
 ]
 RuntimeName = Annotated[
     str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"), Accepted("a runtime of the daemon")

@@ -64,6 +64,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             address = _address_of(listener)
             warn_if_exposed(address, cases.connections.known)
             log.info("serving", address=str(address), version=__version__)
+            _warn_of(settings)
             announce(address)
 
         server = _http_server(settings, allowed, cases, on_started)
@@ -86,6 +87,12 @@ def _http_server(
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,
         limits=connection_limits(settings),
     )
+
+
+def _warn_of(settings: Settings) -> None:
+    """Log which settings leave a door open that the operator may want to close."""
+    if not settings.allowed_images:
+        log.warning("all_images_allowed", setting="RTMANAGER_ALLOWED_IMAGES")
 
 
 def _bound(address: Address) -> socket.socket:

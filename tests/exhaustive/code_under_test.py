@@ -6,6 +6,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar, cast
 
+from rtmanager.domain.allowed_images import ALL_IMAGES
 from rtmanager.domain.container import ContainerDetails, ContainerId, EngineImage, ImageId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Action, ActionName, LeaseNumber
@@ -109,6 +110,7 @@ class _NotedGate:
 
 class _Policy:
     stop_timeout, start_gate_timeout, patch_gate_timeout = 30, 5.0, 30.0
+    allowed_images = ALL_IMAGES
 
 
 def _installation() -> Installation:

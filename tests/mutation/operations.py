@@ -29,6 +29,14 @@ ADMISSION = (
         caught_by=f"{_TESTS}/test_admission.py::test_replay_is_finished_at_once_with_the_record",
     ),
     Mutant(
+        name="image that is not allowed admitted",
+        file=f"{_CODE}/admission.py",
+        old="            self._check_image(ledger.record)\n",
+        new="            pass\n",
+        caught_by=f"{_TESTS}/test_allowed_images.py"
+        "::test_start_of_another_image_is_refused_before_docker_is_called[127.0.0.1:6379/x:1]",
+    ),
+    Mutant(
         name="job refused because an earlier operation failed",
         file=f"{_CODE}/operations.py",
         old=(
@@ -140,6 +148,40 @@ EXECUTING = (
         new="Gate(timeout, must_answer=True)",
         caught_by=f"{_TESTS}/test_executor.py"
         "::test_only_the_patch_of_a_healthy_engine_needs_the_health_gate[patch-True-gate0]",
+    ),
+    Mutant(
+        name="container of an image that is not allowed started by the next holder",
+        file=f"{_CODE}/executor.py",
+        old="if action.name is ActionName.START and context.operation.phase is Phase.FORWARD:",
+        new="if action.name is None:",
+        caught_by=f"{_TESTS}/test_allowed_images.py"
+        "::test_created_container_is_not_started_under_a_tighter_list[host.create]",
+    ),
+    Mutant(
+        name="rollback that starts only what is still allowed",
+        file=f"{_CODE}/executor.py",
+        old="if action.name is ActionName.START and context.operation.phase is Phase.FORWARD:",
+        new="if action.name is ActionName.START:",
+        caught_by=f"{_TESTS}/test_allowed_images.py"
+        "::test_rollback_under_a_tighter_list_brings_back_what_ran[restart]",
+    ),
+    Mutant(
+        name="image that is no longer allowed obtained by the next holder",
+        file=f"{_CODE}/executor.py",
+        old="""        self.policy.allowed_images.check(context.image_ref)
+        record = context.record
+""",
+        new="        record = context.record\n",
+        caught_by=f"{_TESTS}/test_allowed_images.py"
+        "::test_start_that_is_resumed_under_a_tighter_list_fails[host.image]",
+    ),
+    Mutant(
+        name="registry's answer told to the caller",
+        file=f"{_CODE}/executor.py",
+        old="    if failed.detail:\n",
+        new='    words += f" {failed.detail}"\n    if failed.detail:\n',
+        caught_by=f"{_TESTS}/test_start_runtime.py"
+        "::test_what_a_registry_answers_is_in_the_row_and_the_log_only",
     ),
     Mutant(
         name="engine killed at once instead of stopped",

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from tests.simulation.faults import REFUSALS
-from tests.simulation.policy import DIES_SOON, FAULTY, GOOD, LEASE_TTL, NEWER, STOPS_SLOWLY
+from tests.simulation.policy import DIES_SOON, FAILING, GOOD, LEASE_TTL, NEWER, STOPS_SLOWLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def expect(plan: Sequence[Event]) -> Expectation:
     return Expectation(
         undisturbed=undisturbed,
         calm=undisturbed and not happens & {"lose", "cut", "fate", "refuse_all"},
-        innocent=happens <= _FAILS_NOTHING and not texts & set(FAULTY),
+        innocent=happens <= _FAILS_NOTHING and not texts & set(FAILING),
         lossless=not happens & _LOSSES,
         immortal=not happens & _DEADLY and DIES_SOON not in texts,
         punctual=not happens & _UNPUNCTUAL and "redis" not in texts,

@@ -21,6 +21,7 @@ from rtmanager.domain.operations import (
     replacement,
     rollback,
 )
+from rtmanager.domain.operations.admission import RuleCheck
 from rtmanager.domain.operations.decision import Rule
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.interpreter import Interpreter
@@ -235,6 +236,7 @@ GROSS = (
     ),
     _mutant("patch that runs the old image", Executor, "_on_host", wrong.find_what_ran_before),
     _mutant("cleanup of every game", Observer, "observe", wrong.observe_every_game_to_clean_up),
+    _mutant("any image allowed", RuleCheck, "_check_image", wrong.check_nothing),
     _ruled("start that is never a replay", OperationKind.START, wrong.rule_that_replays_nothing),
     _ruled("patch that is never a replay", OperationKind.PATCH, wrong.patch_that_replays_nothing),
 )

@@ -19,7 +19,7 @@ from rtmanager.domain.ports.job_stream import JobEntry, StartJob, StopJob
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 from tests.simulation.events import NOTHING_SPECIAL, Expectation
 from tests.simulation.model import Change, GameState, complaints, same_image
-from tests.simulation.policy import RETENTION
+from tests.simulation.policy import NOT_ALLOWED, RETENTION
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
@@ -82,6 +82,8 @@ class Oracle:
         if operation.outcome is None:
             for words in (*self._unasked(operation), *self._needless(operation)):
                 self._wrong(operation, words)
+            if operation.request.image_ref == NOT_ALLOWED:
+                self._wrong(operation, "begins although its image is not allowed")
 
     def finished(self, operation: Operation) -> None:
         """Check that an outcome changes the game as requested."""

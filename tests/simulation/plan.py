@@ -50,7 +50,7 @@ from tests.simulation.fault_plans import (
     stall,
     stalled_rollback,
 )
-from tests.simulation.policy import FAULTY, GOOD, IGNORES_SIGTERM, NEWER, SOUND, STOPS_SLOWLY
+from tests.simulation.policy import FAILING, GOOD, IGNORES_SIGTERM, NEWER, SOUND, STOPS_SLOWLY
 
 THEMES: Sequence[Theme] = (
     (hint, hint, cycle, cycle, cycle, wait),
@@ -176,4 +176,4 @@ def _image(random: Random, *, only_sound: bool) -> str:
     kind = random.random()
     if kind < 0.5:
         return random.choice((GOOD, NEWER))
-    return random.choice(SOUND if only_sound or kind < 0.65 else FAULTY)
+    return random.choice(SOUND if only_sound or kind < 0.65 else FAILING)

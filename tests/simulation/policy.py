@@ -2,6 +2,7 @@
 
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
+from rtmanager.domain.allowed_images import AllowedImages
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy
 
@@ -22,6 +23,7 @@ POLICY = EnginePolicy(
     read_only_root=False,
     state_owner=None,
     pull_policy=PullPolicy.IF_MISSING,
+    allowed_images=AllowedImages.parse(["galaxy/*"]),
     stop_timeout=30,
     start_gate_timeout=0.3,
     patch_gate_timeout=0.6,
@@ -40,14 +42,18 @@ NEVER_ANSWERS = "galaxy/game:1.4.6"
 DIES_SOON = "galaxy/game:1.4.4"
 REFUSED = "galaxy/game:1.4.3"
 ABSENT = "galaxy/game:1.4.2"
+NOT_ALLOWED = "elsewhere.test/game:1.4.13"
+"""A sound image on the host that the operator does not allow."""
 
 SOUND = (GOOD, NEWER, STOPS_SLOWLY, IGNORES_SIGTERM, TO_PULL, OTHER_MINOR, ANSWERS_LATE)
 """Images whose engines start, answer in time and stay up: they never make an operation fail."""
 FAULTY = (DIES_AT_ONCE, NEVER_ANSWERS, DIES_SOON, REFUSED, ABSENT)
+FAILING = (*FAULTY, NOT_ALLOWED)
 
 _BEHAVIOURS = {
     GOOD: ImageBehaviour(),
     NEWER: ImageBehaviour(),
+    NOT_ALLOWED: ImageBehaviour(),
     OTHER_MINOR: ImageBehaviour(),
     STOPS_SLOWLY: ImageBehaviour(stops_in=4.0),
     IGNORES_SIGTERM: ImageBehaviour(ignores_sigterm=True),

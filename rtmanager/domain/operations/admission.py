@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rtmanager.domain.allowed_images import ALL_IMAGES, AllowedImages
 from rtmanager.domain.completion import Completion, refused, replayed
-from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.errors import Conflict, RuntimeManagerError, StartConfigInvalid
 from rtmanager.domain.messages import announcements
-from rtmanager.domain.operation import OperationRequest, Predecessor
+from rtmanager.domain.operation import OperationKind, OperationRequest, Predecessor
 from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.kinds import KINDS
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import Admission, Ledger
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class RuleCheck:
     current: Current
     healthy: bool
     at: datetime
+    allowed_images: AllowedImages = ALL_IMAGES
     refusal: RuntimeManagerError | None = field(default=None, init=False)
 
     def __call__(self, ledger: Ledger) -> Admission:
@@ -37,7 +39,7 @@ class RuleCheck:
             raise LeaseLost
         kind = KINDS[self.request.kind]
         try:
-            if kind.rule(self.request, ledger, self.current):
+            if self._is_replay(ledger):
                 return self._completed(replayed(ledger.record, at=self.at))
             return Admission(predecessor=self._predecessor() if kind.replaces else None)
         except RuntimeManagerError as refusal:
@@ -47,11 +49,34 @@ class RuleCheck:
     def would_be_admitted(self) -> bool:
         """Return whether the rule admits the request, given the record read before."""
         try:
-            return not KINDS[self.request.kind].rule(
-                self.request, Ledger(self.expected), self.current
-            )
+            return not self._is_replay(Ledger(self.expected))
         except RuntimeManagerError:
             return False
+
+    def _is_replay(self, ledger: Ledger) -> bool:
+        """Apply the kind's rule; refuse first what the operator does not allow to run."""
+        kind = KINDS[self.request.kind]
+        if kind.replaces:
+            self._check_image(ledger.record)
+        return kind.rule(self.request, ledger, self.current)
+
+    def _check_image(self, record: RuntimeRecord | None) -> None:
+        """Raise unless the image may run: the requested one, or for a restart the record's.
+
+        Raises StartConfigInvalid, for a restart Conflict.
+        """
+        if self.request.kind is not OperationKind.RESTART:
+            self.allowed_images.check(self.request.image_ref)
+        elif record is not None and record.status is not RuntimeStatus.REMOVED:
+            self._check_image_of(record)
+
+    def _check_image_of(self, record: RuntimeRecord) -> None:
+        try:
+            self.allowed_images.check(record.current_image_ref)
+        except StartConfigInvalid as refusal:
+            raise Conflict(
+                f"{refusal.message}; patch the game, or stop it and start it with another image"
+            ) from refusal
 
     def _predecessor(self) -> Predecessor | None:
         ran = self.current.runs()

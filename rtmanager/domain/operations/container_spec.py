@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from rtmanager.domain.allowed_images import ALL_IMAGES, AllowedImages
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     IMAGE_REF_LABEL,
@@ -49,6 +50,7 @@ class EnginePolicy:
     read_only_root: bool
     state_owner: tuple[int, int] | None
     pull_policy: PullPolicy
+    allowed_images: AllowedImages = ALL_IMAGES
     stop_timeout: int
     start_gate_timeout: float
     patch_gate_timeout: float

@@ -12,7 +12,7 @@ from rtmanager.domain.container import (
 from rtmanager.domain.errors import ImagePullFailed, InternalError, StartConfigInvalid
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.installation import Installation
-from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind
+from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind, Phase
 from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy, container_spec
 from rtmanager.domain.operations.health_gate import Gate, HealthGate
 from rtmanager.domain.operations.observer import OperationContext
@@ -38,11 +38,16 @@ class Executor:
     async def perform(self, context: OperationContext, action: Action) -> str | None:
         """Perform the action and return a note for the operation log.
 
+        An operation that began under other settings does not start an image that they no longer
+        allow; a rollback starts what ran before, whatever it is.
+
         Raises DockerUnavailable or ServiceUnavailable when the result is unknown, any other domain
         error for a refusal.
         """
         if action.name in {ActionName.CREATE, ActionName.START}:
             context.gate = None  # a reading from before belongs to another engine
+        if action.name is ActionName.START and context.operation.phase is Phase.FORWARD:
+            self.policy.allowed_images.check(context.image_ref)
         container_id = action.container_id or ContainerId("")
         reached_by = action.address or container_id
         match action.name:
@@ -92,7 +97,9 @@ class Executor:
         """Return the image from the host, if the policy allows using it without a pull.
 
         A restart uses the same image as before; only if that has left the host, its reference.
+        Raises StartConfigInvalid, before anything is asked, for an image that is not allowed.
         """
+        self.policy.allowed_images.check(context.image_ref)
         record = context.record
         if context.operation.kind is OperationKind.RESTART and record and record.image_id:
             image = await self.host.image(record.image_id)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from rtmanager.domain.allowed_images import AllowedImages
 from rtmanager.domain.completion import Completion, refused
 from rtmanager.domain.concurrency import InFlight, detached, shielded
 from rtmanager.domain.errors import (
@@ -64,6 +65,7 @@ class Operations:
     interpreter: Interpreter
     clock: Clock
     in_flight: InFlight
+    allowed_images: AllowedImages
     lease_wait: float
     probes_before_patch: bool = True
 
@@ -197,7 +199,14 @@ class Operations:
         runs = record is not None and record.status is RuntimeStatus.RUNNING
         needs_container = kind.replaces or (kind.needs_engine and runs)
         current = await self.observer.current(record) if needs_container else Current()
-        check = RuleCheck(request, record, current, healthy=False, at=self.clock.now())
+        check = RuleCheck(
+            request,
+            record,
+            current,
+            healthy=False,
+            at=self.clock.now(),
+            allowed_images=self.allowed_images,
+        )
         if runs and request.kind is OperationKind.PATCH and check.would_be_admitted():
             await self._probe_engine(check)
         return check

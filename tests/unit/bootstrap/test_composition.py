@@ -48,6 +48,9 @@ def _settings() -> Settings:
         "game_lease_wait": "31s",
         "game_lease_ttl_seconds": "37",
         "probe_timeout": "41s",
+        "allowed_images": "galaxy/*",
+        "pull_stall_timeout": "43s",
+        "pull_timeout": "47m",
     }
     variables = {f"RTMANAGER_{name.upper()}": value for name, value in settings.items()}
     return Settings.from_environment(variables)
@@ -150,6 +153,21 @@ def test_nothing_secret_is_in_the_text_form_of_the_service(service: Service) -> 
 
     assert "for-redis" not in text
     assert "for-postgres" not in text
+
+
+def test_images_that_may_run_are_checked_at_the_door_and_before_a_start(service: Service) -> None:
+    """The rule refuses requests, the executor operations that began under another list."""
+    operations = service.use_cases.operations
+
+    assert [each.text for each in operations.allowed_images.patterns] == ["galaxy/*"]
+    assert operations.interpreter.executor.policy.allowed_images == operations.allowed_images
+
+
+def test_pulls_have_both_limits(service: Service) -> None:
+    """The stall limit and the total limit reach Docker's client."""
+    client = vars(service.use_cases.operations.interpreter.executor.host)["_client"]
+
+    assert (client.pull_stall, client.pull_timeout) == (43.0, 2820.0)
 
 
 def test_every_setting_is_used() -> None:

@@ -87,6 +87,19 @@ def test_serve_logs_json_only() -> None:
     )
 
 
+@pytest.mark.parametrize(("allowed", "warnings"), [("", 1), ("galaxy/*", 0)])
+def test_serve_warns_that_all_images_are_allowed(allowed: str, warnings: int) -> None:
+    """The warning names the setting that limits them."""
+    with faked("serve", **VALID, RTMANAGER_ALLOWED_IMAGES=allowed) as process:
+        line_with("serving", process.stderr)
+        process.send_signal(signal.SIGTERM)
+        lines = [json.loads(line) for line in process.communicate(timeout=30)[1].splitlines()]
+
+    said = [each for each in lines if each["event"] == "all_images_allowed"]
+    assert [each["level"] for each in said] == ["warning"] * warnings
+    assert all(each["setting"] == "RTMANAGER_ALLOWED_IMAGES" for each in said)
+
+
 def test_a_start_up_fault_is_one_clear_line() -> None:
     """A missing dependency ends the start with one line and no traceback."""
     code, _, stderr = outcome("serve", **VALID, FAKE_FAULT="service")

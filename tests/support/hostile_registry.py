@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 SECRET = "internal-secret-7f3a"
 ESCAPES = f"\x1b[2J\x1b]0;{SECRET}\x07\r\nfaked log line\x00"
-HUGE = 8 << 20
+HUGE = 2 << 20
 DRIP_SECONDS = 0.05
 """Docker reports a layer's progress at each hundredth of its size: here, at each byte."""
 _LAYER_SIZE = 100
@@ -103,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif behaviour == "silent":
             self.registry.released.wait(_FOREVER)
             self.close_connection = True
+        elif "/blobs/" in self.path and behaviour == "huge-layer":
+            self._answer(*_ANSWERS["huge"])
         elif "/blobs/" in self.path:
             pause = DRIP_SECONDS if behaviour == "drips" else _FOREVER
             self._answer(200, b"x" * _LAYER_SIZE, "application/octet-stream", pause)

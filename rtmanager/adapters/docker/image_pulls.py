@@ -1,12 +1,16 @@
 """Pulling images, with one shared pull per image, and reporting the progress."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
+
+from docker.auth import encode_header
+from docker.errors import StreamParseError
 
 from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import DockerClient
@@ -18,9 +22,10 @@ from rtmanager.domain.ports.container_host import ImagePullFailed
 PULLS_PER_REGISTRY = 12
 """A registry that never finishes sending keeps only pulls from itself waiting."""
 
-T = TypeVar("T")
 Listener = Callable[[str], None]
 
+_CHUNK = 64 * 1024
+_LONGEST_LINE = 256 * 1024
 _DONE = {"Pull complete", "Already exists"}
 _SECONDS_BETWEEN_LINES = 1.0
 
@@ -103,36 +108,65 @@ class ImagePulls:
             turns.release()
 
     def _stream(self, api: Any, image: ImageRef, report: Listener) -> None:
-        until = time.monotonic() + self._client.pull_timeout
-        messages = api.pull(
-            image.repository,
-            tag=image.digest or image.tag or "latest",
-            stream=True,
-            decode=True,
-            auth_config=self._credentials.for_registry(image.host),
-        )
-        # Docker gives up a download when nobody listens any more.
-        with closing(messages):
-            follow(self._within_limit(messages, until), image.text, report)
+        """Pull as the SDK does, which would read messages of any length.
 
-    def _within_limit(self, messages: Iterable[T], until: float) -> Iterator[T]:
-        """Pass the messages on, up to the total limit; without any, the stall limit ends the pull.
+        Docker gives up a download when its caller closes the connection.
+        """
+        until = time.monotonic() + self._client.pull_timeout
+        credentials = encode_header(self._credentials.for_registry(image.host))
+        with api.post(
+            f"{api.base_url}/v{api.api_version}/images/create",
+            params={"fromImage": image.repository, "tag": image.digest or image.tag or "latest"},
+            headers={"X-Registry-Auth": credentials},
+            stream=True,
+        ) as response:
+            api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer
+            chunks = response.iter_content(_CHUNK)
+            follow(read_messages(self._within_limit(chunks, until)), image.text, report)
+
+    def _within_limit(self, chunks: Iterable[bytes], until: float) -> Iterator[bytes]:
+        """Pass on what is read, up to the total limit; without any, the stall limit ends the pull.
 
         Raises ImagePullFailed.
         """
-        for message in messages:
+        for chunk in chunks:
             if time.monotonic() > until:
                 raise ImagePullFailed(
                     f"the pull was not complete after {self._client.pull_timeout:g} s and was "
                     "given up"
                 )
-            yield message
+            yield chunk
 
 
 def _retrieve(task: "asyncio.Task[EngineImage]") -> None:
     """Retrieve the result, so that asyncio does not warn when no caller is left."""
     if not task.cancelled():
         task.exception()
+
+
+def read_messages(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """Read the lines of a pull's answer, each a message in JSON.
+
+    Raises ImagePullFailed for a line that is too long, which can only quote a registry, and
+    StreamParseError for one that is no JSON.
+    """
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        *lines, rest = buffer.split(b"\n")
+        yield from map(_message, filter(bytes.strip, map(bytes, lines)))
+        buffer = bytearray(rest)
+        if len(buffer) > _LONGEST_LINE:
+            raise errors.pull_failed(buffer.decode(errors="replace"))
+    if buffer.strip():
+        yield _message(bytes(buffer))
+
+
+def _message(line: bytes) -> Mapping[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise StreamParseError(str(error)) from error
 
 
 def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: Listener) -> None:

@@ -52,9 +52,9 @@ class LeaseSuperseded(LeaseLost):
 class Operations:
     """Begins operations and resumes open ones.
 
-    `lease_wait` is how many seconds a request waits for other operations on its game. With
-    `probes_before_patch` a patch probes the old engine, and the result decides the gate of the new
-    one.
+    Requests for other images than the `allowed_images` are refused. `lease_wait` is how many
+    seconds a request waits for other operations on its game. With `probes_before_patch` a patch
+    probes the old engine, and the result decides the gate of the new one.
     """
 
     leases: GameLeases

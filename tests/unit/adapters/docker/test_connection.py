@@ -1,6 +1,11 @@
-import pytest
+from io import BytesIO
 
-from rtmanager.adapters.docker.connection import MAX_API_VERSION, agree
+import pytest
+from docker.errors import APIError
+from requests import Response
+from urllib3 import HTTPResponse
+
+from rtmanager.adapters.docker.connection import MAX_API_VERSION, _Client, agree
 
 
 @pytest.mark.parametrize(
@@ -15,3 +20,17 @@ def test_the_highest_common_version_is_taken(theirs: str, agreed: str) -> None:
 def test_a_daemon_without_a_lowest_version_is_fine() -> None:
     """Podman's answer omits the lowest version."""
     assert agree({"ApiVersion": "1.41"}, "host") == "1.41"
+
+
+def test_error_of_a_pull_is_read_up_to_a_limit() -> None:
+    """Docker repeats a registry's answer, which may be as long as memory lasts."""
+    body = BytesIO(b'{"message": "' + b"x" * (1 << 20))
+    response = Response()
+    response.status_code = 500
+    response.raw = HTTPResponse(body=body, status=500, preload_content=False)
+
+    with pytest.raises(APIError) as caught:
+        _Client._raise_for_status(object.__new__(_Client), response)  # noqa: SLF001 - the SDK's
+
+    assert len(str(caught.value.explanation)) == 64 * 1024
+    assert body.closed

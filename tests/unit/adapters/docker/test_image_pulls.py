@@ -1,7 +1,10 @@
+from collections.abc import Iterator
+
 import pytest
+from docker.errors import StreamParseError
 
 from rtmanager.adapters.docker.client import Bulkhead
-from rtmanager.adapters.docker.image_pulls import PULLS_PER_REGISTRY, follow
+from rtmanager.adapters.docker.image_pulls import PULLS_PER_REGISTRY, follow, read_messages
 from rtmanager.domain.ports.container_host import ImagePullFailed
 
 DONE = {"status": "Status: Downloaded newer image for a:1"}
@@ -46,3 +49,39 @@ def test_progress_is_one_line_per_second_at_most() -> None:
 def test_no_few_registries_can_keep_all_threads_of_pulls() -> None:
     """A pull from another registry finds a thread while ten hold all that they may have."""
     assert Bulkhead.PULL.value >= 10 * PULLS_PER_REGISTRY
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [b'{"a": 1}\r\n{"b": 2}\r\n'],
+        [b'{"a"', b": 1}\r", b'\n{"b": 2}', b"\r\n"],
+        [b'\r\n{"a": 1}\n\n{"b": 2}'],
+    ],
+)
+def test_messages_are_read_whatever_the_chunks_are(chunks: list[bytes]) -> None:
+    """A message ends with its line, or with the answer."""
+    assert list(read_messages(chunks)) == [{"a": 1}, {"b": 2}]
+
+
+def test_line_without_end_fails_the_pull() -> None:
+    """Docker quotes what a registry answers for a layer, however long; it is not collected."""
+    read: list[bytes] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            read.append(b"x" * 65_536)
+            yield read[-1]
+
+    with pytest.raises(ImagePullFailed) as caught:
+        list(read_messages(endless()))
+
+    assert len(read) == 5
+    assert str(caught.value.detail).startswith("xxx")
+
+
+@pytest.mark.parametrize("line", [b"no json\n", b"[1]\n", b"1\n", b'{"status": "Pu'])
+def test_line_that_is_no_message_is_an_error(line: bytes) -> None:
+    """The stream was cut off, or does not come from Docker."""
+    with pytest.raises(StreamParseError):
+        list(read_messages([line]))

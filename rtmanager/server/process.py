@@ -63,8 +63,8 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
         def on_started() -> None:
             address = _address_of(listener)
             warn_if_exposed(address, cases.connections.known)
-            log.info("serving", address=str(address), version=__version__)
             _warn_of(settings)
+            log.info("serving", address=str(address), version=__version__)
             announce(address)
 
         server = _http_server(settings, allowed, cases, on_started)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -91,11 +92,10 @@ def test_serve_logs_json_only() -> None:
 def test_serve_warns_that_all_images_are_allowed(allowed: str, warnings: int) -> None:
     """The warning names the setting that limits them."""
     with faked("serve", **VALID, RTMANAGER_ALLOWED_IMAGES=allowed) as process:
-        line_with("serving", process.stderr)
-        process.send_signal(signal.SIGTERM)
-        lines = [json.loads(line) for line in process.communicate(timeout=30)[1].splitlines()]
+        assert process.stderr is not None
+        lines = map(json.loads, takewhile(lambda line: "serving" not in line, process.stderr))
+        said = [each for each in lines if each["event"] == "all_images_allowed"]
 
-    said = [each for each in lines if each["event"] == "all_images_allowed"]
     assert [each["level"] for each in said] == ["warning"] * warnings
     assert all(each["setting"] == "RTMANAGER_ALLOWED_IMAGES" for each in said)
 

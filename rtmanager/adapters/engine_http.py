@@ -20,6 +20,13 @@ MAX_HEAD = 16 * 1024
 MAX_BODY = 16 * 1024
 MAX_INFORMATIONAL = 4
 """More answers such as `103 Early Hints` than any server has a reason to send."""
+MAX_BYTES = 32 * 1024
+"""What is read of an answer at most, however it is divided."""
+MAX_PARTS = 256
+"""Parts of a body that are read at most, such as chunks."""
+READS_WITHOUT_PAUSE = 8
+PAUSES = 32
+"""Further reads that fit into the timeout, so that slow bytes arrive several at a time."""
 
 _LOCAL_FAULTS = frozenset(
     {
@@ -67,15 +74,18 @@ class HttpEngineProbe:
         host = f"[{ip}]" if family is socket.AF_INET6 else str(ip)
         with socket.socket(family, socket.SOCK_STREAM) as connection:
             connection.settimeout(0)
+            # What an engine sends and nobody reads waits in the kernel's memory.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MAX_BYTES)
             await asyncio.get_running_loop().sock_connect(connection, (str(ip), self._port))
-            return await _request(connection, PATH, host=f"{host}:{self._port}")
+            pause = self._timeout / PAUSES
+            return await _request(connection, PATH, host=f"{host}:{self._port}", pause=pause)
 
 
 def _cannot_be_asked(error: Exception) -> str:
     return f"{PATH} cannot be asked: {str(error) or type(error).__name__}"[:200]
 
 
-async def _request(connection: socket.socket, path: str, *, host: str) -> int:
+async def _request(connection: socket.socket, path: str, *, host: str, pause: float) -> int:
     """Return the status of the answer to a GET request; the body is read up to a limit.
 
     A body that ends before its length or the limit is an error. Raises OSError and
@@ -87,37 +97,66 @@ async def _request(connection: socket.socket, path: str, *, host: str) -> int:
     await asyncio.get_running_loop().sock_sendall(
         connection, head + (http.send(h11.EndOfMessage()) or b"")
     )
-    answer = await _answer(connection, http)
-    await _read_body(connection, http)
-    return answer.status_code
+    answer = _Answer(connection, http, pause)
+    status = await answer.status()
+    await answer.read_body()
+    return status
 
 
-async def _answer(connection: socket.socket, http: h11.Connection) -> h11.Response:
-    """Return the final answer, after at most a few informational ones."""
-    for _ in range(MAX_INFORMATIONAL + 1):
-        event = await _next_event(connection, http)
-        if isinstance(event, h11.Response):
-            return event
-        if not isinstance(event, h11.InformationalResponse):
-            raise h11.RemoteProtocolError("the engine closed the connection without an answer")
-    raise h11.RemoteProtocolError(f"more than {MAX_INFORMATIONAL} 1xx answers and no other")
+class _OverLimit(h11.RemoteProtocolError):
+    """the answer is larger than is read of any."""
 
 
-async def _read_body(connection: socket.socket, http: h11.Connection) -> None:
-    """Read the body up to the limit, to check that the engine finishes its answer."""
-    received = 0
-    while received <= MAX_BODY:
-        event = await _next_event(connection, http)
-        if not isinstance(event, h11.Data):
-            return
-        received += len(event.data)
+class _Answer:
+    """An answer that is read within limits of bytes, parts and reads per second.
 
+    Each limit is an attack: chunk extensions are bytes without a body, chunks of one byte cost as
+    much as large ones, and an engine that sends byte by byte wakes this process for each of them.
+    """
 
-async def _next_event(connection: socket.socket, http: h11.Connection) -> h11.Event:
-    """Wait for the next part of the answer and return it."""
-    loop = asyncio.get_running_loop()
-    while (event := http.next_event()) is h11.NEED_DATA:
-        http.receive_data(await loop.sock_recv(connection, READ_SIZE))
-    if not isinstance(event, h11.Event):
-        raise h11.RemoteProtocolError("the engine switched the protocol")
-    return event
+    def __init__(self, connection: socket.socket, http: h11.Connection, pause: float) -> None:
+        self._connection, self._http, self._pause = connection, http, pause
+        self._bytes = self._reads = 0
+
+    async def status(self) -> int:
+        """Return the status of the final answer, after at most a few informational ones."""
+        for _ in range(MAX_INFORMATIONAL + 1):
+            event = await self._next_event(MAX_HEAD)
+            if isinstance(event, h11.Response):
+                return event.status_code
+            if not isinstance(event, h11.InformationalResponse):
+                raise h11.RemoteProtocolError("the engine closed the connection without an answer")
+        raise h11.RemoteProtocolError(f"more than {MAX_INFORMATIONAL} 1xx answers and no other")
+
+    async def read_body(self) -> None:
+        """Read the body up to a limit, to check that the engine finishes its answer."""
+        received = 0
+        for _ in range(MAX_PARTS):
+            try:
+                event = await self._next_event(MAX_BYTES)
+            except _OverLimit:
+                return
+            if not isinstance(event, h11.Data):
+                return
+            received += len(event.data)
+            if received > MAX_BODY:
+                return
+
+    async def _next_event(self, limit: int) -> h11.Event:
+        """Wait for the next part of the answer; raises _OverLimit after `limit` bytes."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._bytes > limit:
+                raise _OverLimit(f"no end after {self._bytes} bytes")
+            self._http.receive_data(await self._read())
+        if not isinstance(event, h11.Event):
+            raise h11.RemoteProtocolError("the engine switched the protocol")
+        return event
+
+    async def _read(self) -> bytes:
+        """Read what has arrived; after some reads only from time to time."""
+        if self._reads >= READS_WITHOUT_PAUSE:
+            await asyncio.sleep(self._pause)
+        data = await asyncio.get_running_loop().sock_recv(self._connection, READ_SIZE)
+        self._reads += 1
+        self._bytes += len(data)
+        return data

@@ -1,17 +1,23 @@
 """Which user an image's engine runs as, by Docker's rules for USER, /etc/passwd and /etc/group."""
 
 from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.printable import shown
 
 ROOT = (0, 0)
+MAX_ID = 2**31 - 1
+"""The largest number that Docker accepts; the kernel reads 2^32 - 1 as "unchanged"."""
 
 
 def numeric_owner(user: str) -> tuple[int, int] | None:
-    """Return user and group if the image's USER gives both as numbers, else None."""
+    """Return user and group if the image's USER gives both as numbers, else None.
+
+    Raises StartConfigInvalid for numbers that are no ids.
+    """
     if not user:
         return ROOT
     name, _, group = user.partition(":")
     if _is_number(name) and _is_number(group):
-        return int(name), int(group)
+        return _id(name), _id(group)
     return None
 
 
@@ -25,9 +31,9 @@ def owner_from_files(user: str, passwd: str, group: str) -> tuple[int, int]:
     entry = _find(passwd, user_name)
     if entry is None and not _is_number(user_name):
         raise StartConfigInvalid(
-            f"the image runs as user {user_name!r}, which is not in its /etc/passwd"
+            f"the image runs as user {shown(user_name)}, which is not in its /etc/passwd"
         )
-    uid, gid = entry or (int(user_name), 0)
+    uid, gid = entry or (_id(user_name), 0)
     return uid, _group_id(group_name, group) if group_name else gid
 
 
@@ -36,8 +42,10 @@ def _group_id(name: str, group: str) -> int:
     if entry is not None:
         return entry[0]
     if _is_number(name):
-        return int(name)
-    raise StartConfigInvalid(f"the image runs as group {name!r}, which is not in its /etc/group")
+        return _id(name)
+    raise StartConfigInvalid(
+        f"the image runs as group {shown(name)}, which is not in its /etc/group"
+    )
 
 
 def _find(text: str, name: str) -> tuple[int, int] | None:
@@ -45,11 +53,23 @@ def _find(text: str, name: str) -> tuple[int, int] | None:
 
     In /etc/passwd these are user and group; /etc/group has the group and then its members.
     """
-    for line in text.splitlines():
+    for line in text.split("\n"):
         fields = [*line.split(":"), "", "", ""]
         if name in {fields[0], fields[2]} and _is_number(fields[2]):
-            return int(fields[2]), int(fields[3]) if _is_number(fields[3]) else 0
+            return _id(fields[2]), _id(fields[3]) if _is_number(fields[3]) else 0
     return None
+
+
+def _id(text: str) -> int:
+    """Return the number, which has digits only."""
+    digits = text.lstrip("0") or "0"
+    # Python refuses to convert very many digits, with another error.
+    if len(digits) > len(str(MAX_ID)) or int(digits) > MAX_ID:
+        raise StartConfigInvalid(
+            f"the image's user or group has the number {shown(text)}; expected one from 0 to "
+            f"{MAX_ID}"
+        )
+    return int(digits)
 
 
 def _is_number(text: str) -> bool:

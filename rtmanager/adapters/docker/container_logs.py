@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+from rtmanager.domain.printable import printable
+
 BYTES = 16 * 1024
+LINE = 1000
+"""Characters of a line that are kept; the last line becomes part of an error message."""
 _HEADER = 8
 _CHUNK = 64 * 1024
 
 
 def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
-    """Return the last `lines` lines, at most 16 KiB.
+    """Return the last `lines` lines, at most 16 KiB of output.
 
     The SDK's method reads the whole answer into memory, however long its lines are, and its
     streaming mode removes the socket's timeout.
@@ -46,11 +50,6 @@ def _last_bytes(payloads: Iterator[bytes]) -> bytes:
 
 
 def _safe(line: str) -> str:
-    """Escape control characters, which could affect the reader's terminal."""
-    return "".join(_printable(character) for character in line.rstrip("\r"))
-
-
-def _printable(character: str) -> str:
-    if character.isprintable() or character == "\t":
-        return character
-    return character.encode("unicode_escape").decode()
+    """Return a line that may be printed, of bounded length, however much is escaped in it."""
+    safe = printable(line.rstrip("\r"))
+    return f"{safe[:LINE]}…" if len(safe) > LINE else safe

@@ -23,8 +23,11 @@ from rtmanager.domain.ports.container_host import (
     PullFault,
     StartConfigInvalid,
 )
+from rtmanager.domain.printable import printable
 
 SDK_ERRORS = (DockerException, RequestException, HTTPError, OSError, StreamParseError)
+
+_MESSAGE_LIMIT = 1000
 
 Refusal = Callable[[APIError], RuntimeManagerError]
 """Turns Docker's error answer to one kind of call into the port's error."""
@@ -163,8 +166,10 @@ def _version_refusal(error: APIError) -> RuntimeManagerError | None:
 
 
 def _message(error: APIError) -> str:
-    """Return Docker's own message."""
-    return str(error.explanation or error)
+    """Return Docker's own message, which may quote an image or a caller: cut, and printable."""
+    text = str(error.explanation or error)
+    cut = f"{text[:_MESSAGE_LIMIT]}…" if len(text) > _MESSAGE_LIMIT else text
+    return printable(cut)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -4,7 +4,6 @@ import io
 import secrets
 import tarfile
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -14,10 +13,16 @@ from rtmanager.adapters.docker import errors
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.domain.container import KIND_LABEL, OWNER, OWNER_LABEL, EngineImage, ImageId
+from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.printable import shown
 
 KIND = "image-inspection"
 _LABELS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
-_ARCHIVE_LIMIT = 1 << 20
+FILE_LIMIT = 256 * 1024
+"""Enough for thousands of users."""
+_ARCHIVE_LIMIT = FILE_LIMIT + 64 * 1024
+"""What precedes the file in the archive: its header, and what extends that."""
+_CHUNK = 16 * 1024
 _LEFTOVER_SECONDS = 300
 
 
@@ -32,12 +37,12 @@ class ImageOwners:
         """Return the user and group that the image's engine runs as."""
         owner = self._known.get(image.id) or numeric_owner(image.user)
         if owner is None:
-            passwd, group = await self._client.call(
-                lambda api: _user_files(api, image.id),
+            owner = await self._client.call(
+                # Searching the files takes time too, so it is part of the work in the thread.
+                lambda api: owner_from_files(image.user, *_user_files(api, image.id)),
                 bulkhead=Bulkhead.CHANGE,
                 refused=errors.create_refused,
             )
-            owner = owner_from_files(image.user, passwd, group)
         self._known[image.id] = owner
         return owner
 
@@ -78,21 +83,59 @@ def _remove(api: Any, container: str) -> None:
 
 
 def _text_file(api: Any, container: str, path: str) -> str:
-    """Return a file of the container; empty when it is missing or not a regular file."""
+    """Return a file of the container; empty when it is missing or not a regular file.
+
+    Raises StartConfigInvalid when it cannot be read, as Docker has just made the container.
+    """
     try:
-        chunks, _ = api.get_archive(container, path)
+        archive = _start_of_archive(api, container, path)
     except NotFound:
         return ""
-    with tarfile.open(fileobj=io.BytesIO(_bounded(chunks))) as archive:
-        member = archive.next()
-        content = archive.extractfile(member) if member and member.isfile() else None
-        return content.read().decode(errors="replace") if content else ""
+    except APIError as error:
+        raise _unreadable(path, error) from error
+    return text_in(archive, path)
 
 
-def _bounded(chunks: Iterable[bytes]) -> bytes:
-    archive = bytearray()
-    for chunk in chunks:
-        archive += chunk
-        if len(archive) > _ARCHIVE_LIMIT:
-            break
+def text_in(archive: bytes, path: str) -> str:
+    """Return the text of a tar archive's first entry; empty when that is not a regular file.
+
+    Raises StartConfigInvalid when the file is too large or the archive is malformed.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            member = opened.next()
+            if member is None or not member.isfile():
+                return ""
+            if member.size > FILE_LIMIT:
+                raise StartConfigInvalid(
+                    f"{path} in the image has {member.size} bytes; at most {FILE_LIMIT} are read"
+                )
+            content = opened.extractfile(member)
+            return content.read().decode(errors="replace") if content else ""
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> StartConfigInvalid:
+    reason = getattr(error, "explanation", None) or error
+    return StartConfigInvalid(f"{path} in the image cannot be read: {shown(str(reason))}")
+
+
+def _start_of_archive(api: Any, container: str, path: str) -> bytes:
+    """Return the beginning of a tar archive with the file, as much as is needed.
+
+    The SDK's method leaves the rest of the answer on the connection, which then stays open.
+    """
+    url = f"{api.base_url}/v{api.api_version}/containers/{container}/archive"
+    archive, until = bytearray(), time.monotonic() + api.timeout
+    with api.get(url, params={"path": path}, stream=True, timeout=api.timeout) as response:
+        api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer
+        for chunk in response.iter_content(_CHUNK):
+            archive += chunk
+            if len(archive) > _ARCHIVE_LIMIT:
+                break
+            if time.monotonic() > until:
+                raise StartConfigInvalid(
+                    f"{path} in the image was not read within {api.timeout:g} s"
+                )
     return bytes(archive[:_ARCHIVE_LIMIT])

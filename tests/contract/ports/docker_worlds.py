@@ -222,11 +222,18 @@ class RealWorld:
         self.api.remove_image(reference)
         return reference
 
-    def build(self, reference: str, *instructions: str) -> str:
-        """Build an image like the good one, with an id of its own, on the host only."""
+    def build(
+        self, reference: str, *instructions: str, files: Mapping[str, bytes] | None = None
+    ) -> str:
+        """Build an image like the good one, with an id of its own, on the host only.
+
+        `files` are archives by the directory in which they are unpacked.
+        """
         name, _, tag = reference.rpartition(":")
         base = self.api.create_container(GOOD, ["none"])["Id"]
         try:
+            for directory, archive in (files or {}).items():
+                self.api.put_archive(base, directory, archive)
             mark = f"LABEL com.galaxy.test={new_game_id()}"
             changes = "\n".join((mark, *instructions))
             made = self.api.commit(base, repository=name, tag=tag, changes=changes)

@@ -2,7 +2,12 @@ import pytest
 from docker.errors import APIError
 from requests import Response
 
-from rtmanager.adapters.docker.errors import RemovalInProgress, pull_failed, refused
+from rtmanager.adapters.docker.errors import (
+    RemovalInProgress,
+    pull_failed,
+    refused,
+    start_refused,
+)
 from rtmanager.domain.ports.container_host import (
     ContainerNameInUse,
     ContainerRuns,
@@ -66,3 +71,16 @@ def test_callers_learn_the_kind_of_a_failed_pull_only(answer: str, fault: PullFa
     failed = pull_failed(answer)
 
     assert (failed.message, failed.detail) == (fault, answer)
+
+
+def test_the_message_is_bounded_and_printable() -> None:
+    """Docker quotes an image's command in its refusals, and an image may have any command."""
+    response = Response()
+    response.status_code = 400
+    words = f"exec: \x1b[31m{'x' * 100_000}\n: not found"
+
+    message = str(start_refused(APIError("refused", response=response, explanation=words)))
+
+    assert message.isprintable()
+    assert message.startswith("exec: \\x1b[31mxxx")
+    assert len(message) < 1100

@@ -1,0 +1,91 @@
+"""Images made to harm: their files and settings are refused, in bounded time and memory."""
+
+import io
+import tarfile
+import time
+
+import pytest
+
+from rtmanager.domain.container import EngineImage
+from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.image_ref import ImageRef
+from tests.contract.ports.docker_worlds import RealWorld, new_game_id
+
+PASSWD = "engine:x:4243:4243::/:\n"
+
+
+def _archive(member: tarfile.TarInfo, content: bytes = b"") -> bytes:
+    """Return an archive with one entry, as it is put into a container."""
+    packed = io.BytesIO()
+    member.size = len(content)
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _entry(kind: bytes, link: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo("passwd")
+    member.type, member.linkname = kind, link
+    return member
+
+
+async def _image(world: RealWorld, archive: bytes) -> EngineImage:
+    """Return an image whose user is looked up in this /etc/passwd."""
+    reference = f"{new_game_id()}:1.0.0"
+    world.build(reference, "USER engine", files={"/etc": archive})
+    image = await world.host.image(ImageRef.parse(reference))
+    assert image is not None
+    return image
+
+
+async def test_a_user_is_found_in_a_file_of_many(real_docker: RealWorld) -> None:
+    """A file of ordinary size is read to its end."""
+    many = "".join(f"u{number}:x:{number}:{number}::/:\n" for number in range(5_000))
+    image = await _image(real_docker, _archive(_entry(tarfile.REGTYPE), (many + PASSWD).encode()))
+
+    assert await real_docker.host.image_owner(image) == (4243, 4243)
+
+
+async def test_a_file_of_users_that_is_too_large_is_a_configuration_fault(
+    real_docker: RealWorld,
+) -> None:
+    """Two megabytes of users are not read, and the message has the file and the limit."""
+    large = (PASSWD * 100_000).encode()[: 2 << 20]
+    image = await _image(real_docker, _archive(_entry(tarfile.REGTYPE), large))
+
+    with pytest.raises(StartConfigInvalid, match=r"/etc/passwd .*2097152.*262144"):
+        await real_docker.host.image_owner(image)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        _entry(tarfile.FIFOTYPE),
+        _entry(tarfile.DIRTYPE),
+        _entry(tarfile.SYMTYPE, "/proc/kmsg"),
+        _entry(tarfile.SYMTYPE, "/dev/zero"),
+        _entry(tarfile.SYMTYPE, "../../../../../../etc/shadow"),
+    ],
+    ids=lambda entry: f"{entry.type!r} {entry.linkname}",
+)
+async def test_what_is_no_file_of_users_is_a_configuration_fault(
+    real_docker: RealWorld, entry: tarfile.TarInfo
+) -> None:
+    """Pipes, directories and links out of the image are not read."""
+    image = await _image(real_docker, _archive(entry))
+    began = time.monotonic()
+
+    with pytest.raises(StartConfigInvalid, match="not in its /etc/passwd"):
+        await real_docker.host.image_owner(image)
+
+    assert time.monotonic() - began < 5
+
+
+async def test_a_file_that_links_to_itself_is_a_configuration_fault(
+    real_docker: RealWorld,
+) -> None:
+    """Docker answers with an error of the server, but it is the image's fault."""
+    image = await _image(real_docker, _archive(_entry(tarfile.SYMTYPE, "passwd")))
+
+    with pytest.raises(StartConfigInvalid, match="/etc/passwd in the image cannot be read"):
+        await real_docker.host.image_owner(image)

@@ -9,12 +9,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rtmanager.adapters.directory_size import DirectorySize
+from rtmanager.adapters.state_root import warn_if_exposed
 from rtmanager.adapters.threads import Threads
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.state_directories import DiskUse
 
 THREADS = 8
 """Maximum number of concurrent calls; that many may hang before others have to wait."""
+COUNTING_THREADS = 2
+"""Maximum number of directories counted at the same time, apart from the other calls."""
 
 # Every step is relative to an open directory and follows no link: otherwise anyone who can write
 # below the root could swap a directory for a link and redirect a chown.
@@ -33,6 +38,18 @@ class FilesystemStateDirectories:
         self._mode = mode
         self._deadline = deadline
         self._threads = Threads("state directory", THREADS)
+        self._counting = Threads("disk use", COUNTING_THREADS)
+
+    async def open(self) -> None:
+        """Warn if the state root lets engines' files be run as root; never raises."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._deadline):
+                await self._threads.run(lambda: warn_if_exposed(self._root))
+
+    async def close(self) -> None:
+        """End the threads, without waiting for calls that hang."""
+        self._threads.close()
+        self._counting.close()
 
     def path(self, game_id: GameId) -> str:
         """Return the absolute host path of the game's state directory."""
@@ -58,6 +75,15 @@ class FilesystemStateDirectories:
                 f"state directory {self.path(game_id)} did not answer within "
                 f"{self._deadline:g} s; check the file system that holds it"
             ) from None
+
+    async def disk_use(self, game_id: GameId) -> DiskUse:
+        """Count what the directory occupies, for half the deadline, in a thread of its own pool."""
+        count = DirectorySize(self.path(game_id), time.monotonic() + self._deadline / 2)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._counting.run(count.measure)
+        except TimeoutError:
+            return DiskUse(0, is_complete=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +118,7 @@ class Preparation:
         with _explain_unusable(self.root, "state root"), self._explain_missing():
             if self.known_path is None:
                 self._check_time()
-                self.root.mkdir(parents=True, exist_ok=True)
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             root = os.open(self.root, _OPEN)
         try:
             yield root

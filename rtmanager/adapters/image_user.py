@@ -1,7 +1,7 @@
 """Which user an image's engine runs as, by Docker's rules for USER, /etc/passwd and /etc/group."""
 
 from rtmanager.domain.errors import StartConfigInvalid
-from rtmanager.domain.printable import shown
+from rtmanager.domain.printable import quoted
 
 ROOT = (0, 0)
 MAX_ID = 2**31 - 1
@@ -31,7 +31,7 @@ def owner_from_files(user: str, passwd: str, group: str) -> tuple[int, int]:
     entry = _find(passwd, user_name)
     if entry is None and not _is_number(user_name):
         raise StartConfigInvalid(
-            f"the image runs as user {shown(user_name)}, which is not in its /etc/passwd"
+            f"the image runs as user {quoted(user_name)}, which is not in its /etc/passwd"
         )
     uid, gid = entry or (_id(user_name), 0)
     return uid, _group_id(group_name, group) if group_name else gid
@@ -44,7 +44,7 @@ def _group_id(name: str, group: str) -> int:
     if _is_number(name):
         return _id(name)
     raise StartConfigInvalid(
-        f"the image runs as group {shown(name)}, which is not in its /etc/group"
+        f"the image runs as group {quoted(name)}, which is not in its /etc/group"
     )
 
 
@@ -66,7 +66,7 @@ def _id(text: str) -> int:
     # Python refuses to convert very many digits, with another error.
     if len(digits) > len(str(MAX_ID)) or int(digits) > MAX_ID:
         raise StartConfigInvalid(
-            f"the image's user or group has the number {shown(text)}; expected one from 0 to "
+            f"the image's user or group has the number {quoted(text)}; expected one from 0 to "
             f"{MAX_ID}"
         )
     return int(digits)

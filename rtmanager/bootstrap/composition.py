@@ -6,7 +6,6 @@ Only this package imports adapters. Assembling does no I/O; `Service.open` does.
 from collections.abc import Callable
 
 from rtmanager.adapters.docker.events import DockerContainerEvents
-from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import MigrationReport
@@ -39,7 +38,7 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
     With `wrap` tests put proxies in front of the ports, to observe calls and inject faults.
     """
     connections = Connections.build(settings)
-    ports = wrap(_ports(settings, connections))
+    ports = wrap(_ports(connections))
     cycle_ports = _cycle_ports(settings, connections)
     use_cases = UseCases.assemble(ports, engine_policy(settings))
     cycles = Cycles.assemble(ports, cycle_ports, use_cases, cycle_policy(settings))
@@ -61,16 +60,14 @@ async def migrate(settings: Settings) -> MigrationReport:
     return await or_startup_error(migrate_schema(postgres_dsn(settings)), POSTGRES_ADVICE)
 
 
-def _ports(settings: Settings, connections: Connections) -> Ports:
+def _ports(connections: Connections) -> Ports:
     return Ports(
         records=PostgresRuntimeRecords(connections.pool),
         journal=PostgresOperationJournal(connections.pool),
         leases=connections.leases,
         host=connections.host,
         probe=connections.probe,
-        directories=FilesystemStateDirectories(
-            str(settings.game_state_root), mode=settings.game_state_dir_mode
-        ),
+        directories=connections.directories,
         clock=SystemClock(),
         installation=connections.installation,
     )

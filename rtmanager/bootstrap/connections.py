@@ -8,6 +8,7 @@ from typing import Self
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.engine_http import HttpEngineProbe
+from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.migrate import installation_id, migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
@@ -20,6 +21,7 @@ from rtmanager.domain.installation import Installation
 
 POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
 REDIS_ADVICE = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
+STATE_ADVICE = "check RTMANAGER_GAME_STATE_ROOT"
 DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
 
 
@@ -36,6 +38,8 @@ class Connections:
     docker: DockerClient
     host: DockerContainerHost
     probe: HttpEngineProbe
+    directories: FilesystemStateDirectories
+    runtime: str | None
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -53,6 +57,10 @@ class Connections:
             docker=docker,
             host=_host(settings, docker),
             probe=HttpEngineProbe(timeout=settings.probe_timeout),
+            directories=FilesystemStateDirectories(
+                str(settings.game_state_root), mode=settings.game_state_dir_mode
+            ),
+            runtime=settings.docker_runtime,
         )
 
     @property
@@ -62,6 +70,7 @@ class Connections:
             Dependency(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
             Dependency(self._open_redis, self._close_redis, REDIS_ADVICE),
             Dependency(self._open_docker, self._close_docker, DOCKER_ADVICE),
+            Dependency(self.directories.open, self.directories.close, STATE_ADVICE),
         ]
 
     async def _open_postgres(self) -> None:
@@ -85,6 +94,19 @@ class Connections:
             raise StartupError(
                 f"the Docker network {network} does not exist; make it with "
                 f"`docker network create {network}` or set RTMANAGER_DOCKER_NETWORK"
+            )
+        await self._check_runtime()
+
+    async def _check_runtime(self) -> None:
+        """Raise unless Docker knows the runtime; newer daemons also accept unlisted shims."""
+        runtime = self.runtime
+        if runtime is None or runtime.startswith("io.containerd."):
+            return
+        known = await self.host.runtimes()
+        if runtime not in known:
+            raise StartupError(
+                f"the Docker daemon has no runtime {runtime}, only {', '.join(known)}; install it "
+                "in the daemon's configuration or set RTMANAGER_DOCKER_RUNTIME"
             )
 
     async def _close_docker(self) -> None:

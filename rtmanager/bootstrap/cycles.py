@@ -8,6 +8,7 @@ from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.messaging.relay_outbox import RelayOutbox
 from rtmanager.domain.monitoring.inspect_containers import InspectContainers
+from rtmanager.domain.monitoring.measure_disk_use import MeasureDiskUse
 from rtmanager.domain.monitoring.probe_engines import ProbeEngines
 from rtmanager.domain.monitoring.running_engines import RunningEngines
 from rtmanager.domain.ports.container_events import ContainerEvents
@@ -43,6 +44,7 @@ class CyclePolicy:
 
     probe_threshold: int
     retention: timedelta
+    disk_limit: int
     keep_sent: timedelta = timedelta(hours=24)
     grace: float = GRACE
 
@@ -53,6 +55,7 @@ class Cycles:
 
     probe: ProbeEngines
     inspect: InspectContainers
+    measure_disk_use: MeasureDiskUse
     check_host: CheckHost
     reconcile: ReconcileRuntimes
     resume_handed_over: ResumeHandedOver
@@ -77,6 +80,9 @@ class Cycles:
         return cls(
             probe=ProbeEngines(engines, ports.probe, health, ports.clock, threshold),
             inspect=InspectContainers(engines, ports.host, health, ports.clock),
+            measure_disk_use=MeasureDiskUse(
+                engines, ports.host, ports.directories, policy.disk_limit
+            ),
             check_host=CheckHost(ports.host, ports.journal, installation),
             reconcile=ReconcileRuntimes(operations, reconcile_game),
             resume_handed_over=ResumeHandedOver(operations, ports.host),

@@ -24,7 +24,15 @@ def engine_policy(settings: Settings) -> EnginePolicy:
             memory_bytes=settings.default_memory,
             pids_limit=settings.default_pids_limit,
         ),
+        max_limits=ResourceLimits(
+            cpu_quota=float(settings.max_cpu_quota),
+            memory_bytes=settings.max_memory,
+            pids_limit=settings.max_pids_limit,
+        ),
         read_only_root=settings.read_only_root_filesystem,
+        scratch_bytes=settings.engine_tmp_size,
+        disk_limit=settings.engine_disk_limit,
+        runtime=settings.docker_runtime,
         state_owner=None if owner[0] is None or owner[1] is None else (owner[0], owner[1]),
         pull_policy=settings.image_pull_policy,
         allowed_images=AllowedImages.parse(settings.allowed_images),
@@ -40,6 +48,7 @@ def cycle_policy(settings: Settings) -> CyclePolicy:
     return CyclePolicy(
         probe_threshold=settings.probe_failures_threshold,
         retention=timedelta(days=settings.container_retention_days),
+        disk_limit=settings.engine_disk_limit,
         keep_sent=timedelta(seconds=settings.outbox_keep_sent),
     )
 

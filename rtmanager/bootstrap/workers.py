@@ -12,6 +12,8 @@ from rtmanager.workers.worker import Worker
 
 HANDOVERS_INTERVAL = 1.0
 """Seconds between two searches for handed-over operations, which callers expect to be resumed."""
+DISK_USE_INTERVAL = 600.0
+"""Seconds between two measurements of what engines have written, which count every file."""
 HOUSEKEEPING_INTERVAL = 60.0
 """Seconds between two searches for messages and jobs that are no longer needed."""
 
@@ -34,6 +36,7 @@ def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequen
     table = [
         ("probe", cycles.probe.run, settings.probe_interval),
         ("inspect", cycles.inspect.run, settings.inspect_interval),
+        ("disk use", cycles.measure_disk_use.run, DISK_USE_INTERVAL),
         ("reconcile", cycles.reconcile_sentence, settings.reconcile_interval),
         ("handovers", cycles.resume_handed_over.run, HANDOVERS_INTERVAL),
         ("retention", cycles.expire.run, settings.cleanup_interval),

@@ -21,7 +21,12 @@ from pydantic_core import PydanticCustomError
 
 from rtmanager.config.postgres_dsn import NOT_ACCEPTED, mask_postgres_dsn, read_postgres_dsn
 from rtmanager.domain.allowed_images import AllowedImages
-from rtmanager.domain.container import MEMORY_UNITS, parse_memory
+from rtmanager.domain.container import (
+    LEAST_CPU_QUOTA,
+    LEAST_MEMORY,
+    parse_memory,
+    render_memory,
+)
 from rtmanager.domain.operations.container_spec import PullPolicy as DomainPullPolicy
 
 Seconds = NewType("Seconds", float)
@@ -29,7 +34,6 @@ Seconds = NewType("Seconds", float)
 
 _DURATION_UNITS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 _YEAR = 8760 * 3600
-_LEAST_MEMORY = 6 << 20
 _MAX_PORT = 65_535
 _MAX_NUMBER = 2**31 - 1
 _MAX_OWNER = 2**32 - 2
@@ -75,12 +79,6 @@ def render_duration(seconds: Seconds) -> str:
         return "0"
     unit = next((unit for unit, size in _DURATION_UNITS.items() if exact % size == 0), "ms")
     return f"{(exact / _DURATION_UNITS[unit]).normalize():f}{unit}"
-
-
-def render_memory(amount: int) -> str:
-    """Write an amount of memory in the largest unit that keeps it a whole number."""
-    unit, size = next(item for item in MEMORY_UNITS.items() if amount % item[1] == 0)
-    return f"{amount // size}{unit}"
 
 
 def _mode(text: str) -> int:
@@ -173,13 +171,13 @@ OwnerId = Annotated[
 CpuQuota = Annotated[
     float,
     BeforeValidator(_decimal),
-    Field(ge=0.01, lt=1_000_000),  # a hundredth is Docker's minimum
+    Field(ge=LEAST_CPU_QUOTA, lt=1_000_000),
     Accepted("a number of CPUs from 0.01, such as 1.5"),
 ]
 Memory = Annotated[
     int,
     BeforeValidator(parse_memory),
-    Field(ge=_LEAST_MEMORY),
+    Field(ge=LEAST_MEMORY),
     PlainSerializer(render_memory),
     Accepted("at least 6m: a number and b, k, m or g"),
 ]

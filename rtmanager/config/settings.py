@@ -158,7 +158,8 @@ class Settings(BaseSettings):
         "4096", "Most processes that an image's label may ask for."
     )
     engine_tmp_size: kind.Memory = _setting(
-        "64m", "Size of /tmp of an engine whose root file system is read-only."
+        "64m",
+        "Size of an engine's volumes, and of /tmp if the root is read-only, which lie in memory.",
     )
     engine_disk_limit: kind.Memory = _setting(
         "10g", "What an engine may write to its container and to its state directory."

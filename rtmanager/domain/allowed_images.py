@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Self
 
 from rtmanager.domain.errors import StartConfigInvalid
-from rtmanager.domain.image_ref import HOST, ImageRef, quoted, split_name
+from rtmanager.domain.image_ref import HOST, ImageRef, split_name
+from rtmanager.domain.printable import quoted
 
 SETTING = "RTMANAGER_ALLOWED_IMAGES"
 

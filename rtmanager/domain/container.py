@@ -23,6 +23,10 @@ OWNER = "rtmanager"
 KIND = "game-engine"
 ENGINE_PORT = 8080
 MEMORY_UNITS = {"g": 1 << 30, "m": 1 << 20, "k": 1 << 10, "b": 1}
+LEAST_MEMORY = 6 << 20
+"""Docker refuses less for a container."""
+LEAST_CPU_QUOTA = 0.01
+"""Docker refuses less for a container."""
 
 _MEMORY = re.compile(r"([0-9]{1,15})([kmg]?)b?", re.ASCII | re.IGNORECASE)
 
@@ -130,11 +134,15 @@ class ContainerDetails(EngineContainer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineImage:
-    """An image on the host: its id, its labels, and the user that its engine runs as."""
+    """An image on the host: its id, its labels, the user that its engine runs as, its volumes.
+
+    All but the id was written by whoever made the image, and may be anything.
+    """
 
     id: ImageId
     labels: Mapping[str, str]
     user: str
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +162,20 @@ def parse_memory(text: str) -> int:
     return int(match[1]) * MEMORY_UNITS[match[2].lower() or "b"]
 
 
+def render_memory(amount: int) -> str:
+    """Write an amount of memory in the largest unit that keeps it a whole number."""
+    unit, size = next(item for item in MEMORY_UNITS.items() if amount % item[1] == 0)
+    return f"{amount // size}{unit}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """Everything Docker needs to create one engine container."""
+    """Everything Docker needs to create one engine container.
+
+    `scratch` are the directories that lie in memory, each of `scratch_bytes`. `disk_limit` is what
+    the container may write to its own file system, where Docker can limit that. `runtime` None
+    means the daemon's default.
+    """
 
     name: str
     hostname: str
@@ -168,6 +187,10 @@ class ContainerSpec:
     mount_path: str
     limits: ResourceLimits
     read_only_root: bool
+    scratch: tuple[str, ...] = ()
+    scratch_bytes: int = 0
+    disk_limit: int | None = None
+    runtime: str | None = None
 
 
 def container_name(game_id: str) -> str:

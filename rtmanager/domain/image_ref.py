@@ -7,6 +7,7 @@ from typing import Self
 from semantic_version import Version
 
 from rtmanager.domain.errors import ImageRefNotSemver, SemverPatchOnly, StartConfigInvalid
+from rtmanager.domain.printable import quoted
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -112,9 +113,3 @@ def _version_of(text: str) -> Version:
         raise ImageRefNotSemver(
             f"tag {tag!r} of image_ref {quoted(text)} is not a semantic version such as 1.4.7"
         ) from error
-
-
-def quoted(text: str) -> str:
-    """Quote a caller's text for a message, shortened and printable."""
-    quoted = ascii(text[:80])
-    return f"{quoted}…" if len(text) > 80 else quoted  # noqa: PLR2004 - the bound just above

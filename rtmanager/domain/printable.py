@@ -17,7 +17,7 @@ def _printable(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def shown(text: str, limit: int = 80) -> str:
+def quoted(text: str, limit: int = 80) -> str:
     """Quote text from outside for a message: shortened and printable, in ASCII."""
-    quoted = ascii(text[:limit])
-    return f"{quoted}…" if len(text) > limit else quoted
+    start = ascii(text[:limit])
+    return f"{start}…" if len(text) > limit else start

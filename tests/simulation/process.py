@@ -190,7 +190,10 @@ class Process:
         )
         cases = UseCases.assemble(ports, POLICY)
         policy = CyclePolicy(
-            probe_threshold=PROBE_THRESHOLD, retention=timedelta(seconds=RETENTION), grace=GRACE
+            probe_threshold=PROBE_THRESHOLD,
+            retention=timedelta(seconds=RETENTION),
+            disk_limit=POLICY.disk_limit,
+            grace=GRACE,
         )
         beyond = CyclePorts(
             health=self._faulty(InMemoryHealthLog(store), "health"),

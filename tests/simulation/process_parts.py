@@ -134,6 +134,7 @@ class Unaskable(set[str]):
 INTERVALS = {
     "probe": 15.0,
     "inspect": 30.0,
+    "disk use": 600.0,
     "reconcile": 60.0,
     "handovers": 20.0,
     "retention": 300.0,
@@ -166,7 +167,8 @@ class Workers:
             cycles.relay, process.outbox, ProcessClock(process, slowness=IDLE_SLOWED)
         )
         runs = (
-            *(cycles.probe.run, cycles.inspect.run, cycles.reconcile_sentence),
+            *(cycles.probe.run, cycles.inspect.run, cycles.measure_disk_use.run),
+            cycles.reconcile_sentence,
             *(cycles.resume_handed_over.run, cycles.expire.run),
             *(cycles.relay.prune, cycles.trim_jobs),
         )

@@ -31,6 +31,7 @@ class Bulkhead(Enum):
     START = 32
     STOP = 128
     PULL = 120
+    SIZE = 2
 
 
 class DockerClient:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from docker.types import LogConfig, Mount
+from docker.types import LogConfig, Mount, Ulimit
 
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
@@ -24,6 +24,7 @@ from rtmanager.domain.ports.container_host import DockerUnavailable
 STATE_VARIABLE = "STORAGE_PATH"
 """The variable with the mount path of an engine's state, by the contract of engine images."""
 _NANO = 1_000_000_000
+_SCRATCH = "rw,nosuid,nodev,noexec,mode=1777"
 
 
 def create_arguments(api: Any, spec: ContainerSpec) -> dict[str, Any]:
@@ -43,10 +44,15 @@ def create_arguments(api: Any, spec: ContainerSpec) -> dict[str, Any]:
 def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
     """Return the arguments of the SDK's `create_host_config`: limits and hardening."""
     memory = spec.limits.memory_bytes
-    return {
+    more: dict[str, Any] = {"runtime": spec.runtime} if spec.runtime else {}
+    if spec.disk_limit is not None:
+        more["storage_opt"] = {"size": str(spec.disk_limit)}
+    return more | {
         "network_mode": spec.network,
         # A Mount, unlike a volume string, fails when the directory is missing.
         "mounts": [Mount(target=spec.mount_path, source=spec.state_path, type="bind")],
+        # An entry at the path of a volume of the image keeps Docker from making that volume.
+        "tmpfs": dict.fromkeys(spec.scratch, f"{_SCRATCH},size={spec.scratch_bytes}"),
         "init": True,
         "restart_policy": {"Name": "no"},
         "security_opt": ["no-new-privileges:true"],
@@ -56,6 +62,7 @@ def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
         "mem_limit": memory,
         "memswap_limit": memory,  # memory plus swap, so there is no swap
         "pids_limit": spec.limits.pids_limit,
+        "ulimits": [Ulimit(name="core", soft=0, hard=0)],
         "log_config": LogConfig(
             type=LogConfig.types.JSON, config={"max-size": "10m", "max-file": "3"}
         ),
@@ -106,7 +113,10 @@ def image(answer: Mapping[str, Any]) -> EngineImage:
     """Read the answer of an image inspection."""
     config = answer.get("Config") or {}
     return EngineImage(
-        id=ImageId(answer["Id"]), labels=config.get("Labels") or {}, user=config.get("User") or ""
+        id=ImageId(answer["Id"]),
+        labels=config.get("Labels") or {},
+        user=config.get("User") or "",
+        volumes=tuple(config.get("Volumes") or ()),
     )
 
 

@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from rtmanager.adapters.docker import docker_json, errors, network_json
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.docker.container_logs import read_tail
+from rtmanager.adapters.docker.container_size import written_bytes
 from rtmanager.adapters.docker.credentials import RegistryCredentials
+from rtmanager.adapters.docker.disk_limit import DiskLimit
 from rtmanager.adapters.docker.image_owner import ImageOwners
 from rtmanager.adapters.docker.image_pulls import ImagePulls
 from rtmanager.adapters.docker.start_queue import StartQueue
@@ -52,6 +54,7 @@ class DockerContainerHost:
         credentials = RegistryCredentials(docker_config_file, limit=client.timeout)
         self._pulls = ImagePulls(client, credentials)
         self._owners = ImageOwners(client)
+        self._disk_limit = DiskLimit()
 
     async def aclose(self) -> None:
         """Close the connections to Docker."""
@@ -69,6 +72,11 @@ class DockerContainerHost:
         """Return the networks with these names, inspecting each."""
         found = [await self._inspect_network(each) for each in await self._network_ids(names)]
         return [each for each in found if each is not None]
+
+    async def runtimes(self) -> Sequence[str]:
+        """Return the names of the runtimes that the daemon lists."""
+        shown = await self._client.call(lambda api: api.info())
+        return sorted(shown.get("Runtimes") or ())
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state."""
@@ -98,6 +106,15 @@ class DockerContainerHost:
         except ContainerGone:
             return ()
 
+    async def disk_use(self, container_id: ContainerId) -> int:
+        """Return the size of the container's writable layer."""
+        try:
+            return await self._client.call(
+                lambda api: written_bytes(api, container_id), bulkhead=Bulkhead.SIZE
+            )
+        except ContainerGone:
+            return 0
+
     async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
         """Return the image with this reference or id from the host."""
         # Docker takes an incomplete name for the beginning of an image id if there is no such name.
@@ -118,12 +135,7 @@ class DockerContainerHost:
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         """Create a container, hardened, without starting it."""
-        answer = await self._client.call(
-            lambda api: api.create_container(**docker_json.create_arguments(api, spec)),
-            bulkhead=Bulkhead.CHANGE,
-            refused=errors.create_refused,
-        )
-        return ContainerId(answer["Id"])
+        return await self._disk_limit.create(self._create, spec)
 
     @property
     def starts_wait(self) -> bool:
@@ -188,6 +200,14 @@ class DockerContainerHost:
         except errors.NetworkGone:
             return None
         return network_json.network(answer)
+
+    async def _create(self, spec: ContainerSpec) -> ContainerId:
+        answer = await self._client.call(
+            lambda api: api.create_container(**docker_json.create_arguments(api, spec)),
+            bulkhead=Bulkhead.CHANGE,
+            refused=errors.create_refused,
+        )
+        return ContainerId(answer["Id"])
 
     async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
         """List containers by labels in one call, without inspecting each."""

@@ -14,7 +14,7 @@ from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.domain.container import KIND_LABEL, OWNER, OWNER_LABEL, EngineImage, ImageId
 from rtmanager.domain.errors import StartConfigInvalid
-from rtmanager.domain.printable import shown
+from rtmanager.domain.printable import quoted
 
 KIND = "image-inspection"
 _LABELS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
@@ -118,7 +118,7 @@ def text_in(archive: bytes, path: str) -> str:
 
 def _unreadable(path: str, error: Exception) -> StartConfigInvalid:
     reason = getattr(error, "explanation", None) or error
-    return StartConfigInvalid(f"{path} in the image cannot be read: {shown(str(reason))}")
+    return StartConfigInvalid(f"{path} in the image cannot be read: {quoted(str(reason))}")
 
 
 def _start_of_archive(api: Any, container: str, path: str) -> bytes:

@@ -73,6 +73,11 @@ class InMemoryContainerHost:
         output = container.output if container else []
         return tuple(output[-lines:]) if lines > 0 else ()
 
+    async def disk_use(self, container_id: ContainerId) -> int:
+        """Return what the container has written."""
+        container = self._reach().containers.get(container_id)
+        return container.written if container else 0
+
     async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
         """Return the image from the host."""
         image = self._reach().find_image(reference)

@@ -42,6 +42,7 @@ class ImageBehaviour:
     output: tuple[str, ...] = ()
     passwd: str = ""
     group: str = ""
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class MemoryImage:
 
     def shown(self) -> EngineImage:
         """Return the image as the port returns it."""
-        return EngineImage(id=self.id, labels=self.labels, user=self.user)
+        volumes = self.behaviour.volumes
+        return EngineImage(id=self.id, labels=self.labels, user=self.user, volumes=volumes)
 
 
 OnEvent = Callable[["MemoryContainer", str, Moment], None]
@@ -102,6 +104,7 @@ class MemoryContainer:
     restart_count: int = 0
     health: str | None = None
     output: list[str] = field(default_factory=list)
+    written: int = 0
     on_event: OnEvent = lambda *_: None
     life: int = 0
     removal: Effect[None] | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.state_directories import DiskUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,14 @@ class InMemoryStateDirectories:
     """Directories by path, which a test may remove or move.
 
     `obstacles` are paths occupied by something else, `hanging` those that never answer: with a
-    clock, that takes the whole deadline.
+    clock, that takes the whole deadline. `sizes` are the bytes that directories occupy.
     """
 
     root: str = "/var/lib/galaxy/games"
     directories: dict[str, MemoryDirectory] = field(default_factory=dict)
     obstacles: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)
     deadline: float = 10.0
     clock: Clock | None = None
 
@@ -45,6 +47,11 @@ class InMemoryStateDirectories:
         existing = self.directories.get(path)
         content = existing.content if existing else ()
         self.directories[path] = MemoryDirectory(uid, gid, content)
+
+    async def disk_use(self, game_id: GameId) -> DiskUse:
+        """Return what the directory occupies."""
+        path = self.path(game_id)
+        return DiskUse(self.sizes.get(path, 0), is_complete=path not in self.hanging)
 
     async def _demand_answer(self, path: str) -> None:
         if path not in self.hanging:

@@ -36,16 +36,20 @@ class RunningEngines:
 
         The others are left to the reconciler. Raises DockerUnavailable, ServiceUnavailable.
         """
-        shown = {each.id: each for each in await self.host.list_containers() if each.is_running}
+        running = await self.running()
         baselines = await self.health.baselines(watch)
-        running = [
-            (record.game_id, shown[record.current_container_id])
-            for record in await self.records.list()
-            if record.status is RuntimeStatus.RUNNING and record.current_container_id in shown
-        ]
         return [
             WatchedEngine(game_id, each, _baseline(baselines, game_id, each.id, watch))
             for game_id, each in running
+        ]
+
+    async def running(self) -> list[tuple[GameId, EngineContainer]]:
+        """Return each running engine's game and container."""
+        shown = {each.id: each for each in await self.host.list_containers() if each.is_running}
+        return [
+            (record.game_id, shown[record.current_container_id])
+            for record in await self.records.list()
+            if record.status is RuntimeStatus.RUNNING and record.current_container_id in shown
         ]
 
 

@@ -110,6 +110,13 @@ class ContainerHost(Protocol):
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the container's last output lines, bounded; empty when it is gone."""
 
+    async def disk_use(self, container_id: ContainerId) -> int:
+        """Return the bytes that the container has written to its own files; 0 when it is gone.
+
+        Docker counts every file, which may take long: raises DockerUnavailable after the deadline,
+        without delaying other calls.
+        """
+
     async def image(self, reference: ImageRef | ImageId) -> EngineImage | None:
         """Return the host's image with this reference or id; None when it is not there."""
 
@@ -127,12 +134,14 @@ class ContainerHost(Protocol):
         """Return the numeric user and group that the image's engine runs as.
 
         Names are looked up in the image's /etc/passwd and /etc/group. Raises StartConfigInvalid
-        when they lack the name that the image specifies.
+        when they lack the name that the image specifies, when they are too large or cannot be
+        read, and for numbers that are no ids.
         """
 
     async def create(self, spec: ContainerSpec) -> ContainerId:
         """Create a container, hardened as the README lists, without starting it.
 
+        The disk limit is left out, with a warning in the log, if Docker cannot enforce it.
         Raises ContainerNameInUse when the name is taken, StartConfigInvalid when Docker does not
         accept the configuration (limits, mounts, image).
         """

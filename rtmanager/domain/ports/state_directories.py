@@ -1,8 +1,17 @@
 """The directories that hold the games' state on the host."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from rtmanager.domain.game_id import GameId
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """The bytes that a directory occupies; if not `is_complete`, at least that many."""
+
+    size: int
+    is_complete: bool = True
 
 
 class StateDirectories(Protocol):
@@ -21,4 +30,11 @@ class StateDirectories(Protocol):
         one. Never follows a symbolic link and never leaves the state root; the content is not
         touched. Raises StartConfigInvalid, naming the paths, when the directory cannot be used or
         the file system does not answer within the deadline.
+        """
+
+    async def disk_use(self, game_id: GameId) -> DiskUse:
+        """Return what the game's directory and everything in it occupy on the disk.
+
+        Counts for a limited time, follows no link and stays on the directory's file system; what
+        could not be counted makes the result incomplete. Zero without a directory. Never raises.
         """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -41,6 +41,9 @@ class DirectoryWorld(Protocol):
     def hang(self, path: str) -> None:
         """Make every call on this directory hang."""
 
+    def fill(self, path: str, size: int) -> None:
+        """Write this many bytes into the directory, a multiple of a disk's blocks."""
+
 
 class MemoryDirectories:
     """The double."""
@@ -69,6 +72,10 @@ class MemoryDirectories:
     def hang(self, path: str) -> None:
         """Make its calls hang."""
         self._memory.hanging.add(path)
+
+    def fill(self, path: str, size: int) -> None:
+        """Let it occupy more."""
+        self._memory.sizes[path] = self._memory.sizes.get(path, 0) + size
 
 
 @dataclass
@@ -104,6 +111,7 @@ class RealDirectories:
 
     def hang(self, path: str) -> None:
         """Block the change of owner until the end of the test, as a lost file server does."""
+        self._hang_when_counted(path)
         fchown = os.fchown
 
         def give_late(directory: int, uid: int, gid: int) -> None:
@@ -112,6 +120,22 @@ class RealDirectories:
             fchown(directory, uid, gid)
 
         self.monkeypatch.setattr(os, "fchown", give_late)
+
+    def fill(self, path: str, size: int) -> None:
+        """Write a file in a directory of its own."""
+        inner = Path(path, f"turn {size}")
+        inner.mkdir()
+        (inner / "data").write_bytes(b"x" * size)
+
+    def _hang_when_counted(self, path: str) -> None:
+        open_it = os.open
+
+        def open_late(name: Any, *arguments: Any, **more: Any) -> int:
+            if name == path:
+                self.answered.wait()
+            return open_it(name, *arguments, **more)
+
+        self.monkeypatch.setattr(os, "open", open_late)
 
 
 @contextmanager

@@ -62,6 +62,9 @@ class DockerWorld(Protocol):
     def attach(self, container_id: ContainerId) -> str:
         """Let someone else attach a running container to one more network; return its name."""
 
+    def write(self, container_id: ContainerId, size: int) -> None:
+        """Let the running engine write this much to its container."""
+
     def publish(self) -> str:
         """Return a reference to an image that is in the registry but not on the host."""
 
@@ -129,6 +132,10 @@ class MemoryWorld:
         network = new_game_id()
         self.docker.connect(container_id, network)
         return network
+
+    def write(self, container_id: ContainerId, size: int) -> None:
+        """Let the engine write."""
+        self.docker.containers[container_id].written += size
 
     def publish(self) -> str:
         """Add an image to the registry only."""
@@ -211,6 +218,11 @@ class RealWorld:
         self.networks.append(network)
         self.api.connect_container_to_network(container_id, network)
         return network
+
+    def write(self, container_id: ContainerId, size: int) -> None:
+        """Write a file in the container."""
+        command = ["/bin/dd", "if=/dev/zero", "of=/written", "bs=1k", f"count={size >> 10}"]
+        self.api.exec_start(self.api.exec_create(container_id, command)["Id"])
 
     def publish(self, registry: str = "", **login: Any) -> str:
         """Push an image of this test to the registry and remove it from the host."""

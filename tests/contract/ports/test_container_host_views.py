@@ -275,3 +275,17 @@ async def test_logs_of_no_lines_are_empty(docker_world: DockerWorld) -> None:
 async def test_logs_of_a_missing_container_are_empty(docker_world: DockerWorld) -> None:
     """A missing container has no output."""
     assert await docker_world.host.logs(GONE, lines=10) == ()
+
+
+async def test_what_a_container_has_written_is_counted(docker_world: DockerWorld) -> None:
+    """The size covers the container's own files, not those of its image or its mounts."""
+    before, after = await running(docker_world), await running(docker_world)
+    docker_world.write(after, 3 << 20)
+
+    assert await docker_world.host.disk_use(before) < 1 << 20
+    assert 3 << 20 <= await docker_world.host.disk_use(after) < 4 << 20
+
+
+async def test_a_missing_container_has_written_nothing(docker_world: DockerWorld) -> None:
+    """A container may be removed meanwhile."""
+    assert await docker_world.host.disk_use(GONE) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.ports.state_directories import DiskUse
 from tests.contract.ports.directory_worlds import (
     DEADLINE,
     GAME,
@@ -103,3 +104,31 @@ async def test_trap_hung_state_directory(world: DirectoryWorld) -> None:
 
     with pytest.raises(StartConfigInvalid, match=rf"{path} did not answer within {DEADLINE} s"):
         await asyncio.wait_for(prepare(world.directories), timeout=5)
+
+
+async def test_a_missing_directory_occupies_nothing(world: DirectoryWorld) -> None:
+    """A game without a directory has written nothing."""
+    assert await world.directories.disk_use(GAME) == DiskUse(0)
+
+
+async def test_what_is_written_is_counted(world: DirectoryWorld) -> None:
+    """The size is that of everything in the directory; a disk adds a few blocks of its own."""
+    await prepare(world.directories)
+    path = world.directories.path(GAME)
+    for size in (1 << 20, 2 << 20):
+        world.fill(path, size)
+
+    use = await world.directories.disk_use(GAME)
+
+    assert use.is_complete
+    assert 3 << 20 <= use.size <= (3 << 20) + (64 << 10)
+
+
+async def test_a_hung_directory_is_not_counted(world: DirectoryWorld) -> None:
+    """The caller gets an answer within the deadline, and learns that it is incomplete."""
+    await prepare(world.directories)
+    world.hang(world.directories.path(GAME))
+
+    assert await asyncio.wait_for(world.directories.disk_use(GAME), timeout=5) == DiskUse(
+        0, is_complete=False
+    )

@@ -8,15 +8,28 @@ import pytest
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.image_ref import ImageRef
-from rtmanager.domain.ports.container_host import ContainerRuns
+from rtmanager.domain.operations.scratch_directories import scratch_directories
+from rtmanager.domain.ports.container_host import ContainerRuns, StartConfigInvalid
 from tests.contract.ports.docker_fixtures import created, running, spec_of
 from tests.contract.ports.docker_worlds import RealWorld
+from tests.support.mounts import mounted
 
 
 async def _shown(world: RealWorld, **changes: Any) -> dict[str, Any]:
     container_id = await running(world, **changes)
     answer: dict[str, Any] = world.api.inspect_container(container_id)
     return answer
+
+
+def _mounts(pid: int) -> dict[str, set[str]]:
+    """Return the options of each mount of a process, as the kernel shows them."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/mounts").read_text().splitlines())
+    return {path: set(options.split(",")) for _, path, _, options, *_ in lines}
+
+
+def _core_limits(pid: int) -> list[str]:
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line.split()[4:6] for line in lines if line.startswith("Max core file size"))
 
 
 def _kernel_status(pid: int) -> dict[str, str]:
@@ -102,6 +115,94 @@ async def test_the_limits_are_as_asked(real_docker: RealWorld) -> None:
     assert host["NanoCpus"] == 1_000_000_000
     assert host["Memory"] == host["MemorySwap"] == 64 << 20
     assert host["PidsLimit"] == 64
+
+
+async def test_no_core_file_fills_the_disk(real_docker: RealWorld) -> None:
+    """An engine that crashes leaves no image of its memory in its state directory."""
+    pid = (await _shown(real_docker))["State"]["Pid"]
+
+    assert _core_limits(pid) == ["0", "0"]
+
+
+async def test_directories_in_memory_are_limited_and_run_nothing(real_docker: RealWorld) -> None:
+    """A mount in memory has its size and forbids programs, setuid files and devices."""
+    scratch = ("/data", "/tmp")  # noqa: S108 - the engine's
+    shown = await _shown(real_docker, read_only_root=True, scratch=scratch, scratch_bytes=6 << 20)
+    mounts = _mounts(shown["State"]["Pid"])
+
+    assert all(
+        {"rw", "nosuid", "nodev", "noexec", "size=6144k"} <= mounts[path] for path in scratch
+    )
+
+
+async def test_no_volume_of_the_image_is_made(real_docker: RealWorld) -> None:
+    """What an image declares as a volume is not made on the host's disk, where it has no limit."""
+    reference = f"galaxy/test-{real_docker.network}:1.0.0"
+    real_docker.build(reference, "VOLUME /data", "VOLUME /var/log/engine/")
+    image = await real_docker.host.image(ImageRef.parse(reference))
+    assert image is not None
+    scratch = scratch_directories(
+        image.volumes, mount_path="/var/lib/galaxy-game", read_only_root=False
+    )
+
+    without = await created(real_docker, reference)
+    with_scratch = await created(real_docker, reference, scratch=scratch, scratch_bytes=6 << 20)
+
+    types = [
+        [mount["Type"] for mount in real_docker.api.inspect_container(each)["Mounts"]]
+        for each in (without, with_scratch)
+    ]
+    for each in (without, with_scratch):
+        real_docker.api.remove_container(each, v=True)
+    assert [sorted(each) for each in types] == [["bind", "volume", "volume"], ["bind"]]
+
+
+async def test_state_has_the_options_of_its_file_system(
+    real_docker: RealWorld, tmp_path: Path
+) -> None:
+    """Docker binds a directory with the options of the host's mount: nosuid has to be set there."""
+    with mounted(tmp_path, "nosuid,nodev"):
+        shown = await _shown(real_docker, state_path=str(tmp_path))
+        options = _mounts(shown["State"]["Pid"])["/var/lib/galaxy-game"]
+        real_docker.vanish(ContainerId(shown["Id"]))
+
+    assert {"nosuid", "nodev"} <= options
+
+
+async def test_an_unknown_runtime_is_a_configuration_fault(real_docker: RealWorld) -> None:
+    """Docker's own words name the runtime that it does not know."""
+    with pytest.raises(StartConfigInvalid, match=r"[Uu]nknown runtime.* galaxy-none"):
+        await created(real_docker, runtime="galaxy-none")
+
+    assert "runc" in await real_docker.new_host(network=real_docker.network).runtimes()
+
+
+async def test_the_chosen_runtime_runs_the_engine(real_docker: RealWorld) -> None:
+    """A runtime by name is passed to Docker."""
+    answer = await _shown(real_docker, runtime="runc")
+
+    assert (answer["HostConfig"]["Runtime"], answer["State"]["Running"]) == ("runc", True)
+
+
+async def test_a_disk_limit_that_docker_cannot_enforce_fails_no_start(
+    real_docker: RealWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Containers are created anyway, and the log says once what is missing."""
+    for _ in range(2):
+        container_id = await created(real_docker, disk_limit=10 << 30)
+        host = real_docker.api.inspect_container(container_id)["HostConfig"]
+        said = [each for each in caplog.records if each.message == "disk_limit_not_enforced"]
+
+        # A host with quotas enforces the limit; any other says so once.
+        assert host.get("StorageOpt") == (None if said else {"size": str(10 << 30)})
+        assert len(said) <= 1
+        assert all("pquota" in vars(each)["needed"] for each in said)
+
+
+async def test_a_refusal_with_a_disk_limit_is_the_other_fault(real_docker: RealWorld) -> None:
+    """What is wrong besides the disk limit is reported as ever."""
+    with pytest.raises(StartConfigInvalid, match="bind source path does not exist"):
+        await created(real_docker, disk_limit=10 << 30, state_path="/no/such/directory")
 
 
 async def test_trap_unbounded_log_fills_disk(real_docker: RealWorld) -> None:

@@ -1,4 +1,4 @@
-"""Images made to harm: their files and settings are refused, in bounded time and memory."""
+"""Images made with bad intent: their files and settings are refused, in bounded time and memory."""
 
 import io
 import tarfile

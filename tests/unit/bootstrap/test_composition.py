@@ -13,6 +13,7 @@ from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.bootstrap.service import Service
 from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
+from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.errors import ServiceUnavailable
 
 PACKAGE = Path(rtmanager.__file__).parent
@@ -51,6 +52,12 @@ def _settings() -> Settings:
         "allowed_images": "galaxy/*",
         "pull_stall_timeout": "43s",
         "pull_timeout": "47m",
+        "max_cpu_quota": "43.5",
+        "max_memory": "47g",
+        "max_pids_limit": "5300",
+        "engine_tmp_size": "59m",
+        "engine_disk_limit": "61g",
+        "docker_runtime": "runsc",
     }
     variables = {f"RTMANAGER_{name.upper()}": value for name, value in settings.items()}
     return Settings.from_environment(variables)
@@ -80,6 +87,17 @@ def test_engine_gets_the_graces_that_are_set(service: Service) -> None:
 
     assert policy.stop_timeout == 19
     assert (policy.start_gate_timeout, policy.patch_gate_timeout) == (23.0, 29.0)
+
+
+def test_engine_gets_the_sandbox_that_is_set(service: Service) -> None:
+    """Maxima, directories in memory, disk limit and runtime are settings."""
+    policy = service.use_cases.operations.interpreter.executor.policy
+
+    assert policy.max_limits == ResourceLimits(
+        cpu_quota=43.5, memory_bytes=47 << 30, pids_limit=5300
+    )
+    assert (policy.scratch_bytes, policy.runtime) == (59 << 20, "runsc")
+    assert policy.disk_limit == service.cycles.measure_disk_use.limit == 61 << 30
 
 
 def test_container_that_belongs_to_no_operation_has_its_grace(service: Service) -> None:

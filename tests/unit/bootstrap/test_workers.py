@@ -1,6 +1,7 @@
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.workers import (
+    DISK_USE_INTERVAL,
     HANDOVERS_INTERVAL,
     HOUSEKEEPING_INTERVAL,
     periodic_workers,
@@ -28,6 +29,7 @@ def test_every_interval_is_the_operator_s() -> None:
     assert {each.name: each.interval for each in table} == {
         "probe": 1.0,
         "inspect": 2.0,
+        "disk use": DISK_USE_INTERVAL,
         "reconcile": 3.0,
         "handovers": HANDOVERS_INTERVAL,
         "retention": 4.0,

@@ -12,10 +12,9 @@ from rtmanager.config.formats import (
     PositiveDuration,
     parse_duration,
     render_duration,
-    render_memory,
 )
 from rtmanager.config.postgres_dsn import read_postgres_dsn
-from rtmanager.domain.container import ResourceLimits
+from rtmanager.domain.container import ResourceLimits, render_memory
 from rtmanager.domain.operations.container_spec import MEMORY_LABEL, limits_of
 
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
@@ -67,9 +66,11 @@ def test_rendered_memory_reads_back_as_itself(amount: int) -> None:
 def test_image_labels_and_settings_read_memory_alike(amount: int, suffix: str) -> None:
     """Image labels and settings share one parser for amounts of memory."""
     text = render_memory(amount).removesuffix("b") + suffix
-    default = ResourceLimits(cpu_quota=1.0, memory_bytes=0, pids_limit=1)
+    limits = ResourceLimits(cpu_quota=1.0, memory_bytes=1 << 60, pids_limit=1)
 
-    assert limits_of({MEMORY_LABEL: text}, default).memory_bytes == MEMORY.validate_python(text)
+    read = limits_of({MEMORY_LABEL: text}, limits, limits).memory_bytes
+
+    assert read == MEMORY.validate_python(text)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,11 @@ POLICY = EnginePolicy(
     mount_path="/var/lib/galaxy-game",
     state_env_name="GAME_STATE_PATH",
     default_limits=ResourceLimits(cpu_quota=1.0, memory_bytes=512 << 20, pids_limit=512),
+    max_limits=ResourceLimits(cpu_quota=4.0, memory_bytes=8 << 30, pids_limit=4096),
     read_only_root=False,
+    scratch_bytes=64 << 20,
+    disk_limit=10 << 30,
+    runtime=None,
     state_owner=None,
     pull_policy=PullPolicy.IF_MISSING,
     stop_timeout=30,
@@ -139,7 +143,12 @@ class Process:
             outbox=self._faulty(InMemoryOutbox(world.store.outbox_table, world.clock), "outbox"),
             publisher=self._faulty(InMemoryMessagePublisher(world.streams), "publisher"),
         )
-        policy = CyclePolicy(probe_threshold=THRESHOLD, retention=RETENTION, grace=GRACE)
+        policy = CyclePolicy(
+            probe_threshold=THRESHOLD,
+            retention=RETENTION,
+            disk_limit=self.world.policy.disk_limit,
+            grace=GRACE,
+        )
         return Cycles.assemble(self.ports, beyond, self.cases, policy)
 
     @cached_property

@@ -1,18 +1,32 @@
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtmanager.domain.container import EngineImage, ImageId, ResourceLimits
+from rtmanager.domain.container import (
+    ContainerSpec,
+    EngineImage,
+    ImageId,
+    ResourceLimits,
+    parse_memory,
+)
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.operation import Fence, Operation
-from rtmanager.domain.operations.container_spec import container_spec, limits_of
+from rtmanager.domain.operations.container_spec import (
+    MOST_LABEL_CHARACTERS,
+    MOST_LABELS,
+    EnginePolicy,
+    container_spec,
+    limits_of,
+)
+from rtmanager.domain.operations.scratch_directories import TMP
 from tests.builders import make_request
 from tests.unit.domain.world import GAME, IMAGE, POLICY
 
-DEFAULT = POLICY.default_limits
+DEFAULT, MAXIMUM = POLICY.default_limits, POLICY.max_limits
 CPU, MEMORY, PIDS = "com.galaxy.cpu_quota", "com.galaxy.memory", "com.galaxy.pids_limit"
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -54,7 +68,7 @@ def test_spec_is_the_container_contract() -> None:
 
 def test_image_without_labels_gets_the_defaults() -> None:
     """The operator's defaults apply where the image has no labels."""
-    assert limits_of({}, DEFAULT) == DEFAULT
+    assert limits_of({}, DEFAULT, MAXIMUM) == DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -72,7 +86,7 @@ def test_image_without_labels_gets_the_defaults() -> None:
 )
 def test_memory_label_is_a_size(text: str, size: int) -> None:
     """Sizes have the same format as Docker's."""
-    assert limits_of({MEMORY: text}, DEFAULT).memory_bytes == size
+    assert parse_memory(text) == size
 
 
 @pytest.mark.parametrize(
@@ -90,6 +104,10 @@ def test_memory_label_is_a_size(text: str, size: int) -> None:
         (MEMORY, "512 m"),
         (MEMORY, "1.5g"),
         (MEMORY, "9" * 40),
+        (MEMORY, "5m"),
+        (CPU, "0.009"),
+        (CPU, "9" * 5000),
+        (PIDS, "9" * 5000),
         (MEMORY, ""),
         (PIDS, "0"),
         (PIDS, "-1"),
@@ -101,14 +119,84 @@ def test_memory_label_is_a_size(text: str, size: int) -> None:
 def test_unreadable_limit_is_start_config_invalid(label: str, text: str) -> None:
     """A limit that cannot be parsed is refused by its label's name."""
     with pytest.raises(StartConfigInvalid, match=label):
-        limits_of({label: text}, DEFAULT)
+        limits_of({label: text}, DEFAULT, MAXIMUM)
+
+
+def test_labels_may_ask_for_the_maximum() -> None:
+    """The operator's maxima themselves are allowed."""
+    asked = {CPU: "4", MEMORY: "8g", PIDS: "4096"}
+
+    assert limits_of(asked, DEFAULT, MAXIMUM) == MAXIMUM
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "largest", "setting"),
+    [
+        (CPU, "4.01", "4", "RTMANAGER_MAX_CPU_QUOTA"),
+        (CPU, "9999", "4", "RTMANAGER_MAX_CPU_QUOTA"),
+        (MEMORY, "8193m", "8g", "RTMANAGER_MAX_MEMORY"),
+        (MEMORY, "100000g", "8g", "RTMANAGER_MAX_MEMORY"),
+        (PIDS, "4097", "4096", "RTMANAGER_MAX_PIDS_LIMIT"),
+        (PIDS, "999999999", "4096", "RTMANAGER_MAX_PIDS_LIMIT"),
+    ],
+)
+def test_label_above_the_maximum_is_refused(
+    label: str, text: str, largest: str, setting: str
+) -> None:
+    """An image cannot give itself the whole host; the message has label, maximum and setting."""
+    with pytest.raises(StartConfigInvalid) as refused:
+        limits_of({label: text}, DEFAULT, MAXIMUM)
+
+    assert all(part in refused.value.message for part in (label, text, f"to {largest}", setting))
+
+
+def test_long_label_is_quoted_in_part() -> None:
+    """The message stays short and printable, whatever the label contains."""
+    with pytest.raises(StartConfigInvalid) as refused:
+        limits_of({MEMORY: "\x1b[31m" * 100_000}, DEFAULT, MAXIMUM)
+
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 600
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {f"l{number}": "" for number in range(MOST_LABELS + 1)},
+        {"notes": "x" * MOST_LABEL_CHARACTERS},
+        {"x" * MOST_LABEL_CHARACTERS: "1"},
+    ],
+    ids=["many", "long value", "long name"],
+)
+def test_image_with_too_many_labels_is_refused(labels: dict[str, str]) -> None:
+    """Docker repeats labels in each list of containers, which is read again and again."""
+    with pytest.raises(StartConfigInvalid, match="labels"):
+        _spec(EngineImage(id=ImageId("sha256:1"), labels=labels, user=""))
+
+
+def test_spec_has_the_operator_s_sandbox() -> None:
+    """Runtime and disk limit are the policy's; the image's volumes lie in memory."""
+    image = EngineImage(id=ImageId("sha256:1"), labels={}, user="", volumes=("/data",))
+    policy = replace(POLICY, runtime="runsc", disk_limit=7, scratch_bytes=5, read_only_root=True)
+
+    spec = _spec(image, policy)
+
+    assert (spec.runtime, spec.disk_limit) == ("runsc", 7)
+    assert (spec.scratch, spec.scratch_bytes) == (("/data", TMP), 5)
+
+
+def _spec(image: EngineImage, policy: EnginePolicy = POLICY) -> ContainerSpec:
+    operation = Operation(id=Fence(7), request=make_request(game_id=GAME), started_at=AT)
+    return container_spec(
+        operation, IMAGE, image, policy=policy, installation="here", state_path="/srv/g1", at=AT
+    )
 
 
 @given(st.sampled_from([CPU, MEMORY, PIDS]), st.text())
 def test_any_label_is_read_or_refused(label: str, text: str) -> None:
     """Every label yields positive limits or StartConfigInvalid."""
     with suppress(StartConfigInvalid):
-        limits = limits_of({label: text}, DEFAULT)
-        assert limits.cpu_quota > 0
-        assert limits.memory_bytes > 0
-        assert limits.pids_limit > 0
+        limits = limits_of({label: text}, DEFAULT, MAXIMUM)
+        assert 0 < limits.cpu_quota <= MAXIMUM.cpu_quota
+        assert 0 < limits.memory_bytes <= MAXIMUM.memory_bytes
+        assert 0 < limits.pids_limit <= MAXIMUM.pids_limit

@@ -1,0 +1,117 @@
+"""Measuring what every running engine has written, and warning of those that write too much.
+
+Docker can limit what a container writes only on a few file systems, and a state directory is a
+directory of the host: what cannot be limited is at least seen in time.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from rtmanager.domain.concurrency import run_concurrently
+from rtmanager.domain.container import ContainerId, EngineContainer
+from rtmanager.domain.errors import DockerUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.monitoring.running_engines import RunningEngines
+from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
+from rtmanager.domain.ports.state_directories import StateDirectories
+
+logger = logging.getLogger(__name__)
+
+ENGINES_AT_ONCE = 2
+"""Counting files is the slowest call to Docker and to the disk."""
+HIGH = 0.8
+LOW = 0.7
+"""An engine that was above the high mark is reported as recovered only below this one."""
+
+
+class Level(IntEnum):
+    """How much an engine has written; the log reports each change."""
+
+    NORMAL = 0
+    UNKNOWN = 1
+    HIGH = 2
+    EXCEEDED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The bytes in an engine's container and state directory; if not complete, at least these."""
+
+    container: int
+    state: int
+    is_complete: bool
+
+    @property
+    def total(self) -> int:
+        """Return what is compared with the limit."""
+        return self.container + self.state
+
+
+@dataclass(slots=True)
+class MeasureDiskUse:
+    """Warns once when an engine comes near its limit or exceeds it, and once when it recovers.
+
+    What was reported is kept in memory: a new leader reports it again.
+    """
+
+    engines: RunningEngines
+    host: ContainerHost
+    directories: StateDirectories
+    limit: int
+    levels: dict[ContainerId, Level] = field(default_factory=dict)
+
+    async def run(self) -> str:
+        """Measure all engines, a few at a time, and return what changed; empty when nothing did."""
+        running = await self.engines.running()
+        present = {container.id for _, container in running}
+        self.levels = {key: level for key, level in self.levels.items() if key in present}
+        results = await run_concurrently(running, self._engine, limit=ENGINES_AT_ONCE)
+        return "; ".join(filter(None, results.done))
+
+    async def _engine(self, engine: tuple[GameId, EngineContainer]) -> str:
+        game_id, container = engine
+        measured = await self._measure(game_id, container)
+        before = self.levels.get(container.id, Level.NORMAL)
+        level = self._level(measured, before)
+        self.levels[container.id] = level
+        if level is before:
+            return ""
+        self._report(game_id, measured, level)
+        return f"{game_id} has written {measured.total} of {self.limit} bytes: {level.name.lower()}"
+
+    async def _measure(self, game_id: GameId, container: EngineContainer) -> Measured:
+        state = await self.directories.disk_use(game_id)
+        try:
+            written, is_counted = await self.host.disk_use(container.id), True
+        except (DockerUnavailable, HostRefused):
+            written, is_counted = 0, False
+        return Measured(
+            container=written, state=state.size, is_complete=is_counted and state.is_complete
+        )
+
+    def _level(self, measured: Measured, before: Level) -> Level:
+        if measured.total > self.limit:
+            return Level.EXCEEDED
+        mark = LOW if before >= Level.HIGH else HIGH
+        if measured.total > mark * self.limit:
+            return Level.HIGH
+        return Level.NORMAL if measured.is_complete else Level.UNKNOWN
+
+    def _report(self, game_id: GameId, measured: Measured, level: Level) -> None:
+        about = {
+            "game_id": game_id,
+            "container_bytes": measured.container,
+            "state_bytes": measured.state,
+            "limit_bytes": self.limit,
+            "is_complete": measured.is_complete,
+        }
+        match level:
+            case Level.EXCEEDED:
+                logger.warning("disk_limit_exceeded", extra=about)
+            case Level.HIGH:
+                logger.warning("disk_use_high", extra=about)
+            case Level.UNKNOWN:
+                logger.warning("disk_use_unknown", extra=about)
+            case Level.NORMAL:
+                logger.info("disk_use_normal", extra=about)

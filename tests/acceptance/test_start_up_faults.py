@@ -53,6 +53,15 @@ def _fault(ended: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
+def test_unknown_runtime(serve: Serve) -> None:
+    """The runtimes that the daemon has are named, as every start would be refused."""
+    line = _fault(serve(docker_runtime="galaxy-none"))
+
+    assert "no runtime galaxy-none" in line
+    assert "runc" in line
+    assert "RTMANAGER_DOCKER_RUNTIME" in line
+
+
 def test_unreachable_postgres(serve: Serve) -> None:
     """The setting of a wrong Postgres address is named, the password is not."""
     line = _fault(serve(postgres_primary_dsn=f"postgresql://me:{SECRET}@127.0.0.1:9/galaxy"))

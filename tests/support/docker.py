@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from docker.errors import APIError, NotFound
 from dev.background_process import BackgroundProcess
 from dev.checkout import ensure_network, remove_network
 from dev.debian_packages import require_command
-from dev.demo_images import ensure_demo_images
+from dev.demo_images import REPOSITORY, VARIANTS, ensure_demo_images
 from dev.free_port import free_port
 from tests.support.leftovers import start_docker
 from tests.support.run import Say, run_name
@@ -58,6 +58,24 @@ def docker_network(docker_host: str, docker_api: Any) -> Iterator[str]:
 def demo_images(docker_host: str, say: Say) -> list[str]:
     """Return the references of all demo images; they exist."""
     return ensure_demo_images(docker_host, say)
+
+
+def build_image(
+    api: Any, reference: str, instructions: Sequence[str], files: Mapping[str, bytes]
+) -> str:
+    """Build an image like the first demo image, on the host only; return its id.
+
+    `files` are archives by the directory in which they are unpacked.
+    """
+    name, _, tag = reference.rpartition(":")
+    base = api.create_container(f"{REPOSITORY}:{VARIANTS[0].tag}", ["none"])["Id"]
+    try:
+        for directory, archive in files.items():
+            api.put_archive(base, directory, archive)
+        made = api.commit(base, repository=name, tag=tag, changes="\n".join(instructions))
+    finally:
+        api.remove_container(base)
+    return str(made["Id"])
 
 
 def drop_network(docker_host: str, name: str) -> None:

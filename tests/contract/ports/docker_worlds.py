@@ -18,7 +18,7 @@ from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_host import ContainerHost
-from tests.support.docker import drop_network
+from tests.support.docker import build_image, drop_network
 from tests.support.run import run_name
 
 GOOD = "galaxy/game:1.4.7"
@@ -241,18 +241,10 @@ class RealWorld:
 
         `files` are archives by the directory in which they are unpacked.
         """
-        name, _, tag = reference.rpartition(":")
-        base = self.api.create_container(GOOD, ["none"])["Id"]
-        try:
-            for directory, archive in (files or {}).items():
-                self.api.put_archive(base, directory, archive)
-            mark = f"LABEL com.galaxy.test={new_game_id()}"
-            changes = "\n".join((mark, *instructions))
-            made = self.api.commit(base, repository=name, tag=tag, changes=changes)
-        finally:
-            self.api.remove_container(base)
+        mark = f"LABEL com.galaxy.test={new_game_id()}"
+        made = build_image(self.api, reference, (mark, *instructions), files or {})
         self.references.append(reference)
-        return str(made["Id"])
+        return made
 
     def image_without_its_user(self) -> str:
         """Build an image, tagged for this test, that names a user it does not contain."""

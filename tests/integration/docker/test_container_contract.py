@@ -293,3 +293,15 @@ async def test_long_output_is_bounded_and_made_safe(real_docker: RealWorld) -> N
     assert everything[-2:] == ("20000", "last\tline")
     assert len(await real_docker.host.logs(container_id, lines=5)) == 5
     assert first[-1] == "last\tline"
+
+
+async def test_a_long_line_of_control_characters_is_cut(real_docker: RealWorld) -> None:
+    """The last line becomes part of an error message, and escapes are longer than characters."""
+    reference = f"galaxy/test-{real_docker.network}:1.0.1"
+    real_docker.build(reference, 'CMD ["/bin/sh", "-c", "head -c 9000 /dev/zero"]')
+    container_id = await running(real_docker, reference)
+    await asyncio.to_thread(real_docker.api.wait, container_id)
+
+    (line,) = await real_docker.host.logs(container_id, lines=20)
+
+    assert line == "\\x00" * 250 + "…"

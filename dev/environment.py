@@ -62,7 +62,7 @@ def _require_free_address() -> None:
 
 def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) -> dict[str, str]:
     games = data_dir / "games"
-    games.mkdir(exist_ok=True)
+    games.mkdir(mode=0o700, exist_ok=True)
     checkout = Checkout(data_dir, Path(_set_by_user("GAME_STATE_ROOT") or games))
     running.callback(DockerUse().end, echo)
     host = ensure_docker(data_dir, echo)

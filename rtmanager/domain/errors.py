@@ -47,7 +47,7 @@ class RuntimeManagerError(Exception):
     def extended(self, sentence: str) -> Self:
         """Return a copy of the error with a sentence appended for this caller."""
         error = copy(self)
-        error.args = (f"{self.message}; {sentence}",)
+        error.args = (printable(f"{self.message}; {sentence}"),)
         return error
 
 

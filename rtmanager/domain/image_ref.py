@@ -19,6 +19,8 @@ _REFERENCE = re.compile(
 )
 _IMAGE_ID = re.compile(r"[a-f0-9]{64}|sha256([:@].*)?")
 _NAME_LIMIT = 255
+_LONGEST = _NAME_LIMIT + len(":") + 128 + len("@sha256:") + 64
+"""More than this is not even matched: a caller may send any number of characters."""
 _DEFAULT_HOST = "docker.io"
 
 
@@ -38,7 +40,7 @@ class ImageRef:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse `text`; raise StartConfigInvalid when it does not name an image."""
-        match = _REFERENCE.fullmatch(text)
+        match = _REFERENCE.fullmatch(text) if len(text) <= _LONGEST else None
         if match is None or len(match["name"]) > _NAME_LIMIT or _IMAGE_ID.fullmatch(text):
             raise StartConfigInvalid(
                 f"image_ref {quoted(text)} is not a Docker image reference; expected "

@@ -12,7 +12,6 @@ from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Cause, OperationKind, OperationRequest, OpSource, Outcome
-from rtmanager.domain.printable import MAX_TEXT
 
 
 class OutboxStream(StrEnum):
@@ -40,7 +39,6 @@ class OutboxMessage:
 
 def health_message(event: HealthEvent) -> OutboxMessage:
     """Render a health event as a stream entry."""
-    details = {key: _bounded(value) for key, value in event.details.items()}
     return OutboxMessage(
         OutboxStream.HEALTH_EVENTS,
         event.game_id,
@@ -49,27 +47,14 @@ def health_message(event: HealthEvent) -> OutboxMessage:
             "container_id": event.container_id,
             "event_type": event.event_type.value,
             "occurred_at_ms": str(epoch_ms(event.occurred_at)),
-            "details": json.dumps(details, sort_keys=True),
+            "details": json.dumps(event.details, sort_keys=True),
         },
     )
-
-
-def sendable(text: str) -> str:
-    """Return the text as allowed in a stream: valid UTF-8 of bounded length, without NUL.
-
-    No store on the way has anything left to escape, so it stays within the bound.
-    """
-    plain = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-    return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
 
 
 def epoch_ms(moment: datetime) -> int:
     """Return milliseconds since the epoch."""
     return int(moment.timestamp() * 1000)
-
-
-def _bounded(value: object) -> object:
-    return sendable(value) if isinstance(value, str) else value
 
 
 PRODUCER = "runtime_manager"
@@ -107,7 +92,7 @@ def _job_result(request: OperationRequest, completion: Completion) -> OutboxMess
             "container_id": (record and record.current_container_id) or "",
             "engine_endpoint": (record and record.engine_endpoint) or "",
             "error_code": completion.cause.code if completion.cause else "",
-            "error_message": sendable(completion.cause.message if completion.cause else ""),
+            "error_message": completion.cause.message if completion.cause else "",
         },
     )
 
@@ -115,8 +100,7 @@ def _job_result(request: OperationRequest, completion: Completion) -> OutboxMess
 def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) -> OutboxMessage:
     code, image_ref = cause.code, request.image_ref or ""
     attempted_at = str(epoch_ms(at))
-    # Hashed: an image reference may be of any length and hold any byte.
-    same = f"{request.game_id}\0{code}\0{image_ref}".encode("utf-8", "surrogatepass")
+    same = f"{request.game_id}\0{code}\0{image_ref}".encode()
     sameness = sha256(same).hexdigest()
     return OutboxMessage(
         OutboxStream.NOTIFICATION_INTENTS,
@@ -125,9 +109,9 @@ def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) 
             "type": f"runtime.{code}",
             "producer": PRODUCER,
             "game_id": request.game_id,
-            "image_ref": sendable(image_ref),
+            "image_ref": image_ref,
             "error_code": code,
-            "error_message": sendable(cause.message),
+            "error_message": cause.message,
             "attempted_at_ms": attempted_at,
             "idempotency_key": f"{sameness}:{attempted_at}",
         },

@@ -10,6 +10,7 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.printable import printable
+from rtmanager.domain.texts import sendable, sendable_or_none, sendable_texts
 
 Fence = NewType("Fence", int)
 """An operation's id. Ids only grow: of two operations the later has the higher fence."""
@@ -65,6 +66,10 @@ class Origin:
     source: OpSource
     source_ref: str
 
+    def __post_init__(self) -> None:
+        """Cut the text from outside."""
+        object.__setattr__(self, "source_ref", sendable(self.source_ref))
+
     @property
     def is_redelivered(self) -> bool:
         """Return whether the request is redelivered until it has an outcome."""
@@ -75,7 +80,7 @@ class Origin:
 class OperationRequest:
     """What a caller asks for, before any rule is applied.
 
-    `image_ref` is the caller's text. `container_id` is the container to reconcile.
+    `image_ref` is the caller's text, cut. `container_id` is the container to reconcile.
     """
 
     game_id: GameId
@@ -84,6 +89,10 @@ class OperationRequest:
     image_ref: str | None = None
     reason: StopReason | None = None
     container_id: ContainerId | None = None
+
+    def __post_init__(self) -> None:
+        """Cut the text from outside."""
+        object.__setattr__(self, "image_ref", sendable_or_none(self.image_ref))
 
 
 class ActionName(StrEnum):
@@ -146,6 +155,11 @@ class Step:
     detail: str | None = None
     note: str | None = None
 
+    def __post_init__(self) -> None:
+        """Cut the texts from outside."""
+        object.__setattr__(self, "error", sendable_or_none(self.error))
+        object.__setattr__(self, "note", sendable_or_none(self.note))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
@@ -158,8 +172,9 @@ class Cause:
     log_tail: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Cut and escape the message, which may quote an engine or Docker."""
+        """Cut and escape the texts from outside."""
         object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "log_tail", sendable_texts(self.log_tail))
 
     @classmethod
     def of(cls, error: RuntimeManagerError) -> Self:

@@ -1,7 +1,6 @@
 """Texts from outside, made safe to store, to send and to print."""
 
-MAX_TEXT = 2_000
-"""Maximum length of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
+from rtmanager.domain.texts import MAX_TEXT
 
 
 def printable(text: str) -> str:

@@ -25,7 +25,7 @@ from rtmanager.domain.messages import (
 )
 from rtmanager.domain.operation import Cause, OperationKind, Outcome, StopReason
 from rtmanager.domain.ports.job_stream import JobKind
-from rtmanager.domain.printable import MAX_TEXT
+from rtmanager.domain.texts import MAX_TEXT
 from tests.builders import IMAGE, NOON, make_completion, make_event, make_job, make_record
 from tests.contract.caller import RUNTIMES, Caller
 

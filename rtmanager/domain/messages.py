@@ -1,8 +1,9 @@
 """Messages for other services, written together with the outcome that they report."""
 
 import json
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -12,6 +13,8 @@ from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.operation import Cause, OperationKind, OperationRequest, OpSource, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 class OutboxStream(StrEnum):
@@ -23,11 +26,20 @@ class OutboxStream(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `most` messages that count towards this key are written within `seconds`."""
+
+    key: str
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxMessage:
     """A stream entry to be published: all fields are strings, as in the stream.
 
     A message with a `dedup_key` is not written while an earlier one with the same key is younger
-    than its `dedup_window` seconds.
+    than its `dedup_window` seconds. One with quotas is not written while any of them is used up.
     """
 
     stream: OutboxStream
@@ -35,6 +47,7 @@ class OutboxMessage:
     fields: Mapping[str, str]
     dedup_key: str | None = None
     dedup_window: float = 0.0
+    quotas: tuple[Quota, ...] = ()
 
 
 def health_message(event: HealthEvent) -> OutboxMessage:
@@ -61,6 +74,13 @@ PRODUCER = "runtime_manager"
 INTENT_DEDUP_WINDOW = 600.0
 """Seconds within which a repeated, identical failure of a game sends no second intent."""
 
+INTENTS_PER_GAME = 5
+"""Intents of one game and code within the dedup window, whatever images were asked for."""
+INTENTS_OF_NEW_GAMES = 60
+NEW_GAMES_WINDOW = 60.0
+"""Intents of one code within these seconds, of all games together that never ran: a caller can make
+up any number of those."""
+
 _INTENT_CODES = {
     ErrorCode.IMAGE_PULL_FAILED,
     ErrorCode.CONTAINER_START_FAILED,
@@ -68,15 +88,28 @@ _INTENT_CODES = {
 }
 
 
-def announcements(request: OperationRequest, completion: Completion) -> list[OutboxMessage]:
-    """Return the messages that report this completion, in order."""
+def announcements(
+    request: OperationRequest, completion: Completion, *, is_new_game: bool = False
+) -> list[OutboxMessage]:
+    """Return the messages that report this completion, in order.
+
+    A new game has no record before the operation.
+    """
     messages = [health_message(event) for event in completion.events]
     if request.origin.source is OpSource.LOBBY_STREAM:
         messages.append(_job_result(request, completion))
     cause = completion.cause
     if request.kind is OperationKind.START and cause is not None and cause.code in _INTENT_CODES:
-        messages.append(_notification_intent(request, cause, completion.at))
+        intent = _notification_intent(request, cause, completion.at)
+        messages.append(replace(intent, quotas=_quotas(request, cause, is_new_game=is_new_game)))
     return messages
+
+
+def log_over_quota(message: OutboxMessage) -> None:
+    """Log that a message was not written because one of its quotas is used up."""
+    about = {"stream": message.stream, "game_id": message.game_id}
+    keys = [quota.key for quota in message.quotas]
+    logger.warning("message_over_quota", extra=about | {"quotas": keys})
 
 
 def _job_result(request: OperationRequest, completion: Completion) -> OutboxMessage:
@@ -100,8 +133,7 @@ def _job_result(request: OperationRequest, completion: Completion) -> OutboxMess
 def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) -> OutboxMessage:
     code, image_ref = cause.code, request.image_ref or ""
     attempted_at = str(epoch_ms(at))
-    same = f"{request.game_id}\0{code}\0{image_ref}".encode()
-    sameness = sha256(same).hexdigest()
+    sameness = _hash_of(request.game_id, code, image_ref)
     return OutboxMessage(
         OutboxStream.NOTIFICATION_INTENTS,
         request.game_id,
@@ -118,3 +150,16 @@ def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) 
         dedup_key=sameness,
         dedup_window=INTENT_DEDUP_WINDOW,
     )
+
+
+def _quotas(request: OperationRequest, cause: Cause, *, is_new_game: bool) -> tuple[Quota, ...]:
+    # A game id has no blank: the two keys are never the same.
+    of_game = Quota(f"{request.game_id} {cause.code}", INTENTS_PER_GAME, INTENT_DEDUP_WINDOW)
+    if not is_new_game:
+        return (of_game,)
+    of_all = Quota(f"new games {cause.code}", INTENTS_OF_NEW_GAMES, NEW_GAMES_WINDOW)
+    return of_game, of_all
+
+
+def _hash_of(*parts: str) -> str:
+    return sha256("\0".join(parts).encode()).hexdigest()

@@ -1,13 +1,20 @@
 """Invariants of published messages: health events, intents, jobs and their results."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.game_id import GameId, parse_game_id
-from rtmanager.domain.messages import INTENT_DEDUP_WINDOW, OutboxMessage, OutboxStream
+from rtmanager.domain.messages import (
+    INTENT_DEDUP_WINDOW,
+    INTENTS_OF_NEW_GAMES,
+    INTENTS_PER_GAME,
+    NEW_GAMES_WINDOW,
+    OutboxMessage,
+    OutboxStream,
+)
 from rtmanager.domain.operation import Operation, OpSource
 from rtmanager.domain.ports.job_stream import JobEntry, MalformedJob
 from tests.simulation.policy import PROBE_THRESHOLD
@@ -30,12 +37,14 @@ class MessageInvariants:
         self._started: Counter[ContainerId] = Counter()
         self._failing: set[ContainerId] = set()
         self._intents: dict[tuple[str, ...], int] = {}
+        self._quotas: dict[tuple[str, ...], list[int]] = defaultdict(list)
 
     def forget(self) -> None:
         """Forget what was published: the restored database does not know it either."""
         self._seen = len(self._environment.store.outbox)
         for known in (self._current, self._losses, self._started, self._failing, self._intents):
             known.clear()
+        self._quotas.clear()
 
     def before_step(self) -> None:
         """Remember each game's container."""
@@ -67,12 +76,25 @@ class MessageInvariants:
             self._check_probe(event, container, message)
 
     def _check_intent(self, message: OutboxMessage) -> None:
-        """Check that a game which keeps failing in the same way is not announced each time."""
+        """Check that a game which keeps failing in the same way is not announced each time.
+
+        Nor is one that fails in ever new ways, or one made-up game after the other.
+        """
         same = tuple(message.fields[name] for name in ("game_id", "error_code", "image_ref"))
         at = int(message.fields["attempted_at_ms"])
+        self._check_quota(same[:2], INTENTS_PER_GAME, at - INTENT_DEDUP_WINDOW * 1000, at)
+        if message.game_id not in self._environment.store.runtime_records:
+            self._check_quota(same[1:2], INTENTS_OF_NEW_GAMES, at - NEW_GAMES_WINDOW * 1000, at)
         if at - self._intents.get(same, -at) < INTENT_DEDUP_WINDOW * 1000:
             self._environment.violation(f"a second intent of {same} within {INTENT_DEDUP_WINDOW} s")
         self._intents[same] = at
+
+    def _check_quota(self, key: tuple[str, ...], most: int, since: float, at: int) -> None:
+        """Check that no more intents count towards the same quota."""
+        earlier = [each for each in self._quotas[key] if each > since]
+        if len(earlier) >= most:
+            self._environment.violation(f"more than {most} intents of {key}")
+        self._quotas[key] = [*earlier, at]
 
     def _check_loss(self, event: str, container: ContainerId) -> None:
         self._losses[container] += 1

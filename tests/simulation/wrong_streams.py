@@ -47,10 +47,10 @@ async def publish_stale(self: InMemoryMessagePublisher, batch: OutboxBatch) -> N
 
 
 def announce_without_result(
-    request: OperationRequest, completion: Completion
+    request: OperationRequest, completion: Completion, *, is_new_game: bool = False
 ) -> list[OutboxMessage]:
     """Leave a valid job's result out of the outcome's messages: the handler is to write it."""
-    messages = announcements(request, completion)
+    messages = announcements(request, completion, is_new_game=is_new_game)
     code = completion.cause.code if completion.cause else None
     if request.origin.source_ref.startswith("r") or code is ErrorCode.INVALID_REQUEST:
         return messages  # it did not come through the stream, or is malformed

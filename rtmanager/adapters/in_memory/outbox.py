@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.messages import OutboxMessage
+from rtmanager.domain.messages import OutboxMessage, Quota, log_over_quota
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
 
@@ -28,16 +28,24 @@ class OutboxTable:
     listeners: list[asyncio.Event] = field(default_factory=list)
     borrower: object | None = None
     fence: RelayFence = NO_FENCE
+    _quota_uses: dict[str, list[datetime]] = field(default_factory=dict, init=False)
     _dedup_until: dict[str, tuple[OutboxId, datetime]] = field(default_factory=dict, init=False)
 
     def insert(self, messages: Iterable[OutboxMessage], *, at: datetime) -> None:
-        """Insert the messages that are not in a dedup window; wake the listeners."""
+        """Insert the messages within their quotas and in no dedup window; wake the listeners."""
         for message in messages:
-            if not self._is_duplicate(message, at):
-                self.messages.append(message)
-                self._open_window(message, at)
-                for listener in self.listeners:
-                    listener.set()
+            if self._is_duplicate(message, at):
+                continue
+            if any(self._is_used_up(quota, at) for quota in message.quotas):
+                log_over_quota(message)
+                continue
+            self.messages.append(message)
+            self._open_window(message, at)
+            for quota in message.quotas:
+                until = at + timedelta(seconds=quota.seconds)
+                self._quota_uses.setdefault(quota.key, []).append(until)
+            for listener in self.listeners:
+                listener.set()
 
     def borrow(self, limit: int, *, now: datetime) -> tuple[OutboxBatch, object | None]:
         """Return the oldest unsent messages and the turn, None while another holds it."""
@@ -77,6 +85,8 @@ class OutboxTable:
             if at < sent_before and id_ not in self.pruned | kept
         ][:limit]
         self.pruned.update(old)
+        for key, uses in list(self._quota_uses.items()):
+            self._quota_uses[key] = [until for until in uses if until >= sent_before]
         return len(old)
 
     def _rows(self) -> Iterable[OutboxRow]:
@@ -87,6 +97,10 @@ class OutboxTable:
         if message.dedup_key is None or message.dedup_key not in self._dedup_until:
             return False
         return self._dedup_until[message.dedup_key][1] > at
+
+    def _is_used_up(self, quota: Quota, at: datetime) -> bool:
+        uses = self._quota_uses.get(quota.key, ())
+        return sum(until > at for until in uses) >= quota.most
 
     def _open_window(self, message: OutboxMessage, at: datetime) -> None:
         if message.dedup_key is not None:

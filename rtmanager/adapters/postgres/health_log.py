@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
-from rtmanager.adapters.postgres.outbox import insert_messages
+from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.adapters.postgres.pool import Connection, PostgresPool
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId

@@ -16,7 +16,7 @@ from rtmanager.adapters.postgres.operation_log import (
     take_over_operation,
 )
 from rtmanager.adapters.postgres.operation_rows import admitted_operation
-from rtmanager.adapters.postgres.outbox import insert_messages
+from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.adapters.postgres.pool import Connection, PostgresPool
 from rtmanager.adapters.postgres.runtime_records import (
     lock_name,

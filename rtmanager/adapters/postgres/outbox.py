@@ -2,23 +2,22 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import kwargs_row, scalar_row
-from psycopg.types.json import Jsonb
 
 from rtmanager.adapters.postgres.errors import postgres_errors
+from rtmanager.adapters.postgres.outbox_rows import MESSAGE
 from rtmanager.adapters.postgres.pool import (
     Connection,
     PostgresPool,
     deadline,
     service_conninfo,
 )
-from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.messages import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
@@ -26,21 +25,6 @@ from rtmanager.tasks import cancellation_first
 
 CHECK_EVERY = 10.0
 CHECK_SECONDS = 2.0
-
-_MESSAGE = Columns("game_id, stream, fields")
-
-_INSERT: LiteralString = f"INSERT INTO outbox ({_MESSAGE.names}) VALUES ({_MESSAGE.values})"
-
-# Held until the commit, so that of two transactions with one key the later sees the message.
-_LOCK_DEDUP_KEY: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))"
-
-_INSERT_UNLESS_DUPLICATE: LiteralString = f"""
-    INSERT INTO outbox ({_MESSAGE.names}, quiet_key, quiet_until)
-    SELECT {_MESSAGE.values}, %(dedup_key)s, %(dedup_until)s
-    WHERE NOT EXISTS (
-        SELECT FROM outbox WHERE quiet_key = %(dedup_key)s AND quiet_until > %(at)s
-    )
-"""
 
 _LOCK: LiteralString = "hashtextextended('rtmanager.outbox:' || current_schema(), 0)"
 
@@ -62,7 +46,7 @@ _RAISE_FENCE: LiteralString = """
 """
 
 UNSENT: LiteralString = f"""
-    SELECT id, token, {_MESSAGE.names} FROM outbox
+    SELECT id, token, {MESSAGE.names} FROM outbox
     WHERE sent_at IS NULL ORDER BY id LIMIT %s
 """
 
@@ -73,6 +57,12 @@ _PRUNE: LiteralString = """
         SELECT id FROM outbox
         WHERE sent_at < %(before)s AND (quiet_until IS NULL OR quiet_until < %(before)s)
         LIMIT %(limit)s
+    )
+"""
+
+_PRUNE_QUOTAS: LiteralString = """
+    DELETE FROM outbox_quota_uses WHERE id IN (
+        SELECT id FROM outbox_quota_uses WHERE until < %(before)s LIMIT %(limit)s
     )
 """
 
@@ -116,29 +106,11 @@ class PostgresOutbox:
 
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete messages that were sent before then and whose dedup window is over."""
+        parameters = {"before": sent_before, "limit": limit}
         async with self._pool.connection() as connection:
-            deleted = await connection.execute(_PRUNE, {"before": sent_before, "limit": limit})
+            await connection.execute(_PRUNE_QUOTAS, parameters)
+            deleted = await connection.execute(_PRUNE, parameters)
         return deleted.rowcount
-
-
-async def insert_messages(
-    connection: Connection, messages: Sequence[OutboxMessage], *, at: datetime
-) -> None:
-    """Insert the messages in order, except those within the dedup window of an earlier one."""
-    for message in messages:
-        parameters = {
-            "game_id": stored_game_id(message.game_id),
-            "stream": message.stream,
-            "fields": Jsonb(message.fields),
-            "dedup_key": message.dedup_key,
-            "dedup_until": at + timedelta(seconds=message.dedup_window),
-            "at": at,
-        }
-        if message.dedup_key is None:
-            await connection.execute(_INSERT, parameters)
-        else:
-            await connection.execute(_LOCK_DEDUP_KEY, [message.dedup_key])
-            await connection.execute(_INSERT_UNLESS_DUPLICATE, parameters)
 
 
 async def _borrow(connection: Connection, limit: int) -> OutboxBatch:

@@ -170,7 +170,8 @@ class Interpreter:
     async def _finish(self, context: OperationContext, completion: Completion) -> Completion:
         """Commit the outcome, then remove the leftover containers."""
         ended = replace(completion, details=details_of(context, completion))
-        messages = announcements(context.operation.request, ended)
+        is_new_game = context.record is None
+        messages = announcements(context.operation.request, ended, is_new_game=is_new_game)
         await self._persistently(
             context,
             lambda: self.journal.finish(

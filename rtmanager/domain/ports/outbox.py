@@ -60,7 +60,8 @@ class Outbox(Protocol):
     async def prune(self, *, sent_before: datetime, limit: int) -> int:
         """Delete at most `limit` messages that were sent before then; return how many.
 
-        A message whose dedup window is still open is not deleted.
+        A message whose dedup window is still open is not deleted, nor are uses of a quota that
+        still count.
         """
 
 

@@ -7,7 +7,7 @@ from typing import LiteralString
 
 import pytest
 
-from rtmanager.adapters.postgres.outbox import insert_messages
+from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.ports.outbox import Outbox, OutboxBatch, RelayFence, StaleBatch

@@ -31,6 +31,7 @@ TABLES = {
     "health_snapshots",
     "health_baselines",
     "outbox",
+    "outbox_quota_uses",
     "installation",
     "applied_migrations",
 }

@@ -14,6 +14,8 @@ from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
+from rtmanager.domain.operations.refusal_rate import RefusalRate
+from rtmanager.domain.operations.refusals import Refusals
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.engine_probe import EngineProbe
@@ -61,6 +63,9 @@ class UseCases:
                 clock=ports.clock,
                 in_flight=InFlight(),
                 allowed_images=policy.allowed_images,
+                refusals=Refusals(
+                    ports.records, ports.journal, ports.clock, RefusalRate(ports.clock)
+                ),
                 lease_wait=policy.lease_wait,
                 probes_before_patch=policy.patch_gate_timeout > 0,
             ),

@@ -24,8 +24,8 @@ ADMISSION = (
     Mutant(
         name="replay and refusal without a result",
         file=f"{_CODE}/admission.py",
-        old="completion=completion, messages=announcements(self.request, completion))",
-        new="completion=completion)",
+        old="return Admission(completion=completion, messages=messages)",
+        new="return Admission(completion=completion)",
         caught_by=f"{_TESTS}/test_admission.py::test_replay_is_finished_at_once_with_the_record",
     ),
     Mutant(
@@ -38,18 +38,16 @@ ADMISSION = (
     ),
     Mutant(
         name="job refused because an earlier operation failed",
-        file=f"{_CODE}/operations.py",
-        old=(
-            "return error if request.origin.is_redelivered else await self._refused(request, error)"
-        ),
-        new="return await self._refused(request, error)",
+        file=f"{_CODE}/refusals.py",
+        old="return error if request.origin.is_redelivered else await self.refused(request, error)",
+        new="return await self.refused(request, error)",
         caught_by=f"{_TESTS}/test_traps_of_changes.py"
         "::test_trap_job_fails_for_the_trouble_of_an_earlier_operation",
     ),
     Mutant(
         name="no row for a request that got no lease",
         file=f"{_CODE}/operations.py",
-        old="raise await self._refused_for_now(request, away) from away",
+        old="raise await self.refusals.refused_for_now(request, away) from away",
         new="raise",
         caught_by=f"{_TESTS}/test_operations.py::test_lease_store_away_is_service_unavailable",
     ),
@@ -74,8 +72,8 @@ INTERPRETING = (
     Mutant(
         name="predecessor removed before the outcome is committed",
         file=f"{_CODE}/interpreter.py",
-        old="        messages = announcements(context.operation.request, ended)\n",
-        new="""        messages = announcements(context.operation.request, ended)
+        old="        is_new_game = context.record is None\n",
+        new="""        is_new_game = context.record is None
         for leftover in ended.leftovers:
             await self._remove_leftover(context, leftover)
 """,

@@ -1,5 +1,6 @@
 """Applying a request's rule inside the transaction that begins its operation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,11 +16,16 @@ from rtmanager.domain.ports.operation_journal import Admission, Ledger
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class RuleCheck:
     """Applies the rule of a request to the record, and keeps the refusal for the caller to raise.
 
-    `expected` is the record whose container was observed.
+    `expected` is the record whose container was observed. `may_record` is asked before the refusal
+    of a game without a record is written.
     """
 
     request: OperationRequest
@@ -28,12 +34,14 @@ class RuleCheck:
     healthy: bool
     at: datetime
     allowed_images: AllowedImages = ALL_IMAGES
+    may_record: Callable[[], bool] = _always
     refusal: RuntimeManagerError | None = field(default=None, init=False)
 
     def __call__(self, ledger: Ledger) -> Admission:
         """Decide from the record as the transaction reads it.
 
-        Raises LeaseLost when it differs from `expected`: another process has acted since.
+        Raises LeaseLost when it differs from `expected`: another process has acted since. Raises
+        the refusal itself, so that no row is written, when it may not be recorded.
         """
         if ledger.record != self.expected:
             raise LeaseLost
@@ -44,6 +52,8 @@ class RuleCheck:
             return Admission(predecessor=self._predecessor() if kind.replaces else None)
         except RuntimeManagerError as refusal:
             self.refusal = refusal
+            if ledger.record is None and not self.may_record():
+                raise
             return self._completed(refused(refusal, at=self.at))
 
     def would_be_admitted(self) -> bool:
@@ -85,4 +95,6 @@ class RuleCheck:
         return Predecessor(container_id=self.current.container.id, ran=ran, healthy=self.healthy)
 
     def _completed(self, completion: Completion) -> Admission:
-        return Admission(completion=completion, messages=announcements(self.request, completion))
+        is_new_game = self.expected is None
+        messages = announcements(self.request, completion, is_new_game=is_new_game)
+        return Admission(completion=completion, messages=messages)

@@ -5,10 +5,11 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from rtmanager.domain.allowed_images import AllowedImages
-from rtmanager.domain.completion import Completion, refused
+from rtmanager.domain.completion import Completion
 from rtmanager.domain.concurrency import InFlight, detached, shielded
 from rtmanager.domain.errors import (
     InternalError,
@@ -17,14 +18,14 @@ from rtmanager.domain.errors import (
     error_of,
 )
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import LeaseNumber, OperationKind, OperationRequest, Outcome
 from rtmanager.domain.operations.admission import RuleCheck
 from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.kinds import KINDS
 from rtmanager.domain.operations.observer import Observer, OperationContext
-from rtmanager.domain.operations.report import add_operation, failure_fields, logged_operation
+from rtmanager.domain.operations.refusals import Refusals
+from rtmanager.domain.operations.report import LogFields, add_operation, logged_operation
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, GameLeases, LeaseBusy, LeaseLost
@@ -66,6 +67,7 @@ class Operations:
     clock: Clock
     in_flight: InFlight
     allowed_images: AllowedImages
+    refusals: Refusals
     lease_wait: float
     probes_before_patch: bool = True
 
@@ -107,7 +109,7 @@ class Operations:
         """
         with logged_operation(request, self.clock) as line:
             check = await self._prepare_check(request)
-            begun = await self._begin(lease, request, check)
+            begun = await self._begin(lease, request, check, line)
             add_operation(line, begun.operation)
             if check.refusal is not None:
                 raise check.refusal
@@ -151,9 +153,9 @@ class Operations:
                     self.leases.hold(request.game_id, wait=wait, above=above)
                 )
             except LeaseBusy as busy:
-                raise await self._refused(request, busy) from None
+                raise await self.refusals.refused(request, busy) from None
             except ServiceUnavailable as away:
-                raise await self._refused_for_now(request, away) from away
+                raise await self.refusals.refused_for_now(request, away) from away
             yield lease
 
     async def _resume_earlier(self, request: OperationRequest, deadline: float) -> None:
@@ -164,13 +166,13 @@ class Operations:
         earlier = self.resume_in_background(request.game_id)
         while not earlier.done():
             if self.clock.monotonic() >= deadline:
-                raise await self._refused(request, LeaseBusy())
+                raise await self.refusals.refused(request, LeaseBusy())
             await self.clock.sleep(RESUMPTION_POLL)
         error = None if earlier.cancelled() else earlier.exception()
         if error is None:
             return
         known = error if isinstance(error, RuntimeManagerError) else InternalError()
-        raise await self._refused_for_now(request, known) from error
+        raise await self.refusals.refused_for_now(request, known) from error
 
     async def _resume(self, game_id: GameId) -> None:
         with contextlib.suppress(LeaseBusy):  # its holder resumes it
@@ -206,6 +208,7 @@ class Operations:
             healthy=False,
             at=self.clock.now(),
             allowed_images=self.allowed_images,
+            may_record=partial(self.refusals.may_record_new, request),
         )
         if runs and request.kind is OperationKind.PATCH and check.would_be_admitted():
             await self._probe_engine(check)
@@ -228,10 +231,17 @@ class Operations:
             words = f"the health of the engine is unknown: {answer.error}; try again"
             check.current = Current(error=ServiceUnavailable(words))
 
-    async def _begin(self, lease: GameLease, request: OperationRequest, check: RuleCheck) -> Begun:
-        return await self._unless_superseded(
-            lease, self.journal.begin(request, check, lease=lease.number, at=check.at)
-        )
+    async def _begin(
+        self, lease: GameLease, request: OperationRequest, check: RuleCheck, line: LogFields
+    ) -> Begun:
+        try:
+            return await self._unless_superseded(
+                lease, self.journal.begin(request, check, lease=lease.number, at=check.at)
+            )
+        except RuntimeManagerError as error:
+            if error is check.refusal:
+                self.refusals.note_unrecorded(line)
+            raise
 
     async def _unless_superseded(self, lease: GameLease, work: Coroutine[Any, Any, B]) -> B:
         beginning = detached(work)
@@ -253,25 +263,6 @@ class Operations:
                 await self.journal.hand_over(begun.operation, lease=lease.number)
         except RuntimeManagerError as error:
             logger.warning("begin_not_handed_over", extra={"error": error.message})
-
-    async def _refused_for_now(
-        self, request: OperationRequest, error: RuntimeManagerError
-    ) -> RuntimeManagerError:
-        """Write the refusal and return it, unless the request will be redelivered.
-
-        Such a request keeps no outcome: the error may be over by then.
-        """
-        return error if request.origin.is_redelivered else await self._refused(request, error)
-
-    async def _refused(
-        self, request: OperationRequest, error: RuntimeManagerError
-    ) -> RuntimeManagerError:
-        """Write the refusal of a request whose operation could not begin, and return it."""
-        with logged_operation(request, self.clock) as line:
-            completion = refused(error, at=self.clock.now())
-            await self.journal.refuse(request, completion, announcements(request, completion))
-            line.update(failure_fields(error))
-        return error
 
 
 def _context(lease: GameLease, begun: Begun) -> OperationContext:

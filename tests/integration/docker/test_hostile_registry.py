@@ -9,7 +9,7 @@ import pytest
 from rtmanager.adapters.docker import image_pulls
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ContainerHost, ImagePullFailed, PullFault
-from rtmanager.domain.printable import MAX_TEXT
+from rtmanager.domain.texts import MAX_TEXT
 from tests.contract.ports.docker_worlds import RealWorld
 from tests.support.hostile_registry import SECRET, HostileRegistry, hostile_registry
 

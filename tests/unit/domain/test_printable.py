@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtmanager.domain.errors import ImagePullFailed, StartConfigInvalid
-from rtmanager.domain.printable import MAX_TEXT, printable
+from rtmanager.domain.printable import printable
+from rtmanager.domain.texts import MAX_TEXT
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The stream store in memory: its content, the job consumer and the message publisher."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rtmanager.adapters.in_memory.fault_hook import FaultHook, no_faults
@@ -95,6 +95,14 @@ class InMemoryJobStream:
         """Add a dead letter for the entry and acknowledge it."""
         if self._drop(entry):
             self.streams.dead.append(MemoryDeadJob(entry, fault))
+
+    async def oldest(self) -> Mapping[JobKind, str | None]:
+        """Return the id of each kind's oldest entry."""
+        jobs = self.streams.jobs
+        return {
+            kind: next((each.entry_id for each in jobs if each.kind is kind), None)
+            for kind in JobKind
+        }
 
     async def trim(self) -> int:
         """Drop the oldest acknowledged entries if there are too many."""

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from rtmanager.adapters.redis.client import RedisClient
+from rtmanager.adapters.redis.entry_scripts import FIND, OLDEST, READ, RawEntry, raw_entries
 from rtmanager.adapters.redis.errors import redis_errors
 
 CLAIM_BATCH = 500
@@ -21,8 +22,6 @@ TRIM_BATCH = 500
 FIRST = "0-0"
 NEW = ">"
 """Where to read: an id reads our pending entries after it, NEW reads undelivered ones."""
-
-Pairs = Sequence[tuple[bytes, bytes]]
 
 # Deleting a consumer drops its pending entries, so the check and the deletion are one step.
 _FORGET_IDLE = """
@@ -76,14 +75,11 @@ return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 
 
 @dataclass(frozen=True, slots=True)
-class RawEntry:
-    """An entry as it is in the stream: names and values in order, including repeated names.
+class Stretch:
+    """What one read returned of a stream, and whether there may be more."""
 
-    Without fields, the entry is pending but was trimmed from the stream.
-    """
-
-    id: str
-    pairs: Pairs
+    entries: Sequence[RawEntry]
+    has_more: bool
 
 
 class GroupLostError(Exception):
@@ -95,9 +91,8 @@ class ConsumerGroup:
 
     def __init__(self, client: RedisClient, *, group: str) -> None:
         self._redis = Redis(connection_pool=client.commands.connection_pool)
-        # The raw answer: redis-py would make a dict of it, which hides repeated fields.
-        for command in ("XREADGROUP", "XAUTOCLAIM", "XRANGE"):
-            self._redis.set_response_callback(command, _unchanged)
+        # The raw answer, which older servers give without the ids of trimmed entries.
+        self._redis.set_response_callback("XAUTOCLAIM", _unchanged)
         self._group = group
         self._consumer = f"{gethostname()}-{getpid()}-{token_hex(4)}"
 
@@ -109,18 +104,14 @@ class ConsumerGroup:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    async def read(
-        self, after: Mapping[str, str], *, count: int, block_ms: int | None
-    ) -> dict[str, list[RawEntry]]:
-        """Return entries of each stream after its id, or new ones, at most `count` per stream.
-
-        Blocks only if new entries are requested from every stream.
-        """
-        streams: Any = dict(after)
-        answer = await self._ask(
-            self._redis.xreadgroup(self._group, self._consumer, streams, count, block_ms)
-        )
-        return {stream.decode(): _entries(entries) for stream, entries in answer or ()}
+    async def read(self, after: Mapping[str, str], *, count: int) -> dict[str, Stretch]:
+        """Return entries of each stream after its id, or new ones, at most `count` per stream."""
+        arguments = [*after, self._group, self._consumer, str(count), *after.values()]
+        answer = await self._ask(self._redis.eval(READ, len(after), *arguments))
+        return {
+            stream: Stretch(raw_entries(entries), bool(more))
+            for stream, (entries, more) in zip(after, answer, strict=True)
+        }
 
     async def claim_all(self, stream: str) -> list[str]:
         """Take over all pending entries; return the ids of those that were trimmed."""
@@ -152,8 +143,13 @@ class ConsumerGroup:
 
     async def find(self, stream: str, entry_id: str) -> RawEntry | None:
         """Return one entry, None when it is trimmed."""
-        answer = await self._ask(self._redis.xrange(stream, entry_id, entry_id))
-        return next(iter(_entries(answer)), None)
+        answer = await self._ask(self._redis.eval(FIND, 1, stream, entry_id))
+        return next(iter(raw_entries(answer)), None)
+
+    async def oldest(self, stream: str) -> str | None:
+        """Return the id of the oldest entry, None when there is none."""
+        answer = await self._ask(self._redis.eval(OLDEST, 1, stream))
+        return None if answer is None else str(answer.decode())
 
     async def dead_letter(
         self, stream: str, entry_id: str, *, to: str, maxlen: int, fields: Sequence[str]
@@ -197,10 +193,3 @@ def _lost_group() -> Iterator[None]:
 
 def _unchanged(response: Any, **_options: Any) -> Any:
     return response
-
-
-def _entries(answer: Any) -> list[RawEntry]:
-    return [
-        RawEntry(entry_id.decode(), list(zip(flat[::2], flat[1::2], strict=True)))
-        for entry_id, flat in ((each, fields or ()) for each, fields in answer)
-    ]

@@ -1,8 +1,10 @@
 """The Lobby's two job streams in Redis, merged into one order."""
 
+import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from rtmanager.adapters.redis.client import RedisClient
@@ -11,15 +13,18 @@ from rtmanager.adapters.redis.consumer_group import (
     NEW,
     ConsumerGroup,
     GroupLostError,
-    RawEntry,
+    Stretch,
 )
+from rtmanager.adapters.redis.entry_scripts import RawEntry
 from rtmanager.adapters.redis.stream_entries import DeadOrigin, dead_letter, job_entry
 from rtmanager.adapters.redis.streams import Channel, StreamLayout, StreamSchemas
 from rtmanager.domain.errors import InternalError, ServiceUnavailable
-from rtmanager.domain.ports.job_stream import JobEntry, JobKind
+from rtmanager.domain.ports.job_stream import JobEntry, JobKind, entry_order
 
 MAX_BLOCK = 1.0
-"""Seconds; a blocking call must end well before the client's socket times out."""
+"""Seconds that a read waits for new entries at most."""
+POLL = 0.05
+"""Seconds between two looks: a call that blocks would return entries of any size."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +79,10 @@ class RedisJobStream:
         stream = self._streams[entry.kind]
         with suppress(GroupLostError):
             found = await self._group.find(stream, entry.entry_id)
-            pairs = found.pairs if found else ()
-            letter = dead_letter(DeadOrigin.JOB, stream, entry.entry_id, fault, pairs)
+            pairs, left_out = (found.pairs, found.left_out) if found else ((), 0)
+            letter = dead_letter(
+                DeadOrigin.JOB, stream, entry.entry_id, fault, pairs, left_out=left_out
+            )
             if wrong := self._schemas.fault(Channel.DEAD_JOBS, letter):
                 raise InternalError(f"dead letter for {entry.entry_id}: {wrong}")
             await self._group.dead_letter(
@@ -85,6 +92,10 @@ class RedisJobStream:
                 maxlen=self._layout.maxlen,
                 fields=[part for pair in letter.items() for part in pair],
             )
+
+    async def oldest(self) -> Mapping[JobKind, str | None]:
+        """Return the id of each stream's oldest entry."""
+        return {kind: await self._group.oldest(name) for kind, name in self._streams.items()}
 
     async def trim(self) -> int:
         """Drop acknowledged entries from streams that are too long."""
@@ -113,28 +124,27 @@ class RedisJobStream:
 
         Reads again when a stream only reached the end of its pending entries: it may have new ones.
         """
+        give_up = time.monotonic() + min(block, MAX_BLOCK)
         while hungry := [kind for kind, entries in self._waiting.items() if not entries]:
-            answer = await self._read(hungry, count, block)
-            drained = set()
-            for kind in hungry:
-                entries = answer.get(self._streams[kind], [])
-                if await self._keep(kind, entries) and len(entries) < count:
-                    drained.add(kind)
-            if all(self._waiting[kind] or kind in drained for kind in hungry):
+            drained = await self._read(hungry, count)
+            if not all(self._waiting[kind] or kind in drained for kind in hungry):
+                continue
+            if len(drained) < len(self._streams) or any(self._waiting.values()):
                 return drained
+            if time.monotonic() >= give_up:
+                return drained
+            await asyncio.sleep(POLL)
         return set()
 
-    async def _read(
-        self, kinds: Sequence[JobKind], count: int, block: float
-    ) -> dict[str, list[RawEntry]]:
+    async def _read(self, kinds: Sequence[JobKind], count: int) -> set[JobKind]:
+        """Read and keep entries of these streams; return those that had no more."""
         after = {self._streams[kind]: self._after[kind] for kind in kinds}
-        blocks = len(kinds) == len(self._streams) and block > 0
-        block_ms = max(1, int(min(block, MAX_BLOCK) * 1000)) if blocks else None
-        return await self._group.read(after, count=count, block_ms=block_ms)
+        answer = await self._group.read(after, count=count)
+        return {kind for kind in kinds if await self._keep(kind, answer[self._streams[kind]])}
 
-    async def _keep(self, kind: JobKind, entries: Sequence[RawEntry]) -> bool:
-        """Keep the entries; return whether new ones were requested."""
-        was_new = self._after[kind] == NEW
+    async def _keep(self, kind: JobKind, read: Stretch) -> bool:
+        """Keep the entries; return whether the stream has no more: it was asked for new ones."""
+        entries, was_new = read.entries, self._after[kind] == NEW
         if not was_new:
             self._after[kind] = entries[-1].id if entries else NEW
         self._waiting[kind].extend(each for each in entries if each.pairs)
@@ -143,7 +153,7 @@ class RedisJobStream:
             # Servers before version 7 also return pending entries that were trimmed.
             await self._group.acknowledge(self._streams[kind], entry_id)
         _report(self._streams[kind], trimmed)
-        return was_new
+        return was_new and not read.has_more
 
     def _take(self, count: int, drained: set[JobKind]) -> list[tuple[JobKind, RawEntry]]:
         """Take the oldest entries, as long as no stream can have older unread ones.
@@ -152,7 +162,7 @@ class RedisJobStream:
         than all others.
         """
         bounds = [
-            _order(entries[-1].id)
+            entry_order(entries[-1].id)
             for kind, entries in self._waiting.items()
             if entries and kind not in drained
         ]
@@ -160,9 +170,9 @@ class RedisJobStream:
             (kind, entry)
             for kind, entries in self._waiting.items()
             for entry in entries
-            if not bounds or _order(entry.id) <= min(bounds)
+            if not bounds or entry_order(entry.id) <= min(bounds)
         ]
-        oldest = sorted(certain, key=lambda each: _order(each[1].id))[:count]
+        oldest = sorted(certain, key=lambda each: entry_order(each[1].id))[:count]
         for kind, _ in oldest:
             self._waiting[kind].popleft()
         return oldest
@@ -172,8 +182,3 @@ def _report(stream: str, trimmed: Sequence[str]) -> None:
     if trimmed:
         fields = {"stream": stream, "jobs": len(trimmed), "first_entry_id": trimmed[0]}
         logger.error("pending_jobs_trimmed", extra=fields)
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    milliseconds, _, sequence = entry_id.partition("-")
-    return int(milliseconds), int(sequence)

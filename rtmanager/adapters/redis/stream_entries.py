@@ -4,14 +4,13 @@ import json
 from collections import Counter
 from enum import StrEnum
 
-from rtmanager.adapters.redis.consumer_group import Pairs, RawEntry
+from rtmanager.adapters.redis.entry_scripts import MAX_FIELDS, Pairs, RawEntry
 from rtmanager.adapters.redis.streams import Channel, StreamSchemas, shown_name
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
+from rtmanager.domain.texts import MAX_TEXT
 
 MAX_GAME_ID = 255
-MAX_TEXT = 2_000
-MAX_FIELDS = 64
 
 _CHANNELS = {JobKind.START: Channel.START_JOBS, JobKind.STOP: Channel.STOP_JOBS}
 
@@ -27,6 +26,8 @@ def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntr
     """Read the entry as a job, or as a malformed one with its fault if it violates the schema."""
     fields = {_text(name): _text(value) for name, value in entry.pairs}
     fault = _encoding_fault(entry.pairs) or schemas.fault(_CHANNELS[kind], fields)
+    if fault is None and entry.left_out:
+        fault = f"{len(entry.pairs) + entry.left_out} fields are too many"
     if fault is not None:
         return JobEntry(kind, entry.id, MalformedJob(_readable_game_id(entry.pairs), fault))
     if kind is JobKind.START:
@@ -34,13 +35,20 @@ def job_entry(kind: JobKind, entry: RawEntry, schemas: StreamSchemas) -> JobEntr
     return JobEntry(kind, entry.id, StopJob(fields["game_id"], StopReason(fields["reason"])))
 
 
-def dead_letter(
-    origin: DeadOrigin, stream: str, entry_id: str, fault: str, pairs: Pairs
+def dead_letter(  # noqa: PLR0913 - one for each of its fields
+    origin: DeadOrigin,
+    stream: str,
+    entry_id: str,
+    fault: str,
+    pairs: Pairs,
+    *,
+    left_out: int = 0,
 ) -> dict[str, str]:
     """Return the fields of a dead letter; long values and long lists of fields are cut."""
     shown = [(_shortened(name), _shortened(value)) for name, value in pairs[:MAX_FIELDS]]
-    if len(pairs) > MAX_FIELDS:
-        shown.append(("…", f"{len(pairs) - MAX_FIELDS} more fields"))
+    left_out += len(pairs) - len(shown)
+    if left_out:
+        shown.append(("…", f"{left_out} more fields"))
     return {
         "origin": origin.value,
         "stream": stream,

@@ -1,6 +1,6 @@
 """Start and stop jobs from the Game Lobby."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -81,9 +81,21 @@ class JobStream(Protocol):
         Atomic; does nothing if the entry was acknowledged before.
         """
 
+    async def oldest(self) -> Mapping[JobKind, str | None]:
+        """Return the id of each stream's oldest entry, None of an empty stream.
+
+        An older entry can never be delivered again.
+        """
+
     async def trim(self) -> int:
         """Drop acknowledged entries from a stream above its limit; return how many.
 
         The oldest first, and no more than necessary. An unacknowledged entry is never dropped,
         however long the stream is, and does not keep later ones from being dropped.
         """
+
+
+def entry_order(entry_id: str) -> tuple[int, int]:
+    """Return the numbers by which a stream orders its entries; as texts they are not in order."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence)

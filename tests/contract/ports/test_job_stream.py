@@ -441,3 +441,24 @@ async def test_unreachable_store_raises_service_unavailable(world: JobWorld, cal
     assert type(raised.value) is ServiceUnavailable
     world.come_back()
     await calls[call]()
+
+
+async def test_oldest_entries_are_those_that_may_come_again(world: JobWorld) -> None:
+    """An acknowledged entry counts too: it comes again when the group is lost."""
+    assert await world.here.oldest() == {JobKind.START: None, JobKind.STOP: None}
+    first = await world.start("go-3")
+    await world.start("go-3")
+    (entry, _) = await read(world.here)
+    await world.here.acknowledge(entry)
+
+    assert await world.here.oldest() == {JobKind.START: first, JobKind.STOP: None}
+
+
+async def test_trimmed_entries_are_not_the_oldest(world: JobWorld) -> None:
+    """What was dropped is never delivered again."""
+    added = [await world.start("go-3") for _ in range(MAXLEN + 2)]
+    for entry in await read(world.here):
+        await world.here.acknowledge(entry)
+    await world.here.trim()
+
+    assert (await world.here.oldest())[JobKind.START] == added[2]

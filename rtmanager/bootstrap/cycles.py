@@ -18,6 +18,7 @@ from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
 from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.check_host import CheckHost
 from rtmanager.domain.reconciliation.expire_containers import ExpireContainers
+from rtmanager.domain.reconciliation.prune_operation_log import PruneOperationLog
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
@@ -45,6 +46,7 @@ class CyclePolicy:
     probe_threshold: int
     retention: timedelta
     disk_limit: int
+    keep_operations: timedelta = timedelta(days=365)
     keep_sent: timedelta = timedelta(hours=24)
     grace: float = GRACE
 
@@ -63,6 +65,7 @@ class Cycles:
     record_event: RecordDockerEvent
     handle_job: HandleJob
     relay: RelayOutbox
+    prune_log: PruneOperationLog
     ports: Ports
     jobs: JobStream
 
@@ -90,6 +93,9 @@ class Cycles:
             record_event=RecordDockerEvent(reconcile_game, operations.lease_wait),
             handle_job=HandleJob(more.jobs, operations),
             relay=RelayOutbox(more.outbox, more.publisher, ports.clock, policy.keep_sent),
+            prune_log=PruneOperationLog(
+                ports.journal, more.jobs, ports.clock, policy.keep_operations
+            ),
             ports=ports,
             jobs=more.jobs,
         )

@@ -16,6 +16,8 @@ DISK_USE_INTERVAL = 600.0
 """Seconds between two measurements of what engines have written, which count every file."""
 HOUSEKEEPING_INTERVAL = 60.0
 """Seconds between two searches for messages and jobs that are no longer needed."""
+LOG_INTERVAL = 3_600.0
+"""Seconds between two searches for old operations."""
 
 
 def leader_workers(
@@ -42,5 +44,6 @@ def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequen
         ("retention", cycles.expire.run, settings.cleanup_interval),
         ("outbox pruning", cycles.relay.prune, HOUSEKEEPING_INTERVAL),
         ("job trimming", cycles.trim_jobs, HOUSEKEEPING_INTERVAL),
+        ("log pruning", cycles.prune_log.run, LOG_INTERVAL),
     ]
     return [PeriodicWorker(name, cycle, interval, clock) for name, cycle, interval in table]

@@ -140,6 +140,7 @@ INTERVALS = {
     "retention": 300.0,
     "outbox pruning": 60.0,
     "job trimming": 60.0,
+    "log pruning": 600.0,
 }
 CAMPAIGNS_SLOWED = 10.0
 IDLE_SLOWED = 20.0
@@ -170,7 +171,7 @@ class Workers:
             *(cycles.probe.run, cycles.inspect.run, cycles.measure_disk_use.run),
             cycles.reconcile_sentence,
             *(cycles.resume_handed_over.run, cycles.expire.run),
-            *(cycles.relay.prune, cycles.trim_jobs),
+            *(cycles.relay.prune, cycles.trim_jobs, cycles.prune_log.run),
         )
         periodic = [
             PeriodicWorker(name, run, interval, clock)

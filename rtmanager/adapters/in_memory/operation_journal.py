@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from rtmanager.adapters.in_memory.log_retention import prune
 from rtmanager.adapters.in_memory.store import InMemoryStore
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerId
@@ -25,7 +26,9 @@ from rtmanager.domain.ports.operation_journal import (
     Begun,
     JobAlreadyRecorded,
     Ledger,
+    LogRetention,
     OperationStillOpen,
+    PrunedPage,
 )
 from rtmanager.domain.runtime import RuntimeRecord
 
@@ -179,6 +182,10 @@ class InMemoryOperationJournal:
 
     def _highest_id(self) -> int:
         return max(self.store.fences_up_to, next(reversed(self.store.operations), 0))
+
+    async def prune(self, retention: LogRetention, *, after: Fence, limit: int) -> PrunedPage:
+        """Delete those of the next operations that need not stay."""
+        return prune(self.store, retention, after=after, limit=limit)
 
     async def open_operation(self, game_id: GameId) -> Operation | None:
         """Return the game's open operation."""

@@ -6,6 +6,7 @@ from typing import LiteralString
 
 from rtmanager.adapters.postgres import operation_log
 from rtmanager.adapters.postgres.health_log import save_snapshot
+from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
     finish_operation,
     insert_operation,
@@ -40,7 +41,9 @@ from rtmanager.domain.ports.operation_journal import (
     Admit,
     Begun,
     Ledger,
+    LogRetention,
     OperationStillOpen,
+    PrunedPage,
 )
 
 
@@ -127,6 +130,11 @@ class PostgresOperationJournal:
             await connection.execute(operation_log.LOCK)
             await connection.execute(operation_log.RAISE_FENCES, {"above": above})
         return True
+
+    async def prune(self, retention: LogRetention, *, after: Fence, limit: int) -> PrunedPage:
+        """Delete those of the next operations that need not stay."""
+        async with self._pool.transaction() as connection:
+            return await prune_operations(connection, retention, after=after, limit=limit)
 
     async def open_operation(self, game_id: GameId) -> Operation | None:
         """Return the game's open operation."""

@@ -17,6 +17,7 @@ from rtmanager.domain.operation import (
     OperationRequest,
     Predecessor,
 )
+from rtmanager.domain.ports.job_stream import JobKind
 from rtmanager.domain.runtime import RuntimeRecord
 
 
@@ -58,6 +59,29 @@ class Begun:
 
     operation: Operation
     record: RuntimeRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRetention:
+    """Which finished operations have to stay in the log.
+
+    Those that finished since `finished_before`, and the last `kept_per_game` of each game whose
+    record is not `removed`. Also jobs that finished since `jobs_finished_before`, and those whose
+    entry is not older than the oldest one of its stream; of an empty stream that is None.
+    """
+
+    finished_before: datetime
+    kept_per_game: int
+    jobs_finished_before: datetime
+    oldest_jobs: Mapping[JobKind, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedPage:
+    """How many operations of a page were deleted, and its last id; None if no page follows."""
+
+    deleted: int
+    last: Fence | None
 
 
 class OperationJournal(Protocol):
@@ -130,6 +154,14 @@ class OperationJournal(Protocol):
         """Make all future ids higher than this one; return whether that changed anything.
 
         A database restored from a backup would reuse the fences that containers have.
+        """
+
+    async def prune(self, retention: LogRetention, *, after: Fence, limit: int) -> PrunedPage:
+        """Examine the next `limit` operations after this id; delete those that need not stay.
+
+        An open operation stays. The highest lease number seen is forgotten with the last operation
+        of a game that has no record. The last page is that which reaches operations that began
+        after `finished_before`.
         """
 
     async def open_operation(self, game_id: GameId) -> Operation | None:

@@ -40,6 +40,7 @@ def _settings() -> Settings:
         "docker_cert_path": "/certs/docker",
         "game_state_root": "/srv/games",
         "container_retention_days": "7",
+        "operation_log_days": "9",
         "outbox_keep_sent": "11h",
         "probe_failures_threshold": "13",
         "job_concurrency": "17",
@@ -69,6 +70,11 @@ SETTINGS = _settings()
 def test_retention_is_in_days(service: Service) -> None:
     """The retention setting is in days, as its name says."""
     assert service.cycles.expire.retention == timedelta(days=7)
+
+
+def test_operations_are_kept_for_as_many_days_as_are_set(service: Service) -> None:
+    """The operation log has a setting of its own."""
+    assert service.cycles.prune_log.keep == timedelta(days=9)
 
 
 def test_sent_messages_are_kept_for_as_long_as_is_set(service: Service) -> None:

@@ -4,6 +4,7 @@ from rtmanager.bootstrap.workers import (
     DISK_USE_INTERVAL,
     HANDOVERS_INTERVAL,
     HOUSEKEEPING_INTERVAL,
+    LOG_INTERVAL,
     periodic_workers,
 )
 from rtmanager.config import Settings
@@ -35,4 +36,5 @@ def test_every_interval_is_the_operator_s() -> None:
         "retention": 4.0,
         "outbox pruning": HOUSEKEEPING_INTERVAL,
         "job trimming": HOUSEKEEPING_INTERVAL,
+        "log pruning": LOG_INTERVAL,
     }

@@ -17,6 +17,8 @@ from rtmanager.telemetry.escaping import escape_values, write_traceback
 
 _TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "connexion")
 """Libraries that log each request or step of ours, which would drown out everything else."""
+_LONGEST = 2_000
+"""Maximum length of a value, except a stack or a traceback."""
 
 
 def configure_logs(level: str, form: str, stream: TextIO = sys.stderr) -> None:
@@ -37,7 +39,7 @@ def configure_logs(level: str, form: str, stream: TextIO = sys.stderr) -> None:
 
 def _formatter(form: str, *, colours: bool) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _drop_colours],
+        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _cut_texts, _drop_colours],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *(_as_json() if form == "json" else _human_readable(colours=colours)),
@@ -52,6 +54,7 @@ def _shared() -> list[Processor]:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _cut_texts,
         _add_trace,
     ]
 
@@ -78,6 +81,14 @@ def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
     if context.is_valid:
         event["trace_id"] = trace.format_trace_id(context.trace_id)
         event["span_id"] = trace.format_span_id(context.span_id)
+    return event
+
+
+def _cut_texts(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Cut long values: a caller's path or an engine's words may be of any length."""
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > _LONGEST and name != "stack":
+            event[name] = f"{value[: _LONGEST - 1]}…"
     return event
 
 

@@ -191,3 +191,19 @@ def test_colours_are_for_terminals_only() -> None:
 class _Terminal(StringIO):
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize("logger", ["ours", "of a library"])
+def test_long_values_are_cut(logger: str) -> None:
+    """What a caller or an engine wrote does not fill the log; a traceback stays whole."""
+    stream, long = StringIO(), "x" * 100_000
+    configure_logs("info", "json", stream)
+
+    if logger == "ours":
+        structlog.get_logger("rtmanager.test").info("request_failed", path=long)
+    else:
+        logging.getLogger("library").info(long, extra={"path": long})
+
+    (line,) = lines_of(stream)
+    assert line["path"] == "x" * 1_999 + "…"
+    assert len(stream.getvalue()) < 5_000

@@ -29,6 +29,10 @@ class Backoff:
     clock: Clock
     _pauses: dict[_Key, _Pause] = field(default_factory=dict, init=False)
 
+    def __len__(self) -> int:
+        """Return how many drifts are remembered."""
+        return len(self._pauses)
+
     def is_due(self, drift: Drift) -> bool:
         """Return whether the drift may be reconciled: it is new, or its pause is over."""
         pause = self._pauses.get(_key(drift))
@@ -36,12 +40,18 @@ class Backoff:
 
     def record_failure(self, drift: Drift, why: str) -> None:
         """Pause the drift after a failed reconciliation, twice as long as last time."""
+        self._forget_abandoned()
         before = self._pauses.get(_key(drift))
         seconds = min(2 * before.seconds, MAX_PAUSE) if before else MIN_PAUSE
         self._pauses[_key(drift)] = _Pause(self.clock.monotonic() + seconds, seconds)
         if before is None:
             about = {"game_id": drift.game_id, "drift": drift.sentence, "error": why}
             logger.warning("drift_persists", extra=about)
+
+    def _forget_abandoned(self) -> None:
+        """Forget drifts that were not retried when due: nothing is left of their game."""
+        long_ago = self.clock.monotonic() - MAX_PAUSE
+        self._pauses = {key: each for key, each in self._pauses.items() if each.until > long_ago}
 
     def keep_only(self, game_id: GameId, present: list[Drift]) -> None:
         """Forget the game's drifts that no longer exist."""

@@ -1,8 +1,11 @@
 """Drift that persists is reported once and retried less and less often."""
 
+from dataclasses import replace
+
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.reconciliation.backoff import MAX_PAUSE, MIN_PAUSE, Backoff
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind
 from tests.builders import GAME
@@ -80,3 +83,14 @@ def test_drift_that_is_still_there_is_kept(backoff: Backoff) -> None:
     backoff.keep_only(GAME, [Drift(GAME, DRIFT.kind, OLD, "in other words")])
 
     assert not backoff.is_due(DRIFT)
+
+
+def test_drift_that_is_never_retried_is_forgotten(backoff: Backoff, clock: ManualClock) -> None:
+    """Drift of games of which nothing is left does not accumulate."""
+    for number in range(100):
+        backoff.record_failure(replace(DRIFT, game_id=GameId(f"g{number}")), "refused")
+    clock.advance(MIN_PAUSE + MAX_PAUSE)
+
+    backoff.record_failure(DRIFT, "refused")
+
+    assert len(backoff) == 1

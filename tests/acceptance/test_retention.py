@@ -12,6 +12,12 @@ DAYS = 1
 """As few as the settings allow: the ages below differ by hours, not days."""
 HOURS_SINCE = {"old": 24 * DAYS + 1, "young": 24 * DAYS - 1, "running": 24 * 365}
 """Hours since the last operation on each game."""
+_A_YEAR_EARLIER = """
+    UPDATE operation_log SET
+        started_at = started_at - interval '366 days',
+        finished_at = finished_at - interval '366 days'
+    WHERE game_id = %s RETURNING 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +104,18 @@ def test_game_whose_container_was_removed_starts_again(
 
 def _last_operation(environment: Environment, game: str) -> Row:
     return environment.operations(game)[-1]
+
+
+def test_old_operations_leave_the_log(environment: Environment, games: Mapping[str, str]) -> None:
+    """What ended more than a year ago is deleted, except the last operations of a live game."""
+    stranger, live = new_game(), games["running"]
+    assert environment.stop(stranger).status_code == 404
+    for game in (stranger, live):
+        assert environment.rows(_A_YEAR_EARLIER, game)
+    before = environment.operations(live)
+
+    environment.service.restart()
+    wait_until(lambda: not environment.operations(stranger))
+
+    assert environment.operations(live) == before
+    assert environment.rows("SELECT 1 FROM game_leases WHERE game_id = %s", stranger) == []

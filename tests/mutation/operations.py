@@ -45,6 +45,28 @@ ADMISSION = (
         "::test_trap_job_fails_for_the_trouble_of_an_earlier_operation",
     ),
     Mutant(
+        name="row for every refusal of a game that never ran",
+        file=f"{_CODE}/admission.py",
+        old="not self.may_record():",
+        new="not [self.may_record()]:",
+        caught_by=f"{_TESTS}/test_refusals.py::test_flood_on_new_games_writes_only_a_burst[start]",
+    ),
+    Mutant(
+        name="no row for some refusals of a game with a record",
+        file=f"{_CODE}/admission.py",
+        old="if ledger.record is None and not self.may_record():",
+        new="if not self.may_record():",
+        caught_by=f"{_TESTS}/test_refusals.py"
+        "::test_refusal_of_a_game_with_a_record_always_has_a_row",
+    ),
+    Mutant(
+        name="job without a row and a result",
+        file=f"{_CODE}/refusals.py",
+        old="return request.origin.is_redelivered or self.rate.admits()",
+        new="return self.rate.admits()",
+        caught_by=f"{_TESTS}/test_refusals.py::test_job_always_has_a_row_and_a_result",
+    ),
+    Mutant(
         name="no row for a request that got no lease",
         file=f"{_CODE}/operations.py",
         old="raise await self.refusals.refused_for_now(request, away) from away",

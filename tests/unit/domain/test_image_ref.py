@@ -88,6 +88,19 @@ class TestParsing:
         with suppress(StartConfigInvalid):
             assert ImageRef.parse(text).text == text
 
+    def test_longest_reference_parses(self) -> None:
+        """A name of 255 characters, a tag of 128, and a digest."""
+        text = f"{'n' * 255}:{'t' * 128}@sha256:{'d' * 64}"
+
+        assert ImageRef.parse(text).text == text
+
+    def test_longer_text_is_refused_with_a_short_quote(self) -> None:
+        """It is not even matched, and the message repeats only its beginning."""
+        with pytest.raises(StartConfigInvalid) as caught:
+            ImageRef.parse("n" * 60_000)
+
+        assert len(caught.value.message) < 300
+
     @given(references)
     def test_every_well_formed_reference_parses(self, text: str) -> None:
         """Any combination of host, path, tag and digest parses."""

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from rtmanager.domain.completion import Completion, replayed
-from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.errors import ErrorCode, ImagePullFailed, StartConfigInvalid
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.messages import OutboxStream, announcements
+from rtmanager.domain.messages import OutboxStream, Quota, announcements
 from rtmanager.domain.operation import Cause, OperationKind, Outcome
 from tests.builders import (
     GAME,
@@ -18,6 +18,7 @@ from tests.builders import (
     make_record,
     make_request,
 )
+from tests.unit.domain.world import World
 
 FAILED = make_completion(
     outcome=Outcome.FAILURE,
@@ -178,3 +179,47 @@ def test_health_event_is_rendered_as_strings() -> None:
     assert all(isinstance(value, str) for value in message.fields.values())
     assert json.loads(message.fields["details"]) == {"image_ref": IMAGE}
     assert message.fields["occurred_at_ms"] == str(int(NOON.timestamp() * 1000))
+
+
+@pytest.mark.parametrize("code", sorted(INTENT_CODES))
+def test_intents_of_a_game_and_code_share_a_quota(code: ErrorCode) -> None:
+    """Five in ten minutes, whatever the image; another game or code has its own."""
+    (one,) = announcements(make_request(), failed(code))
+    (other_image,) = announcements(make_request(image_ref="galaxy/game:9"), failed(code))
+    (other_game,) = announcements(make_request(game_id=GameId("go-3")), failed(code))
+
+    assert one.quotas == other_image.quotas == (Quota(f"{GAME} {code}", 5, 600.0),)
+    assert other_game.quotas == (Quota(f"go-3 {code}", 5, 600.0),)
+
+
+def test_intents_of_new_games_share_another_quota() -> None:
+    """Made-up games have one together for each code, besides their own."""
+    first, second = (
+        announcements(make_request(game_id=GameId(game)), FAILED, is_new_game=True)[0].quotas
+        for game in ("go-3", "go-4")
+    )
+
+    assert first[1] == second[1] == Quota("new games image_pull_failed", 60, 60.0)
+    assert first[0] != second[0]
+
+
+async def test_two_hundred_images_send_five_intents(world: World) -> None:
+    """A start that is refused for ever new reasons is announced a few times."""
+    await world.manager.start()
+    for number in range(200):
+        with pytest.raises(StartConfigInvalid):
+            await world.manager.start(f"No Such Image {number}")
+
+    intents = [each for each in world.store.outbox if "idempotency_key" in each.fields]
+    assert len(intents) == 5
+
+
+async def test_made_up_games_send_sixty_intents_a_minute(world: World) -> None:
+    """Games whose start begins and fails have a row each, but share the quota."""
+    for number in range(70):
+        with pytest.raises(ImagePullFailed):
+            await world.manager.start("galaxy/none:1.0.0", GameId(f"new-{number}"))
+
+    assert len(world.operations) == 70
+    intents = [each for each in world.store.outbox if "idempotency_key" in each.fields]
+    assert len(intents) == 60

@@ -1,8 +1,9 @@
 """The container host port on a real Docker."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from rtmanager.adapters.docker import docker_json, errors, network_json
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
@@ -54,7 +55,7 @@ class DockerContainerHost:
         credentials = RegistryCredentials(docker_config_file, limit=client.timeout)
         self._pulls = ImagePulls(client, credentials)
         self._owners = ImageOwners(client)
-        self._disk_limit = DiskLimit()
+        self._disk_limit = DiskLimit(self._info)
 
     async def aclose(self) -> None:
         """Close the connections to Docker."""
@@ -75,8 +76,7 @@ class DockerContainerHost:
 
     async def runtimes(self) -> Sequence[str]:
         """Return the names of the runtimes that the daemon lists."""
-        shown = await self._client.call(lambda api: api.info())
-        return sorted(shown.get("Runtimes") or ())
+        return sorted((await self._info()).get("Runtimes") or ())
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state."""
@@ -200,6 +200,9 @@ class DockerContainerHost:
         except errors.NetworkGone:
             return None
         return network_json.network(answer)
+
+    async def _info(self) -> Mapping[str, Any]:
+        return dict(await self._client.call(lambda api: api.info()))
 
     async def _create(self, spec: ContainerSpec) -> ContainerId:
         answer = await self._client.call(

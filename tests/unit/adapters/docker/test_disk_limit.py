@@ -41,18 +41,41 @@ class Docker:
         return ContainerId("c")
 
 
-async def test_limit_that_docker_enforces_is_kept() -> None:
+def told(driver: str, backing: str = "extfs") -> DiskLimit:
+    """Return a limit on a daemon with this storage."""
+
+    async def info() -> dict[str, object]:
+        return {"Driver": driver, "DriverStatus": [["Backing Filesystem", backing]]}
+
+    return DiskLimit(info)
+
+
+@pytest.mark.parametrize("storage", [("overlay2", "xfs"), ("btrfs", "btrfs"), ("zfs", "zfs")])
+async def test_limit_that_docker_enforces_is_kept(storage: tuple[str, str]) -> None:
     """Where Docker can limit a container, every one is limited."""
-    docker, limit = Docker(lambda _: None), DiskLimit()
+    docker, limit = Docker(lambda _: None), told(*storage)
 
     assert [await limit.create(docker.create, SPEC) for _ in range(2)] == ["c", "c"]
     assert docker.limits == [7, 7]
 
 
+async def test_limit_that_the_storage_driver_has_not_is_never_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """So no create has to be repeated; the reason is logged once."""
+    docker, limit = Docker(lambda _: None), told("overlay2")
+
+    assert [await limit.create(docker.create, SPEC) for _ in range(3)] == ["c"] * 3
+
+    assert docker.limits == [None, None, None]
+    assert [each.message for each in caplog.records] == ["disk_limit_not_enforced"]
+    assert vars(caplog.records[0])["reason"] == "the storage driver is overlay2 on extfs"
+
+
 async def test_limit_that_docker_refuses_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    """The refusal is remembered, so that only the first create is repeated, and logged once."""
+    """XFS may lack quotas: then only the first create is repeated, and that is logged once."""
     docker = Docker(lambda spec: NO_QUOTA if spec.disk_limit else None)
-    limit = DiskLimit()
+    limit = told("overlay2", "xfs")
 
     assert [await limit.create(docker.create, SPEC) for _ in range(3)] == ["c"] * 3
 
@@ -61,28 +84,37 @@ async def test_limit_that_docker_refuses_is_left_out(caplog: pytest.LogCaptureFi
     assert "only for overlay over xfs" in vars(caplog.records[0])["reason"]
 
 
-@pytest.mark.parametrize("refusal", [StartConfigInvalid("no such mount"), HostRefused("broken")])
-async def test_refusal_for_another_reason_is_no_proof_against_the_limit(
-    caplog: pytest.LogCaptureFixture, refusal: Exception
+@pytest.mark.parametrize(
+    "error",
+    [
+        StartConfigInvalid("no such mount"),
+        HostRefused("the daemon is out of memory"),
+        ContainerNameInUse(),
+        DockerUnavailable(),
+    ],
+)
+async def test_create_that_fails_otherwise_is_not_repeated(
+    caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    """A create that fails without the limit too leaves the limit on for the next one."""
-    docker, limit = Docker(lambda _: refusal), DiskLimit()
+    """The caller judges it by its effect; the next one has the limit again."""
+    docker, limit = Docker(lambda _: error), told("overlay2", "xfs")
 
-    with pytest.raises(type(refusal)):
+    with pytest.raises(type(error)):
         await limit.create(docker.create, SPEC)
 
     again = Docker(lambda _: None)
     await limit.create(again.create, SPEC)
-    assert (docker.limits, again.limits) == ([7, None], [7])
+    assert (docker.limits, again.limits) == ([7], [7])
     assert not caplog.records
 
 
-@pytest.mark.parametrize("error", [ContainerNameInUse(), DockerUnavailable()])
-async def test_create_is_not_repeated_when_that_could_change_nothing(error: Exception) -> None:
-    """A name in use has nothing to do with the limit; an unknown result is for the caller."""
-    docker = Docker(lambda _: error)
+async def test_daemon_that_does_not_say_its_storage_limits_nothing() -> None:
+    """Information without the fields that are looked for is no fault."""
 
-    with pytest.raises(type(error)):
-        await DiskLimit().create(docker.create, SPEC)
+    async def info() -> dict[str, object]:
+        return {"DriverStatus": None}
 
-    assert docker.limits == [7]
+    docker = Docker(lambda _: None)
+
+    assert await DiskLimit(info).create(docker.create, SPEC) == "c"
+    assert docker.limits == [None]

@@ -137,6 +137,7 @@ IN_SITUATIONS: Sequence[Theme] = (
     (),
     (interfere_with_engine,),
     (interfere_with_engine, interfere_with_engine),
+    (interfere_with_engine, interfere_with_engine, interfere_with_engine),
     (interfere_with_stopped_game,),
     (retention_over,),
     (interfere_with_operation,),

@@ -171,7 +171,7 @@ MINIMA = (
     ),
     Minimum("engines adopted", {"adopted"}, {"success"}, 25, 25),
     Minimum("containers disposed of", {"disposed of"}, {"success"}, 25, 20),
-    Minimum("exits observed", {"exit observed"}, {"success"}, 20, 15),
+    Minimum("exits observed", {"exit observed"}, {"success"}, 20, 20),
     Minimum("retention periods expired", {"retention expired"}, {"success"}, 2, 12),
     Minimum("interference with running engines", _INTERFERENCE, _ENGINE, 40, 60),
     Minimum("interference with open operations", _INTERFERENCE, _WORK, 40, 35),

@@ -1,8 +1,8 @@
-"""Warnings of a listener that engines can reach."""
+"""Warnings of what an operator may want to close."""
 
 import structlog
 
-from rtmanager.config import Address
+from rtmanager.config import Address, Settings
 from rtmanager.domain.monitoring.engine_addresses import EngineAddresses, parse_address
 
 log = structlog.get_logger(__name__)
@@ -13,7 +13,13 @@ ADVICE = (
 )
 
 
-def warn_if_exposed(listener: Address, engines: EngineAddresses | None) -> None:
+def warn_of_settings(settings: Settings) -> None:
+    """Log one line if any image may run."""
+    if not settings.allowed_images:
+        log.warning("all_images_allowed", setting="RTMANAGER_ALLOWED_IMAGES")
+
+
+def warn_of_listener(listener: Address, engines: EngineAddresses | None) -> None:
     """Log one line if the service listens where engines can connect, which says what to do."""
     event = _exposure(listener, engines)
     if event:

@@ -17,7 +17,7 @@ from rtmanager.handlers import endpoints
 from rtmanager.handlers.access import Access
 from rtmanager.server.admission import everyone
 from rtmanager.server.connexion_app import create_app
-from rtmanager.server.exposure import warn_if_exposed
+from rtmanager.server.exposure import warn_of_listener, warn_of_settings
 from rtmanager.server.http import Drain, HttpServer, bind
 from rtmanager.server.policies import access, connection_limits
 from rtmanager.telemetry.logs import configure_logs
@@ -62,8 +62,8 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 
         def on_started() -> None:
             address = _address_of(listener)
-            warn_if_exposed(address, cases.connections.known)
-            _warn_of(settings)
+            warn_of_settings(settings)
+            warn_of_listener(address, cases.connections.known)
             log.info("serving", address=str(address), version=__version__)
             announce(address)
 
@@ -87,12 +87,6 @@ def _http_server(
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,
         limits=connection_limits(settings),
     )
-
-
-def _warn_of(settings: Settings) -> None:
-    """Log which settings leave a door open that the operator may want to close."""
-    if not settings.allowed_images:
-        log.warning("all_images_allowed", setting="RTMANAGER_ALLOWED_IMAGES")
 
 
 def _bound(address: Address) -> socket.socket:

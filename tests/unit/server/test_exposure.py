@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from rtmanager.config import Address
 from rtmanager.domain.monitoring.engine_addresses import EngineAddresses
-from rtmanager.server.exposure import warn_if_exposed
+from rtmanager.server.exposure import warn_of_listener
 
 ENGINES = EngineAddresses(
     engines={},
@@ -30,7 +30,7 @@ ENGINES = EngineAddresses(
 def test_a_listener_that_engines_can_reach_is_warned_of(host: str, event: str) -> None:
     """One line says where the service listens and what to do about it."""
     with capture_logs() as lines:
-        warn_if_exposed(Address(host, 8096), ENGINES)
+        warn_of_listener(Address(host, 8096), ENGINES)
 
     (line,) = lines
     assert (line["event"], line["log_level"]) == (event, "warning")
@@ -42,7 +42,7 @@ def test_a_listener_that_engines_can_reach_is_warned_of(host: str, event: str) -
 def test_other_listeners_are_not_warned_of(host: str) -> None:
     """Loopback and networks without engines are where the service is to listen."""
     with capture_logs() as lines:
-        warn_if_exposed(Address(host, 8096), ENGINES)
+        warn_of_listener(Address(host, 8096), ENGINES)
 
     assert lines == []
 
@@ -50,6 +50,6 @@ def test_other_listeners_are_not_warned_of(host: str) -> None:
 def test_every_interface_is_warned_of_even_if_no_engines_are_known() -> None:
     """The warning does not depend on Docker."""
     with capture_logs() as lines:
-        warn_if_exposed(Address("::", 8096), None)
+        warn_of_listener(Address("::", 8096), None)
 
     assert len(lines) == 1

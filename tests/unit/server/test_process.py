@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rtmanager.config import Settings
-from rtmanager.server import process as server_process
+from rtmanager.server import policies
 from rtmanager.server.connections import Limits
 
 FAKE_SERVICE = Path(__file__).with_name("fake_service.py")
@@ -167,8 +167,8 @@ def test_callers_get_what_is_set_as_far_as_files_allow(
     monkeypatch: pytest.MonkeyPatch, files: int, connections: int
 ) -> None:
     """The cap on connections and the deadline of a request are settings."""
-    monkeypatch.setattr(server_process, "raise_file_limit", lambda: files)
+    monkeypatch.setattr(policies, "raise_file_limit", lambda: files)
     limits = {"RTMANAGER_MAX_CONNECTIONS": "77", "RTMANAGER_REQUEST_TIMEOUT": "3s"}
     settings = Settings.from_environment(VALID | limits)
 
-    assert vars(server_process)["_limits"](settings) == Limits(connections, 3.0)
+    assert policies.connection_limits(settings) == Limits(connections, 3.0)

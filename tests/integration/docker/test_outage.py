@@ -172,7 +172,9 @@ async def test_stops_that_hang_hold_no_other_call_up(
         await real_docker.host.start(other)
 
     assert not any(task.done() for task in stops)
-    await asyncio.gather(*stops)
+    # A busy machine may answer some of them after their deadline.
+    await asyncio.gather(*stops, return_exceptions=True)
+    assert (await exited(real_docker, deaf)).exit_code == 137
 
 
 async def test_the_deadline_holds_when_every_thread_is_stuck(

@@ -19,6 +19,7 @@ from tests.support.databases import (
     redis_addr,
 )
 from tests.support.docker import (
+    build,
     demo_images,
     docker_api,
     docker_host,
@@ -35,6 +36,7 @@ from tests.support.workers import longest_first, make_scheduler
 
 __all__ = [
     "_shared_redis_addr",
+    "build",
     "database_dsn",
     "demo_images",
     "docker_api",

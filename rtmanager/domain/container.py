@@ -132,17 +132,30 @@ class ContainerDetails(EngineContainer):
         return self.started_at is not None and self.status is not ContainerStatus.CREATED
 
 
+@dataclass(frozen=True, slots=True)
+class HealthIntervals:
+    """How many nanoseconds Docker waits between its own health checks of a container.
+
+    `starting` is used in the engine's start period, by newer Dockers. 0 is Docker's default.
+    """
+
+    running: int
+    starting: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineImage:
     """An image on the host: its id, its labels, the user that its engine runs as, its volumes.
 
-    All but the id was written by whoever made the image, and may be anything.
+    All but the id was written by whoever made the image, and may be anything. `health_intervals`
+    is None when Docker has no health check to run.
     """
 
     id: ImageId
     labels: Mapping[str, str]
     user: str
     volumes: tuple[str, ...] = ()
+    health_intervals: HealthIntervals | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +187,7 @@ class ContainerSpec:
 
     `scratch` are the directories that lie in memory, each of `scratch_bytes`. `disk_limit` is what
     the container may write to its own file system, where Docker can limit that. `runtime` None
-    means the daemon's default.
+    means the daemon's default. `health_intervals` replace those of the image's health check.
     """
 
     name: str
@@ -191,6 +204,7 @@ class ContainerSpec:
     scratch_bytes: int = 0
     disk_limit: int | None = None
     runtime: str | None = None
+    health_intervals: HealthIntervals | None = None
 
 
 def container_name(game_id: str) -> str:

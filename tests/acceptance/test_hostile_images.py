@@ -1,23 +1,18 @@
 """Images made with bad intent, started over REST: a fault of the image, and no engine runs."""
 
 import io
-import secrets
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from docker.errors import NotFound
 
 from tests.support.calls import error, message, ok
-from tests.support.docker import build_image
+from tests.support.docker import Build
 from tests.support.environment import Environment, NewEnvironment
-from tests.support.run import run_name
 from tests.support.running_service import RUNTIMES
 
-Build = Callable[..., str]
 USERS = b"engine:x:4243:4243::/:\n"
 
 
@@ -34,23 +29,6 @@ def _users(content: bytes, kind: bytes = tarfile.REGTYPE, link: str = "") -> byt
 def environment(new_environment: NewEnvironment) -> Environment:
     """Return a service that hardens its engines as far as it can."""
     return new_environment(read_only_root_filesystem="true", docker_runtime="runc")
-
-
-@pytest.fixture
-def build(docker_api: Any) -> Iterator[Build]:
-    """Return a function that builds an image for this test."""
-    made: list[str] = []
-
-    def one(*instructions: str, users: bytes | None = None) -> str:
-        reference = f"galaxy/{run_name()}-{secrets.token_hex(4)}:1.0.0"
-        made.append(reference)
-        build_image(docker_api, reference, instructions, {"/etc": users} if users else {})
-        return reference
-
-    yield one
-    for reference in made:
-        with suppress(NotFound):
-            docker_api.remove_image(reference, force=True)
 
 
 @dataclass(frozen=True)

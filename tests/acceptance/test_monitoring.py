@@ -12,8 +12,10 @@ from tests.acceptance.fault_injection import (
     health_events,
 )
 from tests.support.calls import ok, wait_until
+from tests.support.docker import Build
 from tests.support.environment import Environment, NewEnvironment
 from tests.support.run import Say
+from tests.support.running_service import RUNTIMES
 
 WITHIN = 1.0
 """Seconds from Docker's event to ours."""
@@ -23,8 +25,12 @@ PROBE_SECONDS = 0.5
 
 @pytest.fixture(scope="module")
 def environment(new_environment: NewEnvironment) -> Environment:
-    """Return a service that probes often."""
-    return new_environment(probe_interval=f"{PROBE_SECONDS}s", probe_failures_threshold=str(PROBES))
+    """Return a service that probes and inspects often."""
+    return new_environment(
+        probe_interval=f"{PROBE_SECONDS}s",
+        probe_failures_threshold=str(PROBES),
+        inspect_interval="1s",
+    )
 
 
 @EACH_ENGINE_FAULT
@@ -76,3 +82,21 @@ def test_restart_of_the_service_repeats_no_report(environment: Environment, game
     wait_until(lambda: health_events(environment, game, "probe_recovered"))
 
     assert [each["event_type"] for each in between] == ["probe_failed"]
+
+
+def test_health_check_of_an_image_is_run_every_ten_seconds_at_most(
+    environment: Environment, build: Build, game: str
+) -> None:
+    """No image can keep Docker busy outside of the engine's limits; a failure is still reported."""
+    check = 'HEALTHCHECK --interval=1ms --timeout=2s --retries=1 CMD ["/bin/false"]'
+    reference = build('CMD ["/engine/serve"]', check)
+    ok(environment.call("POST", f"{RUNTIMES}/{game}/start", {"image_ref": reference}))
+    wait_until(lambda: health_events(environment, game, "inspect_unhealthy"), seconds=30)
+    container = environment.inspect(f"galaxy-game-{game}")
+    shown = container["Config"]["Healthcheck"]
+    (reported,) = health_events(environment, game, "inspect_unhealthy")
+
+    assert (shown["Interval"], shown["Timeout"]) == (10_000_000_000, 2_000_000_000)
+    assert (shown["Test"], shown["Retries"]) == (["CMD", "/bin/false"], 1)
+    assert len(container["State"]["Health"]["Log"]) == 1
+    assert details_of(reported)["health"] == "unhealthy"

@@ -3,9 +3,9 @@
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,21 +61,49 @@ def demo_images(docker_host: str, say: Say) -> list[str]:
 
 
 def build_image(
-    api: Any, reference: str, instructions: Sequence[str], files: Mapping[str, bytes]
+    api: Any,
+    reference: str,
+    instructions: Sequence[str],
+    files: Mapping[str, bytes],
+    config: Mapping[str, Any] | None = None,
 ) -> str:
     """Build an image like the first demo image, on the host only; return its id.
 
-    `files` are archives by the directory in which they are unpacked.
+    `files` are archives by the directory in which they are unpacked, `config` is merged with what
+    the instructions say.
     """
     name, _, tag = reference.rpartition(":")
     base = api.create_container(f"{REPOSITORY}:{VARIANTS[0].tag}", ["none"])["Id"]
     try:
         for directory, archive in files.items():
             api.put_archive(base, directory, archive)
-        made = api.commit(base, repository=name, tag=tag, changes="\n".join(instructions))
+        made = api.commit(
+            base, repository=name, tag=tag, changes="\n".join(instructions), conf=config
+        )
     finally:
         api.remove_container(base)
     return str(made["Id"])
+
+
+Build = Callable[..., str]
+"""Builds an image with these instructions, for one test, and returns its reference."""
+
+
+@pytest.fixture
+def build(docker_api: Any) -> Iterator[Build]:
+    """Return a function that builds an image for this test, with these users if any."""
+    made: list[str] = []
+
+    def one(*instructions: str, users: bytes | None = None) -> str:
+        reference = f"galaxy/{run_name()}-{secrets.token_hex(4)}:1.0.0"
+        made.append(reference)
+        build_image(docker_api, reference, instructions, {"/etc": users} if users else {})
+        return reference
+
+    yield one
+    for reference in made:
+        with suppress(NotFound):
+            docker_api.remove_image(reference, force=True)
 
 
 def drop_network(docker_host: str, name: str) -> None:

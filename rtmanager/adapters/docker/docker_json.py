@@ -16,6 +16,7 @@ from rtmanager.domain.container import (
     ContainerStatus,
     EngineContainer,
     EngineImage,
+    HealthIntervals,
     ImageId,
 )
 from rtmanager.domain.ports.container_events import ContainerEvent
@@ -25,20 +26,29 @@ STATE_VARIABLE = "STORAGE_PATH"
 """The variable with the mount path of an engine's state, by the contract of engine images."""
 _NANO = 1_000_000_000
 _SCRATCH = "rw,nosuid,nodev,noexec,mode=1777"
+_LONGEST = (1 << 63) - 1
+"""Docker counts nanoseconds in 64 bits."""
 
 
-def create_arguments(api: Any, spec: ContainerSpec) -> dict[str, Any]:
-    """Return the arguments of the SDK's `create_container` for this container."""
-    return {
-        "image": spec.image,
-        "name": spec.name,
-        "hostname": spec.hostname,
-        "labels": dict(spec.labels),
-        "environment": dict(spec.environment),
-        "host_config": api.create_host_config(**_host_arguments(spec)),
-        # Otherwise the SDK would add the proxies of our Docker config file to the environment.
-        "use_config_proxy": False,
-    }
+def container_config(api: Any, spec: ContainerSpec) -> dict[str, Any]:
+    """Return what the SDK's `create_container_from_config` sends to Docker for this container.
+
+    The SDK's `create_container` would add the proxies of our Docker config file to the environment,
+    and does not know the interval of health checks in the start period.
+    """
+    config: dict[str, Any] = api.create_container_config(
+        spec.image,
+        None,  # the image's command
+        hostname=spec.hostname,
+        labels=dict(spec.labels),
+        environment=dict(spec.environment),
+        host_config=api.create_host_config(**_host_arguments(spec)),
+    )
+    if (intervals := spec.health_intervals) is not None:
+        # Docker takes what is missing here from the image, above all the test.
+        check = {"Interval": intervals.running, "StartInterval": intervals.starting}
+        config["Healthcheck"] = check
+    return config
 
 
 def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
@@ -117,6 +127,7 @@ def image(answer: Mapping[str, Any]) -> EngineImage:
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
         volumes=tuple(config.get("Volumes") or ()),
+        health_intervals=_health_intervals(config.get("Healthcheck")),
     )
 
 
@@ -143,6 +154,23 @@ def parse_time(text: str) -> datetime | None:
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _health_intervals(declared: Any) -> HealthIntervals | None:
+    """Read the intervals of an image's health check; None when the image has none or disables it.
+
+    Whoever made the image wrote them, and Docker checks neither sign nor size.
+    """
+    if not isinstance(declared, Mapping) or declared.get("Test") in (None, [], ["NONE"]):
+        return None
+    return HealthIntervals(
+        _nanoseconds(declared.get("Interval")), _nanoseconds(declared.get("StartInterval"))
+    )
+
+
+def _nanoseconds(value: Any) -> int:
+    """Return the duration; 0, Docker's default, for what is none."""
+    return value if isinstance(value, int) and 0 <= value <= _LONGEST else 0
 
 
 def _own_name(names: tuple[str, ...]) -> str:

@@ -206,7 +206,9 @@ class DockerContainerHost:
 
     async def _create(self, spec: ContainerSpec) -> ContainerId:
         answer = await self._client.call(
-            lambda api: api.create_container(**docker_json.create_arguments(api, spec)),
+            lambda api: api.create_container_from_config(
+                docker_json.container_config(api, spec), spec.name
+            ),
             bulkhead=Bulkhead.CHANGE,
             refused=errors.create_refused,
         )

@@ -14,6 +14,7 @@ from rtmanager.domain.container import (
     ContainerStatus,
     EngineContainer,
     EngineImage,
+    HealthIntervals,
     ImageId,
 )
 
@@ -43,6 +44,7 @@ class ImageBehaviour:
     passwd: str = ""
     group: str = ""
     volumes: tuple[str, ...] = ()
+    health_intervals: HealthIntervals | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +72,13 @@ class MemoryImage:
 
     def shown(self) -> EngineImage:
         """Return the image as the port returns it."""
-        volumes = self.behaviour.volumes
-        return EngineImage(id=self.id, labels=self.labels, user=self.user, volumes=volumes)
+        return EngineImage(
+            id=self.id,
+            labels=self.labels,
+            user=self.user,
+            volumes=self.behaviour.volumes,
+            health_intervals=self.behaviour.health_intervals,
+        )
 
 
 OnEvent = Callable[["MemoryContainer", str, Moment], None]

@@ -30,6 +30,7 @@ from rtmanager.domain.container import (
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.messages import epoch_ms
 from rtmanager.domain.operation import Operation
+from rtmanager.domain.operations.health_intervals import bounded_intervals
 from rtmanager.domain.operations.scratch_directories import scratch_directories
 from rtmanager.domain.printable import quoted
 
@@ -115,6 +116,7 @@ def container_spec(  # noqa: PLR0913 - one argument per source of the specificat
         scratch_bytes=policy.scratch_bytes,
         disk_limit=policy.disk_limit,
         runtime=policy.runtime,
+        health_intervals=bounded_intervals(image.health_intervals),
     )
 
 

@@ -16,7 +16,7 @@ from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import InMemoryDocker
-from rtmanager.domain.container import ContainerId
+from rtmanager.domain.container import ContainerId, HealthIntervals
 from rtmanager.domain.ports.container_host import ContainerHost
 from tests.support.docker import build_image, drop_network
 from tests.support.run import run_name
@@ -70,6 +70,9 @@ class DockerWorld(Protocol):
 
     def image_without_its_user(self) -> str:
         """Return a reference to an image on the host that names a user it does not contain."""
+
+    def image_with_health_check(self, interval: int) -> str:
+        """Return a reference to an image on the host that Docker checks every few nanoseconds."""
 
     def registry_fails(self) -> str:
         """Return a reference to a registry that does not answer."""
@@ -147,6 +150,12 @@ class MemoryWorld:
         """Put an image on the host that names a user it does not contain."""
         reference = f"{new_game_id()}:1.0.0"
         self._add(reference, ImageBehaviour(passwd=PASSWD), user=NO_SUCH_USER)
+        return reference
+
+    def image_with_health_check(self, interval: int) -> str:
+        """Put an image on the host that has a health check."""
+        reference = f"{new_game_id()}:1.0.0"
+        self._add(reference, ImageBehaviour(health_intervals=HealthIntervals(interval, 0)))
         return reference
 
     def registry_fails(self) -> str:
@@ -235,14 +244,19 @@ class RealWorld:
         return reference
 
     def build(
-        self, reference: str, *instructions: str, files: Mapping[str, bytes] | None = None
+        self,
+        reference: str,
+        *instructions: str,
+        files: Mapping[str, bytes] | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> str:
         """Build an image like the good one, with an id of its own, on the host only.
 
-        `files` are archives by the directory in which they are unpacked.
+        `files` are archives by the directory in which they are unpacked, `config` is what no
+        instruction can say.
         """
         mark = f"LABEL com.galaxy.test={new_game_id()}"
-        made = build_image(self.api, reference, (mark, *instructions), files or {})
+        made = build_image(self.api, reference, (mark, *instructions), files or {}, config)
         self.references.append(reference)
         return made
 
@@ -250,6 +264,13 @@ class RealWorld:
         """Build an image, tagged for this test, that names a user it does not contain."""
         reference = f"{new_game_id()}:1.0.0"
         self.build(reference, f"USER {NO_SUCH_USER}")
+        return reference
+
+    def image_with_health_check(self, interval: int) -> str:
+        """Build an image with a health check, which Docker does not verify."""
+        reference = f"{new_game_id()}:1.0.0"
+        check = {"Test": ["CMD", "/bin/true"], "Interval": interval, "Retries": -1}
+        self.build(reference, 'CMD ["/engine/serve"]', config={"Healthcheck": check})
         return reference
 
     def registry_fails(self) -> str:

@@ -10,6 +10,7 @@ from rtmanager.domain.container import (
     OWNER,
     OWNER_LABEL,
     ContainerId,
+    HealthIntervals,
 )
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import (
@@ -58,6 +59,22 @@ async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> 
     assert user is not None
     assert limited.labels["com.galaxy.memory"] == "64m"
     assert (limited.user, user.user) == ("", "engine")
+
+
+@pytest.mark.parametrize("interval", [1, 2**63 - 1])
+async def test_an_image_shows_how_often_it_is_checked(
+    docker_world: DockerWorld, interval: int
+) -> None:
+    """The intervals of the image's health check are read; most images have none."""
+    checked = await docker_world.host.image(
+        ImageRef.parse(docker_world.image_with_health_check(interval))
+    )
+    good = await docker_world.host.image(ImageRef.parse(GOOD))
+
+    assert checked is not None
+    assert good is not None
+    assert checked.health_intervals == HealthIntervals(running=interval, starting=0)
+    assert good.health_intervals is None
 
 
 async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:

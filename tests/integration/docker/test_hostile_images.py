@@ -1,14 +1,17 @@
 """Images made with bad intent: their files and settings are refused, in bounded time and memory."""
 
+import asyncio
 import io
 import tarfile
 import time
 
 import pytest
 
-from rtmanager.domain.container import EngineImage
+from rtmanager.domain.container import EngineImage, HealthIntervals
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.image_ref import ImageRef
+from rtmanager.domain.operations.health_intervals import SECOND
+from tests.contract.ports.docker_fixtures import inspected, running
 from tests.contract.ports.docker_worlds import RealWorld, new_game_id
 
 PASSWD = "engine:x:4243:4243::/:\n"
@@ -89,3 +92,18 @@ async def test_a_file_that_links_to_itself_is_a_configuration_fault(
 
     with pytest.raises(StartConfigInvalid, match="/etc/passwd in the image cannot be read"):
         await real_docker.host.image_owner(image)
+
+
+async def test_an_eager_health_check_runs_at_the_given_interval(real_docker: RealWorld) -> None:
+    """The intervals replace the image's, even negative ones; the rest of the check stays."""
+    image = real_docker.image_with_health_check(-5)
+    every = HealthIntervals(SECOND, SECOND)
+    container_id = await running(real_docker, image, health_intervals=every)
+
+    async with asyncio.timeout(20):
+        while (await inspected(real_docker, container_id)).health != "healthy":  # noqa: ASYNC110 - Docker sends it to no one
+            await asyncio.sleep(0.1)
+
+    shown = real_docker.api.inspect_container(container_id)["Config"]["Healthcheck"]
+    real_docker.vanish(container_id)
+    assert (shown["Interval"], shown["Test"]) == (SECOND, ["CMD", "/bin/true"])

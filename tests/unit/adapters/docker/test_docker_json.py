@@ -1,11 +1,27 @@
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+import docker
 import pytest
 
-from rtmanager.adapters.docker.docker_json import event, inspected, listed, parse_time
-from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
+from rtmanager.adapters.docker.docker_json import (
+    container_config,
+    event,
+    image,
+    inspected,
+    listed,
+    parse_time,
+)
+from rtmanager.domain.container import (
+    GAME_ID_LABEL,
+    ContainerId,
+    ContainerSpec,
+    HealthIntervals,
+    ImageId,
+    ResourceLimits,
+)
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
@@ -91,6 +107,60 @@ def _answer(mounts: list[dict[str, str]] | None, environment: list[str] | None) 
         "Mounts": mounts,
         "NetworkSettings": {"Networks": {}},
     }
+
+
+CHECK = ["CMD", "/bin/true"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "intervals"),
+    [
+        ({"Test": CHECK, "Interval": 7, "StartInterval": 8}, HealthIntervals(7, 8)),
+        ({"Test": CHECK, "Interval": 2**63 - 1}, HealthIntervals(2**63 - 1, 0)),
+        ({"Test": CHECK, "Interval": -1, "StartInterval": -(2**63)}, HealthIntervals(0, 0)),
+        ({"Test": CHECK, "Interval": 2**63, "StartInterval": 10**400}, HealthIntervals(0, 0)),
+        ({"Test": CHECK, "Interval": "1", "StartInterval": [1]}, HealthIntervals(0, 0)),
+        ({"Test": CHECK, "Interval": 1.5, "StartInterval": None}, HealthIntervals(0, 0)),
+        ({"Test": CHECK}, HealthIntervals(0, 0)),
+        ({"Test": ["WHATEVER"]}, HealthIntervals(0, 0)),
+        ({"Test": ["NONE"], "Interval": 7}, None),
+        ({"Test": [], "Interval": 7}, None),
+        ({"Interval": 7}, None),
+        ({}, None),
+        ("often", None),
+        (None, None),
+    ],
+)
+def test_intervals_of_an_image_are_read_whatever_they_are(
+    declared: object, intervals: HealthIntervals | None
+) -> None:
+    """What is no duration counts as not given; what Docker does not run is no health check."""
+    answer = {"Id": "sha256:1", "Config": {"Healthcheck": declared}}
+
+    assert image(answer).health_intervals == intervals
+
+
+@pytest.mark.parametrize("intervals", [None, HealthIntervals(10, 20)])
+def test_container_keeps_the_test_of_its_image(intervals: HealthIntervals | None) -> None:
+    """Only intervals are sent, for the start period too, and nothing without a health check."""
+    spec = ContainerSpec(
+        name="a",
+        hostname="a",
+        image=ImageId("sha256:1"),
+        labels={},
+        environment={},
+        network="galaxy-net",
+        state_path="/srv/a",
+        mount_path="/state",
+        limits=ResourceLimits(cpu_quota=1.0, memory_bytes=1, pids_limit=1),
+        read_only_root=False,
+        health_intervals=intervals,
+    )
+
+    with closing(docker.APIClient(base_url="tcp://127.0.0.1:9", version="1.44")) as api:
+        config = container_config(api, spec)
+
+    assert config["Healthcheck"] == (intervals and {"Interval": 10, "StartInterval": 20})
 
 
 def line(**changes: Any) -> bytes:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rtmanager.domain.container import (
     ContainerSpec,
     EngineImage,
+    HealthIntervals,
     ImageId,
     ResourceLimits,
     parse_memory,
@@ -22,6 +23,7 @@ from rtmanager.domain.operations.container_spec import (
     container_spec,
     limits_of,
 )
+from rtmanager.domain.operations.health_intervals import SECOND
 from rtmanager.domain.operations.scratch_directories import TMP
 from tests.builders import make_request
 from tests.unit.domain.world import GAME, IMAGE, POLICY
@@ -183,6 +185,14 @@ def test_spec_has_the_operator_s_sandbox() -> None:
 
     assert (spec.runtime, spec.disk_limit) == ("runsc", 7)
     assert (spec.scratch, spec.scratch_bytes) == (("/data", TMP), 5)
+
+
+def test_spec_bounds_the_health_check_of_the_image() -> None:
+    """Docker executes it outside of the engine's limits."""
+    eager = HealthIntervals(running=1, starting=1)
+    image = EngineImage(id=ImageId("sha256:1"), labels={}, user="", health_intervals=eager)
+
+    assert _spec(image).health_intervals == HealthIntervals(10 * SECOND, 10 * SECOND)
 
 
 def _spec(image: EngineImage, policy: EnginePolicy = POLICY) -> ContainerSpec:

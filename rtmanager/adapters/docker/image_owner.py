@@ -24,10 +24,15 @@ _ARCHIVE_LIMIT = FILE_LIMIT + 64 * 1024
 """What precedes the file in the archive: its header, and what extends that."""
 _CHUNK = 16 * 1024
 _LEFTOVER_SECONDS = 300
+MOST_KNOWN = 1_000
+"""Images whose owner is kept: far more than run at a time."""
 
 
 class ImageOwners:
-    """Finds the numeric user and group of images, and caches them, since images never change."""
+    """Finds the numeric user and group of images, and caches them, since images never change.
+
+    Only those used last are kept: new images appear for as long as the process lives.
+    """
 
     def __init__(self, client: DockerClient) -> None:
         self._client = client
@@ -35,7 +40,7 @@ class ImageOwners:
 
     async def owner(self, image: EngineImage) -> tuple[int, int]:
         """Return the user and group that the image's engine runs as."""
-        owner = self._known.get(image.id) or numeric_owner(image.user)
+        owner = self._known.pop(image.id, None) or numeric_owner(image.user)
         if owner is None:
             owner = await self._client.call(
                 # Searching the files takes time too, so it is part of the work in the thread.
@@ -44,6 +49,8 @@ class ImageOwners:
                 refused=errors.create_refused,
             )
         self._known[image.id] = owner
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
         return owner
 
 

@@ -1,10 +1,13 @@
 """What is read of an image's files, which may be anything."""
 
 import tarfile
+from typing import Any, cast
 
 import pytest
 
-from rtmanager.adapters.docker.image_owner import FILE_LIMIT, text_in
+from rtmanager.adapters.docker.client import DockerClient
+from rtmanager.adapters.docker.image_owner import FILE_LIMIT, MOST_KNOWN, ImageOwners, text_in
+from rtmanager.domain.container import EngineImage, ImageId
 from rtmanager.domain.errors import StartConfigInvalid
 
 PASSWD = b"engine:x:4243:4243::/:\n"
@@ -16,6 +19,18 @@ def archive(content: bytes = PASSWD, *, kind: bytes = tarfile.REGTYPE, size: int
     member.type, member.size = kind, len(content) if size < 0 else size
     padding = b"\0" * (-len(content) % tarfile.BLOCKSIZE)
     return member.tobuf(tarfile.GNU_FORMAT) + content + padding + b"\0" * 1024
+
+
+class FilesRead:
+    """A Docker whose images all have the same users."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def call(self, work: Any, **_: Any) -> tuple[int, int]:  # noqa: ARG002 - as the client's
+        """Count the images whose files are read."""
+        self.calls += 1
+        return 4243, 4243
 
 
 def test_a_regular_file_is_read() -> None:
@@ -52,3 +67,20 @@ def test_a_malformed_archive_is_a_configuration_fault(torn: bytes) -> None:
 
     assert refused.value.message.isprintable()
     assert len(refused.value.message) < 200
+
+
+async def test_only_the_owners_used_last_are_kept() -> None:
+    """New images appear for as long as the process lives; the one in use is not forgotten."""
+    files = FilesRead()
+    owners = ImageOwners(cast("DockerClient", files))
+    images = [
+        EngineImage(id=ImageId(f"sha256:{number}"), labels={}, user="engine")
+        for number in range(MOST_KNOWN + 1)
+    ]
+
+    for image in images:
+        assert await owners.owner(image) == (4243, 4243)
+        await owners.owner(images[0])
+    await owners.owner(images[1])
+
+    assert files.calls == MOST_KNOWN + 2

@@ -7,6 +7,7 @@ directory of the host: what cannot be limited is at least seen in time.
 import logging
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 
 from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import ContainerId, EngineContainer
@@ -62,15 +63,31 @@ class MeasureDiskUse:
     levels: dict[ContainerId, Level] = field(default_factory=dict)
 
     async def run(self) -> str:
-        """Measure all engines, a few at a time, and return what changed; empty when nothing did."""
+        """Measure all engines, a few at a time, and return what changed; empty when nothing did.
+
+        Raises DockerUnavailable when Docker answers nothing, which says nothing about any engine.
+        """
         running = await self.engines.running()
         present = {container.id for _, container in running}
         self.levels = {key: level for key, level in self.levels.items() if key in present}
-        results = await run_concurrently(running, self._engine, limit=ENGINES_AT_ONCE)
+        outage: list[DockerUnavailable] = []
+        work = partial(self._while_available, outage)
+        results = await run_concurrently(running, work, limit=ENGINES_AT_ONCE)
+        if outage:
+            raise outage[0]
         return "; ".join(filter(None, results.done))
 
-    async def _engine(self, engine: tuple[GameId, EngineContainer]) -> str:
-        game_id, container = engine
+    async def _while_available(
+        self, outage: list[DockerUnavailable], engine: tuple[GameId, EngineContainer]
+    ) -> str:
+        """Measure the engine, unless Docker was found to be unavailable, and note when it is."""
+        try:
+            return "" if outage else await self._engine(*engine)
+        except DockerUnavailable as error:
+            outage.append(error)
+            return ""
+
+    async def _engine(self, game_id: GameId, container: EngineContainer) -> str:
         measured = await self._measure(game_id, container)
         before = self.levels.get(container.id, Level.NORMAL)
         level = self._level(measured, before)
@@ -82,13 +99,22 @@ class MeasureDiskUse:
 
     async def _measure(self, game_id: GameId, container: EngineContainer) -> Measured:
         state = await self.directories.disk_use(game_id)
-        try:
-            written, is_counted = await self.host.disk_use(container.id), True
-        except (DockerUnavailable, HostRefused):
-            written, is_counted = 0, False
+        written = await self._written(container.id)
         return Measured(
-            container=written, state=state.size, is_complete=is_counted and state.is_complete
+            container=written or 0,
+            state=state.size,
+            is_complete=written is not None and state.is_complete,
         )
+
+    async def _written(self, container_id: ContainerId) -> int | None:
+        """Return what the container has written; None when Docker cannot count that."""
+        try:
+            return await self.host.disk_use(container_id)
+        except HostRefused:
+            return None
+        except DockerUnavailable:
+            await self.host.ping()  # raises unless only this count takes too long
+            return None
 
     def _level(self, measured: Measured, before: Level) -> Level:
         if measured.total > self.limit:

@@ -5,6 +5,7 @@ import pytest
 from rtmanager.domain.container import container_name
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.monitoring.measure_disk_use import ENGINES_AT_ONCE
 from rtmanager.domain.ports.container_host import HostRefused
 from tests.unit.domain.world import GAME, World
 
@@ -101,6 +102,23 @@ async def test_engine_that_cannot_be_measured_is_warned_of_once(
     assert await measured(world, caplog) == ["disk_use_unknown"]
     assert await measured(world, caplog) == []
     assert await measured(world, caplog, state=9 * GIB) == ["disk_use_high"]
+
+
+async def test_docker_that_is_gone_is_one_failure(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says nothing about any engine: the round fails, once, and asks for no more of them."""
+    for number in range(2, 9):
+        await world.manager.start(game=GameId(f"g{number}"))
+    world.manager.on("host.disk_use", DockerUnavailable("connection refused"), always=True)
+    world.manager.on("host.ping", DockerUnavailable("connection refused"), always=True)
+
+    with pytest.raises(DockerUnavailable, match="connection refused"):
+        await measured(world, caplog)
+
+    assert not caplog.records
+    assert not world.manager.cycles.measure_disk_use.levels
+    assert world.manager.calls.count("host.disk_use") <= ENGINES_AT_ONCE
 
 
 async def test_state_that_cannot_be_counted_is_warned_of(

@@ -1,7 +1,7 @@
 """Which user an image's engine runs as, by Docker's rules for USER, /etc/passwd and /etc/group."""
 
 from rtmanager.domain.errors import StartConfigInvalid
-from rtmanager.domain.printable import quoted
+from rtmanager.domain.texts import quoted
 
 ROOT = (0, 0)
 MAX_ID = 2**31 - 1

@@ -8,7 +8,7 @@ from typing import Self
 
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.image_ref import HOST, ImageRef, split_name
-from rtmanager.domain.printable import quoted
+from rtmanager.domain.texts import quoted
 
 SETTING = "RTMANAGER_ALLOWED_IMAGES"
 

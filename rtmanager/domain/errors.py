@@ -4,7 +4,7 @@ from copy import copy
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from rtmanager.domain.printable import printable
+from rtmanager.domain.texts import printable
 
 
 class ErrorCode(StrEnum):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from rtmanager.domain.texts import sendable_details
+from rtmanager.domain.texts import printable_details
 
 
 class HealthEventType(StrEnum):
@@ -34,8 +34,8 @@ class HealthEvent:
     occurred_at: datetime
 
     def __post_init__(self) -> None:
-        """Cut the texts from outside."""
-        object.__setattr__(self, "details", sendable_details(self.details))
+        """Make the texts from outside printable."""
+        object.__setattr__(self, "details", printable_details(self.details))
 
 
 def started_event(container: ContainerDetails, *, game_id: GameId, at: datetime) -> HealthEvent:

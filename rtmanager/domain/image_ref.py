@@ -7,7 +7,7 @@ from typing import Self
 from semantic_version import Version
 
 from rtmanager.domain.errors import ImageRefNotSemver, SemverPatchOnly, StartConfigInvalid
-from rtmanager.domain.printable import quoted
+from rtmanager.domain.texts import quoted
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"

@@ -9,8 +9,7 @@ from typing import NewType, Self
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.printable import printable
-from rtmanager.domain.texts import sendable, sendable_or_none, sendable_texts
+from rtmanager.domain.texts import printable, printable_or_none, printable_texts
 
 Fence = NewType("Fence", int)
 """An operation's id. Ids only grow: of two operations the later has the higher fence."""
@@ -67,8 +66,8 @@ class Origin:
     source_ref: str
 
     def __post_init__(self) -> None:
-        """Cut the text from outside."""
-        object.__setattr__(self, "source_ref", sendable(self.source_ref))
+        """Make the text from outside printable."""
+        object.__setattr__(self, "source_ref", printable(self.source_ref))
 
     @property
     def is_redelivered(self) -> bool:
@@ -80,7 +79,7 @@ class Origin:
 class OperationRequest:
     """What a caller asks for, before any rule is applied.
 
-    `image_ref` is the caller's text, cut. `container_id` is the container to reconcile.
+    `image_ref` is the caller's text, made printable. `container_id` is the container to reconcile.
     """
 
     game_id: GameId
@@ -91,8 +90,8 @@ class OperationRequest:
     container_id: ContainerId | None = None
 
     def __post_init__(self) -> None:
-        """Cut the text from outside."""
-        object.__setattr__(self, "image_ref", sendable_or_none(self.image_ref))
+        """Make the text from outside printable."""
+        object.__setattr__(self, "image_ref", printable_or_none(self.image_ref))
 
 
 class ActionName(StrEnum):
@@ -156,9 +155,9 @@ class Step:
     note: str | None = None
 
     def __post_init__(self) -> None:
-        """Cut the texts from outside."""
-        object.__setattr__(self, "error", sendable_or_none(self.error))
-        object.__setattr__(self, "note", sendable_or_none(self.note))
+        """Make the texts from outside printable."""
+        object.__setattr__(self, "error", printable_or_none(self.error))
+        object.__setattr__(self, "note", printable_or_none(self.note))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +171,9 @@ class Cause:
     log_tail: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Cut and escape the texts from outside."""
+        """Make the texts from outside printable."""
         object.__setattr__(self, "message", printable(self.message))
-        object.__setattr__(self, "log_tail", sendable_texts(self.log_tail))
+        object.__setattr__(self, "log_tail", printable_texts(self.log_tail))
 
     @classmethod
     def of(cls, error: RuntimeManagerError) -> Self:

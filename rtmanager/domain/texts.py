@@ -1,38 +1,47 @@
-"""Texts from outside: how long one may be where it is stored or sent.
+"""Texts from outside: of bounded length, and safe to store, to send and to print.
 
 Callers, registries, engines and the Lobby write them. The values that contain one (requests,
-errors, causes, steps, health events) cut it when they are made, so that no writer has to.
+errors, causes, steps, health events) escape and cut it when they are made: no writer has to.
 """
 
 from collections.abc import Mapping, Sequence
 
 MAX_TEXT = 2_000
 """Maximum length of a text from outside, as in spec/runtime-streams-asyncapi.yaml."""
+MAX_QUOTE = 80
 
 
-def sendable(text: str) -> str:
-    """Return the text as allowed in a stream: valid UTF-8 of bounded length, without NUL.
+def printable(text: str, limit: int = MAX_TEXT) -> str:
+    """Return the text on one line, of bounded length, with all that is not printable escaped.
 
-    No store on the way has anything left to escape, so it stays within the bound.
+    Doing so twice changes nothing, and no store on the way has anything left to escape.
     """
     # Cut first: escaping only makes a text longer, and this one may be very long.
-    plain = text[: MAX_TEXT + 1].encode("utf-8", "backslashreplace").decode()
-    plain = plain.replace("\0", "\\x00")
-    return plain if len(plain) <= MAX_TEXT else plain[: MAX_TEXT - 1] + "…"
+    plain = "".join(map(_printable, text[: limit + 1]))
+    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
-def sendable_or_none(text: str | None) -> str | None:
-    """Return the text as allowed in a stream, if there is one."""
-    return None if text is None else sendable(text)
+def printable_or_none(text: str | None) -> str | None:
+    """Return the text made printable, if there is one."""
+    return None if text is None else printable(text)
 
 
-def sendable_texts(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return each text as allowed in a stream."""
-    return tuple(map(sendable, texts))
+def printable_texts(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return each text made printable."""
+    return tuple(map(printable, texts))
 
 
-def sendable_details(details: Mapping[str, object]) -> dict[str, object]:
-    """Return the details with each text as allowed in a stream."""
+def printable_details(details: Mapping[str, object]) -> dict[str, object]:
+    """Return the details with each text made printable."""
     return {
-        key: sendable(value) if isinstance(value, str) else value for key, value in details.items()
+        key: printable(value) if isinstance(value, str) else value for key, value in details.items()
     }
+
+
+def quoted(text: str) -> str:
+    """Quote a text in ASCII and shortened, so that it is not read as part of our message."""
+    return ascii(text[:MAX_QUOTE]) + ("..." if len(text) > MAX_QUOTE else "")
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rtmanager.domain.texts import quoted
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.host_header import Host, parse_host, without_default_port
 from rtmanager.handlers.refusals import ForeignCaller, RefusalReason, Refusals, RefusedRequest
-from rtmanager.handlers.strict_json import quoted
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing; what they answer a page of another origin cannot read."""

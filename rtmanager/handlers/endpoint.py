@@ -12,13 +12,13 @@ from starlette.types import Receive, Scope, Send
 from rtmanager.domain.errors import InvalidRequest, NotFound
 from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
 from rtmanager.domain.operation import OperationKind, OperationRequest, Origin, StopReason
+from rtmanager.domain.texts import quoted
 from rtmanager.handlers.middleware import request_id_of, source_of
 from rtmanager.handlers.strict_json import (
     AsciiJson,
     JsonObject,
     SchemaValidator,
     check_schema,
-    quoted,
     quoted_names,
     read_object,
 )

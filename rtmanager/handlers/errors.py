@@ -14,6 +14,7 @@ from rtmanager.domain.errors import (
     RuntimeManagerError,
     ServiceUnavailable,
 )
+from rtmanager.domain.texts import printable
 from rtmanager.handlers.refusals import ForeignCaller, Unauthorized
 from rtmanager.handlers.strict_json import AsciiJson, BodyTooLarge, JsonObject
 
@@ -131,7 +132,8 @@ def _answer_of_framework(error: HTTPException) -> ErrorAnswer:
     if error.status_code == _METHOD_NOT_ALLOWED:
         return _method_not_allowed((error.headers or {}).get("Allow", "GET, HEAD"))
     code = ErrorCode.INVALID_REQUEST
-    return ErrorAnswer(STATUS_OF_CODE[code], code, _one_line(error.detail or "request is invalid"))
+    message = _first_line(error.detail or "request is invalid")
+    return ErrorAnswer(STATUS_OF_CODE[code], code, message)
 
 
 def _method_not_allowed(allow: str) -> ErrorAnswer:
@@ -144,7 +146,7 @@ def _method_not_allowed(allow: str) -> ErrorAnswer:
     )
 
 
-def _one_line(detail: str) -> str:
+def _first_line(detail: str) -> str:
     """Return the framework's message, which may quote the caller, shortened and printable."""
-    first = detail.partition("\n")[0][:_MESSAGE_LIMIT]
-    return first.encode("ascii", "backslashreplace").decode("ascii")
+    first = detail.partition("\n")[0].encode("ascii", "backslashreplace").decode("ascii")
+    return printable(first, _MESSAGE_LIMIT)

@@ -10,7 +10,7 @@ from opentelemetry import metrics
 from starlette.types import Scope
 
 from rtmanager.domain.errors import InvalidRequest
-from rtmanager.handlers.strict_json import quoted
+from rtmanager.domain.texts import quoted
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope
 
 from rtmanager.domain.errors import InvalidRequest
+from rtmanager.domain.texts import quoted
 
 MAX_BODY = 64 * 1024
-_LONGEST_QUOTE = 80
 _NAMED = 3
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
@@ -97,11 +97,6 @@ def check_schema(validator: SchemaValidator, body: dict[str, Any]) -> None:
     faults = list(dict.fromkeys(_fault(error) for error in validator.iter_errors(body)))
     if faults:
         raise InvalidRequest("; ".join(faults[:_NAMED]))
-
-
-def quoted(text: str) -> str:
-    """Quote what a caller sent, in ASCII and shortened, so that it is not read as our text."""
-    return ascii(text[:_LONGEST_QUOTE]) + ("..." if len(text) > _LONGEST_QUOTE else "")
 
 
 def quoted_names(names: list[str]) -> str:

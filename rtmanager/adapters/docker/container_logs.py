@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rtmanager.domain.printable import printable
+from rtmanager.domain.texts import printable
 
 BYTES = 16 * 1024
 LINE = 1000
@@ -26,7 +26,8 @@ def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
         api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer
         tail = _last_bytes(_payloads(response.iter_content(_CHUNK)))
     text = tail.decode(errors="replace").removesuffix("\n")
-    return tuple(_safe(line) for line in text.split("\n")[-lines:]) if text else ()
+    shown = text.split("\n")[-lines:] if text else ()
+    return tuple(printable(line.rstrip("\r"), LINE) for line in shown)
 
 
 def _payloads(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -47,9 +48,3 @@ def _last_bytes(payloads: Iterator[bytes]) -> bytes:
     for payload in payloads:
         tail = (tail + payload)[-BYTES:]
     return tail
-
-
-def _safe(line: str) -> str:
-    """Return a line that may be printed, of bounded length, however much is escaped in it."""
-    safe = printable(line.rstrip("\r"))
-    return f"{safe[:LINE]}…" if len(safe) > LINE else safe

@@ -23,7 +23,7 @@ from rtmanager.domain.ports.container_host import (
     PullFault,
     StartConfigInvalid,
 )
-from rtmanager.domain.printable import printable
+from rtmanager.domain.texts import printable
 
 SDK_ERRORS = (DockerException, RequestException, HTTPError, OSError, StreamParseError)
 
@@ -167,9 +167,7 @@ def _version_refusal(error: APIError) -> RuntimeManagerError | None:
 
 def _message(error: APIError) -> str:
     """Return Docker's own message, which may quote an image or a caller: cut, and printable."""
-    text = str(error.explanation or error)
-    cut = f"{text[:_MESSAGE_LIMIT]}…" if len(text) > _MESSAGE_LIMIT else text
-    return printable(cut)
+    return printable(str(error.explanation or error), _MESSAGE_LIMIT)
 
 
 def _root(error: BaseException) -> BaseException:

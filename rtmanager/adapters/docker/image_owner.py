@@ -14,7 +14,7 @@ from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.domain.container import KIND_LABEL, OWNER, OWNER_LABEL, EngineImage, ImageId
 from rtmanager.domain.errors import StartConfigInvalid
-from rtmanager.domain.printable import quoted
+from rtmanager.domain.texts import quoted
 
 KIND = "image-inspection"
 _LABELS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}

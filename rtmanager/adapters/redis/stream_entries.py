@@ -5,10 +5,10 @@ from collections import Counter
 from enum import StrEnum
 
 from rtmanager.adapters.redis.entry_scripts import MAX_FIELDS, Pairs, RawEntry
-from rtmanager.adapters.redis.streams import Channel, StreamSchemas, shown_name
+from rtmanager.adapters.redis.streams import Channel, StreamSchemas
 from rtmanager.domain.operation import StopReason
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
-from rtmanager.domain.texts import MAX_TEXT
+from rtmanager.domain.texts import MAX_TEXT, printable, quoted
 
 MAX_GAME_ID = 255
 
@@ -53,7 +53,7 @@ def dead_letter(  # noqa: PLR0913 - one for each of its fields
         "origin": origin.value,
         "stream": stream,
         "entry_id": entry_id,
-        "fault": fault[:MAX_TEXT],
+        "fault": printable(fault),
         "payload": json.dumps(shown, ensure_ascii=False),
     }
 
@@ -61,9 +61,9 @@ def dead_letter(  # noqa: PLR0913 - one for each of its fields
 def _encoding_fault(pairs: Pairs) -> str | None:
     for name, value in pairs:
         if not (_is_utf8(name) and _is_utf8(value)):
-            return f"{shown_name(_text(name))} is not UTF-8"
+            return f"{quoted(_text(name))} is not UTF-8"
     name, times = Counter(name for name, _ in pairs).most_common(1)[0]
-    return f"{shown_name(_text(name))} occurs {times} times" if times > 1 else None
+    return f"{quoted(_text(name))} occurs {times} times" if times > 1 else None
 
 
 def _readable_game_id(pairs: Pairs) -> str | None:

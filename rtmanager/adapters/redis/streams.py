@@ -14,9 +14,9 @@ from jsonschema.exceptions import ValidationError
 from rtmanager import spec_dir
 from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.ports.job_stream import JobKind
+from rtmanager.domain.texts import quoted
 
 SPEC = "runtime-streams-asyncapi.yaml"
-MAX_NAME = 40
 _END = r"\Z"
 
 Schema = dict[str, Any]
@@ -122,12 +122,6 @@ class StreamSchemas:
         )
 
 
-def shown_name(name: str) -> str:
-    """Quote the name of a field from outside, shortened and printable."""
-    quoted = ascii(name[:MAX_NAME])
-    return f"{quoted}…" if len(name) > MAX_NAME else quoted
-
-
 def _one_of(name: str, allowed: Sequence[str]) -> str:
     """Name the values that a field may have, in the same words as the REST API."""
     return f"{name} must be one of {', '.join(value or 'nothing' for value in allowed)}"
@@ -145,7 +139,7 @@ def _in_words(error: ValidationError) -> str:
         if name not in fields:
             return f"{name} is missing"
     unknown = next(name for name in fields if name not in schema["properties"])
-    return f"{shown_name(unknown)} is not a field of this entry"
+    return f"{quoted(unknown)} is not a field of this entry"
 
 
 def _problem(error: ValidationError) -> str:

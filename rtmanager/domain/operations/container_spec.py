@@ -32,7 +32,7 @@ from rtmanager.domain.messages import epoch_ms
 from rtmanager.domain.operation import Operation
 from rtmanager.domain.operations.health_intervals import bounded_intervals
 from rtmanager.domain.operations.scratch_directories import scratch_directories
-from rtmanager.domain.printable import quoted
+from rtmanager.domain.texts import quoted
 
 
 class PullPolicy(StrEnum):

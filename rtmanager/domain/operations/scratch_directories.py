@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from rtmanager.domain.errors import StartConfigInvalid
-from rtmanager.domain.printable import quoted
+from rtmanager.domain.texts import quoted
 
 TMP = "/tmp"  # noqa: S108 - the engine's, not ours
 MOST_VOLUMES = 16

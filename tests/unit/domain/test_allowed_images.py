@@ -114,4 +114,4 @@ def test_refusal_names_the_reference_and_the_setting_and_a_few_patterns() -> Non
         allowed.check("x" * 200)
 
     shown = f"{SETTING} allows reg0.test/*, reg1.test/*, reg2.test/* and 97 more"
-    assert caught.value.message == f"image_ref '{'x' * 80}'… is not allowed; {shown}"
+    assert caught.value.message == f"image_ref '{'x' * 80}'... is not allowed; {shown}"

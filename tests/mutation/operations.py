@@ -204,6 +204,13 @@ EXECUTING = (
         "::test_what_a_registry_answers_is_in_the_row_and_the_log_only",
     ),
     Mutant(
+        name="image's own health check unbounded",
+        file=f"{_CODE}/container_spec.py",
+        old="bounded_intervals(image.health_intervals)",
+        new="image.health_intervals",
+        caught_by=f"{_TESTS}/test_container_spec.py::test_spec_bounds_the_health_check_of_the_image",
+    ),
+    Mutant(
         name="engine killed at once instead of stopped",
         file=f"{_CODE}/executor.py",
         old="grace=self.policy.stop_timeout)",

@@ -11,9 +11,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's name for it
 
 from rtmanager.adapters.redis.errors import redis_errors
+from rtmanager.adapters.redis.short_replies import ShortReplies
 
 ANSWER_SECONDS = 2.0
-MAX_CONNECTIONS = 50
+MAX_COMMANDS = 50
+MAX_WAITS = 4
+"""One reader waits at a time; more only while one that was cut off is cleared away."""
+MAX_CONNECTIONS = MAX_COMMANDS + MAX_WAITS
 
 
 @dataclass(frozen=True)
@@ -40,28 +44,23 @@ NO_LOGIN = RedisLogin()
 
 
 class RedisClient:
-    """A pool of connections, opened on demand. Close it at the end."""
+    """Two pools of connections, opened on demand. Close it at the end.
+
+    `commands` is for what answers at once. `waits` is for commands that block until there is
+    something, whatever that is: a long reply raises LongReplyError and drops its connection.
+    """
 
     def __init__(
         self, host: str, port: int, *, login: RedisLogin = NO_LOGIN, tls: RedisTls | None = None
     ) -> None:
-        pool = BlockingConnectionPool(
-            **_encryption(tls),
-            host=host,
-            port=port,
-            username=login.username,
-            password=login.password,
-            max_connections=MAX_CONNECTIONS,
-            timeout=ANSWER_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            # The caller must find out whether an unanswered command took effect: on a retry, the
-            # script that takes a lease would find its own token and report the lease as taken.
-            retry=Retry(NoBackoff(), 0),
-            # Supported by all servers since 6.2, including Valkey.
-            protocol=2,
-        )
-        self.commands: Redis = Redis(connection_pool=pool)
+        server = _encryption(tls) | {
+            "host": host,
+            "port": port,
+            "username": login.username,
+            "password": login.password,
+        }
+        self.commands = _client(MAX_COMMANDS, **server)
+        self.waits = _client(MAX_WAITS, **server, parser_class=ShortReplies)
 
     async def ping(self) -> None:
         """Raise ServiceUnavailable when Redis does not answer."""
@@ -70,8 +69,25 @@ class RedisClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.commands.aclose()
-        await self.commands.connection_pool.aclose()
+        for each in (self.commands, self.waits):
+            await each.aclose()
+            await each.connection_pool.aclose()
+
+
+def _client(max_connections: int, **server: Any) -> Redis:
+    pool = BlockingConnectionPool(
+        **server,
+        max_connections=max_connections,
+        timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        # The caller must find out whether an unanswered command took effect: on a retry, the
+        # script that takes a lease would find its own token and report the lease as taken.
+        retry=Retry(NoBackoff(), 0),
+        # Supported by all servers since 6.2, including Valkey.
+        protocol=2,
+    )
+    return Redis(connection_pool=pool)
 
 
 def _encryption(tls: RedisTls | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.entry_scripts import FIND, OLDEST, READ, RawEntry, raw_entries
 from rtmanager.adapters.redis.errors import redis_errors
+from rtmanager.adapters.redis.short_replies import LongReplyError
 
 CLAIM_BATCH = 500
 TRIM_BATCH = 500
@@ -76,10 +77,14 @@ return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What one read returned of a stream, and whether there may be more."""
+    """What one read returned of a stream, and whether there may be more.
+
+    Without entries, those that are added later have ids after `delivered`.
+    """
 
     entries: Sequence[RawEntry]
     has_more: bool
+    delivered: str = FIRST
 
 
 class GroupLostError(Exception):
@@ -93,6 +98,8 @@ class ConsumerGroup:
         self._redis = Redis(connection_pool=client.commands.connection_pool)
         # The raw answer, which older servers give without the ids of trimmed entries.
         self._redis.set_response_callback("XAUTOCLAIM", _unchanged)
+        self._waits = Redis(connection_pool=client.waits.connection_pool)
+        self._waits.set_response_callback("XREAD", _unchanged)
         self._group = group
         self._consumer = f"{gethostname()}-{getpid()}-{token_hex(4)}"
 
@@ -109,9 +116,19 @@ class ConsumerGroup:
         arguments = [*after, self._group, self._consumer, str(count), *after.values()]
         answer = await self._ask(self._redis.eval(READ, len(after), *arguments))
         return {
-            stream: Stretch(raw_entries(entries), bool(more))
-            for stream, (entries, more) in zip(after, answer, strict=True)
+            stream: Stretch(raw_entries(entries), bool(more), (delivered or b"0-0").decode())
+            for stream, (entries, more, delivered) in zip(after, answer, strict=True)
         }
+
+    async def wait(self, after: Mapping[str, str], *, seconds: float) -> bool:
+        """Wait until a stream has an entry after its id; return whether one has."""
+        streams: Any = dict(after)
+        try:
+            # The entry is not wanted, and most of a long one is not even received.
+            xread = self._waits.xread(streams, count=1, block=max(1, int(seconds * 1000)))
+            return bool(await self._ask(xread))
+        except LongReplyError:
+            return True
 
     async def claim_all(self, stream: str) -> list[str]:
         """Take over all pending entries; return the ids of those that were trimmed."""

@@ -39,8 +39,16 @@ end
 """
 
 # Without waiting: inside a script the server never does. One entry at a time, because nothing else
-# shows the size of the next. Returns for each stream the entries, and 1 if there may be more.
+# shows the size of the next. Returns for each stream the entries, 1 if there may be more, and if
+# there was none the id after which new entries are.
 READ = f"""{_CUT}
+local function delivered(stream)
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local facts = {{}}
+    for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
+    if facts.name == ARGV[1] then return facts['last-delivered-id'] end
+  end
+end
 local answer = {{}}
 for number, stream in ipairs(KEYS) do
   local after, entries, size, more = ARGV[3 + number], {{}}, 0, 0
@@ -54,7 +62,7 @@ for number, stream in ipairs(KEYS) do
     entries[#entries + 1], size = shown, size + raw
     if after ~= '>' then after = entry[1] end
   end
-  answer[number] = {{entries, more}}
+  answer[number] = {{entries, more, #entries == 0 and delivered(stream)}}
 end
 return answer
 """

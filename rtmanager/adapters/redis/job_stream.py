@@ -1,6 +1,5 @@
 """The Lobby's two job streams in Redis, merged into one order."""
 
-import asyncio
 import logging
 import time
 from collections import deque
@@ -22,9 +21,7 @@ from rtmanager.domain.errors import InternalError, ServiceUnavailable
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, entry_order
 
 MAX_BLOCK = 1.0
-"""Seconds that a read waits for new entries at most."""
-POLL = 0.05
-"""Seconds between two looks: a call that blocks would return entries of any size."""
+"""Seconds that a read waits at most; it must end well before the client's socket times out."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +44,7 @@ class RedisJobStream:
         self._layout = layout
         self._waiting: dict[JobKind, deque[RawEntry]] = {kind: deque() for kind in layout.jobs}
         self._after: dict[JobKind, str] = dict.fromkeys(layout.jobs, NEW)
+        self._delivered: dict[JobKind, str] = dict.fromkeys(layout.jobs, FIRST)
 
     async def reclaim(self) -> None:
         """Take over every entry that was delivered and not acknowledged."""
@@ -131,10 +129,16 @@ class RedisJobStream:
                 continue
             if len(drained) < len(self._streams) or any(self._waiting.values()):
                 return drained
-            if time.monotonic() >= give_up:
+            if not await self._wait(give_up - time.monotonic()):
                 return drained
-            await asyncio.sleep(POLL)
         return set()
+
+    async def _wait(self, seconds: float) -> bool:
+        """Wait until there is something to read that the last read did not find."""
+        if seconds <= 0:
+            return False
+        after = {self._streams[kind]: self._delivered[kind] for kind in self._streams}
+        return await self._group.wait(after, seconds=seconds)
 
     async def _read(self, kinds: Sequence[JobKind], count: int) -> set[JobKind]:
         """Read and keep entries of these streams; return those that had no more."""
@@ -145,6 +149,7 @@ class RedisJobStream:
     async def _keep(self, kind: JobKind, read: Stretch) -> bool:
         """Keep the entries; return whether the stream has no more: it was asked for new ones."""
         entries, was_new = read.entries, self._after[kind] == NEW
+        self._delivered[kind] = read.delivered
         if not was_new:
             self._after[kind] = entries[-1].id if entries else NEW
         self._waiting[kind].extend(each for each in entries if each.pairs)

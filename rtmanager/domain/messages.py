@@ -79,7 +79,7 @@ INTENTS_PER_GAME = 5
 INTENTS_OF_NEW_GAMES = 60
 NEW_GAMES_WINDOW = 60.0
 """Intents of one code within these seconds, of all games together that never ran: a caller can make
-up any number of those."""
+up any number of those. The Lobby's jobs neither count nor wait for others' games."""
 
 _INTENT_CODES = {
     ErrorCode.IMAGE_PULL_FAILED,
@@ -155,7 +155,7 @@ def _notification_intent(request: OperationRequest, cause: Cause, at: datetime) 
 def _quotas(request: OperationRequest, cause: Cause, *, is_new_game: bool) -> tuple[Quota, ...]:
     # A game id has no blank: the two keys are never the same.
     of_game = Quota(f"{request.game_id} {cause.code}", INTENTS_PER_GAME, INTENT_DEDUP_WINDOW)
-    if not is_new_game:
+    if not is_new_game or request.origin.is_redelivered:
         return (of_game,)
     of_all = Quota(f"new games {cause.code}", INTENTS_OF_NEW_GAMES, NEW_GAMES_WINDOW)
     return of_game, of_all

@@ -244,10 +244,18 @@ MESSAGES = (
     Mutant(
         name="intents for every image",
         file="rtmanager/domain/messages.py",
-        old="    if not is_new_game:\n        return (of_game,)\n",
-        new="    if not is_new_game:\n        return ()\n",
+        old="is_redelivered:\n        return (of_game,)\n",
+        new="is_redelivered:\n        return ()\n",
         caught_by="tests/unit/domain/test_messages.py"
         "::test_intents_of_a_game_and_code_share_a_quota[start_config_invalid]",
+    ),
+    Mutant(
+        name="intents of jobs limited together with those of made-up games",
+        file="rtmanager/domain/messages.py",
+        old="    if not is_new_game or request.origin.is_redelivered:\n",
+        new="    if not is_new_game:\n",
+        caught_by="tests/unit/domain/test_messages.py"
+        "::test_first_start_by_a_job_is_announced_during_a_flood_of_made_up_games",
     ),
     Mutant(
         name="messages pruned as soon as they are sent",

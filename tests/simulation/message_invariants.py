@@ -14,6 +14,7 @@ from rtmanager.domain.messages import (
     NEW_GAMES_WINDOW,
     OutboxMessage,
     OutboxStream,
+    epoch_ms,
 )
 from rtmanager.domain.operation import Operation, OpSource
 from rtmanager.domain.ports.job_stream import JobEntry, MalformedJob
@@ -78,16 +79,24 @@ class MessageInvariants:
     def _check_intent(self, message: OutboxMessage) -> None:
         """Check that a game which keeps failing in the same way is not announced each time.
 
-        Nor is one that fails in ever new ways, or one made-up game after the other.
+        Nor is one that fails in ever new ways, or one made-up game after the other without a job.
         """
         same = tuple(message.fields[name] for name in ("game_id", "error_code", "image_ref"))
         at = int(message.fields["attempted_at_ms"])
         self._check_quota(same[:2], INTENTS_PER_GAME, at - INTENT_DEDUP_WINDOW * 1000, at)
-        if message.game_id not in self._environment.store.runtime_records:
+        is_new = message.game_id not in self._environment.store.runtime_records
+        if is_new and not self._ended_a_job(message.game_id, at):
             self._check_quota(same[1:2], INTENTS_OF_NEW_GAMES, at - NEW_GAMES_WINDOW * 1000, at)
         if at - self._intents.get(same, -at) < INTENT_DEDUP_WINDOW * 1000:
             self._environment.violation(f"a second intent of {same} within {INTENT_DEDUP_WINDOW} s")
         self._intents[same] = at
+
+    def _ended_a_job(self, game_id: GameId, at: int) -> bool:
+        return any(
+            each.game_id == game_id and each.finished_at and epoch_ms(each.finished_at) == at
+            for each in self._environment.store.operations.values()
+            if each.request.origin.source is OpSource.LOBBY_STREAM
+        )
 
     def _check_quota(self, key: tuple[str, ...], most: int, since: float, at: int) -> None:
         """Check that no more intents count towards the same quota."""

@@ -18,6 +18,7 @@ from tests.builders import (
     make_record,
     make_request,
 )
+from tests.unit.domain.messaging.job_desk import JobDesk
 from tests.unit.domain.world import World
 
 FAILED = make_completion(
@@ -203,6 +204,14 @@ def test_intents_of_new_games_share_another_quota() -> None:
     assert first[0] != second[0]
 
 
+def test_made_up_games_never_use_up_the_intents_of_jobs() -> None:
+    """The Lobby makes up no games; its jobs are under the quota of their own game alone."""
+    intent = announcements(make_job(), FAILED, is_new_game=True)[-1]
+
+    assert intent.stream is OutboxStream.NOTIFICATION_INTENTS
+    assert intent.quotas == (Quota(f"{GAME} image_pull_failed", 5, 600.0),)
+
+
 async def test_two_hundred_images_send_five_intents(world: World) -> None:
     """A start that is refused for ever new reasons is announced a few times."""
     await world.manager.start()
@@ -223,3 +232,18 @@ async def test_made_up_games_send_sixty_intents_a_minute(world: World) -> None:
     assert len(world.operations) == 70
     intents = [each for each in world.store.outbox if "idempotency_key" in each.fields]
     assert len(intents) == 60
+
+
+async def test_first_start_by_a_job_is_announced_during_a_flood_of_made_up_games(
+    world: World,
+) -> None:
+    """Anyone can make up games; the Lobby's own games are what its users wait for."""
+    desk = JobDesk(world)
+    for number in range(70):
+        with pytest.raises(ImagePullFailed):
+            await world.manager.start("galaxy/none:1.0.0", GameId(f"new-{number}"))
+
+    await desk.handler().run(await desk.start("lobby-1", "galaxy/none:1.0.0"))
+
+    last = world.store.outbox[-1]
+    assert (last.stream, last.game_id) == (OutboxStream.NOTIFICATION_INTENTS, "lobby-1")

@@ -136,10 +136,10 @@ def test_image_that_is_not_allowed_is_refused_before_anything_is_contacted(
     tmp_path: Path,
 ) -> None:
     """Neither the registry nor the credential helper is asked; a running game can be stopped."""
-    ok(environment.start(game))
+    started = ok(environment.start(game))
     asked, helper = len(hostile.asked), tmp_path / "asked"
     request.getfixturevalue("tightened")
-    elsewhere = hostile.reference("secret")
+    elsewhere = f"{hostile.host}/secret/game:1.4.8"
 
     for answer in (
         environment.call("POST", f"{RUNTIMES}/{game}/patch", {"image_ref": elsewhere}),
@@ -148,6 +148,7 @@ def test_image_that_is_not_allowed_is_refused_before_anything_is_contacted(
         assert error(answer) == (400, "start_config_invalid")
         assert "RTMANAGER_ALLOWED_IMAGES" in message(answer)
     assert error(environment.restart(game)) == (409, "conflict")
+    assert ok(environment.start(game)) == started
     assert len(hostile.asked) == asked
     assert not helper.exists()
     assert error(_start(environment, f"{game}-2", hostile.reference("denies")))[0] == 500

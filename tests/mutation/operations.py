@@ -37,6 +37,15 @@ ADMISSION = (
         "::test_start_of_another_image_is_refused_before_docker_is_called[127.0.0.1:6379/x:1]",
     ),
     Mutant(
+        name="image compared before the rule",
+        file=f"{_CODE}/admission.py",
+        old="        if kind.rule(self.request, ledger, self.current):\n            return True\n",
+        new="        if kind.replaces:\n            self._check_image(ledger.record)\n"
+        "        if kind.rule(self.request, ledger, self.current):\n            return True\n",
+        caught_by=f"{_TESTS}/test_allowed_images.py"
+        "::test_what_is_refused_anyway_has_the_same_code_with_any_list[runs]",
+    ),
+    Mutant(
         name="job refused because an earlier operation failed",
         file=f"{_CODE}/refusals.py",
         old="return error if request.origin.is_redelivered else await self.refused(request, error)",

@@ -13,7 +13,7 @@ from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.kinds import KINDS
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import Admission, Ledger
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import RuntimeRecord
 
 
 def _always() -> bool:
@@ -64,25 +64,31 @@ class RuleCheck:
             return False
 
     def _is_replay(self, ledger: Ledger) -> bool:
-        """Apply the kind's rule; refuse first what the operator does not allow to run."""
+        """Apply the kind's rule, then refuse to begin what the operator does not allow to run.
+
+        The rule comes first: what it refuses has the same code, and what it finds running is a
+        replay, whatever the operator allows.
+        """
         kind = KINDS[self.request.kind]
+        if kind.rule(self.request, ledger, self.current):
+            return True
         if kind.replaces:
             self._check_image(ledger.record)
-        return kind.rule(self.request, ledger, self.current)
+        return False
 
     def _check_image(self, record: RuntimeRecord | None) -> None:
         """Raise unless the image may run: the requested one, or for a restart the record's.
 
         Raises StartConfigInvalid, for a restart Conflict.
         """
-        if self.request.kind is not OperationKind.RESTART:
+        if self.request.kind is OperationKind.RESTART:
+            self._check_image_again(record)
+        else:
             self.allowed_images.check(self.request.image_ref)
-        elif record is not None and record.status is not RuntimeStatus.REMOVED:
-            self._check_image_of(record)
 
-    def _check_image_of(self, record: RuntimeRecord) -> None:
+    def _check_image_again(self, record: RuntimeRecord | None) -> None:
         try:
-            self.allowed_images.check(record.current_image_ref)
+            self.allowed_images.check(record.current_image_ref if record else None)
         except StartConfigInvalid as refusal:
             raise Conflict(
                 f"{refusal.message}; patch the game, or stop it and start it with another image"

@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from rtmanager.domain.allowed_images import SETTING, AllowedImages
-from rtmanager.domain.errors import Conflict, DockerUnavailable, ErrorCode, StartConfigInvalid
+from rtmanager.domain.errors import (
+    Conflict,
+    DockerUnavailable,
+    ErrorCode,
+    RuntimeManagerError,
+    StartConfigInvalid,
+)
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import OperationKind, Outcome
@@ -17,6 +23,8 @@ from tests.unit.domain.world import IMAGE, OTHER, PATCHED, POLICY, Killed, Proce
 ELSEWHERE = "127.0.0.1:6379/x:1"
 _INTENTS = OutboxStream.NOTIFICATION_INTENTS
 
+Request = Callable[[Process], Awaitable[object]]
+
 
 def allowing(world: World, *patterns: str) -> Process:
     """Return a process of an operator who allows only these images."""
@@ -26,7 +34,8 @@ def allowing(world: World, *patterns: str) -> Process:
 
 def calls_to_docker(process: Process) -> list[str]:
     """Return the process's calls to the Docker host."""
-    return [each for each in process.calls if each.startswith("host.")]
+    hosts = (each for each in process.calls if each.startswith("host."))
+    return [each for each in hosts if not each.endswith(":done")]
 
 
 async def test_start_of_an_allowed_image_runs_it(world: World) -> None:
@@ -54,13 +63,56 @@ async def test_start_of_another_image_is_refused_before_docker_is_called(
     )
 
 
-async def test_start_of_another_image_is_refused_while_docker_is_away(running: World) -> None:
-    """The refusal does not depend on what runs."""
-    process = allowing(running, "galaxy/*")
-    running.docker.reachable = False
+async def test_start_of_another_image_is_refused_while_docker_is_away(stopped: World) -> None:
+    """For a game that does not run, the refusal needs no answer of Docker."""
+    process = allowing(stopped, "galaxy/*")
+    stopped.docker.reachable = False
 
     with pytest.raises(StartConfigInvalid, match=SETTING):
         await process.start(ELSEWHERE)
+
+
+async def patch_of_another_game(process: Process) -> object:
+    """Patch a game that was never started."""
+    return await process.patch(ELSEWHERE, GameId("g2"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (lambda process: process.patch("Not//a:reference"), ErrorCode.IMAGE_REF_NOT_SEMVER),
+        (lambda process: process.patch("reg.test/x:new"), ErrorCode.IMAGE_REF_NOT_SEMVER),
+        (lambda process: process.patch("reg.test/x:2.0.0"), ErrorCode.SEMVER_PATCH_ONLY),
+        (patch_of_another_game, ErrorCode.NOT_FOUND),
+        (lambda process: process.start(ELSEWHERE), ErrorCode.CONFLICT),
+        (lambda process: process.start("Not//a:reference"), ErrorCode.START_CONFIG_INVALID),
+    ],
+    ids=["malformed", "no version", "other minor", "never started", "runs", "malformed start"],
+)
+async def test_what_is_refused_anyway_has_the_same_code_with_any_list(
+    running: World, request_: Request, code: ErrorCode
+) -> None:
+    """A caller cannot tell from these whether the operator has a list."""
+    for process in (running.manager, allowing(running, "galaxy/*")):
+        with pytest.raises(RuntimeManagerError) as refusal:
+            await request_(process)
+
+        assert refusal.value.code is code
+        assert SETTING not in refusal.value.message
+
+
+@pytest.mark.parametrize("kind", [OperationKind.START, OperationKind.PATCH])
+async def test_request_for_what_runs_is_a_replay_after_the_list_was_tightened(
+    running: World, kind: OperationKind
+) -> None:
+    """Nothing is started by it, so that a repeated request is answered as the first one was."""
+    process, engine = allowing(running, "reg.test/*"), running.engine
+
+    record = await process.ask(kind, image_ref=IMAGE)
+
+    assert record.current_container_id == engine.id
+    assert running.last.error_code is ErrorCode.REPLAY_NO_OP
+    assert calls_to_docker(process) == ["host.inspect"]
 
 
 async def test_job_for_another_image_has_the_same_result(world: World) -> None:
@@ -78,7 +130,7 @@ async def test_job_for_another_image_has_the_same_result(world: World) -> None:
 
 
 async def test_patch_to_another_image_is_refused_and_the_engine_runs_on(running: World) -> None:
-    """The old engine is not even probed."""
+    """The old engine is observed, but not even probed."""
     process, before = allowing(running, "galaxy/game:1.4.7"), running.record
 
     with pytest.raises(StartConfigInvalid, match=SETTING):
@@ -86,6 +138,7 @@ async def test_patch_to_another_image_is_refused_and_the_engine_runs_on(running:
 
     assert running.record == before
     assert [each for each in process.calls if "image" in each or each.startswith("probe.")] == []
+    assert calls_to_docker(process) == ["host.inspect"]
     assert running.faults() == []
 
 
@@ -122,9 +175,6 @@ async def test_restart_of_a_removed_game_is_refused_as_before(removed: World) ->
     """Without a container there is no image to judge."""
     with pytest.raises(Conflict, match="start the game with an image"):
         await allowing(removed, "reg.test/*").restart()
-
-
-Request = Callable[[Process], Awaitable[object]]
 
 
 async def _begun_and_killed(world: World, request: Request, call: str) -> Process:

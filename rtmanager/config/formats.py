@@ -37,6 +37,8 @@ _YEAR = 8760 * 3600
 _MAX_PORT = 65_535
 _MAX_NUMBER = 2**31 - 1
 _MAX_OWNER = 2**32 - 2
+_MAX_DAYS = 36_500
+"""A century: a time further back than the year 1 does not exist."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ WholeNumber = Annotated[
     _PlainNumber, Field(ge=0, le=_MAX_NUMBER), Accepted(f"a whole number from 0 to {_MAX_NUMBER}")
 ]
 Count = Annotated[WholeNumber, Field(ge=1), Accepted(f"a whole number from 1 to {_MAX_NUMBER}")]
+Days = Annotated[Count, Field(le=_MAX_DAYS), Accepted(f"a whole number from 1 to {_MAX_DAYS}")]
 OwnerId = Annotated[
     _PlainNumber, Field(ge=0, le=_MAX_OWNER), Accepted(f"a whole number from 0 to {_MAX_OWNER}")
 ]

@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     container_stop_timeout_seconds: kind.WholeNumber = _setting(
         "30", "Seconds between asking an engine to stop and killing it."
     )
-    container_retention_days: kind.Count = _setting(
+    container_retention_days: kind.Days = _setting(
         "30", "Days after which a stopped game's container is removed."
     )
 
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
         "1h", "Time between two searches for old containers."
     )
 
-    operation_log_days: kind.Count = _setting(
+    operation_log_days: kind.Days = _setting(
         "365", "Days after which an operation leaves the log; the last ones of a game stay."
     )
 

@@ -1,4 +1,5 @@
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from traceback import format_exception
 
@@ -113,7 +114,8 @@ WRONG = {
     "RTMANAGER_ALLOWED_IMAGES": ["galaxy/game?", "a b"],
     "RTMANAGER_PULL_TIMEOUT": ["0"],
     "RTMANAGER_MAX_MEMORY": ["lots"],
-    "RTMANAGER_OPERATION_LOG_DAYS": ["0"],
+    "RTMANAGER_CONTAINER_RETENTION_DAYS": ["0", "36501", "1000000", "30d"],
+    "RTMANAGER_OPERATION_LOG_DAYS": ["0", "36501", "1000000000"],
     "RTMANAGER_LOG_LEVEL": ["loud"],
     "RTMANAGER_LOG_FORMAT": ["xml"],
     "RTMANAGER_POSTGRES_PRIMARY_DSN": ["db", "mysql://a@b/c", "postgres://[", "host=a bad=b"],
@@ -182,6 +184,14 @@ def test_a_value_in_the_wrong_form_is_a_fault(name: str, value: str) -> None:
 
     assert list(faults) == [name]
     assert "; accepted: " in faults[name]
+
+
+@pytest.mark.parametrize("name", ["OPERATION_LOG_DAYS", "CONTAINER_RETENTION_DAYS"])
+def test_most_days_that_are_accepted_ago_there_was_a_date(name: str) -> None:
+    """A cycle subtracts them from now; before the year 1 that fails in every round."""
+    settings = Settings.from_environment(REQUIRED | {f"RTMANAGER_{name}": "36500"})
+
+    assert datetime.now(UTC) - timedelta(days=getattr(settings, name.lower())) < datetime.now(UTC)
 
 
 def test_all_faults_are_reported_at_once() -> None:

@@ -258,6 +258,14 @@ MESSAGES = (
         "::test_first_start_by_a_job_is_announced_during_a_flood_of_made_up_games",
     ),
     Mutant(
+        name="warning of disk use ended by an incomplete count",
+        file="rtmanager/domain/monitoring/measure_disk_use.py",
+        old="max(level, before, Level.UNKNOWN)",
+        new="max(level, Level.UNKNOWN)",
+        caught_by="tests/unit/domain/monitoring/test_measure_disk_use.py"
+        "::test_engine_that_cannot_be_measured_now_and_then_is_warned_of_once[high]",
+    ),
+    Mutant(
         name="messages pruned as soon as they are sent",
         file="rtmanager/domain/messaging/relay_outbox.py",
         old="before = self.clock.now() - self.keep_sent",

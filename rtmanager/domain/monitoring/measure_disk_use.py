@@ -117,12 +117,15 @@ class MeasureDiskUse:
             return None
 
     def _level(self, measured: Measured, before: Level) -> Level:
-        if measured.total > self.limit:
+        level = self._level_of(measured.total, before)
+        # What was not counted is not gone.
+        return level if measured.is_complete else max(level, before, Level.UNKNOWN)
+
+    def _level_of(self, written: int, before: Level) -> Level:
+        if written > self.limit:
             return Level.EXCEEDED
         mark = LOW if before >= Level.HIGH else HIGH
-        if measured.total > mark * self.limit:
-            return Level.HIGH
-        return Level.NORMAL if measured.is_complete else Level.UNKNOWN
+        return Level.HIGH if written > mark * self.limit else Level.NORMAL
 
     def _report(self, game_id: GameId, measured: Measured, level: Level) -> None:
         about = {

@@ -104,6 +104,23 @@ async def test_engine_that_cannot_be_measured_is_warned_of_once(
     assert await measured(world, caplog, state=9 * GIB) == ["disk_use_high"]
 
 
+@pytest.mark.parametrize(
+    ("size", "event"), [(9, "disk_use_high"), (11, "disk_limit_exceeded")], ids=["high", "exceeded"]
+)
+async def test_engine_that_cannot_be_measured_now_and_then_is_warned_of_once(
+    world: World, caplog: pytest.LogCaptureFixture, size: int, event: str
+) -> None:
+    """What was not counted is not gone: only a complete measurement shows that there is less."""
+    events = [await measured(world, caplog, container=size * GIB)]
+    for _ in range(3):
+        world.manager.on("host.disk_use", HostRefused("too many files"))
+        events.append(await measured(world, caplog, container=size * GIB))
+        events.append(await measured(world, caplog, container=size * GIB))
+    events.append(await measured(world, caplog, container=GIB))
+
+    assert [each for each in events if each] == [[event], ["disk_use_normal"]]
+
+
 async def test_docker_that_is_gone_is_one_failure(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.mutation.access import OF_ACCESS
 from tests.mutation.around import AROUND
+from tests.mutation.bounds import OF_BOUNDS
 from tests.mutation.connections import OF_CONNECTIONS
 from tests.mutation.decisions import OF_DECISIONS
 from tests.mutation.mutant import ROOT, Mutant, RunResult
@@ -25,6 +26,7 @@ MUTANTS = (
     *OF_OPERATIONS,
     *AROUND,
     *OF_ACCESS,
+    *OF_BOUNDS,
     *OF_CONNECTIONS,
 )
 

@@ -54,13 +54,17 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The assembled service. Its use cases and workers run while it is open."""
+    """The assembled service. Its use cases and workers run while it is open.
+
+    One that `refuses_engines` learns their addresses before it serves.
+    """
 
     dependencies: Sequence[Dependency]
     use_cases: UseCases
     cycles: Cycles
     relay: OutboxRelay
     leader: LeaderRunner
+    refuses_engines: bool
 
     @asynccontextmanager
     async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
@@ -73,6 +77,7 @@ class Service:
             for dependency in self.dependencies:
                 stack.push_async_callback(dependency.close)
                 await or_startup_error(dependency.open(), dependency.advice)
+            stack.push_async_callback(self.use_cases.connections.close)
             await stack.enter_async_context(in_background(self.relay, self.relay.clock))
             stack.push_async_callback(self._drain, deadline)
             await self._reconcile()
@@ -84,7 +89,8 @@ class Service:
         listed = await or_startup_error(self.cycles.check_host.run(), advice)
         found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
         logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
-        await or_startup_error(self.use_cases.connections.learn(listed), advice)
+        if self.refuses_engines:
+            await self.use_cases.connections.learn(listed)
 
     async def _drain(self, deadline: ShutdownDeadline) -> None:
         cut = await self.use_cases.operations.in_flight.drain(deadline.left())

@@ -125,6 +125,13 @@ class Renewal:
             self._next = asyncio.create_task(self._run(after=self.latest), name="renewal")
         return self._next
 
+    async def close(self) -> None:
+        """End the run under way and the one that waits; nobody may ask any more."""
+        tasks = [each for each in (self.latest, self._next) if each is not None]
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _run(self, *, after: "asyncio.Task[None] | None") -> None:
         if after is not None:
             await asyncio.wait([after])

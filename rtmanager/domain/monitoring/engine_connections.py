@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
@@ -40,7 +41,7 @@ class EngineConnections:
     known: EngineAddresses | None = None
     _lists: Renewal = field(init=False)
     _listed_at: float = field(default=0.0, init=False)
-    _is_docker_away: bool = field(default=False, init=False)
+    _has_failed: bool = field(default=False, init=False)
     _logged: set[ContainerId] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -50,8 +51,16 @@ class EngineConnections:
     async def learn(self, containers: Sequence[EngineContainer]) -> None:
         """Learn from the list of containers who has which address on the networks they are on.
 
-        Raises DockerUnavailable, HostRefused.
+        An error is logged, and what was learned before stays; without that nobody is admitted.
         """
+        with self._errors_logged():
+            await self._learn(containers)
+
+    async def close(self) -> None:
+        """End the list under way, without waiting for Docker; nobody may connect any more."""
+        await self._lists.close()
+
+    async def _learn(self, containers: Sequence[EngineContainer]) -> None:
         names = {self.network}.union(*(each.attached_to for each in containers))
         self.known = EngineAddresses.of(containers, await self.host.networks(names))
         self._logged &= {each.id for each in containers}
@@ -85,14 +94,23 @@ class EngineConnections:
 
     async def _list(self) -> None:
         self._listed_at = self.clock.monotonic()
+        with self._errors_logged():
+            await self._learn(await self.host.list_containers())
+
+    @contextmanager
+    def _errors_logged(self) -> Iterator[None]:
+        """Log an error, once until the block succeeds again: the last list decides meanwhile."""
         try:
-            await self.learn(await self.host.list_containers())
-        except RuntimeManagerError as error:
-            if not self._is_docker_away:
-                logger.warning("engine_addresses_unknown", extra={"error": error.message})
-            self._is_docker_away = True
+            yield
+        except Exception as error:  # nobody awaits a list for its error
+            if not self._has_failed:
+                expected = isinstance(error, RuntimeManagerError)
+                about = {"error": str(error) if expected else repr(error)}
+                trace = None if expected else error
+                logger.warning("engine_addresses_unknown", extra=about, exc_info=trace)
+            self._has_failed = True
         else:
-            self._is_docker_away = False
+            self._has_failed = False
 
     def _log(self, peer: IpAddress) -> None:
         """Log an engine's first refused connection; it is forgotten with its container."""

@@ -17,13 +17,13 @@ from rtmanager.workers.worker import WorkerStatus
 class Stand:
     """A service with stub parts, which records in order what is done to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, refuses_engines: bool = True) -> None:
         self.done: list[str] = []
         self.in_flight = InFlight()
         parts: Any = {
             "use_cases": SimpleNamespace(
                 operations=SimpleNamespace(in_flight=self.in_flight),
-                connections=SimpleNamespace(learn=self._learn),
+                connections=SimpleNamespace(learn=self._learn, close=self._forget),
             ),
             "cycles": SimpleNamespace(
                 check_host=SimpleNamespace(run=self._look), reconcile=SimpleNamespace(run=self._fix)
@@ -34,7 +34,9 @@ class Stand:
         self.clock, self.status = ManualClock(), WorkerStatus("relay")
         self.fault: ServiceUnavailable | None = None
         self.service = Service(
-            dependencies=[self._dependency("postgres"), self._dependency("redis")], **parts
+            dependencies=[self._dependency("postgres"), self._dependency("redis")],
+            refuses_engines=refuses_engines,
+            **parts,
         )
 
     async def run(self) -> None:
@@ -61,6 +63,9 @@ class Stand:
     async def _learn(self, _listed: None) -> None:
         self.done.append("learned")
 
+    async def _forget(self) -> None:
+        self.done.append("connections closed")
+
     async def _fix(self, _listed: None) -> SimpleNamespace:
         await asyncio.sleep(0)  # let the relay begin
         self.done.append("reconciled")
@@ -82,8 +87,18 @@ async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
 
     found = ["looked", "reconciled", "learned"]
     assert opened == ["postgres opened", "redis opened", *found, "workers run"]
-    closed = ["workers ended", "relay ended", "redis closed", "postgres closed"]
-    assert stand.done[len(opened) :] == closed
+    closed = ["workers ended", "relay ended", "connections closed"]
+    assert stand.done[len(opened) :] == [*closed, "redis closed", "postgres closed"]
+
+
+async def test_nothing_is_learned_of_engines_whose_connections_are_not_refused() -> None:
+    """What the operator has turned off cannot fail at the start."""
+    stand = Stand(refuses_engines=False)
+
+    async with stand.service.open(ShutdownDeadline(1.0)):
+        opened = list(stand.done)
+
+    assert "learned" not in opened
 
 
 async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:

@@ -208,6 +208,24 @@ async def test_a_renewal_that_fails_is_followed_by_another() -> None:
     assert results == []
 
 
+async def test_a_renewal_ends_when_it_is_closed() -> None:
+    """Neither the run under way nor the one that waits for it is left to the event loop's end."""
+    hang = Hang()
+    renewal = Renewal(hang.__call__)
+    runs = [renewal.begun_from_now()]
+    await hang.reached.wait()
+    runs.append(renewal.begun_from_now())
+
+    await renewal.close()
+
+    assert [each.cancelled() for each in runs] == [True, True]
+
+
+async def test_a_renewal_that_nobody_asked_for_is_closed_too() -> None:
+    """There is nothing to end."""
+    await Renewal(Hang().__call__).close()
+
+
 async def test_a_renewal_outlives_who_asked_for_it() -> None:
     """A caller that leaves cancels nobody else's run."""
     hang = Hang()

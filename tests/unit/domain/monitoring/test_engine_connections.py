@@ -338,6 +338,53 @@ async def test_a_container_that_is_gone_is_forgotten(
     assert connections._logged == set()  # noqa: SLF001 - that it is bounded shows nowhere else
 
 
+async def test_a_refusal_at_the_start_is_logged_and_the_first_peer_lists_again(
+    running: World, connections: EngineConnections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service serves what needs no answer of Docker, and until it has one admits nobody."""
+    listed = await running.manager.host.list_containers()
+    running.manager.on("host.networks", refusal(), always=True)
+
+    await connections.learn(listed)
+
+    assert [each["error"] for each in events(caplog, "engine_addresses_unknown")] == [
+        "500 Server Error"
+    ]
+    assert not await connections.admits(OUTSIDE)
+    running.manager.on("host.networks", unavailable())
+    assert not await connections.admits(OUTSIDE)
+    assert await connections.admits(OUTSIDE)
+
+
+async def test_an_error_that_nobody_expects_is_logged_and_the_last_list_decides(
+    running: World, informed: EngineConnections, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, with its trace, and not left to the event loop."""
+    running.manager.on("host.list_containers", LookupError("no such field"), always=True)
+    for _ in range(3):
+        running.clock.advance(STALE_AFTER)
+        assert await informed.admits(OUTSIDE)
+        assert not await informed.admits(address_of(running.engine))
+
+    lines = events(caplog, "engine_addresses_unknown")
+    assert [each["error"] for each in lines] == ["LookupError('no such field')"]
+    assert lines[0]["exc_info"]
+
+
+async def test_a_list_under_way_ends_when_the_service_closes(
+    running: World, informed: EngineConnections
+) -> None:
+    """A Docker that hangs holds up no shutdown, and nobody's task is left over."""
+    running.manager.on("host.list_containers", Hang(), always=True)
+    waiting = asyncio.create_task(informed.admits(address_of(running.engine)))
+    await turns()
+
+    await informed.close()
+
+    assert not await waiting
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_an_outage_of_docker_is_logged_once(
     running: World, informed: EngineConnections, caplog: pytest.LogCaptureFixture
 ) -> None:

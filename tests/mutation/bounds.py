@@ -1,4 +1,4 @@
-"""Mutants of the bounds on what others write: the log, intents, disks."""
+"""Mutants of the bounds on what others write and on what is done about it."""
 
 from tests.mutation.mutant import Mutant
 
@@ -36,6 +36,14 @@ OF_BOUNDS = (
         new="    if not is_new_game:\n",
         caught_by=f"{_UNIT}/test_messages.py"
         "::test_first_start_by_a_job_is_announced_during_a_flood_of_made_up_games",
+    ),
+    Mutant(
+        name="all failed drifts looked through at each failure",
+        file="rtmanager/domain/reconciliation/backoff.py",
+        old="        if now < self._forget_at:\n",
+        new="        if now < 0:\n",
+        caught_by=f"{_UNIT}/reconciliation/test_backoff.py"
+        "::test_abandoned_drift_is_looked_for_once_a_minute",
     ),
     Mutant(
         name="warning of disk use ended by an incomplete count",

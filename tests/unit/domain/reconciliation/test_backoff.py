@@ -1,12 +1,13 @@
 """Drift that persists is reported once and retried less and less often."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.reconciliation.backoff import MAX_PAUSE, MIN_PAUSE, Backoff
+from rtmanager.domain.reconciliation.backoff import FORGET_EVERY, MAX_PAUSE, MIN_PAUSE, Backoff
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind
 from tests.builders import GAME
 from tests.unit.domain.observed import OLD, OTHER
@@ -94,3 +95,25 @@ def test_drift_that_is_never_retried_is_forgotten(backoff: Backoff, clock: Manua
     backoff.record_failure(DRIFT, "refused")
 
     assert len(backoff) == 1
+
+
+def test_abandoned_drift_is_looked_for_once_a_minute(backoff: Backoff, clock: ManualClock) -> None:
+    """A cycle in which many games fail does not look through all of them at each failure."""
+    remembered = []
+    for number, pause in enumerate((0, MIN_PAUSE + MAX_PAUSE - 1, 1, FORGET_EVERY - 1.5, 0.5)):
+        clock.advance(pause)
+        backoff.record_failure(replace(DRIFT, game_id=GameId(f"g{number}")), "refused")
+        remembered.append(len(backoff))
+
+    assert remembered == [1, 2, 3, 4, 4]
+
+
+def test_many_failures_at_once_cost_little(backoff: Backoff) -> None:
+    """Ten thousand games that Docker refuses do not hold the event loop up for seconds."""
+    began = time.process_time()
+    for number in range(10_000):
+        drift = replace(DRIFT, game_id=GameId(f"g{number}"))
+        backoff.keep_only(drift.game_id, [drift])
+        backoff.record_failure(drift, "refused")
+
+    assert time.process_time() - began < 2

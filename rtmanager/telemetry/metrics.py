@@ -4,11 +4,11 @@ Code that counts gets a meter from `opentelemetry.metrics` and need not know whe
 on: without one, counting costs next to nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from rtmanager.telemetry.exporters import exporter_names, service_resource
+from rtmanager.telemetry.exporters import exporting, service_resource
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
@@ -17,28 +17,19 @@ if TYPE_CHECKING:
 VARIABLE = "OTEL_METRICS_EXPORTER"
 
 
-@contextmanager
-def exported_metrics(environment: Mapping[str, str]) -> Iterator[None]:
+def exported_metrics(environment: Mapping[str, str]) -> AbstractContextManager[None]:
     """Export what is counted in this context from time to time, and once more at its end."""
-    names = exporter_names(environment, VARIABLE)
-    if not names:
-        yield
-        return
-    from opentelemetry import metrics  # noqa: PLC0415 - the SDK loads only where it is used
-
-    provider = meter_provider(names)
-    metrics.set_meter_provider(provider)
-    try:
-        yield
-    finally:
-        provider.shutdown()
+    return exporting(environment, VARIABLE, _set_provider)
 
 
-def meter_provider(names: tuple[str, ...]) -> "MeterProvider":
-    """Build the SDK's provider with one reader per exporter; `OTEL_*` set the rest."""
+def _set_provider(names: tuple[str, ...]) -> "MeterProvider":
+    """Give the SDK one reader per exporter; `OTEL_*` set the rest."""
+    from opentelemetry import metrics  # noqa: PLC0415 - lazy
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415 - lazy
 
-    return MeterProvider([_reader(name) for name in names], service_resource())
+    provider = MeterProvider([_reader(name) for name in names], service_resource())
+    metrics.set_meter_provider(provider)
+    return provider
 
 
 def _reader(name: str) -> "MetricReader":

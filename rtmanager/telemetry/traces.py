@@ -4,11 +4,11 @@ Code that creates spans gets a tracer from `opentelemetry.trace` and need not kn
 exporter is on: without one, spans cost next to nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from rtmanager.telemetry.exporters import exporter_names, service_resource
+from rtmanager.telemetry.exporters import exporting, service_resource
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -16,30 +16,20 @@ if TYPE_CHECKING:
 VARIABLE = "OTEL_TRACES_EXPORTER"
 
 
-@contextmanager
-def exported_traces(environment: Mapping[str, str]) -> Iterator[None]:
+def exported_traces(environment: Mapping[str, str]) -> AbstractContextManager[None]:
     """Export the spans created in this context; the last ones are flushed at its end."""
-    names = exporter_names(environment, VARIABLE)
-    if not names:
-        yield
-        return
-    from opentelemetry import trace  # noqa: PLC0415 - the SDK loads only where it is used
-
-    provider = tracer_provider(names)
-    trace.set_tracer_provider(provider)
-    try:
-        yield
-    finally:
-        provider.shutdown()
+    return exporting(environment, VARIABLE, _set_provider)
 
 
-def tracer_provider(names: tuple[str, ...]) -> "TracerProvider":
-    """Build the SDK's provider with one processor per exporter; `OTEL_*` set the rest."""
+def _set_provider(names: tuple[str, ...]) -> "TracerProvider":
+    """Give the SDK one processor per exporter; `OTEL_*` set the rest."""
+    from opentelemetry import trace  # noqa: PLC0415 - lazy
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - lazy
 
     provider = TracerProvider(resource=service_resource())
     for name in names:
         provider.add_span_processor(_processor(name))
+    trace.set_tracer_provider(provider)
     return provider
 
 

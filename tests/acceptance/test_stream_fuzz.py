@@ -16,6 +16,8 @@ from tests.acceptance.streams import DEAD_JOBS, GROUP, JOB_RESULTS, START_JOBS, 
 from tests.support.calls import wait_until
 from tests.support.environment import Environment
 
+pytestmark = pytest.mark.fuzz
+
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 """How long to go on after the batches that are always sent."""
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -152,7 +152,7 @@ def _labels(
 def _cpu(text: str, maximum: float) -> float:
     if _CPU.fullmatch(text) and LEAST_CPU_QUOTA <= float(text) <= maximum:
         return float(text)
-    expected = f"a number of CPUs from {LEAST_CPU_QUOTA} to {maximum:g}, such as 1.5"
+    expected = f"a number of CPUs from {LEAST_CPU_QUOTA} to {maximum:g}"
     raise _bad_label(CPU_LABEL, text, expected, "RTMANAGER_MAX_CPU_QUOTA")
 
 
@@ -161,7 +161,7 @@ def _memory(text: str, maximum: ResourceLimits) -> int:
         if LEAST_MEMORY <= (size := parse_memory(text)) <= maximum.memory_bytes:
             return size
     least, most = render_memory(LEAST_MEMORY), render_memory(maximum.memory_bytes)
-    expected = f"a size from {least} to {most}, such as 512m"
+    expected = f"a size from {least} to {most}: a number and b, k, m or g"
     raise _bad_label(MEMORY_LABEL, text, expected, "RTMANAGER_MAX_MEMORY")
 
 

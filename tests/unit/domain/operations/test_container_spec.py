@@ -152,6 +152,20 @@ def test_label_above_the_maximum_is_refused(
     assert all(part in refused.value.message for part in (label, text, f"to {largest}", setting))
 
 
+def test_refusal_recommends_nothing_that_would_be_refused() -> None:
+    """The range is all that is said: an example could lie outside of it."""
+    small = ResourceLimits(cpu_quota=1.0, memory_bytes=64 << 20, pids_limit=8)
+    for label, expected in (
+        (CPU, "expected a number of CPUs from 0.01 to 1 (the"),
+        (MEMORY, "expected a size from 6m to 64m: a number and b, k, m or g (the"),
+        (PIDS, "expected a number of processes from 1 to 8 (the"),
+    ):
+        with pytest.raises(StartConfigInvalid) as refused:
+            limits_of({label: "9999g"}, small, small)
+
+        assert expected in refused.value.message
+
+
 def test_long_label_is_quoted_in_part() -> None:
     """The message stays short and printable, whatever the label contains."""
     with pytest.raises(StartConfigInvalid) as refused:

@@ -101,9 +101,11 @@ audit: $(READY) ## report known vulnerabilities of the dependencies (exit 1: the
 
 .PHONY: image
 image: $(READY) ## build the image, and list what it contains in build/rtmanager.cdx.json
+	# A list without its image, or of an earlier one, would be taken for that of this version.
+	rm -f build/rtmanager.cdx.json
+	docker build --tag rtmanager:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 	mkdir -p build
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible --output-file build/rtmanager.cdx.json
-	docker build --tag rtmanager:$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 
 .PHONY: pin-images
 pin-images: $(READY) ## renew the digests of the images that we build on and run

@@ -38,6 +38,10 @@ def audit(echo: Callable[[str], None], *, run: Run = subprocess.run) -> int:
 def _report(dependencies: Sequence[dict[str, Any]], echo: Callable[[str], None]) -> int:
     skipped = [each["name"] for each in dependencies if "skip_reason" in each]
     found = [each for each in dependencies if each.get("vulns")]
+    if len(skipped) == len(dependencies):
+        total = len(dependencies)
+        echo(f"0 of {total} packages were checked; run it where the database can be reached.")
+        return NOT_CHECKED
     for each in found:
         echo(f"{each['name']} {each['version']}: {', '.join(map(_in_words, each['vulns']))}")
     if skipped:
@@ -46,7 +50,7 @@ def _report(dependencies: Sequence[dict[str, Any]], echo: Callable[[str], None])
         echo(f"The database does not know {len(skipped)} of {total} packages: {named}")
     if not (found or skipped):
         echo(f"No known vulnerability in {len(dependencies)} packages.")
-    return VULNERABLE if found else NOT_CHECKED if skipped or not dependencies else CLEAN
+    return VULNERABLE if found else NOT_CHECKED if skipped else CLEAN
 
 
 def _in_words(vulnerability: dict[str, Any]) -> str:

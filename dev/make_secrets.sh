@@ -3,6 +3,10 @@
 #   dev/make_secrets.sh dev/secrets
 set -eu
 
+if [ $# -ne 1 ] || [ -z "$1" ]; then
+    echo "usage: $0 DIRECTORY, such as $(dirname "$0")/secrets" >&2
+    exit 2
+fi
 target=$1
 here=$(dirname "$0")
 umask 077

@@ -41,6 +41,17 @@ def test_a_package_that_the_database_does_not_know_was_not_checked() -> None:
     assert printed == ["The database does not know 1 of 2 packages: unknown"]
 
 
+@pytest.mark.parametrize("unknown", [0, 62])
+def test_a_database_that_knows_no_package_has_checked_none(unknown: int) -> None:
+    """That comes first, with what to do, as names of packages would hide it."""
+    code, printed = audited(*[UNKNOWN] * unknown)
+
+    assert code == NOT_CHECKED
+    assert printed == [
+        f"0 of {unknown} packages were checked; run it where the database can be reached."
+    ]
+
+
 def test_a_vulnerability_weighs_more_than_an_unknown_package() -> None:
     """Both are printed."""
     code, printed = audited(BAD, UNKNOWN)

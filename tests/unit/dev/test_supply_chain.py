@@ -1,6 +1,7 @@
 """What is built on and what is run comes from where we say, byte by byte."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -107,6 +108,41 @@ def test_the_list_of_contents_names_every_locked_package(tmp_path: Path) -> None
     assert listed == dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, flags=re.MULTILINE))
     assert document["metadata"]["component"]["name"] == "rtmanager"
     assert all(each["externalReferences"][0]["hashes"] for each in document["components"])
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_list_of_contents_is_of_an_image_that_was_built(tmp_path: Path, status: int) -> None:
+    """A build that fails leaves none, not even that of an earlier image."""
+    listing = tmp_path / "build/rtmanager.cdx.json"
+    listing.parent.mkdir()
+    listing.write_text("of an earlier image")
+    for program, does in (
+        ("docker", f"test ! -e build/rtmanager.cdx.json && exit {status}"),
+        ("cyclonedx-py", "echo new >build/rtmanager.cdx.json"),
+    ):
+        (tmp_path / program).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / program).chmod(0o755)
+    made = subprocess.run(
+        ["make", "--file", str(PROJECT / "Makefile"), "image", "READY=", f"BIN={tmp_path}"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (made.returncode == 0) == (status == 0)
+    assert [each.read_text() for each in listing.parent.iterdir()] == ["new\n"][status:]
+
+
+def test_secrets_without_a_directory_are_not_made() -> None:
+    """The script says how it is called, not that its variable is unset."""
+    script = str(PROJECT / "dev/make_secrets.sh")
+
+    called = subprocess.run([script], capture_output=True, text=True, check=False)
+
+    assert called.returncode == 2
+    assert called.stdout == ""
+    assert called.stderr.startswith(f"usage: {script} DIRECTORY")
 
 
 def test_the_secrets_of_the_compose_file_are_made_once(tmp_path: Path) -> None:

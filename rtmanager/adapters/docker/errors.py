@@ -5,10 +5,11 @@ An APIError of the SDK is also a requests exception and an OSError.
 
 from collections.abc import Callable
 from http import HTTPStatus
+from socket import gaierror
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
 from requests.exceptions import InvalidJSONError, RequestException, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from rtmanager.domain.errors import RuntimeManagerError
@@ -27,6 +28,7 @@ from rtmanager.domain.texts import printable
 
 SDK_ERRORS = (DockerException, RequestException, HTTPError, OSError, StreamParseError)
 
+_TIMEOUTS = (Timeout, Urllib3Timeout, TimeoutError)
 _MESSAGE_LIMIT = 1000
 
 Refusal = Callable[[APIError], RuntimeManagerError]
@@ -62,10 +64,17 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
     if isinstance(error, InvalidJSONError):
         return no_docker(host)
     root = _root(error)
-    if any(isinstance(one, Timeout | Urllib3Timeout | TimeoutError) for one in (error, root)):
+    if any(isinstance(one, _TIMEOUTS) for one in (error, root)):
         return HostSilent(f"the Docker daemon at {host} did not answer in time")
-    reason = str(root) or type(root).__name__
+    reason = _words(root) or type(root).__name__
     return DockerUnavailable(f"the Docker daemon at {host} cannot be reached: {reason}")
+
+
+def _words(root: BaseException) -> str:
+    """Return what the error says, without the object that some quote in front of it."""
+    if isinstance(root, gaierror):
+        return f"the name of the host cannot be resolved: {root.strerror}"
+    return str(root)
 
 
 def no_docker(host: str) -> DockerUnavailable:
@@ -171,7 +180,12 @@ def _message(error: APIError) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the innermost error, which has the reason; requests and urllib3 wrap it."""
+    """Return the innermost error, which has the reason; requests and urllib3 wrap it.
+
+    For urllib3 a refused connection is a kind of timeout: what it comes from is not.
+    """
+    if isinstance(error, NewConnectionError):
+        return error.__cause__ or error.__context__ or OSError(str(error))
     wrapped = [getattr(error, "reason", None), *reversed(error.args)]
     inner = next((one for one in wrapped if isinstance(one, BaseException)), None)
     return error if inner is None else _root(inner)

@@ -13,9 +13,12 @@ from pydantic_core import ErrorDetails
 from rtmanager.config.formats import Accepted
 from rtmanager.config.postgres_dsn import NOT_ACCEPTED
 
+PREFIX = "RTMANAGER_"
 EXPORTERS = ("none", "otlp", "console")
 EXPORTER_VARIABLES = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
 
+_LIKENESS = 0.75
+_ALL = "the settings that `rtmanager check-config` shows once this one is unset"
 _PROBLEMS = {
     "missing": "is required but not set",
     "greater_than": "is too small",
@@ -70,8 +73,10 @@ def _accepted(field: FieldInfo) -> str:
 
 def _unknown(variable: str, fields: Mapping[str, FieldInfo]) -> Fault:
     """Describe a variable with our prefix that is not a setting, most likely a typo."""
-    close = get_close_matches(variable.upper(), fields, n=1)
-    accepted = close[0] if close else "RTMANAGER_LOG_LEVEL and others"
+    # Without the prefix, which would make all names alike.
+    names = [name.removeprefix(PREFIX) for name in fields]
+    close = get_close_matches(variable.upper().removeprefix(PREFIX), names, n=1, cutoff=_LIKENESS)
+    accepted = PREFIX + close[0] if close else _ALL
     return Fault(variable, "is not a setting", accepted)
 
 

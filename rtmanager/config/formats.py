@@ -4,6 +4,7 @@ No error repeats a value, which may be a secret in the wrong variable.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rtmanager.config.postgres_dsn import NOT_ACCEPTED, mask_postgres_dsn, read_postgres_dsn
-from rtmanager.domain.allowed_images import AllowedImages
+from rtmanager.domain.allowed_images import ImagePattern
 from rtmanager.domain.container import (
     LEAST_CPU_QUOTA,
     LEAST_MEMORY,
@@ -122,25 +123,35 @@ def _user_defined(network: str) -> str:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    """Read a list separated by commas."""
-    return tuple(filter(None, map(str.strip, text.split(","))))
+    """Read a list separated by commas; one without an entry must not count as unset."""
+    entries = tuple(filter(None, map(str.strip, text.split(","))))
+    if text and not entries:
+        raise _refusal("is a list without an entry")
+    return entries
 
 
-def _host_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    lowered = tuple(name.lower() for name in names)
-    if not all(re.fullmatch(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?", name) for name in lowered):
-        raise _refusal("has an entry that is not a host name")
-    return lowered
+def _each(is_accepted: Callable[[str], object], wanted: str) -> AfterValidator:
+    """Refuse a list by the number of its first wrong entry, which may be long or a secret."""
+
+    def check(entries: tuple[str, ...]) -> tuple[str, ...]:
+        for number, entry in enumerate(entries, 1):
+            if not is_accepted(entry):
+                raise _refusal(f"is wrong: entry {number} is not {wanted}")
+        return entries
+
+    return AfterValidator(check)
 
 
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"https?://[a-z0-9\[\]:._-]+", origin) for origin in origins):
-        raise _refusal("has an entry that is not an origin")
-    return origins
+def _lowered(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(str.lower, names))
 
 
 def _image_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    AllowedImages.parse(patterns)
+    for number, pattern in enumerate(patterns, 1):
+        try:
+            ImagePattern.parse(pattern)
+        except ValueError as error:
+            raise _refusal(f"is wrong: entry {number} {error}") from None
     return patterns
 
 
@@ -218,14 +229,15 @@ File = Annotated[Path, AfterValidator(_below_root), Accepted("an absolute path o
 HostNames = Annotated[
     tuple[str, ...],
     BeforeValidator(_listed),
-    AfterValidator(_host_names),
+    AfterValidator(_lowered),
+    _each(re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?").fullmatch, "a host name"),
     PlainSerializer(",".join),
     Accepted("host names separated by commas, no scheme and no port"),
 ]
 Origins = Annotated[
     tuple[str, ...],
     BeforeValidator(_listed),
-    AfterValidator(_origins),
+    _each(re.compile(r"https?://[a-z0-9\[\]:._-]+").fullmatch, "an origin"),
     PlainSerializer(",".join),
     Accepted("origins such as https://ops.example.org, separated by commas, in lower case"),
 ]
@@ -234,10 +246,15 @@ ImagePatterns = Annotated[
     BeforeValidator(_listed),
     AfterValidator(_image_patterns),
     PlainSerializer(",".join),
-    Accepted("patterns such as registry.example.org/galaxy/*, no * in the host, with commas"),
+    Accepted(
+        "patterns separated by commas, such as registry.example.org/galaxy/*, galaxy/game:1.4.* or "
+        "galaxy/game@sha256:DIGEST, without a * in the host"
+    ),
 ]
 RuntimeName = Annotated[
-    str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"), Accepted("a runtime of the daemon")
+    str,
+    Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"),
+    Accepted("letters, digits, dots, dashes, underscores, such as runsc; `docker info` lists them"),
 ]
 DirectoryMode = Annotated[
     int,

@@ -11,10 +11,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from rtmanager.config import formats as kind
 from rtmanager.config.contradictions import contradictions, halves
-from rtmanager.config.faults import ConfigError, library_faults, unknown_exporter
+from rtmanager.config.faults import PREFIX, ConfigError, library_faults, unknown_exporter
 from rtmanager.config.secret_files import SUFFIX, is_secret, read_secret_files
-
-PREFIX = "RTMANAGER_"
 
 
 @dataclass(frozen=True)

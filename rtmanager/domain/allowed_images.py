@@ -26,8 +26,10 @@ class ImagePattern:
 
     It is completed as references are: `galaxy/*` means `docker.io/galaxy/*`. A `*` stands for any
     characters within one component of the path or within the tag; as the whole last component it
-    stands for all that follows. Without a tag or digest, every one matches. With a tag, references
-    by digest do not match, since the digest decides what runs.
+    stands for all that follows. What looks like more than that is refused: `**`, a `*` in front,
+    where others expect any host, and a first part in upper case, which Docker takes for a host.
+    Without a tag or digest, every one matches. With a tag, references by digest do not match, since
+    the digest decides what runs.
     """
 
     text: str
@@ -42,9 +44,10 @@ class ImagePattern:
         match = _PATTERN.fullmatch(text)
         if match is None or match["name"] == "*":
             raise ValueError("is not a pattern of image names")
+        if "**" in text:
+            raise ValueError("has **; one * as the last part stands for all that follows")
         host, path = split_name(match["name"])
-        if "*" in host:
-            raise ValueError("is a pattern with a * in the registry's host")
+        _check_beginning(match["name"], host)
         if match["name"].endswith("docker.io/*"):
             path = "*"  # all of that registry; no reference is completed there like this
         return cls(text, host, tuple(path.split("/")), match["tag"], match["digest"])
@@ -65,6 +68,16 @@ class ImagePattern:
         if self.tag is not None:
             return image.digest is None and fnmatchcase(image.tag or "latest", self.tag)
         return True
+
+
+def _check_beginning(name: str, host: str) -> None:
+    """Raise ValueError when a pattern would be compared with another host than it seems."""
+    if "*" in host:
+        raise ValueError("has a * in the registry's host")
+    if name.startswith("*/"):
+        raise ValueError("begins with a *, which stands for no host; begin it with docker.io/*/")
+    if host != host.lower() and not set(".:") & set(host):
+        raise ValueError("begins in upper case, which Docker takes for the registry's host")
 
 
 @dataclass(frozen=True, slots=True)

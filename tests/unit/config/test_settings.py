@@ -106,12 +106,12 @@ WRONG = {
     "RTMANAGER_DRAIN_DELAY": ["5"],
     "RTMANAGER_REQUEST_TIMEOUT": ["0"],
     "RTMANAGER_MAX_CONNECTIONS": ["0"],
-    "RTMANAGER_ALLOWED_HOSTS": ["http://a.example", "a.example:80", "a b", "*"],
-    "RTMANAGER_TRUSTED_ORIGINS": ["ops.example.org", "https://ops.example.org/", "*"],
+    "RTMANAGER_ALLOWED_HOSTS": ["http://a.example", "a.example:80", "a b", "*", ","],
+    "RTMANAGER_TRUSTED_ORIGINS": ["ops.example.org", "https://ops.example.org/", "*", ","],
     "RTMANAGER_API_TOKENS_FILE": ["tokens"],
     "RTMANAGER_REFUSE_ENGINE_CONNECTIONS": ["maybe"],
     "RTMANAGER_DOCKER_RUNTIME": ["a b"],
-    "RTMANAGER_ALLOWED_IMAGES": ["galaxy/game?", "a b"],
+    "RTMANAGER_ALLOWED_IMAGES": ["galaxy/game?", "a b", ",", " , ,"],
     "RTMANAGER_PULL_TIMEOUT": ["0"],
     "RTMANAGER_MAX_MEMORY": ["lots"],
     "RTMANAGER_CONTAINER_RETENTION_DAYS": ["0", "36501", "1000000", "30d"],
@@ -229,6 +229,17 @@ def test_an_unknown_variable_is_a_fault_that_suggests_the_closest_name() -> None
             "RTMANAGER_DOCKER_NETWROK is not a setting; accepted: RTMANAGER_DOCKER_NETWORK"
         )
     }
+
+
+@pytest.mark.parametrize("name", ["FOO", "LOG", "TIMEOUT", "HTTP_PROXY"])
+def test_an_unknown_variable_like_no_setting_suggests_none(name: str) -> None:
+    """All names begin alike, which makes no two of them similar."""
+    (fault,) = faults_of(**{f"RTMANAGER_{name}": "1"}).values()
+
+    assert fault == (
+        f"RTMANAGER_{name} is not a setting; accepted: the settings that "
+        "`rtmanager check-config` shows once this one is unset"
+    )
 
 
 def test_a_lower_case_variable_is_not_a_setting() -> None:
@@ -420,3 +431,39 @@ def test_a_list_is_separated_by_commas() -> None:
     )
 
     assert settings.allowed_hosts == ("rtm.example.org", "b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "problem"),
+    [
+        ("ALLOWED_HOSTS", "a.example,http://b.example", "entry 2 is not a host name"),
+        ("TRUSTED_ORIGINS", "https://a.example, b.example", "entry 2 is not an origin"),
+        ("ALLOWED_IMAGES", "galaxy/*,,hunter2?", "entry 2 is not a pattern of image names"),
+        ("ALLOWED_IMAGES", "galaxy/**", "entry 1 has **; one * as the last part"),
+        ("ALLOWED_IMAGES", "busybox,*.test/game", "entry 2 has a * in the registry's host"),
+    ],
+)
+def test_the_wrong_entry_of_a_list_is_named_by_its_number(
+    name: str, entries: str, problem: str
+) -> None:
+    """An entry may be long, or a secret in the wrong variable: it is not repeated."""
+    fault = faults_of(**{f"RTMANAGER_{name}": entries})[f"RTMANAGER_{name}"]
+
+    assert fault.startswith(f"RTMANAGER_{name} is wrong: {problem}")
+    assert entries.rpartition(",")[2].strip() not in fault.partition("; accepted: ")[0]
+
+
+def test_patterns_of_images_are_explained_with_a_tag_and_a_digest() -> None:
+    """The message shows each form."""
+    fault = faults_of(RTMANAGER_ALLOWED_IMAGES="?")["RTMANAGER_ALLOWED_IMAGES"]
+
+    for form in ("registry.example.org/galaxy/*", ":1.4.*", "@sha256:"):
+        assert form in fault
+
+
+def test_a_runtime_of_docker_is_explained() -> None:
+    """The message says how it is written, and where the runtimes are found."""
+    fault = faults_of(RTMANAGER_DOCKER_RUNTIME="a b")["RTMANAGER_DOCKER_RUNTIME"]
+
+    assert "such as runsc" in fault
+    assert "`docker info`" in fault

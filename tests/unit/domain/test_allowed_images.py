@@ -27,7 +27,7 @@ def matches(pattern: str, reference: str) -> bool:
         ("galaxy/*", "galaxy/game/chess:1.4.7"),
         ("galaxy/game-*", "galaxy/game-chess"),
         ("galaxy/game*", "galaxy/game"),
-        ("*/game", "someone/game"),
+        ("docker.io/*/game", "someone/game"),
         ("docker.io/*", "busybox"),
         ("docker.io/*", "galaxy/game"),
         ("reg.test:5000/*", "reg.test:5000/a/b/c@" + DIGEST),
@@ -54,7 +54,7 @@ def test_pattern_that_matches(pattern: str, reference: str) -> None:
         ("galaxy/game", "galaxy/game2"),
         ("galaxy/game", "galaxy/game/x"),
         ("galaxy/game-*", "galaxy/game-a/evil"),
-        ("*/game", "a/b/game"),
+        ("docker.io/*/game", "a/b/game"),
         ("library/*", "galaxy/game"),
         ("reg.test/galaxy/*", "reg.test.evil.test/galaxy/game"),
         ("reg.test/galaxy/*", "reg.test:5000/galaxy/game"),
@@ -77,7 +77,25 @@ def test_pattern_that_does_not_match(pattern: str, reference: str) -> None:
 )
 def test_text_that_is_no_pattern(text: str) -> None:
     """A lone * could mean all of a registry or all images; an empty list means all."""
-    with pytest.raises(ValueError, match="is "):
+    with pytest.raises(ValueError, match=r"is not a pattern|\* in the registry's host"):
+        ImagePattern.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("**", r"\*\*"),
+        ("galaxy/**", r"\*\*"),
+        ("galaxy/game:1.**", r"\*\*"),
+        ("*/game", "begin it with docker.io"),
+        ("*/*", "begin it with docker.io"),
+        ("GALAXY/*", "upper case"),
+        ("Galaxy/game:1.4.7", "upper case"),
+    ],
+)
+def test_pattern_that_means_something_else_than_it_seems(text: str, fault: str) -> None:
+    """Each would be valid, and would allow the wrong images, or none that the operator meant."""
+    with pytest.raises(ValueError, match=fault):
         ImagePattern.parse(text)
 
 

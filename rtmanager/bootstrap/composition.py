@@ -17,7 +17,8 @@ from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.streams import StreamSchemas
 from rtmanager.adapters.system_clock import SystemClock
-from rtmanager.bootstrap.connections import POSTGRES_ADVICE, Connections, postgres_dsn
+from rtmanager.bootstrap.advice import postgres_advice
+from rtmanager.bootstrap.connections import Connections, postgres_dsn
 from rtmanager.bootstrap.cycles import CyclePorts, Cycles
 from rtmanager.bootstrap.policies import cycle_policy, engine_policy, stream_layout
 from rtmanager.bootstrap.service import Service, or_startup_error
@@ -58,7 +59,7 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
 
 async def migrate(settings: Settings) -> MigrationReport:
     """Bring the database schema up to date; raises StartupError."""
-    return await or_startup_error(migrate_schema(postgres_dsn(settings)), POSTGRES_ADVICE)
+    return await or_startup_error(migrate_schema(postgres_dsn(settings)), postgres_advice)
 
 
 def _ports(connections: Connections) -> Ports:

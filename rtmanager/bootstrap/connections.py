@@ -13,16 +13,18 @@ from rtmanager.adapters.postgres.migrate import installation_id, migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
+from rtmanager.bootstrap.advice import (
+    DOCKER_ADVICE,
+    STATE_ADVICE,
+    postgres_advice,
+    redis_advice,
+)
 from rtmanager.bootstrap.service import Dependency, StartupError
 from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
 from rtmanager.config.postgres_dsn import with_password
+from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
-
-POSTGRES_ADVICE = "check RTMANAGER_POSTGRES_PRIMARY_DSN and that Postgres runs"
-REDIS_ADVICE = "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs"
-STATE_ADVICE = "check RTMANAGER_GAME_STATE_ROOT"
-DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,8 @@ class Connections:
     def dependencies(self) -> Sequence[Dependency]:
         """The dependencies in opening order: the first fault reported is the first to fix."""
         return [
-            Dependency(self._open_postgres, self.pool.close, POSTGRES_ADVICE),
-            Dependency(self._open_redis, self._close_redis, REDIS_ADVICE),
+            Dependency(self._open_postgres, self.pool.close, postgres_advice),
+            Dependency(self._open_redis, self._close_redis, self._redis_advice),
             Dependency(self._open_docker, self._close_docker, DOCKER_ADVICE),
             Dependency(self.directories.open, self.directories.close, STATE_ADVICE),
         ]
@@ -82,6 +84,9 @@ class Connections:
     async def _open_redis(self) -> None:
         self.transport.warn()
         await self.redis.ping()
+
+    def _redis_advice(self, error: RuntimeManagerError) -> str:
+        return redis_advice(error, is_encrypted=self.redis.is_encrypted)
 
     async def _close_redis(self) -> None:
         await self.leases.close()

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Advice = str | Callable[[RuntimeManagerError], str]
+"""What to check when something cannot be opened, which may depend on the error."""
+
 
 class StartupError(Exception):
     """The service cannot start; the message is one line that says what to do about it."""
@@ -49,7 +52,7 @@ class Dependency:
 
     open: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
-    advice: str
+    advice: Advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +101,10 @@ class Service:
             logger.warning("operations_cut_off", extra={"count": cut})
 
 
-async def or_startup_error(work: Awaitable[T], advice: str) -> T:
+async def or_startup_error(work: Awaitable[T], advice: Advice) -> T:
     """Await `work`; convert an error of the domain into a StartupError with advice."""
     try:
         return await work
     except RuntimeManagerError as error:
-        raise StartupError(f"{error.message}; {advice}") from error
+        words = advice if isinstance(advice, str) else advice(error)
+        raise StartupError(f"{error.message.rstrip('.')}; {words}") from error

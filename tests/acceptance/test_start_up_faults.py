@@ -88,6 +88,30 @@ def test_unreachable_redis(serve: Serve) -> None:
     assert "RTMANAGER_REDIS_MASTER_ADDR" in line
 
 
+def test_wrong_login_of_redis(serve: Serve) -> None:
+    """Redis runs: the settings of the login are named, and nothing else."""
+    line = _fault(serve(redis_username="nobody", redis_password=SECRET))
+
+    assert "check RTMANAGER_REDIS_USERNAME and RTMANAGER_REDIS_PASSWORD" in line
+    assert ".;" not in line
+
+
+def test_redis_without_tls(serve: Serve) -> None:
+    """A server that waits for more of what it does not understand is not one that is down."""
+    line = _fault(serve(redis_tls="true"))
+
+    assert "that this port speaks TLS" in line
+
+
+def test_unreachable_docker_over_tcp(serve: Serve) -> None:
+    """A port without a listener is named as such, not as one that is silent."""
+    line = _fault(serve(docker_host="tcp://127.0.0.1:9"))
+
+    assert "Connection refused" in line
+    assert "in time" not in line
+    assert "RTMANAGER_DOCKER_HOST" in line
+
+
 def test_unreachable_docker(serve: Serve) -> None:
     """A Docker daemon that cannot be reached is reported with its setting."""
     line = _fault(serve(docker_host="unix:///nonexistent/docker.sock"))

@@ -1,6 +1,8 @@
 """The connections to Redis."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +10,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import RedisSSLContext, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's name for it
 
-from rtmanager.adapters.redis.errors import redis_errors
+from rtmanager.adapters.redis.errors import RedisFault, UnusableFile, redis_errors
 from rtmanager.adapters.redis.short_replies import ShortReplies
 
 ANSWER_SECONDS = 2.0
@@ -59,6 +60,7 @@ class RedisClient:
             "username": login.username,
             "password": login.password,
         }
+        self.is_encrypted = tls is not None
         self.commands = _client(MAX_COMMANDS, **server)
         self.waits = _client(MAX_WAITS, **server, parser_class=ShortReplies)
 
@@ -111,16 +113,19 @@ class _Encrypted(SSLConnection):
 class _Certificates(RedisSSLContext):
     def get(self) -> ssl.SSLContext:
         """Return what Python considers safe; redis-py's own trusts the machine's CAs as well."""
-        try:
-            return self._read()
-        except OSError as error:  # which names no file
-            files = ", ".join(filter(None, (self.ca_certs, self.certfile, self.keyfile)))
-            reason = f"{files} cannot be used: {error.strerror or error}"
-            raise ConnectionError(reason) from error
-
-    def _read(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_certs)
+        with _used(RedisFault.CA_FILE, self.ca_certs):
+            context = ssl.create_default_context(cafile=self.ca_certs)
         if self.certfile is not None:
-            # With a password nobody is asked for one on a terminal.
-            context.load_cert_chain(self.certfile, self.keyfile, password="")
+            with _used(RedisFault.KEY_FILES, self.certfile, self.keyfile):
+                # With a password nobody is asked for one on a terminal.
+                context.load_cert_chain(self.certfile, self.keyfile, password="")
         return context
+
+
+@contextmanager
+def _used(fault: RedisFault, *files: str | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # which names no file
+        named = " or ".join(filter(None, files)) or "the machine's certificates"
+        raise UnusableFile(f"{named} cannot be used: {error.strerror or error}", fault) from error

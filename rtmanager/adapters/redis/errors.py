@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
+from ssl import SSLCertVerificationError, SSLError
 
 from redis.exceptions import (
+    AuthenticationError,
     ClusterDownError,
     ConnectionError,  # noqa: A004 - redis-py's name for it
     NoPermissionError,
@@ -34,6 +37,33 @@ _CODES = r"(?:BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONL
 _REFUSED_TEMPORARILY = re.compile(rf"^{_CODES}|^Error running script .*-{_CODES}", re.DOTALL)
 
 
+class RedisFault(Enum):
+    """Why Redis is not available, where that shows which setting may be wrong."""
+
+    LOGIN = auto()
+    CA_FILE = auto()
+    KEY_FILES = auto()
+    CERTIFICATE = auto()
+    NO_TLS = auto()
+    SILENT = auto()
+
+
+class RedisUnavailable(ServiceUnavailable):
+    """Redis is not available, for a known reason."""
+
+    def __init__(self, message: str, fault: RedisFault) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class UnusableFile(ConnectionError):
+    """A certificate or key cannot be used; raised while connecting."""
+
+    def __init__(self, message: str, fault: RedisFault) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 @contextmanager
 def redis_errors() -> Iterator[None]:
     """Raise ServiceUnavailable for an outage; an error in our own commands is left as it is.
@@ -53,5 +83,27 @@ def redis_errors() -> Iterator[None]:
 
 
 def _unavailable(error: Exception) -> ServiceUnavailable:
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return ServiceUnavailable(f"Redis is not available: {reason}")
+    reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    message, fault = f"Redis is not available: {reason}", _fault(error)
+    return ServiceUnavailable(message) if fault is None else RedisUnavailable(message, fault)
+
+
+def _fault(error: BaseException) -> RedisFault | None:
+    """Return the fault of the error or of what it comes from; redis-py wraps what we raise."""
+    if isinstance(error, UnusableFile):
+        return error.fault
+    if isinstance(error, SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return RedisFault.NO_TLS
+    for kind, fault in _FAULTS.items():
+        if isinstance(error, kind):
+            return fault
+    cause = error.__cause__ or error.__context__
+    return None if cause is None else _fault(cause)
+
+
+_FAULTS: dict[type[Exception], RedisFault] = {
+    AuthenticationError: RedisFault.LOGIN,
+    NoPermissionError: RedisFault.LOGIN,
+    SSLCertVerificationError: RedisFault.CERTIFICATE,
+    TimeoutError: RedisFault.SILENT,
+}

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from redis.asyncio import Redis
 
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
+from rtmanager.adapters.redis.errors import RedisFault, RedisUnavailable
 from rtmanager.domain.errors import ServiceUnavailable
 from tests.support.tls import server_context, tls_in_front_of, write_certificates
 
@@ -76,8 +77,10 @@ async def test_a_server_of_another_authority_is_refused(redis_addr: str, authori
     """Only the given authority counts, and the reason is in the message."""
     with tls_in_front_of(split(redis_addr), server_context(OTHERS, "127.0.0.1")) as port:
         async with connected(port, RedisTls(ca_file=authority)) as client:
-            with pytest.raises(ServiceUnavailable, match=r"certificate.verify.failed"):
+            with pytest.raises(RedisUnavailable, match=r"certificate.verify.failed") as refused:
                 await client.ping()
+
+    assert refused.value.fault is RedisFault.CERTIFICATE
 
 
 async def test_with_a_given_authority_those_of_the_machine_do_not_count(
@@ -122,8 +125,11 @@ async def test_a_server_without_tls_is_refused(redis_addr: str, authority: str) 
     _, port = split(redis_addr)
 
     async with connected(port, RedisTls(ca_file=authority)) as client:
-        with pytest.raises(ServiceUnavailable, match="Redis is not available"):
+        with pytest.raises(RedisUnavailable, match="Redis is not available") as refused:
             await client.ping()
+
+    # It waits for the rest of what it takes for a command, or answers in the clear.
+    assert refused.value.fault in {RedisFault.SILENT, RedisFault.NO_TLS}
 
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])
@@ -137,8 +143,10 @@ async def test_a_file_that_cannot_be_used_is_named(
         file.write_text(content)
 
     async with connected(port, RedisTls(ca_file=str(file))) as client:
-        with pytest.raises(ServiceUnavailable, match=f"{file} cannot be used: "):
+        with pytest.raises(RedisUnavailable, match=f"{file} cannot be used: ") as refused:
             await client.ping()
+
+    assert refused.value.fault is RedisFault.CA_FILE
 
 
 async def test_a_key_with_a_password_is_refused_and_nobody_is_asked(
@@ -152,8 +160,10 @@ async def test_a_key_with_a_password_is_refused_and_nobody_is_asked(
     tls = RedisTls(*(str(files / name) for name in ("ca.pem", "cert.pem", "key.pem")))
 
     async with connected(split(redis_addr)[1], tls) as client:
-        with pytest.raises(ServiceUnavailable, match=r"key\.pem cannot be used: "):
+        with pytest.raises(RedisUnavailable, match=r"key\.pem cannot be used: ") as refused:
             await client.ping()
+
+    assert refused.value.fault is RedisFault.KEY_FILES
 
 
 @pytest.fixture
@@ -175,9 +185,10 @@ async def test_a_user_of_the_server_has_its_password(redis_addr: str, user: str)
     )
 
     await right.ping()
-    with pytest.raises(ServiceUnavailable, match="invalid username-password pair") as refused:
+    with pytest.raises(RedisUnavailable, match="invalid username-password pair") as refused:
         await wrong.ping()
     await right.close()
     await wrong.close()
 
     assert "secret" not in str(refused.value)
+    assert refused.value.fault is RedisFault.LOGIN

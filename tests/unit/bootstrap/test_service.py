@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
-from rtmanager.bootstrap.service import Dependency, Service, ShutdownDeadline, StartupError
+from rtmanager.bootstrap.service import (
+    Dependency,
+    Service,
+    ShutdownDeadline,
+    StartupError,
+    or_startup_error,
+)
 from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.workers.worker import WorkerStatus
@@ -111,6 +117,17 @@ async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:
             pass
 
     assert stand.done[2:] == ["redis closed", "postgres closed"]
+
+
+@pytest.mark.parametrize("reason", ["no such user", "no such user."])
+async def test_advice_may_depend_on_the_error(reason: str) -> None:
+    """A server's full stop does not end the sentence that we go on with."""
+
+    async def refused() -> None:
+        raise ServiceUnavailable(reason)
+
+    with pytest.raises(StartupError, match=r"^no such user; check: service_unavailable$"):
+        await or_startup_error(refused(), lambda error: f"check: {error.code}")
 
 
 async def test_operations_that_outlast_the_deadline_are_cut_off_and_counted(

@@ -1,5 +1,6 @@
 """Handling one job of the Game Lobby, with exactly one result."""
 
+import logging
 from dataclasses import dataclass
 
 from rtmanager.domain.completion import refused
@@ -17,6 +18,9 @@ from rtmanager.domain.ports.job_stream import (
     StopJob,
 )
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
+from rtmanager.domain.texts import printable, printable_or_none
+
+logger = logging.getLogger(__name__)
 
 _KINDS = {JobKind.START: OperationKind.START, JobKind.STOP: OperationKind.STOP}
 
@@ -82,6 +86,7 @@ class HandleJob:
         if job.game_id is not None:
             await self._record_refusal(entry, GameId(job.game_id), job.fault)
         await self.jobs.dead_letter(entry, job.fault)
+        _log_refusal(entry, job)
 
     async def _record_refusal(self, entry: JobEntry, game_id: GameId, fault: str) -> None:
         request = OperationRequest(game_id=game_id, kind=_KINDS[entry.kind], origin=_origin(entry))
@@ -92,6 +97,19 @@ class HandleJob:
             )
         except JobAlreadyRecorded:
             return  # delivered again: the result is in the outbox or sent
+
+
+def _log_refusal(entry: JobEntry, job: MalformedJob) -> None:
+    """Log a malformed job, which no operation does: none has run."""
+    fields = {
+        "game_id": printable_or_none(job.game_id),
+        "kind": _KINDS[entry.kind],
+        "source": OpSource.LOBBY_STREAM,
+        "source_ref": entry.entry_id,
+        "error_code": InvalidRequest.code,
+        "error": printable(job.fault),
+    }
+    logger.warning("job_refused", extra=fields)
 
 
 def _request(entry: JobEntry, job: StartJob | StopJob, game_id: GameId) -> OperationRequest:

@@ -208,6 +208,42 @@ async def test_malformed_job_without_a_game_is_only_dead_lettered(desk: JobDesk)
     assert list(desk.pending) == []
 
 
+@pytest.mark.parametrize(
+    ("game", "logged"),
+    [(GAME, GAME), (None, None), ("\x1b[31m" + "x" * 100_000, "\\x1b[31m" + "x" * 1991 + "…")],
+)
+async def test_malformed_job_is_logged(
+    desk: JobDesk, caplog: pytest.LogCaptureFixture, game: str | None, logged: str | None
+) -> None:
+    """One warning says which entry is wrong, and quotes no text of any length."""
+    await desk.handler().run(await desk.malformed(game))
+
+    (record,) = [each for each in caplog.records if each.message == "job_refused"]
+    written = vars(record)
+    assert record.levelname == "WARNING"
+    assert (written["kind"], written["source"], written["source_ref"]) == (
+        "start",
+        "lobby_stream",
+        "1-0",
+    )
+    assert (written["error_code"], written["error"]) == ("invalid_request", "image_ref is missing")
+    assert written["game_id"] == logged
+
+
+async def test_malformed_job_that_comes_again_is_logged_once(
+    desk: JobDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged when it is done, like an operation."""
+    entry = await desk.malformed()
+    desk.world.manager.on("jobs.dead_letter", ServiceUnavailable())
+    with pytest.raises(ServiceUnavailable):
+        await desk.handler().run(entry)
+
+    await desk.handler().run(entry)
+
+    assert [each.message for each in caplog.records].count("job_refused") == 1
+
+
 async def test_malformed_job_writes_no_intent(desk: JobDesk) -> None:
     """A malformed job is not a failed start, so no intent is written."""
     await desk.handler().run(await desk.malformed())

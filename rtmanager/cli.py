@@ -121,8 +121,8 @@ def token(
 ) -> None:
     """Make a token for a caller, and the line of RTMANAGER_API_TOKENS_FILE that admits it.
 
-    Only the line goes to standard output, for `>> FILE`. The token itself is shown once and is
-    stored nowhere.
+    Only the line goes to standard output, for `>> FILE`; run `umask 077` before, or everybody may
+    read a new file. The token itself is shown once and is stored nowhere.
     """
     from rtmanager.handlers.api_tokens import (  # noqa: PLC0415 - see the module's docstring
         TokensFileError,
@@ -146,10 +146,12 @@ def check_config(
 ) -> None:
     """Show every setting, its value and where it comes from; secrets are masked.
 
-    If settings are wrong, names every fault and exits with 1.
+    If settings are wrong, names every fault and exits with 1. Files that settings name are read
+    too: secrets, tokens and certificates. Servers, the Docker network and the state root are only
+    checked when the service starts.
     """
     try:
-        settings = Settings.from_environment(os.environ)
+        settings = _settings_with_their_files()
     except ConfigError as error:
         if as_json:
             _print_json({"settings": [], "faults": [asdict(fault) for fault in error.faults]})
@@ -159,6 +161,18 @@ def check_config(
         _print_json({"settings": [asdict(setting) for setting in shown], "faults": []})
     else:
         _print_table(shown)
+
+
+def _settings_with_their_files() -> Settings:
+    from rtmanager.bootstrap.named_files import (  # noqa: PLC0415 - see the module's docstring
+        file_faults,
+    )
+
+    settings = Settings.from_environment(os.environ)
+    faults = tuple(file_faults(settings))
+    if faults:
+        raise ConfigError(faults)
+    return settings
 
 
 def _settings(environment: Mapping[str, str]) -> Settings:

@@ -37,7 +37,9 @@ def _default_above_maximum(settings: Any) -> Iterator[Fault]:
 
 def _two_passwords(settings: Any) -> Iterator[Fault]:
     if settings.postgres_password and has_password(settings.postgres_primary_dsn):
-        yield Fault("RTMANAGER_POSTGRES_PASSWORD", "is set, but the DSN has a password", "only one")
+        suffix = "_FILE" if settings.is_from_file("postgres_password") else ""
+        variable = f"RTMANAGER_POSTGRES_PASSWORD{suffix}"
+        yield Fault(variable, "is set, but the DSN has a password", "only one")
 
 
 def _files_of_no_tls(settings: Any) -> Iterator[Fault]:

@@ -273,8 +273,12 @@ class Settings(BaseSettings):
                 description=type(self).model_fields[name].description or "",
             )
 
+    def is_from_file(self, name: str) -> bool:
+        """Return whether a secret was read from a file."""
+        return _variable(name) in self._from_files
+
     def _source(self, name: str) -> Literal["environment", "file", "default"]:
-        if _variable(name) in self._from_files:
+        if self.is_from_file(name):
             return "file"
         return "environment" if name in self.model_fields_set else "default"
 

@@ -89,10 +89,19 @@ class ApiTokens:
             self._read()
         except TokensFileError as error:
             if self._fault != str(error):
-                log.error("api_tokens_not_read", cause=str(error), kept=len(self._entries))  # noqa: TRY400 - no defect
+                self._log_fault(error)
             self._fault = str(error)
         else:
             self._fault = ""
+
+    def _log_fault(self, error: TokensFileError) -> None:
+        log.error(
+            "api_tokens_not_read",
+            path=str(self.path),
+            cause=str(error),
+            kept=len(self._entries),
+            advice="correct the file; until then the tokens that were read last are accepted",
+        )
 
     def _read(self) -> None:
         """Replace the tokens by those of the file, unless it is the one that was read last."""
@@ -103,7 +112,18 @@ class ApiTokens:
         self._version = found.version
         log.info("api_tokens_read", count=len(self._entries))
         if found.mode & stat.S_IROTH:
-            log.warning("api_tokens_readable_by_everybody", path=str(self.path))
+            log.warning(
+                "api_tokens_readable_by_everybody",
+                path=str(self.path),
+                advice="let only its owner and the service's group read it: chmod o= FILE",
+            )
+
+
+def check_tokens_file(path: Path) -> None:
+    """Read a file of tokens as the service does; raises TokensFileError."""
+    found = _open(path, None)
+    if found is not None:
+        _parse(found.text)
 
 
 def new_token() -> str:

@@ -138,6 +138,23 @@ def test_a_single_fault_is_one_line(command: str) -> None:
     assert result.stderr.startswith("rtmanager: RTMANAGER_PROBE_INTERVAL is not a duration;")
 
 
+@pytest.mark.parametrize("name", ["API_TOKENS_FILE", "REDIS_TLS_CA_FILE", "DOCKER_CERT_PATH"])
+def test_check_config_reads_the_files_that_settings_name(name: str) -> None:
+    """The service would not start, so this must not succeed."""
+    needed = {"RTMANAGER_REDIS_TLS": "true", "RTMANAGER_DOCKER_HOST": "tcp://docker:2376"}
+
+    result = call("check-config", **VALID, **needed, **{f"RTMANAGER_{name}": "/nonexistent/file"})
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"rtmanager: RTMANAGER_{name} names /nonexistent/file")
+    assert "No such file or directory" in result.stderr
+
+
+def test_help_of_token_keeps_the_file_from_others() -> None:
+    """Under the usual umask `>>` makes a file that everybody may read."""
+    assert "umask 077" in call("token", "--help").output
+
+
 def test_check_config_loads_nothing_of_the_service() -> None:
     """`check-config` is quick because it imports neither the server nor any client."""
     code = (

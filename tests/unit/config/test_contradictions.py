@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from rtmanager.config import ConfigError, Settings
@@ -40,3 +42,12 @@ def test_certificates_for_a_docker_that_is_not_reached_by_tls_are_a_fault(host: 
 def test_two_passwords_for_postgres_are_a_fault() -> None:
     """Which of the two is in force must not be a question."""
     assert faulty(POSTGRES_PASSWORD="hunter3") == ["POSTGRES_PASSWORD"]
+
+
+def test_a_file_with_a_second_password_for_postgres_is_a_fault_of_its_variable(
+    tmp_path: Path,
+) -> None:
+    """The variable that is named is the one that is set."""
+    (tmp_path / "password").write_text("hunter3")
+
+    assert faulty(POSTGRES_PASSWORD_FILE=f"{tmp_path}/password") == ["POSTGRES_PASSWORD_FILE"]

@@ -200,6 +200,8 @@ def test_file_that_everybody_may_read_is_warned_of(path: Path, lines: list[Event
         "api_tokens_read",
         "api_tokens_readable_by_everybody",
     ]
+    assert lines[1]["path"] == str(path)
+    assert "chmod o=" in lines[1]["advice"]
 
 
 @pytest.mark.parametrize("text", ["", f"{GM}\nhalf a li", None])
@@ -223,6 +225,8 @@ def test_broken_file_keeps_the_last_tokens_and_is_logged_once(
         "api_tokens_read",
     ]
     assert lines[1]["kept"] == 2
+    assert lines[1]["path"] == str(path)
+    assert "correct the file" in lines[1]["advice"]
 
 
 def test_new_tokens_are_long_and_differ() -> None:

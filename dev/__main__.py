@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,9 @@ def _run(data_dir: Path) -> None:
     except SetUpError as error:
         refuse(str(error))
     try:
-        run_service(overridden(environment.environ, _set_variables()), _welcome)
+        variables = overridden(environment.environ, _set_variables())
+        with_token = "RTMANAGER_API_TOKENS_FILE" in variables
+        run_service(variables, partial(_welcome, with_token=with_token))
     finally:
         environment.stop()
 
@@ -67,11 +70,12 @@ def _set_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if value.strip()}
 
 
-def _welcome(address: Address) -> None:
+def _welcome(address: Address, *, with_token: bool) -> None:
     # Imported late because it is slow, and --help should be quick.
     from rtmanager.server.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415
 
     url = _local_url(address)
+    token = " \\\n    -H 'Authorization: Bearer TOKEN'" if with_token else ""
     typer.echo(f"""
 The Runtime Manager is ready. Ctrl-C stops it; the games keep running.
 
@@ -80,7 +84,7 @@ The Runtime Manager is ready. Ctrl-C stops it; the games keep running.
 
 Start a first game:
 
-  curl -X POST {url}/api/v1/internal/runtimes/my-first-game/start \\
+  curl -X POST {url}/api/v1/internal/runtimes/my-first-game/start{token} \\
     -H 'Content-Type: application/json' -d '{{"image_ref": "galaxy/game:1.4.7"}}'
 """)
 

@@ -39,9 +39,13 @@ class Checkout:
         return hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
 
     def owns(self, container: Container) -> bool:
-        """Return whether the container is an engine of this checkout: its state is here."""
-        root = self.state_root.resolve()
-        return any(path.resolve().is_relative_to(root) for path in _state_paths(container))
+        """Return whether the container is an engine of this checkout: its state is here.
+
+        Below the data directory too: the state root may have been another one in an earlier run.
+        """
+        roots = [root.resolve() for root in (self.state_root, self.directory)]
+        paths = [path.resolve() for path in _state_paths(container)]
+        return any(path.is_relative_to(root) for path in paths for root in roots)
 
 
 def ensure_checkout_network(

@@ -53,6 +53,19 @@ def test_trap_two_checkouts_whose_games_are_stopped(
     assert machine.run_in(second) != machine.preferred
 
 
+def test_trap_another_state_root_for_one_run(
+    machine: Machine, first: Checkout, start_engine: StartEngine, tmp_path: Path
+) -> None:
+    """The engines that are there are still this checkout's, which keeps its network."""
+    ensure_network(machine.docker_host, machine.preferred)
+    start_engine(machine.preferred, first)
+
+    elsewhere = Checkout(first.directory, tmp_path / "elsewhere")
+
+    assert machine.run_in(elsewhere) == machine.preferred
+    assert machine.printed == []
+
+
 def test_the_network_stays_the_same_when_the_preferred_one_is_free_again(
     machine: Machine, first: Checkout, second: Checkout
 ) -> None:

@@ -2,13 +2,16 @@
 
 import re
 import signal
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from dev.__main__ import app
 from dev.background_process import BackgroundProcess
+from rtmanager.handlers.api_tokens import line_of
 from tests.unit.server.test_process import VALID, faked, line_with, outcome
 
 PREPARED = {f"FAKE_PREPARED_{name}": value for name, value in VALID.items()}
@@ -65,6 +68,25 @@ def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
     assert "/api/v1/internal/runtimes/" in command
     assert stdout.endswith("closed\nenvironment stopped\n")
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+def test_the_first_command_has_a_token_if_one_is_needed(
+    tmp_path: Path, *, with_token: bool
+) -> None:
+    """Without one it would be answered with 401."""
+    (tmp_path / "tokens").write_text(line_of("me", "admin", "a-token"))
+    chosen = {"RTMANAGER_API_TOKENS_FILE": f"{tmp_path}/tokens"} if with_token else {}
+
+    with faked("dev", "--data-dir", str(tmp_path), **PREPARED, **chosen) as process:
+        line_with("curl", process.stdout)
+        rest = list(takewhile(str.strip, process.stdout or []))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+    token = ["    -H 'Authorization: Bearer TOKEN' \\\n"] if with_token else []
+    assert rest[:-1] == token
+    assert "image_ref" in rest[-1]
 
 
 def test_variables_that_are_set_win() -> None:

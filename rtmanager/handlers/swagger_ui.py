@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rtmanager.handlers.memory_file import MemoryFile
 
 SWAGGER_UI_PATH = "/ui/"
 SPEC_PATH = "/openapi.json"
@@ -38,7 +41,11 @@ _SCRIPT = """SwaggerUIBundle({
 });
 """
 # Swagger UI's package has more pages, with scripts of their own: they are not served.
-_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
+_FILES = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
 # The browser loads and runs only files of this service, and shows the page in no frame. Swagger UI
 # sets styles through the DOM, which are no inline styles; its style sheet has icons as `data:`.
 _SECURITY_POLICY = (
@@ -54,14 +61,13 @@ class SwaggerUi:
     def __init__(self, app: ASGIApp, document: Mapping[str, Any]) -> None:
         self.app = app
         spec = json.dumps({**document, "servers": _SERVERS})
-        files = StaticFiles(packages=[("swagger_ui", "static")])
         self.pages = Router(
             [
                 _route(SPEC_PATH, spec, "application/json"),
                 _route(SWAGGER_UI_PATH, _PAGE, "text/html", _PAGE_HEADERS),
                 _route(f"{SWAGGER_UI_PATH}page.js", _SCRIPT, "text/javascript"),
                 Route(_FILES_PATH, _to_page),
-                *(_file_route(name, files) for name in _FILES),
+                *(_file_route(name, _file(name)) for name in _FILES),
             ],
             redirect_slashes=False,
             default=app,
@@ -80,9 +86,16 @@ def _route(path: str, text: str, kind: str, headers: Mapping[str, str] | None = 
     return Route(path, answer)
 
 
-def _file_route(name: str, files: StaticFiles) -> Route:
+@cache
+def _file(name: str) -> MemoryFile:
+    """Read a file of Swagger UI's package; each once, for all applications of this process."""
+    content = (resources.files("swagger_ui") / "static" / name).read_bytes()
+    return MemoryFile(content, _FILES[name])
+
+
+def _file_route(name: str, file: MemoryFile) -> Route:
     async def answer(request: Request) -> Response:
-        return await files.get_response(name, request.scope)
+        return file.answer(request)
 
     return Route(f"{SWAGGER_UI_PATH}{name}", answer)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -55,11 +55,20 @@ class Answer:
 
 @dataclass
 class Caller:
-    """Calls the application and counts how much of a request body it accepted."""
+    """Calls the application and counts how much of a request body it accepted.
+
+    While `reads` is not set, it does not read the bodies of answers, of which `unread` have begun.
+    """
 
     app: ASGIApp
     taken: int = 0
     host: bytes = b"rtm"
+    reads: asyncio.Event = field(default_factory=asyncio.Event)
+    unread: int = 0
+
+    def __post_init__(self) -> None:
+        """Read at once, as nearly every caller does."""
+        self.reads.set()
 
     async def send(
         self,
@@ -99,6 +108,9 @@ class Caller:
 
         async def send(message: Message) -> None:
             answer.append(message)
+            if message["type"] == "http.response.body" and not self.reads.is_set():
+                self.unread += 1
+                await self.reads.wait()
 
         await self.app(scope, receive, send)
         start, *rest = answer

@@ -1,6 +1,10 @@
+import asyncio
 import re
+from dataclasses import replace
 from urllib.parse import urljoin
 
+import psutil
+import pytest
 import yaml
 
 from rtmanager import spec_dir
@@ -8,6 +12,7 @@ from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH
 from rtmanager.server.connexion_app import SPEC_FILE
 from tests.contract.caller import Caller
 
+FILES = ["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"]
 HERE = f"http://rtm{SWAGGER_UI_PATH}"
 
 
@@ -86,3 +91,33 @@ async def test_unknown_asset_is_not_found(caller: Caller) -> None:
 async def test_page_is_only_read(caller: Caller) -> None:
     """Any other method is answered with the usual error envelope."""
     assert (await caller.send("DELETE", SWAGGER_UI_PATH)).error == (405, "invalid_request")
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_downloads_that_nobody_reads_keep_no_file_open(name: str, caller: Caller) -> None:
+    """Callers that ask and do not read cannot take the descriptors of this process."""
+    path = f"{SWAGGER_UI_PATH}{name}"
+    await caller.get(path)
+    before = psutil.Process().num_fds()
+
+    caller.reads.clear()
+    downloads = [asyncio.create_task(caller.get(path)) for _ in range(20)]
+    async with asyncio.timeout(10):
+        while caller.unread < len(downloads):  # noqa: ASYNC110 - nobody else waits for it
+            await asyncio.sleep(0)
+    opened = psutil.Process().num_fds() - before
+    caller.reads.set()
+
+    assert opened == 0
+    assert {answer.status for answer in await asyncio.gather(*downloads)} == {200}
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_part_of_a_file_is_never_an_error(name: str, caller: Caller) -> None:
+    """Only whole files are served, so that a range needs no error of its own."""
+    path = f"{SWAGGER_UI_PATH}{name}"
+    part = await caller.send("GET", path, headers=[(b"range", b"bytes=900000000-")])
+
+    assert part == replace(await caller.get(path), headers=part.headers)
+    assert (await caller.send("HEAD", path)).status == 200
+    assert (await caller.send("POST", path)).error == (405, "invalid_request")

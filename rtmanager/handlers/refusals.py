@@ -10,12 +10,15 @@ from opentelemetry import metrics
 from starlette.types import Scope
 
 from rtmanager.domain.errors import InvalidRequest
-from rtmanager.domain.texts import quoted
+from rtmanager.domain.texts import printable
 
 log = structlog.get_logger(__name__)
 
 LOG_INTERVAL = 60.0
 """Seconds between two log lines about the same reason."""
+
+LONGEST_PATH = 100
+"""Characters of a path in a log line."""
 
 _counter = metrics.get_meter(__name__).create_counter(
     "rtmanager.requests.refused",
@@ -82,8 +85,15 @@ class Refusals:
             "request_refused",
             reason=refused.reason.value,
             count=last.since,
+            peer=_peer_of(scope),
             method=scope["method"],
-            path=quoted(scope["path"]),
+            path=printable(scope["path"], LONGEST_PATH),
             cause=refused.message,
         )
         self._logged[refused.reason] = _Logged(self.now())
+
+
+def _peer_of(scope: Scope) -> str:
+    """Return the address of the client, or of the proxy in front; empty when there is none."""
+    client = scope.get("client")
+    return client[0] if client else ""

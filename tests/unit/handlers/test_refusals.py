@@ -51,12 +51,24 @@ def test_each_reason_is_logged_for_itself(lines: list[EventDict]) -> None:
     assert [line["reason"] for line in lines] == ["foreign_host", "foreign_origin"]
 
 
-def test_line_quotes_what_the_caller_sent(lines: list[EventDict]) -> None:
+def test_line_escapes_what_the_caller_sent(lines: list[EventDict]) -> None:
     """A path cannot forge a line or make it endless."""
     record(Refusals(), HOST, path="/\n\x1b[2J" + "x" * 10_000)
 
-    assert lines[0]["path"].startswith(r"'/\n\x1b[2Jxxx")
-    assert len(lines[0]["path"]) < 120
+    assert lines[0]["path"].startswith(r"/\n\x1b[2Jxxx")
+    assert len(lines[0]["path"]) == refusals.LONGEST_PATH
+
+
+@pytest.mark.parametrize(
+    ("client", "peer"), [(("10.0.0.7", 4711), "10.0.0.7"), (("::1", 1), "::1"), (None, "")]
+)
+def test_line_names_the_peer(
+    client: tuple[str, int] | None, peer: str, lines: list[EventDict]
+) -> None:
+    """Operators learn whom to ask, or which proxy."""
+    Refusals().record(RefusedRequest(HOST, "why"), request(path="/ui/", client=client))
+
+    assert (lines[0]["peer"], lines[0]["path"]) == (peer, "/ui/")
 
 
 def test_every_refusal_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,5 +4,5 @@ from starlette.types import Scope
 
 
 def values_of(scope: Scope, name: bytes) -> list[bytes]:
-    """Return every value of a request's header."""
-    return [value for each, value in scope["headers"] if each == name]
+    """Return every value of a request's header; blanks around one are no part of it (RFC 9110)."""
+    return [value.strip(b" \t") for each, value in scope["headers"] if each == name]

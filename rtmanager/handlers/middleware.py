@@ -75,10 +75,10 @@ class RawPath:
 
 
 class CallerHeader:
-    """Drops a caller header with an unknown value, which validation would refuse.
+    """Drops a caller header that is none of the known values, which validation would refuse.
 
     The spec lists the known values, but by the contract a missing, repeated or unknown one counts
-    as the admin's and never fails a request.
+    as the admin's and never fails a request. Validation would take blanks for a part of it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -88,8 +88,10 @@ class CallerHeader:
         """Pass on the request with at most one caller header, with a known value."""
         if scope["type"] == "http":
             values = values_of(scope, _CALLER)
-            if values and _known_source(values) is None:
-                scope["headers"] = [each for each in scope["headers"] if each[0] != _CALLER]
+            if values:
+                others = [each for each in scope["headers"] if each[0] != _CALLER]
+                known = [(_CALLER, values[0])] if _known_source(values) else []
+                scope["headers"] = [*others, *known]
         await self.app(scope, receive, send)
 
 

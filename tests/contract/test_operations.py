@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from rtmanager.domain.monitoring.check_readiness import MAX_AGE
 from rtmanager.domain.operation import OpSource, StopReason
 from tests.contract.caller import JSON, RUNTIMES, Caller
@@ -126,13 +128,16 @@ async def test_readyz_names_what_is_away(caller: Caller, world: World) -> None:
     assert "docker" in answer.message
 
 
-async def test_request_is_recorded_with_caller_and_request_id(caller: Caller, world: World) -> None:
-    """The operation log records the caller and the request id."""
+@pytest.mark.parametrize("name", [b"gm", b"gm \t"])
+async def test_request_is_recorded_with_caller_and_request_id(
+    name: bytes, caller: Caller, world: World
+) -> None:
+    """The operation log records the caller and the request id; blanks after them do not count."""
     await caller.send(
         "POST",
         f"{GAME}/start",
         body=b'{"image_ref": "galaxy/game:1.5.0"}',
-        headers=[JSON, (b"x-galaxy-caller", b"gm"), (b"x-request-id", b"lobby-42")],
+        headers=[JSON, (b"x-galaxy-caller", name), (b"x-request-id", b"lobby-42")],
     )
 
     origin = world.last.request.origin

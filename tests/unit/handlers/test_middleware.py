@@ -36,7 +36,14 @@ async def test_sane_id_is_kept_and_sent_back(value: bytes) -> None:
     assert get_contextvars()["request_id"] == value.decode()
 
 
-@pytest.mark.parametrize("values", [[], [b""], [b" a"], [b"a\x00"], [b"~" * 129], [b"a", b"a"]])
+async def test_blanks_around_an_id_are_no_part_of_it() -> None:
+    """HTTP permits them around every value."""
+    assert request_id_of((await arrive(b" a b\t ")).arrived) == "a b"
+
+
+@pytest.mark.parametrize(
+    "values", [[], [b""], [b" "], [b"a\tb"], [b"a\x00"], [b"~" * 129], [b"a", b"a"]]
+)
 async def test_other_ids_are_replaced(values: list[bytes]) -> None:
     """Without one usable id a new one is generated and sent back."""
     behind = await arrive(*values)
@@ -79,14 +86,15 @@ async def test_path_with_a_slash_at_its_end_is_another_path() -> None:
     assert behind.arrived["path"] == "/a%2F"
 
 
+@pytest.mark.parametrize("form", [b"%s", b"%s ", b" %s\t "])
 @pytest.mark.parametrize(
     ("value", "source"), [(b"gm", OpSource.GM_REST), (b"admin", OpSource.ADMIN_REST)]
 )
-async def test_known_caller_passes(value: bytes, source: OpSource) -> None:
-    """The two known callers are passed on and distinguished."""
+async def test_known_caller_passes(value: bytes, source: OpSource, form: bytes) -> None:
+    """The two known callers are passed on and distinguished, without blanks around the value."""
     behind = Behind()
 
-    await CallerHeader(behind)(request((CALLER, value)), receive, behind.send)
+    await CallerHeader(behind)(request((CALLER, form % value)), receive, behind.send)
 
     assert behind.arrived["headers"] == [(CALLER, value)]
     assert source_of(behind.arrived) is source

@@ -9,7 +9,7 @@ LONGEST = 300
 """More bytes than any name and port have."""
 
 _HOST = re.compile(
-    r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)\.?)"
+    r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)(?P<dot>\.?))"
     r"(?::[0-9]{0,5})?"
 )
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
@@ -23,15 +23,24 @@ class Host:
     sent: str
     name: str
     is_address: bool
+    has_final_dot: bool = False
 
     @property
     def is_local_name(self) -> bool:
         """Whether nobody outside this network can give the name an address.
 
-        Names without dots are not in the public DNS. Browsers read a number as an IPv4 address and
-        send it in dots, so a number in this place is no name.
+        Names without dots are not looked up in the public DNS; with a final dot they are, and some
+        top-level domains have an address. Browsers read a number as an IPv4 address and send it in
+        dots, so a number in this place is no name.
         """
-        return "." not in self.name and not _NUMBER.fullmatch(self.name)
+        if "." in self.name or _NUMBER.fullmatch(self.name):
+            return False
+        return self.name == "localhost" or not self.has_final_dot
+
+    @property
+    def sent_name(self) -> str:
+        """The name with its final dot, if it has one."""
+        return f"{self.name}." if self.has_final_dot else self.name
 
     def origin(self, scheme: str) -> str:
         """Return the origin of this service's own pages, as a browser writes it."""
@@ -46,7 +55,9 @@ def parse_host(value: bytes) -> Host | None:
         return None
     if address := found["v6"]:
         return Host(sent, address, is_address=True) if _is(IPv6Address, address) else None
-    return Host(sent, found["name"], is_address=_is(IPv4Address, found["name"]))
+    name, has_final_dot = found["name"], bool(found["dot"])
+    is_address = not has_final_dot and _is(IPv4Address, name)
+    return Host(sent, name, is_address=is_address, has_final_dot=has_final_dot)
 
 
 def without_default_port(origin: str) -> str:

@@ -31,6 +31,20 @@ OF_ACCESS = (
         caught_by=f"{_TESTS}/test_host_header.py::test_other_names_are_neither[2130706433]",
     ),
     Mutant(
+        name="top-level domain taken for a local name",
+        file="rtmanager/handlers/host_header.py",
+        old='self.name == "localhost" or not self.has_final_dot\n',
+        new="True\n",
+        caught_by=f"{_TESTS}/test_host_header.py::test_other_names_are_neither[ai.]",
+    ),
+    Mutant(
+        name="everything in HTTP/1.0 passed without a Host",
+        file=_GUARD,
+        old=' and scope["path"] in OPEN_PATHS\n',
+        new="\n",
+        caught_by=f"{_TESTS}/test_browser_guard.py::test_everything_else_needs_a_host[more4]",
+    ),
+    Mutant(
         name="same site taken for the same origin",
         file=_GUARD,
         old='(b"same-origin", b"none")',

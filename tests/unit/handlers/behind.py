@@ -13,7 +13,8 @@ Header = tuple[bytes, bytes]
 
 def request(*headers: Header, **parts: Any) -> dict[str, Any]:
     """Return a GET request."""
-    return {"type": "http", "method": "GET", "path": "/", "headers": list(headers), **parts}
+    usual = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/"}
+    return {**usual, "headers": list(headers), **parts}
 
 
 async def receive() -> Message:

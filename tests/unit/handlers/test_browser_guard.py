@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 
 import pytest
+from starlette.types import Scope
 
 from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.errors import answer_to
@@ -18,6 +19,11 @@ TRUSTED = "https://ops.example.org"
 
 async def send(method: str, *headers: Header, scheme: str = "http") -> RefusalReason | None:
     """Send a request; return why it was refused, None if it arrived."""
+    return await pass_on(request(*headers, method=method, scheme=scheme))
+
+
+async def pass_on(scope: Scope) -> RefusalReason | None:
+    """Give the guard a request; return why it was refused, None if it arrived."""
     behind = Behind()
     guard = BrowserGuard(
         behind,
@@ -26,7 +32,7 @@ async def send(method: str, *headers: Header, scheme: str = "http") -> RefusalRe
         trusted_origins=[TRUSTED, "http://ops.example.org:80"],
     )
     try:
-        await guard(request(*headers, method=method, scheme=scheme), receive, behind.send)
+        await guard(scope, receive, behind.send)
     except RefusedRequest as refused:
         assert behind.arrived == {}
         return refused.reason
@@ -46,7 +52,7 @@ async def test_host_of_this_service_passes(host: bytes, method: str) -> None:
 
 @pytest.mark.parametrize("method", [*SAFE, *UNSAFE])
 @pytest.mark.parametrize(
-    "host", [b"evil.example", b"x.rtm.example.org", b"example.org", b"2130706433"]
+    "host", [b"evil.example", b"x.rtm.example.org", b"example.org", b"2130706433", b"ai."]
 )
 async def test_foreign_host_is_refused(host: bytes, method: str) -> None:
     """A page whose name was rebound to this service reads nothing and changes nothing."""
@@ -64,6 +70,63 @@ async def test_request_without_one_valid_host_is_refused(hosts: list[bytes], met
     reason = await send(method, *((HOST, host) for host in hosts))
 
     assert reason is RefusalReason.INVALID_HOST
+
+
+PROBE = {"http_version": "1.0", "method": "GET", "path": "/healthz"}
+
+
+@pytest.mark.parametrize("more", [{}, {"method": "HEAD"}, {"path": "/readyz"}])
+async def test_old_health_check_needs_no_host(more: dict[str, str]) -> None:
+    """Load balancers ask in HTTP/1.0, which has no Host, and learn nothing that is secret."""
+    assert await pass_on(request(**PROBE | more)) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"http_version": "1.1"},
+        {"method": "POST"},
+        {"method": "OPTIONS"},
+        {"path": "/"},
+        {"path": "/api/v1/internal/runtimes"},
+        {"path": "/healthz/"},
+        {"path": "/openapi.json"},
+    ],
+)
+async def test_everything_else_needs_a_host(more: dict[str, str]) -> None:
+    """Only what everybody may know is answered under no name."""
+    assert await pass_on(request(**PROBE | more)) is RefusalReason.INVALID_HOST
+
+
+@pytest.mark.parametrize(
+    ("hosts", "reason"),
+    [
+        ([b""], RefusalReason.INVALID_HOST),
+        ([b"a b"], RefusalReason.INVALID_HOST),
+        ([b"localhost", b"localhost"], RefusalReason.INVALID_HOST),
+        ([b"evil.example"], RefusalReason.FOREIGN_HOST),
+    ],
+)
+async def test_host_of_an_old_health_check_counts(
+    hosts: list[bytes], reason: RefusalReason
+) -> None:
+    """A caller that sends a Host is held to it."""
+    assert await pass_on(request(*((HOST, host) for host in hosts), **PROBE)) is reason
+
+
+BLANKS = [b"%s ", b"%s\t ", b" %s"]
+
+
+@pytest.mark.parametrize("form", BLANKS)
+@pytest.mark.parametrize(
+    "header", [(SITE, b"same-origin"), (ORIGIN, b"http://localhost:8096"), (ORIGIN, b"%s")]
+)
+async def test_blanks_around_a_value_are_no_part_of_it(form: bytes, header: Header) -> None:
+    """HTTP permits them, and some clients and proxies send them."""
+    name, value = header
+    value = value.replace(b"%s", TRUSTED.encode())
+
+    assert await send("POST", (HOST, form % HERE[1]), (name, form % value)) is None
 
 
 @pytest.mark.parametrize("method", SAFE)

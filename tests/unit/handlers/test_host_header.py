@@ -12,7 +12,7 @@ def host_of(value: bytes) -> Host:
 
 @pytest.mark.parametrize("port", [b"", b":", b":80", b":8096", b":65535"])
 @pytest.mark.parametrize(
-    "address", [b"127.0.0.1", b"10.0.0.7", b"127.0.0.1.", b"[::1]", b"[FE80::1]", b"[::1.2.3.4]"]
+    "address", [b"127.0.0.1", b"10.0.0.7", b"[::1]", b"[FE80::1]", b"[::1.2.3.4]"]
 )
 def test_ip_literals_are_addresses_with_any_port(address: bytes, port: bytes) -> None:
     """An IPv4 address, or an IPv6 address in brackets, is one whatever its port."""
@@ -21,7 +21,7 @@ def test_ip_literals_are_addresses_with_any_port(address: bytes, port: bytes) ->
 
 @pytest.mark.parametrize("name", [b"localhost", b"RTManager", b"rtm-2", b"_rtm", b"localhost."])
 def test_name_without_dots_is_local(name: bytes) -> None:
-    """A name of one label is not in the public DNS, with or without the final dot."""
+    """A name of one label is not looked up in the public DNS; `localhost` never is."""
     host = host_of(name + b":8096")
 
     assert (host.is_address, host.is_local_name) == (False, True)
@@ -43,10 +43,17 @@ def test_name_without_dots_is_local(name: bytes) -> None:
         b"0x",
         b"1.2.3.4.5",
         b"a..b",
+        b"ai.",
+        b"rtmanager.",
+        b"local-host.",
+        b"127.0.0.1.",
     ],
 )
 def test_other_names_are_neither(name: bytes) -> None:
-    """Names with dots, and numbers that some clients read as addresses, prove nothing."""
+    """Names with dots, and numbers that some clients read as addresses, prove nothing.
+
+    With its final dot a name of one label is a top-level domain, and some have an address.
+    """
     host = host_of(name)
 
     assert (host.is_address, host.is_local_name) == (False, False)

@@ -13,17 +13,23 @@ from docker.errors import APIError
 from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
-from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
+from rtmanager.domain.ports.container_events import ACTIONS, ContainerEvent, StreamSilent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
-_OURS = json.dumps(
-    {"type": ["container"], "label": [f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}"]}
+_WANTED = json.dumps(
+    {
+        "type": ["container"],
+        "event": sorted(ACTIONS),
+        "label": [f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}"],
+    }
 )
 _MICROSECOND = 1e-6
 
 
 class DockerContainerEvents:
     """Events of containers with our labels, on any network; they are only hints.
+
+    Docker filters them, and sends none of the others.
 
     A stream on which nothing arrived for `staleness` seconds counts as dead, even on an idle host.
     """
@@ -125,7 +131,7 @@ class _EventStream:
         # A float is too coarse for Docker's nanoseconds: rather get an event twice than miss one.
         since = f"{self._since - _MICROSECOND:.6f}"
         url = f"{api.base_url}/v{api.api_version}/events"
-        query = {"since": since, "filters": _OURS}
+        query = {"since": since, "filters": _WANTED}
         return api.get(url, params=query, stream=True, timeout=api.timeout)
 
     def _keeps(self, connection: Any) -> bool:

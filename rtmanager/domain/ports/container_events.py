@@ -8,12 +8,18 @@ from typing import Protocol
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import DockerUnavailable
 
+ACTIONS = frozenset({"start", "die", "oom", "destroy"})
+"""Docker's words for what can make a record wrong.
+
+An engine causes any number of other events, and may make each of them long: health checks.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
     """An event of one of our containers: a hint to observe the game, never a fact to record.
 
-    `action` is Docker's word (start, die, oom, destroy, ...), `at` is Docker's own time in seconds
+    `action` is one of ACTIONS, `at` is Docker's own time in seconds
     since the epoch, from which a new stream may be resumed.
     """
 
@@ -28,7 +34,7 @@ class StreamSilent(DockerUnavailable):
 
 
 class ContainerEvents(Protocol):
-    """Docker's event stream, filtered to containers that carry our labels."""
+    """Docker's event stream, filtered to ACTIONS of containers that carry our labels."""
 
     def listen(
         self, *, since: float | None

@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 
 from rtmanager.domain.game_id import GameId, parse_game_id
-from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_events import ACTIONS, ContainerEvent
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
-
-ACTIONS = {"die", "oom", "destroy", "start"}
-"""The actions after which a record may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,18 @@ async def test_removal_of_a_container_that_does_not_run_is_reported(world: Event
     assert "die" not in actions
 
 
+async def test_only_what_can_make_a_record_wrong_is_reported(world: EventWorld) -> None:
+    """Docker also reports creations, signals, executed programs and much else."""
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker)
+        world.docker.write(container_id, 1024)
+        world.docker.vanish(container_id)
+
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert actions == ["start", "die", "destroy"]
+
+
 async def test_containers_of_others_are_not_reported(world: EventWorld) -> None:
     """Containers without our owner label are not reported, whatever other labels they have."""
     labels = {GAME_ID_LABEL: new_game_id()}

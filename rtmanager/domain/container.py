@@ -148,7 +148,8 @@ class EngineImage:
     """An image on the host: its id, its labels, the user that its engine runs as, its volumes.
 
     All but the id was written by whoever made the image, and may be anything. `health_intervals`
-    is None when Docker has no health check to run.
+    is None when Docker has no health check to run; `health_test_length` are the characters of what
+    it would execute.
     """
 
     id: ImageId
@@ -156,6 +157,7 @@ class EngineImage:
     user: str
     volumes: tuple[str, ...] = ()
     health_intervals: HealthIntervals | None = None
+    health_test_length: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,6 +220,13 @@ EXECUTING = (
         caught_by=f"{_TESTS}/test_container_spec.py::test_spec_bounds_the_health_check_of_the_image",
     ),
     Mutant(
+        name="image's own health check of any length",
+        file=f"{_CODE}/container_spec.py",
+        old="    check_test_length(image.health_test_length)\n",
+        new="",
+        caught_by=f"{_TESTS}/test_container_spec.py::test_image_with_a_long_health_check_is_refused",
+    ),
+    Mutant(
         name="engine killed at once instead of stopped",
         file=f"{_CODE}/executor.py",
         old="grace=self.policy.stop_timeout)",

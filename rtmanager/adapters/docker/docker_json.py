@@ -122,12 +122,14 @@ def inspected(answer: Mapping[str, Any], network: str) -> ContainerDetails:
 def image(answer: Mapping[str, Any]) -> EngineImage:
     """Read the answer of an image inspection."""
     config = answer.get("Config") or {}
+    intervals = _health_intervals(config.get("Healthcheck"))
     return EngineImage(
         id=ImageId(answer["Id"]),
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
         volumes=tuple(config.get("Volumes") or ()),
-        health_intervals=_health_intervals(config.get("Healthcheck")),
+        health_intervals=intervals,
+        health_test_length=0 if intervals is None else _length(config["Healthcheck"]["Test"]),
     )
 
 
@@ -171,6 +173,11 @@ def _health_intervals(declared: Any) -> HealthIntervals | None:
 def _nanoseconds(value: Any) -> int:
     """Return the duration; 0, Docker's default, for what is none."""
     return value if isinstance(value, int) and 0 <= value <= _LONGEST else 0
+
+
+def _length(test: Any) -> int:
+    """Return the characters of a health check's command, whatever it is, as Docker's JSON."""
+    return len(json.dumps(test, ensure_ascii=False))
 
 
 def _own_name(names: tuple[str, ...]) -> str:

@@ -45,6 +45,7 @@ class ImageBehaviour:
     group: str = ""
     volumes: tuple[str, ...] = ()
     health_intervals: HealthIntervals | None = None
+    health_test_length: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,7 @@ class MemoryImage:
             user=self.user,
             volumes=self.behaviour.volumes,
             health_intervals=self.behaviour.health_intervals,
+            health_test_length=self.behaviour.health_test_length,
         )
 
 

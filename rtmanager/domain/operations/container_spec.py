@@ -30,7 +30,7 @@ from rtmanager.domain.container import (
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.messages import epoch_ms
 from rtmanager.domain.operation import Operation
-from rtmanager.domain.operations.health_intervals import bounded_intervals
+from rtmanager.domain.operations.health_intervals import bounded_intervals, check_test_length
 from rtmanager.domain.operations.scratch_directories import scratch_directories
 from rtmanager.domain.texts import quoted
 
@@ -95,9 +95,10 @@ def container_spec(  # noqa: PLR0913 - one argument per source of the specificat
 ) -> ContainerSpec:
     """Return the specification of the container that `operation` creates from `image`.
 
-    Raises StartConfigInvalid when the image's labels or volumes cannot be accepted.
+    Raises StartConfigInvalid when the image's labels, volumes or health check cannot be accepted.
     """
     _check_size(image.labels)
+    check_test_length(image.health_test_length)
     name = container_name(operation.game_id)
     return ContainerSpec(
         name=name,

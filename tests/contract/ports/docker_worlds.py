@@ -71,7 +71,7 @@ class DockerWorld(Protocol):
     def image_without_its_user(self) -> str:
         """Return a reference to an image on the host that names a user it does not contain."""
 
-    def image_with_health_check(self, interval: int) -> str:
+    def image_with_health_check(self, interval: int, argument: str = "") -> str:
         """Return a reference to an image on the host that Docker checks every few nanoseconds."""
 
     def registry_fails(self) -> str:
@@ -101,7 +101,7 @@ class MemoryWorld:
         self._add(EXITS, said)
         self._add(DEAF, ImageBehaviour(ignores_sigterm=True))
         for reference, user in ((BY_NUMBER, "4242:4242"), (BY_NAME, "engine")):
-            self._add(reference, ImageBehaviour(passwd=PASSWD), user=user)
+            self._add(reference, ImageBehaviour(passwd=PASSWD), user)
         self.docker.add_image(LIMITED, labels={"com.galaxy.memory": "64m"})
 
     def new_host(self, *, network: str) -> ContainerHost:
@@ -148,23 +148,22 @@ class MemoryWorld:
 
     def image_without_its_user(self) -> str:
         """Put an image on the host that names a user it does not contain."""
-        reference = f"{new_game_id()}:1.0.0"
-        self._add(reference, ImageBehaviour(passwd=PASSWD), user=NO_SUCH_USER)
-        return reference
+        return self._add(f"{new_game_id()}:1.0.0", ImageBehaviour(passwd=PASSWD), NO_SUCH_USER)
 
-    def image_with_health_check(self, interval: int) -> str:
+    def image_with_health_check(self, interval: int, argument: str = "") -> str:
         """Put an image on the host that has a health check."""
-        reference = f"{new_game_id()}:1.0.0"
-        self._add(reference, ImageBehaviour(health_intervals=HealthIntervals(interval, 0)))
-        return reference
+        every, length = HealthIntervals(interval, 0), len(argument)
+        behaviour = ImageBehaviour(health_intervals=every, health_test_length=length)
+        return self._add(f"{new_game_id()}:1.0.0", behaviour)
 
     def registry_fails(self) -> str:
         """Make the registry unreachable."""
         self.docker.registry_fault = "connect: connection refused"
         return "registry.test/galaxy/game:1.0.0"
 
-    def _add(self, reference: str, behaviour: ImageBehaviour, user: str = "") -> None:
+    def _add(self, reference: str, behaviour: ImageBehaviour, user: str = "") -> str:
         self.docker.add_image(reference, user=user, behaviour=behaviour)
+        return reference
 
 
 class RealWorld:
@@ -266,10 +265,11 @@ class RealWorld:
         self.build(reference, f"USER {NO_SUCH_USER}")
         return reference
 
-    def image_with_health_check(self, interval: int) -> str:
+    def image_with_health_check(self, interval: int, argument: str = "") -> str:
         """Build an image with a health check, which Docker does not verify."""
         reference = f"{new_game_id()}:1.0.0"
-        check = {"Test": ["CMD", "/bin/true"], "Interval": interval, "Retries": -1}
+        test = ["CMD", "/bin/true", *argument.split()]
+        check = {"Test": test, "Interval": interval, "Retries": -1}
         self.build(reference, 'CMD ["/engine/serve"]', config={"Healthcheck": check})
         return reference
 

@@ -77,6 +77,18 @@ async def test_an_image_shows_how_often_it_is_checked(
     assert good.health_intervals is None
 
 
+@pytest.mark.parametrize("length", [1, 5000])
+async def test_an_image_shows_how_long_its_health_check_is(
+    docker_world: DockerWorld, length: int
+) -> None:
+    """Docker repeats the command in its events, and names its parts besides."""
+    reference = docker_world.image_with_health_check(1, "x" * length)
+    image = await docker_world.host.image(ImageRef.parse(reference))
+
+    assert image is not None
+    assert length <= image.health_test_length < length + 100
+
+
 async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:
     """Looking up an image that is not on the host returns None, not an error."""
     assert await docker_world.host.image(ImageRef.parse("galaxy/game:0.0.0-missing")) is None

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from rtmanager.domain.container import EngineImage, HealthIntervals
+from rtmanager.adapters.docker.client import DockerClient
+from rtmanager.adapters.docker.events import DockerContainerEvents
+from rtmanager.domain.container import ContainerId, EngineImage, HealthIntervals
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.operations.health_intervals import SECOND
@@ -100,10 +102,34 @@ async def test_an_eager_health_check_runs_at_the_given_interval(real_docker: Rea
     every = HealthIntervals(SECOND, SECOND)
     container_id = await running(real_docker, image, health_intervals=every)
 
-    async with asyncio.timeout(20):
-        while (await inspected(real_docker, container_id)).health != "healthy":  # noqa: ASYNC110 - Docker sends it to no one
-            await asyncio.sleep(0.1)
+    await _healthy(real_docker, container_id)
 
     shown = real_docker.api.inspect_container(container_id)["Config"]["Healthcheck"]
     real_docker.vanish(container_id)
     assert (shown["Interval"], shown["Test"]) == (SECOND, ["CMD", "/bin/true"])
+
+
+async def test_a_health_check_sends_no_events(real_docker: RealWorld) -> None:
+    """Docker repeats its command, here 60 KB, in events; ours are what is left of them."""
+    image = real_docker.image_with_health_check(1, "x" * 60_000)
+    every = HealthIntervals(SECOND, SECOND)
+    client = DockerClient(real_docker.address, timeout=10.0)
+    async with DockerContainerEvents(client).listen(since=None) as stream:
+        container_id = await running(real_docker, image, health_intervals=every)
+        await _healthy(real_docker, container_id)
+        real_docker.vanish(container_id)
+        async with asyncio.timeout(20):
+            reported = [await anext(stream)]
+            while reported[-1].action != "destroy":
+                reported.append(await anext(stream))
+    await client.aclose()
+
+    actions = [event.action for event in reported if event.container_id == container_id]
+    assert actions == ["start", "die", "destroy"]
+
+
+async def _healthy(world: RealWorld, container_id: ContainerId) -> None:
+    """Wait until Docker's health check of the container has passed."""
+    async with asyncio.timeout(20):
+        while (await inspected(world, container_id)).health != "healthy":  # noqa: ASYNC110 - Docker sends it to no one
+            await asyncio.sleep(0.1)

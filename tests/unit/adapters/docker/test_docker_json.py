@@ -140,6 +140,25 @@ def test_intervals_of_an_image_are_read_whatever_they_are(
     assert image(answer).health_intervals == intervals
 
 
+@pytest.mark.parametrize(
+    ("declared", "length"),
+    [
+        ({"Test": CHECK}, len('["CMD", "/bin/true"]')),
+        ({"Test": ["CMD", "\ud800" * 5000]}, 5000 + len('["CMD", ""]')),
+        ({"Test": "x" * 5000}, 5000 + len('""')),
+        ({"Test": ["NONE", "x" * 5000]}, 5000 + len('["NONE", ""]')),
+        ({"Test": ["NONE"]}, 0),
+        ({}, 0),
+        (None, 0),
+    ],
+)
+def test_length_of_a_health_check_is_read_whatever_it_is(declared: object, length: int) -> None:
+    """The command and its arguments count together."""
+    answer = {"Id": "sha256:1", "Config": {"Healthcheck": declared}}
+
+    assert image(answer).health_test_length == length
+
+
 @pytest.mark.parametrize("intervals", [None, HealthIntervals(10, 20)])
 def test_container_keeps_the_test_of_its_image(intervals: HealthIntervals | None) -> None:
     """Only intervals are sent, for the start period too, and nothing without a health check."""

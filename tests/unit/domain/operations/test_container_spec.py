@@ -23,7 +23,7 @@ from rtmanager.domain.operations.container_spec import (
     container_spec,
     limits_of,
 )
-from rtmanager.domain.operations.health_intervals import SECOND
+from rtmanager.domain.operations.health_intervals import LONGEST_TEST, SECOND
 from rtmanager.domain.operations.scratch_directories import TMP
 from tests.builders import make_request
 from tests.unit.domain.world import GAME, IMAGE, POLICY
@@ -207,6 +207,15 @@ def test_spec_bounds_the_health_check_of_the_image() -> None:
     image = EngineImage(id=ImageId("sha256:1"), labels={}, user="", health_intervals=eager)
 
     assert _spec(image).health_intervals == HealthIntervals(10 * SECOND, 10 * SECOND)
+
+
+def test_image_with_a_long_health_check_is_refused() -> None:
+    """Docker repeats its command in two events of each check."""
+    fits = EngineImage(id=ImageId("sha256:1"), labels={}, user="", health_test_length=LONGEST_TEST)
+
+    assert _spec(fits).image == fits.id
+    with pytest.raises(StartConfigInvalid, match="HEALTHCHECK has 4097 characters; at most 4096"):
+        _spec(replace(fits, health_test_length=LONGEST_TEST + 1))
 
 
 def _spec(image: EngineImage, policy: EnginePolicy = POLICY) -> ContainerSpec:

@@ -39,9 +39,19 @@ def printable_details(details: Mapping[str, object]) -> dict[str, object]:
 
 
 def quoted(text: str) -> str:
-    """Quote a text in ASCII and shortened, so that it is not read as part of our message."""
-    return ascii(text[:MAX_QUOTE]) + ("..." if len(text) > MAX_QUOTE else "")
+    """Quote a text in ASCII and shortened, so that it is not read as part of our message.
+
+    Its end is the next quotation mark. Of a text that is printable the escapes are not escaped.
+    """
+    shown = "".join(map(_quotable, text[:MAX_QUOTE]))
+    return f"'{shown}'" + ("..." if len(text) > MAX_QUOTE else "")
 
 
 def _printable(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _quotable(character: str) -> str:
+    if character == "'":
+        return "\\x27"
+    return _printable(character) if character.isascii() else ascii(character)[1:-1]

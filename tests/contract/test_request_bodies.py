@@ -38,6 +38,12 @@ BAD = {
     "strange key": (GOOD[:-1] + b', "\\ud800\\n\\u0000": 1}', r"'\ud800\n\x00'"),
     "endless key": (GOOD[:-1] + b', "' + b"k" * 50_000 + b'": 1}', "unknown key"),
 }
+STRANGE_IMAGES = {
+    rb"a\u0000b": r"image_ref 'a\x00b' is not",
+    rb"a\u001b[2J": r"image_ref 'a\x1b[2J' is not",
+    rb"a\n\u00e9": r"image_ref 'a\n\xe9' is not",
+    rb"a'b": r"image_ref 'a\x27b' is not",
+}
 WRONG_TYPES = {
     "none": [],
     "form": [b"application/x-www-form-urlencoded"],
@@ -48,6 +54,16 @@ WRONG_TYPES = {
     "garbage": [b"\xff\x00;;=,"],
     "empty": [b""],
 }
+
+
+@pytest.mark.parametrize(("sent", "shown"), STRANGE_IMAGES.items())
+async def test_strange_image_is_shown_escaped_once(sent: bytes, shown: str, caller: Caller) -> None:
+    """The message names what the caller sent, and is safe to print."""
+    body = b'{"image_ref": "%s"}' % sent
+    answer = await caller.send("POST", f"{GAME}/start", body=body, headers=[JSON])
+
+    assert answer.error == (400, "start_config_invalid")
+    assert shown in answer.message
 
 
 @pytest.mark.parametrize(("body", "fault"), BAD.values(), ids=BAD)

@@ -86,15 +86,22 @@ def test_extended_error_keeps_its_detail() -> None:
     ("text", "shown"),
     [
         ("", "''"),
-        ("a'b\\", '"a\'b\\\\"'),
+        ("a'b\\", r"'a\x27b\'"),
+        ("' or \"", r"""'\x27 or "'"""),
         ("é\n\ud800", r"'\xe9\n\ud800'"),
         ("x" * MAX_QUOTE, f"'{'x' * MAX_QUOTE}'"),
         ("x" * (MAX_QUOTE + 1), f"'{'x' * MAX_QUOTE}'..."),
     ],
 )
 def test_quoted_text_is_told_from_ours(text: str, shown: str) -> None:
-    """It is written as in a Python program, and what was left out is not inside the quotes."""
+    """It ends at the next quotation mark, and what was left out is not inside the quotes."""
     assert quoted(text) == shown
+
+
+@given(st.text(st.characters(), max_size=MAX_QUOTE // len(r"\U0010ffff")))
+def test_printable_text_is_quoted_like_the_original(text: str) -> None:
+    """A request's image is made printable first: its escapes are shown as they are."""
+    assert quoted(printable(text)) == quoted(text)
 
 
 @given(st.text(st.characters()))
@@ -104,4 +111,5 @@ def test_quoted_text_is_printable_ascii_and_short(text: str) -> None:
 
     assert result.isascii()
     assert result.isprintable()
+    assert result.count("'") == 2
     assert len(result) < 1_000

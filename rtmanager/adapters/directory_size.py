@@ -12,8 +12,10 @@ from rtmanager.domain.ports.state_directories import DiskUse
 MOST_FILES = 200_000
 _BLOCK = 512
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST = 64
-"""Directories that are open at the same time; what lies deeper is not counted."""
+DEEPEST = 32
+"""Levels of directories; what lies deeper is not counted."""
+MOST_OPEN = 2 * DEEPEST
+"""Descriptors of one count: each level has its own and that of its list."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class DirectorySize:
                 self._descend(directory, name, device, depth)
 
     def _descend(self, directory: int, name: str, device: int, depth: int) -> None:
-        if depth == _DEEPEST:
+        if depth == DEEPEST:
             self._is_complete = False
             return
         inner = os.open(name, _OPEN, dir_fd=directory)

@@ -4,7 +4,10 @@ import os
 import time
 from pathlib import Path
 
-from rtmanager.adapters.directory_size import DirectorySize
+import psutil
+import pytest
+
+from rtmanager.adapters.directory_size import DEEPEST, MOST_OPEN, DirectorySize
 
 MIB = 1 << 20
 SOON = 5.0
@@ -75,13 +78,31 @@ def test_many_files_are_counted_up_to_a_limit(tmp_path: Path) -> None:
 
 
 def test_a_deep_tree_is_counted_to_a_depth(tmp_path: Path) -> None:
-    """Neither the stack nor the descriptors of this process limit how deep an engine may go."""
+    """An engine may go as deep as it likes, but not use up stack or descriptors of this process."""
     write(tmp_path / "top")
     deepest = tmp_path.joinpath(*(["d"] * 100))
     deepest.mkdir(parents=True)
     write(deepest / "unseen")
 
     assert count(tmp_path) == (1, False)
+
+
+@pytest.mark.parametrize("depth", [DEEPEST - 1, 100])
+def test_a_deep_tree_opens_few_files(tmp_path: Path, depth: int) -> None:
+    """As many descriptors are reserved for a count: it takes no other's."""
+    tmp_path.joinpath(*(["d"] * depth)).mkdir(parents=True)
+    before = psutil.Process().num_fds()
+    opened: list[int] = []
+
+    def now() -> float:
+        opened.append(psutil.Process().num_fds() - before)
+        return 0.0
+
+    use = DirectorySize(str(tmp_path), until=1.0, monotonic=now).measure()
+
+    assert use.is_complete is (depth < DEEPEST)
+    assert MOST_OPEN - 2 <= max(opened) <= MOST_OPEN
+    assert psutil.Process().num_fds() == before
 
 
 def test_counting_ends_in_time(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from rtmanager.config import Settings
 
 @pytest.mark.parametrize("pool", [10, 40])
 def test_every_pool_is_reserved(pool: int) -> None:
-    """Threads for Docker, connections to Postgres and Redis, probes, and some others."""
+    """Threads for Docker, connections to Postgres and Redis, probes, counts, and some others."""
     settings = Settings.from_environment(
         {
             "RTMANAGER_POSTGRES_PRIMARY_DSN": "postgresql://db/galaxy",
@@ -18,4 +18,4 @@ def test_every_pool_is_reserved(pool: int) -> None:
         }
     )
 
-    assert reserved_descriptors(settings) == 306 + pool + 50 + 4 + 32 + OTHERS
+    assert reserved_descriptors(settings) == 306 + pool + 50 + 4 + 32 + 2 * 64 + OTHERS

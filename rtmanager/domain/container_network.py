@@ -1,22 +1,21 @@
-"""Networks of the container host, and who has which address on them."""
+"""Networks of the container host."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NewType
 
-from rtmanager.domain.container import ContainerId
+NetworkId = NewType("NetworkId", str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerNetwork:
     """A network as Docker shows it.
 
-    `attached` has the addresses of all containers on it, ours or not, from before their processes
-    start until these have ended. `gateways` are the host's own addresses. On a private network
-    nobody else has an address; other networks may extend beyond the host.
+    `gateways` are the host's own addresses. On a private network only the host and its containers
+    have an address; other networks may extend beyond the host.
     """
 
+    id: NetworkId
     name: str
     is_private: bool
     subnets: frozenset[str]
     gateways: frozenset[str]
-    attached: Mapping[ContainerId, frozenset[str]]

@@ -39,6 +39,10 @@ class Limits:
 class Connection(Protocol):
     """A connection as its owner sees it."""
 
+    @property
+    def peer(self) -> str | None:
+        """The address of the other machine; None for this one."""
+
     def expire(self, now: float) -> None:
         """Refuse or close the connection if its time is over."""
 
@@ -76,6 +80,16 @@ class Connections:
         self._all.add(connection)
         self._waiting[connection] = None
         self._sweep_later()
+
+    def peers(self) -> set[str]:
+        """Return the addresses of all other machines that are connected."""
+        return {each.peer for each in self._all if each.peer is not None}
+
+    def close(self, peer: str) -> None:
+        """Close all connections of a machine that is not admitted any more."""
+        for connection in [each for each in self._all if each.peer == peer]:
+            self.refusals.add(Reason.NOT_ADMITTED, peer=peer)
+            connection.make_room()
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended."""

@@ -30,5 +30,5 @@ def _exposure(listener: Address, engines: EngineAddresses | None) -> str:
     address = parse_address(listener.host)
     if address is None or address.is_unspecified:
         return "listens_on_every_interface"
-    is_theirs = engines is not None and engines.covers(address)
+    is_theirs = engines is not None and engines.is_on_engines_network(address)
     return "listens_on_engines_network" if is_theirs else ""

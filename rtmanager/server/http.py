@@ -22,11 +22,14 @@ from rtmanager.config import Address, Seconds
 from rtmanager.server.admission import Admits, everyone
 from rtmanager.server.admitted_protocol import AdmittedProtocol
 from rtmanager.server.connections import Connections, Limits
+from rtmanager.server.readmission import INTERVAL, Readmission
 from rtmanager.server.refusals import Refusals
 
 log = structlog.get_logger(__name__)
 
 _DEFAULT_LIMITS = Limits()
+_TICK = 0.1
+"""Seconds between two calls of `on_tick` by uvicorn."""
 
 
 def bind(address: Address) -> socket.socket:
@@ -73,7 +76,8 @@ class HttpServer(uvicorn.Server):
     """Uvicorn's server for an ASGI application; logging is left to the service.
 
     A connection from another machine is only read once `admits` has admitted its address; it is
-    closed without an answer otherwise, and after an error.
+    closed without an answer otherwise, and after an error. So is one that is open when its peer is
+    not admitted any more.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class HttpServer(uvicorn.Server):
             timeout_graceful_shutdown=math.ceil(shutdown_timeout),
         )
         super().__init__(config)
+        self._readmission = Readmission(admits, connections)
         self._on_started = on_started
         self._signalled = False
         self._on_signal: Callable[[], object] = self._exit
@@ -106,6 +111,12 @@ class HttpServer(uvicorn.Server):
         """Start to listen, and announce it."""
         await super().startup(sockets)
         self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is done ten times a second, and from time to time what is done less often."""
+        if counter % round(INTERVAL / _TICK) == 0:
+            self._readmission.begin()
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Shut down gracefully at the first signal; end the process at the second.

@@ -13,6 +13,7 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from rtmanager.server.admission import is_loopback, peer_address
 from rtmanager.server.connections import Connections
 from rtmanager.server.refusals import Reason
 from rtmanager.server.refused_requests import (
@@ -60,6 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *, connections: Connections, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._all = connections
+        self.peer: str | None = None
         self._patience = connections.limits.request_timeout
         self._is_new = True  # no request has arrived yet
         self._part = _Part.NOTHING
@@ -75,6 +77,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the time for the first request."""
         super().connection_made(transport)
+        address = peer_address(transport.get_extra_info("peername"))
+        self.peer = None if address is None or is_loopback(address) else address
         self._deadline = self._all.now() + self._patience
         self._all.add(self)
 

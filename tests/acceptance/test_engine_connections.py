@@ -12,7 +12,8 @@ import pytest
 
 from dev.checkout import ensure_network, networks_named
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
-from tests.support.calls import ok
+from tests.acceptance.fault_injection import Proxies
+from tests.support.calls import ok, wait_until
 from tests.support.docker import drop_network
 from tests.support.environment import (
     Environment,
@@ -26,6 +27,10 @@ from tests.support.running_service import RUNTIMES
 OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 SENDS_AND_READS = "printf '{request}'; cat >&2"
 SENDS_AND_ENDS = "printf '{request}'; sleep 0.01"
+ASKS_ON = (
+    "for n in $(seq 40); do "
+    "printf 'GET {path} HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n'; sleep 0.5; done & cat >&2"
+)
 SERVED = "HTTP/1.1 200 OK"
 
 
@@ -37,9 +42,9 @@ def gateway(docker_api: Any, service_network: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(new_environment: NewEnvironment, gateway: str) -> Environment:
-    """Return a service that engines can reach."""
-    return new_environment(host=gateway)
+def environment(new_environment: NewEnvironment, gateway: str, all_proxies: Proxies) -> Environment:
+    """Return a service that engines can reach, and that reaches Docker through a proxy."""
+    return new_environment(host=gateway, docker_host=all_proxies.docker_host)
 
 
 @pytest.fixture
@@ -103,6 +108,16 @@ def answer_to(
         return str(environment.docker.logs(made).decode())
 
 
+def from_elsewhere(environment: Environment, sends: list[str], network: str) -> str:
+    """Return what an engine is answered that was moved to another network while it ran."""
+    api = environment.docker
+    with container(environment, ["/bin/sleep", "60"], OURS, environment.network) as made:
+        api.connect_container_to_network(made, network)
+        api.disconnect_container_from_network(made, environment.network)
+        started = api.exec_create(made, sends)
+        return str(api.exec_start(started["Id"]).decode())
+
+
 def refused(environment: Environment) -> list[Row]:
     """Return the log lines of refused engines."""
     lines = map(json.loads, environment.service.log.splitlines())
@@ -140,6 +155,45 @@ def test_an_engine_is_not_read_in_its_first_moment(
 
     assert answers == ["", "", ""]
     assert [row["kind"] for row in environment.operations(second)] == ["start"]
+
+
+@pytest.mark.parametrize("script", [SENDS_AND_READS, SENDS_AND_ENDS])
+def test_the_first_engine_on_a_new_network_is_not_read(
+    environment: Environment, games: tuple[str, str], other_network: str, script: str
+) -> None:
+    """What Docker said before there was the network and its engine admits nobody on it."""
+    _, second = games
+    sends = command(environment, "POST", restart_of(second), script)
+
+    assert answer_to(environment, sends, OURS, other_network) == ""
+    assert [row["kind"] for row in environment.operations(second)] == ["start"]
+
+
+def test_an_engine_is_not_read_on_a_network_that_it_was_attached_to(
+    environment: Environment, games: tuple[str, str], other_network: str
+) -> None:
+    """No engine was on that network when Docker was asked before."""
+    _, second = games
+    sends = command(environment, "POST", restart_of(second), SENDS_AND_READS)
+
+    assert from_elsewhere(environment, sends, other_network) == ""
+    assert [row["kind"] for row in environment.operations(second)] == ["start"]
+
+
+def test_an_engine_that_was_admitted_is_cut_off(
+    environment: Environment, other_network: str, proxies: Proxies
+) -> None:
+    """While Docker is away its last answer decides; a connection does not outlive the next one."""
+    service, api = environment.service, environment.docker
+    ok(environment.call("GET", RUNTIMES))
+    proxies.docker.refuse()
+    script = ASKS_ON.format(path=RUNTIMES, host=service.host)
+    sends = ["/bin/nc", service.host, str(service.port), "-e", "/bin/sh", "-c", script]
+    with container(environment, sends, OURS, other_network) as made:
+        wait_until(lambda: SERVED.encode() in api.logs(made))
+        proxies.docker.pass_on()
+        api.wait(made)
+        assert api.logs(made).decode().count(SERVED) < 40
 
 
 def test_other_callers_are_served(

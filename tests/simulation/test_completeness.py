@@ -15,7 +15,7 @@ from tests.unit.domain.world import World
 
 READS = {
     *("ping", "network_exists", "list_containers", "containers_of", "named", "inspect", "logs"),
-    *("networks", "image", "image_owner", "pull", "disk_use"),
+    *("networks", "attached", "containers_with", "image", "image_owner", "pull", "disk_use"),
 }
 """The calls to Docker that change no container."""
 WITHOUT_A_CALL = {ActionName.PREPARE_STATE, ActionName.WATCH_GATE}

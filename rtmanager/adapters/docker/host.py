@@ -27,7 +27,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ContainerGone, DockerUnavailable
 
@@ -67,12 +67,24 @@ class DockerContainerHost:
 
     async def network_exists(self) -> bool:
         """Return whether the configured network exists."""
-        return bool(await self._network_ids({self._network}))
+        # Docker's filter takes parts of names.
+        found = await self._client.call(lambda api: api.networks(names=[self._network]))
+        return any(network["Name"] == self._network for network in found)
 
-    async def networks(self, names: Collection[str]) -> Sequence[ContainerNetwork]:
-        """Return the networks with these names, inspecting each."""
-        found = [await self._inspect_network(each) for each in await self._network_ids(names)]
-        return [each for each in found if each is not None]
+    async def networks(self) -> Sequence[ContainerNetwork]:
+        """Return all networks."""
+        found = await self._client.call(lambda api: api.networks())
+        return [network_json.network(each) for each in found]
+
+    async def attached(self, network: NetworkId) -> Mapping[ContainerId, frozenset[str]]:
+        """Return the addresses of all containers on the network; the list does not show them."""
+        try:
+            answer = await self._client.call(
+                lambda api: api.inspect_network(network), refused=errors.network_refused
+            )
+        except errors.NetworkGone:
+            return {}
+        return network_json.attached(answer)
 
     async def runtimes(self) -> Sequence[str]:
         """Return the names of the runtimes that the daemon lists."""
@@ -80,11 +92,15 @@ class DockerContainerHost:
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state."""
-        return await self._list(_LABELLED)
+        return await self._list(label=_LABELLED)
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
         """Return those of `list_containers` that belong to one game."""
-        return await self._list((*_LABELLED, f"{GAME_ID_LABEL}={game_id}"))
+        return await self._list(label=(*_LABELLED, f"{GAME_ID_LABEL}={game_id}"))
+
+    async def containers_with(self, ids: Collection[ContainerId]) -> Sequence[EngineContainer]:
+        """Return those of these containers that exist; an inspection waits for a start to end."""
+        return await self._list(id=ids) if ids else ()
 
     async def named(self, name: str) -> ContainerDetails | None:
         """Return the container with exactly this name; Docker would also accept part of an id."""
@@ -187,20 +203,6 @@ class DockerContainerHost:
                 f"{self._client.timeout:g} s"
             ) from error
 
-    async def _network_ids(self, names: Collection[str]) -> Sequence[str]:
-        """Return the ids of the networks with these names; Docker's filter takes parts of them."""
-        found = await self._client.call(lambda api: api.networks(names=list(names)))
-        return [network["Id"] for network in found if network["Name"] in names]
-
-    async def _inspect_network(self, network_id: str) -> ContainerNetwork | None:
-        try:
-            answer = await self._client.call(
-                lambda api: api.inspect_network(network_id), refused=errors.network_refused
-            )
-        except errors.NetworkGone:
-            return None
-        return network_json.network(answer)
-
     async def _info(self) -> Mapping[str, Any]:
         return dict(await self._client.call(lambda api: api.info()))
 
@@ -214,9 +216,8 @@ class DockerContainerHost:
         )
         return ContainerId(answer["Id"])
 
-    async def _list(self, labels: Sequence[str]) -> Sequence[EngineContainer]:
-        """List containers by labels in one call, without inspecting each."""
-        found = await self._client.call(
-            lambda api: api.containers(all=True, filters={"label": list(labels)})
-        )
+    async def _list(self, **filters: Collection[str]) -> Sequence[EngineContainer]:
+        """List containers in one call, without inspecting each."""
+        lists = {name: list(each) for name, each in filters.items()}
+        found = await self._client.call(lambda api: api.containers(all=True, filters=lists))
         return [docker_json.listed(entry, self._network) for entry in found]

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 
 PRIVATE_DRIVERS = {"bridge"}
 """Drivers whose networks contain this host and its containers only."""
@@ -14,19 +14,24 @@ _WITHOUT_SANDBOX = "ep-"
 
 
 def network(answer: Mapping[str, Any]) -> ContainerNetwork:
-    """Read the answer of a network inspection."""
+    """Read an entry of the list of networks."""
     blocks = [block for block in answer["IPAM"]["Config"] or () if block.get("Subnet")]
     return ContainerNetwork(
+        id=NetworkId(answer["Id"]),
         name=answer["Name"],
         is_private=answer["Driver"] in PRIVATE_DRIVERS,
         subnets=frozenset(block["Subnet"] for block in blocks),
         gateways=frozenset(_gateway(block) for block in blocks),
-        attached={
-            ContainerId(key): frozenset(_addresses(endpoint))
-            for key, endpoint in (answer["Containers"] or {}).items()
-            if not key.startswith(_WITHOUT_SANDBOX)
-        },
     )
+
+
+def attached(answer: Mapping[str, Any]) -> Mapping[ContainerId, frozenset[str]]:
+    """Read from the answer of a network inspection who has which addresses."""
+    return {
+        ContainerId(key): frozenset(_addresses(endpoint))
+        for key, endpoint in (answer["Containers"] or {}).items()
+        if not key.startswith(_WITHOUT_SANDBOX)
+    }
 
 
 def _gateway(block: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """An in-memory Docker as one manager sees it: its containers and their engines."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,7 +18,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import DockerUnavailable, StartConfigInvalid
 from rtmanager.domain.ports.engine_probe import ProbeAnswer
@@ -45,11 +45,19 @@ class InMemoryContainerHost:
         """Return whether the configured network exists."""
         return self.network in self._reach().networks
 
-    async def networks(self, names: Collection[str]) -> Sequence[ContainerNetwork]:
-        """Return the networks with these names."""
+    async def networks(self) -> Sequence[ContainerNetwork]:
+        """Return all networks, ordered by name."""
         docker = self._reach()
-        found = sorted(docker.networks & set(names))
-        return [docker.addresses.view(each, docker.containers.values()) for each in found]
+        return [docker.addresses.view(each) for each in sorted(docker.networks)]
+
+    async def attached(self, network: NetworkId) -> Mapping[ContainerId, frozenset[str]]:
+        """Return the addresses of all containers on the network."""
+        docker = self._reach()
+        return {
+            each.id: frozenset({each.addresses[network]})
+            for each in docker.containers.values()
+            if network in docker.networks and network in each.addresses
+        }
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all labelled containers ordered by name, in their states of `lag` seconds ago."""
@@ -58,6 +66,10 @@ class InMemoryContainerHost:
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
         """Return one game's containers, ordered by name."""
         return [one for one in self._listed() if one.game_id == game_id]
+
+    async def containers_with(self, ids: Collection[ContainerId]) -> Sequence[EngineContainer]:
+        """Return those of these containers that exist, ordered by name."""
+        return [one for one in self._shown() if one.id in ids]
 
     async def named(self, name: str) -> ContainerDetails | None:
         """Return the container of this name, ours or not."""
@@ -180,10 +192,12 @@ class InMemoryContainerHost:
             raise DockerUnavailable
 
     def _listed(self) -> Sequence[EngineContainer]:
+        return [one for one in self._shown() if one.has_our_labels]
+
+    def _shown(self) -> Sequence[EngineContainer]:
         then = self.docker.clock.monotonic() - self.docker.lag if self.docker.lag else None
         shown = [one.listed(then=then) for one in self._reach().containers.values()]
-        labelled = (self._from_here(one) for one in shown if one.has_our_labels)
-        return sorted(labelled, key=lambda one: one.name)
+        return sorted(map(self._from_here, shown), key=lambda one: one.name)
 
     def _details(self, container: MemoryContainer | None) -> ContainerDetails | None:
         return None if container is None else self._from_here(container.details())

@@ -1,10 +1,8 @@
-"""The networks of the in-memory Docker: their subnets, and who has which address."""
+"""The networks of the in-memory Docker: their subnets, and free addresses."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 
 
 @dataclass
@@ -23,19 +21,15 @@ class AddressSpace:
         candidates = (f"{prefix}.{n >> 8}.{n & 255}" for n in range(2, 1 << 16))
         return next(address for address in candidates if address not in used)
 
-    def view(self, network: str, containers: Iterable[MemoryContainer]) -> ContainerNetwork:
-        """Return the network with those of the containers that are attached to it."""
+    def view(self, network: str) -> ContainerNetwork:
+        """Return the network as Docker lists it; its id is its name."""
         prefix = self._prefix(network)
         return ContainerNetwork(
+            id=NetworkId(network),
             name=network,
             is_private=network not in self.shared,
             subnets=frozenset({f"{prefix}.0.0/16"}),
             gateways=frozenset({f"{prefix}.0.1"}),
-            attached={
-                each.id: frozenset({each.addresses[network]})
-                for each in containers
-                if network in each.addresses
-            },
         )
 
     def _prefix(self, network: str) -> str:

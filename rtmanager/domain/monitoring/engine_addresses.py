@@ -1,58 +1,75 @@
 """The addresses that engines connect from: those of all containers of any Runtime Manager."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
-from rtmanager.domain.container import EngineContainer
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container import ContainerId, EngineContainer
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class EngineAddresses:
-    """Who had which address on the networks of our containers when Docker was last asked.
+class LocalNetwork:
+    """A network of the container host, and who had which address on it when Docker was asked."""
 
-    `engines` are containers with the labels of any Runtime Manager: all run other people's code.
-    `others` are the other containers on these networks, `gateways` the host.
-    """
-
-    engines: Mapping[IpAddress, EngineContainer]
-    others: frozenset[IpAddress]
+    id: NetworkId
+    name: str
+    is_private: bool
+    subnets: Sequence[IpNetwork]
     gateways: frozenset[IpAddress]
-    private: Sequence[IpNetwork]
-    shared: Sequence[IpNetwork]
+    holders: Mapping[IpAddress, ContainerId]
 
     @classmethod
-    def of(
-        cls, containers: Iterable[EngineContainer], networks: Iterable[ContainerNetwork]
-    ) -> Self:
-        """Combine the list of our containers with the networks that they are attached to."""
-        ours, every = {each.id: each for each in containers}, tuple(networks)
-        attached = [
-            (ip_address(address), ours.get(container_id))
-            for network in every
-            for container_id, addresses in network.attached.items()
-            for address in addresses
-        ]
+    def of(cls, shown: ContainerNetwork) -> Self:
+        """Read a network of which it is not known who is on it."""
         return cls(
-            engines={address: engine for address, engine in attached if engine is not None},
-            others=frozenset(address for address, engine in attached if engine is None),
-            gateways=frozenset(ip_address(each) for one in every for each in one.gateways),
-            private=_subnets(one for one in every if one.is_private),
-            shared=_subnets(one for one in every if not one.is_private),
+            id=shown.id,
+            name=shown.name,
+            is_private=shown.is_private,
+            subnets=[ip_network(each, strict=False) for each in shown.subnets],
+            gateways=frozenset(map(ip_address, shown.gateways)),
+            holders={},
         )
 
-    def may_be_engine(self, peer: IpAddress) -> bool:
-        """Return whether an engine that has just started could have this address."""
-        return peer not in self.gateways and self.covers(peer)
+    def held_by(self, attached: Mapping[ContainerId, Collection[str]]) -> Self:
+        """Return the network with these containers on it."""
+        pairs = ((each, holder) for holder, held in attached.items() for each in held)
+        return replace(self, holders={ip_address(each): holder for each, holder in pairs})
 
     def covers(self, address: IpAddress) -> bool:
-        """Return whether the address is in a subnet that engines are in."""
-        return any(address in subnet for subnet in (*self.private, *self.shared))
+        """Return whether the address is in a subnet of the network."""
+        return any(address in subnet for subnet in self.subnets)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAddresses:
+    """All networks of the container host, and what is known of the containers on them.
+
+    `containers` says of each container that Docker was asked about whether it has the labels of any
+    Runtime Manager: all these run other people's code. Of the others it says None. `engines_on` are
+    the names of the networks that engines were on when the service started.
+    """
+
+    networks: Sequence[LocalNetwork]
+    containers: Mapping[ContainerId, EngineContainer | None]
+    engines_on: frozenset[str]
+
+    def holders(self, address: IpAddress) -> Sequence[ContainerId]:
+        """Return the containers with this address."""
+        return [each.holders[address] for each in self.networks if address in each.holders]
+
+    def engine_at(self, address: IpAddress) -> EngineContainer | None:
+        """Return the engine with this address."""
+        found = map(self.containers.get, self.holders(address))
+        return next((each for each in found if each is not None), None)
+
+    def is_on_engines_network(self, address: IpAddress) -> bool:
+        """Return whether the address is in a subnet that engines were in at the start."""
+        return any(each.covers(address) for each in self.networks if each.name in self.engines_on)
 
     def admits(self, peer: IpAddress) -> bool:
         """Return whether the peer is no engine.
@@ -60,14 +77,11 @@ class EngineAddresses:
         In a private subnet it must be known: an engine that has connected and ended at once has
         no address any more, but what it has sent is still there to be read.
         """
-        if peer in self.engines:
-            return False
-        is_known = peer in self.others or peer in self.gateways
-        return is_known or not any(peer in subnet for subnet in self.private)
-
-
-def _subnets(networks: Iterable[ContainerNetwork]) -> Sequence[IpNetwork]:
-    return [ip_network(each, strict=False) for one in networks for each in one.subnets]
+        if holders := self.holders(peer):
+            return all(each in self.containers for each in holders) and not self.engine_at(peer)
+        if any(peer in each.gateways for each in self.networks):
+            return True
+        return not any(each.is_private and each.covers(peer) for each in self.networks)
 
 
 def parse_address(text: str) -> IpAddress | None:

@@ -1,6 +1,6 @@
 """The container host: what the domain needs from Docker."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -13,7 +13,7 @@ from rtmanager.domain.container import (
     EngineImage,
     ImageId,
 )
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 from rtmanager.domain.errors import (
     ContainerStartFailed,
     DockerUnavailable,
@@ -86,10 +86,14 @@ class ContainerHost(Protocol):
     async def network_exists(self) -> bool:
         """Return whether the configured network exists."""
 
-    async def networks(self, names: Collection[str]) -> Sequence[ContainerNetwork]:
-        """Return the networks with these names, with one call for each and one for all.
+    async def networks(self) -> Sequence[ContainerNetwork]:
+        """Return all networks, with one call; several may have the same name."""
 
-        A name may belong to several networks or to none.
+    async def attached(self, network: NetworkId) -> Mapping[ContainerId, frozenset[str]]:
+        """Return the addresses of all containers on the network, ours or not, with one call.
+
+        A container is shown from before its process starts until it has ended. Nobody is on a
+        network that does not exist.
         """
 
     async def list_containers(self) -> Sequence[EngineContainer]:
@@ -100,6 +104,9 @@ class ContainerHost(Protocol):
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
         """Return those of `list_containers` that belong to the game, with one call."""
+
+    async def containers_with(self, ids: Collection[ContainerId]) -> Sequence[EngineContainer]:
+        """Return those of these containers that exist, ours or not, with one call."""
 
     async def named(self, name: str) -> ContainerDetails | None:
         """Return the container with exactly this name, ours or not; None when there is none."""

@@ -1,19 +1,28 @@
 """The container host port's view of networks, on the double and on a real Docker."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.container_network import ContainerNetwork
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 from tests.contract.ports.docker_fixtures import created, inspected, running
 from tests.contract.ports.docker_worlds import DockerWorld, new_game_id
+
+Attached = Mapping[ContainerId, frozenset[str]]
 
 
 async def network_of(world: DockerWorld, name: str = "") -> ContainerNetwork:
     """Return the view of one network, of the configured one by default."""
-    (found,) = await world.host.networks({name or world.network})
+    networks = await world.host.networks()
+    (found,) = [each for each in networks if each.name == (name or world.network)]
     return found
+
+
+async def attached_to(world: DockerWorld, name: str = "") -> Attached:
+    """Return who has which addresses on one network, on the configured one by default."""
+    return await world.host.attached((await network_of(world, name)).id)
 
 
 async def test_a_network_shows_its_subnet_and_the_host_s_address(docker_world: DockerWorld) -> None:
@@ -31,7 +40,7 @@ async def test_a_network_shows_the_addresses_of_what_runs(docker_world: DockerWo
     ended = await running(docker_world)
     await docker_world.host.stop(ended, grace=5)
 
-    attached = (await network_of(docker_world)).attached
+    attached = await attached_to(docker_world)
 
     assert attached[runs] == {(await inspected(docker_world, runs)).address}
     assert {made, ended}.isdisjoint(attached)
@@ -42,7 +51,7 @@ async def test_a_network_shows_strangers_too(docker_world: DockerWorld) -> None:
     stranger = ContainerId(docker_world.add_foreign(new_game_id(), {}, docker_world.network))
     await docker_world.host.start(stranger)
 
-    assert (await network_of(docker_world)).attached[stranger]
+    assert (await attached_to(docker_world))[stranger]
 
 
 @pytest.mark.parametrize("starts", [True, False])
@@ -67,16 +76,26 @@ async def test_a_container_on_several_networks_has_an_address_on_each(
     more = docker_world.attach(container_id)
 
     listed = {one.id: one for one in await docker_world.host.list_containers()}[container_id]
-    found = await docker_world.host.networks(listed.attached_to)
+    addresses = [(await attached_to(docker_world, name))[container_id] for name in (more, "")]
 
     assert listed.attached_to == {docker_world.network, more}
-    assert {one.name for one in found} == listed.attached_to
-    assert len(set().union(*(one.attached[container_id] for one in found))) == 2
+    assert len(set().union(*addresses)) == 2
 
 
-async def test_a_network_that_does_not_exist_is_left_out(docker_world: DockerWorld) -> None:
-    """Neither a missing network is shown, nor one of which only a part of the name is asked for."""
-    names = {docker_world.network[:-1], new_game_id()}
+async def test_nobody_is_on_a_network_that_does_not_exist(docker_world: DockerWorld) -> None:
+    """A network may go between the list and the question who is on it."""
+    assert await docker_world.host.attached(NetworkId("0" * 64)) == {}
 
-    assert await docker_world.host.networks(names) == []
-    assert len(await docker_world.host.networks({*names, docker_world.network})) == 1
+
+async def test_containers_are_shown_by_their_ids(docker_world: DockerWorld) -> None:
+    """Ours and others are shown in any state; those that do not exist are left out."""
+    stranger = ContainerId(docker_world.add_foreign(new_game_id(), {}, docker_world.network))
+    ours, gone = await running(docker_world), await created(docker_world)
+    await created(docker_world)
+    await docker_world.host.remove(gone)
+
+    found = await docker_world.host.containers_with({stranger, ours, gone})
+
+    assert {one.id: one.has_our_labels for one in found} == {stranger: False, ours: True}
+    assert await docker_world.host.containers_with({gone}) == []
+    assert not await docker_world.host.containers_with(())

@@ -11,6 +11,8 @@ from tests.unit.server.transport import CountedRefusals, Time, turns
 class Peer:
     """Notes what is done to its connection."""
 
+    peer = None
+
     def __init__(self) -> None:
         self.closed = False
         self.looked_at: list[float] = []

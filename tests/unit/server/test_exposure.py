@@ -1,18 +1,31 @@
-from ipaddress import ip_network
-
 import pytest
 from structlog.testing import capture_logs
 
 from rtmanager.config import Address
-from rtmanager.domain.monitoring.engine_addresses import EngineAddresses
+from rtmanager.domain.container_network import ContainerNetwork, NetworkId
+from rtmanager.domain.monitoring.engine_addresses import EngineAddresses, LocalNetwork
 from rtmanager.server.exposure import warn_of_listener
 
+
+def network(name: str, *subnets: str) -> LocalNetwork:
+    """Return a network of the container host."""
+    shown = ContainerNetwork(
+        id=NetworkId(name),
+        name=name,
+        is_private=True,
+        subnets=frozenset(subnets),
+        gateways=frozenset(),
+    )
+    return LocalNetwork.of(shown)
+
+
 ENGINES = EngineAddresses(
-    engines={},
-    others=frozenset(),
-    gateways=frozenset(),
-    private=[ip_network("172.30.0.0/16")],
-    shared=[ip_network("fd00:9::/64")],
+    networks=[
+        network("galaxy-net", "172.30.0.0/16", "fd00:9::/64"),
+        network("galaxy-callers", "172.31.0.0/16"),
+    ],
+    containers={},
+    engines_on=frozenset({"galaxy-net"}),
 )
 
 

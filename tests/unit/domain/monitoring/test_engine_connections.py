@@ -9,9 +9,9 @@ from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL, Con
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.monitoring import engine_connections
 from rtmanager.domain.monitoring.engine_connections import (
-    OTHERS_WAIT,
+    REMEMBERED,
     REPEAT_AFTER,
-    STALE_AFTER,
+    SHORT_WAIT,
     EngineConnections,
 )
 from tests.unit.domain.faults import refusal, unavailable
@@ -19,6 +19,7 @@ from tests.unit.domain.world import GAME, Hang, World
 
 GATEWAY = "172.30.0.1"
 OUTSIDE = "10.9.8.7"
+NOBODY = "172.30.9.9"
 OURS = {OWNER_LABEL: OWNER, KIND_LABEL: KIND}
 ELSEWHERE = "galaxy-callers"
 
@@ -31,7 +32,7 @@ def connections(running: World) -> EngineConnections:
 
 @pytest.fixture
 async def informed(running: World, connections: EngineConnections) -> EngineConnections:
-    """Return the same with a list that was made a second ago."""
+    """Return the same a second after Docker was asked about a caller from outside."""
     await connections.admits(OUTSIDE)
     running.clock.advance(REPEAT_AFTER)
     running.manager.calls.clear()
@@ -44,9 +45,14 @@ def address_of(container: MemoryContainer) -> str:
     return container.address
 
 
-def lists(world: World) -> int:
-    """Return how often containers were listed."""
-    return world.manager.calls.count("host.list_containers")
+def calls(world: World) -> list[str]:
+    """Return the calls to Docker."""
+    return [each.removeprefix("host.") for each in world.manager.calls if ":" not in each]
+
+
+def questions(world: World) -> int:
+    """Return how often Docker was asked."""
+    return calls(world).count("networks")
 
 
 async def turns() -> None:
@@ -118,12 +124,65 @@ async def test_an_engine_on_another_network_only_is_refused(
 async def test_an_engine_that_has_just_started_is_refused(
     running: World, informed: EngineConnections
 ) -> None:
-    """An engine that no earlier list shows is refused with its first connection."""
+    """An engine that Docker never showed is refused with its first connection."""
     await running.manager.start(game=GameId("g2"))
     running.manager.calls.clear()
 
     assert not await informed.admits(address_of(running.containers["galaxy-game-g2"]))
-    assert lists(running) == 1
+    assert questions(running) == 1
+
+
+async def test_the_first_engine_on_a_new_network_is_refused(
+    running: World, informed: EngineConnections
+) -> None:
+    """A second manager may make a network of its own; this one has never heard of it."""
+    await informed.admits(OUTSIDE)  # so that what Docker said is as new as it can be
+    running.docker.networks.add(ELSEWHERE)
+    engine = running.docker.add_foreign("theirs", labels=OURS, network=ELSEWHERE, running=True)
+
+    assert not await informed.admits(address_of(engine))
+
+
+async def test_an_engine_is_refused_on_a_network_that_it_was_just_attached_to(
+    running: World, informed: EngineConnections
+) -> None:
+    """The network is known, and callers on it were served a moment ago."""
+    running.docker.networks.add(ELSEWHERE)
+    caller = running.docker.add_foreign("caller", network=ELSEWHERE, running=True)
+    served = await informed.admits(address_of(caller))
+    address = running.docker.connect(running.engine.id, ELSEWHERE)
+
+    assert served
+    assert not await informed.admits(address)
+
+
+async def test_who_was_admitted_is_refused_once_it_is_an_engine(
+    running: World, informed: EngineConnections
+) -> None:
+    """A caller's address may be an engine's a moment later."""
+    caller = running.docker.add_foreign("caller", running=True)
+    address = address_of(caller)
+    served = await informed.admits(address)
+    running.docker.vanish(caller.id)
+    engine = running.docker.add_foreign("engine", labels=OURS, running=True)
+
+    assert served
+    assert address_of(engine) == address
+    assert not await informed.admits(address)
+
+
+async def test_an_engine_that_is_gone_before_it_is_identified_is_refused(
+    running: World, informed: EngineConnections
+) -> None:
+    """Its network still showed it, but nobody can tell any more what it was."""
+
+    async def remove() -> None:
+        running.docker.vanish(running.engine.id)
+
+    address = address_of(running.engine)
+    running.manager.on("host.containers_with", remove)
+
+    assert not await informed.admits(address)
 
 
 async def test_an_engine_that_the_list_does_not_show_running_yet_is_refused(
@@ -179,29 +238,29 @@ async def test_a_peer_that_nobody_can_identify_is_refused(
     assert not await connections.admits(peer)
 
 
-async def test_peers_that_come_together_share_a_list(
+async def test_peers_that_come_together_share_an_answer(
     running: World, informed: EngineConnections
 ) -> None:
-    """A thousand peers of the engines' network cost one list; who comes during it, one more."""
+    """All peers that come at once cost one answer; those who come during it, one more."""
     hang = Hang()
-    running.manager.on("host.list_containers", hang)
+    running.manager.on("host.networks", hang)
     first = [asyncio.create_task(informed.admits(f"172.30.1.{n}")) for n in range(200)]
     await hang.reached.wait()
     later = [asyncio.create_task(informed.admits(f"172.30.2.{n}")) for n in range(200)]
     await turns()
-    during = lists(running)
+    during = questions(running)
     hang.release()
     await asyncio.gather(*first, *later)
 
-    assert (during, lists(running)) == (1, 2)
+    assert (during, questions(running)) == (1, 2)
 
 
-async def test_a_list_that_began_before_the_engine_connected_does_not_admit_it(
+async def test_an_answer_that_began_before_the_engine_connected_does_not_admit_it(
     running: World, informed: EngineConnections
 ) -> None:
-    """A list under way may have been made before the engine started."""
+    """An answer under way may have been given before the engine started."""
     hang = Hang()
-    running.manager.on("host.networks:done", hang)  # what Docker showed is on its way
+    running.manager.on("host.attached:done", hang)  # what Docker showed is on its way
     earlier = asyncio.create_task(informed.admits("172.30.1.1"))
     await hang.reached.wait()
     await running.manager.start(game=GameId("g2"))
@@ -216,23 +275,46 @@ async def test_a_list_that_began_before_the_engine_connected_does_not_admit_it(
 async def test_callers_outside_of_the_engines_networks_cause_no_lists(
     running: World, informed: EngineConnections
 ) -> None:
-    """On a host with a thousand containers other callers' connections cost Docker nothing."""
+    """On a host with a thousand containers they cost a list of networks a second, not one each.
+
+    No container is listed, and nobody is looked for on a network.
+    """
     for number in range(1000):
         running.docker.add_foreign(f"engine-{number}", labels=OURS)
-    peers = [OUTSIDE, GATEWAY, "127.0.0.1", "fd00::9"]
+    peers = [OUTSIDE, "127.0.0.1", "fd00::9", "192.0.2.7"]
 
-    assert all([await informed.admits(peer) for peer in peers * 250])
-    assert running.manager.calls == []
+    for _ in range(3):
+        together = [informed.admits(peer) for peer in peers * 250]
+        assert all(await asyncio.gather(*together))
+        assert all([await informed.admits(peer) for peer in peers * 250])
+        running.clock.advance(REPEAT_AFTER)
+    assert calls(running) == ["networks"] * 3
 
 
-async def test_an_old_list_is_renewed_once(running: World, informed: EngineConnections) -> None:
-    """An engine may have been attached to the callers' network since; its first call is refused."""
-    address = running.docker.connect(running.engine.id, ELSEWHERE)
-    running.clock.advance(STALE_AFTER)
+async def test_the_host_costs_a_question_a_second(
+    running: World, informed: EngineConnections
+) -> None:
+    """No container can have the address of a gateway as long as its network exists."""
+    assert all([await informed.admits(GATEWAY) for _ in range(250)])
+    assert calls(running) == ["networks", "attached"]
 
-    assert not await informed.admits(address)
-    assert await informed.admits(OUTSIDE)
-    assert lists(running) == 1
+
+async def test_a_container_is_identified_once(running: World, informed: EngineConnections) -> None:
+    """What a container is never changes; who has its address is asked every time."""
+    address = address_of(running.docker.add_foreign("game-master", running=True))
+
+    assert all([await informed.admits(address) for _ in range(3)])
+    each = ["networks", "attached"]
+    assert calls(running) == [*each, "containers_with", *each, *each]
+
+
+async def test_few_callers_are_remembered(running: World, informed: EngineConnections) -> None:
+    """Memory does not grow with the number of addresses that connect."""
+    callers = [f"10.1.{n >> 8}.{n & 255}" for n in range(2 * REMEMBERED)]
+    await asyncio.gather(*map(informed.admits, callers))
+
+    assert questions(running) == 1
+    assert len(informed._lasting) == REMEMBERED  # noqa: SLF001 - that it is bounded shows nowhere else
 
 
 async def test_a_flood_from_an_engine_costs_a_list_a_second(
@@ -242,26 +324,26 @@ async def test_a_flood_from_an_engine_costs_a_list_a_second(
     address = address_of(running.engine)
 
     assert not any([await informed.admits(address) for _ in range(100)])
-    assert lists(running) == 1
+    assert questions(running) == 1
 
 
 @pytest.mark.parametrize("fault", [unavailable(), refusal()])
-async def test_without_docker_the_last_list_decides(
+async def test_without_docker_its_last_answer_decides(
     running: World, informed: EngineConnections, fault: Exception
 ) -> None:
     """Known engines stay refused, and known callers are served."""
     master = running.docker.add_foreign("game-master", running=True)
     await informed.admits(address_of(master))
-    running.manager.on("host.list_containers", fault, always=True)
-    running.clock.advance(STALE_AFTER)
+    running.manager.on("host.networks", fault, always=True)
+    running.clock.advance(60)
 
     assert not await informed.admits(address_of(running.engine))
     assert await informed.admits(address_of(master))
     assert await informed.admits(OUTSIDE)
-    assert not await informed.admits("172.30.9.9")
+    assert not await informed.admits(NOBODY)
 
 
-async def test_without_any_list_only_loopback_is_admitted(
+async def test_without_any_answer_only_loopback_is_admitted(
     running: World, connections: EngineConnections
 ) -> None:
     """Who the engines are is not known at all then; the service does not start without Docker."""
@@ -274,29 +356,29 @@ async def test_without_any_list_only_loopback_is_admitted(
 async def test_docker_that_hangs_is_waited_for_a_moment_only(
     running: World, informed: EngineConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Peers of the engines' networks are decided by the last list then, others too."""
-    monkeypatch.setattr(engine_connections, "ENGINES_WAIT", 0.01)
-    monkeypatch.setattr(engine_connections, "OTHERS_WAIT", 0.01)
-    running.manager.on("host.list_containers", Hang(), always=True)
-    running.clock.advance(STALE_AFTER)
+    """Its last answer decides then, whoever the peer is."""
+    monkeypatch.setattr(engine_connections, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(engine_connections, "SHORT_WAIT", 0.01)
+    running.manager.on("host.networks", Hang(), always=True)
 
     async with asyncio.timeout(5):
         assert await informed.admits(OUTSIDE)
+        assert await informed.admits("10.9.8.6")
         assert not await informed.admits(address_of(running.engine))
 
 
-async def test_other_callers_wait_no_longer_than_a_second_for_a_list_under_way(
+async def test_known_callers_wait_no_longer_than_a_second_for_an_answer_under_way(
     running: World, informed: EngineConnections
 ) -> None:
-    """A list that has taken a second is not waited for any more."""
+    """An answer that has taken a second is not waited for any more by who was outside before."""
     hang = Hang()
-    running.manager.on("host.list_containers", hang)
+    running.manager.on("host.networks", hang)
     engine = asyncio.create_task(informed.admits(address_of(running.engine)))
     await hang.reached.wait()
     waiting = asyncio.create_task(informed.admits(OUTSIDE))
     await turns()
     waited = not waiting.done()
-    running.clock.advance(OTHERS_WAIT)
+    running.clock.advance(SHORT_WAIT)
 
     assert waited
     assert await informed.admits(OUTSIDE)
@@ -332,13 +414,13 @@ async def test_a_container_that_is_gone_is_forgotten(
             await connections.admits(address_of(running.engine))
             await running.manager.restart()
             running.clock.advance(60)
-    await connections.admits("172.30.9.9")
+    await connections.admits(NOBODY)
 
     assert len(events(caplog, "engine_connection_refused")) == 3
     assert connections._logged == set()  # noqa: SLF001 - that it is bounded shows nowhere else
 
 
-async def test_a_refusal_at_the_start_is_logged_and_the_first_peer_lists_again(
+async def test_a_refusal_at_the_start_is_logged_and_the_first_peer_asks_again(
     running: World, connections: EngineConnections, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The service serves what needs no answer of Docker, and until it has one admits nobody."""
@@ -356,13 +438,14 @@ async def test_a_refusal_at_the_start_is_logged_and_the_first_peer_lists_again(
     assert await connections.admits(OUTSIDE)
 
 
-async def test_an_error_that_nobody_expects_is_logged_and_the_last_list_decides(
+async def test_an_error_that_nobody_expects_is_logged_and_the_last_answer_decides(
     running: World, informed: EngineConnections, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged once, with its trace, and not left to the event loop."""
-    running.manager.on("host.list_containers", LookupError("no such field"), always=True)
+    await informed.admits(address_of(running.engine))
+    running.manager.on("host.networks", LookupError("no such field"), always=True)
     for _ in range(3):
-        running.clock.advance(STALE_AFTER)
+        running.clock.advance(60)
         assert await informed.admits(OUTSIDE)
         assert not await informed.admits(address_of(running.engine))
 
@@ -371,11 +454,11 @@ async def test_an_error_that_nobody_expects_is_logged_and_the_last_list_decides(
     assert lines[0]["exc_info"]
 
 
-async def test_a_list_under_way_ends_when_the_service_closes(
+async def test_a_question_under_way_ends_when_the_service_closes(
     running: World, informed: EngineConnections
 ) -> None:
     """A Docker that hangs holds up no shutdown, and nobody's task is left over."""
-    running.manager.on("host.list_containers", Hang(), always=True)
+    running.manager.on("host.networks", Hang(), always=True)
     waiting = asyncio.create_task(informed.admits(address_of(running.engine)))
     await turns()
 
@@ -392,6 +475,6 @@ async def test_an_outage_of_docker_is_logged_once(
     with caplog.at_level(logging.WARNING):
         for is_reachable in (False, False, True, False):
             running.docker.reachable = is_reachable
-            await informed.admits("172.30.9.9")
+            await informed.admits(NOBODY)
 
     assert len(events(caplog, "engine_addresses_unknown")) == 2

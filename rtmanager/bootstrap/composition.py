@@ -53,7 +53,6 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
             workers=leader_workers(cycles, cycle_ports, settings, ports.clock),
             clock=ports.clock,
         ),
-        refuses_engines=settings.refuse_engine_connections,
     )
 
 

@@ -57,17 +57,13 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The assembled service. Its use cases and workers run while it is open.
-
-    One that `refuses_engines` learns their addresses before it serves.
-    """
+    """The assembled service. Its use cases and workers run while it is open."""
 
     dependencies: Sequence[Dependency]
     use_cases: UseCases
     cycles: Cycles
     relay: OutboxRelay
     leader: LeaderRunner
-    refuses_engines: bool
 
     @asynccontextmanager
     async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
@@ -92,8 +88,7 @@ class Service:
         listed = await or_startup_error(self.cycles.check_host.run(), advice)
         found = await or_startup_error(self.cycles.reconcile.run(listed), advice)
         logger.info("reconciled", extra={"games": found.games, "did": found.sentence or "nothing"})
-        if self.refuses_engines:
-            await self.use_cases.connections.learn(listed)
+        await self.use_cases.connections.learn(listed)
 
     async def _drain(self, deadline: ShutdownDeadline) -> None:
         cut = await self.use_cases.operations.in_flight.drain(deadline.left())

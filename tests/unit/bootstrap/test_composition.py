@@ -194,14 +194,6 @@ def test_pulls_have_both_limits(service: Service) -> None:
     assert (client.pull_stall, client.pull_timeout) == (43.0, 2820.0)
 
 
-@pytest.mark.parametrize("refuses", [True, False])
-def test_service_learns_of_engines_if_it_is_to_refuse_them(*, refuses: bool) -> None:
-    """The switch reaches the service's start."""
-    settings = SETTINGS.model_copy(update={"refuse_engine_connections": refuses})
-
-    assert composition.assemble(settings).refuses_engines is refuses
-
-
 def test_every_setting_is_used() -> None:
     """A setting that nothing reads would be set in vain."""
     assembling = [*(PACKAGE / "bootstrap").glob("*.py"), *(PACKAGE / "server").glob("*.py")]

@@ -23,7 +23,7 @@ from rtmanager.workers.worker import WorkerStatus
 class Stand:
     """A service with stub parts, which records in order what is done to them."""
 
-    def __init__(self, *, refuses_engines: bool = True) -> None:
+    def __init__(self) -> None:
         self.done: list[str] = []
         self.in_flight = InFlight()
         parts: Any = {
@@ -41,7 +41,6 @@ class Stand:
         self.fault: ServiceUnavailable | None = None
         self.service = Service(
             dependencies=[self._dependency("postgres"), self._dependency("redis")],
-            refuses_engines=refuses_engines,
             **parts,
         )
 
@@ -95,16 +94,6 @@ async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
     assert opened == ["postgres opened", "redis opened", *found, "workers run"]
     closed = ["workers ended", "relay ended", "connections closed"]
     assert stand.done[len(opened) :] == [*closed, "redis closed", "postgres closed"]
-
-
-async def test_nothing_is_learned_of_engines_whose_connections_are_not_refused() -> None:
-    """What the operator has turned off cannot fail at the start."""
-    stand = Stand(refuses_engines=False)
-
-    async with stand.service.open(ShutdownDeadline(1.0)):
-        opened = list(stand.done)
-
-    assert "learned" not in opened
 
 
 async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:

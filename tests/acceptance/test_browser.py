@@ -85,12 +85,17 @@ def test_second_name_of_the_loopback_address_opens_nothing(
         ("GET /healthz HTTP/1.1\r\nHost: {address}\r\nHOST: evil.example", 400),
         ("GET /healthz HTTP/1.1\r\nX-Forwarded-Host: {address}\r\nHost: evil.example", 403),
         ("GET /healthz HTTP/1.1", 400),
-        ("GET /healthz HTTP/1.0", 400),
+        ("GET /healthz HTTP/1.0", 200),
+        ("HEAD /readyz HTTP/1.0", 200),
+        ("GET /openapi.json HTTP/1.0", 400),
+        ("GET /healthz HTTP/1.0\r\nHost: evil.example", 403),
+        ("GET /healthz HTTP/1.1\r\nHost: {address} \t", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: ai.", 403),
         ("GET /healthz HTTP/1.0\r\nHost: {address}", 200),
     ],
 )
 def test_host_header_alone_counts(environment: Environment, sent: str, status: int) -> None:
-    """Neither the request line nor another header replaces it; no browser omits it."""
+    """Neither the request line nor another header replaces it; only old probes may omit it."""
     address = f"127.0.0.1:{environment.service.port}"
     with socket.create_connection(("127.0.0.1", environment.service.port), 10) as caller:
         caller.sendall(f"{sent.format(address=address)}\r\nConnection: close\r\n\r\n".encode())

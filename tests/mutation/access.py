@@ -26,8 +26,8 @@ OF_ACCESS = (
     Mutant(
         name="number taken for a name",
         file="rtmanager/handlers/host_header.py",
-        old=" and not _NUMBER.fullmatch(self.name)\n",
-        new="\n",
+        old=" or _NUMBER.fullmatch(self.name):\n",
+        new=":\n",
         caught_by=f"{_TESTS}/test_host_header.py::test_other_names_are_neither[2130706433]",
     ),
     Mutant(

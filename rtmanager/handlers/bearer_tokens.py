@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 from rtmanager.handlers.api_tokens import ApiTokens, TokenHolder
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.middleware import SOURCE_KEY
-from rtmanager.handlers.refusals import RefusalReason, Refusals, Unauthorized
+from rtmanager.handlers.refusals import RefusalReason, RefusedRequests, Unauthorized
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Asked by load balancers and process managers, and answered without a token."""
@@ -36,7 +36,7 @@ class BearerTokens:
     It is behind Swagger UI, which answers before, and sees paths as they were sent and routed.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: ApiTokens, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: ApiTokens, refusals: RefusedRequests) -> None:
         self.app = app
         self.tokens = tokens
         self.refusals = refusals

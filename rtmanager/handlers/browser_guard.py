@@ -13,7 +13,12 @@ from rtmanager.domain.texts import quoted
 from rtmanager.handlers.bearer_tokens import OPEN_PATHS
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.host_header import Host, parse_host, without_default_port
-from rtmanager.handlers.refusals import ForeignCaller, RefusalReason, Refusals, RefusedRequest
+from rtmanager.handlers.refusals import (
+    ForeignCaller,
+    RefusalReason,
+    RefusedRequest,
+    RefusedRequests,
+)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing; what they answer a page of another origin cannot read."""
@@ -33,7 +38,7 @@ class BrowserGuard:
         self,
         app: ASGIApp,
         *,
-        refusals: Refusals,
+        refusals: RefusedRequests,
         allowed_hosts: Iterable[str] = (),
         trusted_origins: Iterable[str] = (),
     ) -> None:

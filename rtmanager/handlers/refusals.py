@@ -1,21 +1,13 @@
-"""Refusals of requests that no endpoint sees: counted, and logged so that a flood stays short."""
+"""Refusals of requests that no endpoint sees: counted, few are logged."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-import structlog
 from opentelemetry import metrics
 from starlette.types import Scope
 
 from rtmanager.domain.errors import InvalidRequest
 from rtmanager.domain.texts import printable
-
-log = structlog.get_logger(__name__)
-
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines about the same reason."""
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 LONGEST_PATH = 100
 """Characters of a path in a log line."""
@@ -59,38 +51,23 @@ class Unauthorized(RefusedRequest):
         return "Bearer" if is_missing else 'Bearer error="invalid_token"'
 
 
-@dataclass(slots=True)
-class _Logged:
-    """When a reason was last logged, and the number of refusals since then."""
+class RefusedRequests:
+    """Counts refusals, and logs them so that a flood stays short."""
 
-    at: float
-    since: int = 0
-
-
-@dataclass(slots=True)
-class Refusals:
-    """Counts every refusal; logs the first of a reason, then one a minute with their number."""
-
-    now: Callable[[], float] = time.monotonic
-    _logged: dict[RefusalReason, _Logged] = field(default_factory=dict)
+    def __init__(self, events: RepeatedEvents) -> None:
+        self._events = events
 
     def record(self, refused: RefusedRequest, scope: Scope) -> None:
-        """Count a refusal, and log it unless its reason was logged less than a minute ago."""
+        """Count and maybe log one refusal."""
         _counter.add(1, {"reason": refused.reason.value})
-        last = self._logged.setdefault(refused.reason, _Logged(-LOG_INTERVAL))
-        last.since += 1
-        if self.now() - last.at < LOG_INTERVAL:
-            return
-        log.warning(
+        self._events.add(
             "request_refused",
-            reason=refused.reason.value,
-            count=last.since,
+            refused.reason.value,
             peer=_peer_of(scope),
             method=scope["method"],
             path=printable(scope["path"], LONGEST_PATH),
             cause=refused.message,
         )
-        self._logged[refused.reason] = _Logged(self.now())
 
 
 def _peer_of(scope: Scope) -> str:

@@ -1,8 +1,9 @@
 """All connections of the HTTP server: how many there may be, and how long each may wait.
 
-A connection waits until it has sent a complete request, and from its answer to the next one. Those
-that wait are closed when their time is over, or earlier to make room for others, the one that has
-waited longest first: connections that send nothing never shut out those that do.
+A connection waits until it has sent a complete request, while its answer is not read, and from its
+answer to the next request. Those that wait are closed when their time is over, or earlier to make
+room for others, the one that has waited longest first: connections that send or read nothing never
+shut out those that do.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rtmanager.server.refusals import Reason, Refusals
+from rtmanager.server.refusals import Reason, RefusedConnections
 
 SWEEP_INTERVAL = 0.5
 """Seconds between two looks at every connection's time: one timer for all."""
@@ -43,7 +44,7 @@ class Connection(Protocol):
     def peer(self) -> str | None:
         """The address of the other machine; None for this one."""
 
-    def expire(self, now: float) -> None:
+    def expire(self) -> None:
         """Refuse or close the connection if its time is over."""
 
     def make_room(self) -> None:
@@ -51,12 +52,12 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Every open connection; those that wait for a complete request are in order of their wait."""
+    """Every open connection; those that wait for their peer are in order of their wait."""
 
     def __init__(
         self,
         limits: Limits,
-        refusals: Refusals,
+        refusals: RefusedConnections,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -97,23 +98,21 @@ class Connections:
         self._waiting.pop(connection, None)
 
     def waits(self, connection: Connection) -> None:
-        """Note that a connection waits for a request, unless it does already or has ended."""
+        """Note that a connection waits for its peer, unless it does already or has ended."""
         if connection in self._all:
             self._waiting.setdefault(connection)
 
     def works(self, connection: Connection) -> None:
-        """Note that a connection has sent a complete request, which is not answered yet."""
+        """Note that the peer waits: its request is complete, and not answered yet."""
         self._waiting.pop(connection, None)
 
     def expire(self) -> None:
         """End every wait that has been too long."""
-        now = self.now()
         for connection in list(self._all):
-            connection.expire(now)
-        self.refusals.flush()
+            connection.expire()
 
     def _sweep_later(self) -> None:
-        if self._sweep is None and (self._all or self.refusals.unlogged):
+        if self._sweep is None and self._all:
             loop = asyncio.get_running_loop()
             self._sweep = loop.call_later(SWEEP_INTERVAL, self._run_sweep)
 

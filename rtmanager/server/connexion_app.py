@@ -23,8 +23,9 @@ from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
 from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
-from rtmanager.handlers.refusals import Refusals
+from rtmanager.handlers.refusals import RefusedRequests
 from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH, SwaggerUi
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 with warnings.catch_warnings():
     # Connexion imports deprecated modules of other libraries, which our operators cannot change.
@@ -48,12 +49,16 @@ _OPEN = Access()
 
 
 def create_app(
-    table: Mapping[str, Handler], access: Access = _OPEN, *, validate_responses: bool = False
+    table: Mapping[str, Handler],
+    access: Access = _OPEN,
+    events: RepeatedEvents | None = None,
+    *,
+    validate_responses: bool = False,
 ) -> ASGIApp:
     """Return the ASGI application that answers the spec's operations with these endpoints.
 
     Raises LookupError unless operations and endpoints match one to one. Nothing is opened here or
-    at startup: the caller opens what the handlers need.
+    at startup: the caller opens what the handlers need, and has to flush the events.
     """
     operations = _operations()
     _check_table(operations, table)
@@ -62,7 +67,7 @@ def create_app(
         _Dispatch(endpoints),
         import_name=__name__,
         middlewares=[
-            *_before_routing(access),
+            *_before_routing(access, RefusedRequests(events or RepeatedEvents())),
             RoutingMiddleware,
             RequestValidationMiddleware,
             *([ResponseValidationMiddleware] if validate_responses else []),
@@ -74,9 +79,9 @@ def create_app(
     return app  # type: ignore[no-any-return]
 
 
-def _before_routing(access: Access) -> Sequence[_Middleware]:
+def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Middleware]:
     """Return our middlewares, outermost first; the order is part of their meaning."""
-    refusals, tokens = Refusals(), access.tokens
+    tokens = access.tokens
     return [
         RequestId,
         AnswerHeaders,

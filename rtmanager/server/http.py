@@ -23,7 +23,9 @@ from rtmanager.server.admission import Admits, everyone
 from rtmanager.server.admitted_protocol import AdmittedProtocol
 from rtmanager.server.connections import Connections, Limits
 from rtmanager.server.readmission import INTERVAL, Readmission
-from rtmanager.server.refusals import Refusals
+from rtmanager.server.refusals import RefusedConnections
+from rtmanager.server.request_limit import RequestLimit
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 log = structlog.get_logger(__name__)
 
@@ -77,20 +79,24 @@ class HttpServer(uvicorn.Server):
 
     A connection from another machine is only read once `admits` has admitted its address; it is
     closed without an answer otherwise, and after an error. So is one that is open when its peer is
-    not admitted any more.
+    not admitted any more. The events are logged until its end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it serves, for how long, and to whom
         self,
         app: Any,
         shutdown_timeout: Seconds,
         on_started: Callable[[], None] = _nothing,
+        *,
         admits: Admits = everyone,
         limits: Limits = _DEFAULT_LIMITS,
+        events: RepeatedEvents | None = None,
     ) -> None:
-        connections = Connections(limits, Refusals())
+        self._events = events or RepeatedEvents()
+        refusals = RefusedConnections(self._events)
+        connections = Connections(limits, refusals)
         config = uvicorn.Config(
-            app,
+            RequestLimit(app, limits.max_requests, refusals),
             # A factory of protocols serves as well as a class.
             http=partial(AdmittedProtocol, connections=connections, admits=admits),  # type: ignore[arg-type]
             lifespan="on",
@@ -116,7 +122,13 @@ class HttpServer(uvicorn.Server):
         """Do what is done ten times a second, and from time to time what is done less often."""
         if counter % round(INTERVAL / _TICK) == 0:
             self._readmission.begin()
+        self._events.flush()
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all connections, and log what was not logged yet."""
+        await super().shutdown(sockets)
+        self._events.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Shut down gracefully at the first signal; end the process at the second.

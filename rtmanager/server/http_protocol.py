@@ -6,7 +6,6 @@ lists what is limited here and why it is not done by uvicorn's options or anothe
 """
 
 import asyncio
-import math
 from enum import Enum, auto
 from typing import Any
 
@@ -15,20 +14,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from rtmanager.server.admission import is_loopback, peer_address
 from rtmanager.server.connections import Connections
+from rtmanager.server.framing import HEAD_LIMIT, Framing
+from rtmanager.server.peer_time import PeerTime, unread_by
 from rtmanager.server.refusals import Reason
-from rtmanager.server.refused_requests import (
-    HEAD_TOO_LARGE,
-    MALFORMED,
-    RefusedRequest,
-    too_many_requests,
-    too_slow,
-)
-
-HEAD_LIMIT = 64 * 1024
-"""Bytes of a request besides its body: request line, headers, chunk sizes, trailers."""
-
-HEADERS_LIMIT = 100
-"""Headers of a request, and its trailers: each costs many times its bytes in memory."""
+from rtmanager.server.refused_requests import HEAD_TOO_LARGE, MALFORMED, HttpFault, too_slow
 
 AHEAD_LIMIT = 16
 """Requests that a peer may send before the first of them is answered."""
@@ -38,9 +27,6 @@ KEEP_ALIVE = 5.0
 
 LINGER = 2.0
 """Seconds for a refused peer to read why, while what it still sends is thrown away."""
-
-_LINE_ENDS = 4
-_ALWAYS_ANSWERED = "/healthz"
 
 
 class _Part(Enum):
@@ -62,15 +48,13 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(**uvicorns)
         self._all = connections
         self.peer: str | None = None
-        self._patience = connections.limits.request_timeout
+        self._time = PeerTime(connections.now, connections.limits.request_timeout)
         self._is_new = True  # no request has arrived yet
         self._part = _Part.NOTHING
-        self._framing = 0  # bytes of the request being received that are not its body
+        self._framing = Framing()
         self._ends = False  # nothing more is looked at
-        self._refused: RefusedRequest | None = None  # to be answered after the requests before it
-        self._deadline = math.inf
-        self._blocked_since: float | None = None
-        self._closing_since: float | None = None
+        self._fault: HttpFault | None = None  # to be answered after the requests before it
+        self._executed: RequestResponseCycle | None = None  # the request whose answer is due
 
     # The connection
 
@@ -79,7 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         address = peer_address(transport.get_extra_info("peername"))
         self.peer = None if address is None or is_loopback(address) else address
-        self._deadline = self._all.now() + self._patience
+        self._time.begin()
         self._all.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -91,30 +75,43 @@ class HttpProtocol(HttpToolsProtocol):
             self._feed(data[start : start + HEAD_LIMIT])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give up the connection's place."""
+        """Give up the connection's place; its requests learn that the caller has gone."""
         self._all.remove(self)
+        self._disconnect()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Note since when the peer does not read its answer."""
-        self._blocked_since = self._all.now()
+        """Wait for the peer, which does not read what it asked for."""
         super().pause_writing()
+        self._time.watch_reading(unread_by(self.transport))
+        self._all.waits(self)
 
     def resume_writing(self) -> None:
-        """Note that the peer reads."""
-        self._blocked_since = None
+        """Go on: the peer has read, and its time for the next request begins."""
         super().resume_writing()
+        self._time.forget_reading()
+        if self._answers_earlier():
+            self._all.works(self)
+        elif self._part is _Part.NOTHING and not self._ends:
+            self._wait_for_next()
 
     def make_room(self) -> None:
         """Close the connection at once."""
+        self._disconnect()
         self.transport.abort()
+
+    def _disconnect(self) -> None:
+        """Let the answer that is due go nowhere: uvicorn does so only with the latest request."""
+        if self._executed is not None and not self._executed.response_complete:
+            self._executed.disconnected = True
+            self._executed.message_event.set()
 
     # The parser and what it reports
 
     def _feed(self, data: bytes) -> None:
         if self._ends:
             return
-        self._framing += len(data)
+        self._framing.add(data)
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade:
@@ -122,7 +119,7 @@ class HttpProtocol(HttpToolsProtocol):
         except HttpParserError:
             self._stop_parsing()
         else:
-            if self._framing > HEAD_LIMIT or len(self.headers or ()) > HEADERS_LIMIT:
+            if self._framing.is_too_large(self.headers or []):
                 self._refuse(HEAD_TOO_LARGE)
 
     def _stop_parsing(self) -> None:
@@ -140,7 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._part = _Part.HEAD
         if not self._is_new:
-            self._deadline = self._all.now() + self._patience
+            self._time.begin()
 
     def on_headers_complete(self) -> None:
         """Start the request's execution; further headers are trailers, which nobody reads."""
@@ -152,89 +149,89 @@ class HttpProtocol(HttpToolsProtocol):
         self._part = _Part.BODY
 
     def _has_too_large_a_head(self) -> bool:
-        """Return whether the head is too large; what is of the same read may be of the body."""
-        if len(self.headers or ()) > HEADERS_LIMIT:
-            return True
-        if self._framing <= HEAD_LIMIT or self._part is not _Part.HEAD:
-            return False
-        sizes = (len(name) + len(value) + _LINE_ENDS for name, value in self.headers)
-        return len(self.url) + sum(sizes) > HEAD_LIMIT
+        return self._part is not _Part.NOTHING and (
+            self._framing.has_too_large_a_head(self.url, self.headers)
+        )
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of the body."""
-        self._framing -= len(body)
+        self._framing.take_out(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End the request; from now on the peer waits for us."""
         super().on_message_complete()
-        self._framing = 0
+        self._framing.end()
         self._part = _Part.NOTHING
         if self.cycle.response_complete:
             self._wait_for_next()
-        else:
-            self._deadline = math.inf
+            return
+        self._time.stop()
+        if not self.flow.write_paused:
             self._all.works(self)
 
     # The answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if len(self.tasks) >= self._all.limits.max_requests and (
-            cycle.scope["path"] != _ALWAYS_ANSWERED
-        ):
-            self._all.refusals.add(Reason.TOO_MANY_REQUESTS)
-            app = too_many_requests()
+        self._executed = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Go on with the next request that was sent ahead, or wait for one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._all.waits(self)
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._refused is not None:
-            self._answer_refused(self._refused)
+            if self._part is _Part.BODY and not (self.pipeline or self._ends):
+                self._wait_for_rest()
+        elif self._fault is not None:
+            self._answer_fault(self._fault)
         elif self._part is _Part.NOTHING:
             self._wait_for_next()
-        else:
+        elif self._part is _Part.HEAD:
+            self._wait_for_rest()
+        else:  # what remains is the body of the request that was answered
             self._all.waits(self)
 
+    def _wait_for_rest(self) -> None:
+        """Give a request as long as any other: until now, those before it were executed."""
+        self._time.begin()
+        self._all.waits(self)
+
     def _wait_for_next(self) -> None:
-        self._deadline = self._all.now() + KEEP_ALIVE
+        self._time.begin(KEEP_ALIVE)
         self._all.waits(self)
 
     # The limits
 
-    def expire(self, now: float) -> None:
+    def expire(self) -> None:
         """Refuse or close the connection if its time is over.
 
         The time to send a request does not pass while those before it are executed, nor while its
         body is not read because the application did not ask for it.
         """
-        if self.transport.is_closing():
-            self._closing_since = self._closing_since or now
-            self._abort_if_unread(now, self._closing_since)
-        elif self._blocked_since is not None:
-            self._abort_if_unread(now, self._blocked_since)
-        elif now >= self._deadline:
+        if self.transport.is_closing() or self.flow.write_paused:
+            self._time.watch_reading(unread_by(self.transport))
+            if self._time.reads_too_slowly:
+                self._all.refusals.add(Reason.ANSWER_NOT_READ)
+                self.make_room()
+        elif self._time.is_over:
             self._end_wait()
-
-    def _abort_if_unread(self, now: float, since: float) -> None:
-        if now - since >= self._patience:
-            self._all.refusals.add(Reason.ANSWER_NOT_READ)
-            self.transport.abort()
 
     def _end_wait(self) -> None:
         if self._ends:
-            self.transport.abort()
+            self.make_room()
         elif self._part is _Part.NOTHING:
             if self._is_new:
                 self._all.refusals.add(Reason.SILENT)
             self.transport.close()
-        elif not (self._answers_earlier() or self.flow.read_paused):
-            self._refuse(too_slow(self._patience))
+        elif self.flow.read_paused:
+            self._time.begin()
+        elif not self._answers_earlier():
+            self._refuse(too_slow(self._time.patience))
 
     def _answers_earlier(self) -> bool:
         """Return whether a request before the one being received is not answered yet."""
@@ -242,11 +239,11 @@ class HttpProtocol(HttpToolsProtocol):
             return bool(self.pipeline)
         return not (self._is_new or self.cycle.response_complete)
 
-    def _refuse(self, refused: RefusedRequest) -> None:
+    def _refuse(self, fault: HttpFault) -> None:
         """Answer the request being received, after those before it, and look at nothing more."""
-        self._all.refusals.add(refused.reason)
+        self._all.refusals.add(fault.reason)
         self._ends = True
-        self._deadline = math.inf
+        self._time.stop()
         waits_its_turn = self._answers_earlier()
         if self._part is _Part.BODY:
             if self.cycle.response_started:
@@ -255,9 +252,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._abandon(self.cycle)
         if waits_its_turn:
             self.flow.pause_reading()
-            self._refused = refused
+            self._fault = fault
         else:
-            self._answer_refused(refused)
+            self._answer_fault(fault)
 
     def _abandon(self, cycle: RequestResponseCycle) -> None:
         """Let the application's answer go nowhere; it learns that the caller has gone."""
@@ -267,14 +264,14 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self.pipeline.popleft()
 
-    def _answer_refused(self, refused: RefusedRequest) -> None:
+    def _answer_fault(self, fault: HttpFault) -> None:
         """Send the answer and its end; what still arrives is thrown away for a while.
 
         A socket that is closed with unread bytes is reset, and the peer may lose the answer.
         """
-        self.transport.write(refused.answer(self.server_state.default_headers))
+        self.transport.write(fault.answer(self.server_state.default_headers))
         self.transport.write_eof()
-        self._deadline = self._all.now() + LINGER
+        self._time.begin(LINGER)
         self._all.waits(self)
 
     def _end_after_answers(self) -> None:

@@ -22,6 +22,7 @@ from rtmanager.server.http import Drain, HttpServer, bind
 from rtmanager.server.policies import access, connection_limits
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.metrics import exported_metrics
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 from rtmanager.telemetry.traces import exported_traces
 
 log = structlog.get_logger(__name__)
@@ -80,12 +81,14 @@ def _http_server(
     settings: Settings, allowed: Access, cases: UseCases, on_started: Callable[[], None]
 ) -> HttpServer:
     table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
+    events = RepeatedEvents()
     return HttpServer(
-        create_app(table, allowed),
+        create_app(table, allowed, events),
         settings.shutdown_timeout,
         on_started,
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,
         limits=connection_limits(settings),
+        events=events,
     )
 
 

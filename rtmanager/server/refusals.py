@@ -1,17 +1,10 @@
-"""Connections that were refused: each is counted, few are logged, so that a flood fills no log."""
+"""Connections that were refused: each is counted, few are logged."""
 
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-import structlog
 from opentelemetry import metrics
 
-log = structlog.get_logger(__name__)
-
-LOG_INTERVAL = 60.0
-"""Seconds between two log lines of the same reason."""
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 _counter = metrics.get_meter(__name__).create_counter(
     "rtmanager.connections.refused",
@@ -33,37 +26,13 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
 
 
-class Refusals:
-    """Counts refusals; logs at most one line per reason and minute, with the number since."""
+class RefusedConnections:
+    """Counts refusals, and logs them so that a flood stays short."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._unlogged: Counter[Reason] = Counter()
-        self._latest: dict[Reason, Mapping[str, str]] = {}
-        self._logged_at: dict[Reason, float] = {}
+    def __init__(self, events: RepeatedEvents) -> None:
+        self._events = events
 
     def add(self, reason: Reason, **details: str) -> None:
-        """Count one refusal, and log it unless its reason was logged within the minute."""
+        """Count and maybe log one refusal."""
         _counter.add(1, {"reason": reason})
-        self._unlogged[reason] += 1
-        self._latest[reason] = details
-        self._log(reason)
-
-    @property
-    def unlogged(self) -> bool:
-        """Whether refusals were counted that are not in the log yet."""
-        return bool(self._unlogged)
-
-    def flush(self) -> None:
-        """Log what was counted and not logged, where the minute has passed."""
-        for reason in list(self._unlogged):
-            self._log(reason)
-
-    def _log(self, reason: Reason) -> None:
-        now = self._now()
-        if now - self._logged_at.get(reason, -LOG_INTERVAL) < LOG_INTERVAL:
-            return
-        self._logged_at[reason] = now
-        shown = {name: value for name, value in self._latest[reason].items() if value}
-        count = self._unlogged.pop(reason)
-        log.warning("connections_refused", reason=reason, count=count, **shown)
+        self._events.add("connections_refused", reason, **details)

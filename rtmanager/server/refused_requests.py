@@ -3,19 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
-from rtmanager.handlers.errors import ErrorAnswer, answer_to
+from rtmanager.domain.errors import ErrorCode
+from rtmanager.handlers.errors import ErrorAnswer
 from rtmanager.server.refusals import Reason
 
 _BAD_REQUEST, _TIMEOUT, _HEAD_TOO_LARGE = 400, 408, 431
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRequest:
-    """Why a request is refused, and with which status."""
+class HttpFault:
+    """What is wrong with how a request was sent, and the status that says so."""
 
     reason: Reason
     status: int
@@ -29,25 +28,17 @@ class RefusedRequest:
         return b"".join([STATUS_LINE[self.status], *lines, b"\r\n", bytes(response.body)])
 
 
-MALFORMED = RefusedRequest(Reason.MALFORMED, _BAD_REQUEST, "the request is not valid HTTP/1.1")
+MALFORMED = HttpFault(Reason.MALFORMED, _BAD_REQUEST, "the request is not valid HTTP/1.1")
 
-HEAD_TOO_LARGE = RefusedRequest(
+HEAD_TOO_LARGE = HttpFault(
     Reason.HEAD_TOO_LARGE,
     _HEAD_TOO_LARGE,
     "the request line and headers are larger than 64 KiB, or more than 100 headers",
 )
 
 
-def too_slow(limit: float) -> RefusedRequest:
+def too_slow(limit: float) -> HttpFault:
     """Return the refusal of a request that was not complete in time."""
-    return RefusedRequest(
+    return HttpFault(
         Reason.REQUEST_TIMEOUT, _TIMEOUT, f"the request was not complete within {limit:g} s"
     )
-
-
-def too_many_requests() -> ASGIApp:
-    """Return an application that answers for the service while it executes too much."""
-    busy = answer_to(ServiceUnavailable("too many requests at once; send this one again later"))
-    response = busy.response
-    response.headers["connection"] = "close"
-    return response

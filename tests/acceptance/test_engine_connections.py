@@ -56,13 +56,20 @@ def games(environment: Environment, new_games: Callable[[int], list[str]]) -> tu
     return first, second
 
 
-@pytest.fixture
-def other_network(docker_host: str) -> Iterator[str]:
-    """Return a network without engines."""
+@contextmanager
+def new_network(docker_host: str) -> Iterator[str]:
+    """Make a network without engines."""
     name = new_game()
     ensure_network(docker_host, name)
     yield name
     drop_network(docker_host, name)
+
+
+@pytest.fixture
+def other_network(docker_host: str) -> Iterator[str]:
+    """Return a network without engines."""
+    with new_network(docker_host) as name:
+        yield name
 
 
 def command(environment: Environment, method: str, path: str, script: str) -> list[str]:
@@ -181,15 +188,21 @@ def test_an_engine_is_not_read_on_a_network_that_it_was_attached_to(
 
 
 def test_an_engine_that_was_admitted_is_cut_off(
-    environment: Environment, other_network: str, proxies: Proxies
+    environment: Environment, docker_host: str, proxies: Proxies
 ) -> None:
-    """While Docker is away its last answer decides; a connection does not outlive the next one."""
+    """While Docker is away its last answer decides; a connection does not outlive the next one.
+
+    The network is made while Docker is away, so that no earlier answer shows it.
+    """
     service, api = environment.service, environment.docker
     ok(environment.call("GET", RUNTIMES))
     proxies.docker.refuse()
     script = ASKS_ON.format(path=RUNTIMES, host=service.host)
     sends = ["/bin/nc", service.host, str(service.port), "-e", "/bin/sh", "-c", script]
-    with container(environment, sends, OURS, other_network) as made:
+    with (
+        new_network(docker_host) as network,
+        container(environment, sends, OURS, network) as made,
+    ):
         wait_until(lambda: SERVED.encode() in api.logs(made))
         proxies.docker.pass_on()
         api.wait(made)

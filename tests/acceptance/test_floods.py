@@ -19,6 +19,10 @@ FEW_FILES = 256
 PROBES, PROBE_SECONDS = 3, 0.5
 REQUEST_SECONDS = 2
 SILENT = 300
+HALF_A_BODY = (
+    b"POST /api/v1/internal/runtimes/a/start HTTP/1.1\r\nHost: a\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+)
 SLOW_ANSWER_MS = 1000
 """Health checks took up to 20 ms when this was measured alone; other tests run meanwhile."""
 
@@ -61,16 +65,21 @@ def answer_to(caller: socket.socket) -> tuple[int, str, float]:
     return int(head.split()[1]), json.loads(body)["error"]["code"], seconds
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HT"], ids=["silent", "half a request"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /healthz HT", HALF_A_BODY],
+    ids=["silent", "half a request", "half a body"],
+)
 def test_connections_that_send_no_request_shut_nobody_out(
     environment: Environment, game: str, say: Say, sent: bytes
 ) -> None:
     """More of them than files: callers are answered, and engines keep their good health."""
     ok(environment.start(game))
     with flooded(environment, SILENT, sent), health_checked(environment.service) as checks:
+        ready = environment.call("GET", "/readyz")
+        ok(environment.call("GET", "/api/v1/internal/runtimes"))
         time.sleep((PROBES + 1) * PROBE_SECONDS)
         ok(environment.get(game))
-        ready = environment.call("GET", "/readyz")
     say(f"{SILENT} connections on {FEW_FILES} files: {checks}")
 
     assert checks.faults == []
@@ -106,10 +115,7 @@ def test_endless_headers_are_refused_without_keeping_them(
 def test_half_a_request_is_refused_in_time(environment: Environment) -> None:
     """A body that does not come ends the connection at the deadline, with an answer."""
     with connected(environment) as caller:
-        caller.sendall(
-            b"POST /api/v1/internal/runtimes/a/start HTTP/1.1\r\nHost: a\r\n"
-            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-        )
+        caller.sendall(HALF_A_BODY)
         status, code, seconds = answer_to(caller)
 
     assert (status, code) == (408, "invalid_request")

@@ -105,14 +105,6 @@ OF_CONNECTIONS = (
         "::test_an_error_that_nobody_expects_is_logged_and_the_last_answer_decides",
     ),
     Mutant(
-        name="unexpected error of a list left to the event loop",
-        file=_CONNECTIONS,
-        old="        except Exception as error:",
-        new="        except RuntimeManagerError as error:",
-        caught_by=f"{_TESTS}"
-        "::test_an_error_that_nobody_expects_is_logged_and_the_last_list_decides",
-    ),
-    Mutant(
         name="engine that is gone kept in memory",
         file=_CONNECTIONS,
         old="        self._logged &= {each.id for each in known.containers.values() if each}\n",

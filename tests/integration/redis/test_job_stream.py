@@ -176,7 +176,7 @@ async def test_entry_trimmed_after_it_was_reclaimed_is_logged_and_dropped(
             "go-3",
             "'image_ref' is not UTF-8",
         ),
-        ({b"\xfe": "x", "game_id": "go-3"}, "go-3", r"'\\xfe' is not UTF-8"),
+        ({b"\xfe": "x", "game_id": "go-3"}, "go-3", r"'\xfe' is not UTF-8"),
         ({"image_ref": "a", "requested_at_ms": "1"}, None, "game_id is missing"),
         ({"game_id": "", "image_ref": "a", "requested_at_ms": "1"}, None, "game_id must match"),
         (

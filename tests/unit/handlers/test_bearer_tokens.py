@@ -9,7 +9,8 @@ from rtmanager.handlers.api_tokens import ApiTokens, line_of
 from rtmanager.handlers.bearer_tokens import BearerTokens
 from rtmanager.handlers.errors import answer_to
 from rtmanager.handlers.middleware import source_of
-from rtmanager.handlers.refusals import Refusals, Unauthorized
+from rtmanager.handlers.refusals import RefusedRequests, Unauthorized
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 from tests.unit.handlers.behind import Behind, Header, receive, request
 
 AUTHORIZATION = b"authorization"
@@ -28,7 +29,7 @@ def tokens(tmp_path: Path) -> ApiTokens:
 async def send(tokens: ApiTokens, *headers: Header, path: str = "/x") -> Behind:
     """Send a request with these headers."""
     behind = Behind()
-    guard = BearerTokens(behind, tokens=tokens, refusals=Refusals())
+    guard = BearerTokens(behind, tokens=tokens, refusals=RefusedRequests(RepeatedEvents()))
     await guard(request(*headers, path=path), receive, behind.send)
     return behind
 
@@ -121,7 +122,7 @@ async def test_missing_token_is_asked_for(tokens: ApiTokens) -> None:
 async def test_lifespan_passes(tokens: ApiTokens) -> None:
     """The server's own events need no token."""
     behind = Behind()
-    guard = BearerTokens(behind, tokens=tokens, refusals=Refusals())
+    guard = BearerTokens(behind, tokens=tokens, refusals=RefusedRequests(RepeatedEvents()))
 
     await guard({"type": "lifespan"}, receive, behind.send)
 

@@ -5,7 +5,8 @@ from starlette.types import Scope
 
 from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.errors import answer_to
-from rtmanager.handlers.refusals import RefusalReason, Refusals, RefusedRequest
+from rtmanager.handlers.refusals import RefusalReason, RefusedRequest, RefusedRequests
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 from tests.unit.handlers.behind import Behind, Header, receive, request
 
 HOST = b"host"
@@ -27,7 +28,7 @@ async def pass_on(scope: Scope) -> RefusalReason | None:
     behind = Behind()
     guard = BrowserGuard(
         behind,
-        refusals=Refusals(),
+        refusals=RefusedRequests(RepeatedEvents()),
         allowed_hosts=["rtm.example.org"],
         trusted_origins=[TRUSTED, "http://ops.example.org:80"],
     )
@@ -259,7 +260,7 @@ async def test_trusted_origin_does_not_make_its_host_known() -> None:
 )
 async def test_refusal_says_what_to_set(headers: list[Header], status: int, advice: str) -> None:
     """The answer is the contract's, quotes the caller safely, and names the setting."""
-    guard = BrowserGuard(Behind(), refusals=Refusals())
+    guard = BrowserGuard(Behind(), refusals=RefusedRequests(RepeatedEvents()))
     with pytest.raises(RefusedRequest) as refused:
         await guard(request(*headers, method="POST", scheme="http"), receive, Behind().send)
     answer = answer_to(refused.value)
@@ -273,7 +274,7 @@ async def test_refusal_says_what_to_set(headers: list[Header], status: int, advi
 
 async def test_refused_hosts_are_not_remembered() -> None:
     """A flood of foreign hosts fills no memory."""
-    guard = BrowserGuard(Behind(), refusals=Refusals())
+    guard = BrowserGuard(Behind(), refusals=RefusedRequests(RepeatedEvents()))
     for number in range(1000):
         with pytest.raises(RefusedRequest):
             await guard(request((HOST, b"h%d.example" % number)), receive, Behind().send)
@@ -285,7 +286,9 @@ async def test_lifespan_passes() -> None:
     """The server's own events are no requests."""
     behind = Behind()
 
-    await BrowserGuard(behind, refusals=Refusals())({"type": "lifespan"}, receive, behind.send)
+    await BrowserGuard(behind, refusals=RefusedRequests(RepeatedEvents()))(
+        {"type": "lifespan"}, receive, behind.send
+    )
 
     assert behind.arrived == {"type": "lifespan"}
 

@@ -5,7 +5,8 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from rtmanager.handlers import refusals
-from rtmanager.handlers.refusals import RefusalReason, Refusals, RefusedRequest
+from rtmanager.handlers.refusals import RefusalReason, RefusedRequest, RefusedRequests
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 from tests.unit.handlers.behind import request
 
 HOST, ORIGIN = RefusalReason.FOREIGN_HOST, RefusalReason.FOREIGN_ORIGIN
@@ -18,32 +19,32 @@ def lines() -> Iterator[list[EventDict]]:
         yield captured
 
 
-def record(recorder: Refusals, reason: RefusalReason, times: int = 1, path: str = "/x") -> None:
+def record(
+    recorder: RefusedRequests, reason: RefusalReason, times: int = 1, path: str = "/x"
+) -> None:
     """Record some refusals."""
     for _ in range(times):
         recorder.record(RefusedRequest(reason, "why"), request(path=path))
 
 
 def test_flood_is_one_line_a_minute_with_its_number(lines: list[EventDict]) -> None:
-    """The first refusal is logged at once; the next line says how many followed."""
+    """The first refusal is logged at once; a minute later the others are, even if no more come."""
     now = 100.0
-    recorder = Refusals(lambda: now)
+    events = RepeatedEvents(lambda: now)
 
-    record(recorder, HOST, 1000)
-    now += 59.9
-    record(recorder, HOST)
-    now += 0.1
-    record(recorder, HOST)
+    record(RefusedRequests(events), HOST, 1000)
+    now += 60
+    events.flush()
 
     assert [(line["event"], line["count"]) for line in lines] == [
         ("request_refused", 1),
-        ("request_refused", 1001),
+        ("request_refused", 999),
     ]
 
 
 def test_each_reason_is_logged_for_itself(lines: list[EventDict]) -> None:
     """A flood for one reason does not hide another."""
-    recorder = Refusals(lambda: 100.0)
+    recorder = RefusedRequests(RepeatedEvents())
 
     record(recorder, HOST, 10)
     record(recorder, ORIGIN, 10)
@@ -53,7 +54,7 @@ def test_each_reason_is_logged_for_itself(lines: list[EventDict]) -> None:
 
 def test_line_escapes_what_the_caller_sent(lines: list[EventDict]) -> None:
     """A path cannot forge a line or make it endless."""
-    record(Refusals(), HOST, path="/\n\x1b[2J" + "x" * 10_000)
+    record(RefusedRequests(RepeatedEvents()), HOST, path="/\n\x1b[2J" + "x" * 10_000)
 
     assert lines[0]["path"].startswith(r"/\n\x1b[2Jxxx")
     assert len(lines[0]["path"]) == refusals.LONGEST_PATH
@@ -66,9 +67,10 @@ def test_line_names_the_peer(
     client: tuple[str, int] | None, peer: str, lines: list[EventDict]
 ) -> None:
     """Operators learn whom to ask, or which proxy."""
-    Refusals().record(RefusedRequest(HOST, "why"), request(path="/ui/", client=client))
+    refused = RefusedRequests(RepeatedEvents())
+    refused.record(RefusedRequest(HOST, "why"), request(path="/ui/", client=client))
 
-    assert (lines[0]["peer"], lines[0]["path"]) == (peer, "/ui/")
+    assert (lines[0].get("peer", ""), lines[0]["path"]) == (peer, "/ui/")
 
 
 def test_every_refusal_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +82,6 @@ def test_every_refusal_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
             counted.append((amount, attributes))
 
     monkeypatch.setattr(refusals, "_counter", Counter())
-    record(Refusals(), ORIGIN, 2)
+    record(RefusedRequests(RepeatedEvents()), ORIGIN, 2)
 
     assert counted == [(1, {"reason": "foreign_origin"})] * 2

@@ -10,9 +10,13 @@ from http.client import HTTPConnection
 from threading import Thread
 
 import pytest
+from starlette.types import Receive, Send
+from structlog.testing import capture_logs
 
-from rtmanager.config import Address
-from rtmanager.server.http import bind
+from rtmanager.config import Address, Seconds
+from rtmanager.server.http import HttpServer, bind
+from rtmanager.telemetry.repeated_events import RepeatedEvents
+from tests.unit.server.transport import Time
 
 SERVE = """
 import asyncio, sys
@@ -205,6 +209,41 @@ def test_a_signal_during_start_up_cancels_it() -> None:
     assert remaining.splitlines()[0] == "drained"
     assert remaining.splitlines()[-1] == "end"
     assert process.returncode == 0
+
+
+def refused_thrice(time: Time) -> RepeatedEvents:
+    """Return events of which only the first is in the log."""
+    events = RepeatedEvents(time)
+    for _ in range(3):
+        events.add("request_refused", "no_token")
+    return events
+
+
+async def test_what_was_refused_is_logged_a_minute_later() -> None:
+    """The server looks after the log, although no more is refused."""
+    time = Time()
+    with capture_logs() as lines:
+        server = HttpServer(None, Seconds(1), events=refused_thrice(time))
+        time.now += 60
+        await server.on_tick(1)
+
+    assert [line["count"] for line in lines] == [1, 2]
+
+
+async def test_what_was_refused_is_logged_at_the_end() -> None:
+    """The last refusals are not lost."""
+
+    async def app(_scope: object, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+
+    with capture_logs() as lines, bind(Address("127.0.0.1", 0)) as listener:
+        server = HttpServer(app, Seconds(1), events=refused_thrice(Time()))
+        server.should_exit = True
+        await server.serve(sockets=[listener])
+
+    assert [line["count"] for line in lines] == [1, 2]
 
 
 def test_answers_do_not_name_the_server_software() -> None:

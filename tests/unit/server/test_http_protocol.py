@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rtmanager.server.admitted_protocol import AdmittedProtocol
 from rtmanager.server.connections import Connections, Limits
-from rtmanager.server.http_protocol import AHEAD_LIMIT, HEAD_LIMIT, HEADERS_LIMIT, KEEP_ALIVE
+from rtmanager.server.framing import HEAD_LIMIT, HEADERS_LIMIT
+from rtmanager.server.http_protocol import AHEAD_LIMIT, KEEP_ALIVE
+from rtmanager.server.peer_time import LEAST_READ
 from rtmanager.server.refusals import Reason
 from tests.unit.server.transport import (
     CountedRefusals,
-    MemoryTransport,
     Time,
     connection,
     hello,
@@ -25,21 +25,22 @@ GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 HALF_BODY = POST + b"Content-Length: 5\r\n\r\nab"
-OK, BAD, TIMEOUT, TOO_LARGE, BUSY = 200, 400, 408, 431, 503
+OK, BAD, TIMEOUT, TOO_LARGE = 200, 400, 408, 431
 
 
 @dataclass
 class Waiting:
-    """Answers once it is told to, and keeps what it is asked."""
+    """Answers requests once it is told to, and keeps what it is asked."""
 
+    then: ASGIApp = hello
     go: asyncio.Event = field(default_factory=asyncio.Event)
     scopes: list[Scope] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, then say hello."""
+        """Wait, then say hello, or do what else was asked for."""
         self.scopes.append(scope)
         await self.go.wait()
-        await hello(scope, receive, send)
+        await self.then(scope, receive, send)
 
 
 @dataclass
@@ -50,8 +51,10 @@ class Reading:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, then say hello."""
-        while not self.messages or self.messages[-1].get("more_body"):
+        is_whole = False
+        while not is_whole:
             self.messages.append(await receive())
+            is_whole = not self.messages[-1].get("more_body")
         await hello(scope, receive, send)
 
 
@@ -172,6 +175,26 @@ async def test_a_malformed_body_sent_ahead_waits_too() -> None:
 
     assert peer.statuses == [OK, OK, BAD]
     assert len(app.scopes) == 2
+
+
+async def test_a_refusal_ends_no_request_before_it() -> None:
+    """Those before it may take as long as any other, the last of them too."""
+
+    async def one(scope: Scope, receive: Receive, send: Send) -> None:
+        app.go.clear()
+        await hello(scope, receive, send)
+
+    peer = Peer(app := Waiting(then=one))
+    await peer.send(GET + GET + CHUNKED, b"not a size\r\n")
+    app.go.set()
+    await turns()
+    await peer.wait(100)
+    before = (peer.statuses, peer.transport.closed)
+    app.go.set()
+    await turns()
+
+    assert before == ([OK], False)
+    assert peer.statuses == [OK, OK, BAD]
 
 
 # What is endless
@@ -300,6 +323,30 @@ async def test_too_many_requests_sent_ahead_are_not_looked_at() -> None:
     assert peer.transport.closed
 
 
+async def test_caller_that_hangs_up_is_noticed_by_the_request_that_is_executed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Uvicorn tells only the latest one, and writes the answers of the others to nobody."""
+    answer = asyncio.Event()
+    ended: list[str] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await answer.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"late"})
+        ended.append((await receive())["type"])
+
+    peer = Peer(app=app)
+    await peer.send(GET * 3)
+    peer.transport.protocol.connection_lost(None)  # type: ignore[union-attr]
+    answer.set()
+    await turns()
+
+    assert ended == ["http.disconnect"]
+    assert peer.transport.sent == b""
+    assert not caplog.records
+
+
 async def test_another_protocol_is_not_spoken() -> None:
     """A request to upgrade is answered as HTTP, and nothing after it is looked at."""
     peer = Peer()
@@ -369,18 +416,36 @@ async def test_an_idle_connection_is_closed() -> None:
     assert peer.refusals.added == []
 
 
-async def test_a_request_that_is_executed_has_no_deadline() -> None:
-    """An operation may take minutes, and half of the next request does not end it."""
-    peer = Peer(app := Waiting())
-    await peer.send(GET, GET[:10])
+@pytest.mark.parametrize("half", [GET[:10], HALF_BODY, CHUNKED])
+async def test_a_request_that_is_executed_has_no_deadline(half: bytes) -> None:
+    """An operation may take minutes; half of the next request does not end it, nor lose time."""
+    peer = Peer(app := Waiting(then=Reading()))
+    await peer.send(GET, half)
     await peer.wait(100)
     before = (peer.statuses, peer.transport.ended)
     app.go.set()
     await turns()
-    await peer.wait(0)
+    await peer.wait(9)
+    after = peer.statuses
+    await peer.wait(1)
 
     assert before == ([], False)
+    assert after == [OK]
     assert peer.statuses == [OK, TIMEOUT]
+
+
+async def test_a_body_that_nobody_read_has_its_whole_time_later() -> None:
+    """The time to send it does not pass while it cannot be sent."""
+    peer = Peer(app := Waiting(then=Reading()))
+    await peer.send(POST + b"Content-Length: 70003\r\n\r\n", b"a" * 70_000)
+    for _ in range(10):
+        await peer.wait(10)
+    app.go.set()
+    await turns()
+    await peer.wait(9)
+    await peer.send(b"abc")
+
+    assert peer.statuses == [OK]
 
 
 async def test_an_answer_that_is_not_read_is_cut_off() -> None:
@@ -410,6 +475,49 @@ async def test_an_answer_that_is_read_after_all_is_not_cut_off() -> None:
     assert not peer.transport.closed
 
 
+@pytest.mark.parametrize("last", [False, True], ids=["answer", "last answer"])
+@pytest.mark.parametrize(
+    ("read_each_second", "is_cut_off"), [(LEAST_READ // 10 + 1, False), (1000, True)]
+)
+async def test_a_large_answer_may_be_read_slowly(
+    read_each_second: int,
+    is_cut_off: bool,  # noqa: FBT001 - a table
+    last: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Whoever reads steadily gets everything; whoever drips loses the connection."""
+    peer = Peer()
+    peer.transport.unread = 1_000_000
+    if last:
+        await peer.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    else:
+        await peer.send(GET)
+        peer.protocol.pause_writing()
+    for _ in range(100):
+        peer.transport.unread -= read_each_second
+        await peer.wait(1)
+
+    assert peer.transport.aborted is is_cut_off
+    assert peer.refusals.added == [Reason.ANSWER_NOT_READ] * is_cut_off
+
+
+async def test_the_time_for_the_next_request_begins_when_the_answer_is_read() -> None:
+    """Who has to read for long keeps its connection as long as others."""
+    peer = Peer()
+    peer.transport.unread = 1_000_000
+    await peer.send(GET)
+    peer.protocol.pause_writing()
+    for _ in range(20):
+        peer.transport.unread -= LEAST_READ
+        await peer.wait(1)
+    peer.protocol.resume_writing()
+    await peer.wait(KEEP_ALIVE - 0.1)
+    open_before = not peer.transport.closed
+    await peer.wait(0.1)
+
+    assert open_before
+    assert peer.transport.closed
+
+
 async def test_the_last_answer_is_not_waited_for_without_end() -> None:
     """A connection that closes but cannot send the rest is cut off too."""
     peer = Peer()
@@ -427,39 +535,6 @@ async def test_the_last_answer_is_not_waited_for_without_end() -> None:
 # What is too much at once
 
 
-async def busy_with(app: Waiting) -> tuple[AdmittedProtocol, MemoryTransport, Peer]:
-    """Return a connection of a server that already executes as many requests as it may."""
-    peer = Peer(app, Limits(max_connections=1))
-    await peer.send(GET)
-    protocol, transport = connection(app=app, connections=peer.connections)
-    protocol.tasks = peer.protocol.tasks
-    return protocol, transport, peer
-
-
-async def test_too_many_requests_at_once_are_refused() -> None:
-    """The answer is the contract's, and the connection is closed."""
-    protocol, transport, peer = await busy_with(Waiting())
-    protocol.data_received(GET)
-    await turns()
-    head, _, body = transport.sent.rpartition(b"\r\n\r\n")
-
-    assert head.startswith(b"HTTP/1.1 %d " % BUSY)
-    assert b"connection: close" in head
-    assert json.loads(body)["error"]["code"] == "service_unavailable"
-    assert transport.closed
-    assert peer.refusals.added == [Reason.TOO_MANY_REQUESTS]
-
-
-async def test_the_health_check_is_answered_while_too_much_is_executed() -> None:
-    """Otherwise a busy service would be restarted."""
-    protocol, transport, _ = await busy_with(app := Waiting())
-    protocol.data_received(GET.replace(b"/a", b"/healthz"))
-    app.go.set()
-    await turns()
-
-    assert transport.sent.startswith(b"HTTP/1.1 %d " % OK)
-
-
 async def test_a_waiting_connection_makes_room() -> None:
     """A new connection replaces one that has sent nothing."""
     peer = Peer(limits=Limits(max_connections=1))
@@ -467,6 +542,57 @@ async def test_a_waiting_connection_makes_room() -> None:
 
     assert peer.transport.aborted
     assert not other_transport.closed
+
+
+async def makes_room(peer: Peer) -> bool:
+    """Return whether this connection is closed in favour of another."""
+    connection(connections=peer.connections)
+    return peer.transport.aborted
+
+
+async def test_half_a_body_makes_room() -> None:
+    """A request that is not complete keeps nobody out, although the application waits for it."""
+    peer = Peer(app := Reading(), limits=Limits(max_connections=1))
+    await peer.send(HALF_BODY)
+
+    assert await makes_room(peer)
+    await turns()
+    assert app.messages[-1] == {"type": "http.disconnect"}
+
+
+async def test_half_a_request_sent_ahead_makes_room_when_it_is_due() -> None:
+    """Before that, the peer waits for its first answer."""
+    peer = Peer(app := Waiting(then=Reading()), limits=Limits(max_connections=1))
+    await peer.send(GET, HALF_BODY)
+    before = await makes_room(peer)
+    app.go.set()
+    await turns()
+
+    assert not before
+    assert await makes_room(peer)
+
+
+async def test_an_answer_that_is_not_read_makes_room() -> None:
+    """Until it is read, the connection waits for its peer, then the peer for the next answer."""
+    peer = Peer(Waiting(), limits=Limits(max_connections=1))
+    await peer.send(GET)
+    peer.protocol.pause_writing()
+    peer.protocol.resume_writing()
+    before = await makes_room(peer)
+    peer.protocol.pause_writing()
+    after = await makes_room(peer)
+    peer.protocol.connection_lost(None)
+
+    assert (before, after) == (False, True)
+
+
+async def test_a_last_answer_that_is_not_read_makes_room() -> None:
+    """A connection that only has to send the rest waits for its peer."""
+    peer = Peer(limits=Limits(max_connections=1))
+    await peer.send(b"GET / HTTP/1.0\r\n\r\n")
+
+    assert peer.transport.closed
+    assert await makes_room(peer)
 
 
 async def test_a_lost_connection_has_no_place() -> None:

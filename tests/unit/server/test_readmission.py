@@ -12,14 +12,22 @@ from rtmanager.server.refusals import Reason
 from tests.unit.server.transport import (
     OTHER_MACHINE,
     CountedRefusals,
-    connection,
+    MemoryTransport,
     hello,
     turns,
+    unadmitted,
 )
 
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 BANNED = OTHER_MACHINE[0]
 ANOTHER = ("192.0.2.8", 4711)
+
+
+async def admitted(peername: object, connections: Connections) -> MemoryTransport:
+    """Return the transport of a connection that was just admitted."""
+    transport = unadmitted(peername, connections=connections)
+    await turns()
+    return transport
 
 
 class Guests:
@@ -62,10 +70,9 @@ async def test_a_connection_of_who_is_not_admitted_any_more_is_closed(
     readmission: Readmission, connections: Connections
 ) -> None:
     """A connection that is kept alive serves its peer no longer than the peer is admitted."""
-    protocol, transport = connection(OTHER_MACHINE, connections=connections)
-    _, other = connection(ANOTHER, connections=connections)
-    await turns()
-    protocol.data_received(REQUEST)
+    transport = await admitted(OTHER_MACHINE, connections)
+    other = await admitted(ANOTHER, connections)
+    transport.receive(REQUEST)
     await turns()
     await readmission.ask()
     await turns()
@@ -80,7 +87,7 @@ async def test_a_peer_is_asked_about_once(
     guests: Guests, readmission: Readmission, connections: Connections
 ) -> None:
     """Many connections of one peer cost one question."""
-    transports = [connection(OTHER_MACHINE, connections=connections)[1] for _ in range(9)]
+    transports = [await admitted(OTHER_MACHINE, connections) for _ in range(9)]
     await readmission.ask()
 
     assert guests.asked == [BANNED]
@@ -91,7 +98,7 @@ async def test_a_question_that_fails_closes_nothing(
     guests: Guests, readmission: Readmission, connections: Connections
 ) -> None:
     """Callers that were admitted are served while Docker is away."""
-    _, transport = connection(OTHER_MACHINE, connections=connections)
+    transport = await admitted(OTHER_MACHINE, connections)
     guests.fault = RuntimeError("Docker is away")
     await readmission.ask()
 
@@ -103,7 +110,7 @@ async def test_one_round_of_questions_runs_at_a_time(
     guests: Guests, readmission: Readmission, connections: Connections
 ) -> None:
     """A Docker that hangs is not asked more and more; afterwards it is asked again."""
-    connection(ANOTHER, connections=connections)
+    await admitted(ANOTHER, connections)
     guests.go_on.clear()
     for _ in range(3):
         readmission.begin()
@@ -121,10 +128,11 @@ async def test_nobody_is_asked_about_without_a_connection_from_another_machine(
     guests: Guests, readmission: Readmission, connections: Connections
 ) -> None:
     """Neither a connection that has ended nor a loopback peer's costs a question."""
-    protocol, _ = connection(OTHER_MACHINE, connections=connections)
-    connection(("127.0.0.1", 4711), connections=connections)
-    connection(("::ffff:127.0.0.1", 4711, 0, 0), connections=connections)
-    protocol.connection_lost(None)
+    ended = await admitted(OTHER_MACHINE, connections)
+    await admitted(("127.0.0.1", 4711), connections)
+    await admitted(("::ffff:127.0.0.1", 4711, 0, 0), connections)
+    assert ended.protocol is not None
+    ended.protocol.connection_lost(None)
     readmission.begin()
     await turns()
 
@@ -135,9 +143,9 @@ async def test_the_server_asks_every_three_seconds(guests: Guests) -> None:
     """It does so as long as it serves; uvicorn calls it ten times a second."""
     server = HttpServer(hello, Seconds(1.0), admits=guests)
     server.config.load()
-    _, transport = connection(
+    transport = await admitted(
         OTHER_MACHINE,
-        connections=server.config.http.keywords["connections"],  # type: ignore[union-attr]
+        server.config.http.keywords["connections"],  # type: ignore[union-attr]
     )
     for tick in range(1, 30):
         await server.on_tick(tick)

@@ -326,7 +326,7 @@ async def test_too_many_requests_sent_ahead_are_not_looked_at() -> None:
 async def test_caller_that_hangs_up_is_noticed_by_the_request_that_is_executed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Uvicorn tells only the latest one, and writes the answers of the others to nobody."""
+    """Uvicorn notifies only the latest one, and writes the answers of the others to nobody."""
     answer = asyncio.Event()
     ended: list[str] = []
 

@@ -2,95 +2,35 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from rtmanager.server.connections import Connections, Limits
 from rtmanager.server.framing import HEAD_LIMIT, HEADERS_LIMIT
-from rtmanager.server.http_protocol import AHEAD_LIMIT, KEEP_ALIVE
-from rtmanager.server.peer_time import LEAST_READ
+from rtmanager.server.http_protocol import AHEAD_LIMIT, KEEP_ALIVE, HttpProtocol
 from rtmanager.server.refusals import Reason
+from rtmanager.server.request_limit import RequestLimit
+from tests.unit.server.peer import (
+    BAD,
+    BUSY,
+    CHUNKED,
+    GET,
+    HALF_BODY,
+    OK,
+    POST,
+    TIMEOUT,
+    TOO_LARGE,
+    Peer,
+    Reading,
+    Waiting,
+)
 from tests.unit.server.transport import (
     CountedRefusals,
-    Time,
+    MemoryTransport,
     connection,
     hello,
     turns,
 )
-
-GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: a\r\n"
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-HALF_BODY = POST + b"Content-Length: 5\r\n\r\nab"
-OK, BAD, TIMEOUT, TOO_LARGE = 200, 400, 408, 431
-
-
-@dataclass
-class Waiting:
-    """Answers requests once it is told to, and keeps what it is asked."""
-
-    then: ASGIApp = hello
-    go: asyncio.Event = field(default_factory=asyncio.Event)
-    scopes: list[Scope] = field(default_factory=list)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait, then say hello, or do what else was asked for."""
-        self.scopes.append(scope)
-        await self.go.wait()
-        await self.then(scope, receive, send)
-
-
-@dataclass
-class Reading:
-    """Reads the whole body before it answers, and keeps the messages."""
-
-    messages: list[Any] = field(default_factory=list)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read, then say hello."""
-        is_whole = False
-        while not is_whole:
-            self.messages.append(await receive())
-            is_whole = not self.messages[-1].get("more_body")
-        await hello(scope, receive, send)
-
-
-class Peer:
-    """One connection with a limit of ten seconds for a request, and what came back."""
-
-    def __init__(self, app: ASGIApp = hello, limits: Limits = Limits(8, 10.0)) -> None:  # noqa: B008 - it is frozen
-        self.time = Time()
-        self.refusals = CountedRefusals()
-        self.connections = Connections(limits, self.refusals, self.time)
-        self.protocol, self.transport = connection(app=app, connections=self.connections)
-
-    async def send(self, *parts: bytes) -> None:
-        """Send the parts, as long as the connection is open."""
-        for part in parts:
-            if not self.transport.closed:
-                self.protocol.data_received(part)
-        await turns()
-
-    async def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.time.now += seconds
-        self.connections.expire()
-        await turns()
-
-    @property
-    def statuses(self) -> list[int]:
-        """The statuses of the answers so far."""
-        lines = self.transport.sent.split(b"HTTP/1.1 ")[1:]
-        return [int(line[:3]) for line in lines]
-
-    @property
-    def last_answer(self) -> tuple[bytes, dict[str, Any]]:
-        """The head and the JSON body of the last answer."""
-        head, _, body = self.transport.sent.rpartition(b"\r\n\r\n")
-        return head, json.loads(body)
 
 
 async def refused(peer: Peer, reason: Reason, status: int) -> None:
@@ -462,142 +402,36 @@ async def test_an_answer_that_is_not_read_is_cut_off() -> None:
     assert peer.refusals.added == [Reason.ANSWER_NOT_READ]
 
 
-async def test_an_answer_that_is_read_after_all_is_not_cut_off() -> None:
-    """Time counts only while nothing is read."""
-    peer = Peer()
-    await peer.send(GET)
-    peer.protocol.pause_writing()
-    await peer.wait(4)
-    peer.protocol.resume_writing()
-    await peer.send(GET)
-    await peer.wait(4)
-
-    assert not peer.transport.closed
-
-
-@pytest.mark.parametrize("last", [False, True], ids=["answer", "last answer"])
-@pytest.mark.parametrize(
-    ("read_each_second", "is_cut_off"), [(LEAST_READ // 10 + 1, False), (1000, True)]
-)
-async def test_a_large_answer_may_be_read_slowly(
-    read_each_second: int,
-    is_cut_off: bool,  # noqa: FBT001 - a table
-    last: bool,  # noqa: FBT001 - a parameter
-) -> None:
-    """Whoever reads steadily gets everything; whoever drips loses the connection."""
-    peer = Peer()
-    peer.transport.unread = 1_000_000
-    if last:
-        await peer.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-    else:
-        await peer.send(GET)
-        peer.protocol.pause_writing()
-    for _ in range(100):
-        peer.transport.unread -= read_each_second
-        await peer.wait(1)
-
-    assert peer.transport.aborted is is_cut_off
-    assert peer.refusals.added == [Reason.ANSWER_NOT_READ] * is_cut_off
-
-
-async def test_the_time_for_the_next_request_begins_when_the_answer_is_read() -> None:
-    """Who has to read for long keeps its connection as long as others."""
-    peer = Peer()
-    peer.transport.unread = 1_000_000
-    await peer.send(GET)
-    peer.protocol.pause_writing()
-    for _ in range(20):
-        peer.transport.unread -= LEAST_READ
-        await peer.wait(1)
-    peer.protocol.resume_writing()
-    await peer.wait(KEEP_ALIVE - 0.1)
-    open_before = not peer.transport.closed
-    await peer.wait(0.1)
-
-    assert open_before
-    assert peer.transport.closed
-
-
-async def test_the_last_answer_is_not_waited_for_without_end() -> None:
-    """A connection that closes but cannot send the rest is cut off too."""
-    peer = Peer()
-    await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    await peer.wait(0)
-    await peer.wait(9)
-    open_before = not peer.transport.aborted
-    await peer.wait(1)
-
-    assert peer.statuses == [OK]
-    assert open_before
-    assert peer.transport.aborted
-
-
 # What is too much at once
 
 
-async def test_a_waiting_connection_makes_room() -> None:
-    """A new connection replaces one that has sent nothing."""
-    peer = Peer(limits=Limits(max_connections=1))
-    _, other_transport = connection(connections=peer.connections)
-
-    assert peer.transport.aborted
-    assert not other_transport.closed
-
-
-async def makes_room(peer: Peer) -> bool:
-    """Return whether this connection is closed in favour of another."""
-    connection(connections=peer.connections)
-    return peer.transport.aborted
+async def busy_with(app: Waiting) -> tuple[HttpProtocol, MemoryTransport, CountedRefusals]:
+    """Return a connection of a server that already executes as many requests as it may."""
+    refusals = CountedRefusals()
+    limited = RequestLimit(app, 1, refusals)
+    await Peer(limited).send(GET)
+    return *connection(app=limited), refusals
 
 
-async def test_half_a_body_makes_room() -> None:
-    """A request that is not complete keeps nobody out, although the application waits for it."""
-    peer = Peer(app := Reading(), limits=Limits(max_connections=1))
-    await peer.send(HALF_BODY)
-
-    assert await makes_room(peer)
+async def test_too_many_requests_at_once_are_refused() -> None:
+    """The answer is the contract's, and the connection is closed."""
+    protocol, transport, refusals = await busy_with(Waiting())
+    protocol.data_received(GET)
     await turns()
-    assert app.messages[-1] == {"type": "http.disconnect"}
+    head, _, body = transport.sent.rpartition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % BUSY)
+    assert b"connection: close" in head
+    assert json.loads(body)["error"]["code"] == "service_unavailable"
+    assert transport.closed
+    assert refusals.added == [Reason.TOO_MANY_REQUESTS]
 
 
-async def test_half_a_request_sent_ahead_makes_room_when_it_is_due() -> None:
-    """Before that, the peer waits for its first answer."""
-    peer = Peer(app := Waiting(then=Reading()), limits=Limits(max_connections=1))
-    await peer.send(GET, HALF_BODY)
-    before = await makes_room(peer)
+async def test_the_health_check_is_answered_while_too_much_is_executed() -> None:
+    """Otherwise a busy service would be restarted."""
+    protocol, transport, _ = await busy_with(app := Waiting())
+    protocol.data_received(GET.replace(b"/a", b"/healthz"))
     app.go.set()
     await turns()
 
-    assert not before
-    assert await makes_room(peer)
-
-
-async def test_an_answer_that_is_not_read_makes_room() -> None:
-    """Until it is read, the connection waits for its peer, then the peer for the next answer."""
-    peer = Peer(Waiting(), limits=Limits(max_connections=1))
-    await peer.send(GET)
-    peer.protocol.pause_writing()
-    peer.protocol.resume_writing()
-    before = await makes_room(peer)
-    peer.protocol.pause_writing()
-    after = await makes_room(peer)
-    peer.protocol.connection_lost(None)
-
-    assert (before, after) == (False, True)
-
-
-async def test_a_last_answer_that_is_not_read_makes_room() -> None:
-    """A connection that only has to send the rest waits for its peer."""
-    peer = Peer(limits=Limits(max_connections=1))
-    await peer.send(b"GET / HTTP/1.0\r\n\r\n")
-
-    assert peer.transport.closed
-    assert await makes_room(peer)
-
-
-async def test_a_lost_connection_has_no_place() -> None:
-    """When its peer has gone, a connection is not counted any more."""
-    peer = Peer()
-    peer.protocol.connection_lost(None)
-
-    assert len(peer.connections) == 0
+    assert transport.sent.startswith(b"HTTP/1.1 %d " % OK)

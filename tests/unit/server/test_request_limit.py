@@ -1,7 +1,6 @@
 """How many requests are executed at once: those that wait for their caller are not."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rtmanager.handlers.errors import ErrorBoundary
 from rtmanager.server.refusals import Reason
-from rtmanager.server.request_limit import ALWAYS_ANSWERED, RequestLimit
+from rtmanager.server.request_limit import RequestLimit
 from tests.unit.server.transport import CountedRefusals, hello, turns
 
 OK, BUSY = 200, 503
@@ -73,16 +72,14 @@ class Server:
         self.limit = RequestLimit(ErrorBoundary(app), 1, self.refusals)
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def call(
-        self, *parts: Message, method: str = "POST", path: str = "/a", reads: bool = True
-    ) -> Caller:
+    async def call(self, *parts: Message, method: str = "POST", reads: bool = True) -> Caller:
         """Begin a request."""
         caller = Caller()
         for part in parts:
             caller.parts.put_nowait(part)
         if reads:
             caller.reads.set()
-        scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": []}
+        scope: dict[str, Any] = {"type": "http", "method": method, "path": "/a", "headers": []}
         begun = self.limit(scope, caller.parts.get, caller.receive_answer)
         self.tasks.append(asyncio.create_task(begun))
         await turns()
@@ -96,28 +93,6 @@ def serving(app: ASGIApp) -> Iterator[Server]:
     yield server
     for task in server.tasks:
         task.cancel()
-
-
-async def test_too_many_requests_are_refused() -> None:
-    """The answer is the contract's, and the connection is closed."""
-    with serving(working) as server:
-        await server.call(LAST)
-        refused = await server.call(LAST)
-
-    head, body = refused.answer
-    assert refused.status == BUSY
-    assert (b"connection", b"close") in head["headers"]
-    assert json.loads(body["body"])["error"]["code"] == "service_unavailable"
-    assert server.refusals.added == [Reason.TOO_MANY_REQUESTS]
-
-
-async def test_the_health_check_is_always_answered() -> None:
-    """Otherwise a busy service would be restarted."""
-    with serving(reading) as server:
-        server.limit.executed = 1
-        health = await server.call(method="GET", path=ALWAYS_ANSWERED)
-
-    assert health.status == OK
 
 
 async def test_a_request_whose_body_does_not_come_takes_no_place() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 
+from rtmanager.domain.monitoring.engine_addresses import parse_address
 from rtmanager.server.refusals import Reason
 
 Admits = Callable[[str], Awaitable[bool]]
@@ -29,11 +30,8 @@ async def everyone(_peer: str) -> bool:
 
 def peer_address(peername: object) -> str | None:
     """Return the address of a socket's peer without scope, IPv4 where it is mapped into IPv6."""
-    if not isinstance(peername, tuple):
-        return None
-    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    address = parse_address(str(peername[0])) if isinstance(peername, tuple) else None
+    return None if address is None else str(address)
 
 
 def is_loopback(address: str) -> bool:

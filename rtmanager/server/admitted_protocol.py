@@ -50,7 +50,7 @@ class AdmittedProtocol(asyncio.BufferedProtocol):
         if address is None:  # it has gone already
             transport.abort()
         elif is_loopback(address):
-            self._begin_http()
+            self._begin_http(None)
         else:
             self._all.add(self)
             self._servers.add(self)
@@ -93,14 +93,14 @@ class AdmittedProtocol(asyncio.BufferedProtocol):
             return
         if not self._transport.is_closing():
             self._leave()
-            self._begin_http()
+            self._begin_http(address)
 
     def _leave(self) -> None:
         self._all.remove(self)
         self._servers.discard(self)
 
-    def _begin_http(self) -> None:
-        http = self._http()
+    def _begin_http(self, peer: str | None) -> None:
+        http = self._http(peer=peer)
         # A transport that reads would go on to use our buffer.
         self._transport.pause_reading()
         self._transport.set_protocol(http)

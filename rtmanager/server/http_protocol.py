@@ -12,7 +12,6 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from rtmanager.server.admission import is_loopback, peer_address
 from rtmanager.server.connections import Connections
 from rtmanager.server.framing import HEAD_LIMIT, Framing
 from rtmanager.server.peer_time import PeerTime, unread_by
@@ -44,10 +43,12 @@ class _TooMuch(Exception):
 class HttpProtocol(HttpToolsProtocol):
     """A connection that its peer can use neither endlessly nor for anything endless."""
 
-    def __init__(self, *, connections: Connections, **uvicorns: Any) -> None:
+    def __init__(
+        self, *, connections: Connections, peer: str | None = None, **uvicorns: Any
+    ) -> None:
         super().__init__(**uvicorns)
         self._all = connections
-        self.peer: str | None = None
+        self.peer = peer
         self._time = PeerTime(connections.now, connections.limits.request_timeout)
         self._is_new = True  # no request has arrived yet
         self._part = _Part.NOTHING
@@ -61,8 +62,6 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the time for the first request."""
         super().connection_made(transport)
-        address = peer_address(transport.get_extra_info("peername"))
-        self.peer = None if address is None or is_loopback(address) else address
         self._time.begin()
         self._all.add(self)
 

@@ -10,6 +10,7 @@ from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import MigrationReport
 from rtmanager.adapters.postgres.migrate import migrate as migrate_schema
+from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
@@ -65,6 +66,7 @@ def _ports(connections: Connections) -> Ports:
     return Ports(
         records=PostgresRuntimeRecords(connections.pool),
         journal=PostgresOperationJournal(connections.pool),
+        history=PostgresOperationHistory(connections.pool),
         leases=connections.leases,
         host=connections.host,
         probe=connections.probe,

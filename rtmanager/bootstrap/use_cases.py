@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from rtmanager.domain.concurrency import InFlight
+from rtmanager.domain.insight.health import ReadHealth
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
@@ -20,6 +21,7 @@ from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import GameLeases
+from rtmanager.domain.ports.operation_history import OperationHistory
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.ports.state_directories import StateDirectories
@@ -31,6 +33,7 @@ class Ports:
 
     records: RuntimeRecords
     journal: OperationJournal
+    history: OperationHistory
     leases: GameLeases
     host: ContainerHost
     probe: EngineProbe
@@ -45,6 +48,7 @@ class UseCases:
 
     operations: Operations
     read: ReadRuntimes
+    health: ReadHealth
     readiness: CheckReadiness
     connections: EngineConnections
 
@@ -70,6 +74,7 @@ class UseCases:
                 probes_before_patch=policy.patch_gate_timeout > 0,
             ),
             read=ReadRuntimes(ports.records),
+            health=ReadHealth(ports.records),
             readiness=CheckReadiness(
                 ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
             ),

@@ -194,8 +194,9 @@ class Predecessor:
 class Operation:
     """One row of the operation log; without an outcome it is an open intent.
 
-    `lost` counts the processes that died while running it, without any progress in between; a
-    process that was running several operations counts for each of them in part.
+    `trace_id` is the trace of its begin, if traces are exported. `lost` counts the processes that
+    died while running it, without any progress in between; a process that was running several
+    operations counts for each of them in part.
     """
 
     id: Fence
@@ -212,6 +213,7 @@ class Operation:
     steps: tuple[Step, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
     finished_at: datetime | None = None
+    trace_id: str | None = None
 
     @property
     def game_id(self) -> GameId:

@@ -5,19 +5,16 @@ Handlers do not depend on Connexion; `rtmanager.server.connexion_app` passes thi
 
 from collections.abc import Mapping
 
-from rtmanager.domain.monitoring.check_readiness import CheckReadiness
-from rtmanager.domain.operations.operations import Operations
-from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.handlers.endpoint import Handler
+from rtmanager.handlers.operator.games import Games
+from rtmanager.handlers.operator.operations import OperationLog
+from rtmanager.handlers.operator.overview import Overview
+from rtmanager.handlers.operator.service import ServiceState
 from rtmanager.handlers.runtimes import Probes, Runtimes
 
 
-def endpoints(
-    *, operations: Operations, read: ReadRuntimes, readiness: CheckReadiness
-) -> Mapping[str, Handler]:
+def internal_endpoints(*, runtimes: Runtimes, probes: Probes) -> Mapping[str, Handler]:
     """Return the endpoint of every operationId of `spec/internal-openapi.yaml`."""
-    probes = Probes(readiness)
-    runtimes = Runtimes(operations, read)
     return {
         "internalHealthz": probes.healthz,
         "internalReadyz": probes.readyz,
@@ -28,4 +25,22 @@ def endpoints(
         "internalRestartRuntime": runtimes.restart,
         "internalPatchRuntime": runtimes.patch,
         "internalCleanupRuntimeContainer": runtimes.cleanup,
+    }
+
+
+def operator_endpoints(
+    *, overview: Overview, games: Games, operations: OperationLog, service: ServiceState
+) -> Mapping[str, Handler]:
+    """Return the endpoint of every operationId of `spec/operator-openapi.yaml`."""
+    return {
+        "operatorListRuntimes": overview.list,
+        "operatorExplainRuntime": games.explain,
+        "operatorReadLogs": games.logs,
+        "operatorGetHealth": games.get_health,
+        "operatorListHealth": games.list_health,
+        "operatorListOperations": operations.list,
+        "operatorGetOperation": operations.get,
+        "operatorStreamEvents": service.events,
+        "operatorListDrift": service.drift,
+        "operatorListWorkers": service.workers,
     }

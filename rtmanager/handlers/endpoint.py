@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from opentelemetry import trace
 from starlette.datastructures import QueryParams
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from rtmanager.domain.errors import InvalidRequest, NotFound
@@ -51,6 +52,15 @@ class Call:
         return game_id
 
     @property
+    def query(self) -> QueryParams:
+        """The query parameters, unchecked but for their names."""
+        return QueryParams(self.scope["query_string"])
+
+    def path_parameter(self, name: str) -> str:
+        """Return a decoded part of the path (see `RawPath`); bytes that are no UTF-8 are U+FFFD."""
+        return unquote(str(self.scope["path_params"][name]))
+
+    @property
     def origin(self) -> Origin:
         """The source and id of the request."""
         return Origin(source_of(self.scope), request_id_of(self.scope))
@@ -68,11 +78,11 @@ class Call:
 
     @property
     def _game_id_text(self) -> str:
-        """The decoded id (see `RawPath`); bytes that are not UTF-8 become U+FFFD."""
-        return unquote(self.scope["path_params"]["game_id"])
+        return self.path_parameter("game_id")
 
 
-Handler = Callable[[Call], Awaitable[JsonObject]]
+Handler = Callable[[Call], Awaitable[JsonObject | Response]]
+"""Returns the object to answer with, or a response of another type, which may be a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,8 @@ class Endpoint:
         call = Call(scope, await self._read_body(scope, receive))
         with _tracer.start_as_current_span(self.name, kind=trace.SpanKind.SERVER):
             answer = await self.handler(call)
-        await AsciiJson(answer)(scope, receive, send)
+        response = answer if isinstance(answer, Response) else AsciiJson(answer)
+        await response(scope, receive, send)
 
     def _check_query(self, scope: Scope) -> None:
         if self.query is None:

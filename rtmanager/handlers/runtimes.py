@@ -1,7 +1,6 @@
 """The handlers: read the call, run the use case of the same verb, render the result."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.operation import OperationKind
@@ -9,6 +8,7 @@ from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.domain.runtime import RuntimeRecord
 from rtmanager.handlers.endpoint import Call
+from rtmanager.handlers.rendering import timestamp
 from rtmanager.handlers.strict_json import JsonObject
 
 
@@ -80,16 +80,9 @@ def runtime_json(record: RuntimeRecord) -> JsonObject:
         "engine_endpoint": record.engine_endpoint,
         "state_path": record.state_path,
         "docker_network": record.docker_network,
-        "started_at": _timestamp(record.started_at),
-        "stopped_at": _timestamp(record.stopped_at),
-        "removed_at": _timestamp(record.removed_at),
-        "last_op_at": _timestamp(record.last_op_at),
-        "created_at": _timestamp(record.created_at),
+        "started_at": timestamp(record.started_at),
+        "stopped_at": timestamp(record.stopped_at),
+        "removed_at": timestamp(record.removed_at),
+        "last_op_at": timestamp(record.last_op_at),
+        "created_at": timestamp(record.created_at),
     }
-
-
-def _timestamp(at: datetime | None) -> str | None:
-    """Return the time in RFC 3339, in UTC with microseconds and Z."""
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -9,6 +9,7 @@ of the spec that it does not need.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -37,9 +38,12 @@ with warnings.catch_warnings():
     from connexion.middleware.response_validation import ResponseValidationMiddleware
     from connexion.middleware.routing import RoutingMiddleware
 
-__all__ = ["SPEC_FILE", "SWAGGER_UI_PATH", "create_app"]
+__all__ = ["OPERATOR_SPEC_FILE", "SPEC_FILE", "SWAGGER_UI_PATH", "create_app"]
 
 SPEC_FILE = "internal-openapi.yaml"
+OPERATOR_SPEC_FILE = "operator-openapi.yaml"
+
+_SPEC_FILES = (SPEC_FILE, OPERATOR_SPEC_FILE)
 
 _Document = dict[str, Any]
 _Middleware = Callable[..., ASGIApp]
@@ -55,7 +59,7 @@ def create_app(
     *,
     validate_responses: bool = False,
 ) -> ASGIApp:
-    """Return the ASGI application that answers the spec's operations with these endpoints.
+    """Return the ASGI application that answers the operations of both specs with these endpoints.
 
     Raises LookupError unless operations and endpoints match one to one. Nothing is opened here or
     at startup: the caller opens what the handlers need, and has to flush the events.
@@ -75,13 +79,14 @@ def create_app(
         resolver=table.__getitem__,
         validate_responses=validate_responses,
     )
-    app.add_api(_without_bodies())
+    for spec_file in _SPEC_FILES:
+        app.add_api(_without_bodies(_document(spec_file)))
     return app  # type: ignore[no-any-return]
 
 
 def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Middleware]:
     """Return our middlewares, outermost first; the order is part of their meaning."""
-    tokens = access.tokens
+    tokens, internal = access.tokens, _document(SPEC_FILE)
     return [
         RequestId,
         AnswerHeaders,
@@ -92,7 +97,7 @@ def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Midd
             allowed_hosts=access.allowed_hosts,
             trusted_origins=access.trusted_origins,
         ),
-        partial(SwaggerUi, document=announced(_document()) if tokens else _document()),
+        partial(SwaggerUi, document=announced(internal) if tokens else internal),
         RawPath,
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
         CallerHeader,
@@ -139,22 +144,23 @@ def _check_table(specified: Mapping[str, object], table: Mapping[str, Handler]) 
 
 
 @cache
-def _document() -> _Document:
-    """Read the spec; Connexion's reader is slow and treats it as a Jinja template."""
-    document: _Document = yaml.load((spec_dir() / SPEC_FILE).read_bytes(), Loader=yaml.CSafeLoader)
+def _document(spec_file: str) -> _Document:
+    """Read a spec; Connexion's reader is slow and treats it as a Jinja template."""
+    document: _Document = yaml.load((spec_dir() / spec_file).read_bytes(), Loader=yaml.CSafeLoader)
     return document
 
 
 @cache
 def _operations() -> Mapping[str, _Document]:
-    """Return the spec's operations by id, with all references resolved."""
-    paths = resolve_refs(_document())["paths"]
-    return {each["operationId"]: each for path in paths.values() for each in path.values()}
+    """Return the operations of all specs by id, with all references resolved."""
+    paths = [resolve_refs(_document(each))["paths"].values() for each in _SPEC_FILES]
+    return {
+        each["operationId"]: each for path in chain.from_iterable(paths) for each in path.values()
+    }
 
 
-def _without_bodies() -> _Document:
-    """Return the spec for Connexion, without bodies: the endpoints read and check them."""
-    document = _document()
+def _without_bodies(document: _Document) -> _Document:
+    """Return a spec for Connexion, without bodies: the endpoints read and check them."""
     paths = {
         path: {
             method: {key: value for key, value in operation.items() if key != "requestBody"}

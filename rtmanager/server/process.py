@@ -13,10 +13,10 @@ from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
 from rtmanager.bootstrap.use_cases import UseCases
 from rtmanager.config import Address, Settings
-from rtmanager.handlers import endpoints
 from rtmanager.handlers.access import Access
 from rtmanager.server.admission import everyone
 from rtmanager.server.connexion_app import create_app
+from rtmanager.server.endpoints import endpoints
 from rtmanager.server.exposure import warn_of_listener, warn_of_settings
 from rtmanager.server.http import Drain, HttpServer, bind
 from rtmanager.server.policies import access, connection_limits
@@ -80,10 +80,9 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 def _http_server(
     settings: Settings, allowed: Access, cases: UseCases, on_started: Callable[[], None]
 ) -> HttpServer:
-    table = endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
     events = RepeatedEvents()
     return HttpServer(
-        create_app(table, allowed, events),
+        create_app(endpoints(cases), allowed, events),
         settings.shutdown_timeout,
         on_started,
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,

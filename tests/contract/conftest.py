@@ -6,9 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from rtmanager.handlers import endpoints
 from rtmanager.handlers.endpoint import Handler
 from rtmanager.server.connexion_app import create_app
+from rtmanager.server.endpoints import endpoints
 from tests.contract.caller import Caller
 from tests.unit.domain.world import World
 
@@ -22,8 +22,7 @@ def world() -> World:
 @pytest.fixture
 def table(world: World) -> Mapping[str, Handler]:
     """Return the service's table of endpoints."""
-    cases = world.manager.cases
-    return endpoints(operations=cases.operations, read=cases.read, readiness=cases.readiness)
+    return endpoints(world.manager.cases)
 
 
 @pytest.fixture

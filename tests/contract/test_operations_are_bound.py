@@ -6,7 +6,7 @@ import yaml
 from rtmanager import spec_dir
 from rtmanager.handlers.endpoint import Call, Handler
 from rtmanager.handlers.strict_json import JsonObject
-from rtmanager.server.connexion_app import SPEC_FILE, create_app
+from rtmanager.server.connexion_app import OPERATOR_SPEC_FILE, SPEC_FILE, create_app
 
 
 async def nothing(_: Call) -> JsonObject:
@@ -15,9 +15,10 @@ async def nothing(_: Call) -> JsonObject:
 
 
 def test_every_operation_has_its_handler_and_nothing_is_extra(table: Mapping[str, Handler]) -> None:
-    """The spec's operationIds and the endpoints table match one to one."""
-    spec = (spec_dir() / SPEC_FILE).read_text(encoding="utf-8")
-    paths = yaml.safe_load(spec)["paths"].values()
+    """The operationIds of both specs and the endpoints table match one to one."""
+    specs = [spec_dir() / each for each in (SPEC_FILE, OPERATOR_SPEC_FILE)]
+    texts = [each.read_text(encoding="utf-8") for each in specs]
+    paths = [path for each in texts for path in yaml.safe_load(each)["paths"].values()]
     specified = {operation["operationId"] for path in paths for operation in path.values()}
 
     create_app(table)

@@ -12,6 +12,7 @@ from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvent
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection
+from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.store import InMemoryHealthLog, InMemoryRuntimeRecords
@@ -181,6 +182,7 @@ class Process:
         ports = Ports(
             records=self._faulty(InMemoryRuntimeRecords(store), "records"),
             journal=self._faulty(InMemoryOperationJournal(store), "store"),
+            history=self._faulty(InMemoryOperationHistory(store), "history"),
             leases=BelievedLeases(connection, environment),
             host=self._host(),
             probe=self._faulty(probe, "probe"),

@@ -27,9 +27,15 @@ _INSERTED = Columns("""
     predecessor, outcome, error_code, error_message, details, started_at, finished_at, lease_number
 """)
 
-_OPERATION: LiteralString = f"id, {_INSERTED.names}, phase, cause, lost, steps"
+_WITHOUT_STEPS: LiteralString = f"id, {_INSERTED.names}, phase, cause, lost, trace_id"
+
+_OPERATION: LiteralString = f"{_WITHOUT_STEPS}, steps"
 
 SELECT: LiteralString = f"SELECT {_OPERATION} FROM operation_log"
+
+SELECT_WITHOUT_STEPS: LiteralString = f"""
+    SELECT {_WITHOUT_STEPS}, '[]'::jsonb AS steps FROM operation_log
+"""
 
 OPEN_OF_GAME: LiteralString = f"{SELECT} WHERE game_id = %s AND outcome IS NULL"
 

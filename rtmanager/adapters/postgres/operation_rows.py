@@ -120,6 +120,7 @@ def _operation(**row: Any) -> Operation:
         steps=tuple(step_from(step) for step in row["steps"]),
         details=row["details"],
         finished_at=row["finished_at"],
+        trace_id=row["trace_id"],
     )
 
 

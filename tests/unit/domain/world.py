@@ -19,6 +19,7 @@ from rtmanager.adapters.in_memory.game_lease import (
     LeaseConnection,
     LeaseNumbers,
 )
+from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
@@ -123,6 +124,7 @@ class Process:
         self.ports = Ports(
             records=self._faulty(InMemoryRuntimeRecords(world.store), "records"),
             journal=self._faulty(InMemoryOperationJournal(world.store), "store"),
+            history=self._faulty(InMemoryOperationHistory(world.store), "history"),
             leases=self.leases,
             host=self.host,
             probe=self.engine_probe,

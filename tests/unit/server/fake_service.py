@@ -38,15 +38,20 @@ class EngineConnections:
         return False
 
 
+class UseCases:
+    """Use cases of which only these do anything."""
+
+    readiness = SimpleNamespace(withdraw=lambda: say("withdrawn"))
+    connections = EngineConnections()
+
+    def __getattr__(self, _name: str) -> None:
+        """Have no others."""
+
+
 class Service:
     """A service that only prints what is done to it."""
 
-    use_cases = SimpleNamespace(
-        operations=None,
-        read=None,
-        readiness=SimpleNamespace(withdraw=lambda: say("withdrawn")),
-        connections=EngineConnections(),
-    )
+    use_cases = UseCases()
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:

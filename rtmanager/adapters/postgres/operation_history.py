@@ -1,0 +1,76 @@
+"""Reading the operation log in Postgres."""
+
+# ruff: noqa: S608 - composed of constants; LiteralString proves it
+
+from collections.abc import Mapping, Sequence
+from typing import LiteralString
+
+from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_WITHOUT_STEPS, operations
+from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.stored_values import Parameters, stored_game_id
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Fence, Operation
+from rtmanager.domain.ports.operation_history import OperationFilter
+
+_LARGEST_ID = 2**63 - 1
+
+_GET: LiteralString = f"{SELECT} WHERE id = %s"
+
+_CONDITIONS: Mapping[str, LiteralString] = {
+    "game_id": "game_id = %(game_id)s",
+    "kind": "kind = %(kind)s",
+    "outcome": "outcome = %(outcome)s",
+    "is_open": "outcome IS NULL",
+    "source": "source = %(source)s",
+    "source_ref": "source_ref = %(source_ref)s",
+    "since": "started_at >= %(since)s",
+    "until": "started_at < %(until)s",
+}
+
+_LATEST: LiteralString = f"""
+    SELECT latest.* FROM runtime_records AS record
+    CROSS JOIN LATERAL (
+        {SELECT_WITHOUT_STEPS} WHERE operation_log.game_id = record.game_id
+        ORDER BY id DESC LIMIT 1
+    ) AS latest
+"""
+
+
+class PostgresOperationHistory:
+    """Reads the table `operation_log`."""
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+
+    async def get(self, operation_id: Fence) -> Operation | None:
+        """Return the operation."""
+        if operation_id > _LARGEST_ID:
+            return None
+        async with self._pool.connection() as connection:
+            return await (await operations(connection).execute(_GET, [operation_id])).fetchone()
+
+    async def find(
+        self, wanted: OperationFilter, *, limit: int, before: Fence | None = None
+    ) -> Sequence[Operation]:
+        """Return the newest operations that match."""
+        given = _given(wanted)
+        conditions: LiteralString = " AND ".join(_CONDITIONS[name] for name in given)
+        where: LiteralString = f"id < %(before)s AND {conditions}" if given else "id < %(before)s"
+        statement: LiteralString = f"{SELECT} WHERE {where} ORDER BY id DESC LIMIT %(limit)s"
+        parameters = given | {"limit": limit, "before": before or _LARGEST_ID}
+        async with self._pool.connection() as connection:
+            return await (await operations(connection).execute(statement, parameters)).fetchall()
+
+    async def latest(self) -> Mapping[GameId, Operation]:
+        """Return the latest operation of every game with a record."""
+        async with self._pool.connection() as connection:
+            found = await (await operations(connection).execute(_LATEST)).fetchall()
+        return {each.game_id: each for each in found}
+
+
+def _given(wanted: OperationFilter) -> Parameters:
+    """Return the conditions that are set, by their names."""
+    values: Parameters = {name: getattr(wanted, name) for name in _CONDITIONS}
+    if wanted.game_id is not None:
+        values["game_id"] = stored_game_id(wanted.game_id)
+    return {name: value for name, value in values.items() if value not in {None, False}}

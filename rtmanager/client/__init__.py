@@ -1,0 +1,1 @@
+"""A client of the Runtime Manager for programs: typed, asynchronous, for both contracts."""

@@ -1,0 +1,1 @@
+"""The console: web pages for operators, on the public API."""

@@ -1,0 +1,1 @@
+"""What operators see: the operation log, health, and why a game is in its state."""

@@ -1,0 +1,44 @@
+"""Reading the operation log; only the operation journal writes it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Fence, Operation, OperationKind, OpSource, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationFilter:
+    """Which operations to find; all conditions that are set must hold.
+
+    `is_open` finds those without an outcome. `since` includes its moment, `until` does not.
+    """
+
+    game_id: str | None = None
+    kind: OperationKind | None = None
+    outcome: Outcome | None = None
+    is_open: bool = False
+    source: OpSource | None = None
+    source_ref: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERYTHING = OperationFilter()
+
+
+class OperationHistory(Protocol):
+    """The operation log as it is read. Every method raises ServiceUnavailable."""
+
+    async def get(self, operation_id: Fence) -> Operation | None:
+        """Return the operation, None when the log does not have it."""
+
+    async def find(
+        self, wanted: OperationFilter, *, limit: int, before: Fence | None = None
+    ) -> Sequence[Operation]:
+        """Return the newest operations that match, with an id below `before`, newest first."""
+
+    async def latest(self) -> Mapping[GameId, Operation]:
+        """Return the latest operation, without its steps, of every game that has a record."""

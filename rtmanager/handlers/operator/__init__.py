@@ -1,0 +1,1 @@
+"""The endpoints of `spec/operator-openapi.yaml`: what operators see."""

@@ -1,0 +1,27 @@
+"""The endpoints of both contracts, on the use cases of the service."""
+
+from collections.abc import Mapping
+
+from rtmanager.bootstrap.use_cases import UseCases
+from rtmanager.handlers import internal_endpoints, operator_endpoints
+from rtmanager.handlers.endpoint import Handler
+from rtmanager.handlers.operator.games import Games
+from rtmanager.handlers.operator.operations import OperationLog
+from rtmanager.handlers.operator.overview import Overview
+from rtmanager.handlers.operator.service import ServiceState
+from rtmanager.handlers.runtimes import Probes, Runtimes
+
+
+def endpoints(cases: UseCases) -> Mapping[str, Handler]:
+    """Return the endpoint of every operationId of both contracts."""
+    return {
+        **internal_endpoints(
+            runtimes=Runtimes(cases.operations, cases.read), probes=Probes(cases.readiness)
+        ),
+        **operator_endpoints(
+            overview=Overview(),
+            games=Games(cases.health),
+            operations=OperationLog(),
+            service=ServiceState(),
+        ),
+    }

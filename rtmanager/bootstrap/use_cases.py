@@ -5,6 +5,9 @@ from typing import Self
 
 from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.insight.health import ReadHealth
+from rtmanager.domain.insight.operation_ends import OperationEnds
+from rtmanager.domain.insight.read_operations import ReadOperations
+from rtmanager.domain.insight.read_overview import ReadOverview
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
@@ -49,6 +52,8 @@ class UseCases:
     operations: Operations
     read: ReadRuntimes
     health: ReadHealth
+    overview: ReadOverview
+    log: ReadOperations
     readiness: CheckReadiness
     connections: EngineConnections
 
@@ -56,6 +61,7 @@ class UseCases:
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
         """Assemble the use cases from their ports."""
         observer = Observer(ports.host, ports.installation, ports.clock)
+        health = ReadHealth(ports.records)
         return cls(
             operations=Operations(
                 leases=ports.leases,
@@ -74,7 +80,9 @@ class UseCases:
                 probes_before_patch=policy.patch_gate_timeout > 0,
             ),
             read=ReadRuntimes(ports.records),
-            health=ReadHealth(ports.records),
+            health=health,
+            overview=ReadOverview(ports.records, ports.history, health),
+            log=ReadOperations(ports.history, OperationEnds(ports.history, ports.clock)),
             readiness=CheckReadiness(
                 ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
             ),

@@ -1,7 +1,9 @@
 """An endpoint: check the request, call the handler, send what it returns."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,15 +26,25 @@ from rtmanager.handlers.strict_json import (
     read_object,
 )
 
+
+async def _stays() -> None:
+    """Wait for ever, as for a caller that does not go."""
+    await asyncio.Future()
+
+
 _tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A routed and validated request, as handlers read it."""
+    """A routed and validated request, as handlers read it.
+
+    `gone` returns when the caller has closed the connection; a handler that only waits ends then.
+    """
 
     scope: Scope
     body: Mapping[str, Any] = field(default_factory=dict)
+    gone: Callable[[], Awaitable[None]] = _stays
 
     @property
     def game_id(self) -> GameId:
@@ -101,7 +113,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, call the handler and send its answer."""
         self._check_query(scope)
-        call = Call(scope, await self._read_body(scope, receive))
+        call = Call(scope, await self._read_body(scope, receive), partial(_disconnect, receive))
         with _tracer.start_as_current_span(self.name, kind=trace.SpanKind.SERVER):
             answer = await self.handler(call)
         response = answer if isinstance(answer, Response) else AsciiJson(answer)
@@ -120,3 +132,9 @@ class Endpoint:
         body = await read_object(scope, receive)
         check_schema(self.body, body)
         return body
+
+
+async def _disconnect(receive: Receive) -> None:
+    """Return when the caller has closed the connection, ignoring what it sends before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

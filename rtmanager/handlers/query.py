@@ -1,7 +1,7 @@
 """Reading query parameters; every refusal is an InvalidRequest that names the parameter."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -13,14 +13,19 @@ from rtmanager.domain.texts import quoted
 E = TypeVar("E", bound=StrEnum)
 
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h)", re.ASCII)
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def text_of(query: QueryParams, name: str) -> str | None:
-    """Return a parameter's value; None if it is not there. Raises if it is there twice."""
+    """Return a parameter's value, None without it; raise if it is empty or there twice."""
     values = query.getlist(name)
     if len(values) > 1:
         raise InvalidRequest(f"the query has {name} {len(values)} times, expected once")
+    if values == [""]:
+        raise InvalidRequest(f"{name} is empty; give it a value or leave it out")
     return values[0] if values else None
 
 
@@ -76,8 +81,9 @@ def time_of(query: QueryParams, name: str) -> datetime | None:
         return None
     at = parse_time(text)
     if at is None:
+        hint = "; in a query + is a blank, write %2B" if " " in text else ""
         raise InvalidRequest(
-            f"{name} is {quoted(text)}, expected a time such as 2026-04-28T20:39:18Z"
+            f"{name} is {quoted(text)}, expected a time such as 2026-04-28T20:39:18Z{hint}"
         )
     return at
 
@@ -89,14 +95,10 @@ def parse_duration(text: str) -> float | None:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return a time in RFC 3339; None if it is none, or one that cannot be stored."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if at.tzinfo is None or "T" not in text.upper():
+    """Return a time in RFC 3339, in UTC; None if it is none, or not of the years 1 to 9999."""
+    if not _TIME.fullmatch(text):
         return None
     try:
-        return at + timedelta(0) if at.utcoffset() is not None and at.timestamp() else None
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (OverflowError, ValueError):
         return None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from rtmanager.domain.health import HealthEvent
 from rtmanager.domain.insight.engine_exit import EngineExit, exit_of
 from rtmanager.domain.insight.health import Health
+from rtmanager.domain.insight.read_overview import Overview
 from rtmanager.domain.operation import Operation, Step
 from rtmanager.handlers.strict_json import JsonObject
 
@@ -17,6 +18,25 @@ def timestamp(at: datetime | None) -> str | None:
     if at is None:
         return None
     return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def overview_json(overview: Overview) -> JsonObject:
+    """Return one game at a glance."""
+    record, last = overview.record, overview.last_operation
+    return {
+        "game_id": record.game_id,
+        "status": record.status,
+        "image_ref": record.current_image_ref,
+        "container_id": record.current_container_id,
+        "engine_endpoint": record.engine_endpoint,
+        "started_at": timestamp(record.started_at),
+        "stopped_at": timestamp(record.stopped_at),
+        "removed_at": timestamp(record.removed_at),
+        "created_at": timestamp(record.created_at),
+        "last_op_at": timestamp(record.last_op_at),
+        "health": overview.health,
+        "last_operation": last and operation_brief_json(last),
+    }
 
 
 def operation_json(operation: Operation) -> JsonObject:

@@ -80,7 +80,7 @@ def create_app(
         validate_responses=validate_responses,
     )
     for spec_file in _SPEC_FILES:
-        app.add_api(_without_bodies(_document(spec_file)))
+        app.add_api(_for_connexion(_document(spec_file)))
     return app  # type: ignore[no-any-return]
 
 
@@ -159,13 +159,33 @@ def _operations() -> Mapping[str, _Document]:
     }
 
 
-def _without_bodies(document: _Document) -> _Document:
-    """Return a spec for Connexion, without bodies: the endpoints read and check them."""
+def _for_connexion(document: _Document) -> _Document:
+    """Return a spec for Connexion, without what the endpoints read and check themselves."""
     paths = {
-        path: {
-            method: {key: value for key, value in operation.items() if key != "requestBody"}
-            for method, operation in operations.items()
-        }
+        path: {method: _without_inputs(operation) for method, operation in operations.items()}
         for path, operations in document["paths"].items()
     }
-    return {**document, "paths": paths}
+    return _with_nulls({**document, "paths": paths})  # type: ignore[no-any-return]
+
+
+def _without_inputs(operation: _Document) -> _Document:
+    """Return the operation without its body and query, and with any text in its path."""
+    parameters = [
+        {**each, "schema": {"type": "string"}} if each.get("in") == "path" else each
+        for each in operation.get("parameters", ())
+        if each.get("in") != "query"
+    ]
+    without = {key: value for key, value in operation.items() if key != "requestBody"}
+    return {**without, "parameters": parameters}
+
+
+def _with_nulls(node: Any) -> Any:
+    """Return a part of a spec with `nullable` beside `allOf` in words that Connexion knows."""
+    if isinstance(node, list):
+        return [_with_nulls(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _with_nulls(value) for key, value in node.items()}
+    if plain.get("nullable") is not True or "allOf" not in plain:
+        return plain
+    return {"anyOf": [{"allOf": plain["allOf"]}, {"enum": [None]}]}

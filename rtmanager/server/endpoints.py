@@ -19,9 +19,9 @@ def endpoints(cases: UseCases) -> Mapping[str, Handler]:
             runtimes=Runtimes(cases.operations, cases.read), probes=Probes(cases.readiness)
         ),
         **operator_endpoints(
-            overview=Overview(),
+            overview=Overview(cases.overview),
             games=Games(cases.health),
-            operations=OperationLog(),
+            operations=OperationLog(cases.log),
             service=ServiceState(),
         ),
     }

@@ -70,7 +70,12 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 
         server = _http_server(settings, allowed, cases, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
-        drain = Drain(settings.drain_delay, cases.readiness.withdraw, deadline.begin)
+
+        def on_stop() -> None:
+            deadline.begin()
+            cases.log.release()
+
+        drain = Drain(settings.drain_delay, cases.readiness.withdraw, on_stop)
         with server.stopped_by_signals(drain):
             async with service.open(deadline):
                 await _answer_requests(server, listener)

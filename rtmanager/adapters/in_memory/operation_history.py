@@ -1,6 +1,6 @@
 """OperationHistory in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -31,6 +31,11 @@ class InMemoryOperationHistory:
             if (before is None or each.id < before) and _matches(each, wanted)
         )
         return list(islice(matching, limit))
+
+    async def finished(self, ids: Collection[Fence]) -> Sequence[Operation]:
+        """Return those of these operations that have finished."""
+        known = [self.store.operations[each] for each in ids if each in self.store.operations]
+        return [each for each in known if each.outcome is not None]
 
     async def latest(self) -> Mapping[GameId, Operation]:
         """Return the latest operation of every game with a record."""

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import LiteralString
 
 from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_WITHOUT_STEPS, operations
@@ -15,6 +15,8 @@ from rtmanager.domain.ports.operation_history import OperationFilter
 _LARGEST_ID = 2**63 - 1
 
 _GET: LiteralString = f"{SELECT} WHERE id = %s"
+
+_FINISHED: LiteralString = f"{SELECT} WHERE id = ANY(%s) AND outcome IS NOT NULL"
 
 _CONDITIONS: Mapping[str, LiteralString] = {
     "game_id": "game_id = %(game_id)s",
@@ -60,6 +62,12 @@ class PostgresOperationHistory:
         parameters = given | {"limit": limit, "before": before or _LARGEST_ID}
         async with self._pool.connection() as connection:
             return await (await operations(connection).execute(statement, parameters)).fetchall()
+
+    async def finished(self, ids: Collection[Fence]) -> Sequence[Operation]:
+        """Return those of these operations that have finished."""
+        async with self._pool.connection() as connection:
+            found = await operations(connection).execute(_FINISHED, [list(ids)])
+            return await found.fetchall()
 
     async def latest(self) -> Mapping[GameId, Operation]:
         """Return the latest operation of every game with a record."""

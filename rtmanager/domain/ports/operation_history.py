@@ -1,12 +1,13 @@
 """Reading the operation log; only the operation journal writes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence, Operation, OperationKind, OpSource, Outcome
+from rtmanager.domain.texts import printable_or_none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,10 @@ class OperationFilter:
     since: datetime | None = None
     until: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Make the text from outside printable, as it is stored."""
+        object.__setattr__(self, "source_ref", printable_or_none(self.source_ref))
+
 
 EVERYTHING = OperationFilter()
 
@@ -39,6 +44,9 @@ class OperationHistory(Protocol):
         self, wanted: OperationFilter, *, limit: int, before: Fence | None = None
     ) -> Sequence[Operation]:
         """Return the newest operations that match, with an id below `before`, newest first."""
+
+    async def finished(self, ids: Collection[Fence]) -> Sequence[Operation]:
+        """Return those of these operations that have finished."""
 
     async def latest(self) -> Mapping[GameId, Operation]:
         """Return the latest operation, without its steps, of every game that has a record."""

@@ -43,6 +43,7 @@ class UseCases:
 
     readiness = SimpleNamespace(withdraw=lambda: say("withdrawn"))
     connections = EngineConnections()
+    log = SimpleNamespace(release=lambda: None)
 
     def __getattr__(self, _name: str) -> None:
         """Have no others."""

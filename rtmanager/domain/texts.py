@@ -16,6 +16,8 @@ def printable(text: str, limit: int = MAX_TEXT) -> str:
 
     Doing so twice changes nothing, and no store on the way has anything left to escape.
     """
+    if len(text) <= limit and text.isprintable():
+        return text  # nearly every text, many of them for each page of the operation log
     # Cut first: escaping only makes a text longer, and this one may be very long.
     plain = "".join(map(_printable, text[: limit + 1]))
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"

@@ -40,8 +40,12 @@ class InMemoryOperationHistory:
     async def latest(self) -> Mapping[GameId, Operation]:
         """Return the latest operation of every game with a record."""
         by_id = sorted(self.store.operations.values(), key=lambda each: each.id)
-        latest = {each.game_id: replace(each, steps=()) for each in by_id}
+        latest = {each.game_id: _brief(each) for each in by_id}
         return {game: each for game, each in latest.items() if game in self.store.runtime_records}
+
+
+def _brief(operation: Operation) -> Operation:
+    return replace(operation, predecessor=None, cause=None, steps=(), details={})
 
 
 def _matches(operation: Operation, wanted: OperationFilter) -> bool:

@@ -5,11 +5,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import LiteralString
 
-from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_WITHOUT_STEPS, operations
+from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_BRIEFLY, operations
+from rtmanager.adapters.postgres.operation_rows import brief_operation_row
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.stored_values import Parameters, stored_game_id
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import Fence, Operation
+from rtmanager.domain.operation import Fence, Operation, Outcome
 from rtmanager.domain.ports.operation_history import OperationFilter
 
 _LARGEST_ID = 2**63 - 1
@@ -21,7 +22,6 @@ _FINISHED: LiteralString = f"{SELECT} WHERE id = ANY(%s) AND outcome IS NOT NULL
 _CONDITIONS: Mapping[str, LiteralString] = {
     "game_id": "game_id = %(game_id)s",
     "kind": "kind = %(kind)s",
-    "outcome": "outcome = %(outcome)s",
     "is_open": "outcome IS NULL",
     "source": "source = %(source)s",
     "source_ref": "source_ref = %(source_ref)s",
@@ -29,10 +29,16 @@ _CONDITIONS: Mapping[str, LiteralString] = {
     "until": "started_at < %(until)s",
 }
 
+# As constants: an index has only the failures.
+_OUTCOMES: Mapping[Outcome, LiteralString] = {
+    Outcome.SUCCESS: "outcome = 'success'",
+    Outcome.FAILURE: "outcome = 'failure'",
+}
+
 _LATEST: LiteralString = f"""
     SELECT latest.* FROM runtime_records AS record
     CROSS JOIN LATERAL (
-        {SELECT_WITHOUT_STEPS} WHERE operation_log.game_id = record.game_id
+        {SELECT_BRIEFLY} WHERE operation_log.game_id = record.game_id
         ORDER BY id DESC LIMIT 1
     ) AS latest
 """
@@ -56,8 +62,10 @@ class PostgresOperationHistory:
     ) -> Sequence[Operation]:
         """Return the newest operations that match."""
         given = _given(wanted)
-        conditions: LiteralString = " AND ".join(_CONDITIONS[name] for name in given)
-        where: LiteralString = f"id < %(before)s AND {conditions}" if given else "id < %(before)s"
+        conditions = ["id < %(before)s", *(_CONDITIONS[name] for name in given)]
+        if wanted.outcome is not None:
+            conditions.append(_OUTCOMES[wanted.outcome])
+        where: LiteralString = " AND ".join(conditions)
         statement: LiteralString = f"{SELECT} WHERE {where} ORDER BY id DESC LIMIT %(limit)s"
         parameters = given | {"limit": limit, "before": before or _LARGEST_ID}
         async with self._pool.connection() as connection:
@@ -72,7 +80,8 @@ class PostgresOperationHistory:
     async def latest(self) -> Mapping[GameId, Operation]:
         """Return the latest operation of every game with a record."""
         async with self._pool.connection() as connection:
-            found = await (await operations(connection).execute(_LATEST)).fetchall()
+            cursor = connection.cursor(row_factory=brief_operation_row)
+            found = await (await cursor.execute(_LATEST)).fetchall()
         return {each.game_id: each for each in found}
 
 

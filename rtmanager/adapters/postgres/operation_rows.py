@@ -1,6 +1,7 @@
 """Converting operations to rows of the operation log and back."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from psycopg.rows import kwargs_row
@@ -126,6 +127,11 @@ def _operation(**row: Any) -> Operation:
 
 operation_row = kwargs_row(_operation)
 """The row factory of the operation log."""
+
+brief_operation_row = kwargs_row(
+    partial(_operation, predecessor=None, cause=None, details={}, steps=())
+)
+"""The row factory of the operation log without what is stored in JSON."""
 
 
 def _request(row: dict[str, Any]) -> OperationRequest:

@@ -42,7 +42,7 @@ class OperationEnds:
             await self._first(end, self.clock.sleep(within), unless(), self._released.wait())
         finally:
             self._forget(operation_id, end)
-        return end.result() if end.done() else None
+        return None if end.cancelled() else end.result()
 
     async def _first(self, *ends: Awaitable[object]) -> None:
         """Wait for the first of these, and cancel the others."""
@@ -66,12 +66,13 @@ class OperationEnds:
 
     async def _look(self) -> None:
         """Look into the log again and again, as long as somebody waits."""
+        await self.clock.sleep(POLL)
         while self._waiting:
-            await self.clock.sleep(POLL)
             for operation in await self._finished():
                 for end in self._waiting.pop(operation.id, ()):
                     if not end.done():
                         end.set_result(operation)
+            await self.clock.sleep(POLL)
 
     async def _finished(self) -> tuple[Operation, ...]:
         """Return what has finished; while the store is away nothing has, and the wait goes on."""

@@ -49,4 +49,7 @@ class OperationHistory(Protocol):
         """Return those of these operations that have finished."""
 
     async def latest(self) -> Mapping[GameId, Operation]:
-        """Return the latest operation, without its steps, of every game that has a record."""
+        """Return the latest operation of every game that has a record.
+
+        Without its steps, details, predecessor and cause.
+        """

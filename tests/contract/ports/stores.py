@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import RowFactory, kwargs_row, tuple_row
 
 from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.store import (
     InMemoryHealthLog,
@@ -17,6 +18,7 @@ from rtmanager.adapters.in_memory.store import (
     InMemoryStore,
 )
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
+from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.operation_log import SELECT
 from rtmanager.adapters.postgres.operation_rows import operation_row
@@ -28,6 +30,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.operation import Fence, Operation
 from rtmanager.domain.ports.health_log import HealthLog
+from rtmanager.domain.ports.operation_history import OperationHistory
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from tests.support.proxy import Proxy
@@ -48,6 +51,10 @@ class Store(Protocol):
     @property
     def journal(self) -> OperationJournal:
         """The write side."""
+
+    @property
+    def history(self) -> OperationHistory:
+        """The operation log as it is read."""
 
     @property
     def health_log(self) -> HealthLog:
@@ -90,6 +97,9 @@ class MemoryStore:
         self.records: RuntimeRecords = with_faults(InMemoryRuntimeRecords(store), "records", fault)
         self.journal: OperationJournal = with_faults(
             InMemoryOperationJournal(store), "store", fault
+        )
+        self.history: OperationHistory = with_faults(
+            InMemoryOperationHistory(store), "history", fault
         )
         self.health_log: HealthLog = with_faults(InMemoryHealthLog(store), "health", fault)
         self._is_away = self._loses_reply = self._dies = False
@@ -151,6 +161,7 @@ class PostgresStore:
         )
         self.records: RuntimeRecords = PostgresRuntimeRecords(self.pool)
         self.journal: OperationJournal = PostgresOperationJournal(self.pool)
+        self.history: OperationHistory = PostgresOperationHistory(self.pool)
         self.health_log: HealthLog = PostgresHealthLog(self.pool)
 
     def outbox(self) -> list[tuple[str, dict[str, str]]]:

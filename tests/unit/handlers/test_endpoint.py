@@ -87,3 +87,23 @@ async def test_endpoint_runs_in_a_span_of_its_name(monkeypatch: pytest.MonkeyPat
     assert span.name == "internalHealthz"
     assert seen == [span.context and span.context.trace_id]
     assert sent[0]["status"] == 200
+
+
+async def test_a_call_knows_when_its_caller_has_gone() -> None:
+    """A handler that only waits can end when the connection is closed."""
+    messages = iter(["http.request", "http.request", "http.disconnect"])
+    sent: list[Message] = []
+
+    async def handler(call: Call) -> JsonObject:
+        await call.gone()
+        return {"left": list(messages)}
+
+    async def receive() -> Message:
+        return {"type": next(messages)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await endpoint.Endpoint("operatorGetOperation", handler)({"type": "http"}, receive, send)
+
+    assert sent[1]["body"] == b'{"left":[]}'

@@ -6,6 +6,7 @@ Only this package imports adapters. Assembling does no I/O; `Service.open` does.
 from collections.abc import Callable
 
 from rtmanager.adapters.docker.events import DockerContainerEvents
+from rtmanager.adapters.postgres.engine_health import PostgresEngineHealth
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import MigrationReport
@@ -67,6 +68,7 @@ def _ports(connections: Connections) -> Ports:
         records=PostgresRuntimeRecords(connections.pool),
         journal=PostgresOperationJournal(connections.pool),
         history=PostgresOperationHistory(connections.pool),
+        health=PostgresEngineHealth(connections.pool),
         leases=connections.leases,
         host=connections.host,
         probe=connections.probe,

@@ -6,6 +6,7 @@ from typing import Self
 from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.insight.health import ReadHealth
 from rtmanager.domain.insight.operation_ends import OperationEnds
+from rtmanager.domain.insight.read_logs import ReadLogs
 from rtmanager.domain.insight.read_operations import ReadOperations
 from rtmanager.domain.insight.read_overview import ReadOverview
 from rtmanager.domain.installation import Installation
@@ -22,6 +23,7 @@ from rtmanager.domain.operations.refusal_rate import RefusalRate
 from rtmanager.domain.operations.refusals import Refusals
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.engine_health import EngineHealth
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import GameLeases
 from rtmanager.domain.ports.operation_history import OperationHistory
@@ -37,6 +39,7 @@ class Ports:
     records: RuntimeRecords
     journal: OperationJournal
     history: OperationHistory
+    health: EngineHealth
     leases: GameLeases
     host: ContainerHost
     probe: EngineProbe
@@ -54,6 +57,7 @@ class UseCases:
     health: ReadHealth
     overview: ReadOverview
     log: ReadOperations
+    read_logs: ReadLogs
     readiness: CheckReadiness
     connections: EngineConnections
 
@@ -61,7 +65,10 @@ class UseCases:
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
         """Assemble the use cases from their ports."""
         observer = Observer(ports.host, ports.installation, ports.clock)
-        health = ReadHealth(ports.records)
+        health = ReadHealth(ports.records, ports.health)
+        readiness = CheckReadiness(
+            ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
+        )
         return cls(
             operations=Operations(
                 leases=ports.leases,
@@ -83,9 +90,14 @@ class UseCases:
             health=health,
             overview=ReadOverview(ports.records, ports.history, health),
             log=ReadOperations(ports.history, OperationEnds(ports.history, ports.clock)),
-            readiness=CheckReadiness(
-                ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
+            read_logs=ReadLogs(
+                ports.records,
+                ports.host,
+                ports.installation,
+                ports.clock,
+                is_stopping=lambda: readiness.is_withdrawn,
             ),
+            readiness=readiness,
             connections=EngineConnections(ports.host, policy.docker_network, ports.clock),
         )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
-from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.health import HealthEvent, HealthObservation
 from rtmanager.domain.operation import Cause, Outcome
 from rtmanager.domain.runtime import RuntimeRecord
 
@@ -16,7 +16,8 @@ class Completion:
     """An outcome, and the state after it.
 
     `record` is the game's new record, None when there is none. `events` are the health events of
-    the operation. `leftovers` are containers to remove once this is committed.
+    the operation, `observation` is what the new engine has answered. `leftovers` are containers to
+    remove once this is committed.
     """
 
     outcome: Outcome
@@ -24,6 +25,7 @@ class Completion:
     cause: Cause | None = None
     record: RuntimeRecord | None = None
     events: Sequence[HealthEvent] = ()
+    observation: HealthObservation | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     leftovers: Sequence[ContainerId] = ()
 

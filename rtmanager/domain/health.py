@@ -1,4 +1,4 @@
-"""Health events of engines: published, the latest also kept as the game's snapshot."""
+"""The health of engines: events, published, and observations, kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from enum import StrEnum
 from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
-from rtmanager.domain.texts import printable_details
+from rtmanager.domain.texts import printable_details, printable_or_none
 
 
 class HealthEventType(StrEnum):
@@ -36,6 +36,35 @@ class HealthEvent:
     def __post_init__(self) -> None:
         """Make the texts from outside printable."""
         object.__setattr__(self, "details", printable_details(self.details))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthObservation:
+    """The latest answer of an engine, written when it differs from the one before.
+
+    `healthy` None means that the engine could not be asked. `since` is when this state was first
+    observed, `checked_at` when this was written; `misses` are those in a row until then.
+    """
+
+    game_id: GameId
+    container_id: ContainerId
+    healthy: bool | None
+    error: str | None
+    since: datetime
+    checked_at: datetime
+    misses: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the text from outside printable."""
+        object.__setattr__(self, "error", printable_or_none(self.error))
+
+    def is_same_state(self, other: "HealthObservation") -> bool:
+        """Return whether the other says the same of the same container, whatever the error is."""
+        return (self.container_id, self.healthy) == (other.container_id, other.healthy)
+
+    def is_like(self, other: "HealthObservation | None") -> bool:
+        """Return whether the other is the same observation at another time."""
+        return other is not None and self.is_same_state(other) and self.error == other.error
 
 
 def started_event(container: ContainerDetails, *, game_id: GameId, at: datetime) -> HealthEvent:

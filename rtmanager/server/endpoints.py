@@ -20,7 +20,7 @@ def endpoints(cases: UseCases) -> Mapping[str, Handler]:
         ),
         **operator_endpoints(
             overview=Overview(cases.overview),
-            games=Games(cases.health),
+            games=Games(cases.health, cases.read_logs),
             operations=OperationLog(cases.log),
             service=ServiceState(),
         ),

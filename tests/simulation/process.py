@@ -15,7 +15,11 @@ from rtmanager.adapters.in_memory.game_lease import LeaseConnection
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
-from rtmanager.adapters.in_memory.store import InMemoryHealthLog, InMemoryRuntimeRecords
+from rtmanager.adapters.in_memory.store import (
+    InMemoryEngineHealth,
+    InMemoryHealthLog,
+    InMemoryRuntimeRecords,
+)
 from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryMessagePublisher
 from rtmanager.bootstrap.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.bootstrap.use_cases import Ports, UseCases
@@ -183,6 +187,7 @@ class Process:
             records=self._faulty(InMemoryRuntimeRecords(store), "records"),
             journal=self._faulty(InMemoryOperationJournal(store), "store"),
             history=self._faulty(InMemoryOperationHistory(store), "history"),
+            health=self._faulty(InMemoryEngineHealth(store), "known_health"),
             leases=BelievedLeases(connection, environment),
             host=self._host(),
             probe=self._faulty(probe, "probe"),

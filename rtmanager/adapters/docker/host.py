@@ -1,13 +1,14 @@
 """The container host port on a real Docker."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from rtmanager.adapters.docker import docker_json, errors, network_json
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.docker.container_logs import read_tail
+from rtmanager.adapters.docker.container_output import ContainerOutputs
 from rtmanager.adapters.docker.container_size import written_bytes
 from rtmanager.adapters.docker.credentials import RegistryCredentials
 from rtmanager.adapters.docker.disk_limit import DiskLimit
@@ -28,6 +29,7 @@ from rtmanager.domain.container import (
     ImageId,
 )
 from rtmanager.domain.container_network import ContainerNetwork, NetworkId
+from rtmanager.domain.container_output import OutputBatch, OutputRequest
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ContainerGone, DockerUnavailable
 
@@ -55,6 +57,7 @@ class DockerContainerHost:
         credentials = RegistryCredentials(docker_config_file, limit=client.timeout)
         self._pulls = ImagePulls(client, credentials)
         self._owners = ImageOwners(client)
+        self._outputs = ContainerOutputs(client)
         self._disk_limit = DiskLimit(self._info)
 
     async def aclose(self) -> None:
@@ -121,6 +124,12 @@ class DockerContainerHost:
             return await self._client.call(lambda api: read_tail(api, container_id, lines))
         except ContainerGone:
             return ()
+
+    def output(
+        self, container_id: ContainerId, wanted: OutputRequest
+    ) -> AbstractAsyncContextManager[AsyncIterator[OutputBatch]]:
+        """Read the container's output for the block."""
+        return self._outputs.read(container_id, wanted)
 
     async def disk_use(self, container_id: ContainerId) -> int:
         """Return the size of the container's writable layer."""

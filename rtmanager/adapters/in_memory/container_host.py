@@ -1,7 +1,7 @@
 """An in-memory Docker as one manager sees it: its containers and their engines."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from rtmanager.adapters.image_user import numeric_owner, owner_from_files
 from rtmanager.adapters.in_memory import docker_requests
 from rtmanager.adapters.in_memory.docker_effects import NORMAL, Act, Effect
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.adapters.in_memory.docker_output import read_output
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.domain.container import (
     ContainerDetails,
@@ -19,6 +20,7 @@ from rtmanager.domain.container import (
     ImageId,
 )
 from rtmanager.domain.container_network import ContainerNetwork, NetworkId
+from rtmanager.domain.container_output import OutputBatch, OutputRequest
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import DockerUnavailable, StartConfigInvalid
 from rtmanager.domain.ports.engine_probe import ProbeAnswer
@@ -84,6 +86,13 @@ class InMemoryContainerHost:
         container = self._reach().containers.get(container_id)
         output = container.output if container else []
         return tuple(output[-lines:]) if lines > 0 else ()
+
+    @asynccontextmanager
+    async def output(
+        self, container_id: ContainerId, wanted: OutputRequest
+    ) -> AsyncIterator[AsyncIterator[OutputBatch]]:
+        """Read the container's output for the block."""
+        yield read_output(self._reach(), container_id, wanted)
 
     async def disk_use(self, container_id: ContainerId) -> int:
         """Return what the container has written."""

@@ -45,6 +45,7 @@ class _Block:
 
 _BLOCKS = {
     "events.listen": _Block(item="events.next"),
+    "host.output": _Block(item="host.output.next"),
     "outbox.batch": _Block(end="outbox.commit"),
     "outbox.wakeups": _Block(item="outbox.notify", pushed=True),
 }

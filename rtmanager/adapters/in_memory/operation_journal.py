@@ -147,6 +147,8 @@ class InMemoryOperationJournal:
         self.store.operations[stored.id] = _completed(stored, completion, before)
         if event := completion.latest_event:
             self.store.health_snapshots[event.game_id] = event
+        if completion.observation:
+            self.store.observe(completion.observation)
         self.store.outbox_table.insert(messages, at=completion.at)
 
     def _finished_before(self, operation: Operation, lease: LeaseNumber) -> bool:

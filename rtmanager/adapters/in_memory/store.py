@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rtmanager.adapters.in_memory.outbox import OutboxTable
+from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.health import HealthEvent, HealthObservation
 from rtmanager.domain.messages import OutboxMessage, health_message
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation
+from rtmanager.domain.ports.engine_health import KnownHealth
 from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
@@ -29,12 +32,32 @@ class InMemoryStore:
     fences_up_to: int = 0
     health_snapshots: dict[GameId, HealthEvent] = field(default_factory=dict)
     health_baselines: dict[tuple[GameId, Watch], Baseline] = field(default_factory=dict)
+    engine_health: dict[GameId, HealthObservation] = field(default_factory=dict)
+    probed_at: datetime | None = None
     outbox_table: OutboxTable = field(default_factory=OutboxTable)
 
     @property
     def outbox(self) -> list[OutboxMessage]:
         """Every message ever written, oldest first."""
         return self.outbox_table.messages
+
+    def observe(self, observation: HealthObservation) -> None:
+        """Store the observation if the game still runs in that container."""
+        game_id, before = observation.game_id, self.engine_health.get(observation.game_id)
+        is_late = (
+            before is not None
+            and before.container_id == observation.container_id
+            and before.checked_at > observation.checked_at
+        )
+        if self.runs(game_id, observation.container_id) and not is_late:
+            self.engine_health[game_id] = observation
+
+    def runs(self, game_id: GameId, container_id: ContainerId) -> bool:
+        """Return whether the game's record is `running` in this container."""
+        record = self.runtime_records.get(game_id)
+        if record is None or record.status is not RuntimeStatus.RUNNING:
+            return False
+        return record.current_container_id == container_id
 
 
 @dataclass(frozen=True)
@@ -68,7 +91,7 @@ class InMemoryHealthLog:
 
     async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
         """Store the baseline and the event if the game still runs in that container."""
-        if not self._still_runs(baseline):
+        if not self.store.runs(baseline.game_id, baseline.container_id):
             return False
         self.store.health_baselines[baseline.game_id, baseline.watch] = baseline
         if event:
@@ -76,8 +99,33 @@ class InMemoryHealthLog:
             self.store.outbox_table.insert([health_message(event)], at=event.occurred_at)
         return True
 
-    def _still_runs(self, baseline: Baseline) -> bool:
-        record = self.store.runtime_records.get(baseline.game_id)
-        if record is None or record.status is not RuntimeStatus.RUNNING:
-            return False
-        return record.current_container_id == baseline.container_id
+    async def observations(self) -> Mapping[GameId, HealthObservation]:
+        """Return the latest observation of every game."""
+        return dict(self.store.engine_health)
+
+    async def observe(self, changes: Sequence[HealthObservation], *, round_at: datetime) -> None:
+        """Store what a round of probes has changed, and when it began."""
+        for each in changes:
+            self.store.observe(each)
+        self.store.probed_at = max(self.store.probed_at or round_at, round_at)
+
+
+@dataclass(frozen=True)
+class InMemoryEngineHealth:
+    """EngineHealth in memory."""
+
+    store: InMemoryStore
+
+    async def of(self, game_id: GameId) -> KnownHealth:
+        """Return what is stored about the game."""
+        baselines = self.store.health_baselines.values()
+        return KnownHealth(
+            observation=self.store.engine_health.get(game_id),
+            baselines=tuple(each for each in baselines if each.game_id == game_id),
+            last_event=self.store.health_snapshots.get(game_id),
+            probed_at=self.store.probed_at,
+        )
+
+    async def all(self) -> Mapping[GameId, KnownHealth]:
+        """Return what is stored about every game."""
+        return {game_id: await self.of(game_id) for game_id in self.store.runtime_records}

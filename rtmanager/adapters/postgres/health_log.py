@@ -2,18 +2,24 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, LiteralString
 
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
+from rtmanager.adapters.postgres.engine_health import (
+    save_observations,
+    save_round,
+    select_observations,
+)
 from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.adapters.postgres.pool import Connection, PostgresPool
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.health import HealthEvent, HealthObservation
 from rtmanager.domain.messages import health_message
 from rtmanager.domain.ports.health_log import Baseline, Watch
 
@@ -40,7 +46,7 @@ _LOCK_RUNNING: LiteralString = """
 
 
 class PostgresHealthLog:
-    """Keeps `health_baselines` and, with each event, `health_snapshots` and the outbox."""
+    """Keeps the tables of health and, with each event, the outbox."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
@@ -63,6 +69,17 @@ class PostgresHealthLog:
                 await save_snapshot(connection, event)
                 await insert_messages(connection, [health_message(event)], at=event.occurred_at)
         return True
+
+    async def observations(self) -> Mapping[GameId, HealthObservation]:
+        """Return the latest observation of every game."""
+        async with self._pool.connection() as connection:
+            return await select_observations(connection)
+
+    async def observe(self, changes: Sequence[HealthObservation], *, round_at: datetime) -> None:
+        """Store what a round of probes has changed, and when it began."""
+        async with self._pool.transaction() as connection:
+            await save_observations(connection, changes)
+            await save_round(connection, round_at)
 
 
 async def save_snapshot(connection: Connection, event: HealthEvent) -> None:

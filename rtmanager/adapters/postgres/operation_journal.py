@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import LiteralString
 
 from rtmanager.adapters.postgres import operation_log
+from rtmanager.adapters.postgres.engine_health import save_observations
 from rtmanager.adapters.postgres.health_log import save_snapshot
 from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
@@ -118,6 +119,8 @@ class PostgresOperationJournal:
                 raise await lease_lost(connection, operation.game_id)
             if event := completion.latest_event:
                 await save_snapshot(connection, event)
+            if completion.observation:
+                await save_observations(connection, [completion.observation])
             await insert_messages(connection, messages, at=completion.at)
 
     async def raise_fences(self, above: Fence) -> bool:

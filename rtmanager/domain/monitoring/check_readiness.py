@@ -38,6 +38,11 @@ class CheckReadiness:
         """Be not ready from now on, because the service is about to stop."""
         self._withdrawn = True
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Return whether the service is about to stop."""
+        return self._withdrawn
+
     async def run(self) -> None:
         """Return when all answer; otherwise raise an error that names each one that does not.
 

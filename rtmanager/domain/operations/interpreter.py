@@ -27,7 +27,7 @@ from rtmanager.domain.operations.decision import RollBack
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.kinds import decide
 from rtmanager.domain.operations.observer import Observer, OperationContext
-from rtmanager.domain.operations.report import details_of, log_fields
+from rtmanager.domain.operations.report import details_of, log_fields, observation_of
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.game_lease import LeaseLost
@@ -169,7 +169,11 @@ class Interpreter:
 
     async def _finish(self, context: OperationContext, completion: Completion) -> Completion:
         """Commit the outcome, then remove the leftover containers."""
-        ended = replace(completion, details=details_of(context, completion))
+        ended = replace(
+            completion,
+            details=details_of(context, completion),
+            observation=observation_of(context, completion),
+        )
         is_new_game = context.record is None
         messages = announcements(context.operation.request, ended, is_new_game=is_new_game)
         await self._persistently(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.health import HealthObservation
 from rtmanager.domain.operation import (
     ActionName,
     Operation,
@@ -86,6 +87,24 @@ def details_of(context: OperationContext, completion: Completion) -> Mapping[str
     if downtime is not None:
         details["downtime_ms"] = round(downtime / timedelta(milliseconds=1), 3)
     return details
+
+
+def observation_of(context: OperationContext, completion: Completion) -> HealthObservation | None:
+    """Return what the engine that runs now has answered at its gate; None if it was not watched."""
+    record, gate = completion.record, context.gate
+    if record is None or gate is None or context.gated is None:
+        return None
+    if context.gated != record.current_container_id:
+        return None
+    answered_at = gate.answered_at
+    return HealthObservation(
+        game_id=record.game_id,
+        container_id=context.gated,
+        healthy=answered_at is not None,
+        error=None if answered_at else gate.note,
+        since=answered_at or completion.at,
+        checked_at=answered_at or completion.at,
+    )
 
 
 def _downtime(context: OperationContext, completion: Completion) -> timedelta | None:

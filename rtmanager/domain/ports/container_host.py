@@ -1,6 +1,6 @@
 """The container host: what the domain needs from Docker."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -14,11 +14,13 @@ from rtmanager.domain.container import (
     ImageId,
 )
 from rtmanager.domain.container_network import ContainerNetwork, NetworkId
+from rtmanager.domain.container_output import OutputBatch, OutputRequest
 from rtmanager.domain.errors import (
     ContainerStartFailed,
     DockerUnavailable,
     ImagePullFailed,
     RuntimeManagerError,
+    ServiceUnavailable,
     StartConfigInvalid,
 )
 from rtmanager.domain.image_ref import ImageRef
@@ -34,6 +36,7 @@ __all__ = [
     "ImagePullFailed",
     "PullFault",
     "StartConfigInvalid",
+    "TooManyReaders",
 ]
 
 
@@ -67,6 +70,10 @@ class ContainerNameInUse(HostRefused):
 
 class ContainerRuns(HostRefused):
     """the container runs."""
+
+
+class TooManyReaders(ServiceUnavailable):
+    """too many outputs of engines are being read."""
 
 
 class ContainerHost(Protocol):
@@ -116,6 +123,17 @@ class ContainerHost(Protocol):
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the container's last output lines, bounded; empty when it is gone."""
+
+    def output(
+        self, container_id: ContainerId, wanted: OutputRequest
+    ) -> AbstractAsyncContextManager[AsyncIterator[OutputBatch]]:
+        """Read the container's output for the block, oldest line first.
+
+        The iterator ends with the output, or when a followed container has ended; leaving the block
+        ends it at once. It reads little ahead of its caller, and delays no other call. Entering
+        raises ContainerGone, and TooManyReaders while too many blocks are open; iterating raises
+        DockerUnavailable when the connection is lost.
+        """
 
     async def disk_use(self, container_id: ContainerId) -> int:
         """Return the bytes that the container has written to its own files; 0 when it is gone.

@@ -1,13 +1,14 @@
 """The latest health of every game, and the baselines for reporting each event once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent
+from rtmanager.domain.health import HealthEvent, HealthObservation
 
 
 class Watch(StrEnum):
@@ -33,7 +34,10 @@ class Baseline:
 
 
 class HealthLog(Protocol):
-    """Health snapshots and baselines; durable. Every method may raise ServiceUnavailable."""
+    """Health snapshots, baselines and observations; durable.
+
+    Every method may raise ServiceUnavailable.
+    """
 
     async def baselines(self, watch: Watch) -> Mapping[GameId, Baseline]:
         """Return the watcher's baselines, keyed by game."""
@@ -43,4 +47,14 @@ class HealthLog(Protocol):
 
         All in one transaction, and only while the game's record is `running` in the baseline's
         container; otherwise the event is too late: returns False and writes nothing.
+        """
+
+    async def observations(self) -> Mapping[GameId, HealthObservation]:
+        """Return the latest observation of every game that has one."""
+
+    async def observe(self, changes: Sequence[HealthObservation], *, round_at: datetime) -> None:
+        """Store what a round of probes has changed, and when the round began.
+
+        All in one transaction. Of a game that is not `running` in the observation's container any
+        more, or that was observed later than that, nothing is stored.
         """

@@ -1,11 +1,14 @@
 """The endpoints for one game: why it is in its state, its health, its engine's output."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from rtmanager.domain.insight.health import ReadHealth
+from rtmanager.domain.insight.read_logs import ReadLogs
 from rtmanager.handlers.endpoint import Call
+from rtmanager.handlers.operator.logs import LogsQuery, LogsResponse
 from rtmanager.handlers.rendering import health_json
 from rtmanager.handlers.strict_json import JsonObject
 
@@ -15,14 +18,20 @@ class Games:
     """The endpoints for one game."""
 
     health: ReadHealth
+    read_logs: ReadLogs
 
     async def explain(self, _: Call) -> JsonObject:
         """Explain a game's state."""
         raise NotImplementedError
 
-    async def logs(self, _: Call) -> Response:
-        """Send an engine's output."""
-        raise NotImplementedError
+    async def logs(self, call: Call) -> Response:
+        """Send an engine's output, as it comes if that is wanted."""
+        query = LogsQuery.of(call.query, now=self.read_logs.clock.now())
+        async with AsyncExitStack() as opened:
+            output = await opened.enter_async_context(
+                self.read_logs.open(call.game_id, query.wanted)
+            )
+            return LogsResponse(output, query, opened.pop_all())
 
     async def get_health(self, call: Call) -> JsonObject:
         """Show one engine's health."""

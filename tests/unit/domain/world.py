@@ -24,6 +24,7 @@ from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJour
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.adapters.in_memory.store import (
+    InMemoryEngineHealth,
     InMemoryHealthLog,
     InMemoryRuntimeRecords,
     InMemoryStore,
@@ -125,6 +126,7 @@ class Process:
             records=self._faulty(InMemoryRuntimeRecords(world.store), "records"),
             journal=self._faulty(InMemoryOperationJournal(world.store), "store"),
             history=self._faulty(InMemoryOperationHistory(world.store), "history"),
+            health=self._faulty(InMemoryEngineHealth(world.store), "known_health"),
             leases=self.leases,
             host=self.host,
             probe=self.engine_probe,

@@ -17,15 +17,13 @@ from rtmanager.domain.ports.job_stream import JobStream
 from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
 from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.check_host import CheckHost
+from rtmanager.domain.reconciliation.drift import GRACE
 from rtmanager.domain.reconciliation.expire_containers import ExpireContainers
 from rtmanager.domain.reconciliation.prune_operation_log import PruneOperationLog
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.domain.reconciliation.resume_handed_over import ResumeHandedOver
-
-GRACE = 60.0
-"""Seconds for which a new container that belongs to no operation is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ class Cycles:
             reconcile=ReconcileRuntimes(operations, reconcile_game),
             resume_handed_over=ResumeHandedOver(operations, ports.host),
             expire=ExpireContainers(operations, policy.retention),
-            record_event=RecordDockerEvent(reconcile_game, operations.lease_wait),
+            record_event=RecordDockerEvent(reconcile_game, operations.lease_wait, use_cases.ends),
             handle_job=HandleJob(more.jobs, operations),
             relay=RelayOutbox(more.outbox, more.publisher, ports.clock, policy.keep_sent),
             prune_log=PruneOperationLog(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from rtmanager.domain.concurrency import InFlight
+from rtmanager.domain.insight.container_ends import ContainerEnds
+from rtmanager.domain.insight.explanation import ExplainRuntime
 from rtmanager.domain.insight.health import ReadHealth
 from rtmanager.domain.insight.operation_ends import OperationEnds
 from rtmanager.domain.insight.read_logs import ReadLogs
@@ -14,6 +16,7 @@ from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
 from rtmanager.domain.operations.container_spec import EnginePolicy
 from rtmanager.domain.operations.executor import Executor
+from rtmanager.domain.operations.exit_reading import ReadExit
 from rtmanager.domain.operations.health_gate import HealthGate
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import Observer
@@ -30,6 +33,8 @@ from rtmanager.domain.ports.operation_history import OperationHistory
 from rtmanager.domain.ports.operation_journal import OperationJournal
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.ports.state_directories import StateDirectories
+from rtmanager.domain.reconciliation.drift import GRACE
+from rtmanager.domain.reconciliation.observe_game import ObserveGame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +63,17 @@ class UseCases:
     overview: ReadOverview
     log: ReadOperations
     read_logs: ReadLogs
+    explain: ExplainRuntime
     readiness: CheckReadiness
     connections: EngineConnections
+    ends: ContainerEnds
 
     @classmethod
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
         """Assemble the use cases from their ports."""
         observer = Observer(ports.host, ports.installation, ports.clock)
         health = ReadHealth(ports.records, ports.health)
+        ends = ContainerEnds()
         readiness = CheckReadiness(
             ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
         )
@@ -76,7 +84,7 @@ class UseCases:
                 journal=ports.journal,
                 observer=observer,
                 probe=ports.probe,
-                interpreter=_interpreter(ports, observer, policy),
+                interpreter=_interpreter(ports, observer, policy, ends),
                 clock=ports.clock,
                 in_flight=InFlight(),
                 allowed_images=policy.allowed_images,
@@ -97,12 +105,22 @@ class UseCases:
                 ports.clock,
                 is_stopping=lambda: readiness.is_withdrawn,
             ),
+            explain=ExplainRuntime(
+                ObserveGame(ports.records, ports.journal, ports.host, ports.installation),
+                ports.history,
+                ports.health,
+                ports.clock,
+                GRACE,
+            ),
             readiness=readiness,
             connections=EngineConnections(ports.host, policy.docker_network, ports.clock),
+            ends=ends,
         )
 
 
-def _interpreter(ports: Ports, observer: Observer, policy: EnginePolicy) -> Interpreter:
+def _interpreter(
+    ports: Ports, observer: Observer, policy: EnginePolicy, ends: ContainerEnds
+) -> Interpreter:
     return Interpreter(
         journal=ports.journal,
         host=ports.host,
@@ -115,5 +133,6 @@ def _interpreter(ports: Ports, observer: Observer, policy: EnginePolicy) -> Inte
             policy=policy,
             clock=ports.clock,
         ),
+        read_exit=ReadExit(ports.host, ends, policy.stop_timeout),
         clock=ports.clock,
     )

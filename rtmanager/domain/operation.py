@@ -162,12 +162,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why an operation is rolled back or has failed; no caller may see `detail`."""
+    """Why an operation is rolled back or has failed; no caller may see `detail`.
+
+    The rest is how the engine ended that it had started, if that is the cause.
+    """
 
     code: ErrorCode
     message: str
     detail: str | None = None
     exit_code: int | None = None
+    oom_killed: bool = False
+    ended_at: datetime | None = None
     log_tail: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ def endpoints(cases: UseCases) -> Mapping[str, Handler]:
         ),
         **operator_endpoints(
             overview=Overview(cases.overview),
-            games=Games(cases.health, cases.read_logs),
+            games=Games(cases.health, cases.read_logs, cases.explain),
             operations=OperationLog(cases.log),
             service=ServiceState(),
         ),

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
@@ -54,6 +56,8 @@ class DockerEventWatcher:
             except StreamSilent:
                 continue  # most likely an idle host; a new connection makes sure and loses nothing
             except Exception as error:  # noqa: BLE001 - the watcher outlives every connection
+                if isinstance(error, DockerUnavailable):
+                    self.record.ends.lose(self.clock.now())
                 self.status.failed(self.clock.now(), error)
             if self.clock.monotonic() - began > MAX_PAUSE:
                 pause = MIN_PAUSE
@@ -65,6 +69,7 @@ class DockerEventWatcher:
         if self._since is None:
             self._since = await self.events.now() - LOOK_BACK
         async with self.events.listen(since=self._since) as stream:
+            self.record.ends.follow(_time(self._since), now=self.clock.now())
             sentence = await self.catch_up()
             raise_if_cancelled()
             self.status.succeeded(self.clock.now(), sentence)
@@ -73,6 +78,7 @@ class DockerEventWatcher:
     async def _read(self, stream: AsyncIterator[ContainerEvent]) -> None:
         async for event in stream:
             self._since = event.at
+            self.record.ends.note(event)
             self._take(event)
 
     def _take(self, event: ContainerEvent) -> None:
@@ -94,3 +100,7 @@ class DockerEventWatcher:
                 self.status.failed(self.clock.now(), error)
             else:
                 self.status.succeeded(self.clock.now(), sentence)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -19,6 +19,7 @@ from rtmanager.domain.container import (
     HealthIntervals,
     ImageId,
 )
+from rtmanager.domain.insight.exit_words import signal_name
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
@@ -140,15 +141,30 @@ def event(line: bytes) -> ContainerEvent | None:
     """
     try:
         entry = json.loads(line)
-        game_id = entry["Actor"]["Attributes"].get(GAME_ID_LABEL)
+        attributes = entry["Actor"]["Attributes"]
+        game_id = attributes.get(GAME_ID_LABEL)
         if game_id is None:
             return None
         # Some actions have more after a colon: the command of an exec, a health status.
         action = entry["Action"].partition(":")[0]
         container_id = ContainerId(entry["Actor"]["ID"])
-        return ContainerEvent(game_id, container_id, action, entry["timeNano"] / _NANO)
+        return ContainerEvent(
+            game_id,
+            container_id,
+            action,
+            entry["timeNano"] / _NANO,
+            signal=_signal(attributes.get("signal")) if action == "kill" else None,
+            exit_code=int(attributes["exitCode"]) if action == "die" else None,
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DockerUnavailable("Docker's event stream is malformed") from error
+
+
+def _signal(number: Any) -> str | None:
+    """Return a signal's name; Docker shows its number."""
+    if not isinstance(number, str) or not number.isdecimal():
+        return None
+    return signal_name(int(number)) or f"signal {int(number)}"
 
 
 def parse_time(text: str) -> datetime | None:

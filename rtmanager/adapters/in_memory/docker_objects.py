@@ -116,6 +116,7 @@ class MemoryContainer:
     written: int = 0
     on_event: OnEvent = lambda *_: None
     life: int = 0
+    last_signal: str = ""
     removal: Effect[None] | None = None
     _born: float = field(default=0.0, init=False)
     _stop_due: float | None = field(default=None, init=False)
@@ -168,11 +169,18 @@ class MemoryContainer:
                 self.on_event(self, "oom", at)
             self.on_event(self, "die", at)
 
+    def signal(self, at: Moment, name: str) -> None:
+        """Announce that the process is sent a signal; it has an effect of its own elsewhere."""
+        if self.is_running:
+            self.last_signal = name
+            self.on_event(self, "kill", at)
+
     def stop(self, at: Moment, grace: float) -> None:
         """Ask the process to end: it takes its time, or is killed when the grace is over."""
         behaviour = self.image.behaviour
         obeys = not behaviour.ignores_sigterm and behaviour.stops_in <= grace
         due = at.elapsed + (behaviour.stops_in if obeys else grace)
+        self.signal(at, "SIGTERM")
         if self.is_running and (self._stop_due is None or due < self._stop_due):
             self._stop_due = due
             self._stop_code = behaviour.stop_exit_code if obeys else KILLED
@@ -196,6 +204,8 @@ class MemoryContainer:
         due = self.exit_due
         if due is not None and due <= at.elapsed + CLOSE_ENOUGH:
             by_itself = due != self._stop_due
+            if not by_itself and self._stop_code == KILLED:
+                self.signal(at, "SIGKILL")
             self.exit(at, self.image.behaviour.exit_code if by_itself else self._stop_code)
 
     def is_healthy(self, elapsed: float) -> bool:

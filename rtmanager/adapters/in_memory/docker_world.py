@@ -163,6 +163,7 @@ class InMemoryDocker:
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the container."""
         self.catch_up()
+        self.containers[container_id].signal(self.moment, "SIGKILL")
         self.containers[container_id].exit(self.moment, KILLED)
 
     def stop(self, container_id: ContainerId, *, grace: float = 10.0) -> None:
@@ -272,6 +273,7 @@ class InMemoryDocker:
             wake()
 
     def _destroy(self, container: MemoryContainer, at: Moment) -> None:
+        container.signal(at, "SIGKILL")
         container.exit(at, KILLED)
         del self.containers[container.id]
         self._publish(container, "destroy", at)
@@ -285,7 +287,14 @@ class InMemoryDocker:
         shown = container.listed()
         if not shown.has_our_labels or shown.game_id is None:
             return
-        event = ContainerEvent(shown.game_id, shown.id, action, at.wall.timestamp())
+        event = ContainerEvent(
+            shown.game_id,
+            shown.id,
+            action,
+            at.wall.timestamp(),
+            signal=container.last_signal if action == "kill" else None,
+            exit_code=container.exit_code if action == "die" else None,
+        )
         self.past_events.append(event)
         for listener in tuple(self.listeners):
             listener(event)

@@ -171,6 +171,8 @@ def _cause(value: dict[str, Any] | None) -> Cause | None:
         message=value["message"],
         detail=value.get("detail"),  # the previous release has none
         exit_code=value["exit_code"],
+        oom_killed=value.get("oom_killed", False),  # the previous release has neither
+        ended_at=_time(value.get("ended_at")),
         log_tail=tuple(value["log_tail"]),
     )
 
@@ -181,5 +183,11 @@ def _cause_value(cause: Cause) -> dict[str, object]:
         "message": cause.message,
         "detail": cause.detail,
         "exit_code": cause.exit_code,
+        "oom_killed": cause.oom_killed,
+        "ended_at": cause.ended_at and cause.ended_at.isoformat(),
         "log_tail": cause.log_tail,
     }
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

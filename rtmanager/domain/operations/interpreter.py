@@ -25,6 +25,7 @@ from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import Action, ActionName, Cause, OperationKind, Step, StepResult
 from rtmanager.domain.operations.decision import RollBack
 from rtmanager.domain.operations.executor import Executor
+from rtmanager.domain.operations.exit_reading import LOG_TAIL_LINES, ReadExit
 from rtmanager.domain.operations.kinds import decide
 from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.report import details_of, log_fields, observation_of
@@ -35,7 +36,6 @@ from rtmanager.domain.ports.operation_journal import OperationJournal
 
 logger = logging.getLogger(__name__)
 
-LOG_TAIL_LINES = 20
 LAST_LINE = 500
 """Maximum length of an engine's last line in a message; the operation's row has all of it."""
 STORE_RETRY_LIMIT = 60.0
@@ -54,6 +54,7 @@ class Interpreter:
     host: ContainerHost
     observer: Observer
     executor: Executor
+    read_exit: ReadExit
     clock: Clock
 
     async def run(self, context: OperationContext) -> Completion:
@@ -171,7 +172,7 @@ class Interpreter:
         """Commit the outcome, then remove the leftover containers."""
         ended = replace(
             completion,
-            details=details_of(context, completion),
+            details=details_of(context, completion, await self.read_exit.run(context, completion)),
             observation=observation_of(context, completion),
         )
         is_new_game = context.record is None

@@ -155,6 +155,8 @@ def _exited(new: ContainerDetails) -> Cause:
         code=ErrorCode.CONTAINER_START_FAILED,
         message=f"the engine exited with code {new.exit_code}{oom} while it started",
         exit_code=new.exit_code,
+        oom_killed=new.oom_killed,
+        ended_at=new.finished_at,
     )
 
 

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.health import HealthObservation
+from rtmanager.domain.insight.engine_exit import DETAIL as EXIT
+from rtmanager.domain.insight.engine_exit import EngineExit, failed_exit
 from rtmanager.domain.operation import (
     ActionName,
     Operation,
@@ -70,8 +72,13 @@ def add_operation(line: LogFields, operation: Operation) -> None:
         line["error_code"] = operation.error_code
 
 
-def details_of(context: OperationContext, completion: Completion) -> Mapping[str, object]:
-    """Return the details for the row of an operation that is about to finish."""
+def details_of(
+    context: OperationContext, completion: Completion, ended: EngineExit | None = None
+) -> Mapping[str, object]:
+    """Return the details for the row of an operation that is about to finish.
+
+    `ended` is how the engine ended that ran before.
+    """
     details = dict(completion.details)
     if context.gate is not None:
         details["healthy"] = context.gate.answered_at is not None
@@ -81,6 +88,10 @@ def details_of(context: OperationContext, completion: Completion) -> Mapping[str
         details["log_tail"] = list(completion.cause.log_tail)
     if completion.cause and completion.cause.exit_code is not None:
         details["exit_code"] = completion.cause.exit_code
+    if completion.outcome is Outcome.FAILURE:
+        ended = failed_exit(context.operation) or ended
+    if ended is not None:
+        details[EXIT] = ended.details
     if context.operation.lost:
         details["lost_processes"] = round(context.operation.lost, 2)
     downtime = _downtime(context, completion)

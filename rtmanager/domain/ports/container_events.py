@@ -8,8 +8,10 @@ from typing import Protocol
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import DockerUnavailable
 
-ACTIONS = frozenset({"start", "die", "oom", "destroy"})
-"""Docker's words for what can make a record wrong.
+HINTS = frozenset({"start", "die", "oom", "destroy"})
+"""Docker's words for what can make a record wrong."""
+ACTIONS = HINTS | {"kill"}
+"""The events that are followed; a `kill` is a signal, and shows who ended an engine.
 
 An engine causes any number of other events, and may make each of them long: health checks.
 """
@@ -19,14 +21,16 @@ An engine causes any number of other events, and may make each of them long: hea
 class ContainerEvent:
     """An event of one of our containers: a hint to observe the game, never a fact to record.
 
-    `action` is one of ACTIONS, `at` is Docker's own time in seconds
-    since the epoch, from which a new stream may be resumed.
+    `action` is one of ACTIONS, `at` is Docker's own time in seconds since the epoch, from which a
+    new stream may be resumed. A `kill` has a `signal`, a `die` an `exit_code`.
     """
 
     game_id: str
     container_id: ContainerId
     action: str
     at: float
+    signal: str | None = None
+    exit_code: int | None = None
 
 
 class StreamSilent(DockerUnavailable):

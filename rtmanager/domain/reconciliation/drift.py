@@ -10,6 +10,9 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Operation
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
+GRACE = 60.0
+"""Seconds for which a new container that belongs to no operation is left alone."""
+
 
 class DriftKind(StrEnum):
     """The kinds of drift."""

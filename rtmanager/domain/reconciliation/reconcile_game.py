@@ -17,6 +17,7 @@ from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
 from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind, GameView, find_drift
+from rtmanager.domain.reconciliation.observe_game import ObserveGame
 
 logger = logging.getLogger(__name__)
 
@@ -80,21 +81,10 @@ class ReconcileGame:
         return next((each for each in drifts if self.backoff.is_due(each)), None)
 
     async def _observe(self, game_id: GameId) -> GameView:
-        """Observe the game, inspecting each container because Docker's list lags behind."""
-        record = await self.operations.records.get(game_id)
-        operation = await self.operations.journal.open_operation(game_id)
-        ids = {each.id for each in await self.host.containers_of(game_id)}
-        if record is not None and record.current_container_id is not None:
-            ids.add(record.current_container_id)
-        seen = [await self.host.inspect(each) for each in sorted(ids)]
-        return GameView(
-            game_id=game_id,
-            record=record,
-            containers=self.installation.own(
-                (each for each in seen if each is not None), record=record, operation=operation
-            ),
-            open_operation=operation,
-        )
+        operations = self.operations
+        observe = ObserveGame(operations.records, operations.journal, self.host, self.installation)
+        view, _ = await observe.run(game_id)
+        return view
 
     async def _reconcile_drift(self, lease: GameLease, drift: Drift, hint: str) -> bool:
         """Run the operation that removes the drift; return whether it succeeded."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from rtmanager.domain.insight.explanation import ExplainRuntime
 from rtmanager.domain.insight.health import ReadHealth
 from rtmanager.domain.insight.read_logs import ReadLogs
 from rtmanager.handlers.endpoint import Call
+from rtmanager.handlers.operator.explanation_json import explanation_json
 from rtmanager.handlers.operator.logs import LogsQuery, LogsResponse
 from rtmanager.handlers.rendering import health_json
 from rtmanager.handlers.strict_json import JsonObject
@@ -19,10 +21,11 @@ class Games:
 
     health: ReadHealth
     read_logs: ReadLogs
+    explanation: ExplainRuntime
 
-    async def explain(self, _: Call) -> JsonObject:
+    async def explain(self, call: Call) -> JsonObject:
         """Explain a game's state."""
-        raise NotImplementedError
+        return explanation_json(await self.explanation.run(call.game_id))
 
     async def logs(self, call: Call) -> Response:
         """Send an engine's output, as it comes if that is wanted."""

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from rtmanager.bootstrap import composition
-from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.bootstrap.use_cases import Ports
 from rtmanager.config import Settings
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.reconciliation.drift import GRACE
 from rtmanager.server.process import run
 
 FAULTY, COUNTING, LATER = (

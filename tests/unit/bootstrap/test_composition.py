@@ -9,12 +9,12 @@ import pytest
 import rtmanager
 from rtmanager.bootstrap import composition
 from rtmanager.bootstrap.connections import Connections
-from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.bootstrap.service import Service
 from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.reconciliation.drift import GRACE
 
 PACKAGE = Path(rtmanager.__file__).parent
 

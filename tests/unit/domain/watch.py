@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
-from rtmanager.bootstrap.cycles import GRACE
 from rtmanager.domain.container import container_name
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.container_events import ContainerEvent
-from rtmanager.domain.reconciliation.drift import DriftKind
+from rtmanager.domain.reconciliation.drift import GRACE, DriftKind
 from tests.unit.domain.world import GAME, INSTALLATION, RETENTION, Process, World
 
 __all__ = ["GRACE", "RETENTION", "Watch", "engine_of", "labels_of", "stray"]

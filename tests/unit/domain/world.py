@@ -34,7 +34,7 @@ from rtmanager.adapters.in_memory.streams import (
     InMemoryMessagePublisher,
     InMemoryStreams,
 )
-from rtmanager.bootstrap.cycles import GRACE, CyclePolicy, CyclePorts, Cycles
+from rtmanager.bootstrap.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.domain.container import ResourceLimits, container_name
 from rtmanager.domain.game_id import GameId
@@ -48,6 +48,7 @@ from rtmanager.domain.operation import (
     StopReason,
 )
 from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy
+from rtmanager.domain.reconciliation.drift import GRACE
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 P = TypeVar("P")

@@ -3,9 +3,14 @@
 Only this package imports adapters. Assembling does no I/O; `Service.open` does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from secrets import token_hex
+from socket import gethostname
 
+from rtmanager import __version__
 from rtmanager.adapters.docker.events import DockerContainerEvents
+from rtmanager.adapters.postgres.backlogs import PostgresBacklogs
+from rtmanager.adapters.postgres.drift_log import PostgresDriftLog
 from rtmanager.adapters.postgres.engine_health import PostgresEngineHealth
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
@@ -13,8 +18,11 @@ from rtmanager.adapters.postgres.migrate import MigrationReport
 from rtmanager.adapters.postgres.migrate import migrate as migrate_schema
 from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
+from rtmanager.adapters.postgres.operator_events import PostgresOperatorEvents
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
+from rtmanager.adapters.postgres.replicas import PostgresReplicas
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
+from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.streams import StreamSchemas
@@ -27,8 +35,12 @@ from rtmanager.bootstrap.service import Service, or_startup_error
 from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.bootstrap.workers import leader_workers
 from rtmanager.config import Settings
+from rtmanager.domain.ports.replicas import ReplicaState
+from rtmanager.workers.event_reader import EventReader
 from rtmanager.workers.leader import LeaderRunner
 from rtmanager.workers.relay import OutboxRelay
+from rtmanager.workers.replica_report import ReplicaReport
+from rtmanager.workers.worker import WorkerStatus
 
 
 def _as_they_are(ports: Ports) -> Ports:
@@ -41,21 +53,37 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
     With `wrap` tests put proxies in front of the ports, to observe calls and inject faults.
     """
     connections = Connections.build(settings)
-    ports = wrap(_ports(connections))
+    ports = wrap(_ports(settings, connections))
     cycle_ports = _cycle_ports(settings, connections)
     use_cases = UseCases.assemble(ports, engine_policy(settings))
     cycles = Cycles.assemble(ports, cycle_ports, use_cases, cycle_policy(settings))
+    relay = OutboxRelay(cycles.relay, cycle_ports.outbox, ports.clock)
+    reader = EventReader(use_cases.feed, ports.clock)
+    leader = LeaderRunner(
+        leadership=PostgresLeadership(connections.dsn),
+        workers=leader_workers(cycles, cycle_ports, settings, ports.clock),
+        clock=ports.clock,
+    )
+    everywhere = [leader.status, relay.status, relay.wakeup_status, reader.status]
     return Service(
         dependencies=connections.dependencies,
         use_cases=use_cases,
         cycles=cycles,
-        relay=OutboxRelay(cycles.relay, cycle_ports.outbox, ports.clock),
-        leader=LeaderRunner(
-            leadership=PostgresLeadership(connections.dsn),
-            workers=leader_workers(cycles, cycle_ports, settings, ports.clock),
-            clock=ports.clock,
-        ),
+        relay=relay,
+        leader=leader,
+        others=[reader, _report(ports, leader, everywhere)],
     )
+
+
+def _report(
+    ports: Ports, leader: LeaderRunner, everywhere: Sequence[WorkerStatus]
+) -> ReplicaReport:
+    host = gethostname()
+    replica = ReplicaState(
+        id=f"{host}-{token_hex(4)}", host=host, version=__version__, started_at=ports.clock.now()
+    )
+    statuses = [*(each.status for each in leader.workers), *everywhere]
+    return ReplicaReport(ports.replicas, replica, statuses, leader.leadership, ports.clock)
 
 
 async def migrate(settings: Settings) -> MigrationReport:
@@ -63,12 +91,21 @@ async def migrate(settings: Settings) -> MigrationReport:
     return await or_startup_error(migrate_schema(postgres_dsn(settings)), postgres_advice)
 
 
-def _ports(connections: Connections) -> Ports:
+def _ports(settings: Settings, connections: Connections) -> Ports:
+    pool, redis = connections.pool, connections.redis
+    group = settings.redis_consumer_group
     return Ports(
         records=PostgresRuntimeRecords(connections.pool),
         journal=PostgresOperationJournal(connections.pool),
         history=PostgresOperationHistory(connections.pool),
         health=PostgresEngineHealth(connections.pool),
+        events=PostgresOperatorEvents(pool, connections.dsn),
+        drift_log=PostgresDriftLog(pool),
+        replicas=PostgresReplicas(pool),
+        backlogs=[
+            PostgresBacklogs(pool),
+            RedisJobBacklogs(redis, stream_layout(settings), group=group),
+        ],
         leases=connections.leases,
         host=connections.host,
         probe=connections.probe,

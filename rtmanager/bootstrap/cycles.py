@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Self
 
 from rtmanager.bootstrap.use_cases import Ports, UseCases
+from rtmanager.domain.insight.prune_events import PruneEvents
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.messaging.relay_outbox import RelayOutbox
 from rtmanager.domain.monitoring.inspect_containers import InspectContainers
@@ -20,6 +21,7 @@ from rtmanager.domain.reconciliation.check_host import CheckHost
 from rtmanager.domain.reconciliation.drift import GRACE
 from rtmanager.domain.reconciliation.expire_containers import ExpireContainers
 from rtmanager.domain.reconciliation.prune_operation_log import PruneOperationLog
+from rtmanager.domain.reconciliation.reconcile_and_note import ReconcileAndNote
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
@@ -64,6 +66,7 @@ class Cycles:
     handle_job: HandleJob
     relay: RelayOutbox
     prune_log: PruneOperationLog
+    prune_events: PruneEvents
     ports: Ports
     jobs: JobStream
 
@@ -94,13 +97,14 @@ class Cycles:
             prune_log=PruneOperationLog(
                 ports.journal, more.jobs, ports.clock, policy.keep_operations
             ),
+            prune_events=PruneEvents(ports.events, ports.clock),
             ports=ports,
             jobs=more.jobs,
         )
 
     async def reconcile_sentence(self) -> str:
-        """Reconcile all games and return a sentence on what was done."""
-        return (await self.reconcile.run()).sentence
+        """Reconcile all games, tell operators, and return a sentence on what was done."""
+        return await ReconcileAndNote(self.reconcile, self.ports.drift_log).run()
 
     async def trim_jobs(self) -> str:
         """Drop finished jobs from streams that are too long; return a sentence on what was done."""

@@ -12,7 +12,7 @@ from rtmanager.bootstrap.use_cases import UseCases
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.workers.leader import LeaderRunner
 from rtmanager.workers.relay import OutboxRelay
-from rtmanager.workers.worker import in_background
+from rtmanager.workers.worker import Worker, in_background
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ class Service:
     cycles: Cycles
     relay: OutboxRelay
     leader: LeaderRunner
+    others: Sequence[Worker] = ()
+    """What runs in every replica besides the relay."""
 
     @asynccontextmanager
     async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
@@ -77,7 +79,8 @@ class Service:
                 stack.push_async_callback(dependency.close)
                 await or_startup_error(dependency.open(), dependency.advice)
             stack.push_async_callback(self.use_cases.connections.close)
-            await stack.enter_async_context(in_background(self.relay, self.relay.clock))
+            for worker in (self.relay, *self.others):
+                await stack.enter_async_context(in_background(worker, self.relay.clock))
             stack.push_async_callback(self._drain, deadline)
             await self._reconcile()
             await stack.enter_async_context(self.leader.running())

@@ -1,16 +1,20 @@
 """The use cases, assembled on any adapters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.insight.container_ends import ContainerEnds
+from rtmanager.domain.insight.event_feed import EventFeed
 from rtmanager.domain.insight.explanation import ExplainRuntime
 from rtmanager.domain.insight.health import ReadHealth
 from rtmanager.domain.insight.operation_ends import OperationEnds
+from rtmanager.domain.insight.read_drift import ReadDrift
 from rtmanager.domain.insight.read_logs import ReadLogs
 from rtmanager.domain.insight.read_operations import ReadOperations
 from rtmanager.domain.insight.read_overview import ReadOverview
+from rtmanager.domain.insight.read_workers import ReadWorkers
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
@@ -24,27 +28,36 @@ from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.domain.operations.refusal_rate import RefusalRate
 from rtmanager.domain.operations.refusals import Refusals
+from rtmanager.domain.ports.backlogs import Backlogs
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.drift_log import DriftLog
 from rtmanager.domain.ports.engine_health import EngineHealth
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import GameLeases
 from rtmanager.domain.ports.operation_history import OperationHistory
 from rtmanager.domain.ports.operation_journal import OperationJournal
+from rtmanager.domain.ports.operator_events import OperatorEvents
+from rtmanager.domain.ports.replicas import Replicas
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.ports.state_directories import StateDirectories
 from rtmanager.domain.reconciliation.drift import GRACE
 from rtmanager.domain.reconciliation.observe_game import ObserveGame
+from rtmanager.domain.reconciliation.survey_games import SurveyGames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """One adapter per port of the operations, and this process's installation."""
+    """One adapter per port of what callers can request, and this process's installation."""
 
     records: RuntimeRecords
     journal: OperationJournal
     history: OperationHistory
     health: EngineHealth
+    events: OperatorEvents
+    drift_log: DriftLog
+    replicas: Replicas
+    backlogs: Sequence[Backlogs]
     leases: GameLeases
     host: ContainerHost
     probe: EngineProbe
@@ -67,33 +80,21 @@ class UseCases:
     readiness: CheckReadiness
     connections: EngineConnections
     ends: ContainerEnds
+    feed: EventFeed
+    drift: ReadDrift
+    workers: ReadWorkers
 
     @classmethod
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
         """Assemble the use cases from their ports."""
-        observer = Observer(ports.host, ports.installation, ports.clock)
         health = ReadHealth(ports.records, ports.health)
         ends = ContainerEnds()
         readiness = CheckReadiness(
             ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
         )
+        operations = _operations(ports, policy, ends)
         return cls(
-            operations=Operations(
-                leases=ports.leases,
-                records=ports.records,
-                journal=ports.journal,
-                observer=observer,
-                probe=ports.probe,
-                interpreter=_interpreter(ports, observer, policy, ends),
-                clock=ports.clock,
-                in_flight=InFlight(),
-                allowed_images=policy.allowed_images,
-                refusals=Refusals(
-                    ports.records, ports.journal, ports.clock, RefusalRate(ports.clock)
-                ),
-                lease_wait=policy.lease_wait,
-                probes_before_patch=policy.patch_gate_timeout > 0,
-            ),
+            operations=operations,
             read=ReadRuntimes(ports.records),
             health=health,
             overview=ReadOverview(ports.records, ports.history, health),
@@ -115,7 +116,30 @@ class UseCases:
             readiness=readiness,
             connections=EngineConnections(ports.host, policy.docker_network, ports.clock),
             ends=ends,
+            feed=EventFeed(ports.events),
+            drift=ReadDrift(
+                SurveyGames(operations, ports.host, ports.installation), ports.drift_log
+            ),
+            workers=ReadWorkers(ports.replicas, ports.backlogs),
         )
+
+
+def _operations(ports: Ports, policy: EnginePolicy, ends: ContainerEnds) -> Operations:
+    observer = Observer(ports.host, ports.installation, ports.clock)
+    return Operations(
+        leases=ports.leases,
+        records=ports.records,
+        journal=ports.journal,
+        observer=observer,
+        probe=ports.probe,
+        interpreter=_interpreter(ports, observer, policy, ends),
+        clock=ports.clock,
+        in_flight=InFlight(),
+        allowed_images=policy.allowed_images,
+        refusals=Refusals(ports.records, ports.journal, ports.clock, RefusalRate(ports.clock)),
+        lease_wait=policy.lease_wait,
+        probes_before_patch=policy.patch_gate_timeout > 0,
+    )
 
 
 def _interpreter(

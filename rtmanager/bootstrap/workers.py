@@ -45,5 +45,6 @@ def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequen
         ("outbox pruning", cycles.relay.prune, HOUSEKEEPING_INTERVAL),
         ("job trimming", cycles.trim_jobs, HOUSEKEEPING_INTERVAL),
         ("log pruning", cycles.prune_log.run, LOG_INTERVAL),
+        ("event pruning", cycles.prune_events.run, HOUSEKEEPING_INTERVAL),
     ]
     return [PeriodicWorker(name, cycle, interval, clock) for name, cycle, interval in table]

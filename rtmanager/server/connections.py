@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS
 from rtmanager.server.refusals import Reason, RefusedConnections
 
 SWEEP_INTERVAL = 0.5
@@ -35,6 +36,11 @@ class Limits:
         A refused request needs a connection too, for the answer that says so.
         """
         return max(1, self.max_connections - self.max_connections // _SPARE_PART)
+
+    @property
+    def max_streams(self) -> int:
+        """The number of streams of events that may be open at once: at most half of all."""
+        return min(MAX_SUBSCRIPTIONS, max(1, self.max_connections // 2))
 
 
 class Connection(Protocol):

@@ -74,6 +74,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
         def on_stop() -> None:
             deadline.begin()
             cases.log.release()
+            cases.feed.close()
 
         drain = Drain(settings.drain_delay, cases.readiness.withdraw, on_stop)
         with server.stopped_by_signals(drain):
@@ -85,13 +86,13 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 def _http_server(
     settings: Settings, allowed: Access, cases: UseCases, on_started: Callable[[], None]
 ) -> HttpServer:
-    events = RepeatedEvents()
+    events, limits = RepeatedEvents(), connection_limits(settings)
     return HttpServer(
-        create_app(endpoints(cases), allowed, events),
+        create_app(endpoints(cases, max_streams=limits.max_streams), allowed, events),
         settings.shutdown_timeout,
         on_started,
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,
-        limits=connection_limits(settings),
+        limits=limits,
         events=events,
     )
 

@@ -22,14 +22,18 @@ class PeriodicWorker:
     status: WorkerStatus = field(init=False)
 
     def __post_init__(self) -> None:
-        self.status = WorkerStatus(self.name)
+        self.status = WorkerStatus(self.name, interval=self.interval)
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            await self.once()
-            raise_if_cancelled()
-            await self.clock.sleep(self.interval)
+        self.status.began_at = self.clock.now()
+        try:
+            while True:
+                await self.once()
+                raise_if_cancelled()
+                await self.clock.sleep(self.interval)
+        finally:
+            self.status.began_at = None
 
     async def once(self) -> None:
         """Run one cycle and note its result or failure."""

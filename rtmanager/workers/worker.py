@@ -5,11 +5,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.replicas import WorkerState
+from rtmanager.domain.texts import printable_or_none
 from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
 
 logger = logging.getLogger(__name__)
@@ -19,7 +21,10 @@ RESTART_PAUSE = 1.0
 
 @dataclass(slots=True)
 class WorkerStatus:
-    """When a worker last succeeded, and how often it has failed since."""
+    """When a worker last succeeded, and how often it has failed since.
+
+    One that runs at an interval says when it began to; `did` is what it last did, if anything.
+    """
 
     name: str
     cycles: int = 0
@@ -28,6 +33,9 @@ class WorkerStatus:
     last_success_at: datetime | None = None
     last_failure_at: datetime | None = None
     last_error: str = ""
+    interval: float | None = None
+    began_at: datetime | None = None
+    did: str = ""
     _has_defect: bool = False
 
     def succeeded(self, at: datetime, sentence: str = "") -> None:
@@ -40,6 +48,7 @@ class WorkerStatus:
         self.failures_in_a_row = 0
         self._has_defect = False
         self.last_success_at = at
+        self.did = sentence or self.did
 
     def failed(self, at: datetime, error: Exception) -> None:
         """Note a failed cycle; an outage is logged when it begins, not at every tick.
@@ -56,6 +65,30 @@ class WorkerStatus:
         if self.failures_in_a_row == 1 or is_new_defect:
             logger.warning("worker_failed", extra=self._facts(error=str(error)), exc_info=trace)
         self._has_defect = self._has_defect or is_new_defect
+
+    def state(self, now: datetime) -> WorkerState:
+        """Return what operators are shown."""
+        return WorkerState(
+            name=self.name,
+            interval=self.interval,
+            cycles=self.cycles,
+            failures=self.failures,
+            failures_in_a_row=self.failures_in_a_row,
+            last_success_at=self.last_success_at,
+            last_failure_at=self.last_failure_at,
+            last_error=printable_or_none(self.last_error or None),
+            did=printable_or_none(self.did or None),
+            due_in=self._due_in(now),
+        )
+
+    def _due_in(self, now: datetime) -> float | None:
+        """Return the seconds until the next success is due; the first is due at once."""
+        if self.interval is None or self.began_at is None:
+            return None
+        due = self.began_at
+        if self.last_success_at is not None:
+            due = max(due, self.last_success_at + timedelta(seconds=self.interval))
+        return (due - now).total_seconds()
 
     def _facts(self, **more: object) -> dict[str, object]:
         return {"worker": self.name} | more

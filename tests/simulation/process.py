@@ -8,13 +8,17 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rtmanager.adapters.in_memory.backlogs import InMemoryStoreBacklogs
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
+from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
+from rtmanager.adapters.in_memory.replicas import InMemoryReplicas
 from rtmanager.adapters.in_memory.store import (
     InMemoryEngineHealth,
     InMemoryHealthLog,
@@ -188,6 +192,10 @@ class Process:
             journal=self._faulty(InMemoryOperationJournal(store), "store"),
             history=self._faulty(InMemoryOperationHistory(store), "history"),
             health=self._faulty(InMemoryEngineHealth(store), "known_health"),
+            events=self._faulty(InMemoryOperatorEvents(store.event_table), "operator_events"),
+            drift_log=self._faulty(InMemoryDriftLog(store), "drift_log"),
+            replicas=InMemoryReplicas(self.clock, environment.claim),
+            backlogs=[self._faulty(InMemoryStoreBacklogs(store), "backlogs")],
             leases=BelievedLeases(connection, environment),
             host=self._host(),
             probe=self._faulty(probe, "probe"),

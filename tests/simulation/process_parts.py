@@ -141,6 +141,7 @@ INTERVALS = {
     "outbox pruning": 60.0,
     "job trimming": 60.0,
     "log pruning": 600.0,
+    "event pruning": 600.0,
 }
 CAMPAIGNS_SLOWED = 10.0
 IDLE_SLOWED = 20.0
@@ -172,6 +173,7 @@ class Workers:
             cycles.reconcile_sentence,
             *(cycles.resume_handed_over.run, cycles.expire.run),
             *(cycles.relay.prune, cycles.trim_jobs, cycles.prune_log.run),
+            cycles.prune_events.run,
         )
         periodic = [
             PeriodicWorker(name, run, interval, clock)

@@ -45,6 +45,11 @@ class InMemoryLeadership:
 
     claim: Claim = field(default_factory=Claim)
 
+    @property
+    def number(self) -> int | None:
+        """The number of this contender."""
+        return id(self)
+
     async def campaign(self) -> bool:
         """Try once to become the leader."""
         try:

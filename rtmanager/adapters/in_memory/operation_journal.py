@@ -86,7 +86,7 @@ class InMemoryOperationJournal:
         )
         if admission.completion:
             operation = _completed(operation, admission.completion, before)
-        self.store.operations[operation.id] = operation
+        self.store.put_operation(operation)
         self.store.outbox_table.insert(admission.messages, at=at)
         return operation
 
@@ -119,7 +119,7 @@ class InMemoryOperationJournal:
     async def save(self, operation: Operation, *, lease: LeaseNumber) -> None:
         """Write the open operation's phase, cause and steps."""
         stored = self._demand_holder(operation, lease)
-        self.store.operations[stored.id] = _progressed(stored, operation)
+        self.store.put_operation(_progressed(stored, operation))
         self.store.handed_over.discard(stored.id)
 
     async def hand_over(self, operation: Operation, *, lease: LeaseNumber) -> None:
@@ -144,9 +144,9 @@ class InMemoryOperationJournal:
         if record and record != before:
             self._demand_higher_fence(record, before)
             self.store.runtime_records[record.game_id] = record
-        self.store.operations[stored.id] = _completed(stored, completion, before)
+        self.store.put_operation(_completed(stored, completion, before))
         if event := completion.latest_event:
-            self.store.health_snapshots[event.game_id] = event
+            self.store.put_health(event)
         if completion.observation:
             self.store.observe(completion.observation)
         self.store.outbox_table.insert(messages, at=completion.at)

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rtmanager.adapters.in_memory.operator_events import EventTable
 from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthObservation
+from rtmanager.domain.insight.operator_events import HealthChange, OperationProgress
 from rtmanager.domain.messages import OutboxMessage, health_message
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation
 from rtmanager.domain.ports.engine_health import KnownHealth
 from rtmanager.domain.ports.health_log import Baseline, Watch
+from rtmanager.domain.reconciliation.drift_findings import Finding
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
@@ -35,6 +38,18 @@ class InMemoryStore:
     engine_health: dict[GameId, HealthObservation] = field(default_factory=dict)
     probed_at: datetime | None = None
     outbox_table: OutboxTable = field(default_factory=OutboxTable)
+    event_table: EventTable = field(default_factory=EventTable)
+    present_drift: list[Finding] = field(default_factory=list)
+
+    def put_operation(self, operation: Operation) -> None:
+        """Write the operation, and tell operators about it."""
+        self.operations[operation.id] = operation
+        self.event_table.add(operation.game_id, OperationProgress.of(operation))
+
+    def put_health(self, event: HealthEvent) -> None:
+        """Write the game's health snapshot, and tell operators about it."""
+        self.health_snapshots[event.game_id] = event
+        self.event_table.add(event.game_id, HealthChange.of(event))
 
     @property
     def outbox(self) -> list[OutboxMessage]:
@@ -95,7 +110,7 @@ class InMemoryHealthLog:
             return False
         self.store.health_baselines[baseline.game_id, baseline.watch] = baseline
         if event:
-            self.store.health_snapshots[event.game_id] = event
+            self.store.put_health(event)
             self.store.outbox_table.insert([health_message(event)], at=event.occurred_at)
         return True
 

@@ -28,6 +28,14 @@ _HOLD: LiteralString = f"""
     )
 """
 
+# Who holds it, whichever replica asks.
+LEADER: LiteralString = f"""
+    SELECT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32 | objid::bigint) = {_LOCK}
+"""
+
 # All, because a session that took the lock twice would have to release it twice.
 _RELEASE: LiteralString = "SELECT pg_advisory_unlock_all()"
 
@@ -43,6 +51,12 @@ class PostgresLeadership:
     def __init__(self, dsn: str) -> None:
         self._conninfo = leadership_conninfo(dsn)
         self._connection: Connection | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The process id of our connection's server process."""
+        connection = self._connection
+        return None if connection is None or connection.closed else connection.info.backend_pid
 
     async def campaign(self) -> bool:
         """Try once to take the lock; return whether we hold it now."""

@@ -2,29 +2,19 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, LiteralString
 
-from psycopg import AsyncConnection
 from psycopg.rows import kwargs_row, scalar_row
 
-from rtmanager.adapters.postgres.errors import postgres_errors
+from rtmanager.adapters.postgres.notifications import notifications
 from rtmanager.adapters.postgres.outbox_rows import MESSAGE
-from rtmanager.adapters.postgres.pool import (
-    Connection,
-    PostgresPool,
-    deadline,
-    service_conninfo,
-)
+from rtmanager.adapters.postgres.pool import Connection, PostgresPool
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.messages import OutboxMessage, OutboxStream
 from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, RelayFence
-from rtmanager.tasks import cancellation_first
-
-CHECK_EVERY = 10.0
-CHECK_SECONDS = 2.0
 
 _LOCK: LiteralString = "hashtextextended('rtmanager.outbox:' || current_schema(), 0)"
 
@@ -66,8 +56,6 @@ _PRUNE_QUOTAS: LiteralString = """
     )
 """
 
-_LISTEN: LiteralString = "LISTEN rtmanager_outbox"
-
 
 class PostgresOutbox:
     """Lends the unsent rows of `outbox` under an advisory lock, which ends with the transaction.
@@ -78,7 +66,7 @@ class PostgresOutbox:
 
     def __init__(self, pool: PostgresPool, dsn: str) -> None:
         self._pool = pool
-        self._conninfo = service_conninfo(dsn)
+        self._dsn = dsn
 
     @asynccontextmanager
     async def batch(self, *, limit: int) -> AsyncIterator[OutboxBatch]:
@@ -92,11 +80,8 @@ class PostgresOutbox:
     @asynccontextmanager
     async def wakeups(self) -> AsyncIterator[AsyncIterator[None]]:
         """Listen on a dedicated connection, which must not go through a pooler."""
-        with postgres_errors():
-            connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
-            async with connection, aclosing(_notifications(connection)) as notifications:
-                await connection.execute(_LISTEN)
-                yield notifications
+        async with notifications(self._dsn, "LISTEN rtmanager_outbox") as notified:
+            yield notified
 
     async def raise_fence(self, above: RelayFence) -> None:
         """Make the next batch's fence higher; waits until no batch is lent, even here."""
@@ -127,14 +112,3 @@ async def _borrow(connection: Connection, limit: int) -> OutboxBatch:
 def _outbox_row(**row: Any) -> OutboxRow:
     message = OutboxMessage(OutboxStream(row["stream"]), GameId(row["game_id"]), row["fields"])
     return OutboxRow(OutboxId(row["id"]), str(row["token"]), message)
-
-
-async def _notifications(connection: Connection) -> AsyncGenerator[None, None]:
-    """Yield at every notification; detect a dead connection within a bounded time."""
-    with postgres_errors():
-        while True:
-            async with aclosing(connection.notifies(timeout=CHECK_EVERY)) as notifies:
-                async for _ in notifies:
-                    yield
-            with cancellation_first(), deadline(connection, CHECK_SECONDS):
-                await connection.execute("SELECT 1")

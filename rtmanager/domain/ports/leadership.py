@@ -10,6 +10,10 @@ class Leadership(Protocol):
     automatically, and another can take it within seconds.
     """
 
+    @property
+    def number(self) -> int | None:
+        """The number by which the store knows our claim, granted or not; None without one."""
+
     async def campaign(self) -> bool:
         """Try once to become the leader; return whether we lead now. No-op for the leader.
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
@@ -40,6 +41,13 @@ class Backoff:
         """Return whether the drift may be reconciled: it is new, or its pause is over."""
         pause = self._pauses.get(drift.game_id, {}).get(_key(drift))
         return pause is None or self.clock.monotonic() >= pause.until
+
+    def retry_at(self, drift: Drift) -> datetime | None:
+        """Return when the drift is retried; None if it may be reconciled now."""
+        if self.is_due(drift):
+            return None
+        seconds = self._pauses[drift.game_id][_key(drift)].until - self.clock.monotonic()
+        return self.clock.now() + timedelta(seconds=seconds)
 
     def record_failure(self, drift: Drift, why: str) -> None:
         """Pause the drift after a failed reconciliation, twice as long as last time."""

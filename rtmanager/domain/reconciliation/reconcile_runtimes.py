@@ -1,15 +1,15 @@
 """Comparing all records with all containers, and reconciling what has drifted."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import EngineContainer
-from rtmanager.domain.game_id import GameId, parse_game_id
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operations.operations import Operations
-from rtmanager.domain.reconciliation.drift import Drift, GameView, find_drift
+from rtmanager.domain.reconciliation.drift import Drift
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
+from rtmanager.domain.reconciliation.survey_games import SurveyGames
 
 GAMES_AT_ONCE = 8
 HINT = "reconcile"
@@ -45,18 +45,11 @@ class ReconcileRuntimes:
     async def survey(
         self, listed: Sequence[EngineContainer] | None = None
     ) -> tuple[int, list[Drift]]:
-        """Return the number of games and their drifts, changing nothing.
-
-        `listed` is Docker's list, if the caller already has it. Raises DockerUnavailable,
-        ServiceUnavailable.
-        """
-        if listed is None:
-            listed = await self.reconcile_game.host.list_containers()
-        views = await self._views(listed)
-        now, grace = self.operations.clock.now(), self.reconcile_game.grace
-        return len(views), [
-            drift for view in views for drift in find_drift(view, now=now, grace=grace)
-        ]
+        """Return the number of games and their drifts, changing nothing."""
+        game = self.reconcile_game
+        return await SurveyGames(self.operations, game.host, game.installation, game.grace).run(
+            listed
+        )
 
     async def run(self, listed: Sequence[EngineContainer] | None = None) -> Reconciliation:
         """Reconcile every game that has drifted; each is observed again under its lease."""
@@ -73,31 +66,3 @@ class ReconcileRuntimes:
 
     async def _reconcile(self, game_id: GameId) -> list[Drift]:
         return await self.reconcile_game.run(game_id, HINT)
-
-    async def _views(self, listed: Sequence[EngineContainer]) -> list[GameView]:
-        containers = _by_game(listed)
-        opened = {each.game_id: each for each in await self.operations.journal.open_operations()}
-        records = {each.game_id: each for each in await self.operations.records.list()}
-        installation = self.reconcile_game.installation
-
-        def view(game_id: GameId) -> GameView:
-            record, operation = records.get(game_id), opened.get(game_id)
-            ours = installation.own(containers.get(game_id, ()), record=record, operation=operation)
-            return GameView(
-                game_id=game_id, record=record, containers=ours, open_operation=operation
-            )
-
-        known = {*opened, *records}
-        views = (view(game_id) for game_id in sorted({*containers, *known}))
-        # A game of another installation.
-        return [each for each in views if each.containers or each.game_id in known]
-
-
-def _by_game(containers: Iterable[EngineContainer]) -> dict[GameId, list[EngineContainer]]:
-    """Group containers by game, ignoring labels that are not game ids: we did not write them."""
-    games: dict[GameId, list[EngineContainer]] = defaultdict(list)
-    for container in containers:
-        game_id = parse_game_id(container.game_id or "")
-        if game_id is not None:
-            games[game_id].append(container)
-    return games

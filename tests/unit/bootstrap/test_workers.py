@@ -37,4 +37,5 @@ def test_every_interval_is_the_operator_s() -> None:
         "outbox pruning": HOUSEKEEPING_INTERVAL,
         "job trimming": HOUSEKEEPING_INTERVAL,
         "log pruning": LOG_INTERVAL,
+        "event pruning": HOUSEKEEPING_INTERVAL,
     }

@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TypeVar
 
+from rtmanager.adapters.in_memory.backlogs import InMemoryStoreBacklogs
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
+from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.game_lease import (
     Grants,
@@ -19,9 +21,12 @@ from rtmanager.adapters.in_memory.game_lease import (
     LeaseConnection,
     LeaseNumbers,
 )
+from rtmanager.adapters.in_memory.leadership import Claim
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
+from rtmanager.adapters.in_memory.replicas import InMemoryReplicas
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.adapters.in_memory.store import (
     InMemoryEngineHealth,
@@ -128,6 +133,10 @@ class Process:
             journal=self._faulty(InMemoryOperationJournal(world.store), "store"),
             history=self._faulty(InMemoryOperationHistory(world.store), "history"),
             health=self._faulty(InMemoryEngineHealth(world.store), "known_health"),
+            events=self._faulty(InMemoryOperatorEvents(world.store.event_table), "operator_events"),
+            drift_log=self._faulty(InMemoryDriftLog(world.store), "drift_log"),
+            replicas=self._faulty(world.replicas, "replicas"),
+            backlogs=[self._faulty(InMemoryStoreBacklogs(world.store), "backlogs")],
             leases=self.leases,
             host=self.host,
             probe=self.engine_probe,
@@ -262,6 +271,7 @@ class World:
     _requests: int = 0
 
     def __post_init__(self) -> None:
+        self.replicas = InMemoryReplicas(self.clock, Claim())
         self.installation = Installation(NETWORK, INSTALLATION)
         self.docker = InMemoryDocker(clock=self.clock)
         for reference in (IMAGE, PATCHED, OTHER):

@@ -44,6 +44,7 @@ class UseCases:
     readiness = SimpleNamespace(withdraw=lambda: say("withdrawn"))
     connections = EngineConnections()
     log = SimpleNamespace(release=lambda: None)
+    feed = SimpleNamespace(close=lambda: None)
 
     def __getattr__(self, _name: str) -> None:
         """Have no others."""

@@ -1,0 +1,83 @@
+"""Reading what operators are told as soon as it is committed, while somebody follows it."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from rtmanager.domain.insight.event_feed import EventFeed
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
+from rtmanager.workers.worker import WorkerStatus
+
+MAX_NAP = 1.0
+LULL = 0.04
+"""Seconds between two reads: what happens meanwhile is handed out together, to all subscribers."""
+
+
+@dataclass(slots=True)
+class EventReader:
+    """Runs in every replica: reads and hands out, then sleeps until woken or for a second."""
+
+    feed: EventFeed
+    clock: Clock
+    status: WorkerStatus = field(default_factory=lambda: WorkerStatus("event reader"), init=False)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    async def run(self) -> None:
+        """Read until cancelled; when one of the two loops ends, the other does too."""
+        loops = [
+            asyncio.create_task(self._listen_for_ever(), name="event wakeups"),
+            asyncio.create_task(self._read_for_ever(), name="event reader"),
+        ]
+        try:
+            ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait(loops)
+        for loop in ended:
+            loop.result()
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            raise_if_cancelled()
+            await self.feed.wanted()
+            try:
+                async with self.feed.log.wakeups() as wakeups:
+                    self._woken.set()
+                    async for _ in wakeups:
+                        self._woken.set()
+                        if not len(self.feed):
+                            break
+            except Exception as error:  # noqa: BLE001 - events are still read, once a second
+                self.status.failed(self.clock.now(), error)
+            await self.clock.sleep(MAX_NAP)
+
+    async def _read_for_ever(self) -> None:
+        pause = LULL
+        while True:
+            raise_if_cancelled()
+            await self.feed.wanted()
+            self._woken.clear()
+            try:
+                page = await self.feed.advance()
+            except Exception as error:  # noqa: BLE001 - subscribers wait until Postgres is back
+                self.status.failed(self.clock.now(), error)
+                page = None
+            else:
+                self.status.succeeded(self.clock.now())
+            if page is not None and page.events:
+                pause = LULL
+            await self.clock.sleep(LULL)
+            if page is None or not (page.has_more or page.waits):
+                await self._nap(MAX_NAP)
+            elif not page.has_more:
+                # Nobody wakes us when the transaction that they wait for ends without an event.
+                await self._nap(pause)
+                pause = min(2 * pause, MAX_NAP)
+
+    async def _nap(self, seconds: float) -> None:
+        nap = asyncio.create_task(self.clock.sleep(seconds), name="event reader nap")
+        woken = asyncio.create_task(self._woken.wait(), name="event reader waking")
+        try:
+            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            nap.cancel()
+            woken.cancel()

@@ -86,7 +86,8 @@ def create_app(
 
 def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Middleware]:
     """Return our middlewares, outermost first; the order is part of their meaning."""
-    tokens, internal = access.tokens, _document(SPEC_FILE)
+    tokens = access.tokens
+    documents = [announced(each) if tokens else each for each in map(_document, _SPEC_FILES)]
     return [
         RequestId,
         AnswerHeaders,
@@ -97,7 +98,7 @@ def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Midd
             allowed_hosts=access.allowed_hosts,
             trusted_origins=access.trusted_origins,
         ),
-        partial(SwaggerUi, document=announced(internal) if tokens else internal),
+        partial(SwaggerUi, internal=documents[0], operator=documents[1]),
         RawPath,
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
         CallerHeader,

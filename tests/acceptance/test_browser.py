@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from rtmanager.handlers.api_tokens import line_of
 from tests.acceptance.hostile_site import hostile_site
 from tests.acceptance.swagger_ui import authorize, try_it_out
-from tests.support.browser import Browser, browser
 from tests.support.calls import error, ok, wait_until
 from tests.support.environment import Environment, NewEnvironment, Row, new_game, remove_games
+from tests.support.playwright_browser import Complaints, chromium, new_page
 from tests.support.running_service import RUNTIMES
 
-__all__ = ["browser"]
+__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def game(environment: Environment, docker_api: Any) -> Iterator[str]:
     ids=["same site, other port", "other site", "other site, no Sec-Fetch headers"],
 )
 def test_page_of_another_site_changes_and_reads_nothing(
-    environment: Environment, browser: Browser, game: str, site: str, name: str
+    environment: Environment, chromium: Browser, game: str, site: str, name: str
 ) -> None:
     """Whatever a page of another origin tries, no operation is begun and nothing is shown to it.
 
@@ -45,29 +46,33 @@ def test_page_of_another_site_changes_and_reads_nothing(
 
     with (
         hostile_site(target, game) as port,
-        browser.page(f"http://{site}:{port}/") as page,
+        chromium.new_context() as context,
     ):
-        tried = page.run("tried()")
-        complaints = page.complaints
+        complaints = Complaints()
+        complaints.watch(context)
+        page = context.new_page()
+        page.goto(f"http://{site}:{port}/")
+        tried = page.evaluate("tried()")
 
     assert rows_and_containers(environment, game) == before
     assert {key: value for key, value in tried.items() if game in str(value)} == {}
     assert (tried["list"], tried["image"], tried["script"]) == ("failed", "failed", "failed")
-    assert any("frame-ancestors 'none'" in each for each in complaints)
+    assert any("frame-ancestors 'none'" in each for each in complaints.found)
     assert '"reason": "foreign_origin"' in environment.service.log
 
 
 def test_second_name_of_the_loopback_address_opens_nothing(
-    environment: Environment, browser: Browser, game: str
+    environment: Environment, chromium: Browser, game: str
 ) -> None:
     """A page whose name was rebound to the service's address is its own origin, yet is refused."""
     address = f"http://rebind.example:{environment.service.port}"
     before = rows_and_containers(environment, game)
 
-    with browser.page(f"{address}/ui/") as page:
-        shown = page.run("document.body.innerText")
-        read = page.run(f"fetch('{RUNTIMES}').then((answer) => answer.text())")
-        written = page.run(
+    with new_page(chromium, expected=["status of 403"]) as page:
+        page.goto(f"{address}/ui/")
+        shown = page.locator("body").inner_text()
+        read = page.evaluate(f"fetch('{RUNTIMES}').then((answer) => answer.text())")
+        written = page.evaluate(
             f"fetch('{RUNTIMES}/{game}/restart', {{method: 'POST'}}).then((it) => it.text())"
         )
 
@@ -106,7 +111,7 @@ def test_host_header_alone_counts(environment: Environment, sent: str, status: i
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "rtmanager"])
 def test_swagger_ui_sends_requests_under_its_security_policy(
-    environment: Environment, browser: Browser, game: str, name: str
+    environment: Environment, chromium: Browser, game: str, name: str
 ) -> None:
     """The page shows the operations and can send them, and the browser finds no violation.
 
@@ -114,14 +119,12 @@ def test_swagger_ui_sends_requests_under_its_security_policy(
     """
     operations = len(environment.operations(game))
 
-    with browser.page(f"http://{name}:{environment.service.port}/ui/") as page:
-        page.wait_until("document.body.innerText.includes('/runtimes/{game_id}/restart')")
+    with new_page(chromium) as page:
+        page.goto(f"http://{name}:{environment.service.port}/ui/")
         shown = try_it_out(page, "internalRestartRuntime", game)
-        complaints = page.complaints
 
     assert '"status": "running"' in shown
     assert len(environment.operations(game)) == operations + 1
-    assert complaints == []
 
 
 def rows_and_containers(environment: Environment, game: str) -> tuple[list[Row], list[str]]:
@@ -149,11 +152,12 @@ def closed(new_environment: NewEnvironment, tokens: Path) -> Environment:
     )
 
 
-def test_swagger_ui_takes_a_token(closed: Environment, browser: Browser, game: str) -> None:
+def test_swagger_ui_takes_a_token(closed: Environment, chromium: Browser, game: str) -> None:
     """Under an allowed name, the page's button adds the token, which decides about the source."""
     assert error(closed.restart(game)) == (401, "invalid_request")
 
-    with browser.page(f"http://rtm.example:{closed.service.port}/ui/") as page:
+    with new_page(chromium) as page:
+        page.goto(f"http://rtm.example:{closed.service.port}/ui/")
         authorize(page, "first-token")
         shown = try_it_out(page, "internalRestartRuntime", game)
 

@@ -212,7 +212,7 @@ async def test_13_every_request_is_routed_for_swagger_ui() -> None:
 
     both: list[tuple[Any, str]] = [
         (SwaggerUIMiddleware(app), "router"),
-        (SwaggerUi(app, {}), "pages"),
+        (SwaggerUi(app, {}, {}), "pages"),
     ]
     for middleware, pages in both:
         setattr(middleware, pages, router)

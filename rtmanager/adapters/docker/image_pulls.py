@@ -15,6 +15,7 @@ from docker.errors import StreamParseError
 from rtmanager.adapters.docker import docker_json, errors
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.credentials import RegistryCredentials
+from rtmanager.adapters.docker.pull_progress import PullProgress
 from rtmanager.domain.container import EngineImage
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.container_host import ImagePullFailed
@@ -26,7 +27,6 @@ Listener = Callable[[str], None]
 
 _CHUNK = 64 * 1024
 _LONGEST_LINE = 256 * 1024
-_DONE = {"Pull complete", "Already exists"}
 _SECONDS_BETWEEN_LINES = 1.0
 
 
@@ -170,25 +170,26 @@ def _message(line: bytes) -> Mapping[str, Any]:
 
 
 def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: Listener) -> None:
-    """Read a pull's messages to the end and report progress, at most one line per second.
+    """Read a pull's messages to the end and report progress, in a line per second and a last one.
 
     Raises ImagePullFailed for any error among them, which Docker sends with status 200, and when
     the final status is missing: then the stream was cut off, and the tag may refer to an older
     image.
     """
-    layers: dict[str, str] = {}
+    pull = PullProgress(reference)
     is_complete = False
     last_line, last_time = "", float("-inf")
     for message in messages:
         _raise_error(message)
-        _note(message, layers)
+        pull.note(message)
         is_complete = is_complete or str(message.get("status", "")).startswith("Status: ")
-        line = _line(reference, layers)
+        line = pull.line
         if line != last_line and time.monotonic() - last_time >= _SECONDS_BETWEEN_LINES:
             last_line, last_time = line, time.monotonic()
             progress(line)
     if not is_complete:
         raise ImagePullFailed("Docker ended the pull without a final status")
+    progress(pull.last_line)
 
 
 def _raise_error(message: Mapping[str, Any]) -> None:
@@ -196,14 +197,3 @@ def _raise_error(message: Mapping[str, Any]) -> None:
     reason = message.get("error") or detail.get("message") or detail
     if reason:
         raise errors.pull_failed(str(reason))
-
-
-def _note(message: Mapping[str, Any], layers: dict[str, str]) -> None:
-    layer, status = message.get("id"), str(message.get("status", ""))
-    if layer and not status.startswith("Pulling from"):
-        layers[str(layer)] = status
-
-
-def _line(reference: str, layers: Mapping[str, str]) -> str:
-    done = sum(status in _DONE for status in layers.values())
-    return f"pulling {reference}: {done} of {len(layers)} layers"

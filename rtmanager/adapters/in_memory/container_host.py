@@ -106,10 +106,11 @@ class InMemoryContainerHost:
 
     async def pull(self, reference: ImageRef, *, progress: Callable[[str], None]) -> EngineImage:
         """Copy the image from the registry to the host."""
+        progress(f"pulling {reference.text}: 0 of 1 layers")
         image = await self._change(
             "pull", reference.normalized, lambda _: docker_requests.pull(self.docker, reference)
         )
-        progress(f"pulled {reference.text}")
+        progress(f"pulled {reference.text}: 1 layer")
         return image.shown()
 
     async def image_owner(self, image: EngineImage) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Performing the actions of an operation through the ports."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rtmanager.domain.container import (
@@ -20,6 +21,14 @@ from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.state_directories import StateDirectories
 
+Progress = Callable[[str], None]
+"""Is told how far an action is."""
+
+
+def _nobody(_line: str) -> None:
+    """Tell nobody."""
+
+
 PATCHED_STAYS_UP = 2.0
 """Seconds for which a patched engine must stay healthy after its first healthy answer."""
 
@@ -35,8 +44,12 @@ class Executor:
     policy: EnginePolicy
     clock: Clock
 
-    async def perform(self, context: OperationContext, action: Action) -> str | None:
+    async def perform(
+        self, context: OperationContext, action: Action, progress: Progress = _nobody
+    ) -> str | None:
         """Perform the action and return a note for the operation log.
+
+        `progress` is called from time to time with a line on how far it is, if it takes long.
 
         An operation that began under other settings does not start an image that they no longer
         allow; a rollback starts what ran before, whatever it is.
@@ -52,7 +65,7 @@ class Executor:
         reached_by = action.address or container_id
         match action.name:
             case ActionName.OBTAIN_IMAGE:
-                return await self._obtain_image(context)
+                return await self._obtain_image(context, progress)
             case ActionName.PREPARE_STATE:
                 return await self._prepare_state(context)
             case ActionName.CREATE:
@@ -109,7 +122,7 @@ class Executor:
             return None
         return await self.host.image(ImageRef.parse(context.image_ref))
 
-    async def _obtain_image(self, context: OperationContext) -> str:
+    async def _obtain_image(self, context: OperationContext, progress: Progress) -> str:
         """Pull the image unless it is on the host."""
         context.image = context.image or await self._on_host(context)
         if context.image is not None:
@@ -119,16 +132,21 @@ class Executor:
             raise ImagePullFailed("the image left the host, and its reference is not known")
         reference = ImageRef.parse(context.image_ref)
         try:
-            context.image, note = await self._pull(reference)
+            context.image, note = await self._pull(reference, progress)
         except ImagePullFailed as failed:
             raise _pull_failed(reference, context.operation, failed) from failed
         return note
 
-    async def _pull(self, reference: ImageRef) -> tuple[EngineImage, str]:
+    async def _pull(self, reference: ImageRef, progress: Progress) -> tuple[EngineImage, str]:
         if self.policy.pull_policy is PullPolicy.NEVER:
             raise ImagePullFailed("it is not on the host and the pull policy is never")
         lines: list[str] = ["pulled"]
-        image = await self.host.pull(reference, progress=lines.append)
+
+        def said(line: str) -> None:
+            lines.append(line)
+            progress(line)
+
+        image = await self.host.pull(reference, progress=said)
         return image, lines[-1]
 
     async def _prepare_state(self, context: OperationContext) -> str:

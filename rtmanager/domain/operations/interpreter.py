@@ -29,6 +29,7 @@ from rtmanager.domain.operations.exit_reading import LOG_TAIL_LINES, ReadExit
 from rtmanager.domain.operations.kinds import decide
 from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.report import details_of, log_fields, observation_of
+from rtmanager.domain.operations.step_progress import StepProgress
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.game_lease import LeaseLost
@@ -125,7 +126,7 @@ class Interpreter:
             context.is_fresh = await self.executor.is_brief(context, action)
             if not context.is_fresh:
                 await self._write_ahead(context)
-            note = await self.executor.perform(context, action)
+            note = await self._perform(context, action)
         except LeaseLost:
             context.operation = before  # only writing ahead needs the lease: nothing was sent
             raise
@@ -139,6 +140,14 @@ class Interpreter:
             self._answered(context, _failed(step, StepResult.REFUSED, InternalError()), began)
         else:
             self._answered(context, replace(step, result=StepResult.DONE, note=note), began)
+
+    async def _perform(self, context: OperationContext, action: Action) -> str | None:
+        """Perform the action; what it tells meanwhile is written into the note of its step."""
+        progress = StepProgress(context, self.journal, self.clock)
+        try:
+            return await self.executor.perform(context, action, progress.say)
+        finally:
+            await progress.close()
 
     def _answered(self, context: OperationContext, step: Step, began: float) -> None:
         milliseconds = round((self.clock.monotonic() - began) * 1000, 3)

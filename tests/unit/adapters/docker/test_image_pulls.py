@@ -37,13 +37,13 @@ def test_a_stream_without_its_success_message_fails_the_pull(
 
 
 def test_progress_is_one_line_per_second_at_most() -> None:
-    """A burst of a thousand messages is one log line."""
+    """A burst of a thousand messages is one line, and one more at the end."""
     layers = [{"id": f"l{n}", "status": "Pull complete"} for n in range(1000)]
     lines: list[str] = []
 
     follow([*layers, DONE], "a:1", lines.append)
 
-    assert lines == ["pulling a:1: 1 of 1 layers"]
+    assert lines == ["pulling a:1: 1 of 1 layers", "pulled a:1: 1000 layers"]
 
 
 def test_no_few_registries_can_keep_all_threads_of_pulls() -> None:

@@ -105,7 +105,7 @@ def test_engine_that_never_answers_is_started_all_the_same(
     # A probe under way at the timeout is awaited, and one last probe is sent then.
     assert START_GATE_SECONDS <= seconds < START_GATE_SECONDS + 2 * PROBE_SECONDS + 1
     assert (row["outcome"], row["details"]["healthy"]) == ("success", False)
-    assert gate["note"].startswith("no answer yet: ")
+    assert gate["note"].startswith("the engine runs, but has not answered /healthz within ")
     environment.assert_runs(game, version)
 
 

@@ -48,8 +48,8 @@ ADMISSION = (
     Mutant(
         name="job refused because an earlier operation failed",
         file=f"{_CODE}/refusals.py",
-        old="return error if request.origin.is_redelivered else await self.refused(request, error)",
-        new="return await self.refused(request, error)",
+        old="        if request.origin.is_redelivered:\n            return error\n",
+        new="",
         caught_by=f"{_TESTS}/test_traps_of_changes.py"
         "::test_trap_job_fails_for_the_trouble_of_an_earlier_operation",
     ),

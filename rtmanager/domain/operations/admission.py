@@ -51,10 +51,22 @@ class RuleCheck:
                 return self._completed(replayed(ledger.record, at=self.at))
             return Admission(predecessor=self._predecessor() if kind.replaces else None)
         except RuntimeManagerError as refusal:
-            self.refusal = refusal
+            self.refusal = self._with_what_runs(refusal)
             if ledger.record is None and not self.may_record():
-                raise
-            return self._completed(refused(refusal, at=self.at))
+                raise self.refusal from refusal
+            return self._completed(refused(self.refusal, at=self.at))
+
+    def _with_what_runs(self, refusal: RuntimeManagerError) -> RuntimeManagerError:
+        """Return the refusal of a restart or patch with what runs, which it has not touched."""
+        replaced = {OperationKind.RESTART, OperationKind.PATCH}
+        if self.expected is None or self.request.kind not in replaced:
+            return refusal
+        if self.current.error is not None:
+            return refusal.extended("nothing was changed")
+        if self.current.runs():
+            image = self.expected.current_image_ref or "the engine"
+            return refusal.extended(f"{image} runs as before")
+        return refusal.extended("nothing was changed, and its engine does not run")
 
     def would_be_admitted(self) -> bool:
         """Return whether the rule admits the request, given the record read before."""

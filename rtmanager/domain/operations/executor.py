@@ -10,7 +10,12 @@ from rtmanager.domain.container import (
     container_name,
     parked_name,
 )
-from rtmanager.domain.errors import ImagePullFailed, InternalError, StartConfigInvalid
+from rtmanager.domain.errors import (
+    DockerUnavailable,
+    ImagePullFailed,
+    InternalError,
+    StartConfigInvalid,
+)
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind, Phase
@@ -18,7 +23,7 @@ from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy,
 from rtmanager.domain.operations.health_gate import Gate, HealthGate
 from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.container_host import ContainerHost
+from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.state_directories import StateDirectories
 
 Progress = Callable[[str], None]
@@ -134,12 +139,22 @@ class Executor:
         try:
             context.image, note = await self._pull(reference, progress)
         except ImagePullFailed as failed:
-            raise _pull_failed(reference, context.operation, failed) from failed
+            absent = await self._is_absent(reference)
+            raise _pull_failed(reference, context.operation, failed, absent=absent) from failed
         return note
+
+    async def _is_absent(self, reference: ImageRef) -> bool:
+        """Return whether the image that could not be pulled is known not to be on the host."""
+        if self.policy.pull_policy is not PullPolicy.ALWAYS:
+            return True
+        try:
+            return await self.host.image(reference) is None
+        except (DockerUnavailable, HostRefused):
+            return False
 
     async def _pull(self, reference: ImageRef, progress: Progress) -> tuple[EngineImage, str]:
         if self.policy.pull_policy is PullPolicy.NEVER:
-            raise ImagePullFailed("it is not on the host and the pull policy is never")
+            raise ImagePullFailed("the pull policy is never")
         lines: list[str] = ["pulled"]
 
         def said(line: str) -> None:
@@ -205,10 +220,11 @@ class Executor:
 
 
 def _pull_failed(
-    reference: ImageRef, operation: Operation, failed: ImagePullFailed
+    reference: ImageRef, operation: Operation, failed: ImagePullFailed, *, absent: bool
 ) -> ImagePullFailed:
     """Return the error for the caller, which names the row with what was answered."""
-    words = f"image {reference.text} could not be pulled: {failed.message}"
+    where = " (not on this host)" if absent else ""
+    words = f"cannot pull {reference.text}{where}: {failed.message}"
     if failed.detail:
         words += f"; the details of operation {operation.id} have the answer"
     return ImagePullFailed(words, detail=failed.detail)

@@ -99,6 +99,8 @@ def _time_is_up(gate: Gate, answer: _Answer) -> GateReading:
     if answer.is_unknown:
         raise ServiceUnavailable(f"the engine could not be asked: {answer.error}")
     if not gate.must_answer:
-        return GateReading(note=f"no answer yet: {answer.error}")
+        within = f" within {gate.timeout:g} s" if gate.timeout else ""
+        words = f"the engine runs, but has not answered /healthz{within}: {answer.error}"
+        return GateReading(note=words)
     words = f"the engine did not become healthy within {gate.timeout:g} s: {answer.error}"
     return GateReading(failure=Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words))

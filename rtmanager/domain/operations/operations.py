@@ -25,7 +25,12 @@ from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.kinds import KINDS
 from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.refusals import Refusals
-from rtmanager.domain.operations.report import LogFields, add_operation, logged_operation
+from rtmanager.domain.operations.report import (
+    LogFields,
+    add_operation,
+    log_started,
+    logged_operation,
+)
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, GameLeases, LeaseBusy, LeaseLost
@@ -101,20 +106,25 @@ class Operations:
             except LeaseSuperseded as superseded:
                 above = superseded.highest
 
-    async def run_under(self, lease: GameLease, request: OperationRequest) -> RuntimeRecord | None:
+    async def run_under(
+        self, lease: GameLease, request: OperationRequest, *, since: float | None = None
+    ) -> RuntimeRecord | None:
         """Run the request's operation under the caller's lease; return the record, if any.
+
+        `since` is when the request began to wait for it, by the monotonic clock.
 
         Raises OperationStillOpen when an earlier operation must be resumed first, LeaseSuperseded
         when the lease is not the latest.
         """
-        with logged_operation(request, self.clock) as line:
+        with logged_operation(request, self.clock, since=since) as line:
             check = await self._prepare_check(request)
             begun = await self._begin(lease, request, check, line)
-            add_operation(line, begun.operation)
+            add_operation(line, begun)
             if check.refusal is not None:
                 raise check.refusal
             if begun.operation.outcome is not None:
                 return begun.record
+            log_started(line)
             completion = await self.interpreter.run(_context(lease, begun))
             return _record_of(completion)
 
@@ -131,20 +141,21 @@ class Operations:
         return self.in_flight.share(lambda: self._resume(game_id), name=f"resume {game_id}")
 
     async def _wait_and_run(self, request: OperationRequest, wait: float) -> RuntimeRecord | None:
-        deadline, above = self.clock.monotonic() + wait, NO_LEASE
+        began, above = self.clock.monotonic(), NO_LEASE
+        deadline = began + wait
         while True:
             try:
                 left = max(0.0, deadline - self.clock.monotonic())
-                async with self._lease_for(request, wait=left, above=above) as lease:
-                    return await self.run_under(lease, request)
+                async with self._lease_for(request, began, wait=left, above=above) as lease:
+                    return await self.run_under(lease, request, since=began)
             except LeaseSuperseded as superseded:
                 above = superseded.highest
             except OperationStillOpen:
-                await self._resume_earlier(request, deadline)
+                await self._resume_earlier(request, began, deadline)
 
     @contextlib.asynccontextmanager
     async def _lease_for(
-        self, request: OperationRequest, *, wait: float, above: LeaseNumber
+        self, request: OperationRequest, began: float, *, wait: float, above: LeaseNumber
     ) -> AsyncIterator[GameLease]:
         """Hold the lease of the request's game, or refuse the request."""
         async with contextlib.AsyncExitStack() as held:
@@ -152,13 +163,15 @@ class Operations:
                 lease = await held.enter_async_context(
                     self.leases.hold(request.game_id, wait=wait, above=above)
                 )
-            except LeaseBusy as busy:
-                raise await self.refusals.refused(request, busy) from None
+            except LeaseBusy:
+                raise await self.refusals.busy(request, since=began) from None
             except ServiceUnavailable as away:
-                raise await self.refusals.refused_for_now(request, away) from away
+                raise await self.refusals.refused_for_now(request, away, since=began) from away
             yield lease
 
-    async def _resume_earlier(self, request: OperationRequest, deadline: float) -> None:
+    async def _resume_earlier(
+        self, request: OperationRequest, began: float, deadline: float
+    ) -> None:
         """Resume the open operation and wait for it; refuse the request if it stays open.
 
         Returns when it may have ended.
@@ -166,13 +179,13 @@ class Operations:
         earlier = self.resume_in_background(request.game_id)
         while not earlier.done():
             if self.clock.monotonic() >= deadline:
-                raise await self.refusals.refused(request, LeaseBusy())
+                raise await self.refusals.busy(request, since=began)
             await self.clock.sleep(RESUMPTION_POLL)
         error = None if earlier.cancelled() else earlier.exception()
         if error is None:
             return
         known = error if isinstance(error, RuntimeManagerError) else InternalError()
-        raise await self.refusals.refused_for_now(request, known) from error
+        raise await self.refusals.refused_for_now(request, known, since=began) from error
 
     async def _resume(self, game_id: GameId) -> None:
         with contextlib.suppress(LeaseBusy):  # its holder resumes it
@@ -187,8 +200,9 @@ class Operations:
         if begun is None:
             return
         with logged_operation(begun.operation.request, self.clock) as line:
-            add_operation(line, begun.operation)
+            add_operation(line, begun)
             line["resumed"] = True
+            log_started(line)
             completion = await self.interpreter.run(_context(lease, begun))
             line["outcome"] = completion.outcome
             line["error_code"] = completion.cause and completion.cause.code

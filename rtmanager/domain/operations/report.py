@@ -12,7 +12,6 @@ from rtmanager.domain.insight.engine_exit import DETAIL as EXIT
 from rtmanager.domain.insight.engine_exit import EngineExit, failed_exit
 from rtmanager.domain.operation import (
     ActionName,
-    Operation,
     OperationRequest,
     Outcome,
     Phase,
@@ -21,6 +20,7 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.operation_journal import Begun
 
 logger = logging.getLogger(__name__)
 
@@ -29,21 +29,26 @@ LogFields = dict[str, object]
 
 def log_fields(request: OperationRequest) -> LogFields:
     """Return the fields of every log line about this request."""
-    return {
+    fields: LogFields = {
         "game_id": request.game_id,
         "kind": request.kind,
         "source": request.origin.source,
         "source_ref": request.origin.source_ref,
     }
+    asked_for = {"image_ref": request.image_ref, "reason": request.reason}
+    return fields | {name: value for name, value in asked_for.items() if value is not None}
 
 
 @contextmanager
-def logged_operation(request: OperationRequest, clock: Clock) -> Iterator[LogFields]:
+def logged_operation(
+    request: OperationRequest, clock: Clock, *, since: float | None = None
+) -> Iterator[LogFields]:
     """Log one line when the block ends, with or without an error; the block adds fields.
 
-    If the block was cut off by a shutdown or failed unexpectedly, there is no outcome.
+    Its duration counts from `since`, when the request arrived. If the block was cut off by a
+    shutdown or failed unexpectedly, there is no outcome.
     """
-    line, began = log_fields(request), clock.monotonic()
+    line, began = log_fields(request), clock.monotonic() if since is None else since
     try:
         yield line
         line.setdefault("outcome", Outcome.SUCCESS)
@@ -65,9 +70,17 @@ def failure_fields(error: RuntimeManagerError) -> LogFields:
     return fields | {"error_detail": error.detail} if error.detail else fields
 
 
-def add_operation(line: LogFields, operation: Operation) -> None:
-    """Add the fields of the operation."""
+def log_started(line: LogFields) -> None:
+    """Log that an operation has begun, which may take minutes, with the fields known so far."""
+    logger.info("operation_started", extra=dict(line))
+
+
+def add_operation(line: LogFields, begun: Begun) -> None:
+    """Add the fields of the operation, and the image that it concerns."""
+    operation, record = begun.operation, begun.record
     line["operation_id"] = operation.id
+    if record is not None and record.current_image_ref is not None:
+        line.setdefault("image_ref", record.current_image_ref)
     if operation.error_code is not None:
         line["error_code"] = operation.error_code
 

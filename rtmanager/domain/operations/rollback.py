@@ -133,8 +133,7 @@ def _start_of(container: ContainerDetails) -> Action:
 
 
 def _what_runs(before: RuntimeRecord, after: RuntimeRecord) -> str:
+    since = "as before" if after.status is before.status else "now"
     if after.status is RuntimeStatus.RUNNING:
-        return f"{after.current_image_ref or 'the engine'} runs"
-    if after.status is before.status:
-        return f"the game is {after.status} as before"
-    return f"the game is {after.status} now"
+        return f"{after.current_image_ref or 'the engine'} runs {since}"
+    return f"the game is {after.status} {since}"

@@ -11,7 +11,7 @@ NO_LEASE = LeaseNumber(0)
 
 
 class LeaseBusy(Conflict):
-    """another operation on this game is running; try again when it has finished."""
+    """another operation on this game is about to begin, or has just ended; try again."""
 
 
 class LeaseLost(ServiceUnavailable):

@@ -44,7 +44,9 @@ async def test_engine_that_runs_without_answering_is_started_with_a_note(world: 
     assert world.clock.monotonic() == pytest.approx(5.0)
     assert world.last.outcome is Outcome.SUCCESS
     assert world.last.details["healthy"] is False
-    assert world.last.steps[-1].note == "no answer yet: /healthz answered 503"
+    assert world.last.steps[-1].note == (
+        "the engine runs, but has not answered /healthz within 5 s: /healthz answered 503"
+    )
     assert world.faults() == []
 
 
@@ -247,4 +249,6 @@ async def test_container_without_an_address_is_not_asked() -> None:
 
     assert passed is not None
     assert passed.answered_at is None
-    assert passed.note == "no answer yet: the container has no address yet"
+    assert passed.note == (
+        "the engine runs, but has not answered /healthz: the container has no address yet"
+    )

@@ -191,14 +191,14 @@ def test_first_cause_is_reported_with_what_runs() -> None:
     completion = ended(backward(), seen(current=container()))
 
     assert completion.cause == make_cause(
-        message="the engine exited with code 1; galaxy/game:1.4.7 runs"
+        message="the engine exited with code 1; galaxy/game:1.4.7 runs as before"
     )
 
 
 @pytest.mark.parametrize(
     ("record", "current", "words"),
     [
-        (make_record(current_image_ref=None), container(), "the engine runs"),
+        (make_record(current_image_ref=None), container(), "the engine runs as before"),
         (STOPPED, container(status=EXITED), "the game is stopped as before"),
         (make_record(), container(status=EXITED), "the game is stopped now"),
         (make_record(), None, "the game is removed now"),

@@ -341,7 +341,7 @@ async def test_what_a_registry_answers_is_in_the_row_and_the_log_only(
     with pytest.raises(ImagePullFailed) as caught:
         await world.manager.start("galaxy/game:2.0.0")
 
-    told = "image galaxy/game:2.0.0 could not be pulled: the registry cannot be reached"
+    told = "cannot pull galaxy/game:2.0.0 (not on this host): the registry cannot be reached"
     assert caught.value.message == f"{told}; the details of operation 1 have the answer"
     sent = [each.fields["error_message"] for each in world.store.outbox]
     assert sent == [caught.value.message] * 2

@@ -142,7 +142,7 @@ class Interpreter:
             self._answered(context, replace(step, result=StepResult.DONE, note=note), began)
 
     async def _perform(self, context: OperationContext, action: Action) -> str | None:
-        """Perform the action; what it tells meanwhile is written into the note of its step."""
+        """Perform the action; what it says meanwhile is written into the note of its step."""
         progress = StepProgress(context, self.journal, self.clock)
         try:
             return await self.executor.perform(context, action, progress.say)

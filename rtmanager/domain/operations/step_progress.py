@@ -36,9 +36,9 @@ class StepProgress:
         self._writing = detached(self._write(line))
 
     async def close(self) -> None:
-        """Wait until nothing is being written, also when cancelled: a late write would undo others.
+        """Wait until nothing is being written, also when cancelled.
 
-        A write ends soon, with or without the store.
+        A late write would replace those that follow. It ends soon, with or without the store.
         """
         cancelled = None
         while self._writing is not None and not self._is_idle:

@@ -1,4 +1,4 @@
-"""What a running step tells is written into its note, and never harms its operation."""
+"""How far a running step is is written into its note, and never fails its operation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -61,7 +61,7 @@ async def unavailable() -> None:
 
 
 async def test_a_line_becomes_the_note(pull: Pull) -> None:
-    """What the step tells is in the log, and the operation itself does not change."""
+    """What the step says is in the log, and the operation itself does not change."""
     progress = await pull.begin()
     before = progress.context.operation
 
@@ -106,7 +106,7 @@ async def test_a_slow_write_is_waited_for_and_not_doubled(pull: Pull) -> None:
 
 
 async def test_a_cancelled_operation_waits_for_the_write_too(pull: Pull) -> None:
-    """Otherwise the late write would undo the handover that follows."""
+    """Otherwise the late write would replace the handover that follows."""
     progress, hang = await pull.begin(), Hang()
     pull.fault = hang
     progress.say("slow")

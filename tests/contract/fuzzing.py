@@ -22,7 +22,15 @@ DEMO_IMAGES = ("galaxy/game:1.4.7", "galaxy/game:1.4.8", "galaxy/game:1.5.0")
 CALLER = "X-Galaxy-Caller"
 KNOWN_CALLERS = ("gm", "admin")
 START = "internalStartRuntime"
+LOGS = "operatorReadLogs"
+STREAM = "operatorStreamEvents"
+"""Never ends, so that it is not fuzzed; it has tests of its own."""
 LIVE_GAMES = 4
+FIRST_OPERATIONS = 40
+"""As many operations as there surely are after a run."""
+
+DURATIONS = ("0s", "20ms", "1s")
+TIMES = ("10m", "0s", "2026-04-28T20:39:18Z")
 
 
 def live_games() -> list[str]:
@@ -46,12 +54,40 @@ def steer(case: Any) -> None:
     game = (case.path_parameters or {}).get("game_id")
     if game is not None:
         case.path_parameters["game_id"] = _steered_game(case, str(game))
+    _steer_to_an_operation(case)
+    _steer_query(case)
     if isinstance(case.body, dict) and isinstance(case.body.get("image_ref"), str):
         is_live = (case.path_parameters or {}).get("game_id") in live_games()
         case.body = {
             **case.body,
             "image_ref": _steered_image(case.body["image_ref"], is_live=is_live),
         }
+
+
+def _steer_to_an_operation(case: Any) -> None:
+    """Let most valid operation ids be those of operations that exist."""
+    operation_id = (case.path_parameters or {}).get("operation_id")
+    if isinstance(operation_id, int) and operation_id > 0 and _choice(str(operation_id)) % 3:
+        case.path_parameters["operation_id"] = operation_id % FIRST_OPERATIONS + 1
+
+
+def _steer_query(case: Any) -> None:
+    """Give parameters values that their schema, which knows only texts, does not tell.
+
+    Nobody can make up a cursor; a response that follows an engine's output would not end.
+    """
+    query = case.query or {}
+    operation_id = case.operation.definition.raw.get("operationId")
+    shelves = {"wait": DURATIONS}
+    if operation_id == LOGS:
+        shelves = {"since": TIMES}
+    for name, shelf in shelves.items():
+        if isinstance(query.get(name), str) and query[name]:
+            query[name] = shelf[_choice(query[name]) % len(shelf)]
+    if isinstance(query.get("cursor"), str) and query["cursor"]:
+        del query["cursor"]
+    if query.get("follow") in {True, "true"}:
+        query["follow"] = "false"
 
 
 def is_unknown_caller(failure: Failure, case: Any) -> bool:

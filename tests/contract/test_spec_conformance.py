@@ -1,6 +1,7 @@
 """Schemathesis over the running service, on real Postgres, Redis, Docker and a registry."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.support.running_service import RunningService, new_service
 __all__ = ["new_service"]
 
 SPEC = spec_dir() / "internal-openapi.yaml"
+OPERATOR_SPEC = spec_dir() / "operator-openapi.yaml"
 ROOT = Path(__file__).parents[2]
 LONG_RUN = os.environ.get("CONTRACT_EXAMPLES")
 """Generated requests per operation and phase of `make contract EXAMPLES=200`, new in each run."""
@@ -30,7 +32,8 @@ SEED = os.environ.get("CONTRACT_SEED") or str(secrets.randbelow(2**32))
 """The seed of the generated requests; it is printed, so that a long run can be repeated."""
 
 # `make test` must give the same result for the same code every time.
-SHORT_RUN = ("--max-examples", "15", "--generation-deterministic")
+SHORT_RUN = ("--generation-deterministic", "--max-examples")
+EXAMPLES = {SPEC: "15", OPERATOR_SPEC: "6"}
 SHORT_WAITS = {
     "start_gate_timeout": "2s",
     "patch_gate_timeout": "0",
@@ -43,6 +46,15 @@ LIFE_OF_A_GAME: Mapping[str, Any] = {
     "internalStartRuntime": {"image_ref": fuzzing.DEMO_IMAGES[0]},
     "internalGetRuntime": None,
     "internalListRuntimes": None,
+    "operatorListRuntimes": None,
+    "operatorExplainRuntime": None,
+    "operatorReadLogs": None,
+    "operatorGetHealth": None,
+    "operatorListHealth": None,
+    "operatorListOperations": None,
+    "operatorGetOperation": None,
+    "operatorListDrift": None,
+    "operatorListWorkers": None,
     "internalPatchRuntime": {"image_ref": fuzzing.DEMO_IMAGES[1]},
     "internalRestartRuntime": None,
     "internalStopRuntime": {"reason": "finished"},
@@ -82,24 +94,38 @@ def _steered(monkeypatch: pytest.MonkeyPatch, registry: str) -> None:
 
 def test_every_operation_succeeds_as_its_spec_says(service: RunningService) -> None:
     """Each operation, called once over a game's life, answers with its specified success."""
-    specified = _operations()
+    specified = {**_operations(SPEC), **_operations(OPERATOR_SPEC)}
 
     for name, body in LIFE_OF_A_GAME.items():
         answer = _case(specified[name], body).call_and_validate(base_url=service.url)
         assert answer.status_code == 200, (name, answer.text)
 
-    assert LIFE_OF_A_GAME.keys() == specified.keys()
+    assert LIFE_OF_A_GAME.keys() == specified.keys() - {fuzzing.STREAM}
 
 
-def test_running_service_conforms_to_its_spec(
+def test_running_service_conforms_to_its_specs(
     environment: Environment, tmp_path: Path, say: Say
 ) -> None:
-    """No generated request gets an answer outside the spec, and the final state is consistent."""
+    """No generated request gets an answer outside the specs, and the final state is consistent.
+
+    The second spec reads what the operations of the first have left.
+    """
     if LONG_RUN:
         say(f"Fuzzing with {LONG_RUN} examples; CONTRACT_SEED={SEED} sends the same again ...")
-    run = subprocess.run(
-        _command(environment.service.url),
-        cwd=tmp_path,
+
+    for spec in (SPEC, OPERATOR_SPEC):
+        run = _fuzz(spec, environment.service.url, tmp_path)
+        assert run.returncode == 0, run.stdout
+
+    assert "request_failed" not in environment.service.log
+    _assert_consistent_at_the_end(environment)
+
+
+def _fuzz(spec: Path, url: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run Schemathesis in a process of its own."""
+    return subprocess.run(
+        _command(spec, url),
+        cwd=directory,
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -110,10 +136,6 @@ def test_running_service_conforms_to_its_spec(
         text=True,
         check=False,
     )
-
-    assert run.returncode == 0, run.stdout
-    assert "request_failed" not in environment.service.log
-    _assert_consistent_at_the_end(environment)
 
 
 def _assert_consistent_at_the_end(environment: Environment) -> None:
@@ -135,27 +157,30 @@ def _assert_consistent_at_the_end(environment: Environment) -> None:
     assert {row["kind"] for row in done} >= ASKED_FOR
 
 
-def _operations() -> Mapping[str, Any]:
+def _operations(spec: Path) -> Mapping[str, Any]:
     """Return every operation of the spec by its id."""
-    schema: Any = schemathesis.openapi.from_path(SPEC)
+    schema: Any = schemathesis.openapi.from_path(spec)
     found = [result.ok() for result in schema.get_all_operations()]
     return {each.definition.raw["operationId"]: each for each in found}
 
 
 def _case(operation: Any, body: Any) -> Any:
-    """Return a request of this operation on the first of the live games."""
-    path_parameters = {"game_id": fuzzing.live_games()[0]} if operation.path_parameters else {}
+    """Return a request of this operation on the first of the live games, or its first operation."""
+    known = {"game_id": fuzzing.live_games()[0], "operation_id": 1}
+    path_parameters = {name: known[name] for name in re.findall(r"{(\w+)}", operation.path)}
     given = {} if body is None else {"body": body, "media_type": "application/json"}
     return operation.Case(path_parameters=path_parameters, **given)
 
 
-def _command(url: str) -> list[str]:
+def _command(spec: Path, url: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "schemathesis.cli", "run", str(SPEC)),
+        *(sys.executable, "-m", "schemathesis.cli", "run", str(spec)),
         *("--url", url),
         *("--checks", "all"),
         *("--phases", "examples,coverage,fuzzing,stateful"),
-        *(("--max-examples", LONG_RUN, "--seed", SEED) if LONG_RUN else SHORT_RUN),
+        *(("--seed", SEED, "--max-examples") if LONG_RUN else SHORT_RUN),
+        LONG_RUN or EXAMPLES[spec],
+        *("--exclude-operation-id", fuzzing.STREAM),
         *("--request-timeout", "60"),
         "--continue-on-failure",
         "--no-color",

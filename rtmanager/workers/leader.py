@@ -78,4 +78,5 @@ class LeaderRunner:
 
     async def _while_confirmed(self) -> None:
         while await self.leadership.confirm():
+            self.status.succeeded(self.clock.now())
             await self.clock.sleep(CONFIRM_INTERVAL)

@@ -61,6 +61,8 @@ def _progress(_: GameId, body: dict[str, Any]) -> OperationProgress:
 
 
 def _health(game_id: GameId, body: dict[str, Any]) -> HealthChange:
+    if "event" not in body:
+        return HealthChange.observed(healthy=body["healthy"], error=body["error"])
     event = body["event"]
     return HealthChange.of(
         HealthEvent(

@@ -107,6 +107,13 @@ class HealthChange:
         """Return the change that the event reports."""
         return cls(state=_STATES[event.event_type], error=_error(event), event=event)
 
+    @classmethod
+    def observed(cls, *, healthy: bool | None, error: str | None) -> Self:
+        """Return the change that a probe has seen; None if the engine could not be asked."""
+        if healthy is None:
+            return cls(state=HealthState.UNKNOWN, error=error)
+        return cls(state=HealthState.HEALTHY if healthy else HealthState.UNHEALTHY, error=error)
+
 
 @dataclass(frozen=True, slots=True)
 class DriftChange:

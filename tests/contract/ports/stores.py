@@ -9,19 +9,23 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import RowFactory, kwargs_row, tuple_row
 
+from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
+from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
 from rtmanager.adapters.in_memory.store import (
     InMemoryHealthLog,
     InMemoryRuntimeRecords,
     InMemoryStore,
 )
+from rtmanager.adapters.postgres.drift_log import PostgresDriftLog
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.operation_log import SELECT
 from rtmanager.adapters.postgres.operation_rows import operation_row
+from rtmanager.adapters.postgres.operator_events import PostgresOperatorEvents
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.adapters.postgres.stored_values import stored_game_id
@@ -29,9 +33,11 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.operation import Fence, Operation
+from rtmanager.domain.ports.drift_log import DriftLog
 from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.operation_history import OperationHistory
 from rtmanager.domain.ports.operation_journal import OperationJournal
+from rtmanager.domain.ports.operator_events import OperatorEvents
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from tests.support.proxy import Proxy
 
@@ -55,6 +61,14 @@ class Store(Protocol):
     @property
     def history(self) -> OperationHistory:
         """The operation log as it is read."""
+
+    @property
+    def events(self) -> OperatorEvents:
+        """What operators are told."""
+
+    @property
+    def drift_log(self) -> DriftLog:
+        """The drift that is there."""
 
     @property
     def health_log(self) -> HealthLog:
@@ -102,6 +116,10 @@ class MemoryStore:
             InMemoryOperationHistory(store), "history", fault
         )
         self.health_log: HealthLog = with_faults(InMemoryHealthLog(store), "health", fault)
+        self.events: OperatorEvents = with_faults(
+            InMemoryOperatorEvents(store.event_table), "operator_events", fault
+        )
+        self.drift_log: DriftLog = with_faults(InMemoryDriftLog(store), "drift_log", fault)
         self._is_away = self._loses_reply = self._dies = False
 
     async def _fault(self, point: str) -> None:
@@ -163,6 +181,10 @@ class PostgresStore:
         self.journal: OperationJournal = PostgresOperationJournal(self.pool)
         self.history: OperationHistory = PostgresOperationHistory(self.pool)
         self.health_log: HealthLog = PostgresHealthLog(self.pool)
+        self.events: OperatorEvents = PostgresOperatorEvents(
+            self.pool, make_conninfo(self.dsn, port=self.proxy.port)
+        )
+        self.drift_log: DriftLog = PostgresDriftLog(self.pool)
 
     def outbox(self) -> list[tuple[str, dict[str, str]]]:
         """Return the rows of the table."""

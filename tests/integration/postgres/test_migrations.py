@@ -32,6 +32,9 @@ TABLES = {
     "health_baselines",
     "outbox",
     "outbox_quota_uses",
+    "operator_events",
+    "present_drift",
+    "replicas",
     "installation",
     "applied_migrations",
 }

@@ -17,7 +17,7 @@ ENDS_WITHIN = 10.0
 
 @pytest.fixture(scope="module")
 def environment(new_environment: NewEnvironment) -> Environment:
-    """Return the replica that leads; it leaves drift alone unless Docker tells it of some."""
+    """Return the replica that leads; it leaves drift alone unless Docker sends an event."""
     made = new_environment(reconcile_interval="1h")
     wait_until(lambda: "leadership_gained" in made.service.log)
     return made

@@ -29,15 +29,24 @@ class InMemoryReplicas:
 
     async def list(self) -> Sequence[SeenReplica]:
         """Return those that were seen in the last minutes."""
-        now, leader = self.clock.now(), self.claim.leader
+        now, leader = self.clock.now(), self._leader()
         seen = [
             SeenReplica(
                 state=state,
                 seen_at=at,
                 age=(now - at).total_seconds(),
-                is_leader=leader is not None and state.claim == id(leader),
+                is_leader=state.id == leader,
             )
             for state, at in self.reports.values()
             if now - at < FORGOTTEN_AFTER
         ]
         return sorted(seen, key=lambda each: (not each.is_leader, each.state.started_at))
+
+    def _leader(self) -> str | None:
+        """Return the replica with the claim that is granted; of several, the one seen last."""
+        granted = [
+            (at, state.id)
+            for state, at in self.reports.values()
+            if self.claim.leader is not None and state.claim == id(self.claim.leader)
+        ]
+        return max(granted)[1] if granted else None

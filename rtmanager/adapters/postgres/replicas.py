@@ -42,7 +42,7 @@ _LIST: LiteralString = f"""
 
 
 class PostgresReplicas:
-    """Keeps the table `replicas`; who leads, the lock tells."""
+    """Keeps the table `replicas`; who leads is whose connection holds the lock."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool

@@ -67,7 +67,7 @@ def sent_events(delivery: Delivery, game_id: str | None) -> bytes:
 
 
 def sent_position(id_: EventId) -> bytes:
-    """Return a comment that tells the caller where to continue, although nothing concerns it."""
+    """Return a comment with the id after which to continue: the events since were left out."""
     return f": nothing else\nid: {id_}\n\n".encode()
 
 

@@ -125,11 +125,11 @@ class RedisJobs:
     def __init__(self, proxy: Proxy, host: str, port: int) -> None:
         self._proxy = proxy
         self.redis: Any = Redis(host=host, port=port, protocol=2, decode_responses=True)
-        self._clients = [
+        self.clients = [
             RedisClient(host, number, login=REDIS_LOGIN) for number in (proxy.port, port)
         ]
-        self.here: JobStream = self._consumer(self._clients[0])
-        self.there: JobStream = self._consumer(self._clients[1])
+        self.here: JobStream = self._consumer(self.clients[0])
+        self.there: JobStream = self._consumer(self.clients[1])
 
     @staticmethod
     def _consumer(client: RedisClient) -> RedisJobStream:
@@ -137,7 +137,7 @@ class RedisJobs:
 
     async def close(self) -> None:
         """Close every connection."""
-        for client in self._clients:
+        for client in self.clients:
             await client.close()
         await self.redis.aclose()
 

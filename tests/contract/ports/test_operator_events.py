@@ -85,7 +85,7 @@ def finding(kind: DriftKind = DriftKind.STALE_CONTAINER, game: GameId = GAME) ->
     return Finding(Drift(game, kind, ContainerId("d" * 64), "it belongs to no operation"))
 
 
-async def test_operation_tells_its_begin_each_step_and_its_end(store: Store) -> None:
+async def test_operation_reports_its_begin_each_step_and_its_end(store: Store) -> None:
     """Each event has the number of steps and the latest one, as it was then."""
     now = await store.events.latest()
     operation = await begin(store)
@@ -142,8 +142,8 @@ async def test_refusal_is_told_with_its_reason(store: Store) -> None:
     assert progress(event).error_message == make_cause().message
 
 
-async def test_new_holder_tells_nothing(store: Store) -> None:
-    """Who carries an operation on is no progress; the next step is."""
+async def test_new_holder_is_no_event(store: Store) -> None:
+    """Who resumes an operation is no progress; the next step is."""
     operation = await begin(store)
     now = await store.events.latest()
     await store.journal.take_over(operation.game_id, lease=LEASE)
@@ -321,7 +321,7 @@ async def test_rows_of_a_copied_database_do_not_hold_up_others(real_store: Postg
 
 
 async def test_drift_is_told_when_it_is_found_and_when_it_is_gone(store: Store) -> None:
-    """A round that finds the same tells nothing."""
+    """A round that finds the same reports nothing."""
     now = await store.events.latest()
     for left in ([finding()], [finding()], []):
         await store.drift_log.note(left, left=left)

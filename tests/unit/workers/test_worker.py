@@ -126,3 +126,33 @@ async def test_worker_has_ended_when_the_block_is_left() -> None:
         await worker.works.wait()
 
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "fragile"]
+
+
+def test_first_success_is_due_when_the_worker_begins() -> None:
+    """One that does not run, or waits for events, is due at no time."""
+    assert WorkerStatus("jobs", began_at=NOON).state(LATER).due_in is None
+    assert WorkerStatus("probe", interval=15.0).state(LATER).due_in is None
+    assert WorkerStatus("probe", interval=15.0, began_at=NOON).state(LATER).due_in == -60
+
+
+def test_next_success_is_due_an_interval_after_the_last() -> None:
+    """Not after one of an earlier time as the leader."""
+    status = WorkerStatus("probe", interval=15.0, began_at=NOON)
+    status.succeeded(NOON)
+    assert status.state(NOON).due_in == 15
+
+    status.began_at = LATER
+    assert status.state(LATER).due_in == 0
+
+
+def test_state_says_what_was_done_last() -> None:
+    """A round that had nothing to do does not hide what one before did."""
+    status = WorkerStatus("probe")
+    status.succeeded(NOON, "g1 missed 3 probes")
+    status.succeeded(LATER)
+    status.failed(LATER, DockerUnavailable("no\nanswer"))
+    state = status.state(LATER)
+
+    assert (state.cycles, state.failures, state.failures_in_a_row) == (3, 1, 1)
+    assert (state.did, state.last_error) == ("g1 missed 3 probes", "no\\nanswer")
+    assert (state.last_success_at, state.last_failure_at) == (LATER, LATER)

@@ -55,11 +55,7 @@ class Facts:
         if self.record is not None and self.record.status is RuntimeStatus.RUNNING:
             return self._shown_exit()
         exits = [found for each in self._since_the_last_start() if (found := exit_of(each))]
-        known = next((each for each in exits if each.exit_code is not None), None)
-        if known is None or exits[0].container_id != known.container_id:
-            return exits[0] if exits else None
-        removed = (each.removed_at for each in exits if each.removed_at is not None)
-        return replace(known, removed_at=next(removed, None))
+        return _joined(exits) if exits else None
 
     def exit_before(self, operation: Operation) -> EngineExit | None:
         """Return how the engine ended that ran before this operation, if that is known."""
@@ -110,6 +106,18 @@ class Facts:
                 break
             found.append(each)
         return found
+
+
+def _joined(exits: Sequence[EngineExit]) -> EngineExit:
+    """Return the latest exit, with what earlier operations have seen of the same engine's end."""
+    latest = exits[0]
+    for each in exits[1:]:
+        if each.container_id != latest.container_id:
+            break
+        if latest.exit_code is None or each.exit_code == latest.exit_code:
+            removed_at, tail = latest.removed_at, latest.log_tail
+            latest = replace(each, removed_at=removed_at, log_tail=each.log_tail or tail)
+    return latest
 
 
 def _is(step: Step, wanted: tuple[ActionName, ContainerId | None]) -> bool:

@@ -25,8 +25,8 @@ MAX_READ = 64 << 20
 """Bytes that are read for it at most, of which most may be the rest of lines that are cut."""
 POLL = 0.5
 """Seconds after which a stream notices that the service stops."""
-_OVERHEAD = 32
-"""Bytes that a line costs besides its text: its time and its end."""
+_OVERHEAD = 80
+"""Bytes that a line costs besides its text, in either format."""
 
 NO_CONTAINER = (
     "the game has no container, so there is no output; the last lines of an engine that ended are "
@@ -164,7 +164,7 @@ def _rank(
 
 
 def _size(line: OutputLine) -> int:
-    return len(line.text) + _OVERHEAD
+    return len(line.text.encode()) + _OVERHEAD
 
 
 def _end(seen: ContainerDetails | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from rtmanager.domain.insight import exit_words
+from rtmanager.domain.insight.engine_exit import EngineExit
 from rtmanager.domain.insight.facts import SLACK, Facts
 from rtmanager.domain.insight.health import Health, HealthState
 from rtmanager.domain.insight.words import moment, named, noun, shortened, who
@@ -189,6 +190,10 @@ def _removed(facts: Facts, record: RuntimeRecord) -> str:
             f"{words}, having been stopped since {moment(record.stopped_at)}" if expired else words
         )
     ended = facts.engine_exit
+    if ended is not None and _is_by_force(ended):
+        code = "" if ended.exit_code is None else f", exit code {ended.exit_code}"
+        words = f"Removed: someone else removed its container by force through Docker at {at}"
+        return f"{words}, which killed its engine (SIGKILL{code})"
     if ended is not None and ended.removed_at is not None:
         words = f"Removed: someone else removed its container through Docker at {at}"
     else:
@@ -200,13 +205,20 @@ def _removed(facts: Facts, record: RuntimeRecord) -> str:
     return words if by_us else f"{words}, and its engine {how}"
 
 
+def _is_by_force(ended: EngineExit) -> bool:
+    """Return whether the engine was killed for the removal of its container."""
+    if ended.removed_at is None or ended.ended_at is None or ended.signal != exit_words.KILL:
+        return False
+    return ended.removed_at - ended.ended_at <= 2 * SLACK
+
+
 def _restarted_by_others(facts: Facts, record: RuntimeRecord) -> str:
     seen = facts.container
     if seen is None or record.started_at is None or seen.started_at is None:
         return ""
     if seen.id != record.current_container_id or record.status is not RuntimeStatus.RUNNING:
         return ""
-    if not seen.is_running or seen.started_at - record.started_at <= SLACK:
+    if not seen.is_running or seen.started_at <= record.started_at:
         return ""
     if facts.step_of_ours(ActionName.START, seen.id, seen.started_at):
         return ""

@@ -101,6 +101,6 @@ def _time_is_up(gate: Gate, answer: _Answer) -> GateReading:
     if not gate.must_answer:
         within = f" within {gate.timeout:g} s" if gate.timeout else ""
         words = f"the engine runs, but has not answered /healthz{within}: {answer.error}"
-        return GateReading(note=words)
+        return GateReading(error=answer.error, note=words)
     words = f"the engine did not become healthy within {gate.timeout:g} s: {answer.error}"
     return GateReading(failure=Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words))

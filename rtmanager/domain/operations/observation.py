@@ -13,10 +13,11 @@ from rtmanager.domain.runtime import RuntimeRecord
 class GateReading:
     """The result of the health gate: when the engine answered, or why it failed.
 
-    With neither, the engine ran without answering until the timeout.
+    With neither, the engine ran without answering until the timeout; `error` is its last answer.
     """
 
     answered_at: datetime | None = None
+    error: str | None = None
     failure: Cause | None = None
     note: str = ""
 

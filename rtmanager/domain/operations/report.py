@@ -125,7 +125,7 @@ def observation_of(context: OperationContext, completion: Completion) -> HealthO
         game_id=record.game_id,
         container_id=context.gated,
         healthy=answered_at is not None,
-        error=None if answered_at else gate.note,
+        error=gate.error,
         since=answered_at or completion.at,
         checked_at=answered_at or completion.at,
     )

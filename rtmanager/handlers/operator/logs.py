@@ -113,7 +113,7 @@ async def _encoded(
 
 def _json_line(line: OutputLine) -> bytes:
     value = {"at": timestamp(line.at), "stream": line.stream, "text": line.text}
-    return json.dumps(value).encode() + b"\n"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _text_line(line: OutputLine, *, is_timed: bool) -> str:

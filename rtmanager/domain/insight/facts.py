@@ -12,6 +12,7 @@ from rtmanager.domain.operation import (
     ActionName,
     Operation,
     OperationKind,
+    OpSource,
     Outcome,
     Step,
     StepResult,
@@ -68,7 +69,7 @@ class Facts:
         for each in self.operations:
             if each.outcome is Outcome.FAILURE and each.steps:
                 return each
-            if each.outcome is Outcome.SUCCESS and each.error_code is None:
+            if each.outcome is Outcome.SUCCESS and each.error_code is None and _is_asked_for(each):
                 return None
         return None
 
@@ -106,6 +107,10 @@ class Facts:
                 break
             found.append(each)
         return found
+
+
+def _is_asked_for(operation: Operation) -> bool:
+    return operation.request.origin.source is not OpSource.AUTO_RECONCILE
 
 
 def _joined(exits: Sequence[EngineExit]) -> EngineExit:

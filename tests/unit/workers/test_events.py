@@ -8,7 +8,9 @@ import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.domain.insight.container_ends import ContainerEnds
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
+from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.domain.runtime import RuntimeStatus
 from rtmanager.workers.events import LOOK_BACK, MAX_PAUSE, DockerEventWatcher
@@ -244,13 +246,13 @@ async def test_quiet_host_is_no_failure() -> None:
     """A stream without events is reopened at once, and no warning is logged."""
     clock, events, caught_up = ManualClock(), QuietEvents(patience=3), []
 
+    record = RecordDockerEvent(cast("ReconcileGame", None), 0.0, ContainerEnds())
+
     async def catch_up() -> str:
         caught_up.append(clock.monotonic())
         return ""
 
-    watcher = DockerEventWatcher(
-        cast("ContainerEvents", events), cast("RecordDockerEvent", None), catch_up, clock
-    )
+    watcher = DockerEventWatcher(cast("ContainerEvents", events), record, catch_up, clock)
     with pytest.raises(BaseExceptionGroup):
         await watcher.run()
 

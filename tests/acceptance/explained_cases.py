@@ -15,7 +15,7 @@ from tests.support.environment import SILENT_ENGINE, STUBBORN_ENGINE, Environmen
 OPERATOR = "/api/v1/operator"
 PAGE = "docs/explanations.md"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
-_CONTAINER = re.compile(r"\b[0-9a-f]{12}\b")
+_ADDRESS = re.compile(r"\('[\d.]+', 8080\)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def explain(environment: Environment, game: str) -> httpx.Response:
 def anonymous(sentence: str, game: str) -> str:
     """Return the sentence with what differs between runs replaced."""
     named = _TIME.sub("TIME", sentence).replace(game, "GAME")
-    return _CONTAINER.sub("ID", named)
+    return _ADDRESS.sub("ADDRESS", named)
 
 
 def _runs(case: Case) -> None:
@@ -129,6 +129,7 @@ def _is_restarted_by_hand(case: Case) -> None:
     _runs(case)
     case.docker.restart(case.container)
     case.is_said("someone else")
+    case.is_said(", healthy")
 
 
 def _runs_out_of_memory(case: Case) -> None:
@@ -152,7 +153,6 @@ def _is_removed_by_force(case: Case) -> None:
     _runs(case)
     case.docker.remove_container(case.container, force=True)
     case.becomes("removed")
-    case.is_said("by force")
 
 
 def _is_removed_by_hand(case: Case) -> None:

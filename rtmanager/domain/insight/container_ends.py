@@ -82,7 +82,5 @@ def _with(known: EngineExit, event: ContainerEvent) -> EngineExit:
             return replace(known, oom_killed=True)
         case "die":
             return replace(known, exit_code=event.exit_code, ended_at=at)
-        case "destroy":
-            return replace(known, removed_at=at)
         case _:
             return known

@@ -25,9 +25,8 @@ class EngineExit:
     """How an engine ended.
 
     `signals` are those that were sent to it through Docker in its last life, by whomever, the last
-    one last, at `signalled_at`. With `missed` there may have been others. `removed_at` is when
-    Docker's events showed that its container was removed. `is_overdue` is that of an engine which
-    had not ended when the grace period of our stop was over, and was killed.
+    one last, at `signalled_at`. With `missed` there may have been others. `is_overdue` is that of
+    an engine which had not ended when the grace period of our stop was over, and was killed.
     """
 
     container_id: ContainerId | None = None
@@ -36,7 +35,6 @@ class EngineExit:
     signals: tuple[str, ...] = ()
     signalled_at: datetime | None = None
     ended_at: datetime | None = None
-    removed_at: datetime | None = None
     log_tail: tuple[str, ...] = ()
     missed: Missed | None = None
     is_overdue: bool = False
@@ -60,7 +58,6 @@ class EngineExit:
             "signals": list(self.signals),
             "signalled_at": self.signalled_at and self.signalled_at.isoformat(),
             "ended_at": self.ended_at and self.ended_at.isoformat(),
-            "removed_at": self.removed_at and self.removed_at.isoformat(),
             "log_tail": list(self.log_tail),
             "missed": self.missed,
             "is_overdue": self.is_overdue,
@@ -115,7 +112,6 @@ def _stored(value: Mapping[str, object]) -> EngineExit:
         signals=_texts(value.get("signals")),
         signalled_at=_time(value.get("signalled_at")),
         ended_at=_time(value.get("ended_at")),
-        removed_at=_time(value.get("removed_at")),
         log_tail=_texts(value.get("log_tail")),
         missed=Missed(missed) if isinstance(missed, str) else None,
         is_overdue=value.get("is_overdue") is True,

@@ -14,6 +14,7 @@ from rtmanager.domain.operation import (
     OperationKind,
     OpSource,
     Outcome,
+    Phase,
     Step,
     StepResult,
 )
@@ -74,10 +75,14 @@ class Facts:
         return None
 
     def step_of_ours(
-        self, action: ActionName, container_id: ContainerId | None, at: datetime | None
+        self,
+        action: ActionName,
+        container_id: ContainerId | None,
+        at: datetime | None,
+        phase: Phase,
     ) -> Operation | None:
         """Return our operation that did this to the container at that time, if one did."""
-        wanted = (action, container_id)
+        wanted = (action, container_id, phase)
         for operation in self.operations:
             steps = (each for each in operation.steps if _is(each, wanted))
             if any(_covers(each, operation, at) for each in steps):
@@ -120,13 +125,12 @@ def _joined(exits: Sequence[EngineExit]) -> EngineExit:
         if each.container_id != latest.container_id:
             break
         if latest.exit_code is None or each.exit_code == latest.exit_code:
-            removed_at, tail = latest.removed_at, latest.log_tail
-            latest = replace(each, removed_at=removed_at, log_tail=each.log_tail or tail)
+            latest = replace(each, log_tail=each.log_tail or latest.log_tail)
     return latest
 
 
-def _is(step: Step, wanted: tuple[ActionName, ContainerId | None]) -> bool:
-    return (step.action.name, step.action.container_id) == wanted
+def _is(step: Step, wanted: tuple[ActionName, ContainerId | None, Phase]) -> bool:
+    return (step.action.name, step.action.container_id, step.phase) == wanted
 
 
 def _covers(step: Step, operation: Operation, at: datetime | None) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from rtmanager.domain.insight import exit_words
-from rtmanager.domain.insight.engine_exit import EngineExit
 from rtmanager.domain.insight.facts import SLACK, Facts
 from rtmanager.domain.insight.health import Health, HealthState
 from rtmanager.domain.insight.words import moment, named, noun, shortened, who
@@ -162,7 +161,7 @@ def _stopped(facts: Facts, record: RuntimeRecord) -> str:
         return f"Stopped at {at}: the {named(cause)} failed and left no engine running"
     if ended is None:
         return f"Stopped: its engine ended at {at}, and nobody knows how"
-    ours = facts.step_of_ours(ActionName.STOP, ended.container_id, ended.ended_at)
+    ours = facts.step_of_ours(ActionName.STOP, ended.container_id, ended.ended_at, Phase.FORWARD)
     if ours is not None:
         how = exit_words.exit_words(ended.exit_code, oom_killed=ended.oom_killed)
         return f"Stopped by this service in the {named(ours)}: its engine {how} at {at}"
@@ -190,26 +189,12 @@ def _removed(facts: Facts, record: RuntimeRecord) -> str:
             f"{words}, having been stopped since {moment(record.stopped_at)}" if expired else words
         )
     ended = facts.engine_exit
-    if ended is not None and _is_by_force(ended):
-        code = "" if ended.exit_code is None else f", exit code {ended.exit_code}"
-        words = f"Removed: someone else removed its container by force through Docker at {at}"
-        return f"{words}, which killed its engine (SIGKILL{code})"
-    if ended is not None and ended.removed_at is not None:
-        words = f"Removed: someone else removed its container through Docker at {at}"
-    else:
-        words = f"Removed: its container was gone at {at}, and not removed by this service"
+    words = f"Removed: its container was gone at {at}, and it was not this service that removed it"
     if ended is None or ended.exit_code is None:
         return words
     how = exit_words.own_words(ended, at=ended.ended_at)
     by_us = any(each.kind is OperationKind.STOP and each.steps for each in facts.operations)
-    return words if by_us else f"{words}, and its engine {how}"
-
-
-def _is_by_force(ended: EngineExit) -> bool:
-    """Return whether the engine was killed for the removal of its container."""
-    if ended.removed_at is None or ended.ended_at is None or ended.signal != exit_words.KILL:
-        return False
-    return ended.removed_at - ended.ended_at <= 2 * SLACK
+    return words if by_us else f"{words}; its engine {how}"
 
 
 def _restarted_by_others(facts: Facts, record: RuntimeRecord) -> str:
@@ -220,7 +205,7 @@ def _restarted_by_others(facts: Facts, record: RuntimeRecord) -> str:
         return ""
     if not seen.is_running or seen.started_at <= record.started_at:
         return ""
-    if facts.step_of_ours(ActionName.START, seen.id, seen.started_at):
+    if facts.step_of_ours(ActionName.START, seen.id, seen.started_at, Phase.BACK):
         return ""
     return f"someone else restarted its container through Docker at {moment(seen.started_at)}"
 

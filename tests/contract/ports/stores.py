@@ -15,11 +15,13 @@ from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHist
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
 from rtmanager.adapters.in_memory.store import (
+    InMemoryEngineHealth,
     InMemoryHealthLog,
     InMemoryRuntimeRecords,
     InMemoryStore,
 )
 from rtmanager.adapters.postgres.drift_log import PostgresDriftLog
+from rtmanager.adapters.postgres.engine_health import PostgresEngineHealth
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
@@ -34,6 +36,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.operation import Fence, Operation
 from rtmanager.domain.ports.drift_log import DriftLog
+from rtmanager.domain.ports.engine_health import EngineHealth
 from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.operation_history import OperationHistory
 from rtmanager.domain.ports.operation_journal import OperationJournal
@@ -72,7 +75,11 @@ class Store(Protocol):
 
     @property
     def health_log(self) -> HealthLog:
-        """Snapshots and baselines."""
+        """Snapshots, baselines and observations."""
+
+    @property
+    def engine_health(self) -> EngineHealth:
+        """The read side of health."""
 
     def outbox(self) -> list[tuple[str, dict[str, str]]]:
         """Return stream and fields of every message, oldest first."""
@@ -120,6 +127,7 @@ class MemoryStore:
             InMemoryOperatorEvents(store.event_table), "operator_events", fault
         )
         self.drift_log: DriftLog = with_faults(InMemoryDriftLog(store), "drift_log", fault)
+        self.engine_health: EngineHealth = InMemoryEngineHealth(store)
         self._is_away = self._loses_reply = self._dies = False
 
     async def _fault(self, point: str) -> None:
@@ -185,6 +193,7 @@ class PostgresStore:
             self.pool, make_conninfo(self.dsn, port=self.proxy.port)
         )
         self.drift_log: DriftLog = PostgresDriftLog(self.pool)
+        self.engine_health: EngineHealth = PostgresEngineHealth(self.pool)
 
     def outbox(self) -> list[tuple[str, dict[str, str]]]:
         """Return the rows of the table."""

@@ -11,7 +11,13 @@ from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvent, StreamSilent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 from tests.contract.ports.docker_fixtures import created, running
-from tests.contract.ports.docker_worlds import EXITS, MemoryWorld, RealWorld, new_game_id
+from tests.contract.ports.docker_worlds import (
+    EXITS,
+    EXITS_WITH,
+    MemoryWorld,
+    RealWorld,
+    new_game_id,
+)
 from tests.contract.ports.event_worlds import (
     STALENESS,
     TIMEOUT,
@@ -80,25 +86,33 @@ async def test_exit_is_reported(world: EventWorld) -> None:
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker, EXITS)
 
-        assert await up_to(stream, container_id, "die")
+        died = (await up_to(stream, container_id, "die"))[-1]
+
+    assert died.exit_code == EXITS_WITH
 
 
 async def test_kill_is_reported(world: EventWorld) -> None:
-    """An engine that someone else killed is reported."""
+    """An engine that someone else killed is reported, and the signal that did it."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         world.docker.kill(container_id)
 
+        signalled = await up_to(stream, container_id, "kill")
         assert await up_to(stream, container_id, "die")
+
+    assert signalled[-1].signal == "SIGKILL"
 
 
 async def test_stop_is_reported(world: EventWorld) -> None:
-    """A stop of our own is reported as well."""
+    """A stop of our own is reported as well, with its signal."""
     container_id = await running(world.docker)
     async with world.events.listen(since=None) as stream:
         await world.docker.host.stop(container_id, grace=5)
 
+        signalled = await up_to(stream, container_id, "kill")
         assert await up_to(stream, container_id, "die")
+
+    assert signalled[-1].signal == "SIGTERM"
 
 
 async def test_lack_of_memory_is_reported(world: EventWorld) -> None:
@@ -133,8 +147,8 @@ async def test_removal_of_a_container_that_does_not_run_is_reported(world: Event
     assert "die" not in actions
 
 
-async def test_only_what_can_make_a_record_wrong_is_reported(world: EventWorld) -> None:
-    """Docker also reports creations, signals, executed programs and much else."""
+async def test_only_what_is_of_use_is_reported(world: EventWorld) -> None:
+    """Docker also reports creations, executed programs and much else."""
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker)
         world.docker.write(container_id, 1024)
@@ -142,7 +156,8 @@ async def test_only_what_can_make_a_record_wrong_is_reported(world: EventWorld) 
 
         actions = [event.action for event in await up_to(stream, container_id, "destroy")]
 
-    assert actions == ["start", "die", "destroy"]
+    assert [each for each in actions if each != "kill"] == ["start", "die", "destroy"]
+    assert actions.count("kill") == 1
 
 
 async def test_containers_of_others_are_not_reported(world: EventWorld) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.health import HealthEvent, HealthEventType, HealthObservation
 from rtmanager.domain.messages import health_message
 from rtmanager.domain.ports.health_log import Watch
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import (
     GAME,
+    NOON,
     make_baseline,
     make_event,
     make_record,
@@ -262,3 +264,70 @@ async def until_waiting(dsn: str) -> None:
     ):
         while await (await connection.execute(query)).fetchone() != (True,):  # noqa: ASYNC110 - Postgres sends no notice
             await asyncio.sleep(0.01)
+
+
+def answer(**changes: object) -> HealthObservation:
+    """Return what an engine has answered, by default that it is healthy."""
+    baseline = make_baseline()
+    facts: dict[str, object] = {
+        "game_id": GAME,
+        "container_id": baseline.container_id,
+        "healthy": True,
+        "error": None,
+        "since": NOON,
+        "checked_at": NOON,
+    }
+    return HealthObservation(**(facts | changes))  # type: ignore[arg-type]
+
+
+async def test_answers_come_back_with_the_round(store: Store) -> None:
+    """What a round has changed is read back by game, with what else is known."""
+    await record(store)
+    missed = answer(healthy=False, error="it said \u201cno\u201d", misses=2)
+
+    await store.health_log.observe([missed], round_at=NOON)
+    await store.health_log.note(make_baseline(failing=True, count=3), bad_news())
+
+    known = await store.engine_health.of(GAME)
+    assert dict(await store.health_log.observations()) == {GAME: missed}
+    assert (known.observation, known.probed_at) == (missed, NOON)
+    assert known.baselines == (make_baseline(failing=True, count=3),)
+    assert known.last_event == bad_news()
+    assert dict(await store.engine_health.all()) == {GAME: known}
+
+
+async def test_nothing_is_known_of_an_unknown_game(store: Store) -> None:
+    """A game that was never observed has no health, but rounds are made."""
+    await store.health_log.observe([], round_at=NOON)
+
+    assert (await store.engine_health.of(OTHER)).observation is None
+    assert dict(await store.engine_health.all()) == {}
+
+
+async def test_answer_of_a_former_container_is_not_stored(store: Store) -> None:
+    """An operation may replace the container while its engine is being probed."""
+    await record(store)
+
+    await store.health_log.observe([answer(container_id=FORMER)], round_at=NOON)
+
+    assert dict(await store.health_log.observations()) == {}
+
+
+async def test_earlier_answer_does_not_replace_a_later_one(store: Store) -> None:
+    """The start's own answer is newer than that of a round which began before."""
+    await record(store)
+    later = answer(checked_at=NOON + timedelta(seconds=5))
+    await store.health_log.observe([later], round_at=NOON)
+
+    await store.health_log.observe([answer(healthy=False)], round_at=NOON - timedelta(seconds=9))
+
+    known = await store.engine_health.of(GAME)
+    assert (known.observation, known.probed_at) == (later, NOON)
+
+
+async def test_answer_at_the_gate_is_stored_with_the_outcome(store: Store) -> None:
+    """The health of a new engine is known as soon as its game runs."""
+    operation = await begin(store)
+    await finish(store, operation, record=make_record(fence=operation.id), observation=answer())
+
+    assert (await store.engine_health.of(GAME)).observation == answer()

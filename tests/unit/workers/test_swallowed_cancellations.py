@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.domain.insight.container_ends import ContainerEnds
 from rtmanager.workers.events import DockerEventWatcher
 from rtmanager.workers.jobs import JobConsumer
 from rtmanager.workers.periodic import PeriodicWorker
@@ -21,6 +22,7 @@ class Deaf:
     """Stands for all that a worker may wait for; it swallows a cancellation and then continues."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
+    ends: ContainerEnds = field(default_factory=ContainerEnds)
 
     async def cycle(self) -> str:
         """Wait as a driver that swallows the cancellation does."""

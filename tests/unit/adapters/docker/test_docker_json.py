@@ -198,7 +198,21 @@ def test_an_event_is_read() -> None:
     """An event has game, container, action and a time of at least microsecond precision."""
     seen = event(line())
 
-    assert seen == ContainerEvent("chess-7", ContainerId("c1"), "die", 1795414806.0794816)
+    assert seen == ContainerEvent(
+        "chess-7", ContainerId("c1"), "die", 1795414806.0794816, exit_code=137
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [("9", "SIGKILL"), ("64", "SIGRTMAX"), ("99", "signal 99"), ("x", None)]
+)
+def test_signal_is_named(number: str, name: str | None) -> None:
+    """Docker sends the number of a signal, whatever it is."""
+    attributes = {GAME_ID_LABEL: "chess-7", "signal": number}
+    seen = event(line(Action="kill", Actor={"ID": "c1", "Attributes": attributes}))
+
+    assert seen is not None
+    assert seen.signal == name
 
 
 def test_what_follows_a_colon_is_no_action() -> None:

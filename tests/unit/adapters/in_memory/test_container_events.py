@@ -188,17 +188,20 @@ async def test_an_exit_that_somebody_asked_for_wakes_the_reader(docker: InMemory
     container = add(docker, behaviour=ImageBehaviour(ignores_sigterm=True))
     docker.run(container)
     async with asyncio.timeout(5), events.listen(since=None) as stream:
-        reader = asyncio.create_task(_first(stream))
-        await _let_tasks_run()
         docker.stop(container.id, grace=7.0)
+        assert (await anext(stream)).signal == "SIGTERM"
+        reader = asyncio.create_task(_two(stream))
         await _let_tasks_run()
         clock.advance(7.0)
 
-        assert (await reader).action == "die"
+        assert [(each.action, each.signal) for each in await reader] == [
+            ("kill", "SIGKILL"),
+            ("die", None),
+        ]
 
 
-async def _first(stream: AsyncIterator[ContainerEvent]) -> ContainerEvent:
-    return await anext(stream)
+async def _two(stream: AsyncIterator[ContainerEvent]) -> list[ContainerEvent]:
+    return [await anext(stream), await anext(stream)]
 
 
 async def _let_tasks_run() -> None:

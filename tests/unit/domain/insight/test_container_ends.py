@@ -52,14 +52,15 @@ def test_container_that_starts_again_has_no_signals(ends: ContainerEnds) -> None
     assert ends.of(ENGINE, ended_at=at(30)).signals == ()
 
 
-def test_lack_of_memory_and_a_removal_are_remembered(ends: ContainerEnds) -> None:
+def test_lack_of_memory_is_remembered_past_the_removal(ends: ContainerEnds) -> None:
     """Of a container that is gone only the events are left."""
-    for action, more in (("oom", {}), ("die", {"exit_code": 137}), ("destroy", {})):
-        ends.note(event(action, **more))
+    ends.note(event("oom"))
+    ends.note(event("die", exit_code=137))
+    ends.note(event("destroy"))
 
     heard = ends.of(ENGINE)
 
-    assert (heard.oom_killed, heard.exit_code, heard.removed_at) == (True, 137, at(10))
+    assert (heard.oom_killed, heard.exit_code, heard.ended_at) == (True, 137, at(10))
 
 
 def test_only_so_many_containers_are_remembered(ends: ContainerEnds) -> None:

@@ -30,7 +30,6 @@ def test_exit_comes_back_as_it_was_stored() -> None:
         signals=("SIGTERM", "SIGKILL"),
         signalled_at=datetime(2026, 4, 28, 12, 1, tzinfo=UTC),
         ended_at=datetime(2026, 4, 28, 12, 2, tzinfo=UTC),
-        removed_at=datetime(2026, 4, 28, 12, 3, tzinfo=UTC),
         log_tail=("one", "two"),
         missed=Missed.DOCKER_AWAY,
         is_overdue=True,

@@ -102,13 +102,14 @@ class Endpoint:
     """Answers one operationId of the spec, in a span of that name; success is always 200.
 
     Without a schema the body is ignored. Without `query` so are query parameters; otherwise those
-    that it does not name are refused.
+    that it does not name are refused. Who sends no body is shown the example of one.
     """
 
     name: str
     handler: Handler
     body: SchemaValidator | None = None
     query: frozenset[str] | None = None
+    example: str = "{}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, call the handler and send its answer."""
@@ -124,12 +125,15 @@ class Endpoint:
             return
         unknown = [name for name in QueryParams(scope["query_string"]) if name not in self.query]
         if unknown:
-            raise InvalidRequest(f"the query has an unknown parameter: {quoted_names(unknown)}")
+            known = f"known are {', '.join(sorted(self.query))}" if self.query else "there are none"
+            raise InvalidRequest(
+                f"the query has an unknown parameter: {quoted_names(unknown)}; {known}"
+            )
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
         if self.body is None:
             return {}
-        body = await read_object(scope, receive)
+        body = await read_object(scope, receive, self.example)
         check_schema(self.body, body)
         return body
 

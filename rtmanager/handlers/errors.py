@@ -46,10 +46,11 @@ _MESSAGE_LIMIT = 400
 
 
 class NoSuchPath(HTTPException):
-    """The path is not in the contract."""
+    """The path is not in the contract; a hint may say which is."""
 
-    def __init__(self) -> None:
-        super().__init__(_NOT_FOUND)
+    def __init__(self, hint: str = "") -> None:
+        message = "there is no such path"
+        super().__init__(_NOT_FOUND, f"{message}; {hint}" if hint else message)
 
 
 class ErrorBoundary:
@@ -128,7 +129,8 @@ def answer_to(error: Exception) -> ErrorAnswer:
 def _answer_of_framework(error: HTTPException) -> ErrorAnswer:
     """Return the answer to an error of the router or the request validation."""
     if error.status_code == _NOT_FOUND:
-        return ErrorAnswer(_NOT_FOUND, ErrorCode.NOT_FOUND, "there is no such path")
+        known = error if isinstance(error, NoSuchPath) else NoSuchPath()
+        return ErrorAnswer(_NOT_FOUND, ErrorCode.NOT_FOUND, known.detail)
     if error.status_code == _METHOD_NOT_ALLOWED:
         return _method_not_allowed((error.headers or {}).get("Allow", "GET, HEAD"))
     code = ErrorCode.INVALID_REQUEST

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +20,7 @@ SOURCE_KEY = "rtmanager.source"
 """Where the source of a request stands if a token decided about it."""
 
 REQUEST_ID = b"x-request-id"
+_WITHOUT_SLASH = "without the slash at its end there is one"
 _REQUEST_ID_KEY = "rtmanager.request_id"
 _SAFE_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 
@@ -58,11 +59,12 @@ class RawPath:
     Decoding loses the ends of path segments: `/runtimes/a%2Fstop` would stop the game `a`, and an
     id with a newline would match no pattern at all. So routing uses the encoded path, and a
     parameter is decoded where it is read. No path of the contract ends in a slash; a router would
-    redirect one that does.
+    redirect one that does. `is_known` returns whether there is a path.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_known: Callable[[str], bool]) -> None:
         self.app = app
+        self.is_known = is_known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request with its path as it was sent."""
@@ -70,7 +72,8 @@ class RawPath:
             raw = scope.get("raw_path")
             scope["path"] = raw.decode("latin-1") if raw else quote(scope["path"])
             if scope["path"].endswith("/"):
-                raise NoSuchPath
+                is_known = self.is_known(scope["path"].rstrip("/"))
+                raise NoSuchPath(_WITHOUT_SLASH if is_known else "")
         await self.app(scope, receive, send)
 
 

@@ -52,18 +52,29 @@ class SchemaValidator(Protocol):
         """Yield the errors of `instance`."""
 
 
-async def read_object(scope: Scope, receive: Receive) -> dict[str, Any]:
-    """Read the request's body; raise BodyTooLarge once it exceeds the limit."""
+async def read_object(scope: Scope, receive: Receive, example: str = "{}") -> dict[str, Any]:
+    """Read the request's body; raise BodyTooLarge once it exceeds the limit.
+
+    A caller who sent none is shown the example.
+    """
     headers = Headers(scope=scope)
-    check_content_type(headers.getlist("content-type"))
+    types = headers.getlist("content-type")
+    if types:
+        check_content_type(types)
     _check_announced_size(headers.getlist("content-length"))
-    return parse_object(await _read(receive))
+    raw = await _read(receive)
+    if not raw:
+        raise InvalidRequest(f"the body is missing; expected a JSON object such as {example}")
+    check_content_type(types)
+    return parse_object(raw)
 
 
 def check_content_type(values: list[str]) -> None:
     """Raise unless there is one content type, application/json, in UTF-8 if it has a charset."""
-    if len(values) != 1:
-        raise InvalidRequest(f"{len(values)} Content-Type headers, expected application/json")
+    if not values:
+        raise InvalidRequest("the body has no Content-Type header, expected application/json")
+    if len(values) > 1:
+        raise InvalidRequest(f"{len(values)} Content-Type headers, expected application/json once")
     parsed = Message()
     parsed["content-type"] = values[0]
     charset = parsed.get_content_charset("utf-8")

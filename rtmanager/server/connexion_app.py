@@ -6,6 +6,8 @@ before it and our endpoints after it do what it would do differently, and it is 
 of the spec that it does not need.
 """
 
+import json
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -25,7 +27,7 @@ from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
 from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
 from rtmanager.handlers.refusals import RefusedRequests
-from rtmanager.handlers.swagger_ui import SWAGGER_UI_PATH, SwaggerUi
+from rtmanager.handlers.swagger_ui import OPERATOR_UI_PATH, SWAGGER_UI_PATH, SwaggerUi
 from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 with warnings.catch_warnings():
@@ -47,6 +49,8 @@ _SPEC_FILES = (SPEC_FILE, OPERATOR_SPEC_FILE)
 
 _Document = dict[str, Any]
 _Middleware = Callable[..., ASGIApp]
+
+_SEE_PAGES = f"{SWAGGER_UI_PATH} and {OPERATOR_UI_PATH} show all that there are"
 
 _OPEN = Access()
 """Nothing is set: no other hosts and origins, and no tokens."""
@@ -99,7 +103,7 @@ def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Midd
             trusted_origins=access.trusted_origins,
         ),
         partial(SwaggerUi, internal=documents[0], operator=documents[1]),
-        RawPath,
+        partial(RawPath, is_known=lambda path: _known_paths().fullmatch(path) is not None),
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
         CallerHeader,
     ]
@@ -118,7 +122,7 @@ class _Dispatch:
             return
         name = scope["extensions"][ROUTING_CONTEXT]["operation_id"]
         if name is None:
-            raise NoSuchPath
+            raise NoSuchPath(_SEE_PAGES if scope["path"].startswith("/api") else "")
         await self.endpoints[name](scope, receive, send)
 
 
@@ -131,7 +135,14 @@ def _endpoint(operation: _Document, handler: Handler) -> Endpoint:
         handler,
         body=Draft4RequestValidator(content["application/json"]["schema"]) if content else None,
         query=frozenset(named) if "400" in operation["responses"] else None,
+        example=json.dumps(_example(content["application/json"])) if content else "{}",
     )
+
+
+def _example(content: _Document) -> object:
+    """Return the first example of a body."""
+    first: _Document = next(iter(content["examples"].values()))
+    return first["value"]
 
 
 def _check_table(specified: Mapping[str, object], table: Mapping[str, Handler]) -> None:
@@ -149,6 +160,14 @@ def _document(spec_file: str) -> _Document:
     """Read a spec; Connexion's reader is slow and treats it as a Jinja template."""
     document: _Document = yaml.load((spec_dir() / spec_file).read_bytes(), Loader=yaml.CSafeLoader)
     return document
+
+
+@cache
+def _known_paths() -> re.Pattern[str]:
+    """Return the pattern of all paths, with anything as a parameter."""
+    paths = chain.from_iterable(_document(each)["paths"] for each in _SPEC_FILES)
+    parts = (re.split(r"{\w+}", path) for path in paths)
+    return re.compile("|".join("[^/]+".join(map(re.escape, each)) for each in parts))
 
 
 @cache

@@ -12,10 +12,28 @@ from tests.contract.caller import RUNTIMES, Caller
 from tests.unit.domain.world import World
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/nope", f"{RUNTIMES}/", f"{RUNTIMES}/g1/pause"])
+@pytest.mark.parametrize("path", ["//", "/api", "/nope", f"{RUNTIMES}/", f"{RUNTIMES}/g1/pause"])
 async def test_unknown_path_is_not_found(path: str, caller: Caller) -> None:
     """A path that does not exist is 404 in the envelope."""
     assert (await caller.get(path)).error == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        (f"{RUNTIMES}/", "; without the slash at its end there is one"),
+        (f"{RUNTIMES}/g1/start/", "; without the slash at its end there is one"),
+        ("/api/v1/operator/operations/7/", "; without the slash at its end there is one"),
+        (f"{RUNTIMES}/g1/pause/", ""),
+        (f"{RUNTIMES}/g1/pause", "; /ui/ and /ui/operator/ show all that there are"),
+        ("/nope", ""),
+    ],
+)
+async def test_unknown_path_is_told_where_the_others_are(
+    path: str, hint: str, caller: Caller
+) -> None:
+    """Who has nearly found a path gets a hint."""
+    assert (await caller.get(path)).message == f"there is no such path{hint}"
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "TRACE", "OPTIONS", "BREW"])

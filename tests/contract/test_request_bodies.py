@@ -9,7 +9,7 @@ from tests.unit.domain.world import World
 GAME = f"{RUNTIMES}/g1"
 GOOD = b'{"image_ref": "galaxy/game:1.4.7"}'
 BAD = {
-    "empty": (b"", "not JSON"),
+    "empty": (b"", "the body is missing"),
     "blank": (b" \n", "not JSON"),
     "not JSON": (b"image_ref=galaxy/game:1.4.7", "line 1, column 1"),
     "two documents": (GOOD + GOOD, "not JSON"),
@@ -181,7 +181,8 @@ async def test_unknown_query_parameter_is_refused_where_400_is_documented(
     answer = await caller.post(f"{GAME}/{path}?force=1&%ff=%00", body)
 
     assert answer.error == (400, "invalid_request")
-    assert "force" in answer.message
+    assert answer.message.startswith("the query has an unknown parameter: 'force'")
+    assert answer.message.endswith("; there are none")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,29 @@ async def test_announced_size_is_refused_unread() -> None:
         await read_object({"headers": headers}, receive)
 
 
+@pytest.mark.parametrize(
+    ("headers", "body", "message"),
+    [
+        ([], b"", 'the body is missing; expected a JSON object such as {"a": 1}'),
+        (HEADERS, b"", 'the body is missing; expected a JSON object such as {"a": 1}'),
+        ([], b"{}", "the body has no Content-Type header, expected application/json"),
+        (HEADERS * 2, b"", "2 Content-Type headers, expected application/json once"),
+    ],
+)
+async def test_missing_body_is_told_from_a_missing_type(
+    headers: list[tuple[bytes, bytes]], body: bytes, message: str
+) -> None:
+    """Who sends nothing is shown what to send; who sends something of no type is told so."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    with pytest.raises(InvalidRequest) as caught:
+        await read_object({"headers": headers}, receive, '{"a": 1}')
+
+    assert caught.value.message == message
+
+
 async def test_caller_who_leaves_within_the_body_is_no_defect() -> None:
     """A truncated body is the caller's fault and is not logged as a defect."""
 

@@ -29,6 +29,8 @@ class RuntimeManagerError(Exception):
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
     detail: str | None
+    is_logged = False
+    """Whether the line of an operation reports it: nobody has to log it again."""
 
     def __init__(self, message: str | None = None, *, detail: str | None = None) -> None:
         """Carry `message`, by default the class docstring, and a private `detail`.

@@ -15,8 +15,14 @@ from rtmanager.domain.errors import (
     ServiceUnavailable,
 )
 from rtmanager.domain.texts import printable
-from rtmanager.handlers.refusals import ForeignCaller, Unauthorized
+from rtmanager.handlers.refusals import (
+    ForeignCaller,
+    RefusedRequest,
+    RefusedRequests,
+    Unauthorized,
+)
 from rtmanager.handlers.strict_json import AsciiJson, BodyTooLarge, JsonObject
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 log = structlog.get_logger(__name__)
 
@@ -56,8 +62,9 @@ class NoSuchPath(HTTPException):
 class ErrorBoundary:
     """ASGI middleware that answers for an application that raised an error."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refusals: RefusedRequests | None = None) -> None:
         self.app = app
+        self.refusals = refusals or RefusedRequests(RepeatedEvents())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request; log a defect with its traceback, without showing it to the caller.
@@ -89,6 +96,9 @@ class ErrorBoundary:
             answer = answer_to(error)
             if answer.is_defect:
                 log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if not isinstance(error, RefusedRequest):  # whoever refused it has recorded it
+                is_logged = answer.is_defect or getattr(error, "is_logged", False)
+                self.refusals.answered(answer, scope, is_logged=is_logged)
             await answer.response(scope, receive, send)
 
 
@@ -101,6 +111,11 @@ class ErrorAnswer:
     message: str
     headers: Mapping[str, str] | None = None
     is_defect: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the request was good, and could not be done."""
+        return self.status >= _FIRST_SERVER_ERROR
 
     @property
     def response(self) -> AsciiJson:

@@ -10,7 +10,7 @@ from structlog.contextvars import bind_contextvars
 
 from rtmanager.domain.operation import OpSource
 from rtmanager.handlers.errors import NoSuchPath
-from rtmanager.handlers.headers import values_of
+from rtmanager.handlers.headers import REQUEST_ID_KEY, values_of
 
 _CALLER = b"x-galaxy-caller"
 SOURCES = {"gm": OpSource.GM_REST, "admin": OpSource.ADMIN_REST}
@@ -21,7 +21,6 @@ SOURCE_KEY = "rtmanager.source"
 
 REQUEST_ID = b"x-request-id"
 _WITHOUT_SLASH = "without the slash at its end there is one"
-_REQUEST_ID_KEY = "rtmanager.request_id"
 _SAFE_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 
 
@@ -37,14 +36,14 @@ class RequestId:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Set the id of the request, before anything can go wrong."""
         if scope["type"] == "http":
-            request_id = scope[_REQUEST_ID_KEY] = _given_id(scope) or uuid.uuid4().hex
+            request_id = scope[REQUEST_ID_KEY] = _given_id(scope) or uuid.uuid4().hex
             bind_contextvars(request_id=request_id)
         await self.app(scope, receive, send)
 
 
 def request_id_of(scope: Scope) -> str:
     """Return the id of the request."""
-    return str(scope[_REQUEST_ID_KEY])
+    return str(scope[REQUEST_ID_KEY])
 
 
 def _given_id(scope: Scope) -> str | None:

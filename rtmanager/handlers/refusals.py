@@ -1,21 +1,29 @@
-"""Refusals of requests that no endpoint sees: counted, few are logged."""
+"""Refusals of requests: each is counted; of a flood few are logged."""
 
 from enum import StrEnum
+from typing import Protocol
 
 from opentelemetry import metrics
 from starlette.types import Scope
 
-from rtmanager.domain.errors import InvalidRequest
+from rtmanager.domain.errors import ErrorCode, InvalidRequest
 from rtmanager.domain.texts import printable
-from rtmanager.telemetry.repeated_events import RepeatedEvents
+from rtmanager.handlers.headers import REQUEST_ID_KEY
+from rtmanager.telemetry.repeated_events import RepeatedEvents, Volume
 
 LONGEST_PATH = 100
 """Characters of a path in a log line."""
 
+BURST = 20
+"""Lines a minute of one status and code: a caller who asks is found, a flood stays short."""
+
+_OURS, _THEIRS = Volume("warning", BURST), Volume("info", BURST)
+
 _counter = metrics.get_meter(__name__).create_counter(
     "rtmanager.requests.refused",
     unit="{request}",
-    description="Requests refused because of who seems to have sent them.",
+    description="Requests refused because of who seems to have sent them (reason), and all other "
+    "answers that are errors (status and code).",
 )
 
 
@@ -51,6 +59,26 @@ class Unauthorized(RefusedRequest):
         return "Bearer" if is_missing else 'Bearer error="invalid_token"'
 
 
+class Refusal(Protocol):
+    """An answer that is an error."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def code(self) -> ErrorCode:
+        """The code of the contract."""
+
+    @property
+    def message(self) -> str:
+        """What the caller is told."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the request was good, and could not be done."""
+
+
 class RefusedRequests:
     """Counts refusals, and logs them so that a flood stays short."""
 
@@ -67,6 +95,26 @@ class RefusedRequests:
             method=scope["method"],
             path=printable(scope["path"], LONGEST_PATH),
             cause=refused.message,
+        )
+
+    def answered(self, refusal: Refusal, scope: Scope, *, is_logged: bool) -> None:
+        """Count an error that is the answer to a request, and maybe log it unless that was done."""
+        labels = {"status": str(refusal.status), "code": refusal.code.value}
+        _counter.add(1, labels)
+        if is_logged:
+            return
+        self._events.add(
+            "request_refused",
+            " ".join(labels.values()),
+            _OURS if refusal.is_ours else _THEIRS,
+            peer=_peer_of(scope),
+            method=scope["method"],
+            path=printable(scope["path"], LONGEST_PATH),
+            status=refusal.status,
+            error_code=refusal.code.value,
+            error=refusal.message,
+            # A line that is written later is not within this request.
+            request_id=scope.get(REQUEST_ID_KEY, ""),
         )
 
 

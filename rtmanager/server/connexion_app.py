@@ -95,7 +95,7 @@ def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Midd
     return [
         RequestId,
         AnswerHeaders,
-        ErrorBoundary,
+        partial(ErrorBoundary, refusals=refusals),
         partial(
             BrowserGuard,
             refusals=refusals,

@@ -9,20 +9,35 @@ import structlog
 log = structlog.get_logger(__name__)
 
 LOG_INTERVAL = 60.0
-"""Seconds between two log lines of the same event and reason."""
+"""Seconds after which the same event and reason may be logged again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """How much of an event of one reason is logged, and how loud."""
+
+    level: str = "warning"
+    burst: int = 1
+    """Lines that are written at once within a minute."""
+
+
+_USUAL = Volume()
 
 
 @dataclass(slots=True)
 class _Repeated:
     """How often an event has occurred since its last line, and the latest occurrence."""
 
-    logged_at: float = -LOG_INTERVAL
+    began_at: float = -LOG_INTERVAL
+    lines: int = 0
+    """How many were logged in the interval that began then."""
     count: int = 0
-    latest: dict[str, str] = field(default_factory=dict)
+    level: str = "warning"
+    latest: dict[str, object] = field(default_factory=dict)
 
 
 class RepeatedEvents:
-    """Logs an event at once, and then once a minute with the number of those since.
+    """Logs an event at once, and after a burst once a minute with the number of those since.
 
     It has no timer: whoever owns it calls `flush` from time to time, and `close` at the end, so
     that the last of a flood are logged although no more come.
@@ -32,22 +47,25 @@ class RepeatedEvents:
         self._now = now
         self._events: dict[tuple[str, str], _Repeated] = {}
 
-    def add(self, event: str, reason: str, **details: str) -> None:
-        """Count an event, and log it unless one of its reason was logged within the minute.
+    def add(self, event: str, reason: str, volume: Volume = _USUAL, /, **details: object) -> None:
+        """Count an event, and log it unless a burst of its reason was logged within the minute.
 
         A line has the details of the latest; those that are empty are left out.
         """
         repeated = self._events.setdefault((event, reason), _Repeated())
         repeated.count += 1
-        repeated.latest = details
-        if self._now() - repeated.logged_at >= LOG_INTERVAL:
+        repeated.level, repeated.latest = volume.level, details
+        if self._now() - repeated.began_at >= LOG_INTERVAL:
+            repeated.began_at, repeated.lines = self._now(), 0
+        if repeated.lines < volume.burst:
             self._log(event, reason)
 
     def flush(self) -> None:
         """Log what was counted and not logged, where the minute has passed."""
         due = self._now() - LOG_INTERVAL
         for key, repeated in self._events.items():
-            if repeated.count and repeated.logged_at <= due:
+            if repeated.count and repeated.began_at <= due:
+                repeated.began_at, repeated.lines = self._now(), 0
                 self._log(*key)
 
     def close(self) -> None:
@@ -58,6 +76,7 @@ class RepeatedEvents:
 
     def _log(self, event: str, reason: str) -> None:
         repeated = self._events[event, reason]
-        shown = {name: value for name, value in repeated.latest.items() if value}
-        log.warning(event, reason=reason, count=repeated.count, **shown)
-        repeated.logged_at, repeated.count = self._now(), 0
+        shown = {name: value for name, value in repeated.latest.items() if value != ""}
+        getattr(log, repeated.level)(event, reason=reason, count=repeated.count, **shown)
+        repeated.lines += 1
+        repeated.count = 0

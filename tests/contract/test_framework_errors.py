@@ -76,11 +76,14 @@ async def test_defect_is_logged_once_with_its_traceback(
 
 
 async def test_refusal_is_no_defect(caller: Caller, log_lines: list[EventDict]) -> None:
-    """A caller's mistake logs no traceback."""
+    """A caller's mistake logs no traceback, but a line for whoever asks about it."""
     await caller.get("/nope")
     await caller.get(f"{RUNTIMES}/g1")
 
-    assert log_lines == []
+    assert [(line["event"], line["log_level"], line["path"]) for line in log_lines] == [
+        ("request_refused", "info", "/nope"),
+        ("request_refused", "info", f"{RUNTIMES}/g1"),
+    ]
 
 
 async def test_answer_that_breaks_the_contract_is_a_defect(table: Mapping[str, Handler]) -> None:

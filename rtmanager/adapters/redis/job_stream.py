@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from opentelemetry import metrics
+
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.consumer_group import (
     FIRST,
@@ -24,6 +26,12 @@ MAX_BLOCK = 1.0
 """Seconds that a read waits at most; it must end well before the client's socket times out."""
 
 logger = logging.getLogger(__name__)
+
+_malformed = metrics.get_meter(__name__).create_counter(
+    "rtmanager.jobs.malformed",
+    unit="{job}",
+    description="Jobs that were dead-lettered because they are malformed, by their stream.",
+)
 
 
 class RedisJobStream:
@@ -90,6 +98,7 @@ class RedisJobStream:
                 maxlen=self._layout.maxlen,
                 fields=[part for pair in letter.items() for part in pair],
             )
+            _malformed.add(1, {"stream": stream})
 
     async def oldest(self) -> Mapping[JobKind, str | None]:
         """Return the id of each stream's oldest entry."""

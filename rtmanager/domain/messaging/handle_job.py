@@ -1,7 +1,7 @@
 """Handling one job of the Game Lobby, with exactly one result."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rtmanager.domain.completion import refused
 from rtmanager.domain.errors import InvalidRequest, RuntimeManagerError, ServiceUnavailable
@@ -9,6 +9,7 @@ from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
 from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import Operation, OperationKind, OperationRequest, OpSource, Origin
 from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.refusal_rate import RefusalRate
 from rtmanager.domain.ports.job_stream import (
     JobEntry,
     JobKind,
@@ -23,6 +24,9 @@ from rtmanager.domain.texts import printable, printable_or_none
 logger = logging.getLogger(__name__)
 
 _KINDS = {JobKind.START: OperationKind.START, JobKind.STOP: OperationKind.STOP}
+
+LINES_AT_ONCE, LINES_PER_SECOND = 20, 0.1
+"""How many malformed jobs have a log line: whoever can write to the streams could fill the disk."""
 
 LEASE_WAIT = 300.0
 """Seconds that a job waits for other operations on its game: no caller waits for its reply."""
@@ -43,6 +47,11 @@ class HandleJob:
     jobs: JobStream
     operations: Operations
     lease_wait: float = LEASE_WAIT
+    _lines: RefusalRate = field(init=False)
+
+    def __post_init__(self) -> None:
+        rate = RefusalRate(self.operations.clock, LINES_AT_ONCE, LINES_PER_SECOND)
+        object.__setattr__(self, "_lines", rate)
 
     async def run(self, entry: JobEntry) -> None:
         """Handle the entry until it has an outcome.
@@ -86,7 +95,8 @@ class HandleJob:
         if job.game_id is not None:
             await self._record_refusal(entry, GameId(job.game_id), job.fault)
         await self.jobs.dead_letter(entry, job.fault)
-        _log_refusal(entry, job)
+        if self._lines.admits():
+            _log_refusal(entry, job, unlogged=self._lines.unrecorded)
 
     async def _record_refusal(self, entry: JobEntry, game_id: GameId, fault: str) -> None:
         request = OperationRequest(game_id=game_id, kind=_KINDS[entry.kind], origin=_origin(entry))
@@ -99,9 +109,12 @@ class HandleJob:
             return  # delivered again: the result is in the outbox or sent
 
 
-def _log_refusal(entry: JobEntry, job: MalformedJob) -> None:
-    """Log a malformed job, which no operation does: none has run."""
-    fields = {
+def _log_refusal(entry: JobEntry, job: MalformedJob, *, unlogged: int) -> None:
+    """Log a malformed job, which no operation does: none has run.
+
+    `unlogged` is how many have had no line because they were too many.
+    """
+    fields: dict[str, object] = {
         "game_id": printable_or_none(job.game_id),
         "kind": _KINDS[entry.kind],
         "source": OpSource.LOBBY_STREAM,
@@ -109,7 +122,7 @@ def _log_refusal(entry: JobEntry, job: MalformedJob) -> None:
         "error_code": InvalidRequest.code,
         "error": printable(job.fault),
     }
-    logger.warning("job_refused", extra=fields)
+    logger.warning("job_refused", extra=fields | ({"unlogged": unlogged} if unlogged else {}))
 
 
 def _request(entry: JobEntry, job: StartJob | StopJob, game_id: GameId) -> OperationRequest:

@@ -13,7 +13,7 @@ class RefusalRate:
     """A token bucket: a burst at once, then a steady rate; each process has its own.
 
     Anyone who reaches the port can make up game ids. Their refusals are answered and logged at any
-    rate; `unrecorded` counts those that got no row.
+    rate; `unrecorded` counts those that got no row. Log lines of malformed jobs have another one.
     """
 
     clock: Clock

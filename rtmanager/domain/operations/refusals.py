@@ -60,6 +60,7 @@ class Refusals:
                 await self.journal.refuse(request, completion, announcements(request, completion))
             else:
                 self.note_unrecorded(line)
+        error.is_logged = True
         return error
 
     async def refused_for_now(

@@ -54,6 +54,7 @@ def logged_operation(
         line.setdefault("outcome", Outcome.SUCCESS)
     except RuntimeManagerError as error:
         line |= failure_fields(error)
+        error.is_logged = True
         raise
     finally:
         line["duration_ms"] = round((clock.monotonic() - began) * 1000, 3)

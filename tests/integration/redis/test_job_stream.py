@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rtmanager.adapters.redis import job_stream
 from rtmanager.adapters.redis.client import RedisClient
 from rtmanager.adapters.redis.consumer_group import ConsumerGroup
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob
@@ -227,6 +228,24 @@ async def test_dead_letter_shows_the_entry_as_it_was(jobs: RedisJobs) -> None:
     payload = json.loads(letter.pop("payload"))
     assert letter == {"origin": "job", "stream": START, "entry_id": "7-0", "fault": "why"}
     assert payload == [["b", "\\xff"], ["a", "1"], ["a", "é"]]
+
+
+async def test_malformed_job_is_counted_by_its_stream(
+    jobs: RedisJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operators see that somebody sends what no job is."""
+    counted: list[tuple[int, dict[str, str]]] = []
+
+    class Counter:
+        def add(self, amount: int, attributes: dict[str, str]) -> None:
+            counted.append((amount, attributes))
+
+    monkeypatch.setattr(job_stream, "_malformed", Counter())
+    await jobs.malformed("go-1")
+    (entry,) = await drain(jobs, 10)
+    await jobs.here.dead_letter(entry, "why")
+
+    assert counted == [(1, {"stream": START})]
 
 
 async def test_dead_letters_are_trimmed(jobs: RedisJobs) -> None:

@@ -6,8 +6,12 @@ from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
 from rtmanager.domain.errors import Conflict, DockerUnavailable, ErrorCode, RuntimeManagerError
+from rtmanager.handlers import refusals
 from rtmanager.handlers.errors import STATUS_OF_CODE, ErrorBoundary, answer_to
+from rtmanager.handlers.headers import REQUEST_ID_KEY
+from rtmanager.handlers.refusals import RefusalReason, RefusedRequest, RefusedRequests
 from rtmanager.handlers.strict_json import BodyTooLarge
+from rtmanager.telemetry.repeated_events import RepeatedEvents
 from tests.unit.handlers.behind import Behind, receive, request
 
 
@@ -32,6 +36,68 @@ async def test_error_becomes_an_answer() -> None:
 
     assert behind.status == 409
     assert behind.sent[1]["body"] == b'{"error":{"code":"conflict","message":"not now"}}'
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Conflict("not now"), ("info", 409, "conflict", "not now")),
+        (HTTPException(404), ("info", 404, "not_found", "there is no such path")),
+        (DockerUnavailable("gone"), ("warning", 503, "docker_unavailable", "gone")),
+    ],
+)
+async def test_refusal_is_logged_with_its_request_id(
+    error: Exception, line: tuple[str, int, str, str]
+) -> None:
+    """Who asks about the id of an answer finds its line; faults of ours are warnings."""
+    behind = Behind(error=error)
+    asked = request(path="/x\n", **{REQUEST_ID_KEY: "request-1"})
+
+    with capture_logs() as lines:
+        await ErrorBoundary(behind)(asked, receive, behind.send)
+
+    (found,) = lines
+    shown = tuple(found[name] for name in ("log_level", "status", "error_code", "error"))
+    assert (found["event"], shown) == ("request_refused", line)
+    assert (found["method"], found["path"]) == ("GET", r"/x\n")
+    assert found["request_id"] == "request-1"
+
+
+async def test_refusal_with_a_line_of_its_own_is_only_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an operation or the guard has logged is not logged again."""
+    counted: list[dict[str, str]] = []
+
+    class Counter:
+        def add(self, _: int, attributes: dict[str, str]) -> None:
+            counted.append(attributes)
+
+    monkeypatch.setattr(refusals, "_counter", Counter())
+    logged = Conflict()
+    logged.is_logged = True
+
+    with capture_logs() as lines:
+        await _request(Behind(error=logged))
+        await _request(Behind(error=RefusedRequest(RefusalReason.FOREIGN_HOST, "why")))
+
+    assert lines == []
+    assert counted == [{"status": "409", "code": "conflict"}]
+
+
+async def test_flood_of_refusals_is_a_few_lines() -> None:
+    """Callers cannot fill the disk; the last line has the number of those without one."""
+    now = 0.0
+    events = RepeatedEvents(lambda: now)
+    boundary = ErrorBoundary(Behind(error=Conflict()), RefusedRequests(events))
+
+    with capture_logs() as lines:
+        for _ in range(1000):
+            await boundary(request(), receive, Behind().send)
+        events.close()
+
+    assert len(lines) == refusals.BURST + 1
+    assert sum(line["count"] for line in lines) == 1000
 
 
 async def test_error_within_an_answer_cuts_it_off() -> None:
@@ -80,14 +146,17 @@ async def test_answer_that_is_cut_off_half_way_is_left_to_the_server() -> None:
     assert len(behind.sent) == 2
 
 
-async def test_only_defects_are_logged() -> None:
-    """A defect logs one line with its traceback, a refusal none."""
+async def test_only_defects_are_logged_as_such() -> None:
+    """A defect logs one line, with its traceback, a refusal one without."""
     with capture_logs() as lines:
         for error in (ValueError("bug"), Conflict()):
             behind = Behind(error=error)
             await _request(behind)
 
-    assert [(line["event"], line["exc_info"]) for line in lines] == [("request_failed", True)]
+    assert [(line["event"], line.get("exc_info")) for line in lines] == [
+        ("request_failed", True),
+        ("request_refused", None),
+    ]
 
 
 class NameTaken(Conflict):

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from rtmanager.telemetry.repeated_events import RepeatedEvents
+from rtmanager.telemetry.repeated_events import RepeatedEvents, Volume
 
 
 class Time:
@@ -95,6 +95,25 @@ def test_each_event_and_reason_has_its_lines(events: RepeatedEvents) -> None:
 
     assert repeated(events, 5, reason="c") == [1]
     assert repeated(events, 5, event="d") == [1]
+
+
+def test_a_burst_is_logged_line_by_line(events: RepeatedEvents, time: Time) -> None:
+    """The first few of a minute have lines of their own, at their level."""
+    with capture_logs() as lines:
+        for number in range(10):
+            events.add("a", "b", Volume("info", 3), number=number)
+        time.now += 60
+        events.flush()
+        events.add("a", "b", Volume("info", 3), number=10)
+
+    assert [(line["number"], line["count"]) for line in lines] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+        (9, 7),
+        (10, 1),
+    ]
+    assert {line["log_level"] for line in lines} == {"info"}
 
 
 def test_a_line_has_the_details_of_the_latest(events: RepeatedEvents) -> None:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.messaging.handle_job import LEASE_WAIT
+from rtmanager.domain.messaging.handle_job import LEASE_WAIT, LINES_AT_ONCE
 from rtmanager.domain.operation import OpSource, Origin
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind
 from rtmanager.domain.runtime import RuntimeStatus
@@ -242,6 +242,23 @@ async def test_malformed_job_that_comes_again_is_logged_once(
     await desk.handler().run(entry)
 
     assert [each.message for each in caplog.records].count("job_refused") == 1
+
+
+async def test_flood_of_malformed_jobs_is_a_few_lines(
+    desk: JobDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every entry is dead-lettered; the next line has the number of those without one."""
+    handler = desk.handler()
+    for _ in range(LINES_AT_ONCE + 5):
+        await handler.run(await desk.malformed())
+    at_once = [each.message for each in caplog.records].count("job_refused")
+    desk.world.clock.advance(60.0)
+    await handler.run(await desk.malformed())
+
+    last = [each for each in caplog.records if each.message == "job_refused"][-1]
+    assert at_once == LINES_AT_ONCE
+    assert vars(last)["unlogged"] == 5
+    assert len(desk.streams.dead) == LINES_AT_ONCE + 6
 
 
 async def test_malformed_job_writes_no_intent(desk: JobDesk) -> None:

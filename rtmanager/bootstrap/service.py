@@ -67,6 +67,14 @@ class Service:
     others: Sequence[Worker] = ()
     """What runs in every replica besides the relay."""
 
+    def withdraw(self) -> None:
+        """Be not ready any more, and hand over the leadership: the service is about to stop.
+
+        Requests are still answered, and messages sent.
+        """
+        self.use_cases.readiness.withdraw()
+        self.leader.hand_over()
+
     @asynccontextmanager
     async def open(self, deadline: ShutdownDeadline) -> AsyncIterator[None]:
         """Connect, reconcile once and run the workers during the block; then close everything.

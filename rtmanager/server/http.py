@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -22,6 +21,7 @@ from rtmanager.config import Address, Seconds
 from rtmanager.server.admission import Admits, everyone
 from rtmanager.server.admitted_protocol import AdmittedProtocol
 from rtmanager.server.connections import Connections, Limits
+from rtmanager.server.drain import NO_DRAIN, Drain, LastAnswers
 from rtmanager.server.readmission import INTERVAL, Readmission
 from rtmanager.server.refusals import RefusedConnections
 from rtmanager.server.request_limit import RequestLimit
@@ -54,26 +54,6 @@ def bind(address: Address) -> socket.socket:
     return bound
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """What happens between the first signal and the end of the listener.
-
-    `on_signal` is called at the signal, `on_stop` after the delay, when requests are no longer
-    accepted: from then on there is a deadline for those that run.
-    """
-
-    delay: float = 0.0
-    on_signal: Callable[[], object] = _nothing
-    on_stop: Callable[[], object] = _nothing
-
-
-_NO_DRAIN = Drain()
-
-
 class HttpServer(uvicorn.Server):
     """Uvicorn's server for an ASGI application; logging is left to the service.
 
@@ -86,7 +66,7 @@ class HttpServer(uvicorn.Server):
         self,
         app: Any,
         shutdown_timeout: Seconds,
-        on_started: Callable[[], None] = _nothing,
+        on_started: Callable[[], None] | None = None,
         *,
         admits: Admits = everyone,
         limits: Limits = _DEFAULT_LIMITS,
@@ -95,8 +75,9 @@ class HttpServer(uvicorn.Server):
         self._events = events or RepeatedEvents()
         refusals = RefusedConnections(self._events)
         connections = Connections(limits, refusals)
+        self._answers = LastAnswers(app)
         config = uvicorn.Config(
-            RequestLimit(app, limits.max_requests, refusals),
+            RequestLimit(self._answers, limits.max_requests, refusals),
             # A factory of protocols serves as well as a class.
             http=partial(AdmittedProtocol, connections=connections, admits=admits),  # type: ignore[arg-type]
             lifespan="on",
@@ -116,7 +97,8 @@ class HttpServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and announce it."""
         await super().startup(sockets)
-        self._on_started()
+        if self._on_started is not None:
+            self._on_started()
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is done ten times a second, and from time to time what is done less often."""
@@ -142,11 +124,11 @@ class HttpServer(uvicorn.Server):
         self._on_signal()
 
     @contextmanager
-    def stopped_by_signals(self, drain: Drain = _NO_DRAIN) -> Iterator[None]:
+    def stopped_by_signals(self, drain: Drain = NO_DRAIN) -> Iterator[None]:
         """Let SIGTERM and SIGINT end the block gracefully; a second one ends the process.
 
-        A running server finishes its requests first, after the delay of the drain; a startup is
-        cancelled.
+        A running server finishes its requests first, after the delay of the drain, in which every
+        answer ends its connection; a startup is cancelled.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
@@ -158,6 +140,7 @@ class HttpServer(uvicorn.Server):
 
         def begin() -> None:
             drain.on_signal()
+            self._answers.begin()
             if self.started and drain.delay > 0:
                 log.info("draining", seconds=drain.delay)
                 loop.call_later(drain.delay, stop)

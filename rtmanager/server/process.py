@@ -16,9 +16,10 @@ from rtmanager.config import Address, Settings
 from rtmanager.handlers.access import Access
 from rtmanager.server.admission import everyone
 from rtmanager.server.connexion_app import create_app
+from rtmanager.server.drain import Drain
 from rtmanager.server.endpoints import endpoints
 from rtmanager.server.exposure import warn_of_listener, warn_of_settings
-from rtmanager.server.http import Drain, HttpServer, bind
+from rtmanager.server.http import HttpServer, bind
 from rtmanager.server.policies import access, connection_limits
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.metrics import exported_metrics
@@ -76,7 +77,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             cases.log.release()
             cases.feed.close()
 
-        drain = Drain(settings.drain_delay, cases.readiness.withdraw, on_stop)
+        drain = Drain(settings.drain_delay, service.withdraw, on_stop)
         with server.stopped_by_signals(drain):
             async with service.open(deadline):
                 await _answer_requests(server, listener)

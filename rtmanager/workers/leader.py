@@ -21,7 +21,8 @@ CONFIRM_INTERVAL = 1.0
 class LeaderRunner:
     """Campaigns for the leadership; while it leads, every worker runs.
 
-    Losing the leadership stops the workers immediately: another replica may lead by then.
+    Losing the leadership stops the workers immediately: another replica may lead by then. What
+    they have begun in the background is finished here; the rest is left to the other.
     """
 
     leadership: Leadership
@@ -29,15 +30,21 @@ class LeaderRunner:
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("leadership"), init=False)
     leads: bool = field(default=False, init=False)
+    _leaves: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def hand_over(self) -> None:
+        """Stop the workers and resign now, for good; a second call changes nothing."""
+        self._leaves.set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Campaign and lead in the background during the block; then stop and resign."""
+        """Campaign and lead in the background, until the hand-over or the end of the block."""
+        leading = asyncio.create_task(self._run_until_hand_over(), name="leader")
         try:
-            async with in_background(self, self.clock):
-                yield
+            yield
         finally:
-            await self._resign()
+            self.hand_over()
+            await leading
 
     async def run(self) -> None:
         """Campaign, lead, and campaign again, until cancelled; no error ends it."""
@@ -51,6 +58,17 @@ class LeaderRunner:
             else:
                 self.status.succeeded(self.clock.now())
             await self.clock.sleep(CAMPAIGN_INTERVAL)
+
+    async def _run_until_hand_over(self) -> None:
+        led = False
+        try:
+            async with in_background(self, self.clock):
+                await self._leaves.wait()
+                led = self.leads
+        finally:
+            await self._resign()
+        if led:
+            logger.info("leadership_handed_over")
 
     async def _resign(self) -> None:
         try:

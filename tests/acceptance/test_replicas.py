@@ -12,6 +12,7 @@ from itertools import cycle, pairwise
 import httpx
 import pytest
 
+from tests.acceptance.streams import Lobby
 from tests.support.calls import at_once, error, ok, under_way, wait_until
 from tests.support.environment import SHORT_LEASE, Environment, NewEnvironment, Row, image_of
 from tests.support.run import Say
@@ -37,6 +38,12 @@ def replicas(new_environment: NewEnvironment) -> Iterator[tuple[Environment, Env
 def hasty_replicas(new_environment: NewEnvironment) -> Iterator[tuple[Environment, Environment]]:
     """Return two replicas that soon hand over their operations when they are stopped."""
     yield from _two_replicas(new_environment, shutdown_timeout="1s", patch_gate_timeout="30s")
+
+
+@pytest.fixture
+def draining_replicas(new_environment: NewEnvironment) -> Iterator[tuple[Environment, Environment]]:
+    """Return two replicas that serve on for a while when they are to stop."""
+    yield from _two_replicas(new_environment, drain_delay="8s")
 
 
 def _two_replicas(
@@ -115,6 +122,26 @@ def test_stopped_leader_hands_over_at_once(
     seconds = _seconds_until_it_leads(other, since=stopped)
     say(f"the other replica leads {max(0.0, seconds):.2f} s after the leader was stopped")
     assert seconds <= ENDED_WITHIN  # possibly before it has quite ended, since it resigns first
+
+
+def test_leader_hands_over_at_the_signal_and_serves_on(
+    draining_replicas: tuple[Environment, Environment], game: str, lobby: Lobby, say: Say
+) -> None:
+    """The other leads, and handles jobs, while the one that leaves still answers everything."""
+    leader, other = draining_replicas
+    os.kill(leader.service.pid, signal.SIGTERM)
+    signalled = time.time()
+    seconds = _seconds_until_it_leads(other, since=signalled)
+    job = lobby.start(game)
+    handled = lobby.result(job)
+    served = leader.get(game)
+    say(f"the other replica leads {max(0.0, seconds):.2f} s after the leader's SIGTERM")
+
+    assert seconds <= ENDED_WITHIN
+    assert handled["outcome"] == "success"
+    assert ok(served)["status"] == "running"
+    assert served.headers["connection"] == "close"
+    assert "leadership_handed_over" in leader.service.log
 
 
 @pytest.mark.parametrize("stopped", ["leader", "other"])

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from redis import Redis
 
+from tests.acceptance.streams import Lobby
 from tests.support.calls import error, message, ok, under_way, wait_until
 from tests.support.environment import SILENT_ENGINE, Environment, NewEnvironment
 
@@ -60,6 +61,21 @@ def test_sigterm_lets_load_balancers_notice_first(new_environment: NewEnvironmen
     assert message(refusal) == "the service is shutting down"
     assert alive.status_code == 200
     assert environment.service.wait_for_end(10) == 0
+
+
+def test_trap_job_is_lost_at_the_signal(
+    new_environment: NewEnvironment, lobby: Lobby, game: str
+) -> None:
+    """A job that runs at the signal is finished, and answered once, by the process that leaves."""
+    environment = new_environment(drain_delay="1s")
+    job = lobby.start(game)
+    wait_until(lambda: environment.containers(game))
+    code = environment.service.stop()
+    (row,) = environment.operations(game)
+
+    assert code == 0
+    assert (row["source_ref"], row["outcome"], row["lost"]) == (job, "success", 0)
+    assert lobby.result(job)["outcome"] == "success"
 
 
 def _leases(environment: Environment) -> list[bytes]:

@@ -30,12 +30,15 @@ class Stand:
             "use_cases": SimpleNamespace(
                 operations=SimpleNamespace(in_flight=self.in_flight),
                 connections=SimpleNamespace(learn=self._learn, close=self._forget),
+                readiness=SimpleNamespace(withdraw=lambda: self.done.append("not ready")),
             ),
             "cycles": SimpleNamespace(
                 check_host=SimpleNamespace(run=self._look), reconcile=SimpleNamespace(run=self._fix)
             ),
             "relay": self,
-            "leader": SimpleNamespace(running=self._lead),
+            "leader": SimpleNamespace(
+                running=self._lead, hand_over=lambda: self.done.append("handed over")
+            ),
         }
         self.clock, self.status = ManualClock(), WorkerStatus("relay")
         self.fault: ServiceUnavailable | None = None
@@ -94,6 +97,17 @@ async def test_service_opens_in_order_and_closes_in_the_reverse_order() -> None:
     assert opened == ["postgres opened", "redis opened", *found, "workers run"]
     closed = ["workers ended", "relay ended", "connections closed"]
     assert stand.done[len(opened) :] == [*closed, "redis closed", "postgres closed"]
+
+
+async def test_service_that_is_about_to_stop_hands_over_and_is_not_ready() -> None:
+    """Balancers turn away and another replica leads, while everything here stays open."""
+    stand = Stand()
+
+    async with stand.service.open(ShutdownDeadline(1.0)):
+        opened = list(stand.done)
+        stand.service.withdraw()
+
+        assert stand.done == [*opened, "not ready", "handed over"]
 
 
 async def test_missing_dependency_is_a_start_up_error_with_advice() -> None:

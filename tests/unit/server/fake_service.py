@@ -39,9 +39,8 @@ class EngineConnections:
 
 
 class UseCases:
-    """Use cases of which only these do anything."""
+    """Use cases of which only one does anything."""
 
-    readiness = SimpleNamespace(withdraw=lambda: say("withdrawn"))
     connections = EngineConnections()
     log = SimpleNamespace(release=lambda: None)
     feed = SimpleNamespace(close=lambda: None)
@@ -54,6 +53,10 @@ class Service:
     """A service that only prints what is done to it."""
 
     use_cases = UseCases()
+
+    def withdraw(self) -> None:
+        """Print that it is about to stop."""
+        say("withdrawn")
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:

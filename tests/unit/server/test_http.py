@@ -22,7 +22,8 @@ SERVE = """
 import asyncio, sys
 from rtmanager.config import Address
 from rtmanager.handlers.errors import ErrorBoundary
-from rtmanager.server.http import Drain, HttpServer, bind
+from rtmanager.server.drain import Drain
+from rtmanager.server.http import HttpServer, bind
 
 say = lambda what: lambda: print(what, flush=True)
 
@@ -186,6 +187,30 @@ def test_requests_are_accepted_during_the_delay_after_a_signal() -> None:
     assert status == 200
     assert rest[-4:] == ["request", "stop", "drained", "end"]
     assert process.returncode == 0
+
+
+def test_trap_kept_connection_is_used_when_the_listener_ends() -> None:
+    """After the signal every answer ends its connection, also that of a request under way."""
+    with serving("delayed") as process:
+        port = port_of(process)
+        kept = [HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(2)]
+        kept[0].request("GET", "/")
+        before = kept[0].getresponse()
+        before.read()
+        kept[1].request("GET", "/slow")
+        assert [line_of(process), line_of(process)] == ["request", "request"]
+        process.send_signal(signal.SIGTERM)
+        assert line_of(process) == "signal"
+        kept[0].request("GET", "/")
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        after = [each.getresponse() for each in kept]
+        for each in kept:
+            each.close()
+
+    assert before.getheader("Connection") is None
+    assert [(each.status, each.getheader("Connection")) for each in after] == [(200, "close")] * 2
 
 
 def test_a_second_signal_does_not_wait_for_the_delay() -> None:

@@ -89,6 +89,44 @@ async def test_leader_that_ends_leaves_the_lead_to_the_other(claim: Claim) -> No
         assert not first.hand.works
 
 
+async def test_leader_hands_over_while_it_goes_on_to_serve(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the hand-over its workers end and the other leads; it does not campaign any more."""
+    first, second = Replica(claim), Replica(claim)
+    with caplog.at_level(logging.INFO):
+        async with first.runner.running():
+            await until(lambda: first.hand.works)
+            first.runner.hand_over()
+            first.runner.hand_over()
+            await until(lambda: claim.leader is None)
+            assert not first.hand.works
+            async with second.runner.running():
+                await until(lambda: second.hand.works)
+            await turns(200)
+
+            assert (first.runner.leads, first.hand.lives, claim.leader) == (False, 1, None)
+
+    handed_over = [each for each in caplog.records if each.message == "leadership_handed_over"]
+    assert len(handed_over) == 2  # the second one's at the end of its block
+
+
+async def test_replica_that_does_not_lead_has_nothing_to_hand_over(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged, and the leader is not disturbed."""
+    first, second = Replica(claim), Replica(claim)
+    with caplog.at_level(logging.INFO):
+        async with first.runner.running():
+            await until(lambda: first.hand.works)
+            async with second.runner.running():
+                second.runner.hand_over()
+                await turns(200)
+
+            assert first.hand.works
+            assert "leadership_handed_over" not in caplog.messages
+
+
 async def test_lost_lead_stops_the_workers(claim: Claim) -> None:
     """A replica that loses leadership stops all its workers, as another may lead by then."""
     first, second = Replica(claim), Replica(claim)

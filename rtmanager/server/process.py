@@ -21,6 +21,7 @@ from rtmanager.server.endpoints import endpoints
 from rtmanager.server.exposure import warn_of_listener, warn_of_settings
 from rtmanager.server.http import HttpServer, bind
 from rtmanager.server.policies import access, connection_limits
+from rtmanager.server.service_manager import READY, STOPPING, notify
 from rtmanager.telemetry.logs import configure_logs
 from rtmanager.telemetry.metrics import exported_metrics
 from rtmanager.telemetry.repeated_events import RepeatedEvents
@@ -68,6 +69,11 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             warn_of_listener(address, cases.connections.known)
             log.info("serving", address=str(address), version=__version__)
             announce(address)
+            notify(READY, os.environ)
+
+        def on_signal() -> None:
+            notify(STOPPING, os.environ)
+            service.withdraw()
 
         server = _http_server(settings, allowed, cases, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
@@ -77,7 +83,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             cases.log.release()
             cases.feed.close()
 
-        drain = Drain(settings.drain_delay, service.withdraw, on_stop)
+        drain = Drain(settings.drain_delay, on_signal, on_stop)
         with server.stopped_by_signals(drain):
             async with service.open(deadline):
                 await _answer_requests(server, listener)

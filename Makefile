@@ -20,6 +20,7 @@ FAULTS ?= 3
 JOBS ?= 10000
 LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
+ROLLING_SECONDS ?= 120
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # More workers than cores: tests wait most of the time.
 WORKERS ?= 4
@@ -77,6 +78,14 @@ recovery: $(READY) ## kill the service at every step, restart its servers under 
 .PHONY: fuzz
 fuzz: $(READY) ## send raw bytes and damaged messages at length (FUZZ_SECONDS=60 each)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) exec $(BIN)/pytest -o faulthandler_timeout=0 -m fuzz tests/acceptance $(ARGS)
+
+.PHONY: rolling
+rolling: $(READY) ## restart replicas behind haproxy under load (ROLLING_SECONDS=120), without a failed call
+	ROLLING_SECONDS=$(ROLLING_SECONDS) exec $(BIN)/pytest -o faulthandler_timeout=0 tests/acceptance/test_rolling.py $(ARGS)
+
+.PHONY: test-stack
+test-stack: $(READY) ## build the image and run the whole stack of deploy/compose.yaml with it
+	exec $(BIN)/pytest -o faulthandler_timeout=0 tests/deployment $(ARGS)
 
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException
 
-FILES = (Path("Dockerfile"), Path("dev/compose.yaml"))
+FILES = (Path("Dockerfile"), Path("deploy/compose.yaml"))
 _PINNED = re.compile(r"(?P<image>[a-z0-9][a-z0-9./_-]*:[A-Za-z0-9._-]+)@sha256:[0-9a-f]{64}")
 
 Resolve = Callable[[str], str]

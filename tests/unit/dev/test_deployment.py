@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def compose() -> dict[str, Any]:
     """Return the compose file."""
-    return dict(yaml.safe_load((ROOT / "dev/compose.yaml").read_text()))
+    return dict(yaml.safe_load((ROOT / "deploy/compose.yaml").read_text()))
 
 
 def test_the_service_listens_on_the_callers_network_only(compose: dict[str, Any]) -> None:

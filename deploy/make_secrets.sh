@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the secrets of dev/compose.yaml in a directory, once: each is kept if it is there already.
-#   dev/make_secrets.sh dev/secrets
+# Makes the secrets of deploy/compose.yaml in a directory, once: each is kept if it is there already.
+#   deploy/make_secrets.sh deploy/secrets
 set -eu
 
 if [ $# -ne 1 ] || [ -z "$1" ]; then
@@ -19,11 +19,12 @@ password() {
 password postgres_password
 password redis_password
 
-# The server's users: whoever does not log in may only ask whether it answers. It runs as a user of
-# its own, so the file must be readable; it contains no password, and nobody else enters the directory.
+# The server's users: whoever does not log in may only ask whether it answers.
 hash=$(printf %s "$(cat "$target/redis_password")" | sha256sum | cut -d ' ' -f 1)
 {
     echo "user default on nopass resetkeys resetchannels -@all +ping"
-    echo "user rtmanager on #$hash resetchannels $(cat "$here/redis_rights.txt")"
+    echo "user rtmanager on #$hash resetchannels $(cat "$here/../dev/redis_rights.txt")"
 } >"$target/valkey_users"
-chmod 644 "$target/valkey_users"
+# Servers run as users of their own, so the files must be readable in their containers; on the host
+# nobody else enters the directory.
+chmod 644 "$target/postgres_password" "$target/redis_password" "$target/valkey_users"

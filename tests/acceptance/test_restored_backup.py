@@ -1,4 +1,4 @@
-"""A database is restored from a backup as docs/backup-and-restore.md tells operators to."""
+"""A database is restored from a backup, by the commands of docs/backup-and-restore.md."""
 
 import subprocess
 from collections.abc import Callable

@@ -11,22 +11,34 @@ import pytest
 
 from tests.acceptance.rolling import MixedLoad, balancer
 from tests.acceptance.streams import Lobby
+from tests.support import running_service
 from tests.support.environment import Environment, NewEnvironment
 from tests.support.run import Say
+from tests.support.running_service import RunningService
 
 SECONDS = float(os.environ.get("ROLLING_SECONDS", "6"))
 """How long restarts go on; each replica is restarted once in any case."""
 REUSES = [False, True] if "ROLLING_SECONDS" in os.environ else [True]
 """Whether the balancer keeps connections to replicas, which is harder; by default it does not."""
+OTHER_RELEASE = ("tests.acceptance.other_release",)
+"""Where the replicas begin if ROLLING_FROM is set; each restart changes the release of one."""
+READY_WITHIN = 90.0
 CALLERS = 3
 JOB_GAMES = 2
 
 
 @pytest.fixture
-def replicas(new_environment: NewEnvironment) -> Iterator[tuple[Environment, Environment]]:
+def replicas(
+    new_environment: NewEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Environment, Environment]]:
     """Return two replicas with the drain that the configuration of the balancer asks for."""
+    monkeypatch.setattr(running_service, "READY_WITHIN", READY_WITHIN)
     settings = {"drain_delay": "3s", "start_gate_timeout": "30s", "patch_gate_timeout": "60s"}
     made = new_environment(**settings), new_environment(**settings)
+    if "ROLLING_FROM" in os.environ:
+        for each in made:
+            _change_release(each)
+            each.service.restart()
     yield made
     for each in made:
         each.service.stop()
@@ -50,6 +62,8 @@ def test_rolling_restart_fails_no_call_and_loses_no_job(  # noqa: PLR0913, PLR09
             until = time.monotonic() + SECONDS
             for number, replica in cycle(enumerate(replicas, 1)):
                 ends.add(replica.service.stop())
+                if "ROLLING_FROM" in os.environ:
+                    _change_release(replica)
                 replica.service.start()
                 before.wait_until_up(number)
                 restarts += 1
@@ -69,6 +83,11 @@ def test_rolling_restart_fails_no_call_and_loses_no_job(  # noqa: PLR0913, PLR09
     assert _done(replicas[0], games) == Counter(
         [*load.requests, *((game, "job", job) for game, job in load.jobs)]
     )
+
+
+def _change_release(replica: Environment) -> None:
+    this = RunningService.program
+    replica.service.program = OTHER_RELEASE if replica.service.program == this else this
 
 
 def _done(environment: Environment, games: list[str]) -> Counter[tuple[str, str, str]]:

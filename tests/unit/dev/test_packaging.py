@@ -56,7 +56,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     subprocess.run([*installer, *python, str(wheel)], check=True, cwd=target)
 
     def run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [target / "venv/bin" / program, *arguments]
+        command = [str(target / "venv/bin" / program), *arguments]
         return subprocess.run(
             command, cwd=target, env=environment, capture_output=True, text=True, check=False
         )

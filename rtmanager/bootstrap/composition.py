@@ -9,9 +9,14 @@ from socket import gethostname
 
 from rtmanager import __version__
 from rtmanager.adapters.docker.events import DockerContainerEvents
+from rtmanager.adapters.observed.calls import observed_calls
+from rtmanager.adapters.observed.journal import observed_journal
+from rtmanager.adapters.observed.ports import observed_health, observed_host, observed_leases
+from rtmanager.adapters.observed.tracing import OtelTracing
 from rtmanager.adapters.postgres.backlogs import PostgresBacklogs
 from rtmanager.adapters.postgres.drift_log import PostgresDriftLog
 from rtmanager.adapters.postgres.engine_health import PostgresEngineHealth
+from rtmanager.adapters.postgres.figures import PostgresFigures
 from rtmanager.adapters.postgres.health_log import PostgresHealthLog
 from rtmanager.adapters.postgres.leadership import PostgresLeadership
 from rtmanager.adapters.postgres.migrate import MigrationReport
@@ -22,6 +27,7 @@ from rtmanager.adapters.postgres.operator_events import PostgresOperatorEvents
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
 from rtmanager.adapters.postgres.replicas import PostgresReplicas
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
+from rtmanager.adapters.redis.job_backlog import RedisJobBacklog
 from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
@@ -30,6 +36,8 @@ from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.bootstrap.advice import postgres_advice
 from rtmanager.bootstrap.connections import Connections, postgres_dsn
 from rtmanager.bootstrap.cycles import CyclePorts, Cycles
+from rtmanager.bootstrap.figures import FiguresReader
+from rtmanager.bootstrap.observation import SelfObservation
 from rtmanager.bootstrap.policies import cycle_policy, engine_policy, stream_layout
 from rtmanager.bootstrap.service import Service, or_startup_error
 from rtmanager.bootstrap.use_cases import Ports, UseCases
@@ -41,6 +49,8 @@ from rtmanager.workers.leader import LeaderRunner
 from rtmanager.workers.relay import OutboxRelay
 from rtmanager.workers.replica_report import ReplicaReport
 from rtmanager.workers.worker import WorkerStatus
+
+POSTGRES, REDIS, DOCKER = "postgres", "redis", "docker"
 
 
 def _as_they_are(ports: Ports) -> Ports:
@@ -60,7 +70,7 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
     relay = OutboxRelay(cycles.relay, cycle_ports.outbox, ports.clock)
     reader = EventReader(use_cases.feed, ports.clock)
     leader = LeaderRunner(
-        leadership=PostgresLeadership(connections.dsn),
+        leadership=observed_calls(PostgresLeadership(connections.dsn), POSTGRES),
         workers=leader_workers(cycles, cycle_ports, settings, ports.clock),
         clock=ports.clock,
     )
@@ -72,6 +82,13 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
         relay=relay,
         leader=leader,
         others=[reader, _report(ports, leader, everywhere)],
+        observing=SelfObservation(
+            figures=_figures(settings, connections, use_cases, ports),
+            leader=leader,
+            relay=relay,
+            reconcile=cycles.reconcile,
+            clock=ports.clock,
+        ).running,
     )
 
 
@@ -92,39 +109,56 @@ async def migrate(settings: Settings) -> MigrationReport:
 
 
 def _ports(settings: Settings, connections: Connections) -> Ports:
-    pool, redis = connections.pool, connections.redis
+    pool, redis, dsn = connections.pool, connections.redis, connections.dsn
     group = settings.redis_consumer_group
     return Ports(
-        records=PostgresRuntimeRecords(connections.pool),
-        journal=PostgresOperationJournal(connections.pool),
-        history=PostgresOperationHistory(connections.pool),
-        health=PostgresEngineHealth(connections.pool),
-        events=PostgresOperatorEvents(pool, connections.dsn),
-        drift_log=PostgresDriftLog(pool),
-        replicas=PostgresReplicas(pool),
+        records=observed_calls(PostgresRuntimeRecords(pool), POSTGRES),
+        journal=observed_journal(observed_calls(PostgresOperationJournal(pool), POSTGRES)),
+        history=observed_calls(PostgresOperationHistory(pool), POSTGRES),
+        health=observed_calls(PostgresEngineHealth(pool), POSTGRES),
+        events=observed_calls(PostgresOperatorEvents(pool, dsn), POSTGRES),
+        drift_log=observed_calls(PostgresDriftLog(pool), POSTGRES),
+        replicas=observed_calls(PostgresReplicas(pool), POSTGRES),
         backlogs=[
-            PostgresBacklogs(pool),
-            RedisJobBacklogs(redis, stream_layout(settings), group=group),
+            observed_calls(PostgresBacklogs(pool), POSTGRES),
+            observed_calls(RedisJobBacklogs(redis, stream_layout(settings), group=group), REDIS),
         ],
-        leases=connections.leases,
-        host=connections.host,
-        probe=connections.probe,
-        directories=connections.directories,
+        leases=observed_leases(observed_calls(connections.leases, REDIS)),
+        host=observed_host(observed_calls(connections.host, DOCKER)),
+        probe=observed_calls(connections.probe, "engine"),
+        directories=observed_calls(connections.directories, "filesystem"),
         clock=SystemClock(),
         installation=connections.installation,
+        tracing=OtelTracing(),
     )
 
 
 def _cycle_ports(settings: Settings, connections: Connections) -> CyclePorts:
     schemas, layout = StreamSchemas.load(), stream_layout(settings)
     return CyclePorts(
-        health=PostgresHealthLog(connections.pool),
-        events=DockerContainerEvents(connections.docker),
-        jobs=RedisJobStream(
-            connections.redis, schemas, layout, group=settings.redis_consumer_group
+        health=observed_health(observed_calls(PostgresHealthLog(connections.pool), POSTGRES)),
+        events=observed_calls(DockerContainerEvents(connections.docker), DOCKER),
+        jobs=observed_calls(
+            RedisJobStream(connections.redis, schemas, layout, group=settings.redis_consumer_group),
+            REDIS,
         ),
-        outbox=PostgresOutbox(connections.pool, connections.dsn),
-        publisher=RedisMessagePublisher(
-            connections.redis, connections.installation, schemas, layout
+        outbox=observed_calls(PostgresOutbox(connections.pool, connections.dsn), POSTGRES),
+        publisher=observed_calls(
+            RedisMessagePublisher(connections.redis, connections.installation, schemas, layout),
+            REDIS,
         ),
+    )
+
+
+def _figures(
+    settings: Settings, connections: Connections, use_cases: UseCases, ports: Ports
+) -> FiguresReader:
+    jobs = RedisJobBacklog(
+        connections.redis, stream_layout(settings).jobs, group=settings.redis_consumer_group
+    )
+    return FiguresReader(
+        read_store=observed_calls(PostgresFigures(connections.pool), POSTGRES).read_figures,
+        read_jobs=observed_calls(jobs, REDIS).read_backlog,
+        readiness=use_cases.readiness,
+        clock=ports.clock,
     )

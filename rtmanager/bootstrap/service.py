@@ -3,7 +3,12 @@
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -66,6 +71,7 @@ class Service:
     leader: LeaderRunner
     others: Sequence[Worker] = ()
     """What runs in every replica besides the relay."""
+    observing: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     def withdraw(self) -> None:
         """Be not ready any more, and hand over the leadership: the service is about to stop.
@@ -89,6 +95,7 @@ class Service:
             stack.push_async_callback(self.use_cases.connections.close)
             for worker in (self.relay, *self.others):
                 await stack.enter_async_context(in_background(worker, self.relay.clock))
+            await stack.enter_async_context(self.observing())
             stack.push_async_callback(self._drain, deadline)
             await self._reconcile()
             await stack.enter_async_context(self.leader.running())

@@ -41,6 +41,7 @@ from rtmanager.domain.ports.operator_events import OperatorEvents
 from rtmanager.domain.ports.replicas import Replicas
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.ports.state_directories import StateDirectories
+from rtmanager.domain.ports.tracing import NO_TRACING, Tracing
 from rtmanager.domain.reconciliation.drift import GRACE
 from rtmanager.domain.reconciliation.observe_game import ObserveGame
 from rtmanager.domain.reconciliation.survey_games import SurveyGames
@@ -64,6 +65,7 @@ class Ports:
     directories: StateDirectories
     clock: Clock
     installation: Installation
+    tracing: Tracing = NO_TRACING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,7 @@ def _operations(ports: Ports, policy: EnginePolicy, ends: ContainerEnds) -> Oper
         refusals=Refusals(ports.records, ports.journal, ports.clock, RefusalRate(ports.clock)),
         lease_wait=policy.lease_wait,
         probes_before_patch=policy.patch_gate_timeout > 0,
+        tracing=ports.tracing,
     )
 
 
@@ -159,4 +162,5 @@ def _interpreter(
         ),
         read_exit=ReadExit(ports.host, ends, policy.stop_timeout),
         clock=ports.clock,
+        tracing=ports.tracing,
     )

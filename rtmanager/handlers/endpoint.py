@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from opentelemetry import trace
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,6 +17,7 @@ from rtmanager.domain.errors import InvalidRequest, NotFound
 from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
 from rtmanager.domain.operation import OperationKind, OperationRequest, Origin, StopReason
 from rtmanager.domain.texts import quoted
+from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.middleware import request_id_of, source_of
 from rtmanager.handlers.strict_json import (
     AsciiJson,
@@ -33,6 +35,7 @@ async def _stays() -> None:
 
 
 _tracer = trace.get_tracer(__name__)
+_TRACE_PARENT = b"traceparent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,9 @@ class Endpoint:
         """Check the request, call the handler and send its answer."""
         self._check_query(scope)
         call = Call(scope, await self._read_body(scope, receive), partial(_disconnect, receive))
-        with _tracer.start_as_current_span(self.name, kind=trace.SpanKind.SERVER):
+        with _tracer.start_as_current_span(
+            self.name, context=_callers_context(scope), kind=trace.SpanKind.SERVER
+        ):
             answer = await self.handler(call)
         response = answer if isinstance(answer, Response) else AsciiJson(answer)
         await response(scope, receive, send)
@@ -142,3 +147,11 @@ async def _disconnect(receive: Receive) -> None:
     """Return when the caller has closed the connection, ignoring what it sends before."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _callers_context(scope: Scope) -> Context | None:
+    """Return the trace that the caller is in, if its headers name one (W3C Trace Context)."""
+    if not values_of(scope, _TRACE_PARENT):
+        return None
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return propagate.extract(headers)

@@ -84,6 +84,8 @@ class RefusedRequests:
 
     def __init__(self, events: RepeatedEvents) -> None:
         self._events = events
+        for reason in RefusalReason:
+            _counter.add(0, {"reason": reason.value})
 
     def record(self, refused: RefusedRequest, scope: Scope) -> None:
         """Count and maybe log one refusal."""

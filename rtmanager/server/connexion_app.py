@@ -25,6 +25,7 @@ from rtmanager.handlers.bearer_tokens import BearerTokens, announced
 from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
+from rtmanager.handlers.metrics_page import MetricsPage, MetricsText
 from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
 from rtmanager.handlers.refusals import RefusedRequests
 from rtmanager.handlers.swagger_ui import OPERATOR_UI_PATH, SWAGGER_UI_PATH, SwaggerUi
@@ -61,12 +62,14 @@ def create_app(
     access: Access = _OPEN,
     events: RepeatedEvents | None = None,
     *,
+    metrics: MetricsText | None = None,
     validate_responses: bool = False,
 ) -> ASGIApp:
     """Return the ASGI application that answers the operations of both specs with these endpoints.
 
     Raises LookupError unless operations and endpoints match one to one. Nothing is opened here or
-    at startup: the caller opens what the handlers need, and has to flush the events.
+    at startup: the caller opens what the handlers need, and has to flush the events. Without
+    `metrics` that path is not served.
     """
     operations = _operations()
     _check_table(operations, table)
@@ -75,7 +78,7 @@ def create_app(
         _Dispatch(endpoints),
         import_name=__name__,
         middlewares=[
-            *_before_routing(access, RefusedRequests(events or RepeatedEvents())),
+            *_before_routing(access, RefusedRequests(events or RepeatedEvents()), metrics),
             RoutingMiddleware,
             RequestValidationMiddleware,
             *([ResponseValidationMiddleware] if validate_responses else []),
@@ -88,7 +91,9 @@ def create_app(
     return app  # type: ignore[no-any-return]
 
 
-def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Middleware]:
+def _before_routing(
+    access: Access, refusals: RefusedRequests, metrics: MetricsText | None
+) -> Sequence[_Middleware]:
     """Return our middlewares, outermost first; the order is part of their meaning."""
     tokens = access.tokens
     documents = [announced(each) if tokens else each for each in map(_document, _SPEC_FILES)]
@@ -105,6 +110,7 @@ def _before_routing(access: Access, refusals: RefusedRequests) -> Sequence[_Midd
         partial(SwaggerUi, internal=documents[0], operator=documents[1]),
         partial(RawPath, is_known=lambda path: _known_paths().fullmatch(path) is not None),
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
+        *([partial(MetricsPage, text=metrics)] if metrics else []),
         CallerHeader,
     ]
 

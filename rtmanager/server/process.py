@@ -14,6 +14,7 @@ from rtmanager.bootstrap.service import Service, ShutdownDeadline, StartupError
 from rtmanager.bootstrap.use_cases import UseCases
 from rtmanager.config import Address, Settings
 from rtmanager.handlers.access import Access
+from rtmanager.handlers.metrics_page import MetricsText
 from rtmanager.server.admission import everyone
 from rtmanager.server.connexion_app import create_app
 from rtmanager.server.drain import Drain
@@ -57,7 +58,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
     # OTEL_* variables belong to OpenTelemetry, which reads the environment itself.
     with (
         exported_traces(os.environ),
-        exported_metrics(os.environ),
+        exported_metrics(os.environ) as exposition,
         _bound(settings.internal_http_addr) as listener,
     ):
         service = assemble(settings)
@@ -75,7 +76,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             notify(STOPPING, os.environ)
             service.withdraw()
 
-        server = _http_server(settings, allowed, cases, on_started)
+        server = _http_server(settings, allowed, cases, exposition.text, on_started)
         deadline = ShutdownDeadline(settings.shutdown_timeout)
 
         def on_stop() -> None:
@@ -91,11 +92,17 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 
 
 def _http_server(
-    settings: Settings, allowed: Access, cases: UseCases, on_started: Callable[[], None]
+    settings: Settings,
+    allowed: Access,
+    cases: UseCases,
+    metrics: MetricsText,
+    on_started: Callable[[], None],
 ) -> HttpServer:
     events, limits = RepeatedEvents(), connection_limits(settings)
     return HttpServer(
-        create_app(endpoints(cases, max_streams=limits.max_streams), allowed, events),
+        create_app(
+            endpoints(cases, max_streams=limits.max_streams), allowed, events, metrics=metrics
+        ),
         settings.shutdown_timeout,
         on_started,
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,

@@ -31,6 +31,8 @@ class RefusedConnections:
 
     def __init__(self, events: RepeatedEvents) -> None:
         self._events = events
+        for reason in Reason:
+            _counter.add(0, {"reason": reason})
 
     def add(self, reason: Reason, **details: str) -> None:
         """Count and maybe log one refusal."""

@@ -14,9 +14,11 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
 from rtmanager.telemetry.escaping import escape_values, write_traceback
+from rtmanager.telemetry.instruments import log_events
 
 _TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "connexion")
 """Libraries that log each request or step of ours, which would drown out everything else."""
+_COUNTED = {"warning", "error", "critical"}
 _LONGEST = 2_000
 """Maximum length of a value, except a stack or a traceback."""
 
@@ -56,6 +58,7 @@ def _shared() -> list[Processor]:
         structlog.processors.StackInfoRenderer(),
         _cut_texts,
         _add_trace,
+        _count,
     ]
 
 
@@ -81,6 +84,13 @@ def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
     if context.is_valid:
         event["trace_id"] = trace.format_trace_id(context.trace_id)
         event["span_id"] = trace.format_span_id(context.span_id)
+    return event
+
+
+def _count(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Count the warnings and errors of our own, whose events are a closed set of names."""
+    if event["level"] in _COUNTED and event["logger"].startswith("rtmanager."):
+        log_events.add(1, {"event": event["event"], "level": event["level"]})
     return event
 
 

@@ -38,6 +38,14 @@ _SAVE_SNAPSHOT: LiteralString = f"""
     ON CONFLICT (game_id) DO UPDATE SET {_SNAPSHOT.from_excluded}
 """
 
+COUNT_UNHEALTHY: LiteralString = """
+    SELECT count(*) FROM runtime_records AS record WHERE status = 'running' AND EXISTS (
+        SELECT FROM health_baselines AS baseline
+        WHERE baseline.failing AND baseline.game_id = record.game_id
+            AND baseline.container_id = record.current_container_id
+    )
+"""
+
 _LOCK_RUNNING: LiteralString = """
     SELECT 1 FROM runtime_records
     WHERE game_id = %s AND current_container_id = %s AND status = 'running'

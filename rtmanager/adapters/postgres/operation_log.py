@@ -24,10 +24,11 @@ from rtmanager.domain.runtime import RuntimeRecord
 
 _INSERTED = Columns("""
     game_id, kind, source, source_ref, reason, image_ref, request_container_id, container_id,
-    predecessor, outcome, error_code, error_message, details, started_at, finished_at, lease_number
+    predecessor, outcome, error_code, error_message, details, started_at, finished_at, lease_number,
+    trace_id
 """)
 
-_OPERATION: LiteralString = f"id, {_INSERTED.names}, phase, cause, lost, trace_id, steps"
+_OPERATION: LiteralString = f"id, {_INSERTED.names}, phase, cause, lost, steps"
 
 SELECT: LiteralString = f"SELECT {_OPERATION} FROM operation_log"
 
@@ -50,6 +51,10 @@ OF_JOB: LiteralString = f"""
 HANDED_OVER: LiteralString = """
     SELECT id, game_id FROM operation_log WHERE outcome IS NULL AND handed_over ORDER BY id
 """
+
+COUNT_OPEN: LiteralString = "SELECT count(*) FROM operation_log WHERE outcome IS NULL"
+
+OPEN_SINCE: LiteralString = "SELECT min(started_at) FROM operation_log WHERE outcome IS NULL"
 
 FENCES_REACH: LiteralString = """
     SELECT last_value - (NOT is_called)::int >= %s FROM operation_log_id_seq

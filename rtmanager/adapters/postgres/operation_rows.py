@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from opentelemetry import trace
 from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
@@ -48,6 +49,7 @@ def admitted_operation(
         error_message=(cause.message or None) if cause else None,
         details=completion.details if completion else {},
         finished_at=completion.at if completion else None,
+        trace_id=_current_trace(),
     )
 
 
@@ -71,7 +73,14 @@ def insert_parameters(operation: Operation, lease: LeaseNumber | None) -> Parame
         "started_at": operation.started_at,
         "finished_at": operation.finished_at,
         "lease_number": lease,
+        "trace_id": operation.trace_id,
     }
+
+
+def _current_trace() -> str | None:
+    """Return the trace of the request, ours or the caller's, that an operation begins in."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
 def progress_parameters(operation: Operation, lease: LeaseNumber) -> Parameters:

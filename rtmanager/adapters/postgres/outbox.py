@@ -40,6 +40,15 @@ UNSENT: LiteralString = f"""
     WHERE sent_at IS NULL ORDER BY id LIMIT %s
 """
 
+# Bounded: an outage of Redis may leave any number of them.
+COUNT_UNSENT: LiteralString = """
+    SELECT count(*) FROM (SELECT FROM outbox WHERE sent_at IS NULL LIMIT 100000) AS unsent
+"""
+
+UNSENT_SINCE: LiteralString = """
+    SELECT created_at FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT 1
+"""
+
 _MARK_SENT: LiteralString = "UPDATE outbox SET sent_at = now() WHERE id = ANY(%s)"
 
 _PRUNE: LiteralString = """

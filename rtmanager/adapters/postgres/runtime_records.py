@@ -27,6 +27,12 @@ _LOCK: LiteralString = f"{_GET} FOR UPDATE"
 
 _LIST: LiteralString = f'SELECT {_COLUMNS.names} FROM runtime_records ORDER BY game_id COLLATE "C"'
 
+COUNT_BY_STATUS: LiteralString = """
+    SELECT jsonb_object_agg(status, records) FROM (
+        SELECT status, count(*) AS records FROM runtime_records GROUP BY status
+    ) AS counted
+"""
+
 # An id as a name in Docker's DNS: "C" folds only ASCII, and game ids have nothing else.
 _DNS_NAME: LiteralString = """lower(rtrim(%(game_id)s::text COLLATE "C", '.'))"""
 

@@ -1,7 +1,7 @@
 """Readiness: whether every dependency of the service answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, ServiceUnavailable
@@ -39,9 +39,18 @@ class CheckReadiness:
         self._withdrawn = True
 
     @property
+    def names(self) -> Collection[str]:
+        """The names of what is checked."""
+        return self._checks().keys()
+
+    @property
     def is_withdrawn(self) -> bool:
-        """Return whether the service is about to stop."""
+        """Whether the service is about to stop."""
         return self._withdrawn
+
+    async def faults(self) -> Mapping[str, str]:
+        """Return the fault of each dependency that does not answer."""
+        return await asyncio.shield(self._recent())
 
     async def run(self) -> None:
         """Return when all answer; otherwise raise an error that names each one that does not.
@@ -51,7 +60,7 @@ class CheckReadiness:
         """
         if self._withdrawn:
             raise ServiceUnavailable("the service is shutting down")
-        faults = await asyncio.shield(self._recent())
+        faults = await self.faults()
         if not faults:
             return
         message = "; ".join(f"{name}: {fault}" for name, fault in faults.items())

@@ -34,6 +34,7 @@ from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import OperationJournal
+from rtmanager.domain.ports.tracing import NO_TRACING, Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Interpreter:
     executor: Executor
     read_exit: ReadExit
     clock: Clock
+    tracing: Tracing = NO_TRACING
 
     async def run(self, context: OperationContext) -> Completion:
         """Run the operation to completion, commit that and return it.
@@ -126,7 +128,8 @@ class Interpreter:
             context.is_fresh = await self.executor.is_brief(context, action)
             if not context.is_fresh:
                 await self._write_ahead(context)
-            note = await self._perform(context, action)
+            with self.tracing.step(context.operation, action):
+                note = await self._perform(context, action)
         except LeaseLost:
             context.operation = before  # only writing ahead needs the lease: nothing was sent
             raise

@@ -40,6 +40,7 @@ from rtmanager.domain.ports.operation_journal import (
     OperationStillOpen,
 )
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
+from rtmanager.domain.ports.tracing import NO_TRACING, Tracing
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Operations:
     refusals: Refusals
     lease_wait: float
     probes_before_patch: bool = True
+    tracing: Tracing = NO_TRACING
 
     async def run(self, request: OperationRequest, *, wait: float | None = None) -> RuntimeRecord:
         """Run the request's operation and return the game's record.
@@ -116,7 +118,10 @@ class Operations:
         Raises OperationStillOpen when an earlier operation must be resumed first, LeaseSuperseded
         when the lease is not the latest.
         """
-        with logged_operation(request, self.clock, since=since) as line:
+        with (
+            self.tracing.operation(request),
+            logged_operation(request, self.clock, since=since) as line,
+        ):
             check = await self._prepare_check(request)
             begun = await self._begin(lease, request, check, line)
             add_operation(line, begun)
@@ -199,7 +204,10 @@ class Operations:
         )
         if begun is None:
             return
-        with logged_operation(begun.operation.request, self.clock) as line:
+        with (
+            self.tracing.resumption(begun.operation),
+            logged_operation(begun.operation.request, self.clock) as line,
+        ):
             add_operation(line, begun)
             line["resumed"] = True
             log_started(line)

@@ -1,7 +1,7 @@
 """Comparing all records with all containers, and reconciling what has drifted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import EngineContainer
@@ -35,12 +35,16 @@ class Reconciliation:
         return f"{done}, of {self.games} games; {why}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReconcileRuntimes:
-    """Compares one list of containers with all records; changes nothing without Docker."""
+    """Compares one list of containers with all records; changes nothing without Docker.
+
+    `last_found` is what the last reconciliation found; None before the first.
+    """
 
     operations: Operations
     reconcile_game: ReconcileGame
+    last_found: Sequence[Drift] | None = field(default=None, init=False)
 
     async def survey(
         self, listed: Sequence[EngineContainer] | None = None
@@ -54,6 +58,7 @@ class ReconcileRuntimes:
     async def run(self, listed: Sequence[EngineContainer] | None = None) -> Reconciliation:
         """Reconcile every game that has drifted; each is observed again under its lease."""
         games, found = await self.survey(listed)
+        self.last_found = found
         due = (drift for drift in found if self.reconcile_game.backoff.is_due(drift))
         drifted = list(dict.fromkeys(drift.game_id for drift in due))
         results = await run_concurrently(drifted, self._reconcile, limit=GAMES_AT_ONCE)

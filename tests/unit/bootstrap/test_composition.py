@@ -15,6 +15,7 @@ from rtmanager.config import Settings
 from rtmanager.domain.container import ResourceLimits
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.reconciliation.drift import GRACE
+from tests.support.observed import adapter_in
 
 PACKAGE = Path(rtmanager.__file__).parent
 
@@ -120,13 +121,13 @@ def test_requests_wait_as_is_set_and_jobs_for_five_minutes(service: Service) -> 
 
 def test_engines_have_as_long_to_answer_and_leases_live_as_long_as_is_set(service: Service) -> None:
     """Probe timeout and lease TTL reach the adapters."""
-    assert vars(service.cycles.probe.probe)["_timeout"] == 41.0
-    assert vars(service.use_cases.operations.leases)["_ttl"] == 37
+    assert vars(adapter_in(service.cycles.probe.probe))["_timeout"] == 41.0
+    assert vars(adapter_in(service.use_cases.operations.leases))["_ttl"] == 37
 
 
 def test_redis_gets_its_user_its_password_and_its_certificates(service: Service) -> None:
     """The login and the files reach every connection."""
-    redis = vars(service.use_cases.operations.leases)["_client"].commands
+    redis = vars(adapter_in(service.use_cases.operations.leases))["_client"].commands
     given = redis.connection_pool.connection_kwargs
 
     assert (given["username"], given["password"]) == ("rtm", "for-redis")
@@ -137,7 +138,7 @@ def test_redis_gets_its_user_its_password_and_its_certificates(service: Service)
 
 def test_docker_gets_its_certificates(service: Service) -> None:
     """The directory reaches the client."""
-    docker = vars(service.use_cases.operations.interpreter.host)["_client"]
+    docker = vars(adapter_in(service.use_cases.operations.interpreter.host))["_client"]
 
     assert vars(docker)["_certificates"] == Path("/certs/docker")
 
@@ -164,8 +165,8 @@ async def test_the_ways_to_the_servers_are_examined_at_the_start(
 
 def test_the_leader_and_the_pool_get_the_password_of_postgres(service: Service) -> None:
     """A password beside the DSN completes it everywhere."""
-    leadership = vars(service.leader.leadership)["_conninfo"]
-    pool = vars(service.use_cases.read.records)["_pool"]
+    leadership = vars(adapter_in(service.leader.leadership))["_conninfo"]
+    pool = vars(adapter_in(service.use_cases.read.records))["_pool"]
 
     assert "password=for-postgres" in leadership
     assert "password=for-postgres" in vars(pool)["_pool"].conninfo
@@ -189,7 +190,8 @@ def test_images_that_may_run_are_checked_at_the_door_and_before_a_start(service:
 
 def test_pulls_have_both_limits(service: Service) -> None:
     """The stall limit and the total limit reach Docker's client."""
-    client = vars(service.use_cases.operations.interpreter.executor.host)["_client"]
+    host = adapter_in(service.use_cases.operations.interpreter.executor.host)
+    client = vars(host)["_client"]
 
     assert (client.pull_stall, client.pull_timeout) == (43.0, 2820.0)
 

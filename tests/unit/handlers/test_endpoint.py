@@ -65,7 +65,7 @@ def test_game_id_is_decoded_where_it_is_read() -> None:
 
 
 async def test_endpoint_runs_in_a_span_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The span has the operation's name, and log lines inside it can name the trace."""
+    """The span has the operation's name, in the trace of the caller if there is one."""
     exporter, seen, sent = InMemorySpanExporter(), [], []
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -81,11 +81,18 @@ async def test_endpoint_runs_in_a_span_of_its_name(monkeypatch: pytest.MonkeyPat
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await endpoint.Endpoint("internalHealthz", handler)({"type": "http"}, receive, send)
+    parent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = endpoint.Endpoint("internalHealthz", handler)
+    await answer({"type": "http", "headers": []}, receive, send)
+    await answer({"type": "http", "headers": [(b"traceparent", parent)]}, receive, send)
 
-    (span,) = exporter.get_finished_spans()
-    assert span.name == "internalHealthz"
-    assert seen == [span.context and span.context.trace_id]
+    span, child = exporter.get_finished_spans()
+    assert span.context is not None
+    assert child.parent is not None
+    assert span.name == child.name == "internalHealthz"
+    assert span.parent is None
+    assert child.parent.span_id == 0xB7AD6B7169203331
+    assert seen == [span.context.trace_id, 0x0AF7651916CD43DD8448EB211C80319C]
     assert sent[0]["status"] == 200
 
 

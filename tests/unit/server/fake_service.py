@@ -134,7 +134,7 @@ if __name__ == "__main__":
     )
     plant(
         "server.connexion_app",
-        create_app=lambda _table, _access, _events: application,
+        create_app=lambda _table, _access, _events, **_options: application,
         SWAGGER_UI_PATH="/swagger/ui",
     )
     vars(dev)["prepare"] = prepare

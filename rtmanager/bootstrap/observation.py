@@ -1,0 +1,169 @@
+"""What the service observes of itself for its gauges, in every replica and without load."""
+
+import platform
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rtmanager import __version__
+from rtmanager.adapters.postgres.figures import StoreFigures
+from rtmanager.bootstrap.figures import FIGURES_INTERVAL, FiguresReader, LagMeter
+from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.reconciliation.drift import DriftKind
+from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
+from rtmanager.domain.runtime import RuntimeStatus
+from rtmanager.telemetry.gauges import Gauge, Reading, observed
+from rtmanager.workers.events import DockerEventWatcher
+from rtmanager.workers.leader import LeaderRunner
+from rtmanager.workers.periodic import PeriodicWorker
+from rtmanager.workers.relay import OutboxRelay
+from rtmanager.workers.worker import Worker, in_background
+
+BUSY_WORKERS_INTERVAL = 1.0
+"""How often the consumer of jobs and the relay succeed, although nothing is there to do."""
+EVENTS_INTERVAL = 60.0
+"""After as long without an event a new connection to Docker is made."""
+
+Values = Iterable[tuple[float, Mapping[str, str]]]
+
+
+@dataclass(slots=True, kw_only=True)
+class SelfObservation:
+    """Gives the gauges their values while the service is open."""
+
+    figures: FiguresReader
+    leader: LeaderRunner
+    relay: OutboxRelay
+    reconcile: ReconcileRuntimes
+    clock: Clock
+    _began_at: datetime = field(init=False, repr=False)
+    _leads_since: datetime | None = field(default=None, init=False)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Observe in the background during the block."""
+        self._began_at = self.clock.now()
+        async with (
+            in_background(self.figures, self.clock),
+            in_background(LagMeter(self.clock), self.clock),
+        ):
+            with observed(self._readings()):
+                yield
+
+    def _readings(self) -> Mapping[Gauge, Reading]:
+        return {
+            Gauge.BUILD: _build,
+            Gauge.READY: self._ready,
+            Gauge.DEPENDENCY: self._dependencies,
+            Gauge.LEADER: lambda: [(float(self.leader.leads), {})],
+            Gauge.WORKER_SUCCESS: self._last_successes,
+            Gauge.WORKER_INTERVAL: lambda: [(_interval(each), _of(each)) for each in self._here()],
+            Gauge.WORKER_FAILING: lambda: [
+                (each.status.failures_in_a_row, _of(each)) for each in self._here()
+            ],
+            Gauge.WORKER_FAILURES: lambda: [
+                (each.status.failures, _of(each)) for each in self._everyone()
+            ],
+            Gauge.DRIFT: self._drift,
+            Gauge.FIGURES_AGE: self._age,
+            **_store_readings(self.figures),
+            Gauge.JOBS: lambda: [
+                (each.waiting, {"job": kind}) for kind, each in self.figures.jobs.items()
+            ],
+            Gauge.JOBS_AGE: lambda: [
+                (each.oldest, {"job": kind}) for kind, each in self.figures.jobs.items()
+            ],
+        }
+
+    def _ready(self) -> Values:
+        faults = self.figures.faults
+        is_ready = faults is not None and not faults and not self.figures.readiness.is_withdrawn
+        return [(float(is_ready), {})]
+
+    def _dependencies(self) -> Values:
+        faults = self.figures.faults
+        if faults is None:
+            return []
+        unknown = {"network"} if "docker" in faults else set()
+        return [
+            (float(name not in faults), {"dependency": name})
+            for name in self.figures.readiness.names
+            if name not in unknown
+        ]
+
+    def _everyone(self) -> Sequence[Worker]:
+        return [*self.leader.workers, *self._of_every_replica()]
+
+    def _of_every_replica(self) -> Sequence[Worker]:
+        return [self.relay, self.figures]
+
+    def _here(self) -> Sequence[Worker]:
+        """Return the workers that run in this replica."""
+        return self._everyone() if self.leader.leads else self._of_every_replica()
+
+    def _last_successes(self) -> Values:
+        """Return when each worker succeeded; one that was just begun is not late."""
+        leads_since = self._leading_since()
+        for each in self._here():
+            is_leaders = each in self.leader.workers
+            begun = leads_since if is_leaders else self._began_at
+            yield max(each.status.last_success_at or begun, begun).timestamp(), _of(each)
+
+    def _leading_since(self) -> datetime:
+        """Return when this replica was first observed to lead without a pause."""
+        if not self.leader.leads:
+            self._leads_since = None
+            return self.clock.now()
+        self._leads_since = self._leads_since or self.clock.now()
+        return self._leads_since
+
+    def _drift(self) -> Values:
+        found = self.reconcile.last_found
+        if found is None or not self.leader.leads:
+            return []
+        kinds = [drift.kind for drift in found]
+        return [(kinds.count(kind), {"kind": kind}) for kind in DriftKind]
+
+    def _age(self) -> Values:
+        read_at = self.figures.status.last_success_at or self._began_at
+        return [((self.clock.now() - read_at).total_seconds(), {})]
+
+
+def _build() -> Values:
+    return [(1.0, {"version": __version__, "python": platform.python_version()})]
+
+
+def _of(worker: Worker) -> Mapping[str, str]:
+    return {"worker": worker.status.name}
+
+
+def _interval(worker: Worker) -> float:
+    """Return how often the worker succeeds at least."""
+    match worker:
+        case PeriodicWorker():
+            return worker.interval
+        case DockerEventWatcher():
+            return EVENTS_INTERVAL
+        case FiguresReader():
+            return FIGURES_INTERVAL
+        case _:
+            return BUSY_WORKERS_INTERVAL
+
+
+def _store_readings(figures: FiguresReader) -> Mapping[Gauge, Reading]:
+    def of(read: Callable[[StoreFigures], Values]) -> Reading:
+        return lambda: read(figures.store) if figures.store else []
+
+    return {
+        Gauge.RUNTIMES: of(
+            lambda store: [
+                (store.runtimes.get(each, 0), {"status": each}) for each in RuntimeStatus
+            ]
+        ),
+        Gauge.UNHEALTHY: of(lambda store: [(store.unhealthy, {})]),
+        Gauge.OPEN: of(lambda store: [(store.open_operations, {})]),
+        Gauge.OPEN_AGE: of(lambda store: [(store.oldest_operation, {})]),
+        Gauge.OUTBOX: of(lambda store: [(store.unsent_messages, {})]),
+        Gauge.OUTBOX_AGE: of(lambda store: [(store.oldest_message, {})]),
+    }

@@ -69,10 +69,10 @@ class SelfObservation:
             Gauge.FIGURES_AGE: self._age,
             **_store_readings(self.figures),
             Gauge.JOBS: lambda: [
-                (each.waiting, {"job": kind}) for kind, each in self.figures.jobs.items()
+                (each.waiting, {"kind": kind}) for kind, each in self.figures.jobs.items()
             ],
             Gauge.JOBS_AGE: lambda: [
-                (each.oldest, {"job": kind}) for kind, each in self.figures.jobs.items()
+                (each.oldest, {"kind": kind}) for kind, each in self.figures.jobs.items()
             ],
         }
 

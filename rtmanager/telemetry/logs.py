@@ -13,6 +13,7 @@ from opentelemetry import trace
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
+from rtmanager.telemetry.console import columns, shorten
 from rtmanager.telemetry.escaping import escape_values, write_traceback
 from rtmanager.telemetry.instruments import log_events
 
@@ -74,7 +75,10 @@ def _as_json() -> list[Processor]:
 def _human_readable(*, colours: bool) -> list[Processor]:
     return [
         escape_values,
-        structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=write_traceback),
+        shorten,
+        structlog.dev.ConsoleRenderer(
+            columns=columns(colours=colours), exception_formatter=write_traceback
+        ),
     ]
 
 

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from rtmanager.telemetry.exporters import exporter_names, service_resource
+from rtmanager.telemetry.instruments import expect_alerted_events
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -45,6 +46,7 @@ def exported_metrics(environment: Mapping[str, str]) -> Iterator[Exposition]:
     GCCollector(registry=registry)
     provider = _provider(registry, exporter_names(environment, VARIABLE))
     metrics.set_meter_provider(provider)
+    expect_alerted_events()
     try:
         yield Exposition(registry)
     finally:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import ContainerDetails
 from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.health_report import log_health_event
 from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
@@ -38,9 +39,10 @@ class InspectContainers:
         if after == before:
             return ""
         reason = _reason(before, after)
-        is_noted = await self.health.note(
-            after, self._event(watched, seen, reason) if reason else None
-        )
+        event = self._event(watched, seen, reason) if reason else None
+        is_noted = await self.health.note(after, event)
+        if event is not None and is_noted:
+            log_health_event(event)
         return f"{watched.game_id} is unhealthy: {reason}" if reason and is_noted else ""
 
     def _event(self, watched: WatchedEngine, seen: ContainerDetails, reason: str) -> HealthEvent:

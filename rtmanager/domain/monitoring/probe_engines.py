@@ -8,6 +8,7 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.health import HealthEvent, HealthEventType, HealthObservation
+from rtmanager.domain.health_report import log_health_event
 from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
@@ -107,6 +108,8 @@ class ProbeEngines:
         prior = max(misses, watched.baseline.count)
         event = self._event(watched, HealthEventType.PROBE_RECOVERED, {"prior_failures": prior})
         is_noted = await self.health.note(replace(watched.baseline, failing=False, count=0), event)
+        if is_noted:
+            log_health_event(event)
         return f"{watched.game_id} answers again after {prior} misses" if is_noted else ""
 
     async def _missed(self, watched: WatchedEngine, answer: ProbeAnswer) -> str:
@@ -119,6 +122,8 @@ class ProbeEngines:
         is_noted = await self.health.note(
             replace(watched.baseline, failing=True, count=misses), event
         )
+        if is_noted:
+            log_health_event(event)
         return f"{watched.game_id} missed {misses} probes: {answer.error}" if is_noted else ""
 
     def _event(

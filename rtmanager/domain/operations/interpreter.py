@@ -21,6 +21,7 @@ from rtmanager.domain.errors import (
     RuntimeManagerError,
     ServiceUnavailable,
 )
+from rtmanager.domain.health_report import log_health_event
 from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import Action, ActionName, Cause, OperationKind, Step, StepResult
 from rtmanager.domain.operations.decision import RollBack
@@ -195,6 +196,8 @@ class Interpreter:
                 context.operation, ended, messages, lease=context.lease.number
             ),
         )
+        for event in ended.events:
+            log_health_event(event)
         for leftover in ended.leftovers:
             await self._remove_leftover(context, leftover)
         return ended

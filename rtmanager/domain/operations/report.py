@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from rtmanager.domain.completion import Completion
-from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.errors import ErrorCode, RuntimeManagerError
 from rtmanager.domain.health import HealthObservation
 from rtmanager.domain.insight.engine_exit import DETAIL as EXIT
 from rtmanager.domain.insight.engine_exit import EngineExit, failed_exit
@@ -58,7 +58,14 @@ def logged_operation(
         raise
     finally:
         line["duration_ms"] = round((clock.monotonic() - began) * 1000, 3)
-        logger.info("operation_finished", extra=line)
+        logger.log(_level_of(line), "operation_finished", extra=line)
+
+
+def _level_of(line: LogFields) -> int:
+    """Return error for a bug of ours, warning for any other failure and for no outcome at all."""
+    if line.get("outcome") == Outcome.SUCCESS:
+        return logging.INFO
+    return logging.ERROR if line.get("error_code") == ErrorCode.INTERNAL_ERROR else logging.WARNING
 
 
 def failure_fields(error: RuntimeManagerError) -> LogFields:

@@ -1,0 +1,42 @@
+"""The log line of a health event: once each, where it is written."""
+
+import logging
+from signal import Signals
+
+from rtmanager.domain.health import HealthEvent, HealthEventType
+
+logger = logging.getLogger(__name__)
+
+_BY_SIGNAL = 128
+"""Added to its number, the exit code of a process that a signal ended."""
+
+_LINES = {
+    HealthEventType.CONTAINER_EXITED: (logging.WARNING, "engine_exited"),
+    HealthEventType.CONTAINER_OOM: (logging.WARNING, "engine_out_of_memory"),
+    HealthEventType.CONTAINER_DISAPPEARED: (logging.WARNING, "engine_disappeared"),
+    HealthEventType.INSPECT_UNHEALTHY: (logging.WARNING, "engine_unhealthy"),
+    HealthEventType.PROBE_FAILED: (logging.WARNING, "engine_probe_failed"),
+    HealthEventType.PROBE_RECOVERED: (logging.INFO, "engine_probe_recovered"),
+}
+"""That an engine has started is said by its operation."""
+
+
+def log_health_event(event: HealthEvent) -> None:
+    """Log what happened to an engine, with its exit code and the signal that ended it."""
+    if event.event_type not in _LINES:
+        return
+    level, name = _LINES[event.event_type]
+    about = {"game_id": event.game_id, "container_id": event.container_id, **event.details}
+    if ended_by := _signal_of(event.details.get("exit_code")):
+        about["signal"] = ended_by
+    logger.log(level, name, extra=about)
+
+
+def _signal_of(exit_code: object) -> str | None:
+    """Return the name of the signal that an exit code reports; None if it reports none."""
+    if not isinstance(exit_code, int) or exit_code <= _BY_SIGNAL:
+        return None
+    try:
+        return Signals(exit_code - _BY_SIGNAL).name
+    except ValueError:
+        return None

@@ -10,17 +10,26 @@ from structlog.dev import (
 from structlog.typing import EventDict
 
 _RESET, _DIM, _BOLD, _CYAN, _MAGENTA = "\x1b[0m", "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[35m"
-_WIDTHS = {"timestamp": 12, "event": 24, "game_id": 16, "outcome": 7}
+_WIDTHS = {"timestamp": 12, "event": 26, "game_id": 16, "outcome": 7}
+_LAST = ("request_id", "trace_id", "span_id", "logger")
+_SHORT_ID = 12
+"""Characters of a container id, as Docker shows it."""
 _OURS = "rtmanager."
 
 
 def shorten(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Shorten what is long in every line, and leave no column out."""
+    """Shorten what is long in every line, leave no column out, and put what is technical last."""
     event["timestamp"] = _time_of(event.get("timestamp", ""))
     event["logger"] = event.get("logger", "").removeprefix(_OURS)
     event.setdefault("game_id", "")
-    event.setdefault("outcome", "")
-    return event
+    event["outcome"] = event.get("outcome") or ""
+    if event.get("source_ref") == event.get("request_id"):
+        event.pop("source_ref", None)
+    if "container_id" in event:
+        event["container_id"] = str(event["container_id"])[:_SHORT_ID]
+    last = {name: event.pop(name) for name in _LAST if name in event}
+    last.pop("span_id", None)
+    return {**event, **last}
 
 
 def columns(*, colours: bool) -> list[Column]:
@@ -35,7 +44,6 @@ def columns(*, colours: bool) -> list[Column]:
         _value("game_id", cyan, reset),
         _value("outcome", "", ""),
         Column("", _named(cyan, magenta, reset)),
-        Column("logger", _named(dim, dim, reset)),
     ]
 
 

@@ -35,11 +35,11 @@ def escape_values(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def write_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
-    """Write a traceback whose lines are ours, and whose messages are escaped."""
+    """Write a traceback below a line: its own lines are ours, its messages are escaped."""
     for piece in TracebackException(*exc_info).format():
         lines = piece.removesuffix("\n")
         written = _escaped_lines(lines) if _OURS.match(lines) else escaped(lines)
-        stream.write(f"{written}\n")
+        stream.write(f"\n{written}")
 
 
 def _escaped_lines(lines: str) -> str:

@@ -77,7 +77,9 @@ def _human_readable(*, colours: bool) -> list[Processor]:
         escape_values,
         shorten,
         structlog.dev.ConsoleRenderer(
-            columns=columns(colours=colours), exception_formatter=write_traceback
+            columns=columns(colours=colours),
+            exception_formatter=write_traceback,
+            sort_keys=False,
         ),
     ]
 

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from io import StringIO
@@ -10,6 +11,7 @@ import structlog
 from opentelemetry import trace
 
 from rtmanager.telemetry.logs import configure_logs
+from tests.support.observed import Counted
 
 CONTEXT = trace.SpanContext(trace_id=1, span_id=2, is_remote=False)
 
@@ -174,6 +176,49 @@ def test_the_console_form_is_human_readable() -> None:
     assert "serving" in stream.getvalue()
     with pytest.raises(json.JSONDecodeError):
         json.loads(stream.getvalue())
+
+
+def test_the_console_form_begins_with_what_people_look_for() -> None:
+    """Time, level, event, game and outcome are in columns, what is technical at the end."""
+    stream = StringIO()
+    configure_logs("info", "console", stream)
+    about = {"request_id": "r1", "source_ref": "r1", "kind": "stop", "container_id": "c" * 64}
+    structlog.get_logger("rtmanager.a").warning("x", **about, outcome="failure", game_id="g1")
+    structlog.get_logger("rtmanager.a").error("operation_finished", kind="stop")
+    first, second = stream.getvalue().splitlines()
+
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} \[warning  \] x +g1 +failure .*", first)
+    assert first.endswith(f" failure kind=stop container_id={'c' * 12} request_id=r1 logger=a")
+    assert second.endswith(" kind=stop logger=a")
+    assert first.index("kind=") == second.index("kind=")
+
+
+def test_a_traceback_begins_below_its_line() -> None:
+    """Whoever looks through the first lines of entries finds no part of a traceback there."""
+    stream = StringIO()
+    configure_logs("info", "console", stream)
+
+    logging.getLogger("rtmanager.a").error("it_failed", exc_info=ValueError("why"))
+
+    line, *rest = stream.getvalue().splitlines()
+    assert line.endswith("logger=a")
+    assert rest == ["ValueError: why"]
+
+
+def test_warnings_and_errors_of_ours_are_counted_by_event() -> None:
+    """The events of the service are a closed set of names; those of libraries are sentences."""
+    counted = Counted()
+    configure_logs("warning", "json", StringIO())
+
+    structlog.get_logger("rtmanager.a").info("fine")
+    structlog.get_logger("rtmanager.a").warning("half_bad", game_id="g1")
+    logging.getLogger("rtmanager.b").error("bad")
+    logging.getLogger("library").error("got something from somebody")
+
+    assert counted.labels("rtmanager.log.events") == [
+        {"event": "bad", "level": "error"},
+        {"event": "half_bad", "level": "warning"},
+    ]
 
 
 def test_colours_are_for_terminals_only() -> None:

@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 _BY_SIGNAL = 128
 """Added to its number, the exit code of a process that a signal ended."""
 
-_LINES = {
+LINES = {
     HealthEventType.CONTAINER_EXITED: (logging.WARNING, "engine_exited"),
     HealthEventType.CONTAINER_OOM: (logging.WARNING, "engine_out_of_memory"),
     HealthEventType.CONTAINER_DISAPPEARED: (logging.WARNING, "engine_disappeared"),
@@ -23,9 +23,9 @@ _LINES = {
 
 def log_health_event(event: HealthEvent) -> None:
     """Log what happened to an engine, with its exit code and the signal that ended it."""
-    if event.event_type not in _LINES:
+    if event.event_type not in LINES:
         return
-    level, name = _LINES[event.event_type]
+    level, name = LINES[event.event_type]
     about = {"game_id": event.game_id, "container_id": event.container_id, **event.details}
     if ended_by := _signal_of(event.details.get("exit_code")):
         about["signal"] = ended_by

@@ -72,7 +72,7 @@ log_events = _meter.create_counter(
     "rtmanager.log.events",
     description="Log lines of the service's own with level warning or error, by event.",
 )
-_ALERTED = {
+ALERTED = {
     "worker_died": "error",
     "message_dead_lettered": "error",
     "pending_jobs_trimmed": "error",
@@ -96,5 +96,5 @@ event_loop_lag = _meter.create_histogram(
 
 def expect_alerted_events() -> None:
     """Count zero of the events that alerts ask for, so that the first one is an increase."""
-    for event, level in _ALERTED.items():
+    for event, level in ALERTED.items():
         log_events.add(0, {"event": event, "level": level})

@@ -63,7 +63,8 @@ class WorkerStatus:
         trace = None if isinstance(error, RuntimeManagerError) else error
         is_new_defect = trace is not None and not self._has_defect
         if self.failures_in_a_row == 1 or is_new_defect:
-            logger.warning("worker_failed", extra=self._facts(error=str(error)), exc_info=trace)
+            level = logging.WARNING if trace is None else logging.ERROR
+            logger.log(level, "worker_failed", extra=self._facts(error=str(error)), exc_info=trace)
         self._has_defect = self._has_defect or is_new_defect
 
     def state(self, now: datetime) -> WorkerState:

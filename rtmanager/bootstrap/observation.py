@@ -37,21 +37,24 @@ class SelfObservation:
     relay: OutboxRelay
     reconcile: ReconcileRuntimes
     clock: Clock
-    _began_at: datetime = field(init=False, repr=False)
+    _began_at: datetime = field(init=False)
     _leads_since: datetime | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._began_at = self.clock.now()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Observe in the background during the block."""
-        self._began_at = self.clock.now()
         async with (
             in_background(self.figures, self.clock),
             in_background(LagMeter(self.clock), self.clock),
         ):
-            with observed(self._readings()):
+            with observed(self.readings()):
                 yield
 
-    def _readings(self) -> Mapping[Gauge, Reading]:
+    def readings(self) -> Mapping[Gauge, Reading]:
+        """Return what each gauge reads."""
         return {
             Gauge.BUILD: _build,
             Gauge.READY: self._ready,

@@ -1,16 +1,21 @@
 """What an operation's row contains besides its outcome."""
 
+import asyncio
+import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
+from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.domain.completion import Completion
+from rtmanager.domain.errors import Conflict, DockerUnavailable, InternalError
 from rtmanager.domain.operation import Action, ActionName, Operation, Outcome, Phase, Predecessor
 from rtmanager.domain.operations.decision import stop
 from rtmanager.domain.operations.observation import GateReading
 from rtmanager.domain.operations.observer import OperationContext
-from rtmanager.domain.operations.report import details_of
-from tests.builders import NOON, make_cause, make_completion, make_step
+from rtmanager.domain.operations.report import details_of, logged_operation
+from tests.builders import NOON, make_cause, make_completion, make_request, make_step
 from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, operation
 
 DOWN = make_step(action=stop(OLD, PARKED), started_at=NOON + timedelta(seconds=10))
@@ -87,3 +92,34 @@ def test_engine_that_did_not_run_was_not_taken_down() -> None:
     assert details(operation(steps=(DOWN,), predecessor=before)) == {}
     assert details(operation(steps=(DOWN,), predecessor=None)) == {}
     assert details(operation()) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (None, logging.INFO),
+        (Conflict(), logging.WARNING),
+        (DockerUnavailable(), logging.WARNING),
+        (InternalError(), logging.ERROR),
+    ],
+)
+def test_a_failure_is_a_warning_and_a_defect_an_error(
+    caplog: pytest.LogCaptureFixture, error: Exception | None, level: int
+) -> None:
+    """Alerts can be set on what did not work; what did is information."""
+    caplog.set_level(logging.INFO)
+    with suppress(Exception), logged_operation(make_request(), ManualClock()):
+        if error:
+            raise error
+
+    assert [(each.msg, each.levelno) for each in caplog.records] == [("operation_finished", level)]
+
+
+def test_an_operation_that_was_cut_off_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """It has no outcome."""
+    with suppress(asyncio.CancelledError), logged_operation(make_request(), ManualClock()):
+        raise asyncio.CancelledError
+
+    (line,) = caplog.records
+    assert line.levelno == logging.WARNING
+    assert "outcome" not in vars(line)

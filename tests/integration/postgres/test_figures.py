@@ -1,0 +1,88 @@
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from rtmanager.adapters.postgres.figures import PostgresFigures
+from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
+from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
+from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.domain.operation import LeaseNumber, Operation
+from rtmanager.domain.ports.operation_journal import Admission
+from tests.builders import NOON, make_request
+
+LEASE = LeaseNumber(1)
+FIXTURES = """
+    INSERT INTO runtime_records (game_id, status, current_container_id, state_path, docker_network,
+        last_op_at, created_at, last_fence)
+    SELECT 'g' || number, CASE WHEN number < 3 THEN 'running' ELSE 'stopped' END, 'c' || number,
+        '/s', 'n', now(), now(), 1 FROM generate_series(0, 4) AS number;
+    INSERT INTO health_baselines (game_id, watch, container_id, failing, count) VALUES
+        ('g0', 'probe', 'c0', true, 3), ('g0', 'inspect', 'c0', true, 3),
+        ('g1', 'probe', 'an earlier one', true, 3), ('g2', 'probe', 'c2', false, 0),
+        ('g3', 'probe', 'c3', true, 3);
+    INSERT INTO outbox (game_id, stream, fields, created_at, sent_at) VALUES
+        ('g0', 'job_results', '{}', now() - interval '1 hour', now()),
+        ('g0', 'job_results', '{}', now() - interval '90 s', NULL),
+        ('g0', 'job_results', '{}', now() - interval '30 s', NULL);
+"""
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[PostgresPool]:
+    """Return an open pool."""
+    pool = PostgresPool(database_dsn)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+async def begin(pool: PostgresPool) -> Operation:
+    """Begin an operation."""
+    journal = PostgresOperationJournal(pool)
+    begun = await journal.begin(make_request(), lambda _: Admission(), lease=LEASE, at=NOON)
+    return begun.operation
+
+
+async def test_an_empty_store_has_only_zeros(pool: PostgresPool) -> None:
+    """Nothing is there yet, and nothing is old."""
+    figures = await PostgresFigures(pool).read_figures()
+
+    assert (figures.runtimes, figures.unhealthy) == ({}, 0)
+    assert (figures.open_operations, figures.oldest_operation) == (0, 0)
+    assert (figures.unsent_messages, figures.oldest_message) == (0, 0)
+
+
+async def test_figures_are_those_of_the_tables(pool: PostgresPool, database_dsn: str) -> None:
+    """Records by status, engines that fail in their present container, what waits since when."""
+    async with await psycopg.AsyncConnection.connect(database_dsn, autocommit=True) as connection:
+        await connection.execute("SET search_path TO rtmanager")
+        await connection.execute(FIXTURES)
+    await begin(pool)
+
+    figures = await PostgresFigures(pool).read_figures()
+
+    assert figures.runtimes == {"running": 3, "stopped": 2}
+    assert figures.unhealthy == 1
+    assert figures.open_operations == 1
+    assert figures.oldest_operation > 0
+    assert figures.unsent_messages == 2
+    assert 90 <= figures.oldest_message < 120
+
+
+async def test_an_operation_keeps_the_trace_in_which_it_began(pool: PostgresPool) -> None:
+    """Whoever reads the log finds the trace; an operation outside of one has none."""
+    context = SpanContext(0xABC, 1, is_remote=True, trace_flags=TraceFlags(1))
+    with trace.use_span(NonRecordingSpan(context)):
+        operation = await begin(pool)
+
+    written = await PostgresOperationHistory(pool).get(operation.id)
+    assert written is not None
+    assert written.trace_id == operation.trace_id == f"{0xABC:032x}"
+
+
+async def test_an_operation_outside_of_a_trace_has_none(pool: PostgresPool) -> None:
+    """Tracing is off by default."""
+    assert (await begin(pool)).trace_id is None

@@ -111,6 +111,8 @@ async def test_a_call_knows_when_its_caller_has_gone() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await endpoint.Endpoint("operatorGetOperation", handler)({"type": "http"}, receive, send)
+    await endpoint.Endpoint("operatorGetOperation", handler)(
+        {"type": "http", "headers": []}, receive, send
+    )
 
     assert sent[1]["body"] == b'{"left":[]}'

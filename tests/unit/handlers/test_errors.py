@@ -70,8 +70,8 @@ async def test_refusal_with_a_line_of_its_own_is_only_counted(
     counted: list[dict[str, str]] = []
 
     class Counter:
-        def add(self, _: int, attributes: dict[str, str]) -> None:
-            counted.append(attributes)
+        def add(self, amount: int, attributes: dict[str, str]) -> None:
+            counted.extend([attributes] * amount)
 
     monkeypatch.setattr(refusals, "_counter", Counter())
     logged = Conflict()

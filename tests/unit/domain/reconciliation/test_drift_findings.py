@@ -25,7 +25,7 @@ def test_every_kind_has_its_action() -> None:
 
 
 async def test_drift_that_is_reconciled_is_found_and_gone(world: World) -> None:
-    """A round without drift tells nothing more."""
+    """A round without drift has nothing to note."""
     await world.manager.start()
     world.docker.crash(world.engine.id)
     for _ in range(2):

@@ -98,3 +98,47 @@ def test_choices_are_the_same_in_every_run(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert [fuzzing.missing_image(text).rpartition(":")[2] for text in others] == images
     assert len(set(images)) > 1
+
+
+def steered(query: dict[str, Any], operation: str = "operatorGetOperation", **path: Any) -> Any:
+    """Return a generated request of the second spec as it is sent."""
+    definition = SimpleNamespace(raw={"operationId": operation})
+    request = SimpleNamespace(
+        operation=SimpleNamespace(definition=definition),
+        path_parameters=path,
+        query=query,
+        body=None,
+    )
+    fuzzing.steer(request)
+    return request
+
+
+def test_most_operation_ids_are_of_operations_that_exist() -> None:
+    """Otherwise nearly every answer would be 404; ids that are small or invalid stay."""
+    sent = [
+        steered({}, operation_id=each).path_parameters["operation_id"] for each in range(-1, 999)
+    ]
+
+    assert sent[:42] == list(range(-1, 41))
+    assert len([each for each in sent if each <= fuzzing.FIRST_OPERATIONS]) > 600
+    assert max(sent) > fuzzing.FIRST_OPERATIONS
+    assert steered({}, operation_id="x").path_parameters == {"operation_id": "x"}
+
+
+@pytest.mark.parametrize("wait", ["", ["1", "2"], None])
+def test_only_texts_are_steered(wait: object) -> None:
+    """A wait that is invalid stays so; any other text becomes a short one."""
+    assert steered({"wait": wait}).query == {"wait": wait}
+    assert steered({"wait": "generated"}).query["wait"] in fuzzing.DURATIONS
+
+
+@pytest.mark.parametrize("follow", [True, "true"])
+def test_no_response_stays_open(follow: object) -> None:
+    """A response that follows an engine's output would last for minutes."""
+    query = {"follow": follow, "since": "generated", "cursor": "generated"}
+
+    sent = steered(query, fuzzing.LOGS).query
+
+    assert sent.keys() == {"follow", "since"}
+    assert sent["follow"] == "false"
+    assert sent["since"] in fuzzing.TIMES

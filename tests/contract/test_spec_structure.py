@@ -2,13 +2,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from rtmanager import spec_dir
-from rtmanager.domain.operation import StopReason
+from rtmanager.domain.errors import ErrorCode
+from rtmanager.domain.insight.health import HealthState
+from rtmanager.domain.operation import (
+    ActionName,
+    OperationKind,
+    OpSource,
+    Outcome,
+    Phase,
+    StepResult,
+    StopReason,
+)
+from rtmanager.domain.runtime import RuntimeStatus
 
 CONTRACT = Path(__file__).with_name("internal-openapi.structure.yaml")
 SPEC = spec_dir() / "internal-openapi.yaml"
+OPERATOR_SPEC = spec_dir() / "operator-openapi.yaml"
 PROSE = {"contact", "description", "example", "examples", "externalDocs", "license", "links"}
 PROSE |= {"summary"}
 NAMING = {"parameters", "paths", "properties", "responses", "schemas"}
@@ -37,15 +50,18 @@ def test_spec_has_exactly_the_structure_of_the_contract() -> None:
     assert structure(load(SPEC)) == structure(load(CONTRACT))
 
 
-def test_every_operation_and_field_is_described() -> None:
+@pytest.mark.parametrize("file", [SPEC, OPERATOR_SPEC], ids=["internal", "operator"])
+def test_every_operation_and_field_is_described(file: Path) -> None:
     """Swagger UI explains every operation, parameter, body, answer, schema and field."""
-    spec = load(SPEC)
+    spec = load(file)
     operations = [operation for path in spec["paths"].values() for operation in path.values()]
     parts = spec["components"]
     fields = [field for schema in parts["schemas"].values() for field in fields_of(schema)]
     described = [*operations, *parts["parameters"].values(), *parts["schemas"].values(), *fields]
     described += parts["responses"].values()
     described += [each["requestBody"] for each in operations if "requestBody" in each]
+    described += [named for each in operations for named in each.get("parameters", ())]
+    described += [answer for each in operations for answer in each["responses"].values()]
 
     silent = [part for part in described if not part.get("description") and "$ref" not in part]
 
@@ -67,6 +83,29 @@ def test_every_stop_reason_is_one_of_the_service() -> None:
 
     assert schema["enum"] == list(StopReason)
     assert [each for each in schema["enum"] if f"`{each}`" not in schema["description"]] == []
+
+
+def test_both_specs_have_the_same_codes_and_envelope() -> None:
+    """An error means the same in both, and the service has no other codes."""
+    internal, operator = (load(each)["components"]["schemas"] for each in (SPEC, OPERATOR_SPEC))
+
+    assert operator["ErrorCode"]["enum"] == internal["ErrorCode"]["enum"] == list(ErrorCode)
+    for schema in ("ErrorResponse", "ErrorBody"):
+        assert structure(operator[schema]) == structure(internal[schema])
+
+
+def test_operator_spec_lists_the_values_of_the_service() -> None:
+    """Kinds, sources, actions and phases are those that the operation log has."""
+    schemas = load(OPERATOR_SPEC)["components"]["schemas"]
+
+    assert schemas["OperationKind"]["enum"] == list(OperationKind)
+    assert schemas["OperationSource"]["enum"] == list(OpSource)
+    assert schemas["Phase"]["enum"] == list(Phase)
+    assert schemas["RuntimeStatus"]["enum"] == list(RuntimeStatus)
+    assert schemas["HealthState"]["enum"] == list(HealthState)
+    assert schemas["Outcome"]["enum"] == ["open", *Outcome]
+    assert schemas["Step"]["properties"]["action"]["enum"] == list(ActionName)
+    assert schemas["Step"]["properties"]["result"]["enum"] == ["running", *StepResult]
 
 
 def fields_of(schema: Mapping[str, Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from rtmanager.domain.operations.decision import Current
 from rtmanager.domain.operations.kinds import KINDS
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import Admission, Ledger
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 
 def _always() -> bool:
@@ -59,12 +59,13 @@ class RuleCheck:
     def _with_what_runs(self, refusal: RuntimeManagerError) -> RuntimeManagerError:
         """Return the refusal of a restart or patch with what runs, which it has not touched."""
         replaced = {OperationKind.RESTART, OperationKind.PATCH}
-        if self.expected is None or self.request.kind not in replaced:
+        known, removed = self.expected, RuntimeStatus.REMOVED
+        if known is None or known.status is removed or self.request.kind not in replaced:
             return refusal
         if self.current.error is not None:
             return refusal.extended("nothing was changed")
         if self.current.runs():
-            image = self.expected.current_image_ref or "the engine"
+            image = known.current_image_ref or "the engine"
             return refusal.extended(f"{image} runs as before")
         return refusal.extended("nothing was changed, and its engine does not run")
 

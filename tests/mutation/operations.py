@@ -78,7 +78,7 @@ ADMISSION = (
     Mutant(
         name="no row for a request that got no lease",
         file=f"{_CODE}/operations.py",
-        old="raise await self.refusals.refused_for_now(request, away) from away",
+        old="raise await self.refusals.refused_for_now(request, away, since=began) from away",
         new="raise",
         caught_by=f"{_TESTS}/test_operations.py::test_lease_store_away_is_service_unavailable",
     ),

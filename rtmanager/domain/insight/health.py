@@ -62,7 +62,11 @@ class ReadHealth:
 
     async def list(self) -> Sequence[Health]:
         """Return the health of every game, ordered by game id."""
-        records, stored = await self.records.list(), await self.stored.all()
+        return await self.of(await self.records.list())
+
+    async def of(self, records: Sequence[RuntimeRecord]) -> Sequence[Health]:
+        """Return the health of the games with these records, in their order."""
+        stored = await self.stored.all()
         return [health_of(record, stored.get(record.game_id, _NOTHING)) for record in records]
 
 

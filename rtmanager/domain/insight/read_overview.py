@@ -29,13 +29,9 @@ class ReadOverview:
 
     async def list(self) -> Sequence[Overview]:
         """Return every game with a record, ordered by game id."""
-        records, latest = await self.records.list(), await self.history.latest()
-        health = {each.game_id: each.state for each in await self.health.list()}
+        records = await self.records.list()
+        health, latest = await self.health.of(records), await self.history.latest()
         return [
-            Overview(
-                record=each,
-                health=health.get(each.game_id, HealthState.UNKNOWN),
-                last_operation=latest.get(each.game_id),
-            )
-            for each in records
+            Overview(record=record, health=known.state, last_operation=latest.get(record.game_id))
+            for record, known in zip(records, health, strict=True)
         ]

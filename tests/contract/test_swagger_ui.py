@@ -1,6 +1,7 @@
 import asyncio
 import json
 import re
+import sys
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
@@ -75,6 +76,7 @@ async def test_swagger_ui_is_of_the_present_major_version(caller: Caller) -> Non
 
     assert version is not None
     assert int(version[1]) >= 34
+    assert "flask_swagger_ui" not in sys.modules  # it would bring a framework
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,13 @@ LEVELS = {
 }
 LOGGERS = {"logger", "_logger", "log"}
 REPEATED = {"_events", "events"}
-"""What logs an event with its number: always as a warning."""
+"""What logs an event with its number: as a warning, unless it is told otherwise."""
 ROW = re.compile(r"\| `(\w+)` \| ([\w, ]+) \| .+ \| .+ \|")
 ELSEWHERE = {
     ("operation_finished", "info"),
     ("operation_finished", "warning"),
     ("operation_finished", "error"),
+    ("request_refused", "info"),
     ("worker_failed", "warning"),
     ("worker_failed", "error"),
     ("listens_on_every_interface", "warning"),

@@ -47,7 +47,8 @@ def texts() -> list[tuple[str, str]]:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    ours = [name for name in listed.stdout.splitlines() if not name.startswith(SKIPPED)]
+    names = [name for name in listed.stdout.splitlines() if not name.endswith(".png")]
+    ours = [name for name in names if not name.startswith(SKIPPED)]
     return [(name, (ROOT / name).read_text()) for name in ours if (ROOT / name).is_file()]
 
 

@@ -86,6 +86,20 @@ async def test_refusal_is_no_defect(caller: Caller, log_lines: list[EventDict]) 
     ]
 
 
+async def test_refused_operation_has_the_operations_line_alone(
+    caller: Caller, log_lines: list[EventDict], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What `operation_finished` reports is not said again."""
+    caplog.set_level("INFO")
+    await caller.start("g1")
+    refused = await caller.start("g1", "galaxy/game:1.4.8")
+    unknown = await caller.post(f"{RUNTIMES}/g2/restart")
+
+    assert (refused.status, unknown.status) == (409, 404)
+    assert [each.message for each in caplog.records].count("operation_finished") == 3
+    assert "request_refused" not in [line["event"] for line in log_lines]
+
+
 async def test_answer_that_breaks_the_contract_is_a_defect(table: Mapping[str, Handler]) -> None:
     """Response validation, on in all these tests, turns a wrong answer into an error."""
 

@@ -9,7 +9,12 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
 
-from rtmanager.handlers.swagger_ui import SPEC_PATH, SWAGGER_UI_PATH
+from rtmanager.handlers.swagger_ui import (
+    OPERATOR_SPEC_PATH,
+    OPERATOR_UI_PATH,
+    SPEC_PATH,
+    SWAGGER_UI_PATH,
+)
 
 Header = tuple[bytes, bytes]
 
@@ -20,7 +25,10 @@ FOREIGN_PAGE: list[Header] = [
     (b"sec-fetch-site", b"cross-site"),
 ]
 """What a browser adds to a request of a page of another site."""
-PAGES = [SWAGGER_UI_PATH, SWAGGER_UI_PATH.rstrip("/"), f"{SWAGGER_UI_PATH}page.js", SPEC_PATH]
+PAGES = [
+    *(SWAGGER_UI_PATH, SWAGGER_UI_PATH.rstrip("/"), f"{SWAGGER_UI_PATH}page.js", SPEC_PATH),
+    *(OPERATOR_UI_PATH, OPERATOR_SPEC_PATH, "/"),
+]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from rtmanager.handlers.access import Access
 from rtmanager.handlers.api_tokens import ApiTokens, line_of
 from rtmanager.handlers.endpoint import Handler
-from rtmanager.handlers.swagger_ui import SPEC_PATH, SWAGGER_UI_PATH
+from rtmanager.handlers.swagger_ui import OPERATOR_SPEC_PATH, SPEC_PATH, SWAGGER_UI_PATH
 from rtmanager.server.connexion_app import create_app
 from tests.contract.caller import FOREIGN_PAGE, PAGES, RUNTIMES, Caller, Header
 from tests.unit.domain.world import World
@@ -92,6 +92,15 @@ async def test_served_spec_announces_tokens(strict: Caller, caller: Caller) -> N
     assert is_open == {"internalHealthz", "internalReadyz"}
     assert all(("401" in each["responses"]) != ("security" in each) for each in operations)
     assert "security" not in json.dumps(without)
+
+
+async def test_operators_spec_announces_tokens_too(strict: Caller) -> None:
+    """Both pages have the button."""
+    spec = (await strict.get(OPERATOR_SPEC_PATH)).json
+    operations = [each for path in spec["paths"].values() for each in path.values()]
+
+    assert spec["security"] == [{"token": []}]
+    assert all("401" in each["responses"] for each in operations)
 
 
 async def test_documented_401_is_what_is_sent(strict: Caller) -> None:

@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Page,
     Request,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -48,6 +49,7 @@ def chromium(request: pytest.FixtureRequest, say: Say) -> Iterator[Browser]:
     """
     request.getfixturevalue("new_database")
     program = require_command("chromium", "chromium", say)
+    expect.set_options(timeout=ANSWERS_WITHIN * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
         yield browser

@@ -24,7 +24,9 @@ from tests.support.running_service import NO_TLS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus" / "alerts.yml"
-RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+TYPE = re.compile(r"^# TYPE (rtmanager_\w+)", re.MULTILINE)
 SCRAPE_SECONDS = 1
 NAME = re.compile(r"\b(?:rtmanager_|process_|up\b)\w*")
 SLOWEST = 1.0
@@ -180,6 +182,8 @@ def test_a_real_prometheus_finds_every_metric_and_fires_nothing(
     assert all(rule["health"] == "ok" for group in loaded for rule in group["rules"])
     assert seconds < SLOWEST
     assert game not in page.text
+    documented, exported = set(ROW.findall(PAGE.read_text())), set(TYPE.findall(page.text))
+    assert exported <= documented <= exported | WRITTEN_ONCE
 
 
 def test_the_dashboards_queries_are_valid(prometheus: httpx.Client) -> None:

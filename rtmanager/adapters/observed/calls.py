@@ -89,4 +89,7 @@ def _span(tracer: trace.Tracer, name: str, dependency: str) -> AbstractContextMa
     if not trace.get_current_span().is_recording():
         return nullcontext()
     attributes = {"peer.service": dependency}
-    return tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+    # Without the traceback, whose causes have what is kept from callers.
+    return tracer.start_as_current_span(
+        name, kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
+    )

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from inspect import iscoroutinefunction
 
 import pytest
@@ -82,6 +83,19 @@ async def test_everything_else_is_passed_through() -> None:
 
     assert (port.path(), port.starts_wait) == ("path", True)
     assert iscoroutinefunction(port.start)
+
+
+async def test_a_failed_calls_span_has_its_message_and_no_traceback() -> None:
+    """The causes of an error quote what is kept from callers."""
+    spans = Spans()
+    error = DockerUnavailable("no answer")
+    error.__cause__ = ValueError("a secret of the registry")
+    with spans.tracer.start_as_current_span("operation"), suppress(DockerUnavailable):
+        await observed_calls(Port(), "docker", spans.tracer).start(error)
+
+    span = spans.named("docker start")
+    assert span.status.description == "DockerUnavailable: no answer"
+    assert "secret" not in span.to_json()
 
 
 async def test_a_call_is_a_span_only_inside_of_one(counted: Counted) -> None:

@@ -64,8 +64,12 @@ class InMemoryStore:
             and before.container_id == observation.container_id
             and before.checked_at > observation.checked_at
         )
-        if self.runs(game_id, observation.container_id) and not is_late:
-            self.engine_health[game_id] = observation
+        if not self.runs(game_id, observation.container_id) or is_late:
+            return
+        self.engine_health[game_id] = observation
+        if before is None or not before.is_same_state(observation):
+            change = HealthChange.observed(healthy=observation.healthy, error=observation.error)
+            self.event_table.add(game_id, change)
 
     def runs(self, game_id: GameId, container_id: ContainerId) -> bool:
         """Return whether the game's record is `running` in this container."""

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
@@ -9,7 +9,7 @@ import pytest
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.health import HealthEventType
+from rtmanager.domain.health import HealthEventType, HealthObservation
 from rtmanager.domain.insight.health import HealthState
 from rtmanager.domain.insight.operator_events import (
     BEGINNING,
@@ -175,6 +175,34 @@ async def test_health_event_is_told_with_the_state_that_it_means(store: Store) -
     assert last.change == HealthChange(
         state=HealthState.NOT_RUNNING, error="it exited with code 137", event=lost
     )
+
+
+async def test_answer_of_an_engine_is_an_event_when_it_changes(store: Store) -> None:
+    """A probe that sees the same, in other words or not, is none."""
+    operation = await begin(store)
+    await finish(store, operation, record=make_record(fence=operation.id))
+    now = await store.events.latest()
+    for minute, (healthy, error) in enumerate(
+        [(True, None), (True, None), (False, "refused"), (False, "no answer"), (None, "no files")]
+    ):
+        at = NOON + timedelta(minutes=minute)
+        seen = HealthObservation(
+            game_id=GAME,
+            container_id=ContainerId("c" * 64),
+            healthy=healthy,
+            error=error,
+            since=NOON,
+            checked_at=at,
+        )
+        await store.health_log.observe([seen], round_at=at)
+
+    changes = [each.change for each in await told(store, now)]
+
+    assert changes == [
+        HealthChange(state=HealthState.HEALTHY),
+        HealthChange(state=HealthState.UNHEALTHY, error="refused"),
+        HealthChange(state=HealthState.UNKNOWN, error="no files"),
+    ]
 
 
 async def test_reading_continues_after_each_id_without_loss_or_repetition(store: Store) -> None:

@@ -32,6 +32,8 @@ TABLES = {
     "health_baselines",
     "outbox",
     "outbox_quota_uses",
+    "engine_health",
+    "probe_rounds",
     "operator_events",
     "present_drift",
     "replicas",

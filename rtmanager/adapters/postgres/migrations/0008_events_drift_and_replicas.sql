@@ -64,7 +64,7 @@ END $$;
 CREATE TRIGGER health_snapshots_tell AFTER INSERT OR UPDATE ON health_snapshots
     FOR EACH ROW EXECUTE FUNCTION health_snapshots_tell();
 
--- What an engine answers, if that is recorded, when it changes.
+-- What an engine answers, when that changes; the words of an error may differ each time.
 CREATE FUNCTION engine_health_tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO operator_events (type, game_id, body) VALUES (
@@ -73,18 +73,12 @@ BEGIN
     RETURN NULL;
 END $$;
 
-DO $$
-BEGIN
-    IF to_regclass('engine_health') IS NOT NULL THEN
-        CREATE TRIGGER engine_health_insert_tell AFTER INSERT ON engine_health
-            FOR EACH ROW EXECUTE FUNCTION engine_health_tell();
-        CREATE TRIGGER engine_health_update_tell AFTER UPDATE ON engine_health
-            FOR EACH ROW WHEN (
-                (OLD.container_id, OLD.healthy, OLD.error)
-                    IS DISTINCT FROM (NEW.container_id, NEW.healthy, NEW.error)
-            ) EXECUTE FUNCTION engine_health_tell();
-    END IF;
-END $$;
+CREATE TRIGGER engine_health_insert_tell AFTER INSERT ON engine_health
+    FOR EACH ROW EXECUTE FUNCTION engine_health_tell();
+CREATE TRIGGER engine_health_update_tell AFTER UPDATE ON engine_health
+    FOR EACH ROW WHEN (
+        (OLD.container_id, OLD.healthy) IS DISTINCT FROM (NEW.container_id, NEW.healthy)
+    ) EXECUTE FUNCTION engine_health_tell();
 
 -- The drift that the reconciler has met and not removed. An empty container id is none.
 CREATE TABLE present_drift (

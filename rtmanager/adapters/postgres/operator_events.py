@@ -22,7 +22,8 @@ _STABLE: LiteralString = "transaction < pg_snapshot_xmin(pg_current_snapshot())"
 # Only a database restored from a copy has rows of transactions that are yet to come.
 _FROM_A_COPY: LiteralString = "transaction >= pg_snapshot_xmax(pg_current_snapshot())"
 
-_ID: LiteralString = "transaction::text, id, at"
+# By another name: ORDER BY would take the text, which is in another order.
+_ID: LiteralString = "transaction::text AS transaction_text, id, at"
 
 _LATEST: LiteralString = f"""
     SELECT {_ID} FROM operator_events WHERE {_STABLE} ORDER BY transaction DESC, id DESC LIMIT 1

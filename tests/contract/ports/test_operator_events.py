@@ -332,6 +332,23 @@ async def test_low_id_of_a_later_transaction_is_not_skipped(real_store: Postgres
     assert [each.game_id for each in page.events] == ["second"]
 
 
+async def test_transactions_are_in_order_as_numbers(real_store: PostgresStore) -> None:
+    """As texts, the hundredth would come before the ninety-ninth."""
+    with psycopg.connect(real_store.dsn) as connection:
+        for transaction in ("100", "9", "99", "10"):
+            connection.execute(
+                "INSERT INTO rtmanager.operator_events (transaction, type, game_id, body)"
+                """ VALUES (%s, 'health', %s, '{"healthy": true, "error": null}')""",
+                [transaction, transaction],
+            )
+        connection.execute("DELETE FROM rtmanager.operator_events WHERE type = 'begin'")
+    events = await told(real_store, BEGINNING)
+
+    assert [each.game_id for each in events] == ["9", "10", "99", "100"]
+    assert await real_store.events.latest() == events[-1].id
+    assert [each.game_id for each in await told(real_store, events[1].id)] == ["99", "100"]
+
+
 async def test_rows_of_a_copied_database_do_not_hold_up_others(real_store: PostgresStore) -> None:
     """Transactions that are yet to come here have left them; they are removed."""
     now = await real_store.events.latest()

@@ -40,6 +40,7 @@ with warnings.catch_warnings():
     from connexion.middleware.request_validation import RequestValidationMiddleware
     from connexion.middleware.response_validation import ResponseValidationMiddleware
     from connexion.middleware.routing import RoutingMiddleware
+    from connexion.validators.json import JSONResponseBodyValidator
 
 __all__ = ["OPERATOR_SPEC_FILE", "SPEC_FILE", "SWAGGER_UI_PATH", "create_app"]
 
@@ -85,6 +86,8 @@ def create_app(
         ],
         resolver=table.__getitem__,
         validate_responses=validate_responses,
+        # By default every type that ends in `json` is one value, and NDJSON is many.
+        validator_map={"response": {"application/json": JSONResponseBodyValidator}},
     )
     for spec_file in _SPEC_FILES:
         app.add_api(_for_connexion(_document(spec_file)))

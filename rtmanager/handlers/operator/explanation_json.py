@@ -7,6 +7,7 @@ from rtmanager.domain.insight.explanation import Explanation
 from rtmanager.domain.insight.facts import Facts
 from rtmanager.domain.reconciliation.drift_findings import Finding
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.handlers.operator.event_json import finding_json
 from rtmanager.handlers.rendering import exit_json, health_json, operation_json, timestamp
 from rtmanager.handlers.strict_json import JsonObject
 
@@ -26,7 +27,7 @@ def explanation_json(explanation: Explanation) -> JsonObject:
         "operations": [operation_json(each) for each in facts.operations],
         "exit": ended and exit_json(ended),
         "health": health and health_json(health),
-        "drift": [_finding_json(Finding(each)) for each in facts.drift],
+        "drift": [finding_json(Finding(each)) for each in facts.drift],
         "container": facts.container and _container_json(facts.container),
         "docker_error": facts.docker_error,
     }
@@ -46,18 +47,6 @@ def _since(record: RuntimeRecord) -> datetime | None:
         RuntimeStatus.REMOVED: record.removed_at,
     }
     return times[record.status]
-
-
-def _finding_json(finding: Finding) -> JsonObject:
-    drift = finding.drift
-    return {
-        "game_id": drift.game_id,
-        "kind": drift.kind,
-        "container_id": drift.container_id,
-        "sentence": drift.sentence,
-        "action": finding.action,
-        "retry_at": timestamp(finding.retry_at),
-    }
 
 
 def _container_json(seen: ContainerDetails) -> JsonObject:

@@ -222,3 +222,47 @@ async def test_engine_without_an_address_misses(watch: Watch) -> None:
     await probe(watch, THRESHOLD)
 
     assert watch.reported == ["probe_failed"]
+
+
+async def test_answers_are_written_only_when_they_change(watch: Watch) -> None:
+    """A healthy engine costs no write; a miss is seen at once, long before it is an event."""
+    store = watch.world.store
+    at_the_gate = store.engine_health[GAME]
+
+    await probe(watch, 2)
+    assert store.engine_health[GAME] is at_the_gate
+
+    become_unhealthy(watch)
+    watch.world.clock.advance(15)
+    await probe(watch, 1)
+    missed = store.engine_health[GAME]
+    await probe(watch, 1)
+
+    assert (missed.healthy, missed.error, missed.misses) == (False, "/healthz answered 503", 1)
+    assert missed.since == missed.checked_at > at_the_gate.checked_at
+    assert store.engine_health[GAME] is missed
+    assert watch.reported == []
+
+
+async def test_each_round_says_when_it_began(watch: Watch) -> None:
+    """It confirms all answers that did not change, for whoever reads them in any replica."""
+    watch.world.clock.advance(15)
+    began = watch.world.clock.now()
+
+    await probe(watch, 1)
+
+    (health,) = await watch.world.process().cases.health.list()
+    assert (health.state, health.checked_at) == ("healthy", began)
+
+
+async def test_engine_that_could_not_be_asked_is_unknown(watch: Watch) -> None:
+    """Local faults say nothing about it."""
+    address = engine_of(watch.world, GAME).address
+    assert address is not None
+    watch.process.engine_probe.unaskable.add(address)
+
+    with pytest.raises(ServiceUnavailable):
+        await probe(watch, 1)
+
+    seen = watch.world.store.engine_health[GAME]
+    assert (seen.healthy, seen.error) == (None, "too many open files")

@@ -9,6 +9,7 @@ from rtmanager.domain.insight.words import moment, shortened
 KILL = "SIGKILL"
 _SIGNALLED = 128
 """An exit code above this is that of a process that a signal has ended."""
+_DOCKER_WENT = "while Docker went away: Docker or its host was stopped or restarted"
 _ASKS_TO_END = {"SIGTERM", "SIGINT", "SIGQUIT"}
 _PATIENCE = timedelta(seconds=120)
 """How long after a signal that asks it to end an engine's end is taken for its effect."""
@@ -58,12 +59,14 @@ def own_words(ended: EngineExit, *, at: datetime | None) -> str:
     if ended.oom_killed:
         return f"ran out of memory and was killed by the kernel{code}{when}{_last_words(ended)}"
     if _is_by_signal(ended):
+        if ended.missed is Missed.DOCKER_AWAY:
+            return f"{_signalled(ended)} through Docker{code}{when}, {_DOCKER_WENT}"
         return f"{_signalled(ended)} through Docker by someone else{code}{when}"
     words = f"{_unsignalled(ended)}{when}{_last_words(ended)}"
     if ended.signal and ended.signalled_at:
         words += f"; someone else had sent it {ended.signal} at {moment(ended.signalled_at)}"
     if ended.missed is Missed.DOCKER_AWAY:
-        return f"{words}, while Docker was away: Docker or its host had stopped or restarted"
+        return f"{words}, {_DOCKER_WENT}"
     if ended.missed is Missed.NOT_FOLLOWED:
         return f"{words}; nobody followed Docker's events then, so who ended it is not known"
     return words

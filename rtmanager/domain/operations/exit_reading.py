@@ -7,7 +7,7 @@ from datetime import timedelta
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.insight.container_ends import ContainerEnds
-from rtmanager.domain.insight.engine_exit import EngineExit
+from rtmanager.domain.insight.engine_exit import EngineExit, Missed
 from rtmanager.domain.insight.exit_words import signal_of
 from rtmanager.domain.operation import ActionName, Operation, OperationKind
 from rtmanager.domain.operations.observer import OperationContext
@@ -42,9 +42,7 @@ class ReadExit:
         found = next((each for each in context.found if each.id == container_id), None)
         if found is None or found.is_being_removed:
             return self._as_heard(context.operation, container_id)
-        return replace(
-            self._as_shown(context.operation, found), log_tail=await self._tail(container_id)
-        )
+        return await self._with_tail(self._as_shown(context.operation, found), container_id)
 
     def _as_heard(self, operation: Operation, container_id: ContainerId) -> EngineExit:
         """Return what Docker's events have shown of a container that is gone."""
@@ -76,12 +74,14 @@ class ReadExit:
         grace = timedelta(seconds=self.grace)
         return any(timedelta(milliseconds=each.duration_ms or 0.0) >= grace for each in stops)
 
-    async def _tail(self, container_id: ContainerId) -> tuple[str, ...]:
+    async def _with_tail(self, ended: EngineExit, container_id: ContainerId) -> EngineExit:
+        """Add the last lines. A Docker that has gone by now was being shut down, or its host."""
         try:
-            return await self.host.logs(container_id, lines=LOG_TAIL_LINES)
+            return replace(ended, log_tail=await self.host.logs(container_id, lines=LOG_TAIL_LINES))
         except (DockerUnavailable, HostRefused) as error:
             logger.warning("logs_not_read", extra={"error": error.message})
-            return ()
+            is_away = isinstance(error, DockerUnavailable)
+            return replace(ended, missed=Missed.DOCKER_AWAY) if is_away else ended
 
 
 def _ended(context: OperationContext, completion: Completion) -> ContainerId | None:

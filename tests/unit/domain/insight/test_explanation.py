@@ -178,7 +178,20 @@ async def test_docker_that_was_away_is_said_to_have_been(world: World) -> None:
 
     said = await sentence(world)
 
-    assert said.endswith("while Docker was away: Docker or its host had stopped or restarted.")
+    assert said.endswith("while Docker went away: Docker or its host was stopped or restarted.")
+
+
+async def test_docker_that_shuts_down_is_nobody_else(world: World) -> None:
+    """It sends its signal, shows the end, and is gone before the last lines are read."""
+    await world.manager.start()
+    world.docker.stop(world.engine.id)
+    world.manager.on("host.logs", DockerUnavailable())
+    await Watch(world).reconciled()
+
+    said = await sentence(world)
+
+    assert "was stopped with SIGTERM through Docker (exit code 143) at " in said
+    assert said.endswith(", while Docker went away: Docker or its host was stopped or restarted.")
 
 
 async def test_last_lines_outlive_the_container(world: World) -> None:

@@ -76,6 +76,11 @@ def _runs(case: Case) -> None:
     ok(case.gm.start(case.game))
 
 
+def _is_healthy(case: Case) -> None:
+    _runs(case)
+    case.is_said(", healthy")
+
+
 def _is_unhealthy(case: Case) -> None:
     _runs(case)
     (case.environment.state(case.game) / "unhealthy").touch()
@@ -179,6 +184,7 @@ def _expires(case: Case) -> None:
 def _cannot_be_patched(case: Case) -> None:
     _runs(case)
     assert case.gm.patch(case.game, "1.4.9").is_error
+    case.is_said(", healthy")  # a probe may have met the engine while it was down
 
 
 def _cannot_be_started(case: Case) -> None:
@@ -186,7 +192,7 @@ def _cannot_be_started(case: Case) -> None:
 
 
 CASES: dict[str, Callable[[Case], str | None]] = {
-    "it runs": _runs,
+    "it runs": _is_healthy,
     "it runs and `/healthz` fails": _is_unhealthy,
     "it runs and never answered": _never_answered,
     "it is being started": _is_being_started,

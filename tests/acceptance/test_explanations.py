@@ -113,6 +113,7 @@ def test_killed_manager_is_named_with_the_patch_that_it_left(
         environment.service.kill()
     environment.service.start()
     wait_until(lambda: not environment.open_operations(case.game), seconds=30)
+    case.is_said(", healthy")
 
     assert case.sentence() == documented.get(KILLED)
 

@@ -1,1 +1,1 @@
-"""The console: web pages for operators, on the public API."""
+"""The console: pages for operators, rendered here, on the public API and its client."""

@@ -1,4 +1,8 @@
-"""Middleware for callers with tokens: without one, only the probes and Swagger UI are served."""
+"""Middleware for callers with tokens: without one, only the probes and pages are served.
+
+Programs send theirs in a header. Browsers do not by themselves: the console keeps it in a cookie,
+which counts only in requests of this service's own pages. Decisions 0044 and 0055.
+"""
 
 import re
 from typing import Any
@@ -16,7 +20,15 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 Document = dict[str, Any]
 
-_BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]{1,512}=*)", re.IGNORECASE)
+TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]{1,512}=*")
+"""What a token looks like (RFC 6750)."""
+
+TOKEN_COOKIE = "rtm_token"  # noqa: S105 - its name
+"""Where the console keeps a visitor's token."""
+
+_BEARER = re.compile(rb"bearer +(%b)" % TOKEN.pattern, re.IGNORECASE)
+_COOKIE = re.compile(rb"(?:^|; *)%b=([^;]*)" % TOKEN_COOKIE.encode())
+_OWN_SITES = (b"same-origin", b"none")
 _ABOUT_TOKENS = """
 ### Tokens
 This service asks for one: `Authorization: Bearer <token>`. It decides about the source, instead of
@@ -61,6 +73,8 @@ class BearerTokens:
 
     def _holder(self, scope: Scope) -> TokenHolder:
         sent = values_of(scope, b"authorization")
+        if not sent and (kept := token_in_cookie(scope)):
+            sent = [f"Bearer {kept}".encode()]
         if not sent:
             raise Unauthorized(
                 RefusalReason.NO_TOKEN,
@@ -71,10 +85,23 @@ class BearerTokens:
         if holder is None:
             raise Unauthorized(
                 RefusalReason.UNKNOWN_TOKEN,
-                "the Authorization header has no token that is known here; "
+                "the request has no token that is known here; "
                 "a new one is made by `rtmanager token`",
             )
         return holder
+
+
+def token_in_cookie(scope: Scope) -> str | None:
+    """Return the token that the console keeps in the visitor's browser, if a page of ours asks.
+
+    Another port of the same host is another origin, but the same site to a cookie.
+    """
+    sites = values_of(scope, b"sec-fetch-site")
+    if any(each not in _OWN_SITES for each in sites):
+        return None
+    found = _COOKIE.findall(b"; ".join(values_of(scope, b"cookie")))
+    is_one = len(found) == 1 and TOKEN.fullmatch(found[0])
+    return found[0].decode() if is_one else None
 
 
 def announced(document: Document) -> Document:

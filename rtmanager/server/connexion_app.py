@@ -19,6 +19,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rtmanager import spec_dir
+from rtmanager.console.app import Console
 from rtmanager.handlers.access import Access
 from rtmanager.handlers.answer_headers import AnswerHeaders
 from rtmanager.handlers.bearer_tokens import BearerTokens, announced
@@ -75,11 +76,17 @@ def create_app(
     operations = _operations()
     _check_table(operations, table)
     endpoints = {name: _endpoint(each, table[name]) for name, each in operations.items()}
+
+    async def service(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
     app = ConnexionMiddleware(
         _Dispatch(endpoints),
         import_name=__name__,
         middlewares=[
-            *_before_routing(access, RefusedRequests(events or RepeatedEvents()), metrics),
+            *_before_routing(
+                access, RefusedRequests(events or RepeatedEvents()), metrics, service
+            ),
             RoutingMiddleware,
             RequestValidationMiddleware,
             *([ResponseValidationMiddleware] if validate_responses else []),
@@ -95,7 +102,7 @@ def create_app(
 
 
 def _before_routing(
-    access: Access, refusals: RefusedRequests, metrics: MetricsText | None
+    access: Access, refusals: RefusedRequests, metrics: MetricsText | None, service: ASGIApp
 ) -> Sequence[_Middleware]:
     """Return our middlewares, outermost first; the order is part of their meaning."""
     tokens = access.tokens
@@ -110,6 +117,7 @@ def _before_routing(
             allowed_hosts=access.allowed_hosts,
             trusted_origins=access.trusted_origins,
         ),
+        partial(Console, service=service),
         partial(SwaggerUi, internal=documents[0], operator=documents[1]),
         partial(RawPath, is_known=lambda path: _known_paths().fullmatch(path) is not None),
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),

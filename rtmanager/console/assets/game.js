@@ -1,0 +1,52 @@
+// One game's story: rendered again when something happens to the game.
+
+import { followLog } from "./log.js";
+import { Live } from "./live.js";
+import { refreshing } from "./page.js";
+import { clock } from "./times.js";
+
+const SHOWN = 50;
+
+export function showGame(actions) {
+  const { game } = document.body.dataset;
+  const refresh = refreshing(document.getElementById("live"));
+  const events = document.getElementById("events");
+  events.hidden = false;
+  const log = followLog(game);
+  new Live({
+    game,
+    onEvent: (event, id) => {
+      note(events, event);
+      actions.heard(event);
+      if (event.operation?.outcome === "success") log.changed();
+      refresh(id);
+    },
+    onGap: () => refresh(),
+  });
+}
+
+function note(events, event) {
+  const item = document.createElement("li");
+  const at = document.createElement("time");
+  at.dateTime = event.at;
+  at.textContent = clock(event.at);
+  item.append(at, sentence(event));
+  const list = events.querySelector("[data-events]");
+  list.prepend(item);
+  while (list.children.length > SHOWN) list.lastChild.remove();
+  events.querySelector("[data-no-events]").hidden = true;
+}
+
+function sentence({ operation, health, drift }) {
+  if (operation) {
+    const kind = operation.kind.replaceAll("_", " ");
+    if (operation.outcome === "failure") return `${kind} failed: ${operation.error_message ?? operation.error_code}`;
+    if (operation.outcome === "success") return `${kind} done`;
+    if (!operation.step) return `${kind} has begun`;
+    const { action, result, note: more } = operation.step;
+    return `${kind}: ${action.replaceAll("_", " ")} ${result}${more ? `, ${more}` : ""}`;
+  }
+  if (health) return `health: ${health.state}${health.error ? `, ${health.error}` : ""}`;
+  if (drift) return `${drift.is_present ? "drift" : "no drift any more"}: ${drift.finding.sentence}`;
+  return "";
+}

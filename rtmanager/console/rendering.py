@@ -1,0 +1,50 @@
+"""Templates to HTML: every value is escaped, and one that is missing is an error."""
+
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rtmanager.console import formats, listing, words
+
+
+@cache
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("rtmanager.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.filters |= {
+        "span": formats.span,
+        "duration": formats.duration,
+        "machine_time": formats.machine_time,
+        "full_time": formats.full_time,
+        "clock_time": formats.clock_time,
+        "short_id": formats.short_id,
+        "part": partial(quote, safe=""),
+        "plain": words.plain,
+        "kind": partial(words.word, words=words.KINDS),
+        "source": partial(words.word, words=words.SOURCES),
+        "step": partial(words.word, words=words.STEPS),
+        "outcome": partial(words.word, words=words.OUTCOMES),
+        "result": partial(words.word, words=words.RESULTS),
+        "drift": partial(words.word, words=words.DRIFTS),
+    }
+    templates.globals |= {
+        "since_of": listing.since,
+        "is_busy": listing.is_busy,
+        "text_of": listing.text_of,
+        "stop_reasons": words.STOP_REASONS,
+    }
+    return templates
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page or a part of one, as of now."""
+    return _templates().get_template(template).render(now=datetime.now(UTC), **values)

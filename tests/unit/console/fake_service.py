@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rtmanager.console.app import Console
 from rtmanager.handlers.middleware import RawPath, RequestId
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 IMAGE = "galaxy/game:1.4.7"
 NEXT_IMAGE = "galaxy/game:1.4.8"
 CONTAINER = "3f4e1a7c9b52d8066b7a4f0c1de29385a6c4b0f79e81d2235c6407fa98be1d30"
@@ -27,7 +26,9 @@ Json = dict[str, Any]
 
 def ago(seconds: float) -> str:
     """Return a time in the past as the contracts write it."""
-    return (NOW - timedelta(seconds=seconds)).isoformat(timespec="microseconds")[:-6] + "Z"
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")[
+        :-6
+    ] + "Z"
 
 
 def step(action: str, begun: float, took: float | None = 100, **more: Any) -> Json:

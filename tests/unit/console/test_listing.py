@@ -12,7 +12,7 @@ def games() -> list[RuntimeOverview]:
     return [
         read(RuntimeOverview, each)
         for each in (
-            overview("b", started_at=ago(50)),
+            overview("b", started_at=ago(50), last_operation=brief(operation(1, "start", 9000))),
             overview("c", "stopped"),
             overview("a", health="unhealthy", image_ref="galaxy/other:2.0.0", last_operation=busy),
             overview("d", "removed", last_operation=None),
@@ -34,7 +34,7 @@ def games() -> list[RuntimeOverview]:
         ({"sort": "status"}, "abcd"),
         ({"sort": "image"}, "bcad"),
         ({"sort": "age"}, "bdca"),
-        ({"sort": "operation"}, "abcd"),
+        ({"sort": "operation"}, "acbd"),
     ],
 )
 def test_address_decides_which_games_in_which_order(query: dict[str, str], found: str) -> None:

@@ -132,6 +132,6 @@ function paragraph(text, name = "") {
 
 // Not `randomUUID`: that is missing at addresses without TLS.
 function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
   return `console-${[...bytes].map((each) => each.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -1,6 +1,7 @@
 """The console in a real browser, on the real service: every page and every action."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.support.environment import (
     image_of,
 )
 from tests.support.playwright_browser import (
+    ANSWERS_WITHIN,
     DESKTOP,
     PHONE,
     check_accessibility,
@@ -27,6 +29,14 @@ __all__ = ["chromium"]
 
 SOON = 5_000
 """Milliseconds in which an event has to be on a page; usually it is a few hundred."""
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> Iterator[None]:
+    """Wait for everything else as long as a busy host needs."""
+    expect.set_options(timeout=ANSWERS_WITHIN * 1000)
+    yield
+    expect.set_options(timeout=None)
 
 
 def test_game_is_driven_from_its_first_start_to_its_cleanup(
@@ -76,7 +86,7 @@ def test_phone_in_the_dark_shows_and_does_the_same(
 ) -> None:
     """At 390 px nothing is cut off, and an action needs no mouse."""
     ok(environment.start(game))
-    with new_page(chromium, size=PHONE, scheme="dark") as page:
+    with new_page(chromium, size=PHONE, scheme="dark", expected=["404"]) as page:
         page.goto(console(environment))
         expect(page.get_by_role("link", name=game)).to_be_visible()
         check(page)

@@ -127,3 +127,52 @@ async def test_lifespan_passes(tokens: ApiTokens) -> None:
     await guard({"type": "lifespan"}, receive, behind.send)
 
     assert behind.arrived == {"type": "lifespan"}
+
+
+COOKIE = b"cookie"
+KEPT = (COOKIE, b"theme=dark; rtm_token=gm-secret")
+SITE = b"sec-fetch-site"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [KEPT],
+        [KEPT, (SITE, b"same-origin")],
+        [KEPT, (SITE, b"none")],
+        [(COOKIE, b"theme=dark"), (COOKIE, b"rtm_token=gm-secret")],
+    ],
+)
+async def test_cookie_of_the_console_counts_as_a_token(
+    tokens: ApiTokens, headers: list[Header]
+) -> None:
+    """A browser sends no header by itself; its own pages are named by the same holder."""
+    behind = await send(tokens, *headers)
+
+    assert source_of(behind.arrived) is OpSource.GM_REST
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [KEPT, (SITE, b"same-site")],
+        [KEPT, (SITE, b"cross-site")],
+        [KEPT, (SITE, b"same-origin"), (SITE, b"cross-site")],
+        [(COOKIE, b"rtm_token=gm-secret; rtm_token=gm-secret")],
+        [(COOKIE, b"xrtm_token=gm-secret")],
+        [(COOKIE, b"rtm_token=other")],
+        [(COOKIE, b'rtm_token="gm-secret"')],
+    ],
+)
+async def test_cookie_counts_only_for_pages_of_ours(
+    tokens: ApiTokens, headers: list[Header]
+) -> None:
+    """A page of another port is the same site, and may not use it; nor may a damaged one pass."""
+    with pytest.raises(Unauthorized):
+        await send(tokens, *headers)
+
+
+async def test_header_outranks_the_cookie(tokens: ApiTokens) -> None:
+    """Whoever sends a token means that one."""
+    with pytest.raises(Unauthorized):
+        await send(tokens, KEPT, (AUTHORIZATION, b"Bearer other"))

@@ -9,7 +9,11 @@ const SHOWN = 50;
 
 export function showGame(actions) {
   const { game } = document.body.dataset;
-  const refresh = refreshing(document.getElementById("live"));
+  let isOtherEngine = false;
+  const refresh = refreshing(document.getElementById("live"), () => {
+    if (isOtherEngine) log.changed();
+    isOtherEngine = false;
+  });
   const events = document.getElementById("events");
   events.hidden = false;
   const log = followLog(game);
@@ -18,7 +22,7 @@ export function showGame(actions) {
     onEvent: (event, id) => {
       note(events, event);
       actions.heard(event);
-      if (event.operation?.outcome === "success") log.changed();
+      if (event.operation?.outcome === "success") isOtherEngine = true;
       refresh(id);
     },
     onGap: () => refresh(),

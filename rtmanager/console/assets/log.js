@@ -1,6 +1,8 @@
 // The engine's output: the last lines, and new ones as they are written.
 
 const SHOWN = 5000;
+const NO_CONTAINER =
+  "There is no container, and so no log. The last lines of an engine that ended are beside its exit code.";
 
 export function followLog(game) {
   const section = document.getElementById("log");
@@ -17,6 +19,11 @@ export function followLog(game) {
   };
   const read = async () => {
     reading?.abort();
+    if (!hasContainer()) {
+      lines.hidden = true;
+      say(NO_CONTAINER);
+      return;
+    }
     const mine = reading = new AbortController();
     const query = new URLSearchParams({ tail: tail.value, format: "ndjson" });
     if (follow.checked) query.set("follow", "true");
@@ -50,12 +57,14 @@ export function followLog(game) {
   return { changed: read };
 }
 
+function hasContainer() {
+  return ["running", "stopped"].includes(document.getElementById("facts").dataset.status);
+}
+
 async function whyNot(answer) {
   try {
     const { error } = await answer.json();
-    return error.code === "not_found"
-      ? "There is no container, and so no log. The last lines of an engine that ended are above."
-      : error.message;
+    return error.code === "not_found" ? NO_CONTAINER : error.message;
   } catch {
     return `The service answered ${answer.status}.`;
   }

@@ -3,7 +3,7 @@
 import { debounced } from "./live.js";
 import { morph } from "./morph.js";
 
-export function refreshing(note) {
+export function refreshing(note, onChange = () => {}) {
   const main = document.getElementById("main");
   let asOf = "";
   const ask = debounced(async () => {
@@ -25,6 +25,7 @@ export function refreshing(note) {
       return;
     }
     morph(main, wanted);
+    onChange();
   });
   // With the id of an event, pages that hear of the same share what the server finds out.
   return (id = "") => {

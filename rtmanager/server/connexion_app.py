@@ -84,9 +84,7 @@ def create_app(
         _Dispatch(endpoints),
         import_name=__name__,
         middlewares=[
-            *_before_routing(
-                access, RefusedRequests(events or RepeatedEvents()), metrics, service
-            ),
+            *_before_routing(access, RefusedRequests(events or RepeatedEvents()), metrics, service),
             RoutingMiddleware,
             RequestValidationMiddleware,
             *([ResponseValidationMiddleware] if validate_responses else []),

@@ -208,7 +208,7 @@ class FakeService:
         async def whole(scope: Scope, receive: Receive, send: Send) -> None:
             await app(scope, receive, send)
 
-        app = RequestId(Console(RawPath(api), service=whole))
+        app = RequestId(Console(RawPath(api, is_known=lambda _: True), service=whole))
         return app
 
     def _routes(self) -> list[Route]:

@@ -39,11 +39,11 @@ RESULTS: Mapping[str, str] = {
     "unknown": "outcome unknown",
 }
 STOP_REASONS: Mapping[str, str] = {
-    "admin_request": "an operator asks for it",
+    "admin_request": "by an operator",
     "finished": "the game is over",
     "cancelled": "the game was cancelled",
-    "timeout": "it took too long",
-    "orphan_cleanup": "nobody uses it any more",
+    "timeout": "took too long",
+    "orphan_cleanup": "nobody uses it",
 }
 DRIFTS: Mapping[str, str] = {
     "open_operation": "Interrupted operation",

@@ -38,7 +38,9 @@ export class Actions {
     const form = dialog.querySelector("form");
     form.hidden = false;
     dialog.querySelector("[data-progress]").hidden = true;
+    const isFirstGame = this.running && document.querySelector(".empty");
     if (this.running?.dialog === dialog) this.running = null;
+    if (isFirstGame) location.reload();
     document.getElementById(this.opener)?.focus();
   }
 

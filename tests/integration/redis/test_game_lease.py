@@ -233,6 +233,7 @@ async def refusing_server(refusal: str) -> AsyncIterator[RedisClient]:
         "LOADING Redis is loading the dataset in memory",
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         "CLUSTERDOWN The cluster is down",
+        "DENIED Running in protected mode because protected mode is enabled",
         "TRYAGAIN Multiple keys request during rehashing of slot",
         "READONLY You can't write against a read only replica.",
         "OOM command not allowed when used memory > 'maxmemory'.",

@@ -31,7 +31,9 @@ _OUTAGES = (
     TryAgainError,
     OSError,
 )
-_CODES = r"(?:BUSY|CLUSTERDOWN|DENIED|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\s"
+_CODES = (
+    r"(?:BUSY|CLUSTERDOWN|DENIED|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN)\s"
+)
 # Most of these have no class in redis-py. Servers before version 7 add text before the code when it
 # comes from a script. BUSYGROUP and BUSYKEY are different errors. DENIED is protected mode.
 _REFUSED_TEMPORARILY = re.compile(rf"^{_CODES}|^Error running script .*-{_CODES}", re.DOTALL)

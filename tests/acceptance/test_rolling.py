@@ -16,7 +16,7 @@ from tests.support.environment import Environment, NewEnvironment
 from tests.support.run import Say
 from tests.support.running_service import RunningService
 
-SECONDS = float(os.environ.get("ROLLING_SECONDS", "6"))
+SECONDS = float(os.environ.get("ROLLING_SECONDS", "0"))
 """How long restarts go on; each replica is restarted once in any case."""
 REUSES = [False, True] if "ROLLING_SECONDS" in os.environ else [True]
 """Whether the balancer keeps connections to replicas, which is harder; by default it does not."""

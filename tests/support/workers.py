@@ -27,6 +27,7 @@ WAITING = (
     "test_monitoring_without_events.py",
     "test_retention.py",
     "test_replicas.py",
+    "test_rolling.py",
     "test_streams_flushed.py",
 )
 """Modules and folders whose tests wait for limits and pauses; the others keep a core busy."""

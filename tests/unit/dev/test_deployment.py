@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from rtmanager.config import Settings
+from rtmanager.config.formats import parse_duration
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,6 +51,65 @@ def test_the_published_port_leads_to_the_callers_network(compose: dict[str, Any]
     open_ones = [name for name in networks if not compose["networks"][name].get("internal")]
 
     assert open_ones == ["galaxy-callers"]
+
+
+def test_the_image_runs_as_a_user_of_its_own() -> None:
+    """The last word of the Dockerfile is a user that is not root."""
+    users = re.findall(r"^USER (\S+)", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+
+    assert users == ["8096:8096"]
+
+
+def test_the_image_is_made_of_wheels_alone() -> None:
+    """Nothing is compiled, so no compiler is installed, and the last step gets no build tools."""
+    first, _, last = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")
+
+    assert "PIP_ONLY_BINARY=:all:" in first
+    assert "apt" not in first + last
+    assert "pip" not in last
+
+
+def test_the_service_of_the_compose_file_can_do_little(compose: dict[str, Any]) -> None:
+    """No capability, a read-only file system, and Docker's socket by its group."""
+    service = compose["services"]["rtmanager"]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"] is True
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert [each.partition(":")[0] for each in service["group_add"]] == ["${DOCKER_GID"]
+    assert not {"user", "cap_add", "privileged"} & service.keys()
+
+
+def test_state_directories_belong_to_the_user_of_the_image(compose: dict[str, Any]) -> None:
+    """A service that is not root cannot give them to others."""
+    environment = compose["services"]["rtmanager"]["environment"]
+    owner = [environment[f"RTMANAGER_GAME_STATE_OWNER_{each}"] for each in ("UID", "GID")]
+
+    assert owner == [8096, 8096]
+    assert environment["RTMANAGER_GAME_STATE_DIR_MODE"] == "0777"
+
+
+def test_the_container_is_not_killed_while_it_shuts_down(compose: dict[str, Any]) -> None:
+    """Docker waits for longer than the service does for what runs."""
+    waits = compose["services"]["rtmanager"]["stop_grace_period"]
+
+    assert int(waits.removesuffix("s")) > parse_duration(str(_default("shutdown_timeout")))
+
+
+def test_the_drain_that_the_balancer_needs_is_what_its_file_says() -> None:
+    """A replica whose drain is as long as advised is left before its listener ends."""
+    text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
+    found = re.search(r"inter (\w+) fastinter (\w+) fall (\d+)", text)
+    advised = re.search(r"an answer's time: (\d+)s suits", text)
+    assert found is not None
+    assert advised is not None
+
+    inter, fastinter = (parse_duration(each) for each in found.group(1, 2))
+    assert inter + (int(found[3]) - 1) * fastinter + 2 < int(advised[1])
+
+
+def _default(name: str) -> object:
+    return Settings.model_fields[name].default
 
 
 @pytest.mark.parametrize("shown", ["127.0.0.1:{port}", ":{port}", "0.0.0.0:{port}"])

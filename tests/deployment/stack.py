@@ -112,7 +112,7 @@ def running_stack(directory: Path, api: Any, say: Say) -> Iterator[Stack]:
     images = make_images(directory, say)
     stack = _checked_out(directory / "checkout", images, api, say)
     try:
-        stack.compose("build")
+        stack.compose("build", "--force-rm")
         stack.compose("up", "-d")
         stack.wait_until_ready()
         yield stack

@@ -264,6 +264,22 @@ LEADING = (
         new="        finally:\n            pass\n",
         caught_by=f"{_WORKERS}/test_leader.py::test_leader_that_ends_leaves_the_lead_to_the_other",
     ),
+    Mutant(
+        name="leadership kept while the service drains",
+        file="rtmanager/bootstrap/service.py",
+        old="        self.leader.hand_over()\n",
+        new="        pass\n",
+        caught_by="tests/unit/bootstrap/test_service.py"
+        "::test_service_that_is_about_to_stop_hands_over_and_is_not_ready",
+    ),
+    Mutant(
+        name="connections kept while the service drains",
+        file="rtmanager/server/drain.py",
+        old="        self._are_last = True\n",
+        new="        self._are_last = False\n",
+        caught_by="tests/unit/server/test_drain.py"
+        "::test_answers_end_their_connections_once_the_drain_has_begun",
+    ),
 )
 
 AROUND = (*RECONCILIATION, *HANDOVERS, *JOBS, *MESSAGES, *LEADING)

@@ -41,7 +41,7 @@ def replicas(
             each.service.restart()
     yield made
     for each in made:
-        each.service.stop()
+        each.service.kill()  # the test has ended each in good order already
 
 
 @pytest.mark.parametrize("reuses", REUSES, ids=lambda reuses: f"reuses={reuses}")

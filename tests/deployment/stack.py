@@ -168,7 +168,7 @@ def _local(images: LocalImages) -> dict[str, Any]:
     networks["galaxy-net"]["name"] = f"{run}-net"
     bridge = {"com.docker.network.bridge.name": f"br-{run[-8:]}"}
     networks["galaxy-net"]["driver_opts"] = bridge
-    build = {"args": {"BASE": images.python, "PIP_NO_INDEX": "1"}}
+    build = {"args": {"BASE": images.python, "PIP_NO_INDEX": "1"}, "network": "none"}
     return {
         "services": {
             "rtmanager": {

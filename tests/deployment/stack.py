@@ -1,10 +1,10 @@
-"""The stack of deploy/compose.yaml, brought up as docs/deploying.md tells operators to."""
+"""The stack of deploy/compose.yaml, brought up by the commands of docs/deploying.md."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from docker.errors import ImageNotFound
 
 from dev.debian_packages import require_command
 from dev.free_port import free_port
-from tests.deployment.local_images import LocalImages, fetch_wheels, make_images
+from tests.deployment.local_images import LocalImages, fetch_wheels
 from tests.support.calls import wait_until
 from tests.support.run import PROJECT, Say, run_name
 from tests.support.running_service import NO_TLS
@@ -109,19 +109,29 @@ class Stack:
 def running_stack(directory: Path, api: Any, say: Say) -> Iterator[Stack]:
     """Build the image and bring the stack up for the block; nothing of it stays."""
     require_command("docker-compose", "docker-compose", say)
-    images = make_images(directory, say)
-    stack = _checked_out(directory / "checkout", images, api, say)
-    try:
+    images = LocalImages.of_this_run()
+    with ExitStack() as made:
+        made.callback(_remove_images, images.python, api)
+        images.make(directory, say)
+        stack = _checked_out(directory / "checkout", images, api, say)
+        made.callback(_remove_containers, stack)
         stack.compose("build", "--force-rm")
         stack.compose("up", "-d")
         stack.wait_until_ready()
         yield stack
-    finally:
-        for container in api.containers(all=True, filters={"network": stack.network}):
-            if container["Labels"].get("com.galaxy.game_id"):
-                api.remove_container(container["Id"], force=True, v=True)
-        stack.compose("down", "--volumes", "--timeout", "20")
-        for image in made_from(images.python, api):
+
+
+def _remove_containers(stack: Stack) -> None:
+    """Remove the games, which hold their network, and then the stack."""
+    for container in stack.api.containers(all=True, filters={"network": stack.network}):
+        if container["Labels"].get("com.galaxy.game_id"):
+            stack.api.remove_container(container["Id"], force=True, v=True)
+    stack.compose("down", "--volumes", "--timeout", "20")
+
+
+def _remove_images(base: str, api: Any) -> None:
+    with suppress(ImageNotFound):  # it was not made
+        for image in made_from(base, api):
             with suppress(ImageNotFound):  # it went with its last name or its child
                 api.remove_image(image, force=True)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,8 @@ from typing import Annotated
 import typer
 
 from dev import SetUpError, docker_host
-from dev.environment import overridden, prepare
+from dev.env_file import write_env_file
+from dev.environment import HTTP_PORT, overridden, prepare
 from rtmanager.cli import refuse, run_service
 from rtmanager.config import Address
 
@@ -59,8 +61,11 @@ def _run(data_dir: Path) -> None:
         refuse(str(error))
     try:
         variables = overridden(environment.environ, _set_variables())
+        env_file = data_dir / "env"
+        write_env_file(env_file, variables)
         with_token = "RTMANAGER_API_TOKENS_FILE" in variables
-        run_service(variables, partial(_welcome, with_token=with_token))
+        welcome = partial(_welcome, env_file=env_file, variables=variables, with_token=with_token)
+        run_service(variables, welcome)
     finally:
         environment.stop()
 
@@ -70,19 +75,32 @@ def _set_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if value.strip()}
 
 
-def _welcome(address: Address, *, with_token: bool) -> None:
+def _welcome(
+    address: Address, *, env_file: Path, variables: Mapping[str, str], with_token: bool
+) -> None:
     # Imported late because it is slow, and --help should be quick.
     from rtmanager.server.connexion_app import SWAGGER_UI_PATH  # noqa: PLC0415
 
     url = _local_url(address)
+    # With an address of its own, the file also says where the commands find the service.
+    write_env_file(env_file, {**variables, "RTM_URL": url})
+    at = "" if address.port == HTTP_PORT else f" --url {url}"
     token = " \\\n    -H 'Authorization: Bearer TOKEN'" if with_token else ""
     typer.echo(f"""
 The Runtime Manager is ready. Ctrl-C stops it; the games keep running.
 
-  service     {url}
-  Swagger UI  {url}{SWAGGER_UI_PATH}
+  service       {url}
+  console       {url}/console/
+  Swagger UI    {url}{SWAGGER_UI_PATH}
+  command line  .venv/bin/rtmanager list{at}
+                `. .venv/bin/activate` puts it on the PATH; `rtmanager --help` lists the commands
+  checks        .venv/bin/rtmanager doctor --env-file {env_file}
 
-Start a first game:
+Start a first game, here or in the console:
+
+  .venv/bin/rtmanager start my-first-game galaxy/game:1.4.7{at}
+
+or over HTTP:
 
   curl -X POST {url}/api/v1/internal/runtimes/my-first-game/start{token} \\
     -H 'Content-Type: application/json' -d '{{"image_ref": "galaxy/game:1.4.7"}}'

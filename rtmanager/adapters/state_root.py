@@ -19,14 +19,19 @@ def warn_if_exposed(root: Path) -> None:
 
     A root that is missing, or cannot be read, is left to the first start.
     """
+    if missing := is_exposed(root):
+        about = {"path": str(root), "missing": ",".join(missing), "advice": advice(root)}
+        logger.warning("state_root_allows_setuid", extra=about)
+
+
+def is_exposed(root: Path) -> list[str]:
+    """Return the mount options that are missing; none if only root can enter the directory."""
     try:
         flags, mode = os.statvfs(root).f_flag, root.stat().st_mode
     except OSError:
-        return
+        return []
     missing = [name for name, flag in _WANTED.items() if not flags & flag]
-    if missing and mode & _OTHERS_MAY_ENTER:
-        about = {"path": str(root), "missing": ",".join(missing), "advice": advice(root)}
-        logger.warning("state_root_allows_setuid", extra=about)
+    return missing if mode & _OTHERS_MAY_ENTER else []
 
 
 def advice(root: Path) -> str:

@@ -1,10 +1,14 @@
 """What an operator should check when a dependency cannot be opened."""
 
+import grp
+import os
+import pwd
+from pathlib import Path
+
 from rtmanager.adapters.redis.errors import RedisFault, RedisUnavailable
 from rtmanager.domain.errors import RuntimeManagerError
 
 STATE_ADVICE = "check RTMANAGER_GAME_STATE_ROOT"
-DOCKER_ADVICE = "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
 
 _POSTGRES_PASSWORD = ("password authentication failed", "no password supplied")
 _REDIS: dict[RedisFault | None, str] = {
@@ -30,3 +34,43 @@ def redis_advice(error: RuntimeManagerError, *, is_encrypted: bool) -> str:
         # A server without TLS waits for the rest of what it takes for a command.
         fault = RedisFault.NO_TLS
     return _REDIS.get(fault, "check RTMANAGER_REDIS_MASTER_ADDR and that Redis runs")
+
+
+def docker_advice(error: RuntimeManagerError, host: str) -> str:
+    """Return what to check for an error of Docker: whoever may not use its socket runs it."""
+    if "permission denied" in error.message.lower() and host.startswith("unix://"):
+        return socket_advice(Path(host.removeprefix("unix://")))
+    return "check RTMANAGER_DOCKER_HOST and that the Docker daemon runs"
+
+
+def socket_advice(socket: Path) -> str:
+    """Return how this process may be permitted to use the socket: by its group."""
+    try:
+        owner = socket.stat().st_gid
+    except OSError:
+        return f"let this user enter {socket.parent}; Docker runs"
+    user, group = _user(os.geteuid()), _group(owner)
+    if owner == 0:
+        return (
+            f"the socket belongs to the group root: let it belong to the group docker (`chgrp "
+            f"docker {socket}`), and add the user {user} to it (`usermod -aG docker {user}`)"
+        )
+    return (
+        f"add the user {user} to the group {group}, to which the socket belongs (`usermod -aG "
+        f"{group} {user}`), and log in again or restart the service; in a container: "
+        f"`--group-add {owner}`"
+    )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -14,8 +14,8 @@ from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.bootstrap.advice import (
-    DOCKER_ADVICE,
     STATE_ADVICE,
+    docker_advice,
     postgres_advice,
     redis_advice,
 )
@@ -47,7 +47,7 @@ class Connections:
     def build(cls, settings: Settings) -> Self:
         """Build all clients; nothing is opened."""
         dsn = postgres_dsn(settings)
-        redis, docker = _redis(settings), _docker(settings)
+        redis, docker = redis_client(settings), docker_client(settings)
         installation = Installation(settings.docker_network)
         return cls(
             dsn=dsn,
@@ -71,7 +71,7 @@ class Connections:
         return [
             Dependency(self._open_postgres, self.pool.close, postgres_advice),
             Dependency(self._open_redis, self._close_redis, self._redis_advice),
-            Dependency(self._open_docker, self._close_docker, DOCKER_ADVICE),
+            Dependency(self._open_docker, self._close_docker, self._docker_advice),
             Dependency(self.directories.open, self.directories.close, STATE_ADVICE),
         ]
 
@@ -91,6 +91,9 @@ class Connections:
     async def _close_redis(self) -> None:
         await self.leases.close()
         await self.redis.close()
+
+    def _docker_advice(self, error: RuntimeManagerError) -> str:
+        return docker_advice(error, self.docker.host)
 
     async def _open_docker(self) -> None:
         await self.host.ping()
@@ -123,7 +126,8 @@ def postgres_dsn(settings: Settings) -> str:
     return with_password(settings.postgres_primary_dsn, settings.postgres_password)
 
 
-def _redis(settings: Settings) -> RedisClient:
+def redis_client(settings: Settings) -> RedisClient:
+    """Return a client of Redis; nothing is opened."""
     address, password = settings.redis_master_addr, settings.redis_password
     secret = password.get_secret_value() if password else None
     login = RedisLogin(settings.redis_username, secret)
@@ -140,7 +144,8 @@ def _redis_tls(settings: Settings) -> RedisTls | None:
     )
 
 
-def _docker(settings: Settings) -> DockerClient:
+def docker_client(settings: Settings) -> DockerClient:
+    """Return a client of Docker; nothing is opened."""
     return DockerClient(
         settings.docker_host,
         certificates=settings.docker_cert_path,

@@ -1,6 +1,7 @@
 """Turns what httpx raises, and answers that are no success, into the client's errors."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -69,8 +70,9 @@ def _cause_of(fault: BaseException) -> str:
     """Return the words of the system, which httpx hides in the chain of causes."""
     each: BaseException | None = fault
     while each is not None:
-        if isinstance(each, OSError) and each.strerror:
-            return each.strerror
+        if isinstance(each, OSError) and each.errno is not None:
+            # asyncio puts words of its own in place of the system's; those of a resolver stay.
+            return os.strerror(each.errno) if each.errno > 0 else str(each.strerror)
         if isinstance(each, ExceptionGroup):
             each = each.exceptions[0]
         else:

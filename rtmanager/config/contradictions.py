@@ -6,15 +6,16 @@ from typing import Any
 from rtmanager.config.faults import Fault
 from rtmanager.config.postgres_dsn import has_password
 
-_PAIRS = (
+PAIRS = (
     ("RTMANAGER_GAME_STATE_OWNER_UID", "RTMANAGER_GAME_STATE_OWNER_GID"),
     ("RTMANAGER_REDIS_TLS_CERT_FILE", "RTMANAGER_REDIS_TLS_KEY_FILE"),
 )
+"""Settings that are set together or not at all."""
 
 
 def halves(variables: Mapping[str, str]) -> Iterator[Fault]:
     """Find an owner without a group, a certificate without its key, and the reverse."""
-    for pair in _PAIRS:
+    for pair in PAIRS:
         missing = set(pair) - variables.keys()
         if len(missing) == 1:
             yield Fault(missing.pop(), "is not set, but its counterpart is", "both or neither")

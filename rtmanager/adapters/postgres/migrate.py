@@ -132,6 +132,11 @@ def _files() -> dict[int, Migration]:
     return {_number(path.stem): _read(path) for path in MIGRATIONS.glob("*.sql")}
 
 
+def newest_migration() -> int:
+    """Return the number of the newest migration of this release."""
+    return max(_files())
+
+
 def _read(path: Path) -> Migration:
     checksum = sha256(path.read_bytes()).hexdigest()
     return Migration(_number(path.stem), path.stem, checksum)

@@ -29,7 +29,7 @@ def test_what_is_published_holds_no_development_environment(builder: Any) -> Non
     """The wheel contains neither demo engines nor code that starts a dockerd."""
     files = [file.distribution_path for file in builder(str(PROJECT)).recurse_included_files()]
 
-    assert "rtmanager/cli.py" in files
+    assert "rtmanager/cli/app.py" in files
     assert [file for file in files if "dev" in Path(file).parts or "demo" in file] == []
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from dev.env_file import write_env_file
 from rtmanager import __version__
 from rtmanager.cli import app
+from rtmanager.cli.app import COMMANDS
+from rtmanager.cli.faults import MEANINGS
 from rtmanager.config import PREFIX, Settings
 from rtmanager.domain.operation import OpSource
 from rtmanager.handlers.api_tokens import ApiTokens, TokenHolder
@@ -43,11 +47,22 @@ def test_version_is_printed() -> None:
     assert result.exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "check-config", "token"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
-    """Each command is in the help and has help of its own."""
-    assert command in call("--help").output
+    """Each command is in the help, in one whole line, and has help of its own."""
+    (line,) = re.findall(rf"^  {command} +(.*)$", call("--help").output, re.MULTILINE)
+
+    assert line.endswith(".")
+    assert not line.endswith("...")
     assert call(command, "--help").exit_code == 0
+
+
+def test_exit_codes_are_in_the_help() -> None:
+    """Scripts are written against them."""
+    shown = call("--help").output
+
+    for code, meaning in MEANINGS.items():
+        assert f"{code.value:>3}  {meaning}\n" in shown
 
 
 def test_check_config_shows_that_a_secret_comes_from_a_file(tmp_path: Path) -> None:
@@ -100,12 +115,11 @@ def test_check_config_as_json_is_for_scripts() -> None:
 
 
 def test_check_config_names_all_faults_and_exits_with_1() -> None:
-    """Every fault is on stderr, on a line of its own."""
+    """Every fault is on stderr, on a line of its own; nothing shows what may be a password."""
     result = call("check-config", RTMANAGER_REDIS_MASTER_ADDR="hunter2")
 
     assert result.exit_code == 1
-    assert result.stdout == ""
-    assert "hunter2" not in result.stderr
+    assert "hunter2" not in result.output
     assert [line.split()[0] for line in result.stderr.splitlines()] == [
         "rtmanager:",
         "RTMANAGER_POSTGRES_PRIMARY_DSN",
@@ -114,11 +128,80 @@ def test_check_config_names_all_faults_and_exits_with_1() -> None:
     ]
 
 
+def test_check_config_shows_all_settings_beside_a_fault_and_what_was_given() -> None:
+    """A wrong number, duration or choice is repeated; a text may be a password, and is not."""
+    wrong = {
+        "RTMANAGER_PROBE_INTERVAL": "often",
+        "RTMANAGER_REDIS_MASTER_ADDR": "hunter2",
+        "RTMANAGER_LOG_LEVEL": "loud",
+        "RTMANAGER_PROBE_FAILURE": "3",
+    }
+    result = call("check-config", **(VALID | wrong))
+    lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
+
+    assert result.exit_code == 1
+    assert len(lines) == len(Settings.model_fields)
+    assert ["RTMANAGER_PROBE_INTERVAL", "environment", "often"] in lines
+    assert ["RTMANAGER_LOG_LEVEL", "environment", "loud"] in lines
+    hidden = "(7 characters, not shown)"
+    assert ["RTMANAGER_REDIS_MASTER_ADDR", "environment", hidden] in lines
+    assert ["RTMANAGER_GAME_STATE_ROOT", "environment", "/srv/galaxy"] in lines
+    assert "hunter2" not in result.output
+    assert "stand-in" not in result.output
+
+
+def test_check_config_shows_the_rest_when_settings_contradict_each_other() -> None:
+    """What is wrong only together with another setting hides nothing either."""
+    given = VALID | {"RTMANAGER_GAME_STATE_OWNER_UID": "7", "RTMANAGER_PROBE_INTERVAL": "7s"}
+    result = call("check-config", **given)
+
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == len(Settings.model_fields)
+    assert ["RTMANAGER_PROBE_INTERVAL", "environment", "7s"] in [
+        line.split() for line in result.stdout.splitlines()
+    ]
+
+
+def test_check_config_reads_what_the_checkout_uses(tmp_path: Path) -> None:
+    """The file that `make run` writes is read instead of the environment, as a shell would."""
+    file = tmp_path / "env"
+    write_env_file(file, VALID | {"RTMANAGER_GAME_STATE_ROOT": "/srv/it's $HOME", "HOME": "/"})
+    document = json.loads(call("check-config", "--json", "--env-file", str(file)).stdout)
+    shown = {each["variable"]: each["value"] for each in document["settings"]}
+
+    assert shown["RTMANAGER_GAME_STATE_ROOT"] == "/srv/it's $HOME"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "HOME=" not in file.read_text()
+
+
+@pytest.mark.parametrize("line", ["RTMANAGER_LOG_LEVEL", "A B=1", "A='1", "A=1 2"])
+def test_line_that_no_shell_would_assign_is_refused(line: str, tmp_path: Path) -> None:
+    """A file of another form is not half read."""
+    (tmp_path / "env").write_text(f"# a remark\n\n{line}\n")
+    result = call("check-config", "--env-file", f"{tmp_path}/env")
+
+    assert result.exit_code == 2
+    assert "line 3 of" in result.stderr
+
+
+def test_nothing_set_in_a_checkout_leads_to_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs `make run` has set no variables, and does not know of the file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".rtmanager").mkdir()
+    (tmp_path / ".rtmanager/env").touch()
+
+    assert "--env-file .rtmanager/env" in call("check-config").stderr
+    assert "--env-file" not in call("check-config", RTMANAGER_LOG_LEVEL="info").stderr
+
+
 def test_check_config_names_all_faults_as_json() -> None:
     """With `--json` the faults are in the document, and the exit code is the same."""
     result = call("check-config", "--json", **(VALID | {"RTMANAGER_REDIS_MASTER_ADDR": "redis"}))
 
     assert result.exit_code == 1
+    assert len(json.loads(result.stdout)["settings"]) == len(Settings.model_fields)
     assert json.loads(result.stdout)["faults"] == [
         {
             "variable": "RTMANAGER_REDIS_MASTER_ADDR",
@@ -153,6 +236,23 @@ def test_check_config_reads_the_files_that_settings_name(name: str) -> None:
 def test_help_of_token_keeps_the_file_from_others() -> None:
     """Under the usual umask `>>` makes a file that everybody may read."""
     assert "umask 077" in call("token", "--help").output
+
+
+def test_help_loads_nothing_but_typer() -> None:
+    """What every shell completion and `--version` run has to start quickly."""
+    code = (
+        "import sys; from rtmanager.cli import app; app(['--help'], standalone_mode=False);"
+        "print({'httpx', 'psycopg', 'pydantic', 'rich', 'structlog'} & set(sys.modules))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    assert output.splitlines()[-1] == "set()"
 
 
 def test_check_config_loads_nothing_of_the_service() -> None:

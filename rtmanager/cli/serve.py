@@ -1,0 +1,84 @@
+"""`serve` and `migrate`: the service itself."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from rtmanager.cli.faults import refuse
+
+if TYPE_CHECKING:
+    from rtmanager.config import Address, Settings
+
+
+def serve() -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Everything is set by RTMANAGER_* variables: `rtmanager check-config` shows them all. A second
+    signal ends the process immediately.
+    """
+    run_service(os.environ)
+
+
+def run_service(
+    environment: Mapping[str, str],
+    announce: "Callable[[Address], None]" = lambda _address: None,
+) -> None:
+    """Run the service with these variables; a startup error ends the process with one line.
+
+    Calls `announce` with the address once requests are accepted.
+    """
+    settings = _settings(environment)
+    with _start_up_faults_in_plain_words():
+        from rtmanager.server.process import run  # noqa: PLC0415 - slow
+
+        run(settings, announce)
+
+
+def migrate() -> None:
+    """Bring the database schema up to date.
+
+    `serve` does this when it starts; use this command to do it beforehand. Several processes may
+    migrate at the same time.
+    """
+    settings = _settings(os.environ)
+    with _start_up_faults_in_plain_words():
+        from rtmanager.bootstrap.composition import (  # noqa: PLC0415 - slow
+            migrate as migrate_schema,
+        )
+
+        report = asyncio.run(migrate_schema(settings))
+    if report.from_version == report.to_version:
+        typer.echo(f"Schema {report.schema} is up to date: version {report.to_version}.")
+    else:
+        versions = f"version {report.from_version} to {report.to_version}"
+        typer.echo(f"Schema {report.schema} went from {versions}.")
+
+
+def _settings(environment: Mapping[str, str]) -> "Settings":
+    from rtmanager.config import ConfigError, Settings  # noqa: PLC0415 - slow
+
+    try:
+        return Settings.from_environment(environment)
+    except ConfigError as error:
+        refuse(in_plain_words(error.faults))
+
+
+def in_plain_words(faults: tuple[object, ...]) -> str:
+    """Return the faults of the settings, one to a line."""
+    if len(faults) == 1:
+        return str(faults[0])
+    return "\n".join([f"{len(faults)} settings are wrong:", *(f"  {each}" for each in faults)])
+
+
+@contextmanager
+def _start_up_faults_in_plain_words() -> Iterator[None]:
+    from rtmanager.bootstrap.service import StartupError  # noqa: PLC0415 - slow
+
+    try:
+        yield
+    except StartupError as error:
+        refuse(str(error))

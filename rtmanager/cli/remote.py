@@ -62,7 +62,7 @@ def client(url: str, token: str | None) -> "RuntimeManagerClient":
 
     try:
         address = httpx.URL(url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         address = httpx.URL()
     if address.scheme not in {"http", "https"} or not address.host:
         refuse(f"{url!r} is no address; --url and RTM_URL accept http://host:port", ExitCode.USAGE)

@@ -34,7 +34,7 @@ def step_lines(steps: "tuple[Step, ...]") -> "RenderableType":
         (_name(step), step.result, precise(step.duration_ms) or "...", step.error or step.note)
         for step in steps
     )
-    return screen.table(("STEP", "RESULT", "TOOK", "NOTE"), rows, keep=1)
+    return screen.table(("STEP", "RESULT", "TOOK", "NOTE"), rows)
 
 
 def step_line(step: "Step") -> str:
@@ -53,7 +53,8 @@ def progress(operation: "Operation") -> "RenderableType":
 
     since = span((datetime.now(UTC) - operation.started_at).total_seconds())
     runs = f", {outcome_of(operation)} for {since}" if operation.outcome == "open" else ""
-    return Group(screen.cell(f"{headline(operation)}{runs}", "bold"), step_lines(operation.steps))
+    steps = [step_lines(operation.steps)] if operation.steps else []
+    return Group(screen.cell(f"{headline(operation)}{runs}", "bold"), *steps)
 
 
 def whole(operation: "Operation") -> "RenderableType":

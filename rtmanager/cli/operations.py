@@ -117,7 +117,7 @@ def operations_table(operations: "tuple[Operation, ...]", now: datetime) -> obje
         )
         for each in operations
     )
-    return screen.table(HEADINGS, rows, keep=2)
+    return screen.table(HEADINGS, rows)
 
 
 def show(

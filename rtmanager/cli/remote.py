@@ -118,7 +118,7 @@ def said(error: "ClientError") -> str:
         more = "; use an IP address in --url, or let the service accept the name"
     elif isinstance(error, errors.Unreachable) and not error.was_sent:
         more = " (--url or RTM_URL)"
-    elif isinstance(error, errors.NotFound):
+    elif isinstance(error, errors.NotFound) and error.message.endswith("not found"):
         more = "; `rtmanager list` shows the games, `rtmanager ops` the operations"
     elif isinstance(error, errors.InternalError):
         more = f" (request id {error.request_id})"

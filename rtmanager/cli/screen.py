@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+_GAP = 2
 UNLIMITED = 10_000
 """The width of what is not shown on a terminal: nothing is wrapped or cut."""
 
@@ -62,21 +63,36 @@ def cell(value: object, style: str | None = None) -> "Text":
     return Text(text, style or STYLES.get(text, ""))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, keep: int = 1) -> "Table":
-    """Return a table; on a narrow screen the first `keep` columns stay whole, others are cut."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, fold: int = 0) -> "Table":
+    """Return a table whose last column is cut to what a terminal has left for it.
+
+    The last `fold` columns are continued on the next line instead.
+    """
     from rich.table import Table  # noqa: PLC0415 - as above
 
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    cells = [list(map(_cell, row)) for row in rows]
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for index, heading in enumerate(headings):
-        is_kept = index < keep
+        is_folded = index >= len(headings) - fold
         made.add_column(
-            heading,
-            overflow="fold" if is_kept else "ellipsis",
-            no_wrap=not is_kept,
+            heading, overflow="fold" if is_folded else "ellipsis", no_wrap=not is_folded
         )
-    for row in rows:
-        made.add_row(*map(_cell, row))
+    if not fold:
+        _cut_last(headings, cells)
+    for row in cells:
+        made.add_row(*row)
     return made
+
+
+def _cut_last(headings: Sequence[str], cells: "Sequence[Sequence[Text]]") -> None:
+    """Cut the last column, or else the library would make all of them narrower."""
+    widths = [
+        max([len(heading), *(row[index].cell_len for row in cells)]) + _GAP
+        for index, heading in enumerate(headings[:-1])
+    ]
+    room = max(console().width - sum(widths), len(headings[-1]))
+    for row in cells:
+        row[-1].truncate(room, overflow="ellipsis")
 
 
 def show(renderable: Any) -> None:

@@ -25,7 +25,7 @@ def drift(*, as_json: AsJson = False, url: Url = DEFAULT_URL, token_file: TokenF
     else:
         headings = ("GAME", "KIND", "WHAT", "WILL")
         rows = ((each.game_id, each.kind, each.sentence, each.action) for each in report.items)
-        screen.show(screen.table(headings, rows, keep=4))
+        screen.show(screen.table(headings, rows, fold=2))
 
 
 def workers(

@@ -68,7 +68,7 @@ def test_file_without_a_token_is_wrong_usage(run: Run, content: bytes, tmp_path:
     assert "words" not in result.stderr
 
 
-@pytest.mark.parametrize("url", ["localhost:8096", "ftp://x", "http://", "http://[", ""])
+@pytest.mark.parametrize("url", ["localhost:8096", "ftp://x", "http://", "http://x:y", ""])
 def test_address_that_is_none_is_wrong_usage(url: str) -> None:
     """What is accepted is said."""
     result = CliRunner().invoke(app, ["list", "--url", url])

@@ -22,6 +22,28 @@ def outcome_of(operation: "Operation") -> str:
     return str(operation.error_code or operation.outcome)
 
 
+def brief(operation: "Operation") -> str:
+    """Return the outcome in a word or two, for a table."""
+    if operation.error_code == "replay_no_op":
+        return "nothing to do"
+    words = {"open": "open", "success": "done", "failure": "failed"}
+    return words.get(operation.outcome, operation.outcome)
+
+
+_WHO = {
+    "lobby_stream": "lobby",
+    "gm_rest": "gm",
+    "admin_rest": "admin",
+    "auto_ttl": "retention",
+    "auto_reconcile": "reconciler",
+}
+
+
+def who(operation: "Operation") -> str:
+    """Return who asked for an operation, in a word."""
+    return _WHO.get(operation.source, operation.source)
+
+
 def headline(operation: "Operation") -> str:
     """Return what an operation is: its id, its kind, the game and the image."""
     image = f" to {operation.image_ref}" if operation.image_ref else ""

@@ -19,7 +19,7 @@ from rtmanager.cli.times import point_in_time
 if TYPE_CHECKING:
     from rtmanager.client import Operation, OperationFilter, RuntimeManagerClient
 
-HEADINGS = ("ID", "GAME", "KIND", "OUTCOME", "BEGAN", "TOOK", "BY", "ABOUT")
+HEADINGS = ("ID", "GAME", "KIND", "OUTCOME", "AGE", "TOOK", "BY", "ABOUT")
 LONGEST_POLL = 2.0
 _LARGEST_ID = 2**63 - 1
 
@@ -109,10 +109,10 @@ def operations_table(operations: "tuple[Operation, ...]", now: datetime) -> obje
             each.operation_id,
             each.game_id,
             each.kind,
-            screen.cell(operation_view.outcome_of(each), screen.STYLES.get(each.outcome, "")),
-            f"{age(each.started_at, now)} ago",
+            screen.cell(operation_view.brief(each), screen.STYLES.get(each.outcome, "")),
+            age(each.started_at, now),
             precise(each.duration_ms),
-            each.source,
+            operation_view.who(each),
             each.error_message if each.outcome == "failure" else each.image_ref or each.reason,
         )
         for each in operations

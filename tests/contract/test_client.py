@@ -7,6 +7,7 @@ from rtmanager.client import (
     Conflict,
     InvalidRequest,
     NotFound,
+    OperationFilter,
     RuntimeManagerClient,
     RuntimeStatus,
     SemverPatchOnly,
@@ -72,3 +73,28 @@ async def test_probes_are_understood(rtm: RuntimeManagerClient) -> None:
     """The service serves and is ready."""
     assert (await rtm.healthz()).status == "ok"
     assert (await rtm.readyz()).status == "ready"
+
+
+async def test_health_is_understood(rtm: RuntimeManagerClient) -> None:
+    """The health of one is that among all, also of a game without a container."""
+    await rtm.start("g", IMAGE)
+    assert (await rtm.health("g"),) == await rtm.health_of_all()
+    await rtm.stop("g", StopReason.FINISHED)
+    await rtm.cleanup("g")
+
+    assert (await rtm.health("g"),) == await rtm.health_of_all()
+
+
+async def test_operations_are_found_by_request_and_page(rtm: RuntimeManagerClient) -> None:
+    """The log is searched, read page after page, and each entry is read by its id."""
+    await rtm.start("g", IMAGE, request_id="mine")
+    await rtm.restart("g")
+    await rtm.start("g", IMAGE)
+    (own,) = (await rtm.operations(OperationFilter(source_ref="mine"))).items
+    everything = [each async for each in rtm.all_operations(page=1)]
+
+    assert [each.kind for each in everything] == ["start", "restart", "start"]
+    assert everything[0].error_code == "replay_no_op"
+    assert await rtm.operation(own.operation_id, wait=60) == own == everything[-1]
+    assert (await rtm.overview())[0].last_operation is not None
+    assert (await rtm.explain("g")).summary

@@ -1,8 +1,11 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from rtmanager.adapters.redis.errors import RedisFault, RedisUnavailable
-from rtmanager.bootstrap.advice import postgres_advice, redis_advice
-from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.bootstrap.advice import docker_advice, postgres_advice, redis_advice
+from rtmanager.domain.errors import DockerUnavailable, ServiceUnavailable
 
 TLS_FILES = "RTMANAGER_REDIS_TLS_CERT_FILE and RTMANAGER_REDIS_TLS_KEY_FILE"
 
@@ -45,3 +48,15 @@ def test_an_outage_of_redis_has_the_plain_advice() -> None:
 def test_a_refused_password_of_postgres_is_told_from_an_outage(reason: str, named: str) -> None:
     """Postgres runs then: its password is what is wrong."""
     assert named in postgres_advice(ServiceUnavailable(f"Postgres is not available: {reason}"))
+
+
+def test_a_denied_socket_of_docker_is_told_from_an_outage(tmp_path: Path) -> None:
+    """Docker runs then, and its socket's group may use it."""
+    socket = tmp_path / "docker.sock"
+    socket.touch()
+    os.chown(socket, -1, 12345)
+    denied = DockerUnavailable("the Docker daemon cannot be reached: [Errno 13] Permission denied")
+    gone = DockerUnavailable("the Docker daemon cannot be reached: Connection refused")
+
+    assert "to the group 12345" in docker_advice(denied, f"unix://{socket}")
+    assert "the Docker daemon runs" in docker_advice(gone, f"unix://{socket}")

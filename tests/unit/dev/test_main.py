@@ -58,12 +58,22 @@ def test_the_welcome_names_the_urls_and_a_first_command(tmp_path: Path) -> None:
     """`make run` prints its URLs and a first command once it serves."""
     with faked("dev", "--data-dir", str(tmp_path), **PREPARED) as process:
         welcome = line_with("service ", process.stdout)
+        console = line_with("console ", process.stdout)
         swagger_ui = line_with("Swagger UI", process.stdout)
+        commands = line_with("command line", process.stdout)
+        checks = line_with("checks ", process.stdout)
         command = line_with("curl", process.stdout)
+        written = (tmp_path / "env").read_text()
         process.send_signal(signal.SIGINT)
         stdout = process.communicate(timeout=30)[0]
 
     assert re.search(r" http://127\.0\.0\.1:[1-9]\d*$", welcome.strip())
+    assert console.strip().endswith("/console/")
+    url = welcome.split()[-1]
+    assert commands.strip().endswith(f".venv/bin/rtmanager list --url {url}")
+    assert checks.strip().endswith(f"doctor --env-file {tmp_path}/env")
+    assert f"RTM_URL={url}\n" in written
+    assert "RTMANAGER_REDIS_MASTER_ADDR=redis:6379\n" in written
     assert swagger_ui.strip().endswith("/swagger/ui")
     assert "/api/v1/internal/runtimes/" in command
     assert stdout.endswith("closed\nenvironment stopped\n")

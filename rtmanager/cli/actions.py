@@ -119,10 +119,15 @@ def cleanup(
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal; a script has decided already."""
-    if yes or not sys.stdin.isatty():
+    if yes or not is_asked():
         return
     if not typer.confirm(plain(question), err=True):
         refuse("nothing was done", ExitCode.FAILED)
+
+
+def is_asked() -> bool:
+    """Say whether there is a person to ask."""
+    return sys.stdin.isatty()
 
 
 def act(call: Call, *, as_json: bool, url: str, token_file: Path | None) -> None:

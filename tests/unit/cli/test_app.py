@@ -299,3 +299,11 @@ def test_token_is_made_only_for_a_line_that_would_be_read(arguments: list[str]) 
     assert result.exit_code != 0
     assert result.stdout == ""
     assert "rtm_" not in result.stderr
+
+
+def test_exit_codes_are_documented() -> None:
+    """The page has the table of the help."""
+    page = (Path(__file__).parents[3] / "docs/command-line.md").read_text()
+
+    for code, meaning in MEANINGS.items():
+        assert f"| {code.value} | {meaning} |" in page

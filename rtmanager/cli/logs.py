@@ -67,23 +67,30 @@ async def _follow(
     service: "RuntimeManagerClient", game: str, begin: _From, printer: "_Printer"
 ) -> None:
     """Follow until the engine has ended, over as many requests as that takes."""
+    from rtmanager.client import NotFound  # noqa: PLC0415 - quick commands need none
+
     container = (await service.get(game)).current_container_id
+    await _follow_once(service, game, begin, printer)
     while True:
-        again = begin.last is not None
-        before = begin.last
-        async for line in service.logs(
-            game,
-            tail=ALL_LINES if again else begin.tail,
-            since=before if again else begin.since,
-            follow=True,
-        ):
-            if before is None or line.at is None or line.at > before:
-                begin.last = line.at or begin.last
-                printer.print(line)
         record = await service.get(game)
         if record.status != "running" or record.current_container_id != container:
             return
         await asyncio.sleep(PAUSE_SECONDS)
+        try:
+            await _follow_once(service, game, begin, printer)
+        except NotFound:  # the container was removed meanwhile
+            return
+
+
+async def _follow_once(
+    service: "RuntimeManagerClient", game: str, begin: _From, printer: "_Printer"
+) -> None:
+    before = begin.last
+    tail, since = (begin.tail, begin.since) if before is None else (ALL_LINES, before)
+    async for line in service.logs(game, tail=tail, since=since, follow=True):
+        if before is None or line.at is None or line.at > before:
+            begin.last = line.at or begin.last
+            printer.print(line)
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,15 @@ def test_followed_log_goes_on_over_several_requests(run: Run) -> None:
     assert service.requests[3].url.params["since"].startswith("2026-04-28T20:39:18")
 
 
+def test_followed_log_of_a_container_that_was_removed_has_ended(run: Run) -> None:
+    """That is what was waited for, and no fault."""
+    line = json.dumps(document("LogLine"))
+    running = answered(document("RuntimeRecord", status="running"))
+    service = FakeService(running, stream(line), running, failed(404, "not_found"))
+
+    assert run(service, "logs", "g", "-f").exit_code == 0
+
+
 def test_events_are_lines_without_a_terminal(run: Run) -> None:
     """`watch` in a pipe prints each event, as text or NDJSON, until it is ended."""
     event = document("Event", type="operation")

@@ -46,7 +46,7 @@ STOP_REASONS: Mapping[str, str] = {
     "orphan_cleanup": "nobody uses it",
 }
 DRIFTS: Mapping[str, str] = {
-    "open_operation": "Interrupted operation",
+    "open_operation": "Open operation",
     "adopt": "Engine without record",
     "dispose": "Container missing",
     "observed_exit": "Engine exited",

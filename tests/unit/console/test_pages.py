@@ -120,6 +120,27 @@ async def test_story_shows_what_runs_step_by_step(
     assert '<p class="lead busy"' in page
 
 
+async def test_operation_that_runs_is_no_disagreement(
+    service: FakeService, browser: httpx.AsyncClient
+) -> None:
+    """Only an open operation that nobody runs is drift to whoever reads the story."""
+    found = {"game_id": "g1", "container_id": None, "retry_at": None}
+    left = {
+        **found,
+        "kind": "open_operation",
+        "sentence": "operation 2 is open",
+        "action": "resume",
+    }
+    running = operation(2, outcome="open", finished_at=None, duration_ms=None)
+    tell(service, drift=[left])
+
+    assert "operation 2 is open" in (await browser.get("/console/games/g1")).text
+
+    tell(service, drift=[left], open_operation=running, operations=[running])
+
+    assert "operation 2 is open" not in (await browser.get("/console/games/g1")).text
+
+
 async def test_story_of_a_crash_has_its_exit_and_last_lines(
     service: FakeService, browser: httpx.AsyncClient
 ) -> None:

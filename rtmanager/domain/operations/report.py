@@ -20,11 +20,14 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.operation_journal import Begun
+from rtmanager.domain.ports.operation_journal import Begun, JobAlreadyRecorded, OperationStillOpen
 
 logger = logging.getLogger(__name__)
 
 LogFields = dict[str, object]
+
+_NO_OUTCOME = (JobAlreadyRecorded, OperationStillOpen)
+"""The request has its outcome already, or will be tried again: nothing has finished."""
 
 
 def log_fields(request: OperationRequest) -> LogFields:
@@ -46,19 +49,22 @@ def logged_operation(
     """Log one line when the block ends, with or without an error; the block adds fields.
 
     Its duration counts from `since`, when the request arrived. If the block was cut off by a
-    shutdown or failed unexpectedly, there is no outcome.
+    shutdown or failed unexpectedly, there is no outcome. Nothing is logged if nothing has finished.
     """
     line, began = log_fields(request), clock.monotonic() if since is None else since
+    has_finished = True
     try:
         yield line
         line.setdefault("outcome", Outcome.SUCCESS)
     except RuntimeManagerError as error:
+        has_finished = not isinstance(error, _NO_OUTCOME)
+        error.is_logged = has_finished
         line |= failure_fields(error)
-        error.is_logged = True
         raise
     finally:
         line["duration_ms"] = round((clock.monotonic() - began) * 1000, 3)
-        logger.log(_level_of(line), "operation_finished", extra=line)
+        if has_finished:
+            logger.log(_level_of(line), "operation_finished", extra=line)
 
 
 def _level_of(line: LogFields) -> int:

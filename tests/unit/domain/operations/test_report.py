@@ -15,6 +15,7 @@ from rtmanager.domain.operations.decision import stop
 from rtmanager.domain.operations.observation import GateReading
 from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.operations.report import details_of, logged_operation
+from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, OperationStillOpen
 from tests.builders import NOON, make_cause, make_completion, make_request, make_step
 from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, operation
 
@@ -123,3 +124,18 @@ def test_an_operation_that_was_cut_off_is_a_warning(caplog: pytest.LogCaptureFix
     (line,) = caplog.records
     assert line.levelno == logging.WARNING
     assert "outcome" not in vars(line)
+
+
+@pytest.mark.parametrize("error", [JobAlreadyRecorded(), OperationStillOpen()], ids=str)
+def test_what_has_not_finished_is_not_logged_as_a_failure(
+    caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """A job that is delivered again has its outcome, and a request that waits will have one."""
+    with (
+        caplog.at_level(logging.INFO, "rtmanager"),
+        pytest.raises(type(error)),
+        logged_operation(make_request(), ManualClock()),
+    ):
+        raise error
+
+    assert caplog.records == []

@@ -30,7 +30,7 @@ from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.reconciliation import (
     drift,
     reconcile_game,
-    reconcile_runtimes,
+    survey_games,
 )
 from rtmanager.domain.reconciliation.backoff import Backoff
 from rtmanager.domain.reconciliation.check_host import CheckHost
@@ -215,7 +215,7 @@ IN_RECONCILIATION = (
         reconcile_game,
         "find_drift",
         wrong.spare_nothing,
-        (reconcile_runtimes, "find_drift", wrong.spare_nothing),
+        (survey_games, "find_drift", wrong.spare_nothing),
     ),
     _mutant(
         "leftovers stay unnoticed",

@@ -1,5 +1,6 @@
 """Settings as they were given, wrong ones included, for the operator who corrects them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
@@ -19,14 +20,15 @@ _STAND_INS = {
     "RTMANAGER_GAME_STATE_ROOT": "/stand-in",
 }
 """Values of what is required, so that the rest can be shown without it."""
-_LONGEST = 40
+_HARMLESS = re.compile(r"[+-]?\d{1,9}(\.\d{1,9})? ?[A-Za-z]{0,7}|[A-Za-z_]{1,12}", re.ASCII)
+"""A number with its unit, or a word."""
 
 
 def shown_despite(error: ConfigError, environment: Mapping[str, str]) -> Iterator[ShownSetting]:
     """Yield every setting; of those with a fault what was given, unless it may be a secret.
 
-    Only numbers, durations, switches and choices are repeated: what belongs in no such setting may
-    be a password in the wrong variable just as well, but nobody writes one there.
+    Only numbers, durations, switches and choices are repeated, and only what looks like one: what
+    does not may be a password in the wrong variable.
     """
     wrong = _wrong(error)
     settings = _settings_without(wrong, environment)
@@ -74,7 +76,7 @@ def _stand_ins(wrong: set[str], environment: Mapping[str, str]) -> Mapping[str, 
 def _given(value: str, field: FieldInfo) -> str:
     if not value:
         return ""
-    if _is_closed(field.annotation) and value.isprintable() and len(value) <= _LONGEST:
+    if _is_closed(field.annotation) and _HARMLESS.fullmatch(value):
         return value
     return f"({len(value)} characters, not shown)"
 

@@ -134,7 +134,9 @@ def test_engine_that_ignores_sigterm_stops_in_time(environment: Environment, gam
     assert STOP_GRACE_SECONDS <= seconds < STOP_GRACE_SECONDS + 3
     assert record["status"] == "stopped"
     assert environment.containers(game)[0]["State"] == "exited"
-    assert environment.operations(game)[-1]["details"] == {"found": "exit code 137"}
+    details = environment.operations(game)[-1]["details"]
+    assert details["found"] == "exit code 137"
+    assert (details["exit"]["exit_code"], details["exit"]["is_overdue"]) == (137, True)
 
 
 @pytest.mark.parametrize(

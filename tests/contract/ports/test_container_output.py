@@ -42,7 +42,8 @@ async def test_output_of_an_engine_that_has_ended_is_read(docker_world: DockerWo
     assert (line.text, line.stream is not OutputStream.SERVICE) == (EXITS_SAYING, True)
     assert line.at is not None
     assert found.finished_at is not None
-    assert line.at <= found.finished_at
+    # Docker notes the two apart.
+    assert abs(line.at - found.finished_at) < timedelta(seconds=2)
 
 
 async def test_only_the_last_lines_are_read(docker_world: DockerWorld) -> None:

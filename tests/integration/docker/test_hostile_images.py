@@ -126,7 +126,7 @@ async def test_a_health_check_sends_no_events(real_docker: RealWorld) -> None:
                     actions.append(event.action)
     await client.aclose()
 
-    assert actions == ["start", "die", "destroy"]
+    assert actions == ["start", "kill", "die", "destroy"]
 
 
 async def _healthy(world: RealWorld, container_id: ContainerId) -> None:

@@ -38,7 +38,6 @@ class SelfObservation:
     reconcile: ReconcileRuntimes
     clock: Clock
     _began_at: datetime = field(init=False)
-    _leads_since: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._began_at = self.clock.now()
@@ -107,19 +106,11 @@ class SelfObservation:
 
     def _last_successes(self) -> Values:
         """Return when each worker succeeded; one that was just begun is not late."""
-        leads_since = self._leading_since()
+        leads_since = self.leader.leads_since or self.clock.now()
         for each in self._here():
             is_leaders = each in self.leader.workers
             begun = leads_since if is_leaders else self._began_at
             yield max(each.status.last_success_at or begun, begun).timestamp(), _of(each)
-
-    def _leading_since(self) -> datetime:
-        """Return when this replica was first observed to lead without a pause."""
-        if not self.leader.leads:
-            self._leads_since = None
-            return self.clock.now()
-        self._leads_since = self._leads_since or self.clock.now()
-        return self._leads_since
 
     def _drift(self) -> Values:
         found = self.reconcile.last_found

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.leadership import Leadership
@@ -30,6 +31,7 @@ class LeaderRunner:
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("leadership"), init=False)
     leads: bool = field(default=False, init=False)
+    leads_since: datetime | None = field(default=None, init=False)
     _leaves: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def hand_over(self) -> None:
@@ -79,13 +81,13 @@ class LeaderRunner:
 
     async def _lead(self) -> None:
         logger.info("leadership_gained")
-        self.leads = True
+        self.leads, self.leads_since = True, self.clock.now()
         tasks = [asyncio.create_task(each.run(), name=each.status.name) for each in self.workers]
         tasks.append(asyncio.create_task(self._while_confirmed(), name="leadership"))
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.leads = False
+            self.leads, self.leads_since = False, None
             await cancel_and_wait(tasks)
         for task in ended:
             # Nobody has cancelled it yet: if it is cancelled, something that it awaited was.

@@ -48,7 +48,7 @@ class Stand:
             is_withdrawn=False,
         )
         self.probe = PeriodicWorker("probe", self._cycle, 15.0, self.clock)
-        self.leader = stub(leads=False, workers=[self.probe])
+        self.leader = stub(leads=False, leads_since=None, workers=[self.probe])
         self.relay = stub(status=WorkerStatus("relay"))
         self.reconcile = stub(last_found=None)
         self.figures = FiguresReader(self._store, self._jobs, self.readiness, self.clock)
@@ -137,7 +137,7 @@ async def test_workers_of_the_leader_are_only_reported_by_it() -> None:
     succeeded = stand.clock.now().timestamp()
     apart = stand.values(Gauge.WORKER_SUCCESS)
     stand.clock.advance(1000)
-    stand.leader.leads = True
+    stand.leader.leads, stand.leader.leads_since = True, stand.clock.now()
     begun = stand.values(Gauge.WORKER_SUCCESS)
     stand.clock.advance(20)
     await stand.probe.once()
@@ -147,6 +147,17 @@ async def test_workers_of_the_leader_are_only_reported_by_it() -> None:
     assert stand.values(Gauge.WORKER_SUCCESS)["probe",] == succeeded + 1020
     assert stand.values(Gauge.WORKER_INTERVAL)["probe",] == 15.0
     assert stand.values(Gauge.LEADER) == {(): 1.0}
+
+
+async def test_a_late_scrape_shows_when_the_worker_really_succeeded() -> None:
+    """Who looks for the first time, hours after the leadership began, sees the same as others."""
+    stand = Stand()
+    stand.leader.leads, stand.leader.leads_since = True, stand.clock.now()
+    await stand.probe.once()
+    succeeded = stand.clock.now().timestamp()
+    stand.clock.advance(3600)
+
+    assert stand.values(Gauge.WORKER_SUCCESS)["probe",] == succeeded
 
 
 async def test_drift_of_the_last_reconciliation_is_counted_by_kind() -> None:

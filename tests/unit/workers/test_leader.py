@@ -71,8 +71,11 @@ async def test_workers_run_in_the_leader_alone(claim: Claim) -> None:
         async with second.runner.running():
             await turns(200)
             assert (first.runner.leads, second.runner.leads) == (True, False)
+            assert first.runner.leads_since is not None
+            assert second.runner.leads_since is None
 
     assert (first.hand.lives, second.hand.lives) == (1, 0)
+    assert first.runner.leads_since is None
 
 
 async def test_leader_that_ends_leaves_the_lead_to_the_other(claim: Claim) -> None:

@@ -27,6 +27,7 @@ from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.refusals import Refusals
 from rtmanager.domain.operations.report import (
     LogFields,
+    add_engines,
     add_operation,
     log_started,
     logged_operation,
@@ -131,6 +132,7 @@ class Operations:
                 return begun.record
             log_started(line)
             completion = await self.interpreter.run(_context(lease, begun))
+            add_engines(line, completion)
             return _record_of(completion)
 
     async def resume(self, game_id: GameId) -> None:
@@ -212,6 +214,7 @@ class Operations:
             line["resumed"] = True
             log_started(line)
             completion = await self.interpreter.run(_context(lease, begun))
+            add_engines(line, completion)
             line["outcome"] = completion.outcome
             line["error_code"] = completion.cause and completion.cause.code
             if completion.cause and completion.cause.detail:

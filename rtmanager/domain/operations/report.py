@@ -68,9 +68,12 @@ def logged_operation(
 
 
 def _level_of(line: LogFields) -> int:
-    """Return error for a bug of ours, warning for any other failure and for no outcome at all."""
+    """Return error for a bug of ours, warning for any other failure and for no outcome at all.
+
+    Also warning for an engine that has not answered: it was started, but nobody can play.
+    """
     if line.get("outcome") == Outcome.SUCCESS:
-        return logging.INFO
+        return logging.WARNING if line.get("healthy") is False else logging.INFO
     return logging.ERROR if line.get("error_code") == ErrorCode.INTERNAL_ERROR else logging.WARNING
 
 
@@ -97,6 +100,21 @@ def add_operation(line: LogFields, begun: Begun) -> None:
         line.setdefault("image_ref", record.current_image_ref)
     if operation.error_code is not None:
         line["error_code"] = operation.error_code
+
+
+def add_engines(line: LogFields, completion: Completion) -> None:
+    """Add how the engine ended that ran before, and what the new one has answered."""
+    ended = completion.details.get(EXIT)
+    if isinstance(ended, Mapping) and ended.get("exit_code") is not None:
+        line["exit_code"] = ended["exit_code"]
+        if ended.get("is_overdue"):
+            line["killed_after_grace"] = True
+    if "downtime_ms" in completion.details:
+        line["downtime_ms"] = completion.details["downtime_ms"]
+    if completion.outcome is Outcome.SUCCESS and completion.observation is not None:
+        line["healthy"] = completion.observation.healthy
+        if completion.observation.error:
+            line["health_error"] = completion.observation.error
 
 
 def details_of(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rtmanager.domain.errors import Conflict, ErrorCode, RuntimeManagerError, ServiceUnavailable
-from rtmanager.domain.operation import OperationKind, OpSource
+from rtmanager.domain.operation import OperationKind, OpSource, Outcome
 from rtmanager.domain.operations.container_spec import PullPolicy
 from tests.unit.domain.world import (
     BROKEN,
@@ -24,6 +24,8 @@ from tests.unit.domain.world import (
 )
 
 ABSENT = "galaxy/game:1.4.77"
+SILENT = "galaxy/game:1.4.5"
+STUBBORN = "galaxy/game:1.4.6"
 UNREACHABLE = "connect: connection refused"
 
 
@@ -233,3 +235,36 @@ async def test_the_wait_for_a_lease_counts_in_the_duration(
 
     refused, stopped = lines_of(caplog, "operation_finished")
     assert (refused["duration_ms"], stopped["duration_ms"]) == (5000.0, 5000.0)
+
+
+async def test_an_engine_that_has_not_answered_is_no_success_like_any_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line of its start is a warning, with what it answered; that of a healthy one is not."""
+    caplog.set_level(logging.INFO)
+    await world.manager.start()
+    world.image(SILENT, healthy_after=None)
+    await world.manager.stop()
+    await world.manager.start(SILENT)
+
+    healthy, _, silent = lines_of(caplog, "operation_finished")
+    assert (healthy["levelno"], healthy["healthy"]) == (logging.INFO, True)
+    assert (silent["levelno"], silent["healthy"]) == (logging.WARNING, False)
+    assert (silent["outcome"], silent["health_error"]) == (Outcome.SUCCESS, "/healthz answered 503")
+
+
+async def test_the_line_of_a_stop_has_the_exit_code(
+    running: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an engine that had to be killed it says so; a restart says how long the game was down."""
+    caplog.set_level(logging.INFO)
+    await running.manager.restart()
+    await running.manager.stop()
+    running.image(STUBBORN, stops_in=10.0 * POLICY.stop_timeout)
+    await running.manager.start(STUBBORN)
+    await running.manager.stop()
+
+    restarted, stopped, _, killed = lines_of(caplog, "operation_finished")
+    assert "downtime_ms" in restarted
+    assert (stopped["exit_code"], "killed_after_grace" in stopped) == (143, False)
+    assert (killed["exit_code"], killed["killed_after_grace"]) == (137, True)

@@ -7,6 +7,7 @@ client library reads as many 1xx answers as the server sends.
 import asyncio
 import errno
 import ipaddress
+import os
 import socket
 
 import h11
@@ -82,7 +83,10 @@ class HttpEngineProbe:
 
 
 def _cannot_be_asked(error: Exception) -> str:
-    return f"{PATH} cannot be asked: {str(error) or type(error).__name__}"[:200]
+    """Return why, without the number and the address that asyncio puts around the reason."""
+    number = error.errno if isinstance(error, OSError) else None
+    reason = os.strerror(number) if number else str(error) or type(error).__name__
+    return f"{PATH} cannot be asked: {reason}"[:200]
 
 
 async def _request(connection: socket.socket, path: str, *, host: str, pause: float) -> int:

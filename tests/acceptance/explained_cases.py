@@ -15,7 +15,7 @@ from tests.support.environment import SILENT_ENGINE, STUBBORN_ENGINE, Environmen
 OPERATOR = "/api/v1/operator"
 PAGE = "docs/explanations.md"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
-_ADDRESS = re.compile(r"\('[\d.]+', 8080\)")
+_ADDRESS = re.compile(r"(unix|tcp)://\S+")
 
 
 @dataclass(frozen=True)

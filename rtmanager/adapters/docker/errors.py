@@ -71,9 +71,11 @@ def translate(error: Exception, host: str, refused: Refusal) -> RuntimeManagerEr
 
 
 def _words(root: BaseException) -> str:
-    """Return what the error says, without the object that some quote in front of it."""
+    """Return what the error says, without the number or the object in front of it."""
     if isinstance(root, gaierror):
         return f"the name of the host cannot be resolved: {root.strerror}"
+    if isinstance(root, OSError) and root.errno and root.strerror:
+        return root.strerror
     return str(root)
 
 

@@ -1,6 +1,7 @@
 """Pulls: the registries answer, or images that may run are on the host already."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import httpx
@@ -60,7 +61,7 @@ async def _fault(host: str) -> str:
     except TimeoutError:
         return f"no answer within {LONGEST:g} s"
     except (httpx.HTTPError, OSError) as error:
-        return str(error) or type(error).__name__
+        return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
     return "" if answer.status_code in _ANSWERS else f"status {answer.status_code}"
 
 

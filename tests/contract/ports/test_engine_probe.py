@@ -33,11 +33,11 @@ async def test_an_engine_that_says_so_is_unhealthy(engines: Engines) -> None:
 
 
 async def test_an_address_without_an_engine_is_unhealthy(engines: Engines) -> None:
-    """A refused connection is an unhealthy result, not an exception."""
+    """A refused connection is an unhealthy result, not an exception; it is named in words."""
     answer = await engines.probe.check(NOBODY)
 
     assert not answer.healthy
-    assert answer.error
+    assert answer.error.lower().endswith("connection refused")
 
 
 @pytest.mark.parametrize("address", ["", "no address", "256.1.1.1", "\0", "a" * 300, "::g", "é"])

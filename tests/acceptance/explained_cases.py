@@ -93,7 +93,7 @@ def _never_answered(case: Case) -> None:
 
 def _is_being_started(case: Case) -> str:
     with under_way(lambda: case.gm.start(case.game, SILENT_ENGINE)):
-        case.is_said("now: watch gate")
+        case.is_said("now: waiting for /healthz")
         return case.sentence()
 
 

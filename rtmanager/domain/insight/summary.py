@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rtmanager.domain.insight import exit_words
 from rtmanager.domain.insight.facts import SLACK, Facts
 from rtmanager.domain.insight.health import Health, HealthState
-from rtmanager.domain.insight.words import moment, named, noun, shortened, who
+from rtmanager.domain.insight.words import doing, moment, named, noun, shortened, who
 from rtmanager.domain.operation import (
     ActionName,
     Operation,
@@ -14,7 +14,6 @@ from rtmanager.domain.operation import (
     Outcome,
     Phase,
 )
-from rtmanager.domain.operations.decision import words_of
 from rtmanager.domain.reconciliation.drift import DriftKind
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
@@ -74,7 +73,7 @@ def _under_way(operation: Operation, record: RuntimeRecord | None) -> str:
     target = f" to {image}" if image and operation.kind is OperationKind.PATCH else ""
     target = f" with {image}" if image and operation.kind is OperationKind.START else target
     begun = f"{_GERUNDS[operation.kind]}{target} by {who(operation)} since "
-    now = f", now: {words_of(operation.steps[-1].action)}" if operation.steps else ""
+    now = f", now: {doing(operation.steps[-1])}" if operation.steps else ""
     words = f"{begun}{moment(operation.started_at)}{now}"
     if operation.phase is Phase.BACK and operation.cause is not None:
         words += f", being rolled back: {shortened(operation.cause.message)}"

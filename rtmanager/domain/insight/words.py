@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from rtmanager.domain.operation import Operation, OperationKind, OpSource
+from rtmanager.domain.operation import ActionName, Operation, OperationKind, OpSource, Step
 
 MAX_TEXT = 300
 """Characters of an error or of an engine's output in a sentence."""
@@ -24,6 +24,18 @@ _NOUNS: Mapping[OperationKind, str] = {
     OperationKind.RECONCILE_ADOPT: "takeover of its container",
     OperationKind.RECONCILE_DISPOSE: "reconciliation of its container",
     OperationKind.RECONCILE_OBSERVED_EXIT: "record of its exit",
+}
+_DOING: Mapping[ActionName, str] = {
+    ActionName.OBTAIN_IMAGE: "obtaining the image",
+    ActionName.PREPARE_STATE: "preparing the state directory",
+    ActionName.PARK: "renaming the old container",
+    ActionName.STOP: "stopping the engine",
+    ActionName.CREATE: "creating the container",
+    ActionName.START: "starting the engine",
+    ActionName.WATCH_GATE: "waiting for /healthz",
+    ActionName.REMOVE: "removing the container",
+    ActionName.SET_ASIDE: "renaming the new container",
+    ActionName.UNPARK: "giving the old container its name back",
 }
 _PREPOSITIONS = {OperationKind.START: "with", OperationKind.PATCH: "to"}
 
@@ -55,3 +67,8 @@ def named(operation: Operation) -> str:
 def shortened(text: str) -> str:
     """Return a text that fits in a sentence."""
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+
+
+def doing(step: Step) -> str:
+    """Return what is being done in a step; of a pull how far it is."""
+    return shortened(step.note) if step.result is None and step.note else _DOING[step.action.name]

@@ -53,7 +53,7 @@ async def test_first_start_under_way_is_explained(world: World) -> None:
     starting.cancel()
 
     assert said.summary.startswith("Being started with galaxy/game:1.4.7 by the Game Master since")
-    assert said.summary.endswith("now: create.")
+    assert said.summary.endswith("now: creating the container.")
     assert said.facts.open_operation is not None
 
 

@@ -55,7 +55,7 @@ def test_a_denied_socket_of_docker_is_told_from_an_outage(tmp_path: Path) -> Non
     socket = tmp_path / "docker.sock"
     socket.touch()
     os.chown(socket, -1, 12345)
-    denied = DockerUnavailable("the Docker daemon cannot be reached: [Errno 13] Permission denied")
+    denied = DockerUnavailable("the Docker daemon cannot be reached: Permission denied")
     gone = DockerUnavailable("the Docker daemon cannot be reached: Connection refused")
 
     assert "to the group 12345" in docker_advice(denied, f"unix://{socket}")

@@ -88,7 +88,8 @@ def patch(
 ) -> None:
     """Move a game to another patch level.
 
-    If the new engine does not become healthy, the patch is rolled back.
+    If the new engine does not start, or does not become healthy though the old one was, the old one
+    runs again.
     """
     confirm(f"Patch {game} to {image}?", yes=yes)
     act(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _GAP = 2
+_LEAST = 16
+"""To what the last column is cut before the others are."""
 UNLIMITED = 10_000
 """The width of what is not shown on a terminal: nothing is wrapped or cut."""
 
@@ -64,7 +66,7 @@ def cell(value: object, style: str | None = None) -> "Text":
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, fold: int = 0) -> "Table":
-    """Return a table whose last column is cut to what a terminal has left for it.
+    """Return a table that is cut to the width of a terminal, its last column first.
 
     The last `fold` columns are continued on the next line instead.
     """
@@ -78,21 +80,32 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, fold: in
             heading, overflow="fold" if is_folded else "ellipsis", no_wrap=not is_folded
         )
     if not fold:
-        _cut_last(headings, cells)
+        _fit(headings, cells)
     for row in cells:
         made.add_row(*row)
     return made
 
 
-def _cut_last(headings: Sequence[str], cells: "Sequence[Sequence[Text]]") -> None:
-    """Cut the last column, or else the library would make all of them narrower."""
+def _fit(headings: Sequence[str], cells: "Sequence[Sequence[Text]]") -> None:
+    """Cut the last column, then whichever is widest; never the first, which names the row.
+
+    The library would make all of them narrower.
+    """
     widths = [
-        max([len(heading), *(row[index].cell_len for row in cells)]) + _GAP
-        for index, heading in enumerate(headings[:-1])
+        max([len(heading), *(row[index].cell_len for row in cells)])
+        for index, heading in enumerate(headings)
     ]
-    room = max(console().width - sum(widths), len(headings[-1]))
+    excess = sum(widths) + _GAP * (len(widths) - 1) - console().width
+    cut = min(max(excess, 0), max(widths[-1] - _LEAST, 0))
+    widths[-1] -= cut
+    for _ in range(excess - cut):
+        wide = [each for each in range(1, len(widths)) if widths[each] > len(headings[each])]
+        if not wide:
+            break
+        widths[max(wide, key=widths.__getitem__)] -= 1
     for row in cells:
-        row[-1].truncate(room, overflow="ellipsis")
+        for text, width in zip(row, widths, strict=True):
+            text.truncate(width, overflow="ellipsis")
 
 
 def show(renderable: Any) -> None:

@@ -21,7 +21,8 @@ def drift(*, as_json: AsJson = False, url: Url = DEFAULT_URL, token_file: TokenF
     if as_json:
         screen.print_json(report.json)
     elif not report.items:
-        typer.echo(f"The records of {report.games} games and Docker agree.")
+        games = "1 game" if report.games == 1 else f"{report.games} games"
+        typer.echo(f"Records and Docker agree ({games} compared).")
     else:
         headings = ("GAME", "KIND", "WHAT", "WILL")
         rows = ((each.game_id, each.kind, each.sentence, each.action) for each in report.items)

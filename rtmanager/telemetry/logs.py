@@ -17,8 +17,8 @@ from rtmanager.telemetry.console import columns, shorten
 from rtmanager.telemetry.escaping import escape_values, write_traceback
 from rtmanager.telemetry.instruments import log_events
 
-_TALKATIVE = ("httpx", "httpcore", "urllib3", "docker", "connexion")
-"""Libraries that log each request or step of ours, which would drown out everything else."""
+_TALKATIVE = ("uvicorn", "httpx", "httpcore", "urllib3", "docker", "connexion")
+"""Libraries that log each request or step of ours, which we log in our own words if at all."""
 _COUNTED = {"warning", "error", "critical"}
 _LONGEST = 2_000
 """Maximum length of a value, except a stack or a traceback."""

@@ -39,11 +39,14 @@ class WorkerStatus:
     _has_defect: bool = False
 
     def succeeded(self, at: datetime, sentence: str = "") -> None:
-        """Note a successful cycle; log what it did, and the end of an outage."""
+        """Note a successful cycle; log the end of an outage.
+
+        What it did to a game has log lines of its own, and all of it is in the workers' report.
+        """
         if self.failures_in_a_row:
             logger.info("worker_recovered", extra=self._facts(failures=self.failures_in_a_row))
         if sentence:
-            logger.info("worker_acted", extra=self._facts(did=sentence))
+            logger.debug("worker_acted", extra=self._facts(did=sentence))
         self.cycles += 1
         self.failures_in_a_row = 0
         self._has_defect = False

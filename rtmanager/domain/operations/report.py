@@ -70,10 +70,11 @@ def logged_operation(
 def _level_of(line: LogFields) -> int:
     """Return error for a bug of ours, warning for any other failure and for no outcome at all.
 
-    Also warning for an engine that has not answered: it was started, but nobody can play.
+    A success that leaves an engine without an answer, or had to kill one, is a warning too.
     """
     if line.get("outcome") == Outcome.SUCCESS:
-        return logging.WARNING if line.get("healthy") is False else logging.INFO
+        is_doubtful = line.get("healthy") is False or "killed_after_grace" in line
+        return logging.WARNING if is_doubtful else logging.INFO
     return logging.ERROR if line.get("error_code") == ErrorCode.INTERNAL_ERROR else logging.WARNING
 
 

@@ -52,19 +52,19 @@ def test_a_json_line_has_its_event_level_logger_time_and_fields() -> None:
 
 
 def test_lines_of_libraries_have_the_same_form() -> None:
-    """Lines logged through the standard library have the same format as ours."""
+    """Warnings of the server have the same format as ours; what it does is in our own words."""
     stream = StringIO()
     configure_logs("info", "json", stream)
 
-    logging.getLogger("uvicorn.error").info(
-        "Started server process [%d]", 7, extra={"color_message": "coloured", "kept": 1}
-    )
+    server = logging.getLogger("uvicorn.error")
+    server.info("Started server process [%d]", 7)
+    server.warning("Exceeded %d", 7, extra={"color_message": "coloured", "kept": 1})
 
     (line,) = lines_of(stream)
     assert line.pop("timestamp").endswith("Z")
     assert line == {
-        "event": "Started server process [7]",
-        "level": "info",
+        "event": "Exceeded 7",
+        "level": "warning",
         "logger": "uvicorn.error",
         "kept": 1,
     }

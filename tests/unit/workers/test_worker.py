@@ -30,11 +30,13 @@ def test_success_is_dated_and_counted(log: pytest.LogCaptureFixture) -> None:
 
 
 def test_cycle_that_did_something_is_logged(log: pytest.LogCaptureFixture) -> None:
-    """A cycle that did something logs one line."""
+    """A cycle that did something logs one line, for whoever asks for more than its effects."""
+    log.set_level(logging.DEBUG)
     WorkerStatus("probe").succeeded(NOON, "g1 missed 3 probes")
 
     (record,) = log.records
     assert record.message == "worker_acted"
+    assert record.levelname == "DEBUG"
     assert vars(record)["did"] == "g1 missed 3 probes"
 
 

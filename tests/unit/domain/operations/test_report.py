@@ -14,7 +14,7 @@ from rtmanager.domain.operation import Action, ActionName, Operation, Outcome, P
 from rtmanager.domain.operations.decision import stop
 from rtmanager.domain.operations.observation import GateReading
 from rtmanager.domain.operations.observer import OperationContext
-from rtmanager.domain.operations.report import details_of, logged_operation
+from rtmanager.domain.operations.report import add_engines, details_of, logged_operation
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, OperationStillOpen
 from tests.builders import NOON, make_cause, make_completion, make_request, make_step
 from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, operation
@@ -139,3 +139,30 @@ def test_what_has_not_finished_is_not_logged_as_a_failure(
         raise error
 
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("told", "fields", "level"),
+    [
+        ({}, {}, logging.INFO),
+        ({"exit": {"exit_code": 143}}, {"exit_code": 143}, logging.INFO),
+        (
+            {"exit": {"exit_code": 137, "is_overdue": True}},
+            {"exit_code": 137, "killed_after_grace": True},
+            logging.WARNING,
+        ),
+    ],
+)
+def test_success_that_left_something_to_know_is_a_warning(
+    caplog: pytest.LogCaptureFixture,
+    told: dict[str, object],
+    fields: dict[str, object],
+    level: int,
+) -> None:
+    """An engine that had to be killed looks like no other success."""
+    with caplog.at_level(logging.INFO), logged_operation(make_request(), ManualClock()) as line:
+        add_engines(line, make_completion(details=told))
+
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert fields.items() <= vars(record).items()

@@ -51,7 +51,7 @@ def test_words_of_an_internal_service_reach_the_operator_only(
     assert SECRET not in row["error_message"]
     assert SECRET in row["details"]["error_detail"]
     assert row["details"]["error_detail"].isprintable()
-    assert f"the details of operation {row['id']} have the answer" in message(answer)
+    assert f"the service's log has the answer, at operation {row['id']}" in message(answer)
     assert SECRET in environment.service.log
     assert all(line.isprintable() for line in environment.service.log.splitlines())
 

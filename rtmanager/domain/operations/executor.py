@@ -226,7 +226,7 @@ def _pull_failed(
     where = " (not on this host)" if absent else ""
     words = f"cannot pull {reference.text}{where}: {failed.message}"
     if failed.detail:
-        words += f"; the details of operation {operation.id} have the answer"
+        words += f"; the service's log has the answer, at operation {operation.id}"
     return ImagePullFailed(words, detail=failed.detail)
 
 

@@ -342,7 +342,7 @@ async def test_what_a_registry_answers_is_in_the_row_and_the_log_only(
         await world.manager.start("galaxy/game:2.0.0")
 
     told = "cannot pull galaxy/game:2.0.0 (not on this host): the registry cannot be reached"
-    assert caught.value.message == f"{told}; the details of operation 1 have the answer"
+    assert caught.value.message == f"{told}; the service's log has the answer, at operation 1"
     sent = [each.fields["error_message"] for each in world.store.outbox]
     assert sent == [caught.value.message] * 2
     assert world.last.error_message == caught.value.message

@@ -1,7 +1,9 @@
 """Times, durations and names as people read them; `assets/times.js` does the same for ages."""
 
+import re
 from datetime import UTC, datetime
 
+_GAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,50}")
 _SHORT_ID = 12
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SHORT_MS = 1_000
@@ -52,3 +54,8 @@ def clock_time(at: datetime) -> str:
 def short_id(container_id: str) -> str:
     """Return a container's id as Docker's own commands show it."""
     return container_id[:_SHORT_ID]
+
+
+def is_game_id(text: str) -> bool:
+    """Return whether a game with such an id can be started; any text may stand in an address."""
+    return _GAME_ID.fullmatch(text) is not None

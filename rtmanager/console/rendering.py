@@ -36,11 +36,15 @@ def _templates() -> Environment:
         "result": partial(words.word, words=words.RESULTS),
         "drift": partial(words.word, words=words.DRIFTS),
     }
+    templates.tests["game_id"] = formats.is_game_id
     templates.globals |= {
         "since_of": listing.since,
         "is_busy": listing.is_busy,
         "text_of": listing.text_of,
         "stop_reasons": words.STOP_REASONS,
+        "game_id_rule": words.GAME_ID_RULE,
+        "observed": words.OBSERVED,
+        "words": {"kinds": words.KINDS, "steps": words.STEPS, "results": words.RESULTS},
     }
     return templates
 

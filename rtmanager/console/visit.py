@@ -26,6 +26,7 @@ PAGE_HEADERS = {"content-security-policy": _SECURITY_POLICY, "cache-control": "n
 
 SEE_OTHER = 303
 _NOT_MODIFIED = 304
+_DEFAULT_ORIGIN = "http://127.0.0.1:8096"
 _WORTH_PACKING = 16 * 1024
 _FAST = 1
 
@@ -53,6 +54,12 @@ class Visit:
         """The address of the page on this service."""
         address = self.request.url
         return address.path + (f"?{address.query}" if address.query else "")
+
+    @property
+    def url_option(self) -> str:
+        """What a command needs to find this service; empty at the default address."""
+        origin = f"{self.request.url.scheme}://{self.request.url.netloc}"
+        return "" if origin == _DEFAULT_ORIGIN else f" --url {origin}"
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -111,5 +118,9 @@ class Visit:
         return HTMLResponse(body, status, headers)
 
     def _html(self, template: str, **values: Any) -> str:
-        context = {"is_signed_in": self.calls.token is not None, "version": ""}
+        context = {
+            "is_signed_in": self.calls.token is not None,
+            "version": "",
+            "url_option": self.url_option,
+        }
         return render(template, **{**context, **values})

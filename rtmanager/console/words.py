@@ -13,11 +13,11 @@ KINDS: Mapping[str, str] = {
     "reconcile_observed_exit": "Engine exited",
 }
 SOURCES: Mapping[str, str] = {
-    "lobby_stream": "Lobby",
-    "gm_rest": "Game Master",
-    "admin_rest": "operator",
+    "lobby_stream": "the Lobby",
+    "gm_rest": "the Game Master",
+    "admin_rest": "an operator",
     "auto_ttl": "retention",
-    "auto_reconcile": "reconciler",
+    "auto_reconcile": "the reconciler",
 }
 STEPS: Mapping[str, str] = {
     "obtain_image": "Obtain image",
@@ -32,6 +32,9 @@ STEPS: Mapping[str, str] = {
     "unpark": "Put old container back",
 }
 OUTCOMES: Mapping[str, str] = {"open": "running", "success": "done", "failure": "failed"}
+GAME_ID_RULE = "1 to 51 characters of A-Z a-z 0-9 _ . - beginning with a letter or digit"
+OBSERVED = ("reconcile_dispose", "reconcile_observed_exit")
+"""The kinds that only record what has happened to an engine."""
 RESULTS: Mapping[str, str] = {
     "running": "running",
     "done": "done",

@@ -60,7 +60,7 @@ export class Actions {
       const answer = await send(action, game, fields, progress.id);
       await progress.finish(answer);
     } catch {
-      progress.fail("", "The connection was lost. The operation continues: see the game's page.");
+      progress.lost();
     }
   }
 }
@@ -97,14 +97,25 @@ class Progress {
     const body = await answer.json().catch(() => ({}));
     await this.fetchSteps();
     if (answer.ok) {
-      this.outcome.className = "outcome-of good";
-      this.outcome.replaceChildren(paragraph(`Done: the game is ${body.status}.`));
+      const said = this.steps.querySelector("[data-said]");
+      this.outcome.className = `outcome-of ${said?.dataset.said ?? "good"}`;
+      const text = said?.textContent.trim() || `Done: the game is ${body.status}.`;
+      this.outcome.replaceChildren(paragraph(text));
     } else {
       this.fail(body.error?.code ?? `status ${answer.status}`, body.error?.message ?? "");
     }
     const isElsewhere = document.body.dataset.page === "games";
     this.open.hidden = !isElsewhere;
     this.open.href = `/console/games/${encodeURIComponent(this.game)}`;
+  }
+
+  // It may have arrived or not; the page behind the dialog catches up as soon as it can.
+  lost() {
+    this.outcome.className = "outcome-of warn";
+    this.outcome.replaceChildren(
+      paragraph("The service does not answer, so it is not known whether it has begun. If it has, it goes on, and the game's page shows it."),
+      paragraph(`Request id ${this.id}`, "mono"),
+    );
   }
 
   fail(code, message) {

@@ -25,7 +25,10 @@ export function showGame(actions) {
       if (event.operation?.outcome === "success") isOtherEngine = true;
       refresh(id);
     },
-    onGap: () => refresh(),
+    onGap: () => {
+      log.back();
+      refresh();
+    },
   });
 }
 
@@ -34,23 +37,24 @@ function note(events, event) {
   const at = document.createElement("time");
   at.dateTime = event.at;
   at.textContent = clock(event.at);
-  item.append(at, sentence(event));
+  item.append(at, sentence(event, JSON.parse(events.dataset.words)));
   const list = events.querySelector("[data-events]");
   list.prepend(item);
   while (list.children.length > SHOWN) list.lastChild.remove();
   events.querySelector("[data-no-events]").hidden = true;
 }
 
-function sentence({ operation, health, drift }) {
+function sentence({ operation, health, drift }, { kinds, steps, results }) {
   if (operation) {
-    const kind = operation.kind.replaceAll("_", " ");
+    const kind = kinds[operation.kind] ?? operation.kind;
     if (operation.outcome === "failure") return `${kind} failed: ${operation.error_message ?? operation.error_code}`;
-    if (operation.outcome === "success") return `${kind} done`;
+    if (operation.outcome === "success") return `${kind}: done`;
     if (!operation.step) return `${kind} has begun`;
-    const { action, result, note: more } = operation.step;
-    return `${kind}: ${action.replaceAll("_", " ")} ${result}${more ? `, ${more}` : ""}`;
+    const { action, phase, result, note: more } = operation.step;
+    const step = `${steps[action] ?? action}${phase === "back" ? " (rollback)" : ""}`;
+    return `${kind}: ${step} – ${results[result] ?? result}${more ? `, ${more}` : ""}`;
   }
-  if (health) return `health: ${health.state}${health.error ? `, ${health.error}` : ""}`;
-  if (drift) return `${drift.is_present ? "drift" : "no drift any more"}: ${drift.finding.sentence}`;
+  if (health) return `Health: ${health.state}${health.error ? `, ${health.error}` : ""}`;
+  if (drift) return `${drift.is_present ? "Drift" : "No drift any more"}: ${drift.finding.sentence}`;
   return "";
 }

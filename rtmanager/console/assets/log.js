@@ -11,7 +11,7 @@ export function followLog(game) {
   const message = find("note") ?? section.appendChild(document.createElement("p"));
   message.className = "muted";
   find("tools").hidden = false;
-  let reading = null;
+  let reading = null, isLost = false;
 
   const say = (text) => {
     message.textContent = text;
@@ -24,6 +24,7 @@ export function followLog(game) {
       say(NO_CONTAINER);
       return;
     }
+    isLost = false;
     const mine = reading = new AbortController();
     const query = new URLSearchParams({ tail: tail.value, format: "ndjson" });
     if (follow.checked) query.set("follow", "true");
@@ -42,7 +43,9 @@ export function followLog(game) {
       say(lines.hidden ? "The engine has written nothing." : "");
       follow.checked = false;
     } catch (fault) {
-      if (fault.name !== "AbortError") say("The log cannot be read now. Try again with Reload.");
+      if (fault.name === "AbortError") return;
+      isLost = true;
+      say("The log cannot be read now. It is read again when the service answers.");
     }
   };
   find("load").addEventListener("click", read);
@@ -54,7 +57,7 @@ export function followLog(game) {
   });
   addEventListener("pagehide", () => reading?.abort());
   if (!document.hidden) read();
-  return { changed: read };
+  return { changed: read, back: () => isLost && read() };
 }
 
 function hasContainer() {

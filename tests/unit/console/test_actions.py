@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -109,6 +110,25 @@ async def test_form_that_is_too_large_is_refused(
         await browser.post("/console/games/g1/stop", data={"reason": "x" * 70_000})
 
     assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, 'data-said="good"></p>'),
+        ({"healthy": False}, "has not answered its health check yet."),
+        ({"error_code": "replay_no_op"}, "There was nothing to do."),
+        ({"kind": "cleanup_container"}, "Done: the container is removed."),
+        ({"outcome": "failure", "healthy": False}, 'data-said="warn"></p>'),
+    ],
+)
+async def test_success_says_what_it_left(
+    service: FakeService, browser: httpx.AsyncClient, more: dict[str, Any], said: str
+) -> None:
+    """An engine that does not answer is no plain success, and a repeat has done nothing."""
+    service.explanations["g1"]["operations"] = [operation(7, source_ref="mine", **more)]
+
+    assert said in (await browser.get("/console/games/g1/progress?request=mine")).text
 
 
 async def test_progress_is_that_of_the_request(

@@ -54,10 +54,11 @@ async def test_list_counts_all_games_whatever_is_filtered(
 
 
 async def test_empty_list_says_how_to_begin(browser: httpx.AsyncClient) -> None:
-    """Without a game, the page has the first command and the form."""
+    """Without a game, the page has the first command, for this address, and the form."""
     page = (await browser.get("/console/")).text
 
-    assert "rtmanager start my-first-game galaxy/game:1.4.7" in page
+    command = "rtmanager start my-first-game galaxy/game:1.4.7 --url http://localhost"
+    assert command in page
     assert 'action="/console/start"' in page
 
 
@@ -284,6 +285,43 @@ async def test_unknown_page_leads_back(browser: httpx.AsyncClient, path: str) ->
     assert answer.status_code == 404
     assert 'href="/console/' in answer.text
     assert ("no/pe" in answer.text) == (path == "games/no%2Fpe")
+
+
+@pytest.mark.parametrize(("game", "is_offered"), [("nope", True), ("%3Cb%3E;reboot", False)])
+async def test_command_is_offered_only_for_what_can_be_a_game(
+    browser: httpx.AsyncClient, game: str, *, is_offered: bool
+) -> None:
+    """Whatever else stands in the address is nothing to copy into a shell."""
+    page = (await browser.get(f"/console/games/{game}")).text
+
+    assert ("rtmanager start" in page) == is_offered
+    assert ("1 to 51 characters" in page) != is_offered
+
+
+async def test_exit_that_was_noticed_is_recorded_not_done(
+    service: FakeService, browser: httpx.AsyncClient
+) -> None:
+    """Nobody did it: it has happened, and the service has noted it."""
+    tell(service, "stopped", operations=[operation(3, "reconcile_observed_exit", steps=[])])
+
+    page = (await browser.get("/console/games/g1")).text
+
+    assert ">recorded</span>" in page
+    assert ">done</span>" not in page
+
+
+@pytest.mark.parametrize(("phase", "is_said"), [("forward", False), ("back", True)])
+async def test_rollback_is_said_only_if_there_was_one(
+    service: FakeService, browser: httpx.AsyncClient, phase: str, *, is_said: bool
+) -> None:
+    """A pull that fails leaves nothing to roll back."""
+    steps = [step("obtain_image", 5, result="refused"), step("remove", 4, phase=phase)]
+    failed = operation(2, "patch", 5, outcome="failure", phase="back", steps=steps)
+    tell(service, operations=[failed])
+
+    page = (await browser.get("/console/games/g1")).text
+
+    assert ("· rolled back" in page) == is_said
 
 
 async def test_unhealthy_game_says_why(service: FakeService, browser: httpx.AsyncClient) -> None:

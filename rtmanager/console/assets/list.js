@@ -37,7 +37,7 @@ export function showList(actions) {
     apply();
   });
   document.getElementById("none").addEventListener("click", (event) => {
-    if (event.target.nodeName !== "A") return;
+    if (event.target.nodeName !== "A" || event.target.closest("[data-exact]")) return;
     event.preventDefault();
     filters.q.value = "";
     Object.assign(wanted, { q: "", status: "", health: "" });
@@ -64,7 +64,12 @@ function filter(rows, wanted) {
     if (row.hidden === isShown) row.hidden = !isShown;
     shown += isShown;
   }
-  document.getElementById("none").hidden = shown > 0;
+  const none = document.getElementById("none");
+  none.hidden = shown > 0;
+  const exact = none.querySelector("[data-exact]");
+  exact.hidden = !wanted.q;
+  exact.querySelector("a").textContent = wanted.q ?? "";
+  exact.querySelector("a").href = `/console/games/${encodeURIComponent(wanted.q ?? "")}`;
   for (const each of document.querySelectorAll("a[data-filter]")) {
     const isCurrent = (wanted[each.dataset.filter] ?? "") === each.dataset.value;
     if (isCurrent) each.setAttribute("aria-current", "true");

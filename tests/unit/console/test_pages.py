@@ -53,6 +53,17 @@ async def test_list_counts_all_games_whatever_is_filtered(
     assert '<b data-count="stopped">1</b>' in page
 
 
+async def test_game_that_never_ran_is_found_by_its_id(
+    service: FakeService, browser: httpx.AsyncClient
+) -> None:
+    """It has a page that says why, though it has no row."""
+    service.games = [overview("g1")]
+
+    page = (await browser.get("/console/?q=g9")).text
+
+    assert '<a class="mono" href="/console/games/g9">g9</a>' in page
+
+
 async def test_empty_list_says_how_to_begin(browser: httpx.AsyncClient) -> None:
     """Without a game, the page has the first command, for this address, and the form."""
     page = (await browser.get("/console/")).text

@@ -152,8 +152,9 @@ def test_keyboard_alone_is_enough(environment: Environment, chromium: Browser, g
         tab_to(page, "dialog[open] button.danger")
         page.keyboard.press("Enter")
         expect(outcome(page)).to_contain_text("Done")
-        page.keyboard.press("Escape")
         expect(page.locator(".title .status")).to_have_text("stopped")
+        page.keyboard.press("Escape")
+        expect(page.locator("#main")).to_be_focused()  # the button is gone
 
 
 def test_forms_do_it_without_scripts(
@@ -188,9 +189,16 @@ def test_lost_connection_is_said_and_made_up_for(
         expect(page.locator("#live")).to_have_text("Live")
         environment.service.stop()
         expect(page.locator("#live")).to_contain_text("Connection lost")
+        choose(page, "Restart")
+        page.locator("dialog[open] form button.primary").click()
+        expect(outcome(page)).to_contain_text("it is not known whether it has begun")
+        close(page)
+        page.get_by_role("button", name="Reload").click()
+        expect(page.locator("#log")).to_contain_text("cannot be read now")
         environment.service.start()
-        ok(environment.stop(game))
         expect(page.locator("#live")).to_have_text("Live")
+        expect(page.locator("#log")).not_to_contain_text("cannot be read now")
+        ok(environment.stop(game))
         expect(page.locator(".title .status")).to_have_text("stopped")
 
 

@@ -41,7 +41,9 @@ export class Actions {
     const isFirstGame = this.running && document.querySelector(".empty");
     if (this.running?.dialog === dialog) this.running = null;
     if (isFirstGame) location.reload();
-    document.getElementById(this.opener)?.focus();
+    // Its button is gone if the action has succeeded.
+    const place = document.getElementById(this.opener) ?? document.getElementById("main");
+    place.focus({ preventScroll: true });
   }
 
   heard(event) {
@@ -104,6 +106,7 @@ class Progress {
     } else {
       this.fail(body.error?.code ?? `status ${answer.status}`, body.error?.message ?? "");
     }
+    this.dialog.scrollTo(0, this.dialog.scrollHeight);
     const isElsewhere = document.body.dataset.page === "games";
     this.open.hidden = !isElsewhere;
     this.open.href = `/console/games/${encodeURIComponent(this.game)}`;

@@ -25,10 +25,8 @@ export function showGame(actions) {
       if (event.operation?.outcome === "success") isOtherEngine = true;
       refresh(id);
     },
-    onGap: () => {
-      log.back();
-      refresh();
-    },
+    onGap: () => refresh(),
+    onBack: () => log.back(),
   });
 }
 

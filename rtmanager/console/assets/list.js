@@ -132,6 +132,7 @@ function place(rows, html) {
   for (const count of template.content.querySelectorAll("data[data-count]")) {
     for (const each of document.querySelectorAll(`b[data-count="${count.dataset.count}"]`)) {
       each.textContent = count.value;
+      each.closest("a[data-filter]")?.classList.toggle("zero", count.value === "0");
     }
     if (count.dataset.count === "busy") document.getElementById("busy").hidden = count.value === "0";
   }

@@ -5,9 +5,10 @@ const ADDRESS = "/api/v1/operator/events";
 const LONGEST_PAUSE = 15000;
 
 export class Live {
-  // `onEvent` receives what has happened; `onGap` is called whenever it is not known what has.
-  constructor({ game = "", onEvent, onGap }) {
-    Object.assign(this, { game, onEvent, onGap });
+  // `onEvent` receives what has happened; `onGap` is called whenever it is not known what has,
+  // `onBack` when the service answers again.
+  constructor({ game = "", onEvent, onGap, onBack = () => {} }) {
+    Object.assign(this, { game, onEvent, onGap, onBack });
     this.last = "";
     this.pause = 500;
     this.note = document.getElementById("live");
@@ -62,6 +63,7 @@ export class Live {
 
   show(isOpen) {
     if (isOpen) this.pause = 500;
+    if (isOpen && this.note.classList.contains("lost")) this.onBack();
     this.note.hidden = false;
     this.note.classList.toggle("lost", !isOpen);
     this.note.textContent = isOpen ? "Live" : "Connection lost, trying again";

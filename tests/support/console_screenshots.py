@@ -86,10 +86,11 @@ def _story() -> Json:
         step("start", 1.6, 500),
         step("watch_gate", 1.1, None),
     ]
-    said = f"the engine did not answer /healthz within 30 s; {fake.IMAGE} is running again"
+    said = f"the engine did not become healthy within 30 s: no answer; {fake.IMAGE} runs as before"
     failed = operation(8, "patch", 900, image_ref=BROKEN, outcome="failure", phase="back")
     failed |= {"error_code": "container_start_failed", "error_message": said, "healthy": False}
     failed |= {"finished_at": ago(867), "duration_ms": 33_000.0, "downtime_ms": 31_200.0}
+    failed["steps"] = [*patch["steps"][:-1], step("start", 868, 700, phase="back")]
     started = operation(7, "start", 86_000, source="lobby_stream", source_ref="1745872758104-0")
     summary = f"Being patched from {fake.IMAGE} to {NEW} by an operator for 5 s."
     found = fake.explanation(STORY, summary=summary, open_operation=patch, cause=started)

@@ -86,6 +86,12 @@ class UseCases:
     drift: ReadDrift
     workers: ReadWorkers
 
+    def release(self) -> None:
+        """Let nobody wait any more for what happens: the listener is about to end."""
+        self.log.release()
+        self.read_logs.release()
+        self.feed.close()
+
     @classmethod
     def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
         """Assemble the use cases from their ports."""
@@ -106,7 +112,6 @@ class UseCases:
                 ports.host,
                 ports.installation,
                 ports.clock,
-                is_stopping=lambda: readiness.is_withdrawn,
             ),
             explain=ExplainRuntime(
                 ObserveGame(ports.records, ports.journal, ports.host, ports.installation),

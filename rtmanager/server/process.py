@@ -81,8 +81,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 
         def on_stop() -> None:
             deadline.begin()
-            cases.log.release()
-            cases.feed.close()
+            cases.release()
 
         drain = Drain(settings.drain_delay, on_signal, on_stop)
         with server.stopped_by_signals(drain):

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ class EngineOutput:
     parts: AsyncIterator[Sequence[OutputLine]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReadLogs:
     """Reads the output of a game's engine: of the one that runs, or of the last one that did."""
 
@@ -50,7 +50,11 @@ class ReadLogs:
     host: ContainerHost
     installation: Installation
     clock: Clock
-    is_stopping: Callable[[], bool]
+    _are_released: bool = field(default=False, init=False)
+
+    def release(self) -> None:
+        """Let nobody follow any more, because the service is about to stop."""
+        self._are_released = True
 
     @asynccontextmanager
     async def open(self, game_id: GameId, wanted: OutputRequest) -> AsyncIterator[EngineOutput]:
@@ -91,7 +95,7 @@ class ReadLogs:
                 size += _size(line)
             while size > MAX_SIZE:
                 size -= _size(lines.popleft())
-            if read > MAX_READ or self.is_stopping():
+            if read > MAX_READ:
                 break
         while lines:
             yield [lines.popleft() for _ in range(min(len(lines), 500))]
@@ -120,7 +124,7 @@ class ReadLogs:
         coming = asyncio.ensure_future(_next_or_none(batches))
         try:
             while not coming.done():
-                if self.is_stopping():
+                if self._are_released:
                     return "the service stops; ask again"
                 if self.clock.monotonic() >= until:
                     return f"{MAX_SECONDS / 60:g} minutes are over; ask again for what follows"

@@ -78,9 +78,25 @@ async def test_nobody_follows_for_ever(world: World) -> None:
 
 async def test_service_that_stops_ends_its_streams(world: World) -> None:
     """A follower does not keep the process from ending."""
-    world.manager.cases.readiness.withdraw()
+    world.manager.cases.release()
 
     assert (await lines(world, FOLLOWED))[-1].text.startswith("the service stops")
+
+
+async def test_lines_are_whole_while_the_service_drains(world: World) -> None:
+    """It still answers, so what was asked for is neither cut nor ended."""
+
+    async def batches() -> AsyncIterator[OutputBatch]:
+        for text in ("one", "two", "three"):
+            yield OutputBatch([OutputLine(None, OutputStream.STDOUT, text)], 3)
+
+    world.manager.cases.readiness.withdraw()
+    read_logs = world.manager.cases.read_logs
+    newest = await _all(read_logs._newest(ContainerId("c"), batches()))  # noqa: SLF001
+    followed = await _all(read_logs._followed(ContainerId("c"), batches()))  # noqa: SLF001
+
+    assert [each.text for each in newest] == ["one", "two", "three"]
+    assert [each.text for each in followed][:-1] == ["one", "two", "three"]
 
 
 @dataclass

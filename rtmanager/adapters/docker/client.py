@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from rtmanager.adapters.docker import errors
 from rtmanager.adapters.docker.connection import connect
 from rtmanager.adapters.threads import NoFreeThread, Threads
-from rtmanager.domain.ports.container_host import DockerUnavailable, ImagePullFailed
+from rtmanager.domain.ports.container_host import DockerUnavailable, HostSilent, ImagePullFailed
 
 T = TypeVar("T")
 Work = Callable[[Any], T]
@@ -78,7 +78,7 @@ class DockerClient:
             async with asyncio.timeout(seconds):
                 return await self._in_thread(bulkhead, work, refused, time.monotonic() + seconds)
         except TimeoutError as error:
-            raise DockerUnavailable(
+            raise HostSilent(
                 f"the Docker daemon at {self.host} did not answer within {seconds:g} s"
             ) from error
 
@@ -103,7 +103,7 @@ class DockerClient:
             raise ImagePullFailed(
                 f"too many pulls are under way: no thread was free for {self.pull_stall:g} s"
             ) from error
-        except errors.HostSilent as error:
+        except HostSilent as error:
             raise ImagePullFailed(
                 f"the pull made no progress for {self.pull_stall:g} s and was given up"
             ) from error

@@ -20,6 +20,7 @@ from rtmanager.domain.ports.container_host import (
     ContainerStartFailed,
     DockerUnavailable,
     HostRefused,
+    HostSilent,
     ImagePullFailed,
     PullFault,
     StartConfigInvalid,
@@ -45,10 +46,6 @@ class NetworkGone(HostRefused):
 
 class RemovalInProgress(HostRefused):
     """The container is being removed already."""
-
-
-class HostSilent(DockerUnavailable):
-    """Docker did not answer in time."""
 
 
 class ApiVersionRefused(DockerUnavailable):

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 from docker.errors import APIError
 
-from rtmanager.adapters.docker import docker_json, errors
+from rtmanager.adapters.docker import docker_json
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
 from rtmanager.domain.ports.container_events import ACTIONS, ContainerEvent, StreamSilent
-from rtmanager.domain.ports.container_host import DockerUnavailable
+from rtmanager.domain.ports.container_host import DockerUnavailable, HostSilent
 
 _WANTED = json.dumps(
     {
@@ -110,7 +110,7 @@ class _EventStream:
         try:
             self._client.run(self._follow, refused=_refused)
             self._hand_over(DockerUnavailable("the Docker daemon closed its event stream"))
-        except errors.HostSilent as error:
+        except HostSilent as error:
             self._hand_over(self._silence(error))
         except Exception as error:  # noqa: BLE001 - raised to the reader of the stream
             self._hand_over(error)
@@ -155,7 +155,7 @@ class _EventStream:
             if not self._is_closed:
                 self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
 
-    def _silence(self, error: errors.HostSilent) -> DockerUnavailable:
+    def _silence(self, error: HostSilent) -> DockerUnavailable:
         if self._socket is None:
             return error
         return StreamSilent(f"no event arrived from Docker for {self._staleness:g} s")

@@ -35,6 +35,8 @@ from rtmanager.domain.ports.container_host import ContainerGone, DockerUnavailab
 
 _LABELLED = (f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}")
 _REMOVAL_POLL_SECONDS = 0.1
+TAIL_SECONDS = 3.0
+"""For how long the last lines of an engine are waited for: less than for what has an effect."""
 
 
 class DockerContainerHost:
@@ -121,7 +123,10 @@ class DockerContainerHost:
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the container's last output lines, 16 KiB at most."""
         try:
-            return await self._client.call(lambda api: read_tail(api, container_id, lines))
+            return await self._client.call(
+                lambda api: read_tail(api, container_id, lines),
+                deadline=min(TAIL_SECONDS, self._client.timeout),
+            )
         except ContainerGone:
             return ()
 

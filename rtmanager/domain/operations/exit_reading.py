@@ -11,7 +11,12 @@ from rtmanager.domain.insight.engine_exit import EngineExit, Missed
 from rtmanager.domain.insight.exit_words import signal_of
 from rtmanager.domain.operation import ActionName, Operation, OperationKind
 from rtmanager.domain.operations.observer import OperationContext
-from rtmanager.domain.ports.container_host import ContainerHost, DockerUnavailable, HostRefused
+from rtmanager.domain.ports.container_host import (
+    ContainerHost,
+    DockerUnavailable,
+    HostRefused,
+    HostSilent,
+)
 from rtmanager.domain.runtime import RuntimeStatus
 
 logger = logging.getLogger(__name__)
@@ -75,12 +80,15 @@ class ReadExit:
         return any(timedelta(milliseconds=each.duration_ms or 0.0) >= grace for each in stops)
 
     async def _with_tail(self, ended: EngineExit, container_id: ContainerId) -> EngineExit:
-        """Add the last lines. A Docker that has gone by now was being shut down, or its host."""
+        """Add the last lines. A Docker that has gone by now was being shut down, or its host.
+
+        One that only does not answer may be slow.
+        """
         try:
             return replace(ended, log_tail=await self.host.logs(container_id, lines=LOG_TAIL_LINES))
         except (DockerUnavailable, HostRefused) as error:
             logger.warning("logs_not_read", extra={"error": error.message})
-            is_away = isinstance(error, DockerUnavailable)
+            is_away = isinstance(error, DockerUnavailable) and not isinstance(error, HostSilent)
             return replace(ended, missed=Missed.DOCKER_AWAY) if is_away else ended
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "ContainerStartFailed",
     "DockerUnavailable",
     "HostRefused",
+    "HostSilent",
     "ImagePullFailed",
     "PullFault",
     "StartConfigInvalid",
@@ -54,6 +55,10 @@ class PullFault(StrEnum):
     TOO_MANY = "the registry refuses more pulls for now"
     NO_SPACE = "the Docker host has no space left"
     OTHER = "the registry did not answer as registries do, or the pull broke off"
+
+
+class HostSilent(DockerUnavailable):
+    """Docker did not answer in time: it may be slow, and need not be gone."""
 
 
 class HostRefused(RuntimeManagerError):
@@ -122,7 +127,10 @@ class ContainerHost(Protocol):
         """Return one container's details; None when it does not exist."""
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
-        """Return the container's last output lines, bounded; empty when it is gone."""
+        """Return the container's last output lines, bounded; empty when it is gone.
+
+        Raises HostSilent after a few seconds: whatever ends the operation waits for them.
+        """
 
     def output(
         self, container_id: ContainerId, wanted: OutputRequest

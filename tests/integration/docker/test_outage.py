@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rtmanager.adapters.docker import host as docker_host_module
 from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.image_ref import ImageRef
@@ -125,6 +126,19 @@ async def test_every_call_has_a_deadline(
     waited = await asyncio.gather(*(_seconds_until_unavailable(call) for call in calls))
 
     assert all(seconds < DEADLINE + SLACK for seconds in waited), waited
+
+
+async def test_last_lines_are_not_waited_for_as_long(
+    host: DockerContainerHost, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop waits for them when its engine has ended already."""
+    monkeypatch.setattr(docker_host_module, "TAIL_SECONDS", 0.1)
+    await host.ping()
+    proxy.hang()
+
+    waited = await _seconds_until_unavailable(host.logs(ContainerId("0" * 64), lines=5))
+
+    assert waited < DEADLINE
 
 
 async def test_trap_stop_hangs_for_ever(

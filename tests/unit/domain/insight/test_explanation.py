@@ -10,7 +10,7 @@ from rtmanager.domain.errors import NotFound, RuntimeManagerError
 from rtmanager.domain.insight.engine_exit import exit_of
 from rtmanager.domain.insight.explanation import Explanation
 from rtmanager.domain.operation import Fence, OpSource
-from rtmanager.domain.ports.container_host import DockerUnavailable
+from rtmanager.domain.ports.container_host import DockerUnavailable, HostSilent
 from tests.unit.domain.watch import GRACE, Watch, labels_of
 from tests.unit.domain.world import BROKEN, GAME, PATCHED, Hang, Process, World
 
@@ -192,6 +192,19 @@ async def test_docker_that_shuts_down_is_nobody_else(world: World) -> None:
 
     assert "was stopped with SIGTERM through Docker (exit code 143) at " in said
     assert said.endswith(", while Docker went away: Docker or its host was stopped or restarted.")
+
+
+async def test_docker_that_is_slow_has_not_gone_away(world: World) -> None:
+    """Its last lines did not come in time, and who sent the signal is said as it was seen."""
+    await world.manager.start()
+    world.docker.stop(world.engine.id)
+    world.manager.on("host.logs", HostSilent())
+    await Watch(world).reconciled()
+
+    said = await sentence(world)
+
+    assert "was stopped with SIGTERM through Docker by someone else (exit code 143)" in said
+    assert "Docker went away" not in said
 
 
 async def test_last_lines_outlive_the_container(world: World) -> None:

@@ -75,7 +75,7 @@ RECONCILIATION = (
     ),
     Mutant(
         name="list of containers believed",
-        file="rtmanager/domain/reconciliation/reconcile_game.py",
+        file="rtmanager/domain/reconciliation/observe_game.py",
         old="            ids.add(record.current_container_id)\n",
         new="            pass\n",
         caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
@@ -282,4 +282,23 @@ LEADING = (
     ),
 )
 
-AROUND = (*RECONCILIATION, *HANDOVERS, *JOBS, *MESSAGES, *LEADING)
+_FEED = "tests/unit/domain/insight/test_event_feed.py"
+
+INSIGHT = (
+    Mutant(
+        name="events read again handed out again",
+        file="rtmanager/domain/insight/event_feed.py",
+        old="            events = [each for each in delivery.events if each.id > self.position]\n",
+        new="            events = list(delivery.events)\n",
+        caught_by=f"{_FEED}::test_of_events_that_are_handed_out_together_only_new_ones_come",
+    ),
+    Mutant(
+        name="later subscriber moves the reader on",
+        file="rtmanager/domain/insight/event_feed.py",
+        old="        self._position = self._position or now\n",
+        new="        self._position = now\n",
+        caught_by=f"{_FEED}::test_new_subscriber_takes_no_event_from_those_who_wait",
+    ),
+)
+
+AROUND = (*RECONCILIATION, *HANDOVERS, *JOBS, *MESSAGES, *LEADING, *INSIGHT)

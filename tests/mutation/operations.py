@@ -243,4 +243,23 @@ EXECUTING = (
     ),
 )
 
-OF_OPERATIONS = (*ADMISSION, *INTERPRETING, *EXECUTING)
+OBSERVING = (
+    Mutant(
+        name="progress written after the answer of its step",
+        file=f"{_CODE}/step_progress.py",
+        old="        while self._writing is not None and not self._is_idle:\n",
+        new="        while False:\n",
+        caught_by=f"{_TESTS}/test_step_progress.py"
+        "::test_a_slow_write_is_waited_for_and_not_doubled",
+    ),
+    Mutant(
+        name="slow Docker taken for one that left",
+        file=f"{_CODE}/exit_reading.py",
+        old=" and not isinstance(error, HostSilent)\n",
+        new="\n",
+        caught_by="tests/unit/domain/insight/test_explanation.py"
+        "::test_docker_that_is_slow_has_not_gone_away",
+    ),
+)
+
+OF_OPERATIONS = (*ADMISSION, *INTERPRETING, *EXECUTING, *OBSERVING)

@@ -109,6 +109,18 @@ async def test_event_that_is_read_and_handed_out_at_once_comes_once(stand: Stand
         assert await received(subscription) == ["g4"]
 
 
+async def test_of_events_that_are_handed_out_together_only_new_ones_come(stand: Stand) -> None:
+    """A subscriber that is ahead of the reader has some of them already."""
+    stand.happen(1)
+    async with stand.feed.subscribed(stand.last_id) as subscription:
+        stand.happen(2)
+        assert await received(subscription) == ["g2"]
+        stand.happen(3)
+        await stand.feed.advance()
+
+        assert await received(subscription) == ["g3"]
+
+
 async def test_long_backlog_comes_in_pages(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """No page is skipped or repeated."""
     monkeypatch.setattr(event_feed, "PAGE", 3)
@@ -148,6 +160,20 @@ async def test_everybody_gets_every_event_of_one_read(stand: Stand) -> None:
 
     assert stand.reads == before + 1
     assert all(each is not None and each.events[0] is stand.table.events[0] for each in first)
+
+
+async def test_new_subscriber_takes_no_event_from_those_who_wait(stand: Stand) -> None:
+    """It begins now, and the reader where it was: what happened before is still handed out."""
+    async with stand.feed.subscribed(None) as earlier:
+        assert await received(earlier) == [Mark.READY]
+        stand.happen(1)
+        async with stand.feed.subscribed(None) as later:
+            assert await received(later) == [Mark.READY]
+            stand.happen(2)
+            await stand.feed.advance()
+
+            assert await received(earlier) == ["g1", "g2"]
+            assert await received(later) == ["g2"]
 
 
 async def test_whoever_does_not_keep_up_is_cut_and_continues_with_its_id(

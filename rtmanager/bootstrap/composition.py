@@ -27,7 +27,6 @@ from rtmanager.adapters.postgres.operator_events import PostgresOperatorEvents
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
 from rtmanager.adapters.postgres.replicas import PostgresReplicas
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
-from rtmanager.adapters.redis.job_backlog import RedisJobBacklog
 from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
@@ -83,10 +82,11 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
         leader=leader,
         others=[reader, _report(ports, leader, everywhere)],
         observing=SelfObservation(
-            figures=_figures(settings, connections, use_cases, ports),
+            figures=_figures(connections, use_cases, ports),
             leader=leader,
             relay=relay,
             reconcile=cycles.reconcile,
+            job_streams=stream_layout(settings).jobs,
             clock=ports.clock,
         ).running,
     )
@@ -150,15 +150,10 @@ def _cycle_ports(settings: Settings, connections: Connections) -> CyclePorts:
     )
 
 
-def _figures(
-    settings: Settings, connections: Connections, use_cases: UseCases, ports: Ports
-) -> FiguresReader:
-    jobs = RedisJobBacklog(
-        connections.redis, stream_layout(settings).jobs, group=settings.redis_consumer_group
-    )
+def _figures(connections: Connections, use_cases: UseCases, ports: Ports) -> FiguresReader:
     return FiguresReader(
         read_store=observed_calls(PostgresFigures(connections.pool), POSTGRES).read_figures,
-        read_jobs=observed_calls(jobs, REDIS).read_backlog,
+        queues=ports.backlogs,
         readiness=use_cases.readiness,
         clock=ports.clock,
     )

@@ -1,14 +1,13 @@
 """What every replica measures from time to time, so that a scrape only reads memory."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rtmanager.adapters.postgres.figures import StoreFigures
-from rtmanager.adapters.redis.job_backlog import JobBacklog
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
+from rtmanager.domain.ports.backlogs import Backlog, Backlogs
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.job_stream import JobKind
 from rtmanager.tasks import raise_if_cancelled
 from rtmanager.telemetry.instruments import event_loop_lag
 from rtmanager.workers.worker import WorkerStatus
@@ -24,12 +23,12 @@ class FiguresReader:
     """Reads the figures of Postgres and Redis and checks what the service depends on."""
 
     read_store: Callable[[], Awaitable[StoreFigures]]
-    read_jobs: Callable[[], Awaitable[Mapping[JobKind, JobBacklog]]]
+    queues: Sequence[Backlogs]
     readiness: CheckReadiness
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("figures"), init=False)
     store: StoreFigures | None = field(default=None, init=False)
-    jobs: Mapping[JobKind, JobBacklog] = field(default_factory=dict, init=False)
+    backlogs: Mapping[str, Backlog] = field(default_factory=dict, init=False)
     faults: Mapping[str, str] | None = field(default=None, init=False)
 
     async def run(self) -> None:
@@ -38,12 +37,15 @@ class FiguresReader:
             raise_if_cancelled()
             self.faults = await self.readiness.faults()
             try:
-                self.store, self.jobs = await self.read_store(), await self.read_jobs()
+                self.store, self.backlogs = await self.read_store(), await self._read_backlogs()
             except Exception as error:  # noqa: BLE001 - the service works without figures
                 self.status.failed(self.clock.now(), error)
             else:
                 self.status.succeeded(self.clock.now())
             await self.clock.sleep(FIGURES_INTERVAL)
+
+    async def _read_backlogs(self) -> Mapping[str, Backlog]:
+        return {found.name: found for each in self.queues for found in await each.read()}
 
 
 @dataclass(slots=True)

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from rtmanager import __version__
 from rtmanager.adapters.postgres.figures import StoreFigures
 from rtmanager.bootstrap.figures import FIGURES_INTERVAL, FiguresReader, LagMeter
+from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.job_stream import JobKind
 from rtmanager.domain.reconciliation.drift import DriftKind
 from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.runtime import RuntimeStatus
@@ -36,6 +39,7 @@ class SelfObservation:
     leader: LeaderRunner
     relay: OutboxRelay
     reconcile: ReconcileRuntimes
+    job_streams: Mapping[JobKind, str]
     clock: Clock
     _began_at: datetime = field(init=False)
 
@@ -70,12 +74,7 @@ class SelfObservation:
             Gauge.DRIFT: self._drift,
             Gauge.FIGURES_AGE: self._age,
             **_store_readings(self.figures),
-            Gauge.JOBS: lambda: [
-                (each.waiting, {"kind": kind}) for kind, each in self.figures.jobs.items()
-            ],
-            Gauge.JOBS_AGE: lambda: [
-                (each.oldest, {"kind": kind}) for kind, each in self.figures.jobs.items()
-            ],
+            **_backlog_readings(self.figures, self.job_streams),
         }
 
     def _ready(self) -> Values:
@@ -156,8 +155,28 @@ def _store_readings(figures: FiguresReader) -> Mapping[Gauge, Reading]:
             ]
         ),
         Gauge.UNHEALTHY: of(lambda store: [(store.unhealthy, {})]),
-        Gauge.OPEN: of(lambda store: [(store.open_operations, {})]),
-        Gauge.OPEN_AGE: of(lambda store: [(store.oldest_operation, {})]),
-        Gauge.OUTBOX: of(lambda store: [(store.unsent_messages, {})]),
-        Gauge.OUTBOX_AGE: of(lambda store: [(store.oldest_message, {})]),
+    }
+
+
+def _backlog_readings(
+    figures: FiguresReader, job_streams: Mapping[JobKind, str]
+) -> Mapping[Gauge, Reading]:
+    """Return how many wait in each queue, and for how long the oldest does."""
+    jobs = {stream: {"kind": kind} for kind, stream in job_streams.items()}
+
+    def of(queues: Mapping[str, Mapping[str, str]], value: Callable[[Backlog], float]) -> Reading:
+        return lambda: [
+            (value(figures.backlogs[name]), labels)
+            for name, labels in queues.items()
+            if name in figures.backlogs
+        ]
+
+    waiting, age = attrgetter("waiting"), attrgetter("age")
+    return {
+        Gauge.OPEN: of({OPEN_OPERATIONS: {}}, waiting),
+        Gauge.OPEN_AGE: of({OPEN_OPERATIONS: {}}, age),
+        Gauge.OUTBOX: of({OUTBOX: {}}, waiting),
+        Gauge.OUTBOX_AGE: of({OUTBOX: {}}, age),
+        Gauge.JOBS: of(jobs, waiting),
+        Gauge.JOBS_AGE: of(jobs, age),
     }

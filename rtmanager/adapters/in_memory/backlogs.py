@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtmanager.adapters.in_memory.store import InMemoryStore
-from rtmanager.domain.ports.backlogs import Backlog
+from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,6 @@ class InMemoryStoreBacklogs:
         unsent = len(table.messages) - len(table.sent_at)
         begun = [each.started_at for each in self.store.operations.values() if not each.outcome]
         return [
-            Backlog("outbox", unsent),
-            Backlog("open operations", len(begun), min(begun, default=None)),
+            Backlog(OUTBOX, unsent),
+            Backlog(OPEN_OPERATIONS, len(begun), min(begun, default=None)),
         ]

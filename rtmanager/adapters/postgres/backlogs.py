@@ -1,19 +1,24 @@
 """What waits in Postgres: messages to be sent, and operations that are open."""
 
+# ruff: noqa: S608 - composed of constants; LiteralString proves it
+
 from collections.abc import Sequence
-from datetime import datetime
 from typing import LiteralString
 
 from psycopg.rows import kwargs_row
 
+from rtmanager.adapters.postgres.operation_log import COUNT_OPEN, OPEN_SINCE
+from rtmanager.adapters.postgres.outbox import COUNT_UNSENT, UNSENT_SINCE
 from rtmanager.adapters.postgres.pool import PostgresPool
-from rtmanager.domain.ports.backlogs import Backlog
+from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 
-_READ: LiteralString = """
-    SELECT 'outbox' AS name, count(*) AS waiting, min(created_at) AS oldest_at
-    FROM outbox WHERE sent_at IS NULL
-    UNION ALL
-    SELECT 'open operations', count(*), min(started_at) FROM operation_log WHERE outcome IS NULL
+_READ: LiteralString = f"""
+    SELECT name, waiting, oldest_at,
+        greatest(0, coalesce(extract(epoch FROM now() - oldest_at), 0))::float8 AS age
+    FROM (VALUES
+        (%(outbox)s, ({COUNT_UNSENT}), ({UNSENT_SINCE})),
+        (%(open_operations)s, ({COUNT_OPEN}), ({OPEN_SINCE}))
+    ) AS queue (name, waiting, oldest_at)
 """
 
 
@@ -27,10 +32,7 @@ class PostgresBacklogs:
 
     async def read(self) -> Sequence[Backlog]:
         """Return the unsent messages and the open operations."""
+        names = {"outbox": OUTBOX, "open_operations": OPEN_OPERATIONS}
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(_backlog))
-            return await (await cursor.execute(_READ)).fetchall()
-
-
-def _backlog(*, name: str, waiting: int, oldest_at: datetime | None) -> Backlog:
-    return Backlog(name, waiting, oldest_at)
+            cursor = connection.cursor(row_factory=kwargs_row(Backlog))
+            return await (await cursor.execute(_READ, names)).fetchall()

@@ -1,34 +1,22 @@
-"""Figures of the whole store for monitoring, read with one statement."""
-
-# ruff: noqa: S608 - composed of constants; LiteralString proves it
+"""Figures of the records for monitoring, read with one statement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
 from rtmanager.adapters.postgres.health_log import COUNT_UNHEALTHY
-from rtmanager.adapters.postgres.operation_log import COUNT_OPEN, OPEN_SINCE
-from rtmanager.adapters.postgres.outbox import COUNT_UNSENT, UNSENT_SINCE
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import COUNT_BY_STATUS
 
-_FIGURES: LiteralString = f"""
-    SELECT ({COUNT_BY_STATUS}), ({COUNT_UNHEALTHY}), ({COUNT_OPEN}), ({COUNT_UNSENT}),
-        greatest(0, coalesce(extract(epoch FROM now() - ({OPEN_SINCE})), 0))::float8,
-        greatest(0, coalesce(extract(epoch FROM now() - ({UNSENT_SINCE})), 0))::float8
-"""
+_FIGURES: LiteralString = f"SELECT ({COUNT_BY_STATUS}), ({COUNT_UNHEALTHY})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFigures:
-    """How many records, operations and messages there are, and ages in seconds."""
+    """How many records there are by status, and how many engines do not answer."""
 
     runtimes: Mapping[str, int]
     unhealthy: int
-    open_operations: int
-    unsent_messages: int
-    oldest_operation: float
-    oldest_message: float
 
 
 class PostgresFigures:
@@ -40,12 +28,5 @@ class PostgresFigures:
     async def read_figures(self) -> StoreFigures:
         """Return the present figures; raise ServiceUnavailable."""
         async with self._pool.connection() as connection:
-            (row,) = await (await connection.execute(_FIGURES)).fetchall()
-        return StoreFigures(
-            runtimes=row[0] or {},
-            unhealthy=row[1],
-            open_operations=row[2],
-            unsent_messages=row[3],
-            oldest_operation=row[4],
-            oldest_message=row[5],
-        )
+            ((runtimes, unhealthy),) = await (await connection.execute(_FIGURES)).fetchall()
+        return StoreFigures(runtimes=runtimes or {}, unhealthy=unhealthy)

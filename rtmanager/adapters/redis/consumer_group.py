@@ -17,8 +17,6 @@ from rtmanager.adapters.redis.errors import redis_errors
 from rtmanager.adapters.redis.short_replies import LongReplyError
 
 CLAIM_BATCH = 500
-MAX_COUNTED = 1_000
-"""Entries that are counted one by one, on a server that does not know their number."""
 TRIM_BATCH = 500
 """Entries per trimming step, during which the server does nothing else."""
 
@@ -69,27 +67,6 @@ end
 if #done > 0 then redis.call('XDEL', KEYS[1], unpack(done)) end
 if #done == excess or #entries < tonumber(ARGV[4]) then return {#done} end
 return {#done, '(' .. entries[#entries][1]}
-"""
-# Entries that nobody was given yet, or that are not acknowledged: how many, and the oldest one.
-# Servers before version 7 do not count the first.
-_BACKLOG = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return {0} end
-local delivered, pending, lag = '0-0', 0, redis.call('XLEN', KEYS[1])
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local facts = {}
-  for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
-  if facts.name == ARGV[1] then
-    delivered, pending, lag = facts['last-delivered-id'], facts.pending, facts.lag
-  end
-end
-if type(lag) ~= 'number' then
-  lag = #redis.call('XRANGE', KEYS[1], '(' .. delivered, '+', 'COUNT', ARGV[2])
-end
-if pending > 0 then
-  return {pending + lag, redis.call('XPENDING', KEYS[1], ARGV[1])[2]}
-end
-local first = redis.call('XRANGE', KEYS[1], '(' .. delivered, '+', 'COUNT', 1)[1]
-return {lag, first and first[1]}
 """
 _DEAD_LETTER = """
 if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then return 0 end
@@ -190,12 +167,6 @@ class ConsumerGroup:
         """Return the id of the oldest entry, None when there is none."""
         answer = await self._ask(self._redis.eval(OLDEST, 1, stream))
         return None if answer is None else str(answer.decode())
-
-    async def backlog(self, stream: str) -> tuple[int, str | None]:
-        """Return how many entries are not acknowledged, and the id of the oldest."""
-        answer = await self._ask(self._redis.eval(_BACKLOG, 1, stream, self._group, MAX_COUNTED))
-        waiting, *oldest = answer
-        return waiting, oldest[0].decode() if oldest and oldest[0] else None
 
     async def dead_letter(
         self, stream: str, entry_id: str, *, to: str, maxlen: int, fields: Sequence[str]

@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+OUTBOX, OPEN_OPERATIONS = "outbox", "open operations"
+"""The names of the store's queues; those of the jobs are their streams'."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many entries wait in a queue or are being worked on, and since when the oldest does."""
+    """How many entries wait in a queue or are being worked on, and since when the oldest does.
+
+    `age` is for how many seconds it does by the clock of the server, which counts.
+    """
 
     name: str
     waiting: int
     oldest_at: datetime | None = None
+    age: float = 0.0
 
 
 class Backlogs(Protocol):

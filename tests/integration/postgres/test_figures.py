@@ -5,11 +5,13 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
+from rtmanager.adapters.postgres.backlogs import PostgresBacklogs
 from rtmanager.adapters.postgres.figures import PostgresFigures
 from rtmanager.adapters.postgres.operation_history import PostgresOperationHistory
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.domain.operation import LeaseNumber, Operation
+from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 from rtmanager.domain.ports.operation_journal import Admission
 from tests.builders import NOON, make_request
 
@@ -51,8 +53,7 @@ async def test_an_empty_store_has_only_zeros(pool: PostgresPool) -> None:
     figures = await PostgresFigures(pool).read_figures()
 
     assert (figures.runtimes, figures.unhealthy) == ({}, 0)
-    assert (figures.open_operations, figures.oldest_operation) == (0, 0)
-    assert (figures.unsent_messages, figures.oldest_message) == (0, 0)
+    assert await PostgresBacklogs(pool).read() == [Backlog(OUTBOX, 0), Backlog(OPEN_OPERATIONS, 0)]
 
 
 async def test_figures_are_those_of_the_tables(pool: PostgresPool, database_dsn: str) -> None:
@@ -63,13 +64,14 @@ async def test_figures_are_those_of_the_tables(pool: PostgresPool, database_dsn:
     await begin(pool)
 
     figures = await PostgresFigures(pool).read_figures()
+    outbox, operations = await PostgresBacklogs(pool).read()
 
     assert figures.runtimes == {"running": 3, "stopped": 2}
     assert figures.unhealthy == 1
-    assert figures.open_operations == 1
-    assert figures.oldest_operation > 0
-    assert figures.unsent_messages == 2
-    assert 90 <= figures.oldest_message < 120
+    assert (operations.waiting, operations.oldest_at) == (1, NOON)
+    assert operations.age > 0
+    assert outbox.waiting == 2
+    assert 90 <= outbox.age < 120
 
 
 async def test_an_operation_keeps_the_trace_in_which_it_began(pool: PostgresPool) -> None:

@@ -1,6 +1,6 @@
 """What the gauges show, from the parts of a service in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,24 +9,24 @@ import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.postgres.figures import StoreFigures
-from rtmanager.adapters.redis.job_backlog import JobBacklog
 from rtmanager.bootstrap.figures import FiguresReader
 from rtmanager.bootstrap.observation import SelfObservation
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 from rtmanager.domain.ports.job_stream import JobKind
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind
 from rtmanager.telemetry.gauges import Gauge
 from rtmanager.workers.periodic import PeriodicWorker
 from rtmanager.workers.worker import WorkerStatus
 
-STORE = StoreFigures(
-    runtimes={"running": 3},
-    unhealthy=1,
-    open_operations=2,
-    unsent_messages=4,
-    oldest_operation=70.0,
-    oldest_message=5.0,
+STORE = StoreFigures(runtimes={"running": 3}, unhealthy=1)
+STREAMS = {JobKind.START: "starts", JobKind.STOP: "stops"}
+WAITING = (
+    Backlog(OPEN_OPERATIONS, 2, age=70.0),
+    Backlog(OUTBOX, 4, age=5.0),
+    Backlog("starts", 7, age=12.0),
+    Backlog("stops", 0),
 )
 
 
@@ -51,12 +51,15 @@ class Stand:
         self.leader = stub(leads=False, leads_since=None, workers=[self.probe])
         self.relay = stub(status=WorkerStatus("relay"))
         self.reconcile = stub(last_found=None)
-        self.figures = FiguresReader(self._store, self._jobs, self.readiness, self.clock)
+        self.figures = FiguresReader(
+            self._store, [stub(read=self._waiting)], self.readiness, self.clock
+        )
         self.observation = SelfObservation(
             figures=self.figures,
             leader=self.leader,
             relay=self.relay,
             reconcile=self.reconcile,
+            job_streams=STREAMS,
             clock=self.clock,
         )
 
@@ -79,8 +82,8 @@ class Stand:
             raise self.fault
         return STORE
 
-    async def _jobs(self) -> Mapping[JobKind, JobBacklog]:
-        return {JobKind.START: JobBacklog(7, 12.0), JobKind.STOP: JobBacklog(0, 0.0)}
+    async def _waiting(self) -> Sequence[Backlog]:
+        return WAITING
 
     async def _cycle(self) -> str:
         return ""

@@ -1,14 +1,11 @@
 """The log line of a health event: once each, where it is written."""
 
 import logging
-from signal import Signals
 
 from rtmanager.domain.health import HealthEvent, HealthEventType
+from rtmanager.domain.insight.exit_words import signal_of
 
 logger = logging.getLogger(__name__)
-
-_BY_SIGNAL = 128
-"""Added to its number, the exit code of a process that a signal ended."""
 
 LINES = {
     HealthEventType.CONTAINER_EXITED: (logging.WARNING, "engine_exited"),
@@ -27,16 +24,7 @@ def log_health_event(event: HealthEvent) -> None:
         return
     level, name = LINES[event.event_type]
     about = {"game_id": event.game_id, "container_id": event.container_id, **event.details}
-    if ended_by := _signal_of(event.details.get("exit_code")):
+    exit_code = event.details.get("exit_code")
+    if isinstance(exit_code, int) and (ended_by := signal_of(exit_code)):
         about["signal"] = ended_by
     logger.log(level, name, extra=about)
-
-
-def _signal_of(exit_code: object) -> str | None:
-    """Return the name of the signal that an exit code reports; None if it reports none."""
-    if not isinstance(exit_code, int) or exit_code <= _BY_SIGNAL:
-        return None
-    try:
-        return Signals(exit_code - _BY_SIGNAL).name
-    except ValueError:
-        return None

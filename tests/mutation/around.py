@@ -287,7 +287,7 @@ _FEED = "tests/unit/domain/insight/test_event_feed.py"
 INSIGHT = (
     Mutant(
         name="events read again handed out again",
-        file="rtmanager/domain/insight/event_feed.py",
+        file="rtmanager/domain/insight/event_subscription.py",
         old="            events = [each for each in delivery.events if each.id > self.position]\n",
         new="            events = list(delivery.events)\n",
         caught_by=f"{_FEED}::test_of_events_that_are_handed_out_together_only_new_ones_come",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from rtmanager.domain.insight.event_feed import Delivery
+from rtmanager.domain.insight.event_subscription import Delivery
 from rtmanager.domain.insight.operator_events import (
     Change,
     DriftChange,

@@ -8,7 +8,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS, EventFeed, Subscription
+from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS, EventFeed
+from rtmanager.domain.insight.event_subscription import Subscription
 from rtmanager.domain.insight.operator_events import EventId
 from rtmanager.handlers.operator.event_json import sent_events, sent_position
 

@@ -9,7 +9,8 @@ from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.operator_events import EventTable, InMemoryOperatorEvents
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.insight.event_feed import EventFeed, Subscription
+from rtmanager.domain.insight.event_feed import EventFeed
+from rtmanager.domain.insight.event_subscription import Subscription
 from rtmanager.domain.insight.health import HealthState
 from rtmanager.domain.insight.operator_events import HealthChange
 from rtmanager.workers.event_reader import LULL, MAX_NAP, EventReader

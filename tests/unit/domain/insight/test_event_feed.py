@@ -8,8 +8,9 @@ from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.operator_events import EventTable, InMemoryOperatorEvents
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.insight import event_feed
-from rtmanager.domain.insight.event_feed import EventFeed, Mark, Subscription
+from rtmanager.domain.insight import event_subscription
+from rtmanager.domain.insight.event_feed import EventFeed
+from rtmanager.domain.insight.event_subscription import Mark, Subscription
 from rtmanager.domain.insight.health import HealthState
 from rtmanager.domain.insight.operator_events import HealthChange
 from tests.unit.workers.turns import turns
@@ -123,7 +124,7 @@ async def test_of_events_that_are_handed_out_together_only_new_ones_come(stand: 
 
 async def test_long_backlog_comes_in_pages(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """No page is skipped or repeated."""
-    monkeypatch.setattr(event_feed, "PAGE", 3)
+    monkeypatch.setattr(event_subscription, "PAGE", 3)
     stand.happen(0)
     after = stand.last_id
     stand.happen(*range(1, 8))
@@ -180,7 +181,7 @@ async def test_whoever_does_not_keep_up_is_cut_and_continues_with_its_id(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It costs no memory, holds up nobody, and misses nothing when it comes again."""
-    monkeypatch.setattr(event_feed, "MAX_WAITING", 2)
+    monkeypatch.setattr(event_subscription, "MAX_WAITING", 2)
     async with stand.feed.subscribed(None) as slow, stand.feed.subscribed(None) as quick:
         for each in (slow, quick):
             await received(each)

@@ -19,7 +19,8 @@ class StepProgress:
     """Writes what is said about the running step into its note.
 
     Nothing depends on it: what cannot be written is dropped, and an operation that has lost its
-    lease learns that at its next write. Nothing is written after `close`.
+    lease learns that at its next write. Nothing is written after `close`: a late write would take
+    back the handover of the operation.
     """
 
     context: OperationContext
@@ -27,19 +28,21 @@ class StepProgress:
     clock: Clock
     _writing: "asyncio.Task[None] | None" = field(default=None, init=False)
     _next: float = field(default=float("-inf"), init=False)
+    _is_closed: bool = field(default=False, init=False)
 
     def say(self, line: str) -> None:
         """Begin to write the line, unless another was written a moment ago."""
-        if self.clock.monotonic() < self._next or not self._is_idle:
+        if self._is_closed or self.clock.monotonic() < self._next or not self._is_idle:
             return
         self._next = self.clock.monotonic() + PAUSE
         self._writing = detached(self._write(line))
 
     async def close(self) -> None:
-        """Wait until nothing is being written, also when cancelled.
+        """Write no more, and wait until nothing is being written, also when cancelled.
 
         A late write would replace those that follow. It ends soon, with or without the store.
         """
+        self._is_closed = True
         cancelled = None
         while self._writing is not None and not self._is_idle:
             try:

@@ -17,6 +17,7 @@ from rtmanager.domain.ports.operation_journal import Admission
 from tests.builders import LEASE, NOON, make_request
 from tests.unit.domain.observed import held_lease
 from tests.unit.domain.world import GAME, Hang, World
+from tests.unit.workers.turns import turns
 
 ABSENT = "galaxy/game:1.4.77"
 
@@ -80,7 +81,7 @@ async def test_lines_are_written_once_a_second(pull: Pull) -> None:
     for seconds in (0, PAUSE / 2, PAUSE / 2):
         pull.clock.advance(seconds)
         progress.say(f"at {pull.clock.monotonic():g}")
-        await progress.close()
+        await turns(5)
         notes.append(pull.note)
 
     assert notes == ["at 0", "at 0", "at 1"]
@@ -125,12 +126,25 @@ async def test_a_cancelled_operation_waits_for_the_write_too(pull: Pull) -> None
     assert pull.note == "slow"
 
 
+async def test_nothing_is_written_once_the_step_has_ended(pull: Pull) -> None:
+    """The operation may have been handed over, and a write would take that back."""
+    progress = await pull.begin()
+    await progress.close()
+    await pull.journal.hand_over(progress.context.operation, lease=LEASE)
+
+    progress.say("late")
+    await turns(5)
+
+    assert pull.note is None
+    assert pull.store.handed_over
+
+
 async def test_an_outage_of_the_store_is_passed_over(pull: Pull) -> None:
     """A line that cannot be written is dropped; a later one is written."""
     progress = await pull.begin()
     pull.fault = unavailable
     progress.say("lost")
-    await progress.close()
+    await turns(5)
     pull.fault = None
     pull.clock.advance(PAUSE)
 

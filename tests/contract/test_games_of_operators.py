@@ -1,5 +1,6 @@
 """The operator's endpoints for one game: explanation, output, health."""
 
+import asyncio
 import json
 import re
 from datetime import timedelta
@@ -51,6 +52,15 @@ async def test_output_is_json_line_by_line(caller: Caller, running: World) -> No
     assert answer.headers["content-type"] == "application/x-ndjson"
     assert [each["text"] for each in lines] == ["one", "t\\x1b[2Jwo"]
     assert all(each.keys() == {"at", "stream", "text"} for each in lines)
+
+
+async def test_head_of_followed_output_reads_nothing(caller: Caller, running: World) -> None:
+    """The answer has the headers, and ends while the engine goes on."""
+    async with asyncio.timeout(5):
+        answer = await caller.send("HEAD", f"{LOGS}?follow=true")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["x-container-id"] == running.engine.id
 
 
 async def test_followed_output_says_why_it_ends(caller: Caller, running: World) -> None:

@@ -12,6 +12,7 @@ from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS, EventFeed
 from rtmanager.domain.insight.event_subscription import Subscription
 from rtmanager.domain.insight.operator_events import EventId
 from rtmanager.handlers.operator.event_json import sent_events, sent_position
+from rtmanager.handlers.operator.head_only import is_head_only, nothing
 
 COMMENT_EVERY = 15.0
 """Seconds without an event after which a comment shows that the connection lives."""
@@ -51,9 +52,8 @@ class EventStream(Response):
         while (await receive()).get("more_body"):
             pass
         async with self._feed.subscribed(self._after, most=self._most) as subscription:
-            stream = StreamingResponse(
-                self._chunks(subscription), headers=_HEADERS, media_type="text/event-stream"
-            )
+            chunks = nothing() if is_head_only(scope) else self._chunks(subscription)
+            stream = StreamingResponse(chunks, headers=_HEADERS, media_type="text/event-stream")
             await stream(scope, receive, send)
 
     async def _chunks(self, subscription: Subscription) -> AsyncIterator[bytes]:

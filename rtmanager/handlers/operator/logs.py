@@ -16,6 +16,7 @@ from rtmanager.domain.container_output import OutputLine, OutputRequest, OutputS
 from rtmanager.domain.errors import InvalidRequest
 from rtmanager.domain.insight.read_logs import EngineOutput
 from rtmanager.domain.texts import quoted
+from rtmanager.handlers.operator.head_only import is_head_only, nothing
 from rtmanager.handlers.query import (
     choice_of,
     integer_of,
@@ -81,6 +82,8 @@ class LogsResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
+        if is_head_only(scope):
+            self.body_iterator = nothing()
         async with self._opened:
             await super().__call__(scope, receive, send)
 

@@ -16,7 +16,7 @@ from rtmanager.handlers.operator import event_stream
 from rtmanager.handlers.operator.event_stream import EventStream
 from tests.unit.workers.turns import turns, until
 
-SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}}
+SCOPE = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.3"}}
 
 
 class Page:
@@ -157,3 +157,14 @@ async def test_one_stream_too_many_is_refused_before_it_begins() -> None:
     with pytest.raises(ServiceUnavailable, match="0 streams of events are open"):
         await page.response(SCOPE, page.receive, page.send)
     assert page.sent == []
+
+
+async def test_head_is_answered_at_once() -> None:
+    """A stream behind it would keep the next request on the connection waiting for an hour."""
+    page = Page()
+    async with asyncio.timeout(5):
+        await page.response({**SCOPE, "method": "HEAD"}, page.receive, page.send)
+
+    assert page.sent[0]["status"] == 200
+    assert page.text == ""
+    assert len(page.feed) == 0

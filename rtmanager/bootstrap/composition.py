@@ -4,6 +4,7 @@ Only this package imports adapters. Assembling does no I/O; `Service.open` does.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
 
@@ -25,6 +26,7 @@ from rtmanager.adapters.postgres.operation_history import PostgresOperationHisto
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.operator_events import PostgresOperatorEvents
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
+from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.postgres.replicas import PostgresReplicas
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
@@ -64,7 +66,9 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
     connections = Connections.build(settings)
     ports = wrap(_ports(settings, connections))
     cycle_ports = _cycle_ports(settings, connections)
-    use_cases = UseCases.assemble(ports, engine_policy(settings))
+    use_cases = UseCases.assemble(
+        ports, engine_policy(settings), _for_readers(ports, connections.readers)
+    )
     cycles = Cycles.assemble(ports, cycle_ports, use_cases, cycle_policy(settings))
     relay = OutboxRelay(cycles.relay, cycle_ports.outbox, ports.clock)
     reader = EventReader(use_cases.feed, ports.clock)
@@ -130,6 +134,17 @@ def _ports(settings: Settings, connections: Connections) -> Ports:
         clock=SystemClock(),
         installation=connections.installation,
         tracing=OtelTracing(),
+    )
+
+
+def _for_readers(ports: Ports, part: PoolPart) -> Ports:
+    """Return the ports for callers that only read: operations and workers never wait for them."""
+    return replace(
+        ports,
+        records=observed_calls(PostgresRuntimeRecords(part), POSTGRES),
+        journal=observed_calls(PostgresOperationJournal(part), POSTGRES),
+        history=observed_calls(PostgresOperationHistory(part), POSTGRES),
+        health=observed_calls(PostgresEngineHealth(part), POSTGRES),
     )
 
 

@@ -11,6 +11,7 @@ from rtmanager.adapters.engine_http import HttpEngineProbe
 from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.migrate import installation_id, migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.bootstrap.advice import (
@@ -35,6 +36,7 @@ class Connections:
     transport: Transport
     installation: Installation
     pool: PostgresPool
+    readers: PoolPart
     redis: RedisClient
     leases: RedisGameLeases
     docker: DockerClient
@@ -49,11 +51,13 @@ class Connections:
         dsn = postgres_dsn(settings)
         redis, docker = redis_client(settings), docker_client(settings)
         installation = Installation(settings.docker_network)
+        pool = PostgresPool(dsn, size=settings.postgres_pool_size)
         return cls(
             dsn=dsn,
             transport=_transport(settings),
             installation=installation,
-            pool=PostgresPool(dsn, size=settings.postgres_pool_size),
+            pool=pool,
+            readers=PoolPart(pool, max(1, settings.postgres_pool_size // 2)),
             redis=redis,
             leases=RedisGameLeases(redis, installation, ttl=settings.game_lease_ttl_seconds),
             docker=docker,

@@ -93,9 +93,10 @@ class UseCases:
         self.feed.close()
 
     @classmethod
-    def assemble(cls, ports: Ports, policy: EnginePolicy) -> Self:
-        """Assemble the use cases from their ports."""
-        health = ReadHealth(ports.records, ports.health)
+    def assemble(cls, ports: Ports, policy: EnginePolicy, reading: Ports | None = None) -> Self:
+        """Assemble the use cases from their ports; those that only read may have others."""
+        seen = reading or ports
+        health = ReadHealth(seen.records, seen.health)
         ends = ContainerEnds()
         readiness = CheckReadiness(
             ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
@@ -103,20 +104,20 @@ class UseCases:
         operations = _operations(ports, policy, ends)
         return cls(
             operations=operations,
-            read=ReadRuntimes(ports.records),
+            read=ReadRuntimes(seen.records),
             health=health,
-            overview=ReadOverview(ports.records, ports.history, health),
-            log=ReadOperations(ports.history, OperationEnds(ports.history, ports.clock)),
+            overview=ReadOverview(seen.records, seen.history, health),
+            log=ReadOperations(seen.history, OperationEnds(ports.history, ports.clock)),
             read_logs=ReadLogs(
-                ports.records,
+                seen.records,
                 ports.host,
                 ports.installation,
                 ports.clock,
             ),
             explain=ExplainRuntime(
-                ObserveGame(ports.records, ports.journal, ports.host, ports.installation),
-                ports.history,
-                ports.health,
+                ObserveGame(seen.records, seen.journal, seen.host, seen.installation),
+                seen.history,
+                seen.health,
                 ports.clock,
                 GRACE,
             ),

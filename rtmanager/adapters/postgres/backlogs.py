@@ -9,7 +9,7 @@ from psycopg.rows import kwargs_row
 
 from rtmanager.adapters.postgres.operation_log import COUNT_OPEN, OPEN_SINCE
 from rtmanager.adapters.postgres.outbox import COUNT_UNSENT, UNSENT_SINCE
-from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.pool import Connections
 from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 
 _READ: LiteralString = f"""
@@ -27,7 +27,7 @@ class PostgresBacklogs:
 
     about = "the outbox and the open operations"
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
 
     async def read(self) -> Sequence[Backlog]:

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import dict_row, kwargs_row
 
-from rtmanager.adapters.postgres.pool import Connection, PostgresPool
+from rtmanager.adapters.postgres.pool import Connection, Connections
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
@@ -57,7 +57,7 @@ _KNOWN_OF_GAME: LiteralString = f"{_KNOWN} WHERE game_id = %s"
 class PostgresEngineHealth:
     """Reads the tables of health: one query, however many games there are."""
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
 
     async def of(self, game_id: GameId) -> KnownHealth:

@@ -7,7 +7,7 @@ from typing import LiteralString
 
 from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_BRIEFLY, operations
 from rtmanager.adapters.postgres.operation_rows import brief_operation_row
-from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.pool import Connections
 from rtmanager.adapters.postgres.stored_values import Parameters, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence, Operation, Outcome
@@ -47,7 +47,7 @@ _LATEST: LiteralString = f"""
 class PostgresOperationHistory:
     """Reads the table `operation_log`."""
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
 
     async def get(self, operation_id: Fence) -> Operation | None:

@@ -19,7 +19,7 @@ from rtmanager.adapters.postgres.operation_log import (
 )
 from rtmanager.adapters.postgres.operation_rows import admitted_operation
 from rtmanager.adapters.postgres.outbox_rows import insert_messages
-from rtmanager.adapters.postgres.pool import Connection, PostgresPool
+from rtmanager.adapters.postgres.pool import Connection, Connections
 from rtmanager.adapters.postgres.runtime_records import (
     lock_name,
     save_record,
@@ -51,7 +51,7 @@ from rtmanager.domain.ports.operation_journal import (
 class PostgresOperationJournal:
     """Writes `operation_log` and what belongs to it: record, health snapshot, outbox."""
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
 
     async def begin(

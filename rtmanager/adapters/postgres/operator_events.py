@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 from rtmanager.adapters.postgres.event_rows import event_from
 from rtmanager.adapters.postgres.notifications import notifications
-from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.pool import Connections
 from rtmanager.domain.insight.operator_events import BEGINNING, EventId
 from rtmanager.domain.ports.operator_events import EventsLost, EventsPage
 
@@ -60,7 +60,7 @@ _PRUNE_COPIED: LiteralString = f"DELETE FROM operator_events WHERE {_FROM_A_COPY
 class PostgresOperatorEvents:
     """Reads and prunes the table `operator_events`; triggers and the drift log write it."""
 
-    def __init__(self, pool: PostgresPool, dsn: str) -> None:
+    def __init__(self, pool: Connections, dsn: str) -> None:
         self._pool = pool
         self._dsn = dsn
 

@@ -4,8 +4,14 @@ import asyncio
 import os
 import re
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 
 import psycopg
 from psycopg import AsyncConnection
@@ -34,7 +40,30 @@ Connection = AsyncConnection[TupleRow]
 _SEARCH_PATH = re.compile(r"\bsearch_path\s*=")
 
 
-class PostgresPool:
+class Connections(ABC):
+    """What lends connections to the adapters."""
+
+    @abstractmethod
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection on which every statement commits automatically."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection in a transaction; statements are sent together until one is read."""
+        async with (
+            self.connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
+            yield connection
+
+    async def ping(self) -> None:
+        """Raise ServiceUnavailable when Postgres does not answer."""
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+
+
+class PostgresPool(Connections):
     """Connections for the adapters. Open it before use, close it at the end; both may be repeated.
 
     `checkout_timeout` is how many seconds a caller waits for a free connection.
@@ -65,14 +94,9 @@ class PostgresPool:
         """Close every connection."""
         await self._pool.close(timeout=CLOSE_SECONDS)
 
-    async def ping(self) -> None:
-        """Raise ServiceUnavailable when Postgres does not answer."""
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
-
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection on which every statement commits automatically."""
+        """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         with postgres_errors():
             try:
                 async with self._pool.connection() as connection:
@@ -83,16 +107,6 @@ class PostgresPool:
                 # open: new ones reach the server that accepts writes.
                 await self._pool.drain()
                 raise
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection in a transaction; statements are sent together until one is read."""
-        async with (
-            self.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-        ):
-            yield connection
 
 
 async def _check(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncCursor
 from psycopg.rows import kwargs_row, scalar_row
 
-from rtmanager.adapters.postgres.pool import Connection, PostgresPool
+from rtmanager.adapters.postgres.pool import Connection, Connections
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Fence
@@ -71,7 +71,7 @@ _SAVE: LiteralString = f"""
 class PostgresRuntimeRecords:
     """Reads the records of the table `runtime_records`."""
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
 
     async def get(self, game_id: GameId) -> RuntimeRecord | None:

@@ -25,6 +25,7 @@ from dev.embedded_postgres import FORGETFUL, EmbeddedPostgres
 from rtmanager.adapters.postgres.errors import postgres_errors
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
+from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.domain.errors import ServiceUnavailable
 from tests.builders import GAME, make_completion, make_request
@@ -213,3 +214,21 @@ async def test_pool_may_be_opened_and_closed_repeatedly(database_dsn: str) -> No
     await pool.ping()
     await pool.close()
     await pool.close()
+
+
+async def test_readers_of_a_part_leave_connections_to_the_rest(database_dsn: str) -> None:
+    """However many read, a write finds a connection at once, and those in excess are refused."""
+    pool = PostgresPool(database_dsn, size=2)
+    part = PoolPart(pool, 1, checkout_timeout=0.2)
+    await pool.open()
+    async with part.connection():
+        excess = [asyncio.create_task(part.ping()) for _ in range(20)]
+        await asyncio.sleep(0)
+        async with pool.transaction() as connection:
+            await connection.execute("SELECT 1")
+        refused = await asyncio.gather(*excess, return_exceptions=True)
+    await part.ping()
+    await pool.close()
+
+    assert {type(each) for each in refused} == {ServiceUnavailable}
+    assert "too many requests read from Postgres" in str(refused[0])

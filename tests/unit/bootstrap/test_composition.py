@@ -166,10 +166,27 @@ async def test_the_ways_to_the_servers_are_examined_at_the_start(
 def test_the_leader_and_the_pool_get_the_password_of_postgres(service: Service) -> None:
     """A password beside the DSN completes it everywhere."""
     leadership = vars(adapter_in(service.leader.leadership))["_conninfo"]
-    pool = vars(adapter_in(service.use_cases.read.records))["_pool"]
+    pool = vars(adapter_in(service.use_cases.operations.records))["_pool"]
 
     assert "password=for-postgres" in leadership
     assert "password=for-postgres" in vars(pool)["_pool"].conninfo
+
+
+def test_those_who_only_read_share_a_part_of_the_pool(service: Service) -> None:
+    """A flood of them leaves the other connections to operations and workers."""
+    cases = service.use_cases
+    reading = (
+        *(cases.read.records, cases.health.records, cases.health.stored, cases.overview.records),
+        *(cases.overview.history, cases.log.history, cases.read_logs.records),
+        *(cases.explain.history, cases.explain.health),
+        *(cases.explain.observe.records, cases.explain.observe.journal),
+    )
+    parts = {id(vars(adapter_in(each))["_pool"]) for each in reading}
+    whole = vars(adapter_in(cases.operations.records))["_pool"]
+
+    assert len(parts) == 1
+    assert vars(adapter_in(cases.operations.journal))["_pool"] is whole
+    assert vars(vars(adapter_in(reading[0]))["_pool"])["_pool"] is whole
 
 
 def test_nothing_secret_is_in_the_text_form_of_the_service(service: Service) -> None:

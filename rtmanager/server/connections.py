@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS
+from rtmanager.domain.insight.operation_ends import MAX_WAITING
 from rtmanager.server.refusals import Reason, RefusedConnections
 
 SWEEP_INTERVAL = 0.5
@@ -41,6 +42,14 @@ class Limits:
     def max_streams(self) -> int:
         """The number of streams of events that may be open at once: at most half of all."""
         return min(MAX_SUBSCRIPTIONS, max(1, self.max_connections // 2))
+
+    @property
+    def max_waits(self) -> int:
+        """The number of requests that may wait for operations at once: at most a quarter of all.
+
+        With the streams they never take all connections, of which none can be closed for others.
+        """
+        return min(MAX_WAITING, max(1, self.max_connections // 4))
 
 
 class Connection(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from rtmanager.bootstrap.use_cases import UseCases
 from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS
+from rtmanager.domain.insight.operation_ends import MAX_WAITING
 from rtmanager.handlers import internal_endpoints, operator_endpoints
 from rtmanager.handlers.endpoint import Handler
 from rtmanager.handlers.operator.games import Games
@@ -13,7 +14,9 @@ from rtmanager.handlers.operator.service import ServiceState
 from rtmanager.handlers.runtimes import Probes, Runtimes
 
 
-def endpoints(cases: UseCases, *, max_streams: int = MAX_SUBSCRIPTIONS) -> Mapping[str, Handler]:
+def endpoints(
+    cases: UseCases, *, max_streams: int = MAX_SUBSCRIPTIONS, max_waits: int = MAX_WAITING
+) -> Mapping[str, Handler]:
     """Return the endpoint of every operationId of both contracts."""
     return {
         **internal_endpoints(
@@ -22,7 +25,7 @@ def endpoints(cases: UseCases, *, max_streams: int = MAX_SUBSCRIPTIONS) -> Mappi
         **operator_endpoints(
             overview=Overview(cases.overview),
             games=Games(cases.health, cases.read_logs, cases.explain),
-            operations=OperationLog(cases.log),
+            operations=OperationLog(cases.log, max_waits),
             service=ServiceState(cases.feed, cases.drift, cases.workers, max_streams),
         ),
     }

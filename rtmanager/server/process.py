@@ -98,10 +98,9 @@ def _http_server(
     on_started: Callable[[], None],
 ) -> HttpServer:
     events, limits = RepeatedEvents(), connection_limits(settings)
+    table = endpoints(cases, max_streams=limits.max_streams, max_waits=limits.max_waits)
     return HttpServer(
-        create_app(
-            endpoints(cases, max_streams=limits.max_streams), allowed, events, metrics=metrics
-        ),
+        create_app(table, allowed, events, metrics=metrics),
         settings.shutdown_timeout,
         on_started,
         admits=cases.connections.admits if settings.refuse_engine_connections else everyone,

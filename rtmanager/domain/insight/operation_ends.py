@@ -12,6 +12,9 @@ from rtmanager.domain.ports.operation_history import OperationHistory
 POLL = 0.25
 """Seconds between two looks into the log, which all who wait in this process share."""
 
+MAX_WAITING = 250
+"""Callers that may wait at once: each keeps a connection that others need."""
+
 Gone = Callable[[], Awaitable[object]]
 """Returns when the caller does not wait any more."""
 
@@ -30,11 +33,19 @@ class OperationEnds:
         """Let nobody wait any more, because the service is about to stop."""
         self._released.set()
 
-    async def of(self, operation_id: Fence, *, within: float, unless: Gone) -> Operation | None:
+    async def of(
+        self, operation_id: Fence, *, within: float, unless: Gone, most: int = MAX_WAITING
+    ) -> Operation | None:
         """Return the operation once it has finished.
 
-        Returns None after `within` seconds, once `unless` returns, or once nobody may wait.
+        Returns None after `within` seconds, once `unless` returns, or once nobody may wait. Raises
+        ServiceUnavailable when `most` callers wait.
         """
+        if sum(map(len, self._waiting.values())) >= most:
+            raise ServiceUnavailable(
+                f"{most} requests wait for operations, the most at once; ask without wait, or "
+                "wait again later"
+            )
         end: asyncio.Future[Operation] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(operation_id, set()).add(end)
         self._begin_to_poll()

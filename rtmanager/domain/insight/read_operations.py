@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtmanager.domain.errors import NotFound
-from rtmanager.domain.insight.operation_ends import Gone, OperationEnds
+from rtmanager.domain.insight.operation_ends import MAX_WAITING, Gone, OperationEnds
 from rtmanager.domain.operation import Fence, Operation
 from rtmanager.domain.ports.operation_history import OperationFilter, OperationHistory
 
@@ -43,14 +43,16 @@ class ReadOperations:
             raise NotFound(f"the operation log has no operation {operation_id}")
         return operation
 
-    async def get_finished(self, operation_id: Fence, *, within: float, unless: Gone) -> Operation:
+    async def get_finished(
+        self, operation_id: Fence, *, within: float, unless: Gone, most: int = MAX_WAITING
+    ) -> Operation:
         """Return the operation once it has finished, or what it is then.
 
         Waits at most `within` seconds, not after `unless` has returned, and not while the service
-        stops.
+        stops. Raises NotFound, and ServiceUnavailable when `most` others wait.
         """
         operation = await self.get(operation_id)
         if operation.outcome is not None:
             return operation
-        ended = await self.ends.of(operation_id, within=within, unless=unless)
+        ended = await self.ends.of(operation_id, within=within, unless=unless, most=most)
         return ended or await self.get(operation_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rtmanager.domain.errors import InvalidRequest
+from rtmanager.domain.insight.operation_ends import MAX_WAITING
 from rtmanager.domain.insight.read_operations import ReadOperations
 from rtmanager.domain.operation import Fence, OperationKind, OpSource, Outcome
 from rtmanager.domain.ports.operation_history import OperationFilter
@@ -32,6 +33,7 @@ class OperationLog:
     """The endpoints for the operation log."""
 
     read: ReadOperations
+    max_waits: int = MAX_WAITING
 
     async def list(self, call: Call) -> JsonObject:
         """Show a page of operations."""
@@ -52,7 +54,9 @@ class OperationLog:
         if not wait:
             return operation_json(await self.read.get(operation_id))
         return operation_json(
-            await self.read.get_finished(operation_id, within=wait, unless=call.gone)
+            await self.read.get_finished(
+                operation_id, within=wait, unless=call.gone, most=self.max_waits
+            )
         )
 
 

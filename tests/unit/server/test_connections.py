@@ -144,3 +144,11 @@ async def test_the_time_of_every_connection_is_looked_at(
 def test_a_part_of_the_cap_is_for_those_that_wait(cap: int, requests: int) -> None:
     """A refused request has a connection for its answer."""
     assert Limits(max_connections=cap).max_requests == requests
+
+
+@pytest.mark.parametrize("cap", [8, 100, 1000, 5000])
+def test_those_who_stay_leave_connections_to_others(cap: int) -> None:
+    """Streams and waits cannot be closed to make room: together they are three quarters at most."""
+    limits = Limits(max_connections=cap)
+
+    assert limits.max_streams + limits.max_waits <= cap * 3 // 4

@@ -9,7 +9,7 @@ from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.store import InMemoryStore
 from rtmanager.domain.errors import NotFound, ServiceUnavailable
-from rtmanager.domain.insight.operation_ends import POLL, OperationEnds
+from rtmanager.domain.insight.operation_ends import MAX_WAITING, POLL, OperationEnds
 from rtmanager.domain.insight.read_operations import ReadOperations
 from rtmanager.domain.operation import Fence, Operation, Outcome
 from tests.builders import NOON, make_request
@@ -155,6 +155,22 @@ async def test_all_who_wait_share_one_query(log: Log) -> None:
     assert [each.done() for each in waiting] == [True] * 100 + [False] * 100
     log.read.release()
     await asyncio.gather(*waiting)
+
+
+async def test_only_so_many_wait_at_once(log: Log) -> None:
+    """The next one is refused at once; what has finished needs no wait."""
+    waiting = [log.waiting(FIRST) for _ in range(MAX_WAITING)]
+    await _rest()
+
+    with pytest.raises(ServiceUnavailable, match="250 requests wait for operations"):
+        await log.waiting(SECOND)
+    log.finish(SECOND)
+    assert (await log.waiting(SECOND)).outcome is Outcome.SUCCESS
+
+    log.finish(FIRST)
+    await log.pass_time()
+    assert all(each.done() for each in waiting)
+    assert (await log.waiting(FIRST)).outcome is Outcome.SUCCESS
 
 
 async def test_the_wait_goes_on_while_the_store_is_away(log: Log) -> None:

@@ -17,6 +17,11 @@ from rtmanager.client.retries import Retries
 
 _Answer = TypeVar("_Answer", bound=Answer)
 
+LONGEST_ANSWER = 64 << 20
+"""Bytes; a list of 10,000 games has 10 MB. Whatever answers with more is no Runtime Manager."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a line of a stream, which the service cuts at some thousand characters."""
+
 
 class Connection:
     """Calls one service."""
@@ -43,19 +48,21 @@ class Connection:
 
     async def _call_once(self, request: Request, kind: type[_Answer]) -> _Answer:
         async with self.opened(request) as answer:
-            await answer.aread()
-        return parsed(kind, answer.text, request)
+            text = await _whole(answer, request)
+        return parsed(kind, text, request)
 
     async def lines(self, request: Request) -> AsyncGenerator[str, None]:
         """Send a request, and yield the lines of its answer as they arrive; nothing is repeated."""
         async with self.opened(request) as answer:
             waiting = bytearray()
             async for chunk in answer.aiter_bytes():
-                waiting += chunk
-                *whole, rest = waiting.split(b"\n")
-                waiting = bytearray(rest)
+                *whole, rest = chunk.split(b"\n")
                 for line in whole:
-                    yield line.decode(errors="replace").removesuffix("\r")
+                    yield (waiting + line).decode(errors="replace").removesuffix("\r")
+                    waiting.clear()
+                waiting += rest
+                if len(waiting) > LONGEST_LINE:
+                    raise _too_long(request)
             if waiting:
                 yield waiting.decode(errors="replace")
 
@@ -74,8 +81,7 @@ class Connection:
             answer = await self._http.send(sent, stream=True)
             try:
                 if answer.status_code != HTTPStatus.OK:
-                    await answer.aread()
-                    raise refusal(answer, request)
+                    raise refusal(answer, await _whole(answer, request), request)
                 yield answer
             finally:
                 await answer.aclose()
@@ -84,9 +90,11 @@ class Connection:
 def parsed(kind: type[_Answer], text: str, request: Request) -> _Answer:
     """Read a JSON document; raise UnexpectedAnswer if it is not what the contract says."""
     try:
-        return read(kind, json.loads(text))
-    except json.JSONDecodeError as fault:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as fault:
         raise unexpected(text, HTTPStatus.OK, request) from fault
+    try:
+        return read(kind, document)
     except Malformed as fault:
         raise UnexpectedAnswer(
             f"the answer to {request.method} {request.path} does not keep the contract: {fault}; "
@@ -94,3 +102,21 @@ def parsed(kind: type[_Answer], text: str, request: Request) -> _Answer:
             request_id=request.request_id,
             status=HTTPStatus.OK,
         ) from fault
+
+
+async def _whole(answer: httpx.Response, request: Request) -> str:
+    """Read an answer to its end; raise UnexpectedAnswer if there is none in sight."""
+    content = bytearray()
+    async for chunk in answer.aiter_bytes():
+        content += chunk
+        if len(content) > LONGEST_ANSWER:
+            raise _too_long(request)
+    return content.decode(errors="replace")
+
+
+def _too_long(request: Request) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"the answer to {request.method} {request.path} is longer than any of the Runtime Manager; "
+        "check the address, and what stands between",
+        request_id=request.request_id,
+    )

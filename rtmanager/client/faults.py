@@ -80,13 +80,13 @@ def _cause_of(fault: BaseException) -> str:
     return str(fault) or type(fault).__name__
 
 
-def refusal(answer: httpx.Response, request: Request) -> ClientError:
+def refusal(answer: httpx.Response, text: str, request: Request) -> ClientError:
     """Return the error that an answer in the contract's envelope says, or UnexpectedAnswer."""
     try:
-        error = json.loads(answer.text)["error"]
+        error = json.loads(text)["error"]
         code, message = ErrorCode(error["code"]), str(error["message"])
-    except (ValueError, KeyError, TypeError):
-        return unexpected(answer.text, answer.status_code, request)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return unexpected(text, answer.status_code, request)
     request_id = answer.headers.get("x-request-id", request.request_id)
     return error_of(code, message, status=answer.status_code, request_id=request_id)
 

@@ -3,8 +3,18 @@
 import random
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from http import HTTPStatus
 
-from rtmanager.client.errors import ClientError, DockerUnavailable, ServiceUnavailable, Unreachable
+from rtmanager.client.errors import (
+    ClientError,
+    DockerUnavailable,
+    ServiceUnavailable,
+    UnexpectedAnswer,
+    Unreachable,
+)
+
+_OF_A_PROXY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+"""What a proxy in front answers in its own words while no replica answers it."""
 
 
 class Repeats(Enum):
@@ -47,5 +57,6 @@ def is_worth_repeating(fault: ClientError, repeats: Repeats) -> bool:
     """Say whether the same request is safe to send again, and may fare better."""
     if isinstance(fault, Unreachable):
         return not fault.was_sent or repeats is not Repeats.UNSAFE
+    is_of_a_proxy = isinstance(fault, UnexpectedAnswer) and fault.status in _OF_A_PROXY
     is_unavailable = isinstance(fault, ServiceUnavailable | DockerUnavailable)
-    return is_unavailable and repeats in {Repeats.READ, Repeats.REPLAY}
+    return (is_unavailable or is_of_a_proxy) and repeats in {Repeats.READ, Repeats.REPLAY}

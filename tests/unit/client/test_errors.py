@@ -1,6 +1,7 @@
 """Errors are classes by code, and say what to do."""
 
 import errno
+from itertools import repeat
 
 import httpx
 import pytest
@@ -15,8 +16,9 @@ from rtmanager.client import (
     Unauthorized,
     UnexpectedAnswer,
     Unreachable,
+    connection,
 )
-from tests.unit.client.fake_service import FakeService, client_of, failed
+from tests.unit.client.fake_service import Chunks, FakeService, client_of, failed
 
 CLASSES: dict[ErrorCode, type[ApiError]] = {
     code: next(each for each in ApiError.__subclasses__() if each.of_code is code)
@@ -109,3 +111,41 @@ async def test_silent_service_is_timed_out() -> None:
     assert isinstance(absent, TimedOut)
     assert not absent.was_sent
     assert "no answer within 5 s" in absent.message
+
+
+async def test_redirect_is_not_followed() -> None:
+    """The token and the request stay with the address that was given."""
+    elsewhere = {"location": "http://elsewhere.test/api/v1/internal/runtimes/g/restart"}
+    error = await error_of(httpx.Response(307, headers=elsewhere))
+
+    assert isinstance(error, UnexpectedAnswer)
+    assert error.status == 307
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_nested_answer_is_no_answer(status: int) -> None:
+    """What Python's parser cannot read is quoted, not raised as something else."""
+    error = await error_of(httpx.Response(status, text="[" * 100_000))
+
+    assert isinstance(error, UnexpectedAnswer)
+    assert "'[[[" in error.message
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_answer_without_end_is_given_up(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some other server can fill no caller's memory."""
+    monkeypatch.setattr(connection, "LONGEST_ANSWER", 1000)
+    endless = Chunks(repeat(b"x" * 100))
+    error = await error_of(httpx.Response(status, stream=endless))
+
+    assert isinstance(error, UnexpectedAnswer)
+    assert "longer than any" in error.message
+
+
+async def test_line_without_end_is_given_up() -> None:
+    """As an answer is."""
+    service = FakeService(httpx.Response(200, stream=Chunks(repeat(b"x" * 2**16))))
+    async with client_of(service) as rtm:
+        with pytest.raises(UnexpectedAnswer, match="longer than any"):
+            async for _ in rtm.logs("g"):
+                pass

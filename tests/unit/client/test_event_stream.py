@@ -65,6 +65,14 @@ async def test_stream_begins_behind_the_event_that_was_asked_for() -> None:
     assert {each.id for each in found} == {"9"}
 
 
+async def test_stream_is_resumed_when_a_proxy_has_no_replica() -> None:
+    """A balancer answers in its own words while both replicas restart."""
+    no_server = httpx.Response(503, text="<h1>No server is available</h1>")
+    service = FakeService(stream(event(5), BROKEN), no_server, stream(event(6)))
+
+    assert [each.id for each in await receive(2, service)] == ["5", "6"]
+
+
 async def test_service_that_is_not_there_at_first_is_an_error() -> None:
     """A stream that never began is given up after the tries of any call."""
     service = FakeService(*[httpx.ConnectError("no")] * 9)

@@ -32,6 +32,8 @@ NOT_SENT = httpx.ConnectError("nothing listens")
 LOST = httpx.RemoteProtocolError("Server disconnected without sending a response.")
 UNAVAILABLE = failed(503, "service_unavailable")
 DOCKER = failed(503, "docker_unavailable")
+PROXY = httpx.Response(502, text="<h1>Bad Gateway</h1>")
+NO_REPLICA = httpx.Response(503, text="<h1>No server is available</h1>")
 REFUSED = failed(409, "conflict")
 DEFECT = failed(500, "internal_error")
 
@@ -55,7 +57,9 @@ async def test_request_that_was_not_sent_is_sent_again(name: str) -> None:
     assert await tries_of(CALLS[name], NOT_SENT) == 2
 
 
-@pytest.mark.parametrize("fault", [LOST, httpx.ReadTimeout("late"), UNAVAILABLE, DOCKER])
+@pytest.mark.parametrize(
+    "fault", [LOST, httpx.ReadTimeout("late"), UNAVAILABLE, DOCKER, PROXY, NO_REPLICA]
+)
 @pytest.mark.parametrize("name", READS | REPLAYS)
 async def test_what_is_safe_to_repeat_is_repeated(
     name: str, fault: httpx.Response | Exception

@@ -1,7 +1,7 @@
 """One request to the console, and the answers to it."""
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -37,12 +37,18 @@ class Visit:
 
     request: Request
     calls: Calls
+    as_of: Hashable
+    """The event that made a page ask: what is answered has to be at least as new.
+
+    Pages that hear of the same event share an answer; nobody shares that of another request.
+    """
 
     @classmethod
     def of(cls, request: Request, transport: httpx.AsyncBaseTransport) -> "Visit":
         """Return the visit that a request is; its calls have the request's id and token."""
         scope = request.scope
-        return cls(request, Calls(transport, request_id_of(scope), token_in_cookie(scope)))
+        calls = Calls(transport, request_id_of(scope), token_in_cookie(scope))
+        return cls(request, calls, request.headers.get("last-event-id") or object())
 
     @property
     def game_id(self) -> str:
@@ -65,14 +71,6 @@ class Visit:
     def query(self) -> Mapping[str, str]:
         """The query."""
         return self.request.query_params
-
-    @property
-    def as_of(self) -> str:
-        """The event that made a page ask: what is answered has to be at least as new.
-
-        Pages that hear of the same event share an answer; nobody shares that of another request.
-        """
-        return self.request.headers.get("last-event-id") or self.calls.request_id
 
     async def form(self) -> Mapping[str, str]:
         """Return the fields of a form; raises BodyTooLarge."""

@@ -356,3 +356,19 @@ def row_of(game: str, page: str) -> str:
     found = re.search(rf'<tr id="game-{game}".*?</tr>', page, re.DOTALL)
     assert found
     return found[0]
+
+
+async def test_request_id_that_is_used_again_shares_no_answer(
+    service: FakeService, browser: httpx.AsyncClient
+) -> None:
+    """Programs that always send the same one, even an event's, see what is there now."""
+    of_event = {"last-event-id": "7-8-9"}
+    service.games = [overview("g1")]
+    same = {"x-request-id": "7-8-9"}
+    await browser.get("/console/", headers=of_event)
+    before = (await browser.get("/console/", headers=same)).text
+    service.games = [overview("g1"), overview("g2")]
+
+    after = (await browser.get("/console/", headers=same)).text
+
+    assert (">g2<" in before, ">g2<" in after) == (False, True)

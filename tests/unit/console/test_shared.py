@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from rtmanager.console.shared import KEPT, Shared
+from rtmanager.console.shared import KEPT, KEPT_FOR, Shared
 
 
 async def test_those_that_ask_for_the_same_share_one_call() -> None:
@@ -69,3 +69,18 @@ async def test_only_the_latest_answers_are_kept() -> None:
     await shared.get(0, call)
 
     assert len(calls) == KEPT + 2
+
+
+async def test_answer_is_not_kept_for_long() -> None:
+    """A token that was revoked meanwhile reads nothing under an event of long ago."""
+    times, answers = [0.0], ["old", "new"]
+
+    async def call() -> str:
+        return answers.pop(0)
+
+    shared = Shared[str](lambda: times[0])
+    found = [await shared.get(1, call)]
+    for times[0] in (KEPT_FOR - 0.1, KEPT_FOR):
+        found.append(await shared.get(1, call))
+
+    assert found == ["old", "old", "new"]

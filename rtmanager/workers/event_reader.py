@@ -3,14 +3,24 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.insight.event_feed import EventFeed
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.operator_events import EventsPage
 from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
 from rtmanager.workers.worker import WorkerStatus
 
 MAX_NAP = 1.0
 LULL = 0.04
 """Seconds between two reads: what happens meanwhile is handed out together, to all subscribers."""
+
+HELD_UP_AFTER = 15.0
+"""Seconds without an event while some wait; our own transactions end within ten."""
+
+_HELD_UP = (
+    "events are held up by a transaction that has been open for long in Postgres, in whichever "
+    "database; pg_stat_activity shows it: the oldest backend_xid"
+)
 
 
 @dataclass(slots=True)
@@ -21,6 +31,7 @@ class EventReader:
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("event reader"), init=False)
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _waits_since: float | None = field(default=None, init=False)
 
     async def run(self) -> None:
         """Read until cancelled; when one of the two loops ends, the other does too."""
@@ -54,10 +65,13 @@ class EventReader:
         pause = LULL
         while True:
             raise_if_cancelled()
+            if not len(self.feed):
+                self._waits_since = None
             await self.feed.wanted()
             self._woken.clear()
             try:
                 page = await self.feed.advance()
+                self._check(page)
             except Exception as error:  # noqa: BLE001 - subscribers wait until Postgres is back
                 self.status.failed(self.clock.now(), error)
                 page = None
@@ -72,6 +86,16 @@ class EventReader:
                 # Nobody wakes us when the transaction that they wait for ends without an event.
                 await self._nap(pause)
                 pause = min(2 * pause, MAX_NAP)
+
+    def _check(self, page: EventsPage | None) -> None:
+        """Raise ServiceUnavailable if events have been waiting for long, and none has come."""
+        if page is None or page.events or not page.waits:
+            self._waits_since = None
+            return
+        now = self.clock.monotonic()
+        self._waits_since = now if self._waits_since is None else self._waits_since
+        if now - self._waits_since >= HELD_UP_AFTER:
+            raise ServiceUnavailable(_HELD_UP)
 
     async def _nap(self, seconds: float) -> None:
         nap = asyncio.create_task(self.clock.sleep(seconds), name="event reader nap")

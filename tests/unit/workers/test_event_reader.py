@@ -12,8 +12,9 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.insight.event_feed import EventFeed
 from rtmanager.domain.insight.event_subscription import Subscription
 from rtmanager.domain.insight.health import HealthState
-from rtmanager.domain.insight.operator_events import HealthChange
-from rtmanager.workers.event_reader import LULL, MAX_NAP, EventReader
+from rtmanager.domain.insight.operator_events import EventId, HealthChange
+from rtmanager.domain.ports.operator_events import EventsPage
+from rtmanager.workers.event_reader import HELD_UP_AFTER, LULL, MAX_NAP, EventReader
 from tests.unit.workers.turns import running, turns, until
 
 
@@ -117,3 +118,36 @@ async def test_outage_is_survived(stand: Stand) -> None:
             delivery = await subscription.receive()
         assert delivery is not None
         assert len(delivery.events) == 1
+
+
+class HeldUp(InMemoryOperatorEvents):
+    """A log in which events wait for an older transaction until it ends."""
+
+    is_held_up = True
+
+    async def read(self, after: EventId, *, limit: int) -> EventsPage:
+        """Return nothing, while others wait."""
+        if self.is_held_up:
+            return EventsPage((), after, has_more=False, waits=True)
+        return await super().read(after, limit=limit)
+
+
+async def test_events_that_are_held_up_for_long_are_a_failure_of_the_reader(stand: Stand) -> None:
+    """Operators see why their pages stand still; after that transaction, all events come."""
+    log = HeldUp(stand.table)
+    stand.feed.log = log
+    async with stand.followed() as subscription:
+        stand.happen()
+        await stand.pass_time(HELD_UP_AFTER - 2)
+        before = stand.reader.status.failures_in_a_row
+        await stand.pass_time(4)
+        held_up = stand.reader.status.failures_in_a_row, stand.reader.status.last_error
+        log.is_held_up = False
+        await stand.pass_time(2 * MAX_NAP)
+        delivery = await subscription.receive()
+
+    assert before == 0
+    assert held_up[0] > 0
+    assert "pg_stat_activity" in held_up[1]
+    assert delivery is not None
+    assert stand.reader.status.failures_in_a_row == 0

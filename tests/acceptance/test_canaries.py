@@ -3,9 +3,8 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import quote
 
 import psutil
@@ -29,11 +28,22 @@ from tests.acceptance.canaries import (
 )
 from tests.support.calls import wait_until
 from tests.support.environment import image_of, new_game
+from tests.support.event_stream import following
 from tests.support.running_service import RUNTIMES, RunningService
 from tests.support.warm_start import warm_python
 
 REFUSALS = ("password authentication failed", "invalid username-password pair")
 ENDED_WITHIN = 20.0
+OPERATOR = "/api/v1/operator"
+OPERATORS = [
+    *("/metrics", "/openapi.json", "/operator-openapi.json"),
+    *(f"{OPERATOR}/{each}" for each in ("runtimes", "operations", "health", "drift", "workers")),
+]
+OF_A_GAME = ("explain", "logs", "health")
+TABLES: LiteralString = (
+    "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN"
+    " ('pg_catalog', 'information_schema')"
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +124,11 @@ def test_no_secret_leaves_the_running_service(
 
     with servers.other_passwords():
         wait_until(lambda: _ask(servers, running, "GET", "/readyz") == 503)
+        _ask(servers, running, "GET", "/metrics")
+        _ask(servers, running, "GET", f"{OPERATOR}/workers")
         _ask(servers, running, "GET", f"{RUNTIMES}/{game}")
     wait_until(lambda: _ask(servers, running, "GET", "/readyz") == 200)
+    _see_everything(servers, running, game)
     _hear_what_is_stored(servers, running, docker_api)
     assert running.stop() == 0
     servers.hear(running.log)
@@ -136,6 +149,16 @@ def _ask_for_everything(servers: Servers, running: RunningService, game: str) ->
     _ask(servers, running, "POST", f"{RUNTIMES}/{game}/restart")
 
 
+def _see_everything(servers: Servers, running: RunningService, game: str) -> None:
+    """Hear all that operators can see."""
+    seen = [*OPERATORS, *(f"{OPERATOR}/runtimes/{game}/{each}" for each in OF_A_GAME)]
+    pages = ("", "service", f"games/{game}?log=1", f"games/{game}/operations")
+    for path in (*seen, *(f"/console/{page}" for page in pages)):
+        _ask(servers, running, "GET", path)
+    with following(running, after="0-0-0") as events:
+        servers.hear([next(events).data for _ in range(3)])
+
+
 def _ask(
     servers: Servers, running: RunningService, method: str, path: str, body: object = None
 ) -> int:
@@ -147,10 +170,10 @@ def _ask(
 
 def _hear_what_is_stored(servers: Servers, running: RunningService, docker_api: Any) -> None:
     with psycopg.connect(servers.dsn) as connection:
-        for table in ("operation_log", "outbox", "runtime_records", "health_events"):
-            with suppress(psycopg.errors.UndefinedTable), connection.transaction():
-                rows = connection.execute(sql.SQL("TABLE {}").format(sql.Identifier(table)))
-                servers.hear([list(row) for row in rows])
+        tables = connection.execute(TABLES).fetchall()
+        for table in tables:
+            rows = connection.execute(sql.SQL("TABLE {}").format(sql.Identifier(*table)))
+            servers.hear([list(row) for row in rows])
         sessions = "SELECT application_name, query FROM pg_stat_activity WHERE usename = %s"
         servers.hear([list(row) for row in connection.execute(sessions, [USER])])
     servers.hear([each["name"] for each in servers.redis.client_list()])
@@ -168,6 +191,8 @@ def test_no_secret_is_in_what_the_commands_print(servers: Servers, run: Callable
         assert run("check-config", **settings) == 0
         assert run("check-config", "--json", **settings) == 0
         assert run("migrate", **settings) == 0
+        run("doctor", **settings)
+        run("doctor", "--json", **settings)
 
     assert "**********" in "".join(servers.heard)
     servers.assert_silent()

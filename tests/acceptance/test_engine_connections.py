@@ -31,6 +31,7 @@ ASKS_ON = (
     "for n in $(seq 40); do "
     "printf 'GET {path} HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n'; sleep 0.5; done & cat >&2"
 )
+OF_OPERATORS = ("/metrics", "/console/", "/api/v1/operator/runtimes", "/api/v1/operator/events")
 SERVED = "HTTP/1.1 200 OK"
 
 
@@ -142,7 +143,8 @@ def test_an_engine_is_not_read(environment: Environment, games: tuple[str, str])
     before = environment.containers(second)
 
     assert from_inside(environment, first, "POST", restart_of(second)) == ""
-    assert from_inside(environment, first, "GET", RUNTIMES) == ""
+    for path in (RUNTIMES, *OF_OPERATORS):
+        assert from_inside(environment, first, "GET", path) == ""
     assert environment.containers(second)[0]["Id"] == before[0]["Id"]
     assert [row["kind"] for row in environment.operations(second)] == ["start"]
     (line,) = [each for each in refused(environment) if each["game_id"] == first]

@@ -5,17 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from connexion.json_schema import Draft4RequestValidator, resolve_refs
 from structlog.typing import EventDict
 
+from rtmanager import spec_dir
 from rtmanager.handlers.access import Access
 from rtmanager.handlers.api_tokens import ApiTokens, line_of
 from rtmanager.handlers.endpoint import Handler
+from rtmanager.handlers.metrics_page import METRICS_PATH
 from rtmanager.handlers.swagger_ui import OPERATOR_SPEC_PATH, SPEC_PATH, SWAGGER_UI_PATH
-from rtmanager.server.connexion_app import create_app
+from rtmanager.server.connexion_app import OPERATOR_SPEC_FILE, create_app
 from tests.contract.caller import FOREIGN_PAGE, PAGES, RUNTIMES, Caller, Header
 from tests.unit.domain.world import World
 
+EVENTS = "/api/v1/operator/events"
+OPERATORS_PATHS = [
+    path.replace("{game_id}", "g1").replace("{operation_id}", "1")
+    for path in yaml.safe_load((spec_dir() / OPERATOR_SPEC_FILE).read_text())["paths"]
+]
 TOKEN: Header = (b"authorization", b"Bearer secret")
 
 
@@ -24,7 +32,12 @@ def strict(table: Mapping[str, Handler], tmp_path: Path) -> Caller:
     """Return a client of a service that asks for tokens."""
     path = tmp_path / "tokens"
     path.write_text(line_of("gm-1", "gm", "secret"))
-    return Caller(create_app(table, Access(tokens=ApiTokens(path)), validate_responses=True))
+    access = Access(tokens=ApiTokens(path))
+    return Caller(create_app(table, access, metrics=_metrics, validate_responses=True))
+
+
+def _metrics(_accept: str) -> tuple[bytes, str]:
+    return b"rtmanager_ready 1", "text/plain"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", *PAGES])
@@ -41,6 +54,9 @@ async def test_probes_and_pages_need_no_token(path: str, strict: Caller) -> None
         ("POST", f"{RUNTIMES}/g1/restart"),
         ("DELETE", f"{RUNTIMES}/g1/container"),
         ("OPTIONS", RUNTIMES),
+        *(("GET", path) for path in OPERATORS_PATHS),
+        ("HEAD", EVENTS),
+        ("GET", METRICS_PATH),
         ("GET", "/nope"),
         ("GET", f"{SWAGGER_UI_PATH}nope"),
         ("GET", "/%68ealthz"),
@@ -56,6 +72,14 @@ async def test_everything_else_needs_a_token(
     assert answer.error == (401, "invalid_request")
     assert answer.headers["www-authenticate"] == "Bearer"
     assert world.manager.calls == []
+
+
+@pytest.mark.parametrize("path", [*OPERATORS_PATHS, METRICS_PATH])
+async def test_any_token_opens_what_operators_see(path: str, strict: Caller) -> None:
+    """There is one kind of token; its source only says who asked."""
+    method = "HEAD" if path == EVENTS else "GET"
+
+    assert (await strict.send(method, path, headers=[TOKEN])).status in {200, 404}
 
 
 async def test_operation_is_logged_with_the_source_of_its_token(

@@ -12,9 +12,11 @@ import pytest
 from tests.acceptance.streams import INTENTS, Lobby
 from tests.support.calls import error, message, ok, under_way
 from tests.support.environment import Environment, NewEnvironment, image_of
+from tests.support.event_stream import following
 from tests.support.hostile_registry import SECRET, HostileRegistry, hostile_registry
 from tests.support.running_service import RUNTIMES
 
+BEGINNING = "0-0-0"
 STALL_SECONDS = 3
 TOTAL_SECONDS = 4
 """As short as a busy machine allows, on which even a registry's refusal takes a second."""
@@ -54,6 +56,38 @@ def test_words_of_an_internal_service_reach_the_operator_only(
     assert f"the service's log has the answer, at operation {row['id']}" in message(answer)
     assert SECRET in environment.service.log
     assert all(line.isprintable() for line in environment.service.log.splitlines())
+
+
+def test_words_of_an_internal_service_are_nowhere_that_callers_see(
+    environment: Environment, hostile: HostileRegistry, game: str
+) -> None:
+    """Neither in the operation log, explanations and pages, nor in metrics and events."""
+    operation_id = _started_in_vain(environment, game, hostile.reference("secret"))
+    texts = [environment.service.request("GET", each).text for each in _seen(game, operation_id)]
+    with following(environment.service, BEGINNING, game=game) as events:
+        sent = [next(events)]
+        while sent[-1].operation["outcome"] == "open":
+            sent.append(next(events))
+    texts.append(environment.service.request("GET", "/metrics").text)
+
+    assert all(game in text for text in texts[:-1])
+    assert [text for text in (*texts, str(sent)) if SECRET in text] == []
+    assert SECRET in str(environment.operations(game))
+
+
+def _started_in_vain(environment: Environment, game: str, reference: str) -> int:
+    assert error(_start(environment, game, reference)) == (500, "image_pull_failed")
+    (row,) = environment.operations(game)
+    return int(row["id"])
+
+
+def _seen(game: str, operation_id: int) -> list[str]:
+    """Return the paths of everything that shows an operation."""
+    api, page = "/api/v1/operator", f"/console/games/{game}"
+    return [
+        *(f"{api}/operations?game_id={game}", f"{api}/operations/{operation_id}"),
+        *(f"{api}/runtimes/{game}/explain", page, f"{page}/operations"),
+    ]
 
 
 def test_words_of_an_internal_service_are_in_no_stream(

@@ -1,12 +1,14 @@
 """What operators see of the service as it runs: events as they happen, drift, workers."""
 
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import cycle, islice
 
 import pytest
 
-from tests.support.calls import ok, wait_until
+from tests.support.calls import at_once, ok, wait_until
 from tests.support.environment import Environment, NewEnvironment, Row
 from tests.support.event_stream import Sent, following
 
@@ -45,6 +47,53 @@ def _drift(environment: Environment, game: str) -> list[Row]:
     """Return the findings about the game; the containers of earlier tests were just removed."""
     items = ok(environment.call("GET", f"{OPERATOR}/drift"))["items"]
     return [each for each in items if each["game_id"] == game]
+
+
+def _storm(environment: Environment, game: str) -> None:
+    """Execute and refuse operations on a game, one after the other."""
+    for call in (environment.start, environment.start, environment.restart, environment.stop):
+        call(game)
+
+
+def _followed_in_pieces(replicas: Sequence[Environment], begin: Sent, last_game: str) -> list[Sent]:
+    """Return all operations' events up to those of a game, a few on each connection."""
+    read = [begin]
+    for replica in cycle(replicas):
+        with following(replica.service, read[-1].id) as events:
+            for event in islice(events, 7):
+                read.append(event)
+                if event.data.get("game_id") == last_game:
+                    return [each for each in read if each.operation]
+    raise AssertionError
+
+
+def test_events_of_a_storm_tell_the_whole_operation_log(
+    environment: Environment, other: Environment, new_games: Callable[[int], list[str]]
+) -> None:
+    """Each begin and each end exactly once and in order, over many connections to two replicas."""
+    *games, last = new_games(3)
+    with ThreadPoolExecutor(1) as pool:
+        with following(environment.service) as events:
+            begin = next(events)
+        reading = pool.submit(_followed_in_pieces, [environment, other], begin, last)
+        at_once([partial(_storm, environment, game) for game in games])
+        environment.restart(last)
+        told = reading.result(60)
+
+    assert [each.id for each in told] == sorted({each.id for each in told}, key=_order)
+    for game in games:
+        logged = [(row["id"], row["outcome"]) for row in environment.operations(game)]
+        about = [each.operation for each in told if each.data["game_id"] == game]
+        of_game = [each for each in about if each["source"] != "auto_reconcile"]
+        ends = [each for each in of_game if each["outcome"] != "open"]
+        begins = [each for each in of_game if each["steps"] == 0 and each["outcome"] == "open"]
+        began = [each["operation_id"] for each in begins]
+        assert [(each["operation_id"], each["outcome"]) for each in ends] == sorted(logged)
+        assert began == [each["operation_id"] for each in ends if each["steps"]]
+
+
+def _order(event_id: str) -> list[int]:
+    return [int(part) for part in event_id.split("-")]
 
 
 def test_start_is_followed_over_lost_connections_and_by_another_replica(

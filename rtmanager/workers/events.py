@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.game_id import GameId
@@ -40,11 +39,14 @@ class DockerEventWatcher:
     _hinted: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0), init=False)
 
     async def run(self) -> None:
-        """Follow events until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(GAMES_AT_ONCE):
-                tasks.create_task(self._look_for_ever(), name=f"event hints {number}")
-            tasks.create_task(self._listen_for_ever(), name="docker events")
+        """Follow events until cancelled; from then on another process may."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(GAMES_AT_ONCE):
+                    tasks.create_task(self._look_for_ever(), name=f"event hints {number}")
+                tasks.create_task(self._listen_for_ever(), name="docker events")
+        finally:
+            self.record.ends.leave()
 
     async def _listen_for_ever(self) -> None:
         pause = MIN_PAUSE
@@ -56,8 +58,7 @@ class DockerEventWatcher:
             except StreamSilent:
                 continue  # most likely an idle host; a new connection makes sure and loses nothing
             except Exception as error:  # noqa: BLE001 - the watcher outlives every connection
-                if isinstance(error, DockerUnavailable):
-                    self.record.ends.lose(self.clock.now())
+                self._note_end(error)
                 self.status.failed(self.clock.now(), error)
             if self.clock.monotonic() - began > MAX_PAUSE:
                 pause = MIN_PAUSE
@@ -69,11 +70,17 @@ class DockerEventWatcher:
         if self._since is None:
             self._since = await self.events.now() - LOOK_BACK
         async with self.events.listen(since=self._since) as stream:
-            self.record.ends.follow(_time(self._since), now=self.clock.now())
+            self.record.ends.follow(self.clock.now())
             sentence = await self.catch_up()
             raise_if_cancelled()
             self.status.succeeded(self.clock.now(), sentence)
             await self._read(stream)
+
+    def _note_end(self, error: Exception) -> None:
+        if isinstance(error, DockerUnavailable):
+            self.record.ends.lose(self.clock.now())
+        else:
+            self.record.ends.leave()
 
     async def _read(self, stream: AsyncIterator[ContainerEvent]) -> None:
         async for event in stream:
@@ -100,7 +107,3 @@ class DockerEventWatcher:
                 self.status.failed(self.clock.now(), error)
             else:
                 self.status.succeeded(self.clock.now(), sentence)
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

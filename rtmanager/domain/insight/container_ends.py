@@ -28,13 +28,14 @@ class ContainerEnds:
     _lost_at: datetime | None = field(default=None, init=False)
     _away_from: datetime | None = field(default=None, init=False)
 
-    def follow(self, since: datetime, *, now: datetime) -> None:
-        """Note that every event from `since` on arrives.
+    def follow(self, now: datetime) -> None:
+        """Note that every event from now on arrives, or still does after a short pause.
 
-        After a lost connection only from `now` on: a Docker that has restarted has no older ones.
+        Docker sends older ones too, but what has happened is looked at before they are read, and a
+        Docker that has restarted has none.
         """
         if self._followed_from is None:
-            self._followed_from = since
+            self._followed_from = now
         elif self._lost_at is not None:
             self._followed_from, self._away_from = now, self._lost_at
         self._lost_at = None
@@ -43,6 +44,10 @@ class ContainerEnds:
         """Note that the connection to Docker was lost."""
         if self._lost_at is None and self._followed_from is not None:
             self._lost_at = at
+
+    def leave(self) -> None:
+        """Note that events are not followed any more, although Docker is there."""
+        self._followed_from = self._lost_at = self._away_from = None
 
     def note(self, event: ContainerEvent) -> None:
         """Remember what the event shows."""

@@ -9,6 +9,7 @@ import pytest
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.domain.insight.container_ends import ContainerEnds
+from rtmanager.domain.insight.engine_exit import Missed, exit_of
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
@@ -95,6 +96,33 @@ async def test_what_happened_a_moment_ago_is_seen_although_the_list_lags(
     watched.world.clock.advance(1.0)
     async with running(watched.watcher.run()):
         await until(lambda: watched.status is RuntimeStatus.STOPPED)
+
+
+async def test_signal_from_before_the_connection_is_not_denied(watched: WatchedGame) -> None:
+    """Docker's past events are read after the first look, which cannot say who ended the engine."""
+    watched.world.clock.advance(60.0)
+    watched.world.docker.kill(watched.world.engine.id)
+    watched.world.clock.advance(1.0)
+    async with running(watched.watcher.run()):
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
+
+    ended = exit_of(watched.world.last)
+    assert ended is not None
+    assert (ended.signals, ended.missed) == ((), Missed.NOT_FOLLOWED)
+
+
+async def test_watcher_that_has_ended_knows_no_more(watched: WatchedGame) -> None:
+    """Another replica follows the events; this one still answers requests."""
+    async with running(watched.watcher.run()):
+        await watched.listens()
+    watched.world.clock.advance(60.0)
+    watched.world.docker.kill(watched.world.engine.id)
+
+    await watched.watch.reconcile.run()
+
+    ended = exit_of(watched.world.last)
+    assert ended is not None
+    assert ended.missed is Missed.NOT_FOLLOWED
 
 
 async def test_events_lost_while_disconnected_are_caught_up_with(watched: WatchedGame) -> None:

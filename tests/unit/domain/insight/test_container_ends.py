@@ -28,7 +28,7 @@ def event(action: str, seconds: float = 10, **more: object) -> ContainerEvent:
 def ends() -> ContainerEnds:
     """Return the memory of a process that has followed Docker since noon."""
     made = ContainerEnds()
-    made.follow(NOON, now=at(10))
+    made.follow(NOON)
     return made
 
 
@@ -97,15 +97,27 @@ def test_end_while_docker_was_away_is_known_as_such(
     ends.note(event("start", 60))
     ends.lose(at(100))
     ends.lose(at(110))
-    ends.follow(at(60), now=at(120))
+    ends.follow(at(120))
 
     assert ends.of(ENGINE, ended_at=at(ended_at)).missed is missed or ended_at == 80
+
+
+@pytest.mark.parametrize("ended_at", [50, 105])
+def test_who_follows_no_more_does_not_know(ends: ContainerEnds, ended_at: int) -> None:
+    """A replica that leads again has not seen what happened meanwhile."""
+    ends.leave()
+    before = ends.of(ENGINE, ended_at=at(ended_at)).missed
+    ends.follow(at(110))
+
+    assert before is Missed.NOT_FOLLOWED
+    assert ends.of(ENGINE, ended_at=at(ended_at)).missed is Missed.NOT_FOLLOWED
+    assert ends.of(ENGINE, ended_at=at(120)).missed is None
 
 
 def test_signal_that_was_seen_was_not_missed(ends: ContainerEnds) -> None:
     """A connection that was lost and resumed with the signal has lost nothing."""
     ends.lose(at(100))
     ends.note(event("kill", 105, signal="SIGKILL"))
-    ends.follow(at(60), now=at(120))
+    ends.follow(at(120))
 
     assert ends.of(ENGINE, ended_at=at(105)).missed is None

@@ -20,7 +20,7 @@ def world() -> World:
     """Return a world whose first process follows Docker's events."""
     made = World()
     ends = made.manager.cases.ends
-    ends.follow(made.clock.now(), now=made.clock.now())
+    ends.follow(made.clock.now())
     made.clock.advance(1)
     made.docker.listeners.append(ends.note)
     return made
@@ -173,7 +173,7 @@ async def test_docker_that_was_away_is_said_to_have_been(world: World) -> None:
     world.clock.advance(3)
     world.docker.crash(world.engine.id, exit_code=143)
     world.clock.advance(3)
-    ends.follow(world.clock.now(), now=world.clock.now())
+    ends.follow(world.clock.now())
     await Watch(world).reconciled()
 
     said = await sentence(world)

@@ -110,9 +110,9 @@ class RuntimeManagerClient(Actions, OperationLog):
         """Return one game's record."""
         return await self._connection.call(self._get(runtime_path(game_id)), RuntimeRecord)
 
-    async def overview(self) -> tuple[RuntimeOverview, ...]:
-        """Return all games with their health and last operation, ordered by game."""
-        request = self._get(f"{OPERATOR}/runtimes")
+    async def overview(self, game_id: str | None = None) -> tuple[RuntimeOverview, ...]:
+        """Return all games, or one, with their health and last operation, ordered by game."""
+        request = self._get(f"{OPERATOR}/runtimes", {"game_id": game_id})
         return (await self._connection.call(request, RuntimeOverviews)).items
 
     async def explain(self, game_id: str) -> Explanation:

@@ -43,6 +43,10 @@ class Calls:
         """Return all games."""
         return await self._client().overview()
 
+    async def game(self, game_id: str) -> Sequence[RuntimeOverview]:
+        """Return one game as it is in the list; none if it was never started."""
+        return await self._client().overview(game_id)
+
     async def explanation(self, game_id: str) -> Explanation:
         """Explain a game's state; raises NotFound."""
         return await self._client().explain(game_id)

@@ -43,7 +43,8 @@ def machine_time(at: datetime) -> str:
 
 def full_time(at: datetime) -> str:
     """Return a time in full, in UTC."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    # A third of what a format costs: the list has two of them in each row.
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
 
 
 def clock_time(at: datetime) -> str:

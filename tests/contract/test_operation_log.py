@@ -219,6 +219,28 @@ async def test_overview_shows_each_game_with_its_last_operation(
     assert items[1]["last_operation"]["kind"] == "stop"
 
 
+async def test_overview_of_one_game_is_its_row_of_the_whole(
+    caller: Caller, history: list[Operation]
+) -> None:
+    """A page that shows all games asks for those that have changed."""
+    await caller.start("g0", IMAGE)
+    items = (await caller.get(OVERVIEW)).json["items"]
+
+    assert (await caller.get(f"{OVERVIEW}?game_id=g0")).json == {"items": items[:1]}
+    assert (await caller.get(f"{OVERVIEW}?game_id=g1")).json == {"items": items[1:]}
+    assert items[1]["last_operation"]["operation_id"] == history[-1].id
+
+
+@pytest.mark.parametrize("game_id", ["g2", "-", "%00", "a%2Fb"])
+async def test_overview_of_an_unknown_game_is_empty(
+    caller: Caller, history: list[Operation], game_id: str
+) -> None:
+    """Also of an id that no game can have."""
+    assert history
+
+    assert (await caller.get(f"{OVERVIEW}?game_id={game_id}")).json == {"items": []}
+
+
 async def test_overview_shows_an_operation_that_runs(caller: Caller, world: World) -> None:
     """What is being done now is the last operation of its game."""
     await caller.start("g1")

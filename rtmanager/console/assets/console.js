@@ -11,7 +11,7 @@ const EVERY = 15000;
 
 function showService() {
   const refresh = refreshing(document.getElementById("live"));
-  new Live({ onEvent: (_, id) => refresh(id), onGap: () => refresh() });
+  new Live({ onEvent: (_, id) => refresh(id), onGap: (id) => refresh(id) });
   setInterval(() => document.hidden || refresh(), EVERY);
 }
 

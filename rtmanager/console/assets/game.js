@@ -25,7 +25,7 @@ export function showGame(actions) {
       if (event.operation?.outcome === "success") isOtherEngine = true;
       refresh(id);
     },
-    onGap: () => refresh(),
+    onGap: (id) => refresh(id),
     onBack: () => log.back(),
   });
 }

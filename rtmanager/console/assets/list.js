@@ -17,7 +17,7 @@ export function showList(actions) {
         actions.heard(event);
         if (event.operation?.outcome === "success" && !actions.running) location.reload();
       },
-      onGap: () => refresh(),
+      onGap: (id) => refresh(id),
     });
     return;
   }
@@ -107,6 +107,7 @@ function follow(rows, actions, refresh, apply) {
     const answer = await fetch(`/console/rows?${query}`, { headers, cache: "no-store" });
     if (!answer.ok) return;
     place(rows, await answer.text());
+    count(rows);
     apply();
   });
   new Live({
@@ -116,7 +117,7 @@ function follow(rows, actions, refresh, apply) {
       asOf = id;
       update();
     },
-    onGap: () => refresh(),
+    onGap: (id) => refresh(id),
   });
 }
 
@@ -129,11 +130,22 @@ function place(rows, html) {
     if (old) old.replaceWith(fresh);
     else rows.prepend(fresh);
   }
-  for (const count of template.content.querySelectorAll("data[data-count]")) {
-    for (const each of document.querySelectorAll(`b[data-count="${count.dataset.count}"]`)) {
-      each.textContent = count.value;
-      each.closest("a[data-filter]")?.classList.toggle("zero", count.value === "0");
-    }
-    if (count.dataset.count === "busy") document.getElementById("busy").hidden = count.value === "0";
+}
+
+// As the server counts them, so that a changed row is all that has to be fetched.
+function count(rows) {
+  const counts = {};
+  const add = (name) => { counts[name] = (counts[name] ?? 0) + 1; };
+  for (const { dataset } of rows.children) {
+    add("all");
+    add(dataset.status);
+    if (dataset.status === "running") add(dataset.health);
+    if ("busy" in dataset) add("busy");
   }
+  for (const each of document.querySelectorAll("b[data-count]")) {
+    const found = counts[each.dataset.count] ?? 0;
+    each.textContent = found;
+    each.closest("a[data-filter]")?.classList.toggle("zero", !found);
+  }
+  document.getElementById("busy").hidden = !counts.busy;
 }

@@ -5,8 +5,8 @@ const ADDRESS = "/api/v1/operator/events";
 const LONGEST_PAUSE = 15000;
 
 export class Live {
-  // `onEvent` receives what has happened; `onGap` is called whenever it is not known what has,
-  // `onBack` when the service answers again.
+  // `onEvent` receives what has happened, with its id; `onGap` is called whenever it is not known
+  // what has, with the id from which on it is; `onBack` when the service answers again.
   constructor({ game = "", onEvent, onGap, onBack = () => {} }) {
     Object.assign(this, { game, onEvent, onGap, onBack });
     this.last = "";
@@ -37,7 +37,7 @@ export class Live {
     for (const type of ["ready", "reset"]) {
       this.stream.addEventListener(type, (event) => {
         this.last = event.lastEventId || this.last;
-        this.onGap();
+        this.onGap(event.lastEventId);
       });
     }
   }

@@ -58,7 +58,11 @@ class ReadHealth:
         record = await self.records.get(game_id)
         if record is None:
             raise NotFound
-        return health_of(record, await self.stored.of(game_id))
+        return await self.of_game(record)
+
+    async def of_game(self, record: RuntimeRecord) -> Health:
+        """Return the health of the game with this record."""
+        return health_of(record, await self.stored.of(record.game_id))
 
     async def list(self) -> Sequence[Health]:
         """Return the health of every game, ordered by game id."""

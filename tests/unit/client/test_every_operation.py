@@ -35,7 +35,7 @@ METHODS: dict[str, Callable[[RuntimeManagerClient], Awaitable[Any]]] = {
     "internalRestartRuntime": lambda rtm: rtm.restart(GAME),
     "internalPatchRuntime": lambda rtm: rtm.patch(GAME, IMAGE),
     "internalCleanupRuntimeContainer": lambda rtm: rtm.cleanup(GAME),
-    "operatorListRuntimes": lambda rtm: rtm.overview(),
+    "operatorListRuntimes": lambda rtm: rtm.overview(GAME),
     "operatorExplainRuntime": lambda rtm: rtm.explain(GAME),
     "operatorReadLogs": lambda rtm: _first(
         rtm.logs(GAME, tail=5, since=timedelta(minutes=2), follow=True)

@@ -199,6 +199,7 @@ class FakeService:
     token: str | None = None
     asked: list[tuple[str, str, Json, Mapping[str, str]]] = field(default_factory=list)
     events: list[tuple[str, Json]] = field(default_factory=list)
+    listed: list[str | None] = field(default_factory=list)
 
     @property
     def app(self) -> ASGIApp:
@@ -215,7 +216,7 @@ class FakeService:
         runtime, seen = "/api/v1/internal/runtimes/{game_id}", "/api/v1/operator"
         answers: dict[str, Any] = {
             "/readyz": lambda _: {"status": "ready"},
-            f"{seen}/runtimes": lambda _: {"items": self.games},
+            f"{seen}/runtimes": self._overviews,
             f"{seen}/runtimes/{{game_id}}/explain": lambda it: self.explanations[_game(it)],
             f"{seen}/operations": self._operations,
             f"{seen}/workers": lambda _: self.workers,
@@ -252,6 +253,11 @@ class FakeService:
             return self._refused(request, name) or JSONResponse(record(_game(request)))
 
         return endpoint
+
+    def _overviews(self, request: Request) -> Json:
+        wanted = request.query_params.get("game_id")
+        self.listed.append(wanted)
+        return {"items": [each for each in self.games if wanted in {None, each["game_id"]}]}
 
     def _operations(self, request: Request) -> Json:
         query = request.query_params

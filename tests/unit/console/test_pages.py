@@ -3,6 +3,7 @@ import re
 import httpx
 import pytest
 
+from rtmanager.console.pages import FEW
 from tests.unit.console.fake_service import (
     FakeService,
     ago,
@@ -89,13 +90,25 @@ async def test_thousand_games_are_one_page(
 async def test_rows_are_those_that_were_asked_for(
     service: FakeService, browser: httpx.AsyncClient
 ) -> None:
-    """A page that heard of an event gets the rows of its games, and all counts."""
+    """A page that heard of an event gets the rows of its games, for which no others are read."""
     service.games = [overview("g1"), overview("g2"), overview("g3", "stopped")]
 
-    part = (await browser.get("/console/rows?game=g1&game=g3")).text
+    part = (await browser.get("/console/rows?game=g3&game=g1&game=gone")).text
 
     assert re.findall(r'<tr id="game-(\w+)"', part) == ["g1", "g3"]
-    assert '<data data-count="all" value="3">' in part
+    assert service.listed == ["g1", "g3", "gone"]
+
+
+async def test_many_rows_are_read_at_once(service: FakeService, browser: httpx.AsyncClient) -> None:
+    """What happens to many games at once does not become as many calls."""
+    service.games = [overview(f"g{number}") for number in range(20)]
+
+    part = (
+        await browser.get("/console/rows", params={"game": [f"g{n}" for n in range(FEW + 1)]})
+    ).text
+
+    assert part.count('<tr id="game-') == FEW + 1
+    assert service.listed == [None]
 
 
 async def test_page_is_not_sent_again_unless_something_has_changed(

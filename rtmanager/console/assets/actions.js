@@ -82,7 +82,7 @@ class Progress {
     dialog.querySelector("form").hidden = true;
     panel.hidden = false;
     title.focus();
-    this.show = debounced(() => this.fetchSteps(), 150);
+    this.show = debounced(() => this.fetchSteps(), 150, 150);
   }
 
   async fetchSteps() {

@@ -70,13 +70,14 @@ export class Live {
   }
 }
 
-// Calls `work` soon after it was asked for, not more often than every `pause` milliseconds, and
-// never twice at once.
-export function debounced(work, pause = 250) {
-  let timer = null, runs = false, again = false;
+// Calls `work` soon after it was asked for, not more often than every `rest` milliseconds, and
+// never twice at once: the first event shows at once, and many pages amid many events cost little.
+export function debounced(work, pause = 100, rest = 700) {
+  let timer = null, runs = false, again = false, begun = -Infinity;
   const run = async () => {
     timer = null;
     runs = true;
+    begun = performance.now();
     try {
       await work();
     } finally {
@@ -89,7 +90,7 @@ export function debounced(work, pause = 250) {
   };
   const ask = () => {
     if (runs) again = true;
-    else timer ??= setTimeout(run, pause);
+    else timer ??= setTimeout(run, Math.max(pause, begun + rest - performance.now()));
   };
   return ask;
 }

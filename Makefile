@@ -18,6 +18,7 @@ HISTORIES ?= 20000
 SEED ?= 1
 FAULTS ?= 3
 JOBS ?= 10000
+GAMES ?= 1000
 LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 ROLLING_SECONDS ?= 120
@@ -66,6 +67,10 @@ storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its serve
 .PHONY: bench-jobs
 bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000)
 	exec $(BIN)/python -m bench.jobs --jobs $(JOBS) $(ARGS)
+
+.PHONY: bench-operators
+bench-operators: $(READY) ## measure what operators' pages and metrics cost (GAMES=1000)
+	exec $(BIN)/python -m bench.operators --games $(GAMES) $(ARGS)
 
 .PHONY: linearize
 linearize: $(READY) ## check calls to two processes that are killed for linearizability (LINEARIZE_SECONDS=600 LINEARIZE_SEED=…)

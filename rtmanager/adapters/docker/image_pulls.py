@@ -169,7 +169,12 @@ def _message(line: bytes) -> Mapping[str, Any]:
         raise StreamParseError(str(error)) from error
 
 
-def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: Listener) -> None:
+def follow(
+    messages: Iterable[Mapping[str, Any]],
+    reference: str,
+    progress: Listener,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
     """Read a pull's messages to the end and report progress, in a line per second and a last one.
 
     Raises ImagePullFailed for any error among them, which Docker sends with status 200, and when
@@ -183,10 +188,9 @@ def follow(messages: Iterable[Mapping[str, Any]], reference: str, progress: List
         _raise_error(message)
         pull.note(message)
         is_complete = is_complete or str(message.get("status", "")).startswith("Status: ")
-        line = pull.line
-        if line != last_line and time.monotonic() - last_time >= _SECONDS_BETWEEN_LINES:
-            last_line, last_time = line, time.monotonic()
-            progress(line)
+        if now() - last_time >= _SECONDS_BETWEEN_LINES and pull.line != last_line:
+            last_line, last_time = pull.line, now()
+            progress(last_line)
     if not is_complete:
         raise ImagePullFailed("Docker ended the pull without a final status")
     progress(pull.last_line)

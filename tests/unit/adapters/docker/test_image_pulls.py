@@ -41,7 +41,7 @@ def test_progress_is_one_line_per_second_at_most() -> None:
     layers = [{"id": f"l{n}", "status": "Pull complete"} for n in range(1000)]
     lines: list[str] = []
 
-    follow([*layers, DONE], "a:1", lines.append)
+    follow([*layers, DONE], "a:1", lines.append, lambda: 0.0)
 
     assert lines == ["pulling a:1: 1 of 1 layers", "pulled a:1: 1000 layers"]
 

@@ -212,7 +212,7 @@ def test_missing_network_is_named(new_environment: NewEnvironment, docker_host: 
     remove_network(docker_host, network)
     game = new_game()
 
-    ready, start = environment.call("GET", "/readyz"), environment.start(game)
+    ready, start = _lost_readiness(environment), environment.start(game)
 
     assert error(ready) == (503, "service_unavailable")
     assert message(ready) == f"network: the Docker network {network} does not exist"

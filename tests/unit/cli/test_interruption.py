@@ -13,6 +13,9 @@ from rtmanager.cli import actions
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_service import FakeService
 
+HEARS_CTRL_C = ("env", "--default-signal=INT")
+"""What a shell starts in the background ignores Ctrl-C, and so would the command."""
+
 
 @pytest.mark.parametrize("command", [["stop"], ["restart"], ["patch"], ["cleanup"]])
 def test_refused_confirmation_does_nothing(
@@ -39,7 +42,7 @@ def test_ctrl_c_says_how_to_find_the_operation() -> None:
         service.listen()
         url = f"http://127.0.0.1:{service.getsockname()[1]}"
         with subprocess.Popen(
-            [sys.executable, "-m", "rtmanager", "restart", "g", "--yes", "--url", url],
+            [*HEARS_CTRL_C, sys.executable, *"-m rtmanager restart g --yes --url".split(), url],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
             text=True,

@@ -15,6 +15,7 @@ from tests.unit.client.fake_service import FakeService
 
 HEARS_CTRL_C = ("env", "--default-signal=INT")
 """What a shell starts in the background ignores Ctrl-C, and so would the command."""
+COMMAND = ("restart", "g", "--yes", "--url")
 
 
 @pytest.mark.parametrize("command", [["stop"], ["restart"], ["patch"], ["cleanup"]])
@@ -42,7 +43,7 @@ def test_ctrl_c_says_how_to_find_the_operation() -> None:
         service.listen()
         url = f"http://127.0.0.1:{service.getsockname()[1]}"
         with subprocess.Popen(
-            [*HEARS_CTRL_C, sys.executable, *"-m rtmanager restart g --yes --url".split(), url],
+            [*HEARS_CTRL_C, sys.executable, "-m", "rtmanager", *COMMAND, url],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stderr=subprocess.PIPE,
             text=True,

@@ -7,7 +7,8 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.insight.event_feed import EventFeed
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.operator_events import EventsPage
-from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
+from rtmanager.tasks import raise_if_cancelled
+from rtmanager.workers.waking import nap, run_together
 from rtmanager.workers.worker import WorkerStatus
 
 MAX_NAP = 1.0
@@ -35,16 +36,8 @@ class EventReader:
 
     async def run(self) -> None:
         """Read until cancelled; when one of the two loops ends, the other does too."""
-        loops = [
-            asyncio.create_task(self._listen_for_ever(), name="event wakeups"),
-            asyncio.create_task(self._read_for_ever(), name="event reader"),
-        ]
-        try:
-            ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel_and_wait(loops)
-        for loop in ended:
-            loop.result()
+        loops = {"event wakeups": self._listen_for_ever(), "event reader": self._read_for_ever()}
+        await run_together(loops)
 
     async def _listen_for_ever(self) -> None:
         while True:
@@ -81,10 +74,10 @@ class EventReader:
                 pause = LULL
             await self.clock.sleep(LULL)
             if page is None or not (page.has_more or page.waits):
-                await self._nap(MAX_NAP)
+                await nap(self.clock, MAX_NAP, self._woken)
             elif not page.has_more:
                 # Nobody wakes us when the transaction that they wait for ends without an event.
-                await self._nap(pause)
+                await nap(self.clock, pause, self._woken)
                 pause = min(2 * pause, MAX_NAP)
 
     def _check(self, page: EventsPage | None) -> None:
@@ -96,12 +89,3 @@ class EventReader:
         self._waits_since = now if self._waits_since is None else self._waits_since
         if now - self._waits_since >= HELD_UP_AFTER:
             raise ServiceUnavailable(_HELD_UP)
-
-    async def _nap(self, seconds: float) -> None:
-        nap = asyncio.create_task(self.clock.sleep(seconds), name="event reader nap")
-        woken = asyncio.create_task(self._woken.wait(), name="event reader waking")
-        try:
-            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            nap.cancel()
-            woken.cancel()

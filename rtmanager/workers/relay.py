@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from rtmanager.domain.messaging.relay_outbox import RelayOutbox
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.outbox import Outbox
-from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
+from rtmanager.tasks import raise_if_cancelled
+from rtmanager.workers.waking import nap, run_together
 from rtmanager.workers.worker import WorkerStatus
 
 MAX_NAP = 1.0
@@ -29,16 +30,8 @@ class OutboxRelay:
 
     async def run(self) -> None:
         """Relay until cancelled; when one of the two loops ends, the other does too."""
-        loops = [
-            asyncio.create_task(self._listen_for_ever(), name="outbox wakeups"),
-            asyncio.create_task(self._relay_for_ever(), name="outbox relay"),
-        ]
-        try:
-            ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await cancel_and_wait(loops)
-        for loop in ended:
-            loop.result()
+        loops = {"outbox wakeups": self._listen_for_ever(), "outbox relay": self._relay_for_ever()}
+        await run_together(loops)
 
     async def _listen_for_ever(self) -> None:
         while True:
@@ -68,13 +61,4 @@ class OutboxRelay:
             self.status.succeeded(self.clock.now())
             pause = MIN_PAUSE
             if not sent:
-                await self._nap()
-
-    async def _nap(self) -> None:
-        nap = asyncio.create_task(self.clock.sleep(MAX_NAP), name="outbox relay nap")
-        woken = asyncio.create_task(self._woken.wait(), name="outbox relay waking")
-        try:
-            await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            nap.cancel()
-            woken.cancel()
+                await nap(self.clock, MAX_NAP, self._woken)

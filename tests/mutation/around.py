@@ -234,9 +234,9 @@ MESSAGES = (
     ),
     Mutant(
         name="half a relay",
-        file="rtmanager/workers/relay.py",
-        old="return_when=asyncio.FIRST_COMPLETED)\n        finally:\n            await cancel",
-        new="return_when=asyncio.ALL_COMPLETED)\n        finally:\n            await cancel",
+        file="rtmanager/workers/waking.py",
+        old="return_when=asyncio.FIRST_COMPLETED)\n    finally:\n        await cancel",
+        new="return_when=asyncio.ALL_COMPLETED)\n    finally:\n        await cancel",
         caught_by=f"{_WORKERS}/test_relay.py"
         "::test_loop_that_is_cancelled_alone_ends_the_relay[outbox relay]",
     ),

@@ -1,17 +1,15 @@
 """The container events port on a real Docker."""
 
-import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from threading import Lock, Thread
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from docker.errors import APIError
 
 from rtmanager.adapters.docker import docker_json
 from rtmanager.adapters.docker.client import DockerClient
+from rtmanager.adapters.docker.thread_stream import ThreadStream
 from rtmanager.domain.container import KIND, KIND_LABEL, OWNER, OWNER_LABEL
 from rtmanager.domain.ports.container_events import ACTIONS, ContainerEvent, StreamSilent
 from rtmanager.domain.ports.container_host import DockerUnavailable, HostSilent
@@ -59,52 +57,25 @@ class DockerContainerEvents:
             stream.close()
 
 
-class _EventStream:
-    """One subscription, read by its own thread, which ends when the stream is closed.
+class _EventStream(ThreadStream[ContainerEvent]):
+    """One subscription, which only an error ends."""
 
-    Events are queued in order; the last item is the error that ended the stream.
-    """
+    name = "docker-events"
+    not_begun = "accepted no subscription"
 
     def __init__(self, client: DockerClient, since: float, staleness: float) -> None:
-        self._client = client
+        super().__init__(client)
         self._since = since
         self._staleness = staleness
-        self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[ContainerEvent | Exception | None] = asyncio.Queue()
-        self._lock = Lock()
-        self._socket: socket.socket | None = None
-        self._is_closed = False
-
-    async def open(self) -> None:
-        """Subscribe; return once Docker has accepted, which the thread signals with None."""
-        Thread(target=self._run, name="docker-events", daemon=True).start()
-        try:
-            async with asyncio.timeout(self._client.timeout):
-                first = await self._arrived.get()
-        except TimeoutError as error:
-            raise DockerUnavailable(
-                f"the Docker daemon accepted no subscription within {self._client.timeout:g} s"
-            ) from error
-        if isinstance(first, Exception):
-            raise first
-
-    def close(self) -> None:
-        """Close the connection, which also ends the thread."""
-        with self._lock:
-            self._is_closed = True
-            if self._socket is not None:
-                with suppress(OSError):  # Docker may have closed it already
-                    self._socket.shutdown(socket.SHUT_RDWR)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ContainerEvent:
-        item = await self._arrived.get()
-        if isinstance(item, ContainerEvent):
-            return item
-        self._arrived.put_nowait(item)  # every later read ends the same way
-        raise item or DockerUnavailable
+        event = await self._next()
+        if event is None:
+            raise DockerUnavailable
+        return event
 
     def _run(self) -> None:
         try:
@@ -118,7 +89,10 @@ class _EventStream:
     def _follow(self, api: Any) -> None:
         with self._subscribe(api) as response:
             api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer
-            if self._keeps(response.raw.connection):
+            connection = response.raw.connection
+            if connection is None or connection.sock is None:
+                raise DockerUnavailable("the Docker daemon answered without an event stream")
+            if self._keep(connection, silence=self._staleness):
                 self._hand_over(None)
                 for line in filter(None, response.iter_lines()):
                     self._take(line)
@@ -134,26 +108,10 @@ class _EventStream:
         query = {"since": since, "filters": _WANTED}
         return api.get(url, params=query, stream=True, timeout=api.timeout)
 
-    def _keeps(self, connection: Any) -> bool:
-        """Keep the socket for `close`, with the timeout of a silent stream; False when closed."""
-        if connection is None or connection.sock is None:
-            raise DockerUnavailable("the Docker daemon answered without an event stream")
-        with self._lock:
-            if not self._is_closed:
-                connection.sock.settimeout(self._staleness)
-                self._socket = connection.sock
-            return not self._is_closed
-
     def _take(self, line: bytes) -> None:
         event = docker_json.event(line)
         if event is not None:
             self._hand_over(event)
-
-    def _hand_over(self, item: ContainerEvent | Exception | None) -> None:
-        """Pass an item to the event loop, which may have ended once the stream is closed."""
-        with self._lock:
-            if not self._is_closed:
-                self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
 
     def _silence(self, error: HostSilent) -> DockerUnavailable:
         if self._socket is None:

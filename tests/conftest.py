@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support import event_loops
 from tests.support.databases import (
     _shared_redis_addr,
     database_dsn,
@@ -65,6 +66,8 @@ _LEFT = pytest.StashKey[list[str]]()
 # A property fails only by its result: not by the clock of a busy machine, not by chance.
 settings.register_profile("certain", deadline=None, derandomize=True)
 settings.load_profile("certain")
+
+event_loops.end_surely()
 
 
 @pytest.hookimpl(tryfirst=True)

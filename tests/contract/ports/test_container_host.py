@@ -33,6 +33,7 @@ from tests.contract.ports.docker_worlds import (
     EXITS,
     OTHER,
     DockerWorld,
+    RealWorld,
     new_game_id,
 )
 
@@ -133,6 +134,7 @@ async def test_start_without_the_network_fails(docker_world: DockerWorld) -> Non
 async def test_stop_ends_the_engine(docker_world: DockerWorld) -> None:
     """An engine that handles the signal ends at once."""
     container_id = await running(docker_world)
+    await _has_begun(docker_world, container_id)
 
     await docker_world.host.stop(container_id, grace=10)
 
@@ -280,3 +282,10 @@ async def test_trap_name_still_in_use_after_rm(docker_world: DockerWorld) -> Non
     await asyncio.gather(*(docker_world.host.remove(container_id) for _ in range(4)))
 
     assert await docker_world.host.create(spec) != container_id
+
+
+async def _has_begun(world: DockerWorld, container_id: ContainerId) -> None:
+    """Wait for the engine's first line: before, its init process would drop a signal."""
+    async with asyncio.timeout(20):
+        while isinstance(world, RealWorld) and not await world.host.logs(container_id, lines=1):  # noqa: ASYNC110 - Docker sends no notice
+            await asyncio.sleep(0.05)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -134,8 +134,8 @@ class ReadLogs:
             return f"the connection to Docker was lost: {error.message}"
         finally:
             coming.cancel()
-            with suppress(asyncio.CancelledError, RuntimeManagerError):
-                await coming
+            await asyncio.wait([coming])
+            coming.cancelled() or coming.exception()  # retrieved, or asyncio would warn
 
     async def _pause(self, coming: "asyncio.Future[OutputBatch | None]") -> None:
         """Wait for what is coming, or for a moment."""

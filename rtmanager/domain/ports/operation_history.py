@@ -31,9 +31,6 @@ class OperationFilter:
         object.__setattr__(self, "source_ref", printable_or_none(self.source_ref))
 
 
-EVERYTHING = OperationFilter()
-
-
 class OperationHistory(Protocol):
     """The operation log as it is read. Every method raises ServiceUnavailable."""
 

@@ -15,11 +15,12 @@ from rtmanager.domain.operation import (
     Outcome,
     StopReason,
 )
-from rtmanager.domain.ports.operation_history import EVERYTHING, OperationFilter
+from rtmanager.domain.ports.operation_history import OperationFilter
 from tests.builders import GAME, LEASE, NOON, make_record, make_request, make_step
 from tests.contract.ports.journals import begin, finish, proceed
 from tests.contract.ports.stores import Store, open_store
 
+EVERYTHING = OperationFilter()
 OTHER = GameId("go-3")
 SECOND = timedelta(seconds=1)
 

@@ -17,7 +17,6 @@ BOOT_GAMES ?= 250
 HISTORIES ?= 20000
 SEED ?= 1
 FAULTS ?= 3
-JOBS ?= 10000
 GAMES ?= 1000
 LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
@@ -64,9 +63,13 @@ walk: $(READY) ## walk every state of every operation (FAULTS=3 on one path; tak
 storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its servers are restarted
 	STORM_JOBS=1000 STORM_KILLS=20 STORM_SEED=$${STORM_SEED:-$$(date +%s)} exec $(BIN)/pytest tests/acceptance/test_streams_storm.py $(ARGS)
 
-.PHONY: bench-jobs
-bench-jobs: $(READY) ## measure how fast replayed jobs are answered (JOBS=100000)
-	exec $(BIN)/python -m bench.jobs --jobs $(JOBS) $(ARGS)
+.PHONY: bench
+bench: $(READY) ## measure the service against its peers in at most ten minutes (ARGS="get jobs" to select)
+	exec $(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(READY) ## the same in two minutes, for a first impression
+	exec $(BIN)/python -m bench --quick $(ARGS)
 
 .PHONY: bench-operators
 bench-operators: $(READY) ## measure what operators' pages and metrics cost (GAMES=1000)

@@ -34,7 +34,7 @@ _RECORDS: LiteralString = """
     FROM fleet
 """
 
-# Twenty of each game.
+# As many of each game as asked for.
 _OPERATIONS: LiteralString = """
     INSERT INTO operation_log (
         game_id, kind, source, source_ref, image_ref, outcome, error_code, error_message, steps,
@@ -42,13 +42,13 @@ _OPERATIONS: LiteralString = """
     )
     SELECT
         game,
-        (ARRAY['start', 'stop', 'restart', 'patch'])[1 + i % 4],
-        (ARRAY['gm_rest', 'admin_rest'])[1 + i % 2],
+        (ARRAY['start', 'stop', 'restart', 'patch'])[1 + i %% 4],
+        (ARRAY['gm_rest', 'admin_rest'])[1 + i %% 2],
         encode(sha256((game || i)::bytea), 'hex'),
-        'galaxy/game:1.4.' || n % 9,
-        CASE WHEN i % 7 = 3 THEN 'failure' ELSE 'success' END,
-        CASE WHEN i % 7 = 3 THEN 'conflict' END,
-        CASE WHEN i % 7 = 3 THEN 'the game is stopped' END,
+        'galaxy/game:1.4.' || n %% 9,
+        CASE WHEN i %% 7 = 3 THEN 'failure' ELSE 'success' END,
+        CASE WHEN i %% 7 = 3 THEN 'conflict' END,
+        CASE WHEN i %% 7 = 3 THEN 'the game is stopped' END,
         (
             SELECT jsonb_agg(jsonb_build_object(
                 'name', name, 'container_id', NULL, 'address', NULL, 'phase', 'forward',
@@ -60,7 +60,7 @@ _OPERATIONS: LiteralString = """
         ),
         at,
         at + interval '2 seconds'
-    FROM fleet, generate_series(1, 20) AS i, LATERAL (SELECT since + i * interval '1 s') AS _ (at)
+    FROM fleet, generate_series(1, %s) AS i, LATERAL (SELECT since + i * interval '1 s') AS _ (at)
 """
 
 _HEALTH: LiteralString = """
@@ -85,14 +85,21 @@ _CHANGE: LiteralString = """
 """
 
 
-def insert_fleet(dsn: str, games: int) -> Sequence[str]:
-    """Insert the rows of this many games, and return the games that run."""
+ROWS_ONLY = dict.fromkeys(("probe_interval", "inspect_interval", "reconcile_interval"), "12h")
+"""Settings for a fleet that has no containers: nobody must look for them, or ask its engines."""
+
+
+def insert_fleet(
+    dsn: str, games: int, *, operations: int = 20, status: str = "running"
+) -> Sequence[str]:
+    """Insert the rows of this many games, and return the games with a status."""
     with psycopg.connect(dsn) as connection:
         psycopg.ClientCursor(connection).execute(_FLEET, [games])
-        for statement in (_RECORDS, _HEALTH, _SNAPSHOTS, _OPERATIONS):
+        for statement in (_RECORDS, _HEALTH, _SNAPSHOTS):
             connection.execute(statement)
+        connection.execute(_OPERATIONS, [operations])
         found = connection.execute(
-            "SELECT game_id FROM runtime_records WHERE status = 'running' ORDER BY game_id"
+            "SELECT game_id FROM runtime_records WHERE status = %s ORDER BY game_id", [status]
         ).fetchall()
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")

@@ -1,77 +1,47 @@
-"""How fast replayed start jobs are answered: `python -m bench.jobs --jobs 100000`."""
+"""Start jobs that replay: one at a time on an idle service, and a long queue."""
 
-import argparse
 import secrets
-import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.progress import Progress, track
 
 from bench.environment import BenchEnvironment, bench_environment, console
+from bench.figures import Row, cost_by_tenths, per_second, quantile
+from bench.sizes import Sizes
 from bench.streams import Lobby, redis_alone
 
-TENTH = 10
+GAMES = 50
+MEDIAN_GOAL, P99_GOAL = 0.005, 0.025
+RATE_GOAL, RATIO_GOAL = 1_000, 0.25
+FLAT = 1.25
+"""How much dearer the last tenth may be than the median one for the cost to count as flat."""
 
 
-@dataclass(frozen=True)
-class Figures:
-    """The result: the seconds of single jobs, the clock in ms at each result of the queue."""
-
-    singles: Sequence[float]
-    moments: Sequence[int]
-    alone_per_second: float
-
-    @property
-    def per_second(self) -> float:
-        """Return jobs per second over the whole queue."""
-        return _rate(self.moments)
-
-    def show(self) -> None:
-        """Print the figures for the table in docs/benchmarks.md."""
-        ordered = sorted(self.singles)
-        median, p99 = statistics.median(ordered), ordered[int(len(ordered) * 0.99)]
-        size = max(2, len(self.moments) // TENTH)
-        middle = (len(self.moments) - size) // 2
-        parts = {
-            "first": self.moments[:size],
-            "middle": self.moments[middle : middle + size],
-            "last": self.moments[-size:],
-        }
-        console.print(f"XADD to result, {len(ordered)} single replays:")
-        console.print(f"  median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-        console.print(f"{len(self.moments)} queued replays: {self.per_second:.0f} jobs/s")
-        for name, moments in parts.items():
-            console.print(f"  {name} tenth: {1000 / _rate(moments):.2f} ms per job")
-        console.print(f"Redis XREADGROUP + XACK alone: {self.alone_per_second:.0f} entries/s")
-        console.print(f"ratio: {self.per_second / self.alone_per_second:.3f}")
+def measure(sizes: Sizes) -> Sequence[Row]:
+    """Measure single replays, then a queue of them, then Redis alone on the same entries."""
+    with running_games(sizes.jobs) as (environment, lobby, games):
+        singles = _singles(lobby, games, sizes.singles)
+        moments = _queued(environment, lobby, games, sizes.jobs)
+        alone = redis_alone(lobby.redis, sizes.jobs)
+    return [_single_row(singles), *_queue_rows(moments, alone)]
 
 
-def main() -> None:
-    """Run the benchmark and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=10_000, help="queued replays")
-    parser.add_argument("--games", type=int, default=50, help="games to start")
-    parser.add_argument("--singles", type=int, default=1_000, help="jobs sent one at a time")
-    asked = parser.parse_args()
-    with bench_environment(redis_stream_maxlen=str(max(100_000, 2 * asked.jobs))) as environment:
+@contextmanager
+def running_games(jobs: int) -> Iterator[tuple[BenchEnvironment, Lobby, Sequence[str]]]:
+    """Run real games for the block, on streams that are long enough for the jobs."""
+    with bench_environment(redis_stream_maxlen=str(max(100_000, 2 * jobs))) as environment:
         lobby = Lobby(environment.redis_address)
         environment.service.start()
-        games = [f"bench-{secrets.token_hex(4)}" for _ in range(asked.games)]
-        _run_games(lobby, games)
-        singles = _singles(lobby, games, asked.singles)
-        moments = _queued(environment, lobby, games, asked.jobs)
-        Figures(singles, moments, redis_alone(lobby.redis, asked.jobs)).show()
+        games = [f"bench-{secrets.token_hex(4)}" for _ in range(GAMES)]
+        lobby.queue(games, len(games))
+        started = track(lobby.results(GAMES), "Starting games", total=GAMES, console=console)
+        failed = [fields for _, fields in started if fields["outcome"] != "success"]
+        if failed:
+            raise RuntimeError(f"{len(failed)} games did not start, the first: {failed[0]}")
+        yield environment, lobby, games
         lobby.redis.close()
-
-
-def _run_games(lobby: Lobby, games: Sequence[str]) -> None:
-    lobby.queue(games, len(games))
-    results = track(lobby.results(len(games)), "Starting games", total=len(games), console=console)
-    failed = [fields for _, fields in results if fields["outcome"] != "success"]
-    if failed:
-        raise RuntimeError(f"{len(failed)} games did not start, the first: {failed[0]}")
 
 
 def _singles(lobby: Lobby, games: Sequence[str], count: int) -> list[float]:
@@ -88,8 +58,8 @@ def _singles(lobby: Lobby, games: Sequence[str], count: int) -> list[float]:
 
 def _queued(
     environment: BenchEnvironment, lobby: Lobby, games: Sequence[str], jobs: int
-) -> list[int]:
-    """Queue the jobs while the service is down; return the time at which each result was added."""
+) -> list[float]:
+    """Queue the jobs while the service is down; return the seconds at which results were added."""
     environment.service.stop()
     lobby.queue(games, jobs)
     environment.service.start()
@@ -98,7 +68,7 @@ def _queued(
         task = progress.add_task("Queued replays", total=jobs)
         for moment, result in lobby.results(jobs):
             _check_replay(result)
-            moments.append(moment)
+            moments.append(moment / 1000)
             progress.advance(task)
     return moments
 
@@ -108,10 +78,32 @@ def _check_replay(result: dict[str, str], job: str | None = None) -> None:
         raise RuntimeError(f"not the result of a replay: {result}")
 
 
-def _rate(moments: Sequence[int]) -> float:
-    """Return results per second; the moments are in milliseconds."""
-    return (len(moments) - 1) * 1000 / max(1, moments[-1] - moments[0])
+def _single_row(taken: Sequence[float]) -> Row:
+    median, p99 = quantile(taken, 0.5), quantile(taken, 0.99)
+    return Row(
+        what=f"XADD to result, {len(taken)} single replays",
+        measured=f"median {median * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms",
+        goal=f"{MEDIAN_GOAL * 1000:.0f} ms, {P99_GOAL * 1000:.0f} ms",
+        is_reached=median <= MEDIAN_GOAL and p99 <= P99_GOAL,
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _queue_rows(moments: Sequence[float], alone: float) -> Sequence[Row]:
+    rate, costs = per_second(moments), cost_by_tenths(moments)
+    return [
+        Row(
+            what=f"{len(moments):,} queued replays",
+            measured=f"{rate:.0f}/s",
+            against="XREADGROUP + XACK alone",
+            baseline=f"{alone:.0f}/s",
+            ratio=f"{rate / alone:.2f}",
+            goal=f"{RATE_GOAL}/s or {RATIO_GOAL:g}",
+            is_reached=rate >= RATE_GOAL or rate / alone >= RATIO_GOAL,
+        ),
+        Row(
+            what="cost per job by tenths of the queue",
+            measured=f"{', '.join(f'{cost * 1000:.2f}' for cost in costs)} ms",
+            goal=f"last at most {FLAT:g} of the median",
+            is_reached=costs[-1] <= FLAT * quantile(costs, 0.5),
+        ),
+    ]

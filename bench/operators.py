@@ -13,16 +13,14 @@ import httpx
 import psutil
 import psycopg
 
-from bench.environment import bench_environment, console
-from bench.fleet import change_health, insert_fleet
+from bench.environment import BenchEnvironment, bench_environment, console
+from bench.fleet import ROWS_ONLY, change_health, insert_fleet
 from bench.open_pages import EVENTS, LIST, open_pages, real_page, row_changed_at
+from bench.server_process import ServerProcess
 from bench.streams import IMAGE
-from tests.support.running_service import RunningService
 
 OPERATOR, RUNTIMES = "/api/v1/operator", "/api/v1/internal/runtimes"
 REAL_GAMES = 6
-# The fleet has no containers: nobody must look for them, or ask its engines.
-SETTINGS = dict.fromkeys(("probe_interval", "inspect_interval", "reconcile_interval"), "12h")
 FETCHES, CHANGES = 20, 30
 _MEGABYTE = 1 << 20
 
@@ -34,19 +32,20 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=100, help="open pages")
     parser.add_argument("--seconds", type=float, default=20, help="time of each measurement of CPU")
     asked = parser.parse_args()
-    with bench_environment(**SETTINGS) as environment:
+    with bench_environment(**ROWS_ONLY) as environment:
         service = environment.service
         service.start()
-        games = insert_fleet(service.variables["RTMANAGER_POSTGRES_PRIMARY_DSN"], asked.games)
+        games = insert_fleet(environment.dsn, asked.games)
         console.print(f"{asked.games} games, load {psutil.getloadavg()[0]:.1f}")
-        asyncio.run(_measure(service, games, asked.pages, asked.seconds))
+        asyncio.run(_measure(environment, games, asked.pages, asked.seconds))
 
 
 async def _measure(
-    service: RunningService, games: Sequence[str], pages: int, seconds: float
+    environment: BenchEnvironment, games: Sequence[str], pages: int, seconds: float
 ) -> None:
+    service = environment.service
     await _answers(service, games[0])
-    await _events(service, games)
+    await _events(environment, games)
     use = _Use(service.pid, seconds)
     await use.show("no page, nothing happens")
     async with _operations(service):
@@ -90,7 +89,7 @@ class _Use:
         console.print(f"{name}: {share:.1%} of a core, {memory:.0f} MB")
 
 
-async def _answers(service: RunningService, game: str) -> None:
+async def _answers(service: ServerProcess, game: str) -> None:
     """Print how long the answers take, one after the other, and the CPU of the service."""
     use = _Use(service.pid, 0)
     paths = {
@@ -122,12 +121,12 @@ async def _answers(service: RunningService, game: str) -> None:
             )
 
 
-async def _events(service: RunningService, games: Sequence[str]) -> None:
+async def _events(environment: BenchEnvironment, games: Sequence[str]) -> None:
     """Print the time from a commit to the event, and to the changed row of a page."""
     at_stream, at_page = [], []
-    dsn = service.variables["RTMANAGER_POSTGRES_PRIMARY_DSN"]
+    service = environment.service
     async with real_page(service.url) as page, _subscribed(service) as events:
-        with psycopg.connect(dsn) as connection:
+        with psycopg.connect(environment.dsn) as connection:
             for game in games[:CHANGES]:
                 began = time.time()
                 await asyncio.to_thread(change_health, connection, game)
@@ -142,7 +141,7 @@ async def _events(service: RunningService, games: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def _subscribed(service: RunningService) -> AsyncIterator[AsyncIterator[float]]:
+async def _subscribed(service: ServerProcess) -> AsyncIterator[AsyncIterator[float]]:
     """Follow the events for the block, and yield the time of each."""
     async with (
         httpx.AsyncClient(base_url=service.url, timeout=60) as client,
@@ -154,7 +153,7 @@ async def _subscribed(service: RunningService) -> AsyncIterator[AsyncIterator[fl
 
 
 @asynccontextmanager
-async def _operations(service: RunningService) -> AsyncIterator[None]:
+async def _operations(service: ServerProcess) -> AsyncIterator[None]:
     """Start, and then stop and start, real games for the block: an operation begins each second."""
     games = [f"bench-{secrets.token_hex(4)}" for _ in range(REAL_GAMES)]
     async with (

@@ -1,0 +1,1 @@
+"""What the service is compared with: the same work in other frameworks, each its own process."""

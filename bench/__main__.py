@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psutil
 
-from bench import get, jobs
+from bench import get, jobs, lists, post
 from bench.environment import console
 from bench.figures import Row
 from bench.sizes import FULL, QUICK, Sizes
@@ -14,6 +14,8 @@ from bench.table import terminal_table
 
 SUBJECTS: Mapping[str, Callable[[Sizes], Sequence[Row]]] = {
     "get": get.measure,
+    "post": post.measure,
+    "list": lists.measure,
     "jobs": jobs.measure,
 }
 

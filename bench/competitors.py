@@ -20,6 +20,7 @@ WARM_UP_SECONDS = 1
 class Contest:
     """What each server reached in every round: answers per second, and CPU seconds per answer."""
 
+    answers: int = 0
     rates: dict[str, list[float]] = field(default_factory=dict)
     costs: dict[str, list[float]] = field(default_factory=dict)
 
@@ -69,6 +70,7 @@ def compete(  # noqa: PLR0913 - what is sent, by whom, how long
         for server in servers:
             cpu = server.cpu_seconds()
             load = send(server.url, request, games, connections=connections, seconds=seconds)
+            contest.answers += load.answers
             used = (server.cpu_seconds() - cpu) / load.answers
             contest.rates.setdefault(server.name, []).append(load.per_second)
             contest.costs.setdefault(server.name, []).append(used)

@@ -12,12 +12,12 @@ import docker
 from rich.console import Console
 
 from bench.server_process import ServerProcess
-from dev.checkout import ensure_network, remove_network
+from dev.checkout import ensure_network
 from dev.demo_images import ensure_demo_images
 from dev.docker_host import ensure_docker
 from dev.embedded_postgres import start_postgres
 from dev.embedded_redis import SERVICE_USER, Passwords, start_redis
-from tests.support.docker import remove_containers
+from tests.support.docker import drop_network, remove_containers
 
 console = Console(highlight=False)
 
@@ -112,4 +112,4 @@ def _docker(directory: Path, running: ExitStack) -> dict[str, str]:
 def _remove_all(docker_host: str, network: str) -> None:
     with closing(docker.APIClient(base_url=docker_host)) as api:
         remove_containers(api, {"network": network})
-    remove_network(docker_host, network)
+    drop_network(docker_host, network)

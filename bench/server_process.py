@@ -98,6 +98,12 @@ class ServerProcess:
         """Return the resident memory of the process in MiB."""
         return psutil.Process(self.pid).memory_info().rss / (1 << 20)
 
+    def peak_mib(self) -> float:
+        """Return the highest resident memory since the process began in MiB."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+        peak = next(line.split()[1] for line in status if line.startswith("VmHWM:"))
+        return int(peak) / 1024
+
     def _wait_until_healthy(self, deadline: float) -> None:
         while not self._is_healthy():
             ended = self._process is None or self._process.poll() is not None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psutil
 
-from bench import get, jobs, lists, post
+from bench import get, jobs, lists, post, starts
 from bench.environment import console
 from bench.figures import Row
 from bench.sizes import FULL, QUICK, Sizes
@@ -17,6 +17,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Sequence[Row]]] = {
     "post": post.measure,
     "list": lists.measure,
     "jobs": jobs.measure,
+    "start": starts.measure,
 }
 
 

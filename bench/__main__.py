@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psutil
 
-from bench import get, jobs, lists, post, starts
+from bench import boot, footprint, get, jobs, lists, post, starts
 from bench.environment import console
 from bench.figures import Row
 from bench.sizes import FULL, QUICK, Sizes
@@ -18,6 +18,8 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Sequence[Row]]] = {
     "list": lists.measure,
     "jobs": jobs.measure,
     "start": starts.measure,
+    "boot": boot.measure,
+    "footprint": footprint.measure,
 }
 
 

@@ -85,12 +85,24 @@ _CHANGE: LiteralString = """
 """
 
 
+# No health is known of those that did not run.
+_ALL_RUN: LiteralString = """
+    UPDATE runtime_records SET
+        status = 'running', current_container_id = encode(sha256(game_id::bytea), 'hex'),
+        stopped_at = NULL, removed_at = NULL
+"""
+
 ROWS_ONLY = dict.fromkeys(("probe_interval", "inspect_interval", "reconcile_interval"), "12h")
 """Settings for a fleet that has no containers: nobody must look for them, or ask its engines."""
 
 
 def insert_fleet(
-    dsn: str, games: int, *, operations: int = 20, status: str = "running"
+    dsn: str,
+    games: int,
+    *,
+    operations: int = 20,
+    status: str = "running",
+    all_run: bool = False,
 ) -> Sequence[str]:
     """Insert the rows of this many games, and return the games with a status."""
     with psycopg.connect(dsn) as connection:
@@ -98,12 +110,19 @@ def insert_fleet(
         for statement in (_RECORDS, _HEALTH, _SNAPSHOTS):
             connection.execute(statement)
         connection.execute(_OPERATIONS, [operations])
+        if all_run:
+            connection.execute(_ALL_RUN)
         found = connection.execute(
             "SELECT game_id FROM runtime_records WHERE status = %s ORDER BY game_id", [status]
         ).fetchall()
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return [game for (game,) in found]
+
+
+def fleet_games(games: int) -> Sequence[str]:
+    """Return the ids of the games that `insert_fleet` inserts."""
+    return [f"fleet-{number:05}" for number in range(1, games + 1)]
 
 
 def change_health(connection: psycopg.Connection[tuple[object, ...]], game: str) -> None:

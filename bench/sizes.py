@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rounds and seconds of each contest; numbers of jobs, starts and games."""
+    """Rounds and seconds of each contest; numbers of jobs, starts and games.
+
+    In `watched_seconds` each round of the workers should occur: the longest interval is a minute.
+    """
 
     rounds: int
     seconds: int
@@ -14,11 +17,26 @@ class Sizes:
     starts: int
     starts_at_once: int
     fleet: int
+    watched_seconds: int
 
 
 FULL = Sizes(
-    rounds=5, seconds=3, jobs=100_000, singles=1_000, starts=20, starts_at_once=100, fleet=1_000
+    rounds=5,
+    seconds=3,
+    jobs=100_000,
+    singles=1_000,
+    starts=30,
+    starts_at_once=100,
+    fleet=1_000,
+    watched_seconds=60,
 )
 QUICK = Sizes(
-    rounds=2, seconds=1, jobs=2_000, singles=100, starts=4, starts_at_once=10, fleet=1_000
+    rounds=2,
+    seconds=1,
+    jobs=2_000,
+    singles=100,
+    starts=4,
+    starts_at_once=10,
+    fleet=1_000,
+    watched_seconds=15,
 )

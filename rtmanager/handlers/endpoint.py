@@ -1,7 +1,7 @@
 """An endpoint: check the request, call the handler, send what it returns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from rtmanager.domain.operation import OperationKind, OperationRequest, Origin, 
 from rtmanager.domain.texts import quoted
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.middleware import request_id_of, source_of
+from rtmanager.handlers.parameters import ParameterRule
 from rtmanager.handlers.strict_json import (
     AsciiJson,
     JsonObject,
@@ -110,12 +111,15 @@ class Endpoint:
 
     name: str
     handler: Handler
+    rules: Sequence[ParameterRule] = ()
     body: SchemaValidator | None = None
     query: frozenset[str] | None = None
     example: str = "{}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, call the handler and send its answer."""
+        for rule in self.rules:
+            rule.check(scope)
         self._check_query(scope)
         call = Call(scope, await self._read_body(scope, receive), partial(_disconnect, receive))
         with _tracer.start_as_current_span(

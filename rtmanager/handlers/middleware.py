@@ -1,4 +1,4 @@
-"""Middlewares before routing: the request id, the raw path, and the caller header."""
+"""Middlewares before routing, the request id and the raw path; and who has sent a request."""
 
 import re
 import uuid
@@ -12,7 +12,7 @@ from rtmanager.domain.operation import OpSource
 from rtmanager.handlers.errors import NoSuchPath
 from rtmanager.handlers.headers import REQUEST_ID_KEY, values_of
 
-_CALLER = b"x-galaxy-caller"
+CALLER = b"x-galaxy-caller"
 SOURCES = {"gm": OpSource.GM_REST, "admin": OpSource.ADMIN_REST}
 """The sources by the names that callers and operators use."""
 
@@ -76,31 +76,14 @@ class RawPath:
         await self.app(scope, receive, send)
 
 
-class CallerHeader:
-    """Drops a caller header that is none of the known values, which validation would refuse.
-
-    The spec lists the known values, but by the contract a missing, repeated or unknown one counts
-    as the admin's and never fails a request. Validation would take blanks for a part of it.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on the request with at most one caller header, with a known value."""
-        if scope["type"] == "http":
-            values = values_of(scope, _CALLER)
-            if values:
-                others = [each for each in scope["headers"] if each[0] != _CALLER]
-                known = [(_CALLER, values[0])] if _known_source(values) else []
-                scope["headers"] = [*others, *known]
-        await self.app(scope, receive, send)
-
-
 def source_of(scope: Scope) -> OpSource:
-    """Return the caller as the operation log records it: a token outranks the header."""
+    """Return the caller as the operation log records it: a token outranks the header.
+
+    The spec lists the known values of the header, but by the contract a missing, repeated or
+    unknown one counts as the admin's and never fails a request.
+    """
     proven: OpSource | None = scope.get(SOURCE_KEY)
-    return proven or _known_source(values_of(scope, _CALLER)) or OpSource.ADMIN_REST
+    return proven or _known_source(values_of(scope, CALLER)) or OpSource.ADMIN_REST
 
 
 def _known_source(values: Sequence[bytes]) -> OpSource | None:

@@ -105,9 +105,14 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 def check_schema(validator: SchemaValidator, body: dict[str, Any]) -> None:
     """Raise with the first few faults unless the body matches the spec."""
-    faults = list(dict.fromkeys(_fault(error) for error in validator.iter_errors(body)))
-    if faults:
-        raise InvalidRequest("; ".join(faults[:_NAMED]))
+    if faults := faults_of(validator, body, "the body"):
+        raise InvalidRequest("; ".join(faults))
+
+
+def faults_of(validator: SchemaValidator, value: object, name: str) -> list[str]:
+    """Return the first few faults of a value, each once; what is in it is never quoted."""
+    faults = dict.fromkeys(_fault(error, name) for error in validator.iter_errors(value))
+    return list(faults)[:_NAMED]
 
 
 def quoted_names(names: list[str]) -> str:
@@ -148,8 +153,8 @@ def _no_constant(name: str) -> None:
     raise InvalidRequest(f"the body has {name}, which is not JSON")
 
 
-def _fault(error: ValidationError) -> str:
-    place = ".".join(map(str, error.absolute_path)) or "the body"
+def _fault(error: ValidationError, name: str) -> str:
+    place = ".".join(map(str, error.absolute_path)) or name
     rule: Any = error.validator_value
     instance: Any = error.instance
     schema: Any = error.schema

@@ -1,9 +1,9 @@
-"""The HTTP application: Connexion routes by the spec and checks parameters, our endpoints answer.
+"""The HTTP application: Connexion routes by the spec, our endpoints check the request and answer.
 
 No other module depends on Connexion. By default it departs from the contract in places for which it
 has no options; `docs/connexion.md` lists them. None is corrected by a subclass: our middlewares
-before it and our endpoints after it do what it would do differently, and it is not given the parts
-of the spec that it does not need.
+before it and our endpoints after it do what it would do differently. What a request has to be is
+compiled from the spec once, when the application is built.
 """
 
 import json
@@ -27,7 +27,8 @@ from rtmanager.handlers.browser_guard import BrowserGuard
 from rtmanager.handlers.endpoint import Endpoint, Handler
 from rtmanager.handlers.errors import ErrorBoundary, NoSuchPath
 from rtmanager.handlers.metrics_page import MetricsPage, MetricsText
-from rtmanager.handlers.middleware import CallerHeader, RawPath, RequestId
+from rtmanager.handlers.middleware import RawPath, RequestId
+from rtmanager.handlers.parameters import parameter_rules
 from rtmanager.handlers.refusals import RefusedRequests
 from rtmanager.handlers.swagger_ui import OPERATOR_UI_PATH, SWAGGER_UI_PATH, SwaggerUi
 from rtmanager.telemetry.repeated_events import RepeatedEvents
@@ -38,7 +39,6 @@ with warnings.catch_warnings():
     from connexion.json_schema import Draft4RequestValidator, resolve_refs
     from connexion.middleware import ConnexionMiddleware
     from connexion.middleware.abstract import ROUTING_CONTEXT
-    from connexion.middleware.request_validation import RequestValidationMiddleware
     from connexion.middleware.response_validation import ResponseValidationMiddleware
     from connexion.middleware.routing import RoutingMiddleware
     from connexion.validators.json import JSONResponseBodyValidator
@@ -86,7 +86,6 @@ def create_app(
         middlewares=[
             *_before_routing(access, RefusedRequests(events or RepeatedEvents()), metrics, service),
             RoutingMiddleware,
-            RequestValidationMiddleware,
             *([ResponseValidationMiddleware] if validate_responses else []),
         ],
         resolver=table.__getitem__,
@@ -120,7 +119,6 @@ def _before_routing(
         partial(RawPath, is_known=lambda path: _known_paths().fullmatch(path) is not None),
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
         *([partial(MetricsPage, text=metrics)] if metrics else []),
-        CallerHeader,
     ]
 
 
@@ -144,10 +142,12 @@ class _Dispatch:
 def _endpoint(operation: _Document, handler: Handler) -> Endpoint:
     """Return the endpoint; it refuses unknown parameters if the operation documents 400."""
     content = operation.get("requestBody", {}).get("content", {})
-    named = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+    parameters = operation.get("parameters", ())
+    named = {each["name"] for each in parameters if each["in"] == "query"}
     return Endpoint(
         operation["operationId"],
         handler,
+        rules=parameter_rules(parameters, Draft4RequestValidator),
         body=Draft4RequestValidator(content["application/json"]["schema"]) if content else None,
         query=frozenset(named) if "400" in operation["responses"] else None,
         example=json.dumps(_example(content["application/json"])) if content else "{}",
@@ -195,23 +195,20 @@ def _operations() -> Mapping[str, _Document]:
 
 
 def _for_connexion(document: _Document) -> _Document:
-    """Return a spec for Connexion, without what the endpoints read and check themselves."""
+    """Return a spec for Connexion, in which any text in a path is one of its parameters."""
     paths = {
-        path: {method: _without_inputs(operation) for method, operation in operations.items()}
+        path: {method: _with_any_path(operation) for method, operation in operations.items()}
         for path, operations in document["paths"].items()
     }
     return _with_nulls({**document, "paths": paths})  # type: ignore[no-any-return]
 
 
-def _without_inputs(operation: _Document) -> _Document:
-    """Return the operation without its body and query, and with any text in its path."""
+def _with_any_path(operation: _Document) -> _Document:
     parameters = [
         {**each, "schema": {"type": "string"}} if each.get("in") == "path" else each
         for each in operation.get("parameters", ())
-        if each.get("in") != "query"
     ]
-    without = {key: value for key, value in operation.items() if key != "requestBody"}
-    return {**without, "parameters": parameters}
+    return {**operation, "parameters": parameters}
 
 
 def _with_nulls(node: Any) -> Any:

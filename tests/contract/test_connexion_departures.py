@@ -17,6 +17,8 @@ from connexion.exceptions import ResolverError
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from connexion.options import SwaggerUIOptions
 from connexion.spec import Specification
+from connexion.validators import parameter
+from jsonschema import Draft4Validator
 from structlog.typing import EventDict
 
 from rtmanager import spec_dir
@@ -287,3 +289,22 @@ async def test_18_null_beside_all_of_is_taken_for_a_fault(table: Mapping[str, Ha
 
     assert operation["error_code"] is None
     assert (await plain.get("/api/v1/operator/operations/1")).status == 500
+
+
+async def test_19_validators_are_made_for_every_request(
+    plain: Caller, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the spec says does not change between two requests, so ours are made once."""
+    made: list[object] = []
+
+    def counted(schema: Any, **options: Any) -> Any:
+        made.append(schema)
+        return Draft4Validator(schema, **options)
+
+    monkeypatch.setattr(parameter, "Draft4Validator", counted)
+    shipped = [(await plain.get(f"{RUNTIMES}/g1")).status for _ in range(2)]
+    of_connexion = len(made)
+    ours = [(await caller.get(f"{RUNTIMES}/g1")).status for _ in range(2)]
+
+    assert (shipped, ours) == ([200, 200], [404, 404])
+    assert (of_connexion, len(made)) == (2, 2)

@@ -31,6 +31,7 @@ from rtmanager.handlers.middleware import RawPath, RequestId
 from rtmanager.handlers.parameters import parameter_rules
 from rtmanager.handlers.refusals import RefusedRequests
 from rtmanager.handlers.swagger_ui import OPERATOR_UI_PATH, SWAGGER_UI_PATH, SwaggerUi
+from rtmanager.server.routes import Routes
 from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 with warnings.catch_warnings():
@@ -38,7 +39,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from connexion.json_schema import Draft4RequestValidator, resolve_refs
     from connexion.middleware import ConnexionMiddleware
-    from connexion.middleware.abstract import ROUTING_CONTEXT
+    from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
     from connexion.middleware.response_validation import ResponseValidationMiddleware
     from connexion.middleware.routing import RoutingMiddleware
     from connexion.validators.json import JSONResponseBodyValidator
@@ -85,7 +86,7 @@ def create_app(
         import_name=__name__,
         middlewares=[
             *_before_routing(access, RefusedRequests(events or RepeatedEvents()), metrics, service),
-            RoutingMiddleware,
+            _Routing,
             *([ResponseValidationMiddleware] if validate_responses else []),
         ],
         resolver=table.__getitem__,
@@ -120,6 +121,37 @@ def _before_routing(
         *([partial(BearerTokens, tokens=tokens, refusals=refusals)] if tokens else []),
         *([partial(MetricsPage, text=metrics)] if metrics else []),
     ]
+
+
+class _Routing(SpecMiddleware):  # type: ignore[misc]  # untyped
+    """Connexion's router, whose routes are looked up in one step.
+
+    Whatever is no route, such as a wrong path or method, is left to the router itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._router = RoutingMiddleware(app)
+        self._routes = Routes([])
+
+    def add_api(self, specification: Any, **options: Any) -> None:
+        """Add the routes of a spec."""
+        self._router.add_api(specification, **options)
+        self._routes = Routes(
+            route for mount in self._router.router.routes for route in mount.routes
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on the request with the id of its operation and the parameters in its path."""
+        is_http = scope["type"] == "http"
+        found = self._routes.find(scope["method"], scope["path"]) if is_http else None
+        if found is None:
+            await self._router(scope, receive, send)
+            return
+        operation, scope["path_params"] = found
+        context = {"api_base_path": "", "operation_id": operation.operation_id}
+        scope["extensions"] = {**scope.get("extensions", {}), ROUTING_CONTEXT: context}
+        await self.app(scope, receive, send)
 
 
 class _Dispatch:

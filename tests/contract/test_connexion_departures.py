@@ -4,9 +4,11 @@ Every test shows what plain Connexion does and what our application does. When C
 fails after an update, our correction is no longer needed.
 """
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from connexion.options import SwaggerUIOptions
 from connexion.spec import Specification
 from connexion.validators import parameter
 from jsonschema import Draft4Validator
+from starlette.routing import Match, Route
+from starlette.types import Scope
 from structlog.typing import EventDict
 
 from rtmanager import spec_dir
@@ -26,6 +30,7 @@ from rtmanager.handlers.endpoint import Call, Handler
 from rtmanager.handlers.strict_json import JsonObject
 from rtmanager.handlers.swagger_ui import SwaggerUi
 from rtmanager.server.connexion_app import OPERATOR_SPEC_FILE, SPEC_FILE, create_app
+from rtmanager.server.routes import Routes
 from tests.contract.caller import JSON, RUNTIMES, Answer, Caller, Header
 
 START = f"{RUNTIMES}/g1/start"
@@ -308,3 +313,68 @@ async def test_19_validators_are_made_for_every_request(
 
     assert (shipped, ours) == ([200, 200], [404, 404])
     assert (of_connexion, len(made)) == (2, 2)
+
+
+async def test_20_routes_are_tried_one_after_the_other(
+    plain: Caller, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours are looked up in one step; Connexion's router itself answers whatever is no route."""
+    tried: list[Route] = []
+
+    matches = Route.matches
+
+    def counted(route: Route, scope: Scope) -> tuple[Match, Scope]:
+        tried.append(route)
+        return matches(route, scope)
+
+    monkeypatch.setattr(Route, "matches", counted)
+
+    async def tries(of: Caller, path: str) -> int:
+        before = len(tried)
+        await of.get(path)
+        return len(tried) - before
+
+    assert await tries(plain, f"{RUNTIMES}/g1") > 4
+    assert await tries(caller, f"{RUNTIMES}/g1") == 0
+    assert await tries(caller, "/nope") > 10
+
+
+async def test_20_a_lookup_leads_where_the_router_does(
+    table: Mapping[str, Handler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For every path of both contracts, with every method and texts that occur in other paths."""
+    reached: list[tuple[str, dict[str, str]]] = []
+
+    def named(name: str) -> Handler:
+        async def handler(call: Call) -> JsonObject:
+            reached.append((name, call.scope["path_params"]))
+            return {}
+
+        return handler
+
+    caller = Caller(create_app({name: named(name) for name in table}))
+    paths = [path for each in (SPEC_FILE, OPERATOR_SPEC_FILE) for path in _paths(each)]
+    texts = ["7", "start", "runtimes", "a%2Fb"]
+    sent = {re.sub(r"{\w+}", text, path) for path in paths for text in texts}
+    requests = list(product(["GET", "HEAD", "POST", "DELETE", "PUT"], sorted(sent)))
+
+    async def results() -> Sequence[object]:
+        reached.clear()
+        statuses = [(await _call(caller, *each)).status for each in requests]
+        return [*statuses, *reached]
+
+    looked_up = await results()
+    monkeypatch.setattr(Routes, "find", lambda *_: None)
+
+    assert await results() == looked_up
+    assert {name for name, _ in reached} == table.keys()
+
+
+async def _call(caller: Caller, method: str, path: str) -> Answer:
+    body = b'{"reason": "finished"}' if path.endswith("/stop") else GOOD
+    return await caller.send(method, path, body=body, headers=[JSON])
+
+
+def _paths(spec_file: str) -> list[str]:
+    document = yaml.load((spec_dir() / spec_file).read_bytes(), Loader=yaml.CSafeLoader)
+    return list(document["paths"])

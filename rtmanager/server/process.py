@@ -1,6 +1,7 @@
 """Running the service: open everything in order, serve requests, close everything."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -69,6 +70,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             warn_of_settings(settings)
             warn_of_listener(address, cases.connections.known)
             log.info("serving", address=str(address), version=__version__)
+            _collect_garbage()
             announce(address)
             notify(READY, os.environ)
 
@@ -88,6 +90,15 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             async with service.open(deadline):
                 await _answer_requests(server, listener)
     log.info("stopped")
+
+
+def _collect_garbage() -> None:
+    """Begin to collect garbage, of what is made from now on: what a start has made stays.
+
+    Without this every full collection would go through all modules, and stop requests meanwhile.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def _http_server(

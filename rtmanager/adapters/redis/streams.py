@@ -98,7 +98,9 @@ class StreamSchemas:
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
         """Read the specification, by default the one shipped with the service."""
-        document = yaml.safe_load((path or spec_dir() / SPEC).read_text(encoding="utf-8"))
+        # The loader in C, which is as safe and ten times as fast.
+        source = (path or spec_dir() / SPEC).read_bytes()
+        document = yaml.load(source, Loader=yaml.CSafeLoader)
         channels = _resolved(document["channels"], document)
         return cls(
             {

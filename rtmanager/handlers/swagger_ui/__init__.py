@@ -128,16 +128,14 @@ def _shipped_file(name: str) -> bytes:
 
 @cache
 def _file(name: str) -> MemoryFile:
-    """Read a file; each once, for all applications of this process."""
+    """Read a file and compress it, once and for all callers, when the first of them asks for it."""
     content = _our_file(name) if name in _OURS else _shipped_file(name)
     return MemoryFile(content, _KINDS[Path(name).suffix])
 
 
 def _file_route(name: str) -> Route:
-    file = _file(name)
-
     async def answer(request: Request) -> Response:
-        return file.answer(request)
+        return _file(name).answer(request)
 
     return Route(f"{SWAGGER_UI_PATH}{name}", answer)
 

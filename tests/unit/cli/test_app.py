@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -270,6 +271,31 @@ def test_check_config_loads_nothing_of_the_service() -> None:
     ).stdout
 
     assert output.splitlines()[-1] == "set()"
+
+
+def test_serve_loads_no_page_and_no_library_that_it_does_not_use() -> None:
+    """They are a good part of the time of a start, and of the memory of every process."""
+    code = (
+        "import sys; from rtmanager.cli import app; app(['serve'], standalone_mode=False);"
+        "print({'flask', 'rich', 'rtmanager.console.pages', 'rtmanager.client', 'watchfiles'}"
+        "& set(sys.modules), 'connexion' in sys.modules)"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        in_use = f"127.0.0.1:{holder.getsockname()[1]}"  # so it opens nothing
+        output = subprocess.run(
+            [sys.executable, "-c", code],
+            env={
+                **os.environ,
+                **VALID,
+                "RTMANAGER_INTERNAL_HTTP_ADDR": in_use,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    assert output.splitlines()[-1] == "set() True"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The first argument `dev` stands for `python -m dev`, any other is a command of `
 variable FAKE_FAULT says what is to go wrong.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -57,7 +58,7 @@ class Service:
 
     def withdraw(self) -> None:
         """Print that it is about to stop."""
-        say("withdrawn")
+        say("withdrawn" if gc.isenabled() else "withdrawn, and garbage was never collected")
 
     @asynccontextmanager
     async def open(self, _deadline: object) -> AsyncIterator[None]:

@@ -17,11 +17,12 @@ class Proxy:
     """Forwards connections to a service until switched otherwise.
 
     Listens on a loopback port, or on a unix socket when given a path. Every switch works at once
-    and from any thread: pass_on, refuse, hang, cut, and those for replies.
+    and from any thread: pass_on, refuse, hang, cut, and those for replies. `round_trips` counts the
+    requests that were sent when everything before them had a reply.
     """
 
     def __init__(self, target: Address, listen_on: Path | None = None) -> None:
-        self.lost_replies = 0
+        self.lost_replies = self.round_trips = 0
         self._target = target
         self._listen_on: Address = listen_on or ("127.0.0.1", free_port())
         self._listener: socket.socket | None = None
@@ -29,6 +30,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._flowing = threading.Event()
         self._loss: _Loss | None = None
+        self._cut_before: bytes | None = None
 
     def __enter__(self) -> Self:
         """Start forwarding."""
@@ -106,6 +108,13 @@ class Proxy:
         """
         self._loss = _Loss(pattern, reply, skipping)
 
+    def cut_before(self, pattern: bytes) -> None:
+        """Drop the connection of the next request that contains these bytes, at the first of them.
+
+        What is in front of them arrives, as when a client dies amid sending.
+        """
+        self._cut_before = pattern
+
     def _listen(self) -> None:
         family = _family(self._listen_on)
         listener = socket.socket(family)
@@ -155,9 +164,14 @@ class Proxy:
         with suppress(OSError):
             while data := link.client.recv(65536):
                 self._flowing.wait()
+                self.round_trips += link.is_answered
+                link.is_answered = False
                 if link.reply is None:
                     link.reply = self._replacement_for(data)
-                link.server.sendall(data)
+                whole = self._uncut(data)
+                link.server.sendall(whole)
+                if whole != data:
+                    break
             link.server.shutdown(socket.SHUT_WR)  # half-closed: the reply may still be coming
 
     def _pump_replies(self, link: "_Link") -> None:
@@ -168,8 +182,18 @@ class Proxy:
                     self.lost_replies += 1
                     link.client.sendall(link.reply)
                     break
+                link.is_answered = True
                 link.client.sendall(data)
         link.drop()
+
+    def _uncut(self, data: bytes) -> bytes:
+        """Return what arrives of this request."""
+        with self._lock:
+            if self._cut_before is None or self._cut_before not in data:
+                return data
+            before, _, _ = data.partition(self._cut_before)
+            self._cut_before = None
+            return before
 
     def _replacement_for(self, data: bytes) -> bytes | None:
         """Return what to send instead of the reply to this request, None for the reply itself."""
@@ -201,6 +225,7 @@ class _Link:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
         self.reply: bytes | None = None
+        self.is_answered = True
         for end in (client, server):
             if end.family == socket.AF_INET:
                 # Held back until the last piece is acknowledged, each statement would take 40 ms.

@@ -16,7 +16,7 @@ from contextlib import (
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import InFailedSqlTransaction, ReadOnlySqlTransaction
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
@@ -49,13 +49,24 @@ class Connections(ABC):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection in a transaction; statements are sent together until one is read."""
-        async with (
-            self.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-        ):
-            yield connection
+        """Lend a connection in a transaction; statements are sent together until one is read.
+
+        BEGIN goes with the first and COMMIT with the last of them. The driver's own transaction
+        would wait for the answer to each.
+        """
+        async with self.connection() as connection:
+            try:
+                async with connection.pipeline():
+                    await connection.execute("BEGIN")
+                    yield connection
+                    end = await connection.execute("COMMIT")
+            except BaseException:
+                # The pool discards a connection that cannot even do this.
+                with suppress(psycopg.Error):
+                    await connection.rollback()
+                raise
+            if end.statusmessage != "COMMIT":
+                raise InFailedSqlTransaction("the block went on after a statement had failed")
 
     async def ping(self) -> None:
         """Raise ServiceUnavailable when Postgres does not answer."""

@@ -238,8 +238,8 @@ class PostgresStore:
         self.proxy.lose_reply_to(b"UPDATE operation_log")
 
     def die_before_commit(self) -> None:
-        """Drop the connection that inserts a message, a transaction's last statement."""
-        self.proxy.lose_reply_to(b"INSERT INTO outbox")
+        """Drop the connection when all statements of a transaction have arrived but COMMIT."""
+        self.proxy.cut_before(b"COMMIT")
 
 
 def _event(*, event_type: str, **facts: Any) -> HealthEvent:

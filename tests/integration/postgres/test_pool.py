@@ -1,6 +1,7 @@
 import asyncio
 import select
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import LiteralString
 
 import psycopg
@@ -20,6 +21,7 @@ from psycopg.errors import (
     TransactionTimeout,
     UndefinedTable,
 )
+from psycopg.pq import TransactionStatus
 
 from dev.embedded_postgres import FORGETFUL, EmbeddedPostgres
 from rtmanager.adapters.postgres.errors import postgres_errors
@@ -82,6 +84,82 @@ async def test_postgres_that_hangs_amid_a_transaction_is_given_up(
     async with asyncio.timeout(8):
         with pytest.raises(ServiceUnavailable, match="no answer within 5 s"):
             await hang_amid()
+
+
+async def test_transaction_costs_one_round_trip(pool: PostgresPool, proxy: Proxy) -> None:
+    """Nobody waits for an answer to BEGIN, to a statement that is not read, or to COMMIT."""
+    before = proxy.round_trips
+    async with pool.connection():
+        checks = proxy.round_trips - before
+
+    before = proxy.round_trips
+    async with pool.transaction() as connection:
+        for _ in range(3):
+            await connection.execute("SELECT 1")
+
+    assert proxy.round_trips - before == checks + 1
+
+
+async def test_transaction_that_is_read_costs_one_round_trip_more(
+    pool: PostgresPool, proxy: Proxy
+) -> None:
+    """BEGIN is sent with the first statement that is read."""
+    before = proxy.round_trips
+    async with pool.connection():
+        checks = proxy.round_trips - before
+
+    before = proxy.round_trips
+    async with pool.transaction() as connection:
+        await (await connection.execute("SELECT 1")).fetchone()
+        await connection.execute("SELECT 1")
+
+    assert proxy.round_trips - before == checks + 2
+
+
+async def test_block_that_raises_leaves_nothing_and_a_connection_that_works(
+    pool: PostgresPool,
+) -> None:
+    """A transaction is rolled back before its connection is lent again."""
+
+    async def write_and_fail() -> None:
+        async with pool.transaction() as connection:
+            await connection.execute("CREATE TABLE never (n int)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await write_and_fail()
+
+    async with pool.connection() as connection:
+        found = await connection.execute("SELECT to_regclass('never'), pg_backend_pid()")
+        assert (await found.fetchone() or ())[0] is None
+        assert connection.info.transaction_status == TransactionStatus.IDLE
+
+
+async def test_statement_that_fails_at_the_end_of_a_block_is_raised(pool: PostgresPool) -> None:
+    """A statement that is not read fails together with the commit."""
+    with pytest.raises(UndefinedTable):
+        async with pool.transaction() as connection:
+            await connection.execute("INSERT INTO nowhere VALUES (1)")
+
+    await pool.ping()
+
+
+async def test_block_that_goes_on_after_a_failure_is_not_taken_for_committed(
+    pool: PostgresPool,
+) -> None:
+    """Postgres answers COMMIT with a rollback then, which is no error to the driver."""
+
+    async def ignore_a_failure() -> None:
+        async with pool.transaction() as connection:
+            with suppress(UndefinedTable):
+                await (await connection.execute("SELECT FROM nowhere")).fetchone()
+            async with connection.pipeline():
+                pass  # which synchronises: Postgres accepts statements again
+
+    with pytest.raises(InFailedSqlTransaction):
+        await ignore_a_failure()
+
+    await pool.ping()
 
 
 async def test_pool_recovers_from_a_hang(pool: PostgresPool, proxy: Proxy) -> None:

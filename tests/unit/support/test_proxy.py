@@ -72,6 +72,28 @@ def test_requests_and_replies_pass(proxy: Proxy) -> None:
         assert _ask(connection, b"again") == b"AGAIN"
 
 
+def test_round_trips_are_counted(proxy: Proxy) -> None:
+    """A round trip is a request that was sent after a reply."""
+    with _connect(proxy) as connection:
+        _ask(connection, b"hello")
+        _ask(connection, b"again")
+
+        assert proxy.round_trips == 2
+
+
+def test_cut_before_lets_only_what_is_in_front_of_it_arrive(proxy: Proxy, shouter: Shouter) -> None:
+    """The client gets no more than the answer to that, and the next connection works."""
+    proxy.cut_before(b"commit")
+    with _connect(proxy) as connection:
+        connection.sendall(b"insert; commit")
+        answer = b"".join(iter(lambda: connection.recv(1024), b""))
+
+    assert answer in (b"INSERT; ", b"")
+    assert shouter.heard == [b"insert; "]
+    with _connect(proxy) as connection:
+        assert _ask(connection, b"commit") == b"COMMIT"
+
+
 def test_refuse_drops_connections_and_takes_no_new_ones(proxy: Proxy) -> None:
     """A refusing service looks stopped to its clients."""
     with _connect(proxy) as connection:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from rtmanager.domain.messaging.relay_outbox import RelayOutbox
+from rtmanager.domain.messaging.relay_outbox import BATCH, RelayOutbox
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.outbox import Outbox
 from rtmanager.tasks import raise_if_cancelled
@@ -17,7 +17,10 @@ MAX_PAUSE = 5.0
 
 @dataclass(slots=True)
 class OutboxRelay:
-    """Runs in every replica: sends what is unsent, then sleeps until woken or for a second."""
+    """Runs in every replica: sends what is unsent, then sleeps until woken or for a second.
+
+    Messages that are committed while a batch is sent go into the next one together.
+    """
 
     relay: RelayOutbox
     outbox: Outbox
@@ -60,5 +63,5 @@ class OutboxRelay:
                 continue
             self.status.succeeded(self.clock.now())
             pause = MIN_PAUSE
-            if not sent:
+            if sent < BATCH:  # there were no more; each one since then wakes us
                 await nap(self.clock, MAX_NAP, self._woken)

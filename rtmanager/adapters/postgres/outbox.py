@@ -18,17 +18,23 @@ from rtmanager.domain.ports.outbox import OutboxBatch, OutboxId, OutboxRow, Rela
 
 _LOCK: LiteralString = "hashtextextended('rtmanager.outbox:' || current_schema(), 0)"
 
-_BORROW: LiteralString = f"SELECT pg_try_advisory_xact_lock({_LOCK})"
+# The statements after it are sent together with it, and learn from a setting of the transaction
+# whether we hold the lock. Each has a snapshot of its own, taken after the lock.
+_BORROW: LiteralString = f"""
+    SELECT set_config('rtmanager.outbox_is_lent', pg_try_advisory_xact_lock({_LOCK})::text, true)
+"""
+
+_IS_LENT: LiteralString = "current_setting('rtmanager.outbox_is_lent') = 'true'"
 
 _WAIT: LiteralString = f"SELECT pg_advisory_xact_lock({_LOCK})"
 
 # The server's clock, so that it keeps growing when a database is restored from a copy, and more
 # than the last one, so that it also grows when that clock steps back. Only for the lock's holder.
-_DRAW_FENCE: LiteralString = """
+_DRAW_FENCE: LiteralString = f"""
     SELECT setval('outbox_fence', greatest(
         last_value + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
     ))
-    FROM outbox_fence WHERE EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)
+    FROM outbox_fence WHERE {_IS_LENT} AND EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)
 """
 
 _RAISE_FENCE: LiteralString = """
@@ -37,7 +43,7 @@ _RAISE_FENCE: LiteralString = """
 
 UNSENT: LiteralString = f"""
     SELECT id, token, {MESSAGE.names} FROM outbox
-    WHERE sent_at IS NULL ORDER BY id LIMIT %s
+    WHERE {_IS_LENT} AND sent_at IS NULL ORDER BY id LIMIT %s
 """
 
 # Bounded: an outage of Redis may leave any number of them.
@@ -108,10 +114,8 @@ class PostgresOutbox:
 
 
 async def _borrow(connection: Connection, limit: int) -> OutboxBatch:
-    lock = await connection.cursor(row_factory=scalar_row).execute(_BORROW)
-    if not await lock.fetchone():
-        return OutboxBatch(RelayFence(0))
-    # Separate statements, whose snapshot is taken after the lock.
+    """Return the unsent messages, none while they are lent to another; one round trip."""
+    await connection.execute(_BORROW)
     unsent = await connection.cursor(row_factory=kwargs_row(_outbox_row)).execute(UNSENT, [limit])
     fence = await connection.cursor(row_factory=scalar_row).execute(_DRAW_FENCE)
     rows = await unsent.fetchall()

@@ -162,6 +162,11 @@ class RealRelays:
             RedisMessagePublisher(client, HERE, SCHEMAS, LAYOUT) for client in self.clients
         )
 
+    @property
+    def round_trips(self) -> tuple[int, int]:
+        """Return how often the first process has asked Postgres, and how often Redis."""
+        return self._database.round_trips, self._streams.round_trips
+
     async def published(self) -> list[dict[str, str]]:
         """Read the stream."""
         name = LAYOUT.messages[OutboxStream.JOB_RESULTS]

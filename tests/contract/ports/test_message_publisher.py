@@ -63,6 +63,22 @@ async def relay(world: RelayWorld, *, elsewhere: bool = False) -> int:
     return await RelayOutbox(outbox, publisher, ManualClock(), timedelta(hours=1)).run()
 
 
+async def test_batch_costs_two_round_trips_to_the_database_and_one_to_the_streams(
+    real: RealRelays,
+) -> None:
+    """The messages are lent in one round trip, published in one, and marked sent in one."""
+    await write(real, [result(0)])
+    assert await relay(real) == 1  # which also connects
+    await write(real, [result(number) for number in range(1, 6)])
+    pinged = real.round_trips
+    await real.pools[0].ping()
+    begun = real.round_trips
+    assert await relay(real) == 5
+
+    checks = begun[0] - pinged[0] - 1  # of a connection at its checkout
+    assert real.round_trips == (begun[0] + checks + 2, begun[1] + 1)
+
+
 async def relay_all(world: RelayWorld) -> None:
     """Relay until nothing is left, whatever fails in between."""
     async with asyncio.timeout(30):

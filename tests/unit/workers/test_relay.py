@@ -106,6 +106,19 @@ async def test_relay_rests_while_nothing_happens(desk: Desk) -> None:
     assert desk.batches == before + 1
 
 
+async def test_message_costs_one_batch(desk: Desk) -> None:
+    """A batch that was not full is not followed by a look for more: each commit wakes the relay."""
+    async with running(desk.relay.run()):
+        await until(lambda: len(desk.table.listeners) == 1)
+        await turns(100)
+        before = desk.batches
+        desk.write(1)
+        await until(lambda: desk.published == ["1"])
+        await turns(100)
+
+    assert desk.batches == before + 1
+
+
 async def test_relay_works_without_wakeups(desk: Desk) -> None:
     """Without notifications the relay is only slower."""
     desk.away.add("outbox.wakeups")

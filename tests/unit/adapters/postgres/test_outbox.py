@@ -9,6 +9,7 @@ def test_oldest_messages_are_lent_first_wherever_they_lie() -> None:
     """Postgres reuses the space of pruned rows, so the physical order says nothing."""
     table = "CREATE TABLE outbox (id, token, game_id, stream, fields, sent_at)"
     with sqlite3.connect(":memory:") as database:
+        database.create_function("current_setting", 1, lambda _: "true")
         database.execute(table)
         for number in (7, 3, 9, 4, 8):
             row = (number, f"t{number}", "chess-7", "job_results", "{}")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,14 +21,7 @@ from rtmanager.domain.texts import quoted
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.middleware import request_id_of, source_of
 from rtmanager.handlers.parameters import ParameterRule
-from rtmanager.handlers.strict_json import (
-    AsciiJson,
-    JsonObject,
-    SchemaValidator,
-    check_schema,
-    quoted_names,
-    read_object,
-)
+from rtmanager.handlers.strict_json import AsciiJson, ExpectedBody, JsonObject, quoted_names
 
 
 async def _stays() -> None:
@@ -36,6 +30,7 @@ async def _stays() -> None:
 
 
 _tracer = trace.get_tracer(__name__)
+_NO_BODY: Mapping[str, Any] = MappingProxyType({})
 _TRACE_PARENT = b"traceparent"
 
 
@@ -105,32 +100,29 @@ Handler = Callable[[Call], Awaitable[JsonObject | Response]]
 class Endpoint:
     """Answers one operationId of the spec, in a span of that name; success is always 200.
 
-    Without a schema the body is ignored. Without `query` so are query parameters; otherwise those
-    that it does not name are refused. Who sends no body is shown the example of one.
+    Without `body` that of a request is ignored. Without `query` so are query parameters; otherwise
+    those that it does not name are refused.
     """
 
     name: str
     handler: Handler
     rules: Sequence[ParameterRule] = ()
-    body: SchemaValidator | None = None
+    body: ExpectedBody | None = None
     query: frozenset[str] | None = None
-    example: str = "{}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, call the handler and send its answer."""
         for rule in self.rules:
             rule.check(scope)
         self._check_query(scope)
-        call = Call(scope, await self._read_body(scope, receive), partial(_disconnect, receive))
-        with _tracer.start_as_current_span(
-            self.name, context=_callers_context(scope), kind=trace.SpanKind.SERVER
-        ):
-            answer = await self.handler(call)
+        body = await self.body.read(scope, receive) if self.body else _NO_BODY
+        call = Call(scope, body, partial(_disconnect, receive))
+        answer = await self._handle_in_span(call)
         response = answer if isinstance(answer, Response) else AsciiJson(answer)
         await response(scope, receive, send)
 
     def _check_query(self, scope: Scope) -> None:
-        if self.query is None:
+        if self.query is None or not scope["query_string"]:
             return
         unknown = [name for name in QueryParams(scope["query_string"]) if name not in self.query]
         if unknown:
@@ -139,12 +131,13 @@ class Endpoint:
                 f"the query has an unknown parameter: {quoted_names(unknown)}; {known}"
             )
 
-    async def _read_body(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
-        if self.body is None:
-            return {}
-        body = await read_object(scope, receive, self.example)
-        check_schema(self.body, body)
-        return body
+    async def _handle_in_span(self, call: Call) -> JsonObject | Response:
+        context = _callers_context(call.scope)
+        span = _tracer.start_span(self.name, context, trace.SpanKind.SERVER)
+        if span is trace.INVALID_SPAN:  # nobody traces: to make it the current one costs more
+            return await self.handler(call)
+        with trace.use_span(span, end_on_exit=True):
+            return await self.handler(call)
 
 
 async def _disconnect(receive: Receive) -> None:

@@ -1,8 +1,8 @@
 """Middlewares before routing, the request id and the raw path; and who has sent a request."""
 
 import re
-import uuid
 from collections.abc import Callable, Sequence
+from secrets import token_hex
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,6 +20,7 @@ SOURCE_KEY = "rtmanager.source"
 """Where the source of a request stands if a token decided about it."""
 
 REQUEST_ID = b"x-request-id"
+_BYTES = 16
 _WITHOUT_SLASH = "without the slash at its end there is one"
 _SAFE_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 
@@ -36,7 +37,7 @@ class RequestId:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Set the id of the request, before anything can go wrong."""
         if scope["type"] == "http":
-            request_id = scope[REQUEST_ID_KEY] = _given_id(scope) or uuid.uuid4().hex
+            request_id = scope[REQUEST_ID_KEY] = _given_id(scope) or token_hex(_BYTES)
             bind_contextvars(request_id=request_id)
         await self.app(scope, receive, send)
 

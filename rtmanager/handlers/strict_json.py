@@ -6,39 +6,60 @@ Every refusal is an InvalidRequest whose message names the fault.
 import json
 from collections.abc import Iterator, Mapping
 from email.message import Message
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
+import orjson
 from jsonschema import ValidationError
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from rtmanager.domain.errors import InvalidRequest
 from rtmanager.domain.texts import quoted
+from rtmanager.handlers.headers import values_of
 
 MAX_BODY = 64 * 1024
 _NAMED = 3
+_REMEMBERED, _SHORT = 64, 1024
+_JSON = "application/json"
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 JsonObject = Mapping[str, object]
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_to_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class AsciiJson(JSONResponse):
-    """A JSON response in ASCII, which can be sent even if its texts contain lone surrogates.
+def encode(content: object) -> bytes:
+    """Return a value as JSON in ASCII, whatever its texts contain.
+
+    A text with other characters, of which a lone surrogate has no UTF-8, is written by Python's own
+    encoder, and so is what orjson cannot write.
+    """
+    try:
+        body = orjson.dumps(content)
+    except orjson.JSONEncodeError:
+        return _to_ascii(content).encode("ascii")
+    return body if body.isascii() else _to_ascii(content).encode("ascii")
+
+
+class AsciiJson(Response):
+    """A JSON response in ASCII.
 
     No cache keeps it: it is only true for a moment, and may concern its caller alone.
     """
 
-    def render(self, content: JsonObject) -> bytes:
-        """Return the encoded body."""
-        return _encode(content).encode("ascii")
+    def __init__(
+        self, content: object, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.status_code, self.background = status, None
+        self.body = encode(content)
+        others = [(key.encode(), value.encode()) for key, value in (headers or {}).items()]
+        size = (b"content-length", b"%d" % len(self.body))
+        self.raw_headers = [size, *_JSON_HEADERS, *others]
 
-    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        """Set the headers of every answer in JSON."""
-        super().init_headers(headers)
-        self.raw_headers.append((b"cache-control", b"no-store"))
+
+_JSON_HEADERS = ((b"content-type", _JSON.encode()), (b"cache-control", b"no-store"))
 
 
 class BodyTooLarge(InvalidRequest):
@@ -52,25 +73,45 @@ class SchemaValidator(Protocol):
         """Yield the errors of `instance`."""
 
 
-async def read_object(scope: Scope, receive: Receive, example: str = "{}") -> dict[str, Any]:
-    """Read the request's body; raise BodyTooLarge once it exceeds the limit.
+class ExpectedBody:
+    """The body of an operation: one JSON object, read and checked by its schema.
 
-    A caller who sent none is shown the example.
+    Callers send few different ones, so the latest short ones are remembered as they were read; a
+    refusal raises, and so is never remembered.
     """
-    headers = Headers(scope=scope)
-    types = headers.getlist("content-type")
-    if types:
+
+    def __init__(self, schema: SchemaValidator, example: str = "{}") -> None:
+        self._schema = schema
+        self._example = example
+        self._remembered = lru_cache(_REMEMBERED)(self._checked)
+
+    async def read(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
+        """Read the request's body; raise BodyTooLarge once it exceeds the limit.
+
+        A caller who sent none is shown the example.
+        """
+        types = _texts_of(scope, b"content-type")
+        if types:
+            check_content_type(types)
+        _check_announced_size(_texts_of(scope, b"content-length"))
+        raw = await _read(receive)
+        if not raw:
+            raise InvalidRequest(
+                f"the body is missing; expected a JSON object such as {self._example}"
+            )
         check_content_type(types)
-    _check_announced_size(headers.getlist("content-length"))
-    raw = await _read(receive)
-    if not raw:
-        raise InvalidRequest(f"the body is missing; expected a JSON object such as {example}")
-    check_content_type(types)
-    return parse_object(raw)
+        return self._remembered(raw) if len(raw) <= _SHORT else self._checked(raw)
+
+    def _checked(self, raw: bytes) -> Mapping[str, Any]:
+        body = parse_object(raw)
+        check_schema(self._schema, body)
+        return MappingProxyType(body)
 
 
 def check_content_type(values: list[str]) -> None:
     """Raise unless there is one content type, application/json, in UTF-8 if it has a charset."""
+    if values == [_JSON]:
+        return
     if not values:
         raise InvalidRequest("the body has no Content-Type header, expected application/json")
     if len(values) > 1:
@@ -85,9 +126,7 @@ def check_content_type(values: list[str]) -> None:
 def parse_object(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`."""
     try:
-        value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        value = _decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the body is not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
@@ -118,6 +157,10 @@ def faults_of(validator: SchemaValidator, value: object, name: str) -> list[str]
 def quoted_names(names: list[str]) -> str:
     """Quote the first few names."""
     return ", ".join(map(quoted, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+
+
+def _texts_of(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for value in values_of(scope, name)]
 
 
 def _check_announced_size(values: list[str]) -> None:
@@ -151,6 +194,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise InvalidRequest(f"the body has {name}, which is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
 
 
 def _fault(error: ValidationError, name: str) -> str:

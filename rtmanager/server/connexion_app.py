@@ -30,6 +30,7 @@ from rtmanager.handlers.metrics_page import MetricsPage, MetricsText
 from rtmanager.handlers.middleware import RawPath, RequestId
 from rtmanager.handlers.parameters import parameter_rules
 from rtmanager.handlers.refusals import RefusedRequests
+from rtmanager.handlers.strict_json import ExpectedBody
 from rtmanager.handlers.swagger_ui import OPERATOR_UI_PATH, SWAGGER_UI_PATH, SwaggerUi
 from rtmanager.server.routes import Routes
 from rtmanager.telemetry.repeated_events import RepeatedEvents
@@ -173,23 +174,24 @@ class _Dispatch:
 
 def _endpoint(operation: _Document, handler: Handler) -> Endpoint:
     """Return the endpoint; it refuses unknown parameters if the operation documents 400."""
-    content = operation.get("requestBody", {}).get("content", {})
     parameters = operation.get("parameters", ())
     named = {each["name"] for each in parameters if each["in"] == "query"}
     return Endpoint(
         operation["operationId"],
         handler,
         rules=parameter_rules(parameters, Draft4RequestValidator),
-        body=Draft4RequestValidator(content["application/json"]["schema"]) if content else None,
+        body=_expected_body(operation),
         query=frozenset(named) if "400" in operation["responses"] else None,
-        example=json.dumps(_example(content["application/json"])) if content else "{}",
     )
 
 
-def _example(content: _Document) -> object:
-    """Return the first example of a body."""
-    first: _Document = next(iter(content["examples"].values()))
-    return first["value"]
+def _expected_body(operation: _Document) -> ExpectedBody | None:
+    """Return the body of an operation if it has one, with the first of its examples."""
+    if "requestBody" not in operation:
+        return None
+    content = operation["requestBody"]["content"]["application/json"]
+    example: _Document = next(iter(content["examples"].values()))
+    return ExpectedBody(Draft4RequestValidator(content["schema"]), json.dumps(example["value"]))
 
 
 def _check_table(specified: Mapping[str, object], table: Mapping[str, Handler]) -> None:

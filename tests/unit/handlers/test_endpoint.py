@@ -96,6 +96,28 @@ async def test_endpoint_runs_in_a_span_of_its_name(monkeypatch: pytest.MonkeyPat
     assert sent[0]["status"] == 200
 
 
+async def test_without_tracing_a_caller_in_a_trace_is_found_in_it() -> None:
+    """Log lines and operations have the caller's trace although nobody here records spans."""
+    seen: list[int] = []
+
+    async def handler(_: Call) -> JsonObject:
+        seen.append(trace.get_current_span().get_span_context().trace_id)
+        return {}
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        pass
+
+    parent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = endpoint.Endpoint("internalHealthz", handler)
+    await answer({"type": "http", "headers": [(b"traceparent", parent)]}, receive, send)
+    await answer({"type": "http", "headers": []}, receive, send)
+
+    assert seen == [0x0AF7651916CD43DD8448EB211C80319C, 0]
+
+
 async def test_a_call_knows_when_its_caller_has_gone() -> None:
     """A handler that only waits can end when the connection is closed."""
     messages = iter(["http.request", "http.request", "http.disconnect"])

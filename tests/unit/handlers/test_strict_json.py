@@ -1,17 +1,22 @@
+import json
+from enum import StrEnum
+
 import pytest
 from jsonschema import Draft4Validator
 from starlette.types import Message
 
 from rtmanager.domain.errors import InvalidRequest
+from rtmanager.handlers import strict_json
 from rtmanager.handlers.strict_json import (
     MAX_BODY,
     AsciiJson,
     BodyTooLarge,
+    ExpectedBody,
     check_content_type,
     check_schema,
+    encode,
     parse_object,
     quoted_names,
-    read_object,
 )
 
 SCHEMA = Draft4Validator(
@@ -78,7 +83,7 @@ async def test_announced_size_is_refused_unread() -> None:
     headers = [*HEADERS, (b"content-length", str(MAX_BODY + 1).encode())]
 
     with pytest.raises(BodyTooLarge):
-        await read_object({"headers": headers}, receive)
+        await ExpectedBody(SCHEMA).read({"headers": headers}, receive)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,7 @@ async def test_missing_body_is_told_from_a_missing_type(
         return {"type": "http.request", "body": body}
 
     with pytest.raises(InvalidRequest) as caught:
-        await read_object({"headers": headers}, receive, '{"a": 1}')
+        await ExpectedBody(SCHEMA, '{"a": 1}').read({"headers": headers}, receive)
 
     assert caught.value.message == message
 
@@ -111,7 +116,84 @@ async def test_caller_who_leaves_within_the_body_is_no_defect() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(InvalidRequest, match="connection was closed"):
-        await read_object({"headers": HEADERS}, receive)
+        await ExpectedBody(SCHEMA).read({"headers": HEADERS}, receive)
+
+
+async def test_equal_bodies_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers send few different ones; one that is refused is refused again."""
+    parsed: list[bytes] = []
+
+    def counted(raw: bytes) -> dict[str, object]:
+        parsed.append(raw)
+        return parse_object(raw)
+
+    monkeypatch.setattr(strict_json, "parse_object", counted)
+    expected = ExpectedBody(SCHEMA)
+
+    async def read(raw: bytes) -> object:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": raw}
+
+        return await expected.read({"headers": HEADERS}, receive)
+
+    good, bad, long = b'{"a": "1", "b": "x"}', b"{}", b'{"a": "%b", "b": "x"}' % (b"1" * 2_000)
+    first, second = await read(good), await read(good)
+    for _ in range(2):
+        await read(long)
+        with pytest.raises(InvalidRequest, match="lacks 'a', 'b'"):
+            await read(bad)
+
+    assert first == second == {"a": "1", "b": "x"}
+    assert parsed == [good, long, bad, long, bad]
+
+
+async def test_a_body_that_is_remembered_cannot_be_changed() -> None:
+    """The next request with the same body must not see what another one did to it."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b'{"a": "1", "b": "x"}'}
+
+    body = await ExpectedBody(SCHEMA).read({"headers": HEADERS}, receive)
+
+    with pytest.raises(TypeError):
+        body["a"] = "2"  # type: ignore[index]
+
+
+class Colour(StrEnum):
+    """A value as the domain has them."""
+
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"b": 1, "a": [None, True, 0.5, ""], "c": {}}, '{"b":1,"a":[null,true,0.5,""],"c":{}}'),
+        ({"a": Colour.RED, "b": ("x", Colour.RED)}, '{"a":"red","b":["x","red"]}'),
+        ({"a": 'x"\\/\b\n\x00\x1f'}, '{"a":"x\\"\\\\/\\b\\n\\u0000\\u001f"}'),
+        ({"a": "é€𝄞"}, '{"a":"\\u00e9\\u20ac\\ud834\\udd1e"}'),
+        ({"a": "\ud800"}, '{"a":"\\ud800"}'),
+        ({"a": 2**70, "b": -1}, '{"a":1180591620717411303424,"b":-1}'),
+        ({7: "a"}, '{"7":"a"}'),
+    ],
+)
+def test_values_are_encoded_as_by_pythons_encoder(value: object, text: str) -> None:
+    """Whichever encoder writes a value, callers see no difference."""
+    assert encode(value) == text.encode("ascii")
+    assert encode(value) == json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def test_answer_has_each_header_once() -> None:
+    """The size is that of the body, and no cache keeps it."""
+    answer = AsciiJson({"a": "é"}, 401, {"www-authenticate": "Bearer"})
+
+    assert answer.status_code == 401
+    assert answer.raw_headers == [
+        (b"content-length", b"14"),
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"www-authenticate", b"Bearer"),
+    ]
 
 
 def test_response_is_ascii_whatever_it_says() -> None:

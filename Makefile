@@ -22,6 +22,13 @@ LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 ROLLING_SECONDS ?= 120
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+PROFILED :=
+# In `make profile PATH=get` it is a path through the service. Make would search for programs there,
+# so the PATH of the environment, as make was started with it, is put back.
+ifeq ($(origin PATH),command line)
+PROFILED := $(PATH)
+override PATH := $(shell /usr/bin/tr '\0' '\n' < /proc/$$PPID/environ | /bin/sed -n 's/^PATH=//p')
+endif
 # More workers than cores: tests wait most of the time.
 WORKERS ?= 4
 # Every worker imports all tests: compile them once, whatever the environment says.
@@ -65,11 +72,15 @@ storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its serve
 
 .PHONY: bench
 bench: $(READY) ## measure the service against its peers in at most ten minutes (ARGS="get jobs" to select)
-	exec $(BIN)/python -m bench $(ARGS)
+	exec $(BIN)/python -m bench $(or $(ARGS),--write)
 
 .PHONY: bench-quick
 bench-quick: $(READY) ## the same in two minutes, for a first impression
 	exec $(BIN)/python -m bench --quick $(ARGS)
+
+.PHONY: profile
+profile: $(READY) ## write a flame graph (PATH=get, list, post, jobs, start or boot; all by default)
+	exec $(BIN)/python -m bench.profile $(PROFILED)
 
 .PHONY: bench-operators
 bench-operators: $(READY) ## measure what operators' pages and metrics cost (GAMES=1000)

@@ -41,7 +41,7 @@ def _of(games: int, sizes: Sizes) -> Sequence[Row]:
 
 def _check(service: ServerProcess, database: psycopg.Connection[tuple[object, ...]]) -> None:
     """Raise RuntimeError unless the list has every game once, in order."""
-    shown = [each["game_id"] for each in json.loads(_listed(service))["items"]]
+    shown = [each["game_id"] for each in json.loads(listed(service))["items"]]
     if shown != [game for game, *_ in database.execute(LIST)]:
         raise RuntimeError("the list differs from the table")
 
@@ -56,7 +56,7 @@ def _in_turns(
     ours, theirs = [], []
     for _ in range(rounds):
         began = time.perf_counter()
-        body = _listed(service)
+        body = listed(service)
         ours.append(time.perf_counter() - began)
         if body.count(b'"game_id"') != games:
             raise RuntimeError(f"{body.count(b'game_id')} games are listed, not {games}")
@@ -68,7 +68,7 @@ def _in_turns(
     return ours, theirs
 
 
-def _listed(service: ServerProcess) -> bytes:
+def listed(service: ServerProcess) -> bytes:
     """Return the body of the list; http.client costs less than what is measured."""
     connection = HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.request("GET", PATH)

@@ -53,22 +53,28 @@ class ServerProcess:
         """Everything that the processes have logged."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def command(self) -> Sequence[str]:
+        """What is run."""
+        return [sys.executable, "-m", *(each.format(port=self.port) for each in self.module)]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of the process: this one's, without settings, and its own variables."""
+        ours = {k: v for k, v in os.environ.items() if not k.startswith(("RTMANAGER_", "OTEL_"))}
+        return ours | {k: v.format(port=self.port) for k, v in self.variables.items()}
+
     def start(self) -> float:
         """Start the process, wait until it answers, and return how many seconds that took.
 
         Raises RuntimeError when it ends before, or takes too long.
         """
-        inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith(("RTMANAGER_", "OTEL_"))
-        }
-        variables = {k: v.format(port=self.port) for k, v in self.variables.items()}
-        arguments = [each.format(port=self.port) for each in self.module]
         began = time.perf_counter()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
+                self.command,
                 cwd=_PROJECT,
-                env={**inherited, **variables},
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -46,7 +46,7 @@ def measure(sizes: Sizes) -> Sequence[Row]:
 @contextmanager
 def _alone(environment: BenchEnvironment) -> Iterator[DockerAlone]:
     """Start a first game, which is not measured, and yield who makes containers like its own."""
-    record = _started(environment, _new_game())
+    record = started(environment, new_game())
     settings = environment.settings
     alone = DockerAlone(
         settings["docker_host"],
@@ -55,7 +55,7 @@ def _alone(environment: BenchEnvironment) -> Iterator[DockerAlone]:
         settings["docker_network"],
     )
     with closing(alone):
-        alone.start(_new_game())
+        alone.start(new_game())
         yield alone
 
 
@@ -115,11 +115,11 @@ def _one_by_one(environment: BenchEnvironment, alone: DockerAlone, starts: int) 
     ours, theirs, own = [], [], []
     steps: dict[str, list[float]] = {}
     for _ in track(range(starts), "Starts in turns", console=console):
-        game = _new_game()
+        game = new_game()
         began = time.perf_counter()
-        _started(environment, game)
+        started(environment, game)
         ours.append(time.perf_counter() - began)
-        theirs.append(alone.start(_new_game()))
+        theirs.append(alone.start(new_game()))
         took = _steps(environment.dsn, game)
         own.append(ours[-1] - sum(took[name] for name in OF_DOCKER_AND_ENGINE))
         for name, seconds in took.items():
@@ -138,9 +138,9 @@ def _at_once(environment: BenchEnvironment, alone: DockerAlone, starts: int) -> 
     threads = psutil.cpu_count() or 1  # as the service chooses for itself
     half = starts // 2
     console.print(f"{starts} starts at once, {threads} by the SDK")
-    seconds = [alone.start_all([_new_game() for _ in range(half)], threads)]
+    seconds = [alone.start_all([new_game() for _ in range(half)], threads)]
     ours = starts / asyncio.run(_start_all(environment, starts))
-    seconds.append(alone.start_all([_new_game() for _ in range(starts - half)], threads))
+    seconds.append(alone.start_all([new_game() for _ in range(starts - half)], threads))
     theirs = [half / seconds[0], (starts - half) / seconds[1]]
     reached = ours * sum(seconds) / starts
     return Row(
@@ -159,7 +159,7 @@ async def _start_all(environment: BenchEnvironment, starts: int) -> float:
     limits = httpx.Limits(max_connections=None)
     url = environment.service.url
     async with httpx.AsyncClient(base_url=url, verify=NO_TLS, limits=limits, timeout=300) as client:
-        paths = [f"{RUNTIMES}/{_new_game()}/start" for _ in range(starts)]
+        paths = [f"{RUNTIMES}/{new_game()}/start" for _ in range(starts)]
         began = time.perf_counter()
         answers = await asyncio.gather(
             *(client.post(path, json={"image_ref": IMAGE}) for path in paths)
@@ -170,7 +170,8 @@ async def _start_all(environment: BenchEnvironment, starts: int) -> float:
     return seconds
 
 
-def _started(environment: BenchEnvironment, game: str) -> Mapping[str, str]:
+def started(environment: BenchEnvironment, game: str) -> Mapping[str, str]:
+    """Start a game by the service and return its record; raises RuntimeError when it fails."""
     url = f"{environment.service.url}{RUNTIMES}/{game}/start"
     answer = httpx.post(url, json={"image_ref": IMAGE}, verify=NO_TLS, timeout=60)
     return _check_runs(answer)
@@ -184,5 +185,6 @@ def _check_runs(answer: httpx.Response) -> Mapping[str, str]:
     return record
 
 
-def _new_game() -> str:
+def new_game() -> str:
+    """Return an id that no game has."""
     return f"bench-{secrets.token_hex(6)}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench import boot, footprint, get, jobs, lists, post, starts
+from bench.arguments import one_of
 from bench.environment import console
 from bench.figures import Row
 from bench.machine import load, machine, versions
@@ -36,7 +37,7 @@ def main() -> None:
     sizes = QUICK if asked.quick else FULL
     sizes = replace(sizes, jobs=asked.jobs or sizes.jobs)
     began, busy = time.monotonic(), load()
-    rows, failed = _measure(asked.subjects, sizes)
+    rows, failed = _measure(asked.subjects or list(SUBJECTS), sizes)
     console.print(terminal_table(rows))
     if failed:
         sys.exit(f"not measured: {', '.join(failed)}")
@@ -72,8 +73,8 @@ def _result(rows: Sequence[Row], busy: float, seconds: float) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("bench", description=__doc__)
-    everything = list(SUBJECTS)
-    parser.add_argument("subjects", nargs="*", choices=everything, default=everything)
+    subjects = one_of(SUBJECTS)
+    parser.add_argument("subjects", nargs="*", type=subjects, metavar="|".join(SUBJECTS))
     parser.add_argument("--quick", action="store_true", help="two minutes instead of ten")
     parser.add_argument("--jobs", type=int, help="queued replays")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")

@@ -20,6 +20,8 @@ from dev.embedded_redis import SERVICE_USER, Passwords, start_redis
 from tests.support.docker import drop_network, remove_containers
 
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = 180
 
 PASSWORDS = Passwords(developer="", service=secrets.token_hex(8))
 """A benchmark may do everything without a login; the service has the rights that it needs."""

@@ -12,7 +12,6 @@ from bench.figures import Row, cost_by_tenths, per_second, quantile
 from bench.sizes import Sizes
 from bench.streams import Lobby, redis_alone
 
-GAMES = 50
 MEDIAN_GOAL, P99_GOAL = 0.005, 0.025
 RATE_GOAL, RATIO_GOAL = 1_000, 0.25
 FLAT = 1.25
@@ -21,7 +20,7 @@ FLAT = 1.25
 
 def measure(sizes: Sizes) -> Sequence[Row]:
     """Measure single replays, then a queue of them, then Redis alone on the same entries."""
-    with running_games(sizes.jobs) as (environment, lobby, games):
+    with running_games(sizes.job_games, sizes.jobs) as (environment, lobby, games):
         singles = _singles(lobby, games, sizes.singles)
         moments = _queued(environment, lobby, games, sizes.jobs)
         alone = redis_alone(lobby.redis, sizes.jobs)
@@ -29,14 +28,14 @@ def measure(sizes: Sizes) -> Sequence[Row]:
 
 
 @contextmanager
-def running_games(jobs: int) -> Iterator[tuple[BenchEnvironment, Lobby, Sequence[str]]]:
-    """Run real games for the block, on streams that are long enough for the jobs."""
+def running_games(count: int, jobs: int) -> Iterator[tuple[BenchEnvironment, Lobby, Sequence[str]]]:
+    """Run so many real games for the block, on streams that are long enough for the jobs."""
     with bench_environment(redis_stream_maxlen=str(max(100_000, 2 * jobs))) as environment:
         lobby = Lobby(environment.redis_address)
         environment.service.start()
-        games = [f"bench-{secrets.token_hex(4)}" for _ in range(GAMES)]
+        games = [f"bench-{secrets.token_hex(4)}" for _ in range(count)]
         lobby.queue(games, len(games))
-        started = track(lobby.results(GAMES), "Starting games", total=GAMES, console=console)
+        started = track(lobby.results(count), "Starting games", total=count, console=console)
         failed = [fields for _, fields in started if fields["outcome"] != "success"]
         if failed:
             raise RuntimeError(f"{len(failed)} games did not start, the first: {failed[0]}")

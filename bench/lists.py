@@ -22,7 +22,7 @@ MEMORY_GOAL = 10
 
 def measure(sizes: Sizes) -> Sequence[Row]:
     """Measure lists of 1,000 and of 10,000, and the memory that the larger ones take."""
-    return [row for games in (1_000, 10_000) for row in _of(games, sizes)]
+    return [*_of(1_000, sizes)[:1], *_of(10_000, sizes)]
 
 
 def _of(games: int, sizes: Sizes) -> Sequence[Row]:

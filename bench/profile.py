@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bench import get, lists, post, starts
+from bench.arguments import one_of
 from bench.environment import bench_environment, console
 from bench.fleet import ROWS_ONLY, insert_fleet
 from bench.fleet_environment import fleet_environment
@@ -21,7 +22,7 @@ from bench.wrk import Request, send
 SECONDS = 10
 RATE = 250
 """Samples per second."""
-GAMES, JOBS = 1_000, 1_000
+GAMES, JOB_GAMES, JOBS = 1_000, 20, 1_000
 DIRECTORY = Path(__file__).parents[1] / ".rtmanager/profiles"
 _PY_SPY = str(Path(sys.executable).parent / "py-spy")
 
@@ -29,10 +30,9 @@ _PY_SPY = str(Path(sys.executable).parent / "py-spy")
 def main() -> None:
     """Record the paths that were asked for, all of them by default."""
     parser = argparse.ArgumentParser("bench.profile", description=__doc__)
-    everything = list(PATHS)
-    parser.add_argument("paths", nargs="*", choices=everything, default=everything)
+    parser.add_argument("paths", nargs="*", type=one_of(PATHS), metavar="|".join(PATHS))
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    for path in parser.parse_args().paths:
+    for path in parser.parse_args().paths or PATHS:
         file = DIRECTORY / f"{path}.svg"
         PATHS[path](file)
         console.print(f"{path}: {file}")
@@ -96,7 +96,7 @@ def _lists() -> Iterator[ServerProcess]:
 
 @contextmanager
 def _jobs() -> Iterator[ServerProcess]:
-    with running_games(JOBS) as (environment, lobby, games):
+    with running_games(JOB_GAMES, JOBS) as (environment, lobby, games):
 
         def replay() -> None:
             lobby.queue(games, JOBS)

@@ -13,6 +13,7 @@ class Sizes:
     rounds: int
     seconds: int
     jobs: int
+    job_games: int
     singles: int
     starts: int
     starts_at_once: int
@@ -24,6 +25,7 @@ FULL = Sizes(
     rounds=5,
     seconds=3,
     jobs=100_000,
+    job_games=50,
     singles=1_000,
     starts=30,
     starts_at_once=100,
@@ -34,6 +36,7 @@ QUICK = Sizes(
     rounds=2,
     seconds=1,
     jobs=2_000,
+    job_games=10,
     singles=100,
     starts=4,
     starts_at_once=10,

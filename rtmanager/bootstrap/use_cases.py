@@ -25,6 +25,7 @@ from rtmanager.domain.operations.health_gate import HealthGate
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations
+from rtmanager.domain.operations.prepare_checks import PrepareChecks
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.domain.operations.refusal_rate import RefusalRate
 from rtmanager.domain.operations.refusals import Refusals
@@ -134,19 +135,25 @@ class UseCases:
 
 def _operations(ports: Ports, policy: EnginePolicy, ends: ContainerEnds) -> Operations:
     observer = Observer(ports.host, ports.installation, ports.clock)
+    refusals = Refusals(ports.records, ports.journal, ports.clock, RefusalRate(ports.clock))
     return Operations(
         leases=ports.leases,
         records=ports.records,
         journal=ports.journal,
-        observer=observer,
-        probe=ports.probe,
+        prepare_checks=PrepareChecks(
+            records=ports.records,
+            observer=observer,
+            probe=ports.probe,
+            clock=ports.clock,
+            allowed_images=policy.allowed_images,
+            refusals=refusals,
+            probes_before_patch=policy.patch_gate_timeout > 0,
+        ),
         interpreter=_interpreter(ports, observer, policy, ends),
         clock=ports.clock,
         in_flight=InFlight(),
-        allowed_images=policy.allowed_images,
-        refusals=Refusals(ports.records, ports.journal, ports.clock, RefusalRate(ports.clock)),
+        refusals=refusals,
         lease_wait=policy.lease_wait,
-        probes_before_patch=policy.patch_gate_timeout > 0,
         tracing=ports.tracing,
     )
 

@@ -3,8 +3,9 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.ports.clock import Clock
@@ -18,6 +19,8 @@ SHORT_BLOCK = 0.1
 BATCH = 100
 MAX_WAITING = 500
 MAX_PER_GAME = 20
+AT_ONCE = 20
+"""Entries of a game that are handed over together: what changes nothing is decided at once."""
 MIN_PAUSE = 0.2
 MAX_PAUSE = 5.0
 READY_FOR = 0.5
@@ -121,16 +124,16 @@ class JobConsumer:
         return game not in self._overflowing
 
     async def _work(self, game: str, queue: Queue, places: asyncio.Semaphore) -> None:
-        """Handle a game's entries one after the other until there are none."""
+        """Handle a game's entries in order until there are none."""
         pause = MIN_PAUSE
         while queue:
             raise_if_cancelled()
             async with places:
-                done = await self._try(queue[0])
+                done = await self._try([*islice(queue, AT_ONCE)])
             if done:
                 pause = MIN_PAUSE
                 self._stuck.discard(game)
-                await self._forget(queue.popleft())
+                await self._forget(queue, done)
             else:
                 # Its slot is free during the pause, so that a stuck game does not block the others.
                 self._stuck.add(game)
@@ -140,18 +143,15 @@ class JobConsumer:
         del self._queues[game]
         self._must_reclaim = self._must_reclaim or game in self._overflowing
 
-    async def _try(self, entry: JobEntry) -> bool:
+    async def _try(self, entries: Sequence[JobEntry]) -> int:
+        """Handle the entries; return how many of the first are done, 0 if the first cannot be."""
         try:
             await self._demand_ready()
-            self._again.add(_key(entry))
-            while _key(entry) in self._again:
-                # It may be read again while it is handled, even after it was acknowledged.
-                self._again.discard(_key(entry))
-                await self.handle.run(entry)
+            self._again.difference_update(map(_key, entries))
+            return await self.handle.run(entries)
         except Exception as error:  # noqa: BLE001 - the entry is not acknowledged, and is retried
             self.status.failed(self.clock.now(), error)
-            return False
-        return True
+            return 0
 
     async def _demand_ready(self) -> None:
         """Make jobs that were read ahead wait too, without calling `ready` for every one."""
@@ -160,8 +160,15 @@ class JobConsumer:
             await self.ready()
             self._ready_at = now
 
-    async def _forget(self, entry: JobEntry) -> None:
-        self._taken.discard(_key(entry))
+    async def _forget(self, queue: Queue, done: int) -> None:
+        """Remove the first entries from the queue, except those that must be handled again.
+
+        An entry may be read again while it is handled, even after it was acknowledged.
+        """
+        entries = [queue.popleft() for _ in range(done)]
+        again = [each for each in entries if _key(each) in self._again]
+        queue.extendleft(reversed(again))
+        self._taken.difference_update(_key(each) for each in entries if each not in again)
         await self._announce_room()
 
     async def _announce_room(self) -> None:

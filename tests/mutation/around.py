@@ -145,9 +145,9 @@ JOBS = (
     Mutant(
         name="job acknowledged before it is done",
         file="rtmanager/domain/messaging/handle_job.py",
-        old="        await self._execute(entry, _request(entry, entry.job, game_id))\n",
-        new="""        await self.jobs.acknowledge(entry)
-        await self._execute(entry, _request(entry, entry.job, game_id))
+        old="        done = await self._execute(entries, requests)\n",
+        new="""        await self.jobs.acknowledge(entries[: len(requests)])
+        done = await self._execute(entries, requests)
 """,
         caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_was_never_recorded_stays",
     ),
@@ -166,6 +166,14 @@ JOBS = (
         caught_by=f"{_MESSAGING}/test_handle_job.py::test_job_that_fails_to_reach_docker_once_is_resumed_at_once",
     ),
     Mutant(
+        name="jobs acknowledged with the first of them",
+        file="rtmanager/domain/messaging/handle_job.py",
+        old="acknowledge(entries[:done])",
+        new="acknowledge(entries)",
+        caught_by=f"{_MESSAGING}/test_handle_jobs_together.py"
+        "::test_job_without_an_outcome_leaves_those_before_it_done",
+    ),
+    Mutant(
         name="malformed job without a result",
         file="rtmanager/domain/messaging/handle_job.py",
         old="        if job.game_id is not None:\n",
@@ -175,8 +183,8 @@ JOBS = (
     Mutant(
         name="job that failed forgotten",
         file="rtmanager/workers/jobs.py",
-        old="            return False\n        return True\n",
-        new="        return True\n",
+        old="            return 0\n",
+        new="            return 1\n",
         caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_job_that_fails_is_tried_again_before_the_games_next",
     ),
@@ -221,6 +229,14 @@ JOBS = (
         new="                pass\n            elif",
         caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_entry_that_comes_again_while_at_work_is_handled_again_after",
+    ),
+    Mutant(
+        name="job left for the next call forgotten",
+        file="rtmanager/workers/jobs.py",
+        old="await self._forget(queue, done)",
+        new="await self._forget(queue, min(len(queue), AT_ONCE))",
+        caught_by=f"{_WORKERS}/test_jobs.py"
+        "::test_jobs_after_one_that_takes_long_are_handed_over_again",
     ),
 )
 

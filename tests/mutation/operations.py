@@ -17,15 +17,15 @@ ADMISSION = (
     Mutant(
         name="intent without its predecessor",
         file=f"{_CODE}/admission.py",
-        old="Admission(predecessor=self._predecessor() if kind.replaces else None)",
-        new="Admission()",
+        old="            predecessor = self._predecessor() if kind.replaces else None\n",
+        new="            predecessor = None\n",
         caught_by=f"{_TESTS}/test_admission.py::test_admitted_request_names_its_predecessor",
     ),
     Mutant(
         name="replay and refusal without a result",
         file=f"{_CODE}/admission.py",
-        old="return Admission(completion=completion, messages=messages)",
-        new="return Admission(completion=completion)",
+        old="return Admission(completion=completion, messages=messages, trace_id=self.trace_id)",
+        new="return Admission(completion=completion, trace_id=self.trace_id)",
         caught_by=f"{_TESTS}/test_admission.py::test_replay_is_finished_at_once_with_the_record",
     ),
     Mutant(
@@ -84,11 +84,44 @@ ADMISSION = (
     ),
     Mutant(
         name="engine that could not be probed taken for unhealthy",
-        file=f"{_CODE}/operations.py",
+        file=f"{_CODE}/prepare_checks.py",
         old="        if answer.is_unknown:\n",
         new="        if False:\n",
         caught_by=f"{_TESTS}/test_traps_of_changes.py"
         "::test_trap_patch_without_a_gate_when_the_engine_could_not_be_asked",
+    ),
+)
+
+_TOGETHER = "tests/unit/domain/messaging/test_handle_jobs_together.py"
+
+TOGETHER = (
+    Mutant(
+        name="request decided despite the work before it",
+        file="rtmanager/adapters/in_memory/operation_journal.py",
+        old="            if admission is not None and admission.completion is None:\n",
+        new="            if False:\n",
+        caught_by=f"{_TOGETHER}::test_work_ends_what_is_decided_together",
+    ),
+    Mutant(
+        name="observation that failed used for every request",
+        file=f"{_CODE}/prepare_checks.py",
+        old="(attempts if current.error is None else attempts[:1])",
+        new="attempts",
+        caught_by=f"{_TOGETHER}::test_observation_that_failed_counts_for_one_job",
+    ),
+    Mutant(
+        name="recorded job decided again",
+        file="rtmanager/adapters/in_memory/operation_journal.py",
+        old="None if self._is_recorded(each.request) else each(ledger)",
+        new="each(ledger)",
+        caught_by=f"{_TOGETHER}::test_jobs_whose_acknowledgement_was_lost_are_answered_once",
+    ),
+    Mutant(
+        name="every outcome taken for a recorded one",
+        file=f"{_CODE}/operations.py",
+        old="is_recorded=error is attempt.refusal",
+        new="is_recorded=True",
+        caught_by=f"{_TOGETHER}::test_job_without_an_outcome_leaves_those_before_it_done",
     ),
 )
 
@@ -262,4 +295,4 @@ OBSERVING = (
     ),
 )
 
-OF_OPERATIONS = (*ADMISSION, *INTERPRETING, *EXECUTING, *OBSERVING)
+OF_OPERATIONS = (*ADMISSION, *TOGETHER, *INTERPRETING, *EXECUTING, *OBSERVING)

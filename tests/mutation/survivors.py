@@ -104,8 +104,8 @@ WIRING = (
     Mutant(
         name="wait of jobs ignored",
         file="rtmanager/domain/messaging/handle_job.py",
-        old="self.operations.run(request, wait=self.lease_wait)",
-        new="self.operations.run(request)",
+        old="self.operations.run_next(requests, wait=self.lease_wait)",
+        new="self.operations.run_next(requests)",
         caught_by=f"{_UNIT}/domain/messaging/test_handle_job.py"
         "::test_job_waits_five_minutes_for_others_on_its_game",
     ),

@@ -265,6 +265,6 @@ STREAM_MUTANTS = (
     _streaming("jobs of a game at once", (JobConsumer, "_take", streaming.take_each_by_itself)),
     _streaming(
         "job run again",
-        (InMemoryOperationJournal, "_demand_new_job", streaming.accept_any_job),
+        (InMemoryOperationJournal, "_is_recorded", streaming.know_no_job),
     ),
 )

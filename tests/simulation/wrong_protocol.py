@@ -96,10 +96,10 @@ def never_finished_before(*_: object) -> bool:
 
 
 async def begin_beside_another(
-    self: InMemoryOperationJournal, request: Any, admit: Any, *, lease: Any, at: Any
-) -> Begun:
+    self: InMemoryOperationJournal, applicants: Any, *, lease: Any, at: Any
+) -> Sequence[Begun | None]:
     """Begin although another operation is open."""
-    return await _begin(_Blind(self.store), request, admit, lease=lease, at=at)
+    return await _begin(_Blind(self.store), applicants, lease=lease, at=at)
 
 
 class _Blind(InMemoryOperationJournal):

@@ -3,7 +3,7 @@
 # ruff: noqa: SLF001 - wrong parts reach into what they break
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -24,10 +24,12 @@ from tests.simulation.process_parts import PROCESS
 _right_execute = HandleJob._execute
 
 
-async def acknowledge_first(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
-    """Acknowledge before the outcome is written: a process that dies in between loses the job."""
-    await self.jobs.acknowledge(entry)
-    await _right_execute(self, entry, request)
+async def acknowledge_first(
+    self: HandleJob, entries: Sequence[JobEntry], requests: Sequence[OperationRequest]
+) -> int:
+    """Acknowledge before the outcome is written: a process that dies in between loses the jobs."""
+    await self.jobs.acknowledge(entries[: len(requests)])
+    return await _right_execute(self, entries, requests)
 
 
 async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:
@@ -57,20 +59,24 @@ def announce_without_result(
     return [each for each in messages if each.stream is not OutboxStream.JOB_RESULTS]
 
 
-async def result_from_memory(self: HandleJob, entry: JobEntry, request: OperationRequest) -> None:
-    """Write the result in a transaction of its own, from the operation's answer."""
+async def result_from_memory(
+    self: HandleJob, entries: Sequence[JobEntry], requests: Sequence[OperationRequest]
+) -> int:
+    """Write the first result in a transaction of its own, from the operation's answer."""
+    request = requests[0]
     error: RuntimeManagerError | None = None
     try:
         await self.operations.run(request, wait=self.lease_wait)
     except JobAlreadyRecorded:
-        return
+        return 1
     except RuntimeManagerError as failure:
         error = failure
-        await self._demand_outcome(entry, request.game_id, failure)
+        await self._demand_outcome(entries[0], request.game_id, failure)
     journal = cast("InMemoryOperationJournal", self.operations.journal)
     await PROCESS.get().park("store.result")
     now = self.operations.clock.now()
     journal.store.outbox_table.insert(_result(request, error, now), at=now)
+    return 1
 
 
 def _result(
@@ -105,5 +111,6 @@ def take_each_by_itself(
         begin(self._queues[entry.entry_id], entry.entry_id)
 
 
-def accept_any_job(self: InMemoryOperationJournal, request: OperationRequest) -> None:
+def know_no_job(*_: object) -> bool:
     """Let a job begin that is already in the log."""
+    return False

@@ -22,7 +22,7 @@ from rtmanager.domain.operation import (
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
 from rtmanager.domain.ports.operation_journal import (
     Admission,
-    Admit,
+    Applicant,
     Begun,
     JobAlreadyRecorded,
     Ledger,
@@ -43,16 +43,43 @@ class InMemoryOperationJournal:
     store: InMemoryStore
 
     async def begin(
-        self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
-    ) -> Begun:
-        """Read the record, decide, insert the operation and the admission's messages."""
-        self._demand_latest(request.game_id, lease)
-        if self._open(request.game_id):
+        self, applicants: Sequence[Applicant], *, lease: LeaseNumber, at: datetime
+    ) -> Sequence[Begun | None]:
+        """Read the record, decide, insert the operations and the admissions' messages."""
+        game_id = applicants[0].request.game_id
+        self._demand_latest(game_id, lease)
+        if self._open(game_id):
             raise OperationStillOpen
-        record = self.store.runtime_records.get(request.game_id)
-        admission = admit(Ledger(record, self._namesake(request.game_id)))
+        ledger = Ledger(self.store.runtime_records.get(game_id), self._namesake(game_id))
+        # All of them first: nothing is written if one raises.
+        decided = self._decide(applicants, ledger)
+        self.store.leases[game_id] = lease
+        return [
+            None if admission is None else self._begin(request, admission, ledger.record, lease, at)
+            for request, admission in decided
+        ]
+
+    def _decide(
+        self, applicants: Sequence[Applicant], ledger: Ledger
+    ) -> list[tuple[OperationRequest, Admission | None]]:
+        """Return the decisions up to the first that begins an operation; None is an old job's."""
+        decided: list[tuple[OperationRequest, Admission | None]] = []
+        for each in applicants:
+            admission = None if self._is_recorded(each.request) else each(ledger)
+            decided.append((each.request, admission))
+            if admission is not None and admission.completion is None:
+                break
+        return decided
+
+    def _begin(
+        self,
+        request: OperationRequest,
+        admission: Admission,
+        record: RuntimeRecord | None,
+        lease: LeaseNumber,
+        at: datetime,
+    ) -> Begun:
         operation = self._insert(request, admission, record, at)
-        self.store.leases[request.game_id] = lease
         self.store.holders[operation.id] = lease
         return Begun(operation, record)
 
@@ -67,6 +94,8 @@ class InMemoryOperationJournal:
         messages: Sequence[OutboxMessage],
     ) -> None:
         """Insert a finished operation and its messages."""
+        if self._is_recorded(request):
+            raise JobAlreadyRecorded
         admission = Admission(completion=completion, messages=messages)
         self._insert(request, admission, None, completion.at)
 
@@ -77,12 +106,12 @@ class InMemoryOperationJournal:
         before: RuntimeRecord | None,
         at: datetime,
     ) -> Operation:
-        self._demand_new_job(request)
         operation = Operation(
             id=Fence(self._highest_id() + 1),
             request=request,
             started_at=at,
             predecessor=admission.predecessor,
+            trace_id=admission.trace_id,
         )
         if admission.completion:
             operation = _completed(operation, admission.completion, before)
@@ -90,11 +119,10 @@ class InMemoryOperationJournal:
         self.store.outbox_table.insert(admission.messages, at=at)
         return operation
 
-    def _demand_new_job(self, request: OperationRequest) -> None:
+    def _is_recorded(self, request: OperationRequest) -> bool:
         known = ((each.kind, each.request.origin) for each in self.store.operations.values())
         job = (request.kind, request.origin)
-        if request.origin.source is OpSource.LOBBY_STREAM and job in known:
-            raise JobAlreadyRecorded
+        return request.origin.source is OpSource.LOBBY_STREAM and job in known
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
         """Become the holder of the game's open operation, if there is one."""

@@ -87,9 +87,10 @@ class InMemoryJobStream:
             entries = []
         return entries
 
-    async def acknowledge(self, entry: JobEntry) -> None:
-        """Remove the entry from the pending list."""
-        self._drop(entry)
+    async def acknowledge(self, entries: Sequence[JobEntry]) -> None:
+        """Remove the entries from the pending list."""
+        for entry in entries:
+            self._drop(entry)
 
     async def dead_letter(self, entry: JobEntry, fault: str) -> None:
         """Add a dead letter for the entry and acknowledge it."""

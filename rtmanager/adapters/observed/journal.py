@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from opentelemetry import trace
-
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.messages import OutboxMessage
@@ -18,7 +16,7 @@ from rtmanager.domain.operation import (
     Outcome,
     Step,
 )
-from rtmanager.domain.ports.operation_journal import Admit, Begun, OperationJournal
+from rtmanager.domain.ports.operation_journal import Applicant, Begun, OperationJournal
 from rtmanager.telemetry import instruments
 
 _LOBBY, _GM, _ADMIN = OpSource.LOBBY_STREAM, OpSource.GM_REST, OpSource.ADMIN_REST
@@ -65,15 +63,14 @@ class _ObservedJournal:
         return getattr(self.wrapped, name)
 
     async def begin(
-        self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
-    ) -> Begun:
+        self, applicants: Sequence[Applicant], *, lease: LeaseNumber, at: datetime
+    ) -> Sequence[Begun | None]:
         """Begin; count what was refused, or had nothing to do."""
-        begun = await self.wrapped.begin(request, admit, lease=lease, at=at)
-        operation = begun.operation
-        _note_on_span(operation)
-        if operation.outcome is not None:
-            source = request.origin.source
-            _count(request.kind, source, operation.outcome, operation.error_code)
+        begun = await self.wrapped.begin(applicants, lease=lease, at=at)
+        for operation in (each.operation for each in begun if each is not None):
+            if operation.outcome is not None:
+                source = operation.request.origin.source
+                _count(operation.kind, source, operation.outcome, operation.error_code)
         return begun
 
     async def refuse(
@@ -130,8 +127,3 @@ def _time_steps(steps: Iterable[Step]) -> None:
         if step.result is not None and step.duration_ms is not None:
             labels = {"action": step.action.name, "result": step.result}
             instruments.step_duration.record(step.duration_ms / 1000, labels)
-
-
-def _note_on_span(operation: Operation) -> None:
-    """Name the operation on the span that runs it: only now it has an id."""
-    trace.get_current_span().set_attribute("rtmanager.operation_id", operation.id)

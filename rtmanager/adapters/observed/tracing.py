@@ -8,7 +8,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 from opentelemetry.util.types import AttributeValue
 
 from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, ServiceUnavailable
-from rtmanager.domain.operation import Action, Operation, OperationRequest, StepResult
+from rtmanager.domain.operation import Action, Fence, Operation, OperationRequest, StepResult
 
 Attributes = Mapping[str, AttributeValue]
 
@@ -23,9 +23,12 @@ class OtelTracing:
     def __init__(self, tracer: trace.Tracer | None = None) -> None:
         self._tracer = tracer or trace.get_tracer("rtmanager")
 
-    def operation(self, request: OperationRequest, /) -> AbstractContextManager[None]:
-        """Follow a request; a job and a drift begin a trace of their own."""
-        return self._span(f"operation {request.kind}", _of_request(request))
+    def operation(self, request: OperationRequest, /) -> "OtelTrace":
+        """Begin to follow a request; a job and a drift begin a trace of their own."""
+        attributes = _of_request(request)
+        return OtelTrace(
+            self._tracer.start_span(f"operation {request.kind}", attributes=attributes)
+        )
 
     def resumption(self, operation: Operation, /) -> AbstractContextManager[None]:
         """Follow an operation again; the span links to the trace in which it began."""
@@ -45,24 +48,53 @@ class OtelTracing:
             attributes["rtmanager.container_id"] = action.container_id
         return self._span(f"step {action.name}", attributes)
 
-    @contextmanager
     def _span(
         self, name: str, attributes: Attributes, links: Sequence[Link] = ()
-    ) -> Iterator[None]:
-        # Errors are noted here, since what they keep from callers stays in the operation's row.
-        with self._tracer.start_as_current_span(
-            name,
-            attributes=attributes,
-            links=links,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                yield
-            except Exception as error:
-                _note_failure(span, error)
-                raise
-            span.set_attribute(_RESULT, StepResult.DONE)
+    ) -> AbstractContextManager[None]:
+        return _to_its_end(self._tracer.start_span(name, attributes=attributes, links=links))
+
+
+class OtelTrace:
+    """The span of one request."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace of the span: ours, or the caller's."""
+        context = self._span.get_span_context()
+        return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+    def current(self) -> AbstractContextManager[object]:
+        """Make it the current span of the block."""
+        return _current(self._span, ends=False)
+
+    def to_its_end(self) -> AbstractContextManager[object]:
+        """Make it the current span of the block, with the result that it has by its error."""
+        return _to_its_end(self._span)
+
+    def recorded(self, operation_id: Fence) -> None:
+        """Name the operation: only now it has an id."""
+        self._span.set_attribute("rtmanager.operation_id", operation_id)
+
+
+def _current(span: trace.Span, *, ends: bool) -> AbstractContextManager[trace.Span]:
+    # Errors are noted by ourselves, since what they keep from callers stays in the operation's row.
+    return trace.use_span(
+        span, end_on_exit=ends, record_exception=False, set_status_on_exception=False
+    )
+
+
+@contextmanager
+def _to_its_end(span: trace.Span) -> Iterator[None]:
+    with _current(span, ends=True):
+        try:
+            yield
+        except Exception as error:
+            _note_failure(span, error)
+            raise
+        span.set_attribute(_RESULT, StepResult.DONE)
 
 
 def _of_request(request: OperationRequest) -> Attributes:

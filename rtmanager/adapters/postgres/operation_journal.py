@@ -1,6 +1,6 @@
 """The operation journal in Postgres: intent, progress and outcome, one transaction each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import LiteralString
 
@@ -10,14 +10,15 @@ from rtmanager.adapters.postgres.health_log import save_snapshot
 from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
     finish_operation,
-    insert_operation,
+    insert_operations,
     lease_lost,
     operations,
     save_operation,
     see_lease,
+    select_recorded_jobs,
     take_over_operation,
 )
-from rtmanager.adapters.postgres.operation_rows import admitted_operation
+from rtmanager.adapters.postgres.operation_rows import admitted_operation, current_trace
 from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.adapters.postgres.pool import Connection, Connections
 from rtmanager.adapters.postgres.runtime_records import (
@@ -36,16 +37,22 @@ from rtmanager.domain.operation import (
     Operation,
     OperationKind,
     OperationRequest,
+    OpSource,
 )
 from rtmanager.domain.ports.operation_journal import (
     Admission,
-    Admit,
+    Applicant,
     Begun,
     Ledger,
     LogRetention,
     OperationStillOpen,
     PrunedPage,
 )
+
+Job = tuple[str, str]
+"""Kind and stream entry of a job."""
+
+Decided = tuple[Operation | None, Sequence[OutboxMessage]]
 
 
 class PostgresOperationJournal:
@@ -55,16 +62,18 @@ class PostgresOperationJournal:
         self._pool = pool
 
     async def begin(
-        self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
-    ) -> Begun:
-        """Read the record, decide, insert the operation row and the admission's messages."""
+        self, applicants: Sequence[Applicant], *, lease: LeaseNumber, at: datetime
+    ) -> Sequence[Begun | None]:
+        """Read the record, decide, insert the operation rows and the admissions' messages."""
         async with self._pool.transaction() as connection:
-            ledger = await _lock_ledger(connection, request.game_id, lease)
-            admission = admit(ledger)
-            operation = admitted_operation(request, admission, ledger.record, at=at)
-            operation = await insert_operation(connection, operation, lease)
-            await insert_messages(connection, admission.messages, at=at)
-        return Begun(operation, ledger.record)
+            requests = [each.request for each in applicants]
+            ledger, recorded = await _lock_ledger(connection, requests, lease)
+            decided = _decide(applicants, ledger, recorded, at)
+            new = [operation for operation, _ in decided if operation is not None]
+            inserted = iter(await insert_operations(connection, new, lease))
+            messages = [message for _, each in decided for message in each]
+            await insert_messages(connection, messages, at=at)
+        return [Begun(next(inserted), ledger.record) if each else None for each, _ in decided]
 
     async def refuse(
         self,
@@ -73,10 +82,10 @@ class PostgresOperationJournal:
         messages: Sequence[OutboxMessage],
     ) -> None:
         """Insert a finished row and its messages."""
-        admission = Admission(completion=completion)
+        admission = Admission(completion=completion, trace_id=current_trace())
         operation = admitted_operation(request, admission, None, at=completion.at)
         async with self._pool.transaction() as connection:
-            await insert_operation(connection, operation, None)
+            await insert_operations(connection, [operation], None)
             await insert_messages(connection, messages, at=completion.at)
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
@@ -163,14 +172,44 @@ class PostgresOperationJournal:
             return await (await operations(connection).execute(statement, parameters)).fetchone()
 
 
-async def _lock_ledger(connection: Connection, game_id: GameId, lease: LeaseNumber) -> Ledger:
-    """Lock the game and return what is known about it; raise while it has an open operation."""
+async def _lock_ledger(
+    connection: Connection, requests: Sequence[OperationRequest], lease: LeaseNumber
+) -> tuple[Ledger, set[Job]]:
+    """Lock the game; return what is known about it, and which requests are recorded jobs.
+
+    Raises while it has an open operation.
+    """
+    game_id = requests[0].game_id
     await lock_name(connection, game_id)
     await see_lease(connection, game_id, lease)
     # In this order, so that the record includes an operation that finishes between the two.
     still_open = await connection.execute(operation_log.OPEN_OF_GAME, [stored_game_id(game_id)])
     record = await select_record(connection, game_id, lock=True)
     namesake = await select_namesake(connection, game_id)
+    recorded = await select_recorded_jobs(connection, requests)
     if await still_open.fetchone():
         raise OperationStillOpen
-    return Ledger(await record.fetchone(), await namesake.fetchone())
+    ledger = Ledger(await record.fetchone(), await namesake.fetchone())
+    return ledger, set(await recorded.fetchall())
+
+
+def _decide(
+    applicants: Sequence[Applicant], ledger: Ledger, recorded: Collection[Job], at: datetime
+) -> list[Decided]:
+    """Return the operations up to the first that begins; None is that of a recorded job."""
+    decided: list[Decided] = []
+    for each in applicants:
+        if _is_recorded(each.request, recorded):
+            decided.append((None, ()))
+            continue
+        admission = each(ledger)
+        operation = admitted_operation(each.request, admission, ledger.record, at=at)
+        decided.append((operation, admission.messages))
+        if operation.outcome is None:
+            break
+    return decided
+
+
+def _is_recorded(request: OperationRequest, recorded: Collection[Job]) -> bool:
+    origin = request.origin
+    return origin.source is OpSource.LOBBY_STREAM and (request.kind, origin.source_ref) in recorded

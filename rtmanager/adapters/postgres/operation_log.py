@@ -2,14 +2,16 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import LiteralString
 
 from psycopg import AsyncCursor
-from psycopg.rows import scalar_row
+from psycopg.rows import TupleRow, scalar_row
+from psycopg.types.json import Jsonb
 
 from rtmanager.adapters.postgres.operation_rows import (
-    insert_parameters,
+    new_row,
     operation_row,
     outcome_parameters,
     progress_parameters,
@@ -18,7 +20,13 @@ from rtmanager.adapters.postgres.pool import Connection
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import Fence, LeaseNumber, Operation
+from rtmanager.domain.operation import (
+    Fence,
+    LeaseNumber,
+    Operation,
+    OperationRequest,
+    OpSource,
+)
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
 from rtmanager.domain.runtime import RuntimeRecord
 
@@ -78,8 +86,19 @@ _SEE_LEASE: LiteralString = """
 
 _HIGHEST_LEASE: LiteralString = "SELECT number FROM game_leases WHERE game_id = %s"
 
+# Ids in the order of the rows: of two operations the later has the higher fence.
 _INSERT: LiteralString = f"""
-    INSERT INTO operation_log ({_INSERTED.names}) VALUES ({_INSERTED.values}) RETURNING id
+    INSERT INTO operation_log ({_INSERTED.names})
+    SELECT {_INSERTED.names}
+    FROM jsonb_populate_recordset(NULL::operation_log, %s) WITH ORDINALITY ORDER BY ordinality
+    RETURNING id
+"""
+
+_RECORDED_JOBS: LiteralString = """
+    SELECT log.kind, log.source_ref
+    FROM unnest(%s::text[], %s::text[]) AS job (kind, entry_id)
+    JOIN operation_log AS log ON log.kind = job.kind AND log.source_ref = job.entry_id
+    WHERE log.source = 'lobby_stream'
 """
 
 # The distinct actions done, forward and in rollback: the number only grows.
@@ -167,14 +186,25 @@ async def lease_lost(connection: Connection, game_id: GameId) -> LeaseLost:
     return LeaseLost(highest=NO_LEASE if highest is None else LeaseNumber(highest))
 
 
-async def insert_operation(
-    connection: Connection, operation: Operation, lease: LeaseNumber | None
-) -> Operation:
-    """Insert the operation and return it with its id."""
+async def insert_operations(
+    connection: Connection, operations: Sequence[Operation], lease: LeaseNumber | None
+) -> list[Operation]:
+    """Insert the operations in order and return them with their ids."""
+    if not operations:
+        return []
     cursor = connection.cursor(row_factory=scalar_row)
-    inserted = await cursor.execute(_INSERT, insert_parameters(operation, lease))
-    (operation_id,) = await inserted.fetchall()
-    return replace(operation, id=Fence(operation_id))
+    rows = Jsonb([new_row(each, lease) for each in operations])
+    ids = await (await cursor.execute(_INSERT, [rows])).fetchall()
+    return [replace(each, id=Fence(id_)) for each, id_ in zip(operations, ids, strict=True)]
+
+
+async def select_recorded_jobs(
+    connection: Connection, requests: Sequence[OperationRequest]
+) -> AsyncCursor[TupleRow]:
+    """Select kind and entry of those requests that are jobs in the log."""
+    jobs = [each for each in requests if each.origin.source is OpSource.LOBBY_STREAM]
+    kinds, entries = [each.kind for each in jobs], [each.origin.source_ref for each in jobs]
+    return await connection.execute(_RECORDED_JOBS, [kinds, entries])
 
 
 async def take_over_operation(

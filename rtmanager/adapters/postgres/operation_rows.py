@@ -49,12 +49,12 @@ def admitted_operation(
         error_message=(cause.message or None) if cause else None,
         details=completion.details if completion else {},
         finished_at=completion.at if completion else None,
-        trace_id=_current_trace(),
+        trace_id=admission.trace_id,
     )
 
 
-def insert_parameters(operation: Operation, lease: LeaseNumber | None) -> Parameters:
-    """Return the columns of a new row."""
+def new_row(operation: Operation, lease: LeaseNumber | None) -> Parameters:
+    """Return the columns of a new row, for JSON."""
     request, predecessor = operation.request, operation.predecessor
     return {
         "game_id": stored_game_id(request.game_id),
@@ -65,11 +65,11 @@ def insert_parameters(operation: Operation, lease: LeaseNumber | None) -> Parame
         "image_ref": request.image_ref,
         "request_container_id": request.container_id,
         "container_id": operation.container_id,
-        "predecessor": predecessor and Jsonb(_predecessor_value(predecessor)),
+        "predecessor": predecessor and _predecessor_value(predecessor),
         "outcome": operation.outcome,
         "error_code": operation.error_code,
         "error_message": operation.error_message,
-        "details": Jsonb(operation.details),
+        "details": operation.details,
         "started_at": operation.started_at,
         "finished_at": operation.finished_at,
         "lease_number": lease,
@@ -77,8 +77,8 @@ def insert_parameters(operation: Operation, lease: LeaseNumber | None) -> Parame
     }
 
 
-def _current_trace() -> str | None:
-    """Return the trace of the request, ours or the caller's, that an operation begins in."""
+def current_trace() -> str | None:
+    """Return the trace of the request, ours or the caller's."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 

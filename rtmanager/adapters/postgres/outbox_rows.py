@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import LiteralString
 
 from psycopg.rows import scalar_row
@@ -15,7 +16,12 @@ from rtmanager.domain.messages import OutboxMessage, log_over_quota
 
 MESSAGE = Columns("game_id, stream, fields")
 
-_INSERT: LiteralString = f"INSERT INTO outbox ({MESSAGE.names}) VALUES ({MESSAGE.values})"
+# Ids in the order of the messages.
+_INSERT: LiteralString = f"""
+    INSERT INTO outbox ({MESSAGE.names})
+    SELECT {MESSAGE.names}
+    FROM jsonb_populate_recordset(NULL::outbox, %s) WITH ORDINALITY ORDER BY ordinality
+"""
 
 # Held until the commit, so that of two transactions with one key the later sees the message. Each
 # locks its dedup key first and the quota of all games last, so that no two wait for each other.
@@ -55,21 +61,27 @@ async def insert_messages(
     connection: Connection, messages: Sequence[OutboxMessage], *, at: datetime
 ) -> None:
     """Insert the messages in order, except those in a dedup window or over a quota."""
-    for message in messages:
-        parameters: Parameters = {
-            "game_id": stored_game_id(message.game_id),
-            "stream": message.stream,
-            "fields": Jsonb(message.fields),
-        }
-        if message.dedup_key is None and not message.quotas:
-            await connection.execute(_INSERT, parameters)
+    for bounded, several in groupby(messages, key=_is_bounded):
+        if bounded:
+            for each in several:
+                await _insert_within_bounds(connection, each, at)
         else:
-            await _insert_within_bounds(connection, message, parameters, at)
+            await connection.execute(_INSERT, [Jsonb([_row(each) for each in several])])
+
+
+def _is_bounded(message: OutboxMessage) -> bool:
+    return message.dedup_key is not None or bool(message.quotas)
+
+
+def _row(message: OutboxMessage) -> Parameters:
+    game_id = stored_game_id(message.game_id)
+    return {"game_id": game_id, "stream": message.stream, "fields": message.fields}
 
 
 async def _insert_within_bounds(
-    connection: Connection, message: OutboxMessage, parameters: Parameters, at: datetime
+    connection: Connection, message: OutboxMessage, at: datetime
 ) -> None:
+    row = _row(message) | {"fields": Jsonb(message.fields)}
     keys = [quota.key for quota in message.quotas]
     for key in filter(None, (message.dedup_key, *keys)):
         await connection.execute(_LOCK_KEY, [key])
@@ -82,6 +94,6 @@ async def _insert_within_bounds(
         "at": at,
     }
     cursor = connection.cursor(row_factory=scalar_row)
-    written = await cursor.execute(_INSERT_WITHIN_BOUNDS, parameters | bounds)
+    written = await cursor.execute(_INSERT_WITHIN_BOUNDS, row | bounds)
     if await written.fetchone() is False:
         log_over_quota(message)

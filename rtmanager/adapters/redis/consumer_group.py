@@ -154,9 +154,10 @@ class ConsumerGroup:
         """Delete the group's other consumers that have nothing pending."""
         await self._ask(self._redis.eval(_FORGET_IDLE, 1, stream, self._group, self._consumer))
 
-    async def acknowledge(self, stream: str, entry_id: str) -> None:
-        """Remove the entry from the pending list."""
-        await self._ask(self._redis.xack(stream, self._group, entry_id))
+    async def acknowledge(self, stream: str, entry_ids: Sequence[str]) -> None:
+        """Remove the entries from the pending list."""
+        if entry_ids:
+            await self._ask(self._redis.xack(stream, self._group, *entry_ids))
 
     async def find(self, stream: str, entry_id: str) -> RawEntry | None:
         """Return one entry, None when it is trimmed."""

@@ -75,10 +75,13 @@ class RedisJobStream:
             return []
         return [job_entry(kind, entry, self._schemas) for kind, entry in self._take(count, drained)]
 
-    async def acknowledge(self, entry: JobEntry) -> None:
-        """Remove the entry from the pending list."""
-        with suppress(GroupLostError):
-            await self._group.acknowledge(self._streams[entry.kind], entry.entry_id)
+    async def acknowledge(self, entries: Sequence[JobEntry]) -> None:
+        """Remove the entries from the pending list."""
+        for kind, stream in self._streams.items():
+            with suppress(GroupLostError):
+                await self._group.acknowledge(
+                    stream, [each.entry_id for each in entries if each.kind is kind]
+                )
 
     async def dead_letter(self, entry: JobEntry, fault: str) -> None:
         """Add a dead letter for the entry and acknowledge it."""
@@ -162,10 +165,9 @@ class RedisJobStream:
         if not was_new:
             self._after[kind] = entries[-1].id if entries else NEW
         self._waiting[kind].extend(each for each in entries if each.pairs)
+        # Servers before version 7 also return pending entries that were trimmed.
         trimmed = [each.id for each in entries if not each.pairs]
-        for entry_id in trimmed:
-            # Servers before version 7 also return pending entries that were trimmed.
-            await self._group.acknowledge(self._streams[kind], entry_id)
+        await self._group.acknowledge(self._streams[kind], trimmed)
         _report(self._streams[kind], trimmed)
         return was_new and not read.has_more
 

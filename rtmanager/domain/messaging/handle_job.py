@@ -1,6 +1,7 @@
 """Handling one job of the Game Lobby, with exactly one result."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rtmanager.domain.completion import refused
@@ -8,6 +9,7 @@ from rtmanager.domain.errors import InvalidRequest, RuntimeManagerError, Service
 from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
 from rtmanager.domain.messages import announcements
 from rtmanager.domain.operation import Operation, OperationKind, OperationRequest, OpSource, Origin
+from rtmanager.domain.operations.attempt import Answer
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.refusal_rate import RefusalRate
 from rtmanager.domain.ports.job_stream import (
@@ -53,31 +55,45 @@ class HandleJob:
         rate = RefusalRate(self.operations.clock, LINES_AT_ONCE, LINES_PER_SECOND)
         object.__setattr__(self, "_lines", rate)
 
-    async def run(self, entry: JobEntry) -> None:
-        """Handle the entry until it has an outcome.
+    async def run(self, entries: Sequence[JobEntry]) -> int:
+        """Handle the next entries of a game, in order; return how many of them have an outcome.
 
-        Raises ServiceUnavailable when that is not possible now; nothing is acknowledged then, and
-        the entry must be handled again.
+        That is at least one: the others were left for the next call. Raises ServiceUnavailable when
+        the first cannot have one now; nothing is acknowledged then, and the entries must be handled
+        again.
         """
-        if isinstance(entry.job, MalformedJob):
-            await self._refuse(entry, entry.job)
-            return
-        game_id = parse_game_id(entry.job.game_id)
-        if game_id is None:
-            fault = f"game_id is not {GAME_ID_RULE}"
-            await self._refuse(entry, MalformedJob(entry.job.game_id, fault))
-            return
-        await self._execute(entry, _request(entry, entry.job, game_id))
-        await self.jobs.acknowledge(entry)
+        requests = _leading(entries)
+        if not requests:
+            await self._refuse(entries[0], _malformed(entries[0].job))
+            return 1
+        done = await self._execute(entries, requests)
+        await self.jobs.acknowledge(entries[:done])
+        return done
 
-    async def _execute(self, entry: JobEntry, request: OperationRequest) -> None:
+    async def _execute(
+        self, entries: Sequence[JobEntry], requests: Sequence[OperationRequest]
+    ) -> int:
+        """Run the jobs' operations; return how many of the first have an outcome."""
+        done = 0
+        for entry, answer in zip(entries, await self._answers(requests), strict=False):
+            try:
+                if not answer.is_recorded:
+                    await self._demand_outcome(entry, requests[0].game_id, answer.error)
+            except RuntimeManagerError:
+                if not done:
+                    raise
+                break  # it is the first next time
+            done += 1
+        return done
+
+    async def _answers(self, requests: Sequence[OperationRequest]) -> Sequence[Answer]:
         try:
-            await self.operations.run(request, wait=self.lease_wait)
+            return await self.operations.run_next(requests, wait=self.lease_wait)
         except RuntimeManagerError as error:
-            await self._demand_outcome(entry, request.game_id, error)
+            return [Answer(error=error, is_recorded=False)]
 
     async def _demand_outcome(
-        self, entry: JobEntry, game_id: GameId, error: RuntimeManagerError
+        self, entry: JobEntry, game_id: GameId, error: RuntimeManagerError | None
     ) -> None:
         """Check that the job has an outcome; resume its operation if that was left open."""
         operation = await self._find(entry)
@@ -85,7 +101,7 @@ class HandleJob:
             await self.operations.resume(game_id)
             operation = await self._find(entry)
         if operation is None or operation.outcome is None:
-            raise JobUnfinished(error.message) from error
+            raise JobUnfinished(error.message if error else None) from error
 
     async def _find(self, entry: JobEntry) -> Operation | None:
         return await self.operations.journal.find_by_job(_KINDS[entry.kind], entry.entry_id)
@@ -125,7 +141,29 @@ def _log_refusal(entry: JobEntry, job: MalformedJob, *, unlogged: int) -> None:
     logger.warning("job_refused", extra=fields | ({"unlogged": unlogged} if unlogged else {}))
 
 
-def _request(entry: JobEntry, job: StartJob | StopJob, game_id: GameId) -> OperationRequest:
+def _malformed(job: StartJob | StopJob | MalformedJob) -> MalformedJob:
+    if isinstance(job, MalformedJob):
+        return job
+    return MalformedJob(job.game_id, f"game_id is not {GAME_ID_RULE}")
+
+
+def _leading(entries: Sequence[JobEntry]) -> list[OperationRequest]:
+    """Return what the entries before the first malformed one ask for."""
+    requests = []
+    for each in entries:
+        request = _request(each)
+        if request is None:
+            break
+        requests.append(request)
+    return requests
+
+
+def _request(entry: JobEntry) -> OperationRequest | None:
+    """Return what the job asks for; None if it is malformed."""
+    job = entry.job
+    game_id = None if isinstance(job, MalformedJob) else parse_game_id(job.game_id)
+    if isinstance(job, MalformedJob) or game_id is None:
+        return None
     return OperationRequest(
         game_id=game_id,
         kind=_KINDS[entry.kind],

@@ -35,9 +35,10 @@ class RuleCheck:
     at: datetime
     allowed_images: AllowedImages = ALL_IMAGES
     may_record: Callable[[], bool] = _always
+    trace_id: str | None = None
     refusal: RuntimeManagerError | None = field(default=None, init=False)
 
-    def __call__(self, ledger: Ledger) -> Admission:
+    def __call__(self, ledger: Ledger, /) -> Admission:
         """Decide from the record as the transaction reads it.
 
         Raises LeaseLost when it differs from `expected`: another process has acted since. Raises
@@ -49,7 +50,8 @@ class RuleCheck:
         try:
             if self._is_replay(ledger):
                 return self._completed(replayed(ledger.record, at=self.at))
-            return Admission(predecessor=self._predecessor() if kind.replaces else None)
+            predecessor = self._predecessor() if kind.replaces else None
+            return Admission(predecessor=predecessor, trace_id=self.trace_id)
         except RuntimeManagerError as refusal:
             self.refusal = self._with_what_runs(refusal)
             if ledger.record is None and not self.may_record():
@@ -116,4 +118,4 @@ class RuleCheck:
     def _completed(self, completion: Completion) -> Admission:
         is_new_game = self.expected is None
         messages = announcements(self.request, completion, is_new_game=is_new_game)
-        return Admission(completion=completion, messages=messages)
+        return Admission(completion=completion, messages=messages, trace_id=self.trace_id)

@@ -3,27 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
-from rtmanager.domain.allowed_images import AllowedImages
-from rtmanager.domain.completion import Completion
 from rtmanager.domain.concurrency import InFlight, detached, shielded
 from rtmanager.domain.errors import (
     InternalError,
     RuntimeManagerError,
     ServiceUnavailable,
-    error_of,
 )
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import LeaseNumber, OperationKind, OperationRequest, Outcome
-from rtmanager.domain.operations.admission import RuleCheck
-from rtmanager.domain.operations.decision import Current
+from rtmanager.domain.operation import LeaseNumber, OperationRequest
+from rtmanager.domain.operations.attempt import Answer, Attempt, record_of
 from rtmanager.domain.operations.interpreter import Interpreter
-from rtmanager.domain.operations.kinds import KINDS
-from rtmanager.domain.operations.observer import Observer, OperationContext
+from rtmanager.domain.operations.observer import OperationContext
+from rtmanager.domain.operations.prepare_checks import PrepareChecks
 from rtmanager.domain.operations.refusals import Refusals
 from rtmanager.domain.operations.report import (
     LogFields,
@@ -33,20 +28,19 @@ from rtmanager.domain.operations.report import (
     logged_operation,
 )
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.engine_probe import EngineProbe
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, GameLeases, LeaseBusy, LeaseLost
 from rtmanager.domain.ports.operation_journal import (
     Begun,
+    JobAlreadyRecorded,
     OperationJournal,
     OperationStillOpen,
 )
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
 from rtmanager.domain.ports.tracing import NO_TRACING, Tracing
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import RuntimeRecord
 
 logger = logging.getLogger(__name__)
 
-B = TypeVar("B", Begun, Begun | None)
 R = TypeVar("R")
 
 RESUMPTION_POLL = 0.05
@@ -60,23 +54,18 @@ class LeaseSuperseded(LeaseLost):
 class Operations:
     """Begins operations and resumes open ones.
 
-    Requests for other images than the `allowed_images` are refused. `lease_wait` is how many
-    seconds a request waits for other operations on its game. With `probes_before_patch` a patch
-    probes the old engine, and the result decides the gate of the new one.
+    `lease_wait` is how many seconds a request waits for other operations on its game.
     """
 
     leases: GameLeases
     records: RuntimeRecords
     journal: OperationJournal
-    observer: Observer
-    probe: EngineProbe
+    prepare_checks: PrepareChecks
     interpreter: Interpreter
     clock: Clock
     in_flight: InFlight
-    allowed_images: AllowedImages
     refusals: Refusals
     lease_wait: float
-    probes_before_patch: bool = True
     tracing: Tracing = NO_TRACING
 
     async def run(self, request: OperationRequest, *, wait: float | None = None) -> RuntimeRecord:
@@ -87,12 +76,25 @@ class Operations:
         operation, LeaseBusy when the game is still busy after `wait` seconds, and DockerUnavailable
         or ServiceUnavailable when the operation stays open.
         """
-        limit = self.lease_wait if wait is None else wait
-        name = f"{request.kind} {request.game_id}"
-        record = await self.in_flight.run(self._wait_and_run(request, limit), name=name)
+        (answer,) = await self.run_next([request], wait=wait)
+        record = answer.result()
         if record is None:
-            raise InternalError(f"{name} ended without a record")
+            raise InternalError(f"{request.kind} {request.game_id} ended without a record")
         return record
+
+    async def run_next(
+        self, requests: Sequence[OperationRequest], *, wait: float | None = None
+    ) -> Sequence[Answer]:
+        """Run the operations of the next requests for one game, in order, under one lease.
+
+        Returns the answers of the first of them, at least one: those that change nothing are
+        decided together, and the first that is more than that is run to its end and is the last.
+        The others wait for what they find then. In all else this is like `run`, which it raises for
+        when the first request has no answer.
+        """
+        limit = self.lease_wait if wait is None else wait
+        name = f"{requests[0].kind} {requests[0].game_id}"
+        return await self.in_flight.run(self._wait_and_run(requests, limit), name=name)
 
     async def under_lease(
         self, game_id: GameId, work: Callable[[GameLease], Awaitable[R]], *, wait: float
@@ -109,31 +111,14 @@ class Operations:
             except LeaseSuperseded as superseded:
                 above = superseded.highest
 
-    async def run_under(
-        self, lease: GameLease, request: OperationRequest, *, since: float | None = None
-    ) -> RuntimeRecord | None:
+    async def run_under(self, lease: GameLease, request: OperationRequest) -> RuntimeRecord | None:
         """Run the request's operation under the caller's lease; return the record, if any.
-
-        `since` is when the request began to wait for it, by the monotonic clock.
 
         Raises OperationStillOpen when an earlier operation must be resumed first, LeaseSuperseded
         when the lease is not the latest.
         """
-        with (
-            self.tracing.operation(request),
-            logged_operation(request, self.clock, since=since) as line,
-        ):
-            check = await self._prepare_check(request)
-            begun = await self._begin(lease, request, check, line)
-            add_operation(line, begun)
-            if check.refusal is not None:
-                raise check.refusal
-            if begun.operation.outcome is not None:
-                return begun.record
-            log_started(line)
-            completion = await self.interpreter.run(_context(lease, begun))
-            add_engines(line, completion)
-            return _record_of(completion)
+        (answer,) = await self._run_next_under(lease, [request])
+        return answer.result()
 
     async def resume(self, game_id: GameId) -> None:
         """Resume the game's open operation, unless another holder has it, and wait for its end.
@@ -147,14 +132,21 @@ class Operations:
         """Resume the game's open operation in a task and return the task."""
         return self.in_flight.share(lambda: self._resume(game_id), name=f"resume {game_id}")
 
-    async def _wait_and_run(self, request: OperationRequest, wait: float) -> RuntimeRecord | None:
-        began, above = self.clock.monotonic(), NO_LEASE
+    async def _wait_and_run(
+        self, requests: Sequence[OperationRequest], wait: float
+    ) -> Sequence[Answer]:
+        """Wait for the lease and run what can be run under it.
+
+        Whatever keeps them all from being run is the answer of the first: the others have not had
+        their turn.
+        """
+        began, above, request = self.clock.monotonic(), NO_LEASE, requests[0]
         deadline = began + wait
         while True:
             try:
                 left = max(0.0, deadline - self.clock.monotonic())
                 async with self._lease_for(request, began, wait=left, above=above) as lease:
-                    return await self.run_under(lease, request, since=began)
+                    return await self._run_next_under(lease, requests, since=began)
             except LeaseSuperseded as superseded:
                 above = superseded.highest
             except OperationStillOpen:
@@ -201,9 +193,7 @@ class Operations:
             )
 
     async def _take_over(self, lease: GameLease, game_id: GameId) -> None:
-        begun = await self._unless_superseded(
-            lease, self.journal.take_over(game_id, lease=lease.number)
-        )
+        (begun,) = await self._unless_superseded(lease, self._taken_over(lease, game_id))
         if begun is None:
             return
         with (
@@ -220,55 +210,65 @@ class Operations:
             if completion.cause and completion.cause.detail:
                 line["error_detail"] = completion.cause.detail
 
-    async def _prepare_check(self, request: OperationRequest) -> RuleCheck:
-        """Gather what the rule needs."""
-        kind, record = KINDS[request.kind], await self.records.get(request.game_id)
-        runs = record is not None and record.status is RuntimeStatus.RUNNING
-        needs_container = kind.replaces or (kind.needs_engine and runs)
-        current = await self.observer.current(record) if needs_container else Current()
-        check = RuleCheck(
-            request,
-            record,
-            current,
-            healthy=False,
-            at=self.clock.now(),
-            allowed_images=self.allowed_images,
-            may_record=partial(self.refusals.may_record_new, request),
-        )
-        if runs and request.kind is OperationKind.PATCH and check.would_be_admitted():
-            await self._probe_engine(check)
-        return check
+    async def _run_next_under(
+        self, lease: GameLease, requests: Sequence[OperationRequest], *, since: float | None = None
+    ) -> Sequence[Answer]:
+        """Decide on the requests together up to the first that is admitted, and run that one.
 
-    async def _probe_engine(self, check: RuleCheck) -> None:
-        """Note whether the engine is healthy; refuse the request if it cannot be probed.
-
-        An engine without an address counts as healthy, so that the new one must pass the gate.
+        `since` is when the requests began to wait for it, by the monotonic clock. What happens
+        before the decision belongs to the trace and to the log line of the first request.
         """
-        container = check.current.container
-        if not self.probes_before_patch or container is None:
-            return
-        if container.address is None:
-            check.healthy = True
-            return
-        answer = await self.probe.check(container.address)
-        check.healthy = answer.healthy
-        if answer.is_unknown:
-            words = f"the health of the engine is unknown: {answer.error}; try again"
-            check.current = Current(error=ServiceUnavailable(words))
+        attempts = [Attempt(each, self.tracing.operation(each), since) for each in requests]
+        begun = await self._begin(lease, attempts)
+        return [
+            await self._answer(lease, attempt, each)
+            for attempt, each in zip(attempts, begun, strict=False)
+        ]
 
-    async def _begin(
-        self, lease: GameLease, request: OperationRequest, check: RuleCheck, line: LogFields
-    ) -> Begun:
+    async def _answer(self, lease: GameLease, attempt: Attempt, begun: Begun | None) -> Answer:
         try:
-            return await self._unless_superseded(
-                lease, self.journal.begin(request, check, lease=lease.number, at=check.at)
-            )
+            with attempt.followed(self.clock) as line:
+                return Answer(await self._complete(lease, attempt, begun, line))
         except RuntimeManagerError as error:
-            if error is check.refusal:
-                self.refusals.note_unrecorded(line)
-            raise
+            return Answer(error=error, is_recorded=error is attempt.refusal)
 
-    async def _unless_superseded(self, lease: GameLease, work: Coroutine[Any, Any, B]) -> B:
+    async def _complete(
+        self, lease: GameLease, attempt: Attempt, begun: Begun | None, line: LogFields
+    ) -> RuntimeRecord | None:
+        """Run the operation that was begun; return the record, or raise the refusal or failure."""
+        if begun is None:
+            raise JobAlreadyRecorded
+        attempt.trace.recorded(begun.operation.id)
+        add_operation(line, begun)
+        if attempt.refusal is not None:
+            raise attempt.refusal
+        if begun.operation.outcome is not None:
+            return begun.record
+        log_started(line)
+        completion = await self.interpreter.run(_context(lease, begun))
+        add_engines(line, completion)
+        return record_of(completion)
+
+    async def _begin(self, lease: GameLease, attempts: Sequence[Attempt]) -> Sequence[Begun | None]:
+        """Decide on the attempts; what keeps them from a decision is the answer of the first."""
+        first = attempts[0]
+        try:
+            with first.trace.current():
+                checks = await self.prepare_checks.run(attempts)
+                beginning = self.journal.begin(checks, lease=lease.number, at=checks[0].at)
+                return await self._unless_superseded(lease, beginning)
+        except BaseException as error:
+            with first.followed(self.clock) as line:
+                if error is first.refusal:
+                    self.refusals.note_unrecorded(line)
+                raise
+
+    async def _taken_over(self, lease: GameLease, game_id: GameId) -> Sequence[Begun | None]:
+        return [await self.journal.take_over(game_id, lease=lease.number)]
+
+    async def _unless_superseded(
+        self, lease: GameLease, work: Coroutine[Any, Any, Sequence[Begun | None]]
+    ) -> Sequence[Begun | None]:
         beginning = detached(work)
         try:
             return await asyncio.shield(beginning)
@@ -280,23 +280,17 @@ class Operations:
                 raise LeaseSuperseded(highest=lost.highest) from lost
             raise
 
-    async def _hand_over(self, lease: GameLease, beginning: Awaitable[Begun | None]) -> None:
+    async def _hand_over(
+        self, lease: GameLease, beginning: Awaitable[Sequence[Begun | None]]
+    ) -> None:
         """Hand over the operation that this caller was about to run: no process was lost."""
         try:
-            begun = await beginning
-            if begun is not None and begun.operation.outcome is None:
-                await self.journal.hand_over(begun.operation, lease=lease.number)
+            for begun in await beginning:
+                if begun is not None and begun.operation.outcome is None:
+                    await self.journal.hand_over(begun.operation, lease=lease.number)
         except RuntimeManagerError as error:
             logger.warning("begin_not_handed_over", extra={"error": error.message})
 
 
 def _context(lease: GameLease, begun: Begun) -> OperationContext:
     return OperationContext(operation=begun.operation, record=begun.record, lease=lease)
-
-
-def _record_of(completion: Completion) -> RuntimeRecord | None:
-    """Return the record, or raise the error that the operation failed with."""
-    if completion.outcome is Outcome.FAILURE and completion.cause is not None:
-        cause = completion.cause
-        raise error_of(cause.code, cause.message, detail=cause.detail)
-    return completion.record

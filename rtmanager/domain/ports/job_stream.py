@@ -72,8 +72,11 @@ class JobStream(Protocol):
         noticed yet), it reclaims and returns none: the next calls return them all.
         """
 
-    async def acknowledge(self, entry: JobEntry) -> None:
-        """Remove the entry from the group's pending list; no-op when it is not there."""
+    async def acknowledge(self, entries: Sequence[JobEntry]) -> None:
+        """Remove the entries from the group's pending list; no-op for those that are not there.
+
+        When it raises, some may have been removed.
+        """
 
     async def dead_letter(self, entry: JobEntry, fault: str) -> None:
         """Copy the entry with the fault to the dead-letter stream and acknowledge it.

@@ -1,6 +1,6 @@
 """The write side of the durable store: the transactions of the operation protocol."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -23,11 +23,15 @@ from rtmanager.domain.runtime import RuntimeRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The decision on a request before any effect; without a completion the operation begins."""
+    """The decision on a request before any effect; without a completion the operation begins.
+
+    `trace_id` is the trace in which it begins, if traces are exported.
+    """
 
     completion: Completion | None = None
     predecessor: Predecessor | None = None
     messages: Sequence[OutboxMessage] = ()
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,15 @@ class Ledger:
     namesake: GameId | None = None
 
 
-Admit = Callable[[Ledger], Admission]
-"""Decides on a request from the ledger, without side effects."""
+class Applicant(Protocol):
+    """A request and its rule, which decides from the ledger without any effect on the game."""
+
+    @property
+    def request(self) -> OperationRequest:
+        """What is asked for."""
+
+    def __call__(self, ledger: Ledger, /) -> Admission:
+        """Decide on the request."""
 
 
 class OperationStillOpen(ServiceUnavailable):
@@ -93,15 +104,19 @@ class OperationJournal(Protocol):
     """
 
     async def begin(
-        self, request: OperationRequest, admit: Admit, *, lease: LeaseNumber, at: datetime
-    ) -> Begun:
-        """Read the record, decide, insert the operation row and the admission's messages.
+        self, applicants: Sequence[Applicant], *, lease: LeaseNumber, at: datetime
+    ) -> Sequence[Begun | None]:
+        """Read the game's record, decide on its applicants in order, insert their operation rows.
 
         All in one transaction, with the record locked. An admission with a completion (replay,
-        refusal) inserts a finished row, one without inserts an open row, which is the intent.
-        Nothing is written if `admit` raises. Raises OperationStillOpen, without writing or calling
-        `admit`, when the game has an open operation. Raises JobAlreadyRecorded, writing nothing,
-        when the source is the lobby's stream and its reference is in the log.
+        refusal) inserts a finished row, one without inserts an open row, which is the intent: later
+        applicants must wait for its end, are not called and have no place in the result. A job of
+        the lobby that is in the log by its kind and entry is not called either, and its place is
+        None. The admissions' messages are inserted in the same order.
+
+        Nothing is written if an applicant raises. Raises OperationStillOpen, without writing or
+        calling any, when the game has an open operation. Raises JobAlreadyRecorded, writing
+        nothing, when a job got into the log meanwhile.
         """
 
     async def refuse(
@@ -113,7 +128,7 @@ class OperationJournal(Protocol):
         """Insert a finished row and its messages for a request that could not begin.
 
         Needs no lease and ignores an open operation: the row is never open itself. Raises
-        JobAlreadyRecorded as `begin` does.
+        JobAlreadyRecorded, writing nothing, when it is a job of the lobby that is in the log.
         """
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:

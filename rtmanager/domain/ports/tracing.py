@@ -3,7 +3,24 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from rtmanager.domain.operation import Action, Operation, OperationRequest
+from rtmanager.domain.operation import Action, Fence, Operation, OperationRequest
+
+
+class OperationTrace(Protocol):
+    """The trace of one request. One that never ends is not kept."""
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace in which the operation begins; None if it is not exported."""
+
+    def current(self) -> AbstractContextManager[object]:
+        """Let the calls of the block belong to it."""
+
+    def to_its_end(self) -> AbstractContextManager[object]:
+        """Let the calls of the block belong to it, and end it with the block's error, if any."""
+
+    def recorded(self, operation_id: Fence) -> None:
+        """Note which operation the request became."""
 
 
 class Tracing(Protocol):
@@ -12,8 +29,8 @@ class Tracing(Protocol):
     No block raises an error of its own.
     """
 
-    def operation(self, request: OperationRequest, /) -> AbstractContextManager[object]:
-        """Follow a request from its rule to its outcome."""
+    def operation(self, request: OperationRequest, /) -> OperationTrace:
+        """Begin to follow a request from its rule to its outcome."""
 
     def resumption(self, operation: Operation, /) -> AbstractContextManager[object]:
         """Follow an operation that was begun earlier, mostly by another process."""
@@ -22,12 +39,32 @@ class Tracing(Protocol):
         """Follow one action of an operation."""
 
 
+class _NoTrace:
+    """Notes nothing."""
+
+    trace_id = None
+
+    def current(self) -> AbstractContextManager[object]:
+        """Do nothing."""
+        return nullcontext()
+
+    def to_its_end(self) -> AbstractContextManager[object]:
+        """Do nothing."""
+        return nullcontext()
+
+    def recorded(self, _operation_id: Fence) -> None:
+        """Do nothing."""
+
+
+NO_TRACE: OperationTrace = _NoTrace()
+
+
 class NoTracing:
     """Notes nothing."""
 
-    def operation(self, _request: OperationRequest, /) -> AbstractContextManager[object]:
+    def operation(self, _request: OperationRequest, /) -> OperationTrace:
         """Do nothing."""
-        return nullcontext()
+        return NO_TRACE
 
     def resumption(self, _operation: Operation, /) -> AbstractContextManager[object]:
         """Do nothing."""

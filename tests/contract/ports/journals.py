@@ -5,17 +5,13 @@ from typing import Any
 
 from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.operation import LeaseNumber, Operation, Predecessor
-from rtmanager.domain.ports.operation_journal import Admission, Admit, Ledger
+from rtmanager.domain.ports.operation_journal import Admission, Ledger
 from tests.builders import LEASE, NOON, make_completion, make_request
 from tests.contract.ports.stores import Store
+from tests.support.applicants import Admit, begin_one
 
 EARLIER = LeaseNumber(LEASE - 1)
 LATER = LeaseNumber(LEASE + 1)
-
-
-def proceed(_ledger: Ledger) -> Admission:
-    """Admit every request."""
-    return Admission()
 
 
 def recording_rule(seen: list[Ledger]) -> Admit:
@@ -36,7 +32,8 @@ async def begin(
     **request: Any,
 ) -> Operation:
     """Begin an operation."""
-    begun = await store.journal.begin(
+    begun = await begin_one(
+        store.journal,
         make_request(**request),
         lambda _: Admission(predecessor=predecessor),
         lease=lease,

@@ -155,7 +155,7 @@ async def test_acknowledged_entry_is_not_reclaimed(world: JobWorld) -> None:
     """An acknowledged entry is never reclaimed."""
     await world.start("go-3")
     (entry,) = await read(world.here)
-    await world.here.acknowledge(entry)
+    await world.here.acknowledge([entry])
 
     await world.there.reclaim()
 
@@ -167,8 +167,8 @@ async def test_acknowledging_again_is_a_no_op(world: JobWorld) -> None:
     await world.start("go-3")
     (entry,) = await read(world.here)
 
-    await world.here.acknowledge(entry)
-    await world.there.acknowledge(entry)
+    await world.here.acknowledge([entry])
+    await world.there.acknowledge([entry])
 
 
 async def test_dead_lettered_entry_is_a_dead_letter_and_done(world: JobWorld) -> None:
@@ -200,7 +200,7 @@ async def test_lost_reply_leaves_the_entry_done_once(world: JobWorld, method: st
     await world.malformed("go-3")
     (entry,) = await read(world.here)
     calls: dict[str, Callable[[], Awaitable[None]]] = {
-        "acknowledge": lambda: world.here.acknowledge(entry),
+        "acknowledge": lambda: world.here.acknowledge([entry]),
         "dead_letter": lambda: world.here.dead_letter(entry, "why"),
     }
     world.lose_reply_to(method)
@@ -236,7 +236,7 @@ async def test_flushed_store_is_survived(world: JobWorld) -> None:
     added = await world.start("go-4")
 
     assert ids_of(await read(world.here)) == [added]
-    await world.here.acknowledge(lost)
+    await world.here.acknowledge([lost])
     await world.here.dead_letter(lost, "why")
     assert await world.here.trim() == 0
 
@@ -270,7 +270,7 @@ async def test_acknowledged_entries_are_trimmed(world: JobWorld) -> None:
     for number in range(300):
         await world.start(f"g{number}")
     for entry in await read(world.here, 300):
-        await world.here.acknowledge(entry)
+        await world.here.acknowledge([entry])
 
     dropped = await world.here.trim()
 
@@ -283,7 +283,7 @@ async def test_stream_within_its_limit_is_left_whole(world: JobWorld) -> None:
     for number in range(MAXLEN):
         await world.start(f"g{number}")
     for entry in await read(world.here):
-        await world.here.acknowledge(entry)
+        await world.here.acknowledge([entry])
 
     assert await world.here.trim() == 0
     assert await world.length() == MAXLEN
@@ -312,7 +312,7 @@ async def test_trap_one_stuck_game_blocks_all_jobs_trimming_continues(
     done = [await world.start("quick") for _ in range(300 - stuck)]
     for entry in await read(world.here, 300):
         if entry.entry_id in done:
-            await world.here.acknowledge(entry)
+            await world.here.acknowledge([entry])
 
     dropped = await world.here.trim()
 
@@ -327,7 +327,7 @@ async def test_latest_acknowledged_entries_are_the_last_to_be_trimmed(world: Job
     first, *others = [await world.start("go-3") for _ in range(MAXLEN + 2)]
     for entry in await read(world.here):
         if entry.entry_id != first:
-            await world.here.acknowledge(entry)
+            await world.here.acknowledge([entry])
     await world.here.trim()
     await world.lose_group()
 
@@ -338,7 +338,7 @@ async def test_done_entries_between_pending_and_new_ones_are_trimmed(world: JobW
     """Trimming spares entries that are in progress and those not yet delivered."""
     ids = [await world.start("go-3") for _ in range(10)]
     for entry in list(await read(world.here, 6))[2:]:
-        await world.here.acknowledge(entry)
+        await world.here.acknowledge([entry])
 
     assert await world.here.trim() == 4
     await world.there.reclaim()
@@ -374,15 +374,16 @@ class Handler:
         self.handled: dict[str, list[str]] = {game: [] for game in expected}
         self.finished = {game: asyncio.Event() for game in expected}
 
-    async def run(self, entry: JobEntry) -> None:
-        """Acknowledge the entry, as HandleJob does."""
-        game = entry.job.game_id or ""
+    async def run(self, entries: Sequence[JobEntry]) -> int:
+        """Acknowledge the entries, as HandleJob does."""
+        game = entries[0].job.game_id or ""
         if game in self.stuck:
             raise ServiceUnavailable
-        await self.jobs.acknowledge(entry)
-        self.handled[game].append(entry.entry_id)
+        await self.jobs.acknowledge(entries)
+        self.handled[game] += [each.entry_id for each in entries]
         if len(self.handled[game]) == self.expected[game]:
             self.finished[game].set()
+        return len(entries)
 
 
 async def be_ready() -> None:
@@ -430,7 +431,7 @@ async def test_unreachable_store_raises_service_unavailable(world: JobWorld, cal
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "reclaim": world.here.reclaim,
         "read": lambda: read(world.here),
-        "acknowledge": lambda: world.here.acknowledge(entry),
+        "acknowledge": lambda: world.here.acknowledge([entry]),
         "dead_letter": lambda: world.here.dead_letter(entry, "why"),
         "trim": world.here.trim,
     }
@@ -449,7 +450,7 @@ async def test_oldest_entries_are_those_that_may_come_again(world: JobWorld) -> 
     first = await world.start("go-3")
     await world.start("go-3")
     (entry, _) = await read(world.here)
-    await world.here.acknowledge(entry)
+    await world.here.acknowledge([entry])
 
     assert await world.here.oldest() == {JobKind.START: first, JobKind.STOP: None}
 
@@ -458,7 +459,7 @@ async def test_trimmed_entries_are_not_the_oldest(world: JobWorld) -> None:
     """What was dropped is never delivered again."""
     added = [await world.start("go-3") for _ in range(MAXLEN + 2)]
     for entry in await read(world.here):
-        await world.here.acknowledge(entry)
+        await world.here.acknowledge([entry])
     await world.here.trim()
 
     assert (await world.here.oldest())[JobKind.START] == added[2]

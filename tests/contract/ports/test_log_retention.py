@@ -15,6 +15,7 @@ from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import GAME, LEASE, NOON, make_job, make_record, make_request
 from tests.contract.ports.journals import EARLIER, begin, finish
 from tests.contract.ports.stores import Store, open_store
+from tests.support.applicants import begin_one
 
 LATER = NOON + timedelta(days=400)
 """All that finished at noon is old."""
@@ -39,8 +40,12 @@ async def refuse(store: Store, *, days: int = 0, lease: LeaseNumber = LEASE, **f
     """Add the refusal of a request to the log, some days after noon."""
     at = NOON + timedelta(days=days)
     completion = refused(Conflict("busy"), at=at)
-    begun = await store.journal.begin(
-        make_request(**facts), lambda _: Admission(completion=completion), lease=lease, at=at
+    begun = await begin_one(
+        store.journal,
+        make_request(**facts),
+        lambda _: Admission(completion=completion),
+        lease=lease,
+        at=at,
     )
     return begun.operation.id
 

@@ -9,9 +9,10 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Outcome
 from rtmanager.domain.ports.operation_journal import Admission, Begun, Ledger
 from rtmanager.domain.runtime import RuntimeRecord
-from tests.builders import LEASE, NOON, make_record, make_request
+from tests.builders import NOON, make_record, make_request
 from tests.contract.ports.journals import begin, finish, recording_rule
 from tests.contract.ports.stores import Store, open_store
+from tests.support.applicants import begin_one
 
 UPPER, LOWER, DOTTED = GameId("Chess"), GameId("chess"), GameId("chess..")
 
@@ -48,7 +49,7 @@ async def ledger_of(store: Store, game_id: GameId) -> Ledger:
     """Return the ledger that a request for this game is shown."""
     seen: list[Ledger] = []
     request = make_request(game_id=game_id)
-    begun = await store.journal.begin(request, recording_rule(seen), lease=LEASE, at=NOON)
+    begun = await begin_one(store.journal, request, recording_rule(seen))
     await finish(store, begun.operation, record=begun.record)
     return seen[0]
 
@@ -98,9 +99,7 @@ async def test_trap_ids_differ_by_case_of_first_starts_at_once_one_is_open(store
 
     begun: list[Begun] = await asyncio.gather(
         *(
-            store.journal.begin(
-                make_request(game_id=game_id), refuse_namesakes, lease=LEASE, at=NOON
-            )
+            begin_one(store.journal, make_request(game_id=game_id), refuse_namesakes)
             for game_id in spellings
         )
     )

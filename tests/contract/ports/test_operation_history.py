@@ -17,8 +17,9 @@ from rtmanager.domain.operation import (
 )
 from rtmanager.domain.ports.operation_history import OperationFilter
 from tests.builders import GAME, LEASE, NOON, make_record, make_request, make_step
-from tests.contract.ports.journals import begin, finish, proceed
+from tests.contract.ports.journals import begin, finish
 from tests.contract.ports.stores import Store, open_store
+from tests.support.applicants import begin_one, proceed
 
 EVERYTHING = OperationFilter()
 OTHER = GameId("go-3")
@@ -59,8 +60,8 @@ async def _do(
     store: Store, at: int, outcome: Outcome | None = Outcome.SUCCESS, **request: Any
 ) -> None:
     """Begin an operation so many seconds after noon, and finish it with this outcome."""
-    begun = await store.journal.begin(
-        make_request(**request), proceed, lease=LEASE, at=NOON + at * SECOND
+    begun = await begin_one(
+        store.journal, make_request(**request), proceed, lease=LEASE, at=NOON + at * SECOND
     )
     if outcome is not None:
         await finish(store, begun.operation, outcome=outcome)

@@ -39,8 +39,9 @@ from tests.builders import (
     make_record,
     make_request,
 )
-from tests.contract.ports.journals import EARLIER, LATER, begin, finish, proceed, recording_rule
+from tests.contract.ports.journals import EARLIER, LATER, begin, finish, recording_rule
 from tests.contract.ports.stores import Store, open_store
+from tests.support.applicants import Asked, begin_one, proceed
 
 OTHER = GameId("go-3")
 
@@ -58,11 +59,16 @@ async def store(dsn: str | None) -> AsyncIterator[Store]:
         yield opened
 
 
+def answered(_ledger: Ledger) -> Admission:
+    """Answer a request at once."""
+    return Admission(completion=make_completion(), messages=[make_message()])
+
+
 async def test_begin_inserts_an_open_operation(store: Store) -> None:
     """The request is in the log before anything is done."""
     request = make_request(reason=StopReason.FINISHED, container_id=ContainerId("c1"))
 
-    begun = await store.journal.begin(request, proceed, lease=LEASE, at=NOON)
+    begun = await begin_one(store.journal, request, proceed)
 
     assert begun.operation == Operation(id=begun.operation.id, request=request, started_at=NOON)
     assert store.operation(begun.operation.id) == begun.operation
@@ -86,7 +92,7 @@ async def test_begin_lets_the_rule_see_the_record(store: Store) -> None:
     await finish(store, operation, record=record)
     seen: list[Ledger] = []
 
-    begun = await store.journal.begin(make_request(), recording_rule(seen), lease=LEASE, at=NOON)
+    begun = await begin_one(store.journal, make_request(), recording_rule(seen))
 
     assert seen == [Ledger(record)]
     assert begun.record == record
@@ -96,8 +102,12 @@ async def test_begin_with_a_completion_inserts_a_finished_operation(store: Store
     """A refusal is finished at once and leaves the game free."""
     completion = refused(Conflict("it runs"), at=NOON + timedelta(seconds=1))
 
-    begun = await store.journal.begin(
-        make_request(), lambda _: Admission(completion=completion), lease=LEASE, at=NOON
+    begun = await begin_one(
+        store.journal,
+        make_request(),
+        lambda _: Admission(completion=completion),
+        lease=LEASE,
+        at=NOON,
     )
 
     stored = store.operation(begun.operation.id)
@@ -117,7 +127,8 @@ async def test_begin_with_a_replay_names_the_container(store: Store) -> None:
     record = make_record(fence=first.id)
     await finish(store, first, record=record)
 
-    begun = await store.journal.begin(
+    begun = await begin_one(
+        store.journal,
         make_request(),
         lambda ledger: Admission(completion=replayed(ledger.record, at=NOON)),
         lease=LEASE,
@@ -138,7 +149,7 @@ async def test_begin_with_a_completion_inserts_its_messages(store: Store) -> Non
     """The result of a refused job is in the outbox."""
     admission = Admission(completion=make_completion(), messages=[make_message()])
 
-    await store.journal.begin(make_job(), lambda _: admission, lease=LEASE, at=NOON)
+    await begin_one(store.journal, make_job(), lambda _: admission)
 
     assert store.outbox() == [("job_results", dict(make_message().fields))]
 
@@ -150,7 +161,7 @@ async def test_begin_whose_rule_raises_writes_nothing(store: Store) -> None:
         raise InvalidRequest("no")
 
     with pytest.raises(InvalidRequest, match=r"^no$"):
-        await store.journal.begin(make_request(), refuse, lease=LATER, at=NOON)
+        await begin_one(store.journal, make_request(), refuse, lease=LATER, at=NOON)
 
     assert store.operations(GAME) == []
     await begin(store, lease=EARLIER)
@@ -162,7 +173,7 @@ async def test_begin_on_a_game_with_an_open_operation_is_refused_unasked(store: 
     asked: list[Ledger] = []
 
     with pytest.raises(OperationStillOpen):
-        await store.journal.begin(make_request(), recording_rule(asked), lease=LATER, at=NOON)
+        await begin_one(store.journal, make_request(), recording_rule(asked), lease=LATER, at=NOON)
 
     assert asked == []
     assert store.operations(GAME) == [operation]
@@ -182,7 +193,7 @@ async def test_begin_of_an_earlier_holder_is_refused(store: Store) -> None:
     asked: list[Ledger] = []
 
     with pytest.raises(LeaseLost) as raised:
-        await store.journal.begin(make_request(), recording_rule(asked), lease=LEASE, at=NOON)
+        await begin_one(store.journal, make_request(), recording_rule(asked))
 
     assert raised.value.highest == LATER
     assert asked == []
@@ -244,14 +255,107 @@ async def test_refuse_ignores_an_open_operation(store: Store) -> None:
 
 
 async def test_job_is_begun_once(store: Store) -> None:
-    """A job entry has one row, however often it is delivered."""
-    admission = Admission(completion=make_completion())
-    await store.journal.begin(make_job(), lambda _: admission, lease=LEASE, at=NOON)
+    """A job entry has one row, however often it is delivered; its rule is not called again."""
+    await begin_one(store.journal, make_job(), answered)
+    asked: list[Ledger] = []
 
-    with pytest.raises(JobAlreadyRecorded):
-        await store.journal.begin(make_job(game_id=OTHER), proceed, lease=LEASE, at=NOON)
+    again = Asked(make_job(game_id=OTHER), recording_rule(asked))
+    begun = await store.journal.begin([again], lease=LEASE, at=NOON)
 
+    assert begun == [None]
+    assert asked == []
     assert store.operations(OTHER) == []
+
+
+async def test_applicants_are_decided_in_order_from_one_record(store: Store) -> None:
+    """Each has its row and its message, in order, and all rules see the same record."""
+    first = await begin(store)
+    record = make_record(fence=first.id)
+    await finish(store, first, record=record)
+    seen: list[Ledger] = []
+
+    def answer(ledger: Ledger) -> Admission:
+        seen.append(ledger)
+        message = make_message(fields={"job_id": str(len(seen))})
+        return Admission(completion=make_completion(), messages=[message])
+
+    jobs = [make_job(f"{number}-0") for number in range(5)]
+    begun = await store.journal.begin([Asked(each, answer) for each in jobs], lease=LEASE, at=NOON)
+
+    rows = [each.operation for each in begun if each]
+    assert [each.request for each in rows] == jobs
+    assert [each.id for each in rows] == sorted({each.id for each in rows})
+    assert store.operations(GAME) == [*reversed(rows), store.operation(first.id)]
+    assert seen == [Ledger(record)] * 5
+    assert [fields["job_id"] for _, fields in store.outbox()] == ["1", "2", "3", "4", "5"]
+
+
+async def test_applicant_that_is_admitted_is_the_last(store: Store) -> None:
+    """Those after it must wait for its end: they are not called, and have neither row nor place."""
+    asked: list[Ledger] = []
+    applicants = [
+        Asked(make_job("1-0"), answered),
+        Asked(make_job("2-0")),
+        Asked(make_job("3-0"), recording_rule(asked)),
+    ]
+
+    begun = await store.journal.begin(applicants, lease=LEASE, at=NOON)
+
+    assert [each and each.operation.outcome for each in begun] == [Outcome.SUCCESS, None]
+    assert begun[1] is not None
+    assert await store.journal.open_operation(GAME) == begun[1].operation
+    assert len(store.operations(GAME)) == 2
+    assert asked == []
+
+
+async def test_recorded_jobs_among_others_are_left_out(store: Store) -> None:
+    """A job that is delivered again keeps its one row and its one message."""
+    await begin_one(store.journal, make_job("2-0"), answered)
+    jobs = [Asked(make_job(f"{number}-0"), answered) for number in (1, 2, 3)]
+
+    begun = await store.journal.begin(jobs, lease=LEASE, at=NOON)
+
+    recorded = [each.request.origin.source_ref for each in reversed(store.operations(GAME))]
+    assert [each is None for each in begun] == [False, True, False]
+    assert recorded == ["2-0", "1-0", "3-0"]
+    assert len(store.outbox()) == 3
+
+
+async def test_entry_of_the_other_stream_is_another_applicant(store: Store) -> None:
+    """Entries of both streams may have the same id."""
+    stop = make_job("1-0", kind=OperationKind.STOP)
+    await begin_one(store.journal, make_job("1-0"), answered)
+
+    begun = await store.journal.begin([Asked(stop, answered)], lease=LEASE, at=NOON)
+
+    assert [each and each.operation.kind for each in begun] == [OperationKind.STOP]
+
+
+async def test_applicant_that_raises_leaves_nothing_of_those_before(store: Store) -> None:
+    """The transaction is one: rows and messages of all are written, or none."""
+
+    def refuse(_ledger: Ledger) -> Admission:
+        raise InvalidRequest("no")
+
+    applicants = [Asked(make_job("1-0"), answered), Asked(make_job("2-0"), refuse)]
+    with pytest.raises(InvalidRequest, match=r"^no$"):
+        await store.journal.begin(applicants, lease=LATER, at=NOON)
+
+    assert store.operations(GAME) == []
+    assert store.outbox() == []
+    await begin(store, lease=EARLIER)
+
+
+async def test_bounded_message_keeps_its_place_among_the_others(store: Store) -> None:
+    """A message with a dedup key is written in its order, once."""
+    bounded = {"dedup_key": "same", "dedup_window": 60.0}
+    names = {"before": {}, "once": bounded, "again": bounded, "after": {}}
+    messages = [make_message(fields={"job_id": name}, **names[name]) for name in names]
+    admission = Admission(completion=make_completion(), messages=messages)
+
+    await begin_one(store.journal, make_job(), lambda _: admission)
+
+    assert [fields["job_id"] for _, fields in store.outbox()] == ["before", "once", "after"]
 
 
 async def test_job_is_refused_once(store: Store) -> None:
@@ -267,7 +371,7 @@ async def test_job_is_refused_once(store: Store) -> None:
 
 async def test_job_is_found_by_its_kind_and_entry(store: Store) -> None:
     """A redelivered job finds its operation; an equal entry id of the other stream does not."""
-    begun = await store.journal.begin(make_job("1-0"), proceed, lease=LEASE, at=NOON)
+    begun = await begin_one(store.journal, make_job("1-0"), proceed)
     await begin(store, game_id=OTHER, origin=Origin(OpSource.GM_REST, "2-0"))
 
     journal = store.journal
@@ -415,6 +519,6 @@ async def test_unreachable_store_raises_service_unavailable(store: Store, call: 
 async def test_begun_is_what_take_over_returns(store: Store) -> None:
     """A takeover returns the same operation that begin returned."""
     request = make_request(container_id=ContainerId("c9"))
-    begun = await store.journal.begin(request, proceed, lease=LEASE, at=NOON)
+    begun = await begin_one(store.journal, request, proceed)
 
     assert await store.journal.take_over(GAME, lease=LEASE) == Begun(begun.operation, None)

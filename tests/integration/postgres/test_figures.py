@@ -2,8 +2,6 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
-from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from rtmanager.adapters.postgres.backlogs import PostgresBacklogs
 from rtmanager.adapters.postgres.figures import PostgresFigures
@@ -14,6 +12,7 @@ from rtmanager.domain.operation import LeaseNumber, Operation
 from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 from rtmanager.domain.ports.operation_journal import Admission
 from tests.builders import NOON, make_request
+from tests.support.applicants import begin_one
 
 LEASE = LeaseNumber(1)
 FIXTURES = """
@@ -41,10 +40,10 @@ async def pool(database_dsn: str) -> AsyncIterator[PostgresPool]:
     await pool.close()
 
 
-async def begin(pool: PostgresPool) -> Operation:
+async def begin(pool: PostgresPool, trace_id: str | None = None) -> Operation:
     """Begin an operation."""
-    journal = PostgresOperationJournal(pool)
-    begun = await journal.begin(make_request(), lambda _: Admission(), lease=LEASE, at=NOON)
+    journal, admission = PostgresOperationJournal(pool), Admission(trace_id=trace_id)
+    begun = await begin_one(journal, make_request(), lambda _: admission)
     return begun.operation
 
 
@@ -76,9 +75,7 @@ async def test_figures_are_those_of_the_tables(pool: PostgresPool, database_dsn:
 
 async def test_an_operation_keeps_the_trace_in_which_it_began(pool: PostgresPool) -> None:
     """Whoever reads the log finds the trace; an operation outside of one has none."""
-    context = SpanContext(0xABC, 1, is_remote=True, trace_flags=TraceFlags(1))
-    with trace.use_span(NonRecordingSpan(context)):
-        operation = await begin(pool)
+    operation = await begin(pool, f"{0xABC:032x}")
 
     written = await PostgresOperationHistory(pool).get(operation.id)
     assert written is not None

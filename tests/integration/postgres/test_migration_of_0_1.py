@@ -28,6 +28,7 @@ from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import GAME, LEASE, NOON, make_record, make_request, make_step
 from tests.contract.ports.journals import begin, finish, recording_rule
 from tests.contract.ports.stores import Store, open_store
+from tests.support.applicants import begin_one
 
 CLASHING = ("Chess", "chess", "chess.")
 FORMER_STEPS = [
@@ -121,7 +122,7 @@ async def ledger_of(store: Store, game_id: GameId) -> Ledger:
     """Return the ledger that a request for this game is shown."""
     seen: list[Ledger] = []
     request = make_request(game_id=game_id)
-    begun = await store.journal.begin(request, recording_rule(seen), lease=LEASE, at=NOON)
+    begun = await begin_one(store.journal, request, recording_rule(seen))
     await finish(store, begun.operation, record=begun.record)
     return seen[0]
 

@@ -57,7 +57,7 @@ async def test_jobs_wait_until_they_are_acknowledged(jobs: RedisJobs) -> None:
     for game in ("g1", "g2", "g3"):
         await jobs.start(game)
     first, second = await jobs.here.read(count=2, block=0.1)
-    await jobs.here.acknowledge(first)
+    await jobs.here.acknowledge([first])
 
     assert await counted(jobs) == [(2, added_at(second.entry_id)), (0, None)]
 
@@ -83,7 +83,7 @@ async def test_age_is_by_the_clock_of_redis(jobs: RedisJobs) -> None:
     undelivered, future = await backlogs(jobs).read()
     (first,) = await jobs.here.read(count=1, block=0.1)
     delivered, _ = await backlogs(jobs).read()
-    await jobs.here.acknowledge(first)
+    await jobs.here.acknowledge([first])
     acknowledged, _ = await backlogs(jobs).read()
 
     assert 50 <= undelivered.age <= delivered.age < 60
@@ -96,7 +96,7 @@ async def test_nothing_waits_when_all_are_acknowledged(jobs: RedisJobs) -> None:
     await jobs.here.reclaim()
     await jobs.start("g1")
     for entry in await jobs.here.read(count=1, block=0.1):
-        await jobs.here.acknowledge(entry)
+        await jobs.here.acknowledge([entry])
 
     assert await backlogs(jobs).read() == [Backlog(START, 0), Backlog(STOP, 0)]
 

@@ -201,8 +201,11 @@ def test_images_that_may_run_are_checked_at_the_door_and_before_a_start(service:
     """The rule refuses requests, the executor operations that began under another list."""
     operations = service.use_cases.operations
 
-    assert [each.text for each in operations.allowed_images.patterns] == ["galaxy/*"]
-    assert operations.interpreter.executor.policy.allowed_images == operations.allowed_images
+    assert [each.text for each in operations.prepare_checks.allowed_images.patterns] == ["galaxy/*"]
+    assert (
+        operations.interpreter.executor.policy.allowed_images
+        == operations.prepare_checks.allowed_images
+    )
 
 
 def test_pulls_have_both_limits(service: Service) -> None:

@@ -243,7 +243,7 @@ async def test_first_start_by_a_job_is_announced_during_a_flood_of_made_up_games
         with pytest.raises(ImagePullFailed):
             await world.manager.start("galaxy/none:1.0.0", GameId(f"new-{number}"))
 
-    await desk.handler().run(await desk.start("lobby-1", "galaxy/none:1.0.0"))
+    await desk.handler().run([await desk.start("lobby-1", "galaxy/none:1.0.0")])
 
     last = world.store.outbox[-1]
     assert (last.stream, last.game_id) == (OutboxStream.NOTIFICATION_INTENTS, "lobby-1")

@@ -1,6 +1,6 @@
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -29,6 +29,7 @@ class Desk:
         )
         self.handled: list[str] = []
         self.tried: list[str] = []
+        self.batches: list[list[str]] = []
         self.tried_at: list[float] = []
         self.now_at_work: Counter[str] = Counter()
         self.most_at_work = 0
@@ -47,8 +48,22 @@ class Desk:
         """Add a stop job."""
         return self.streams.add(JobKind.STOP, StopJob(game, StopReason.FINISHED))
 
-    async def run(self, entry: JobEntry) -> None:
-        """Handle the entry as HandleJob does."""
+    async def run(self, entries: Sequence[JobEntry]) -> int:
+        """Handle the entries as HandleJob does: one of a game that is held is real work."""
+        self.batches.append([each.entry_id for each in entries])
+        for done, entry in enumerate(entries):
+            is_work = (entry.job.game_id or "") in self.held
+            try:
+                await self._handle(entry)
+            except ServiceUnavailable:
+                if not done:
+                    raise
+                return done
+            if is_work:
+                return done + 1
+        return len(entries)
+
+    async def _handle(self, entry: JobEntry) -> None:
         game = entry.job.game_id or ""
         self.tried.append(entry.entry_id)
         self.tried_at.append(self.clock.monotonic())
@@ -59,7 +74,7 @@ class Desk:
             await self._work(entry, game)
         finally:
             self.now_at_work[game] -= 1
-        await self.jobs.acknowledge(entry)
+        await self.jobs.acknowledge([entry])
         if at_end := self.at_end:
             self.at_end = None
             await at_end()
@@ -405,3 +420,40 @@ async def test_nothing_is_read_while_something_that_jobs_need_is_away(desk: Desk
         await until(lambda: desk.calls["ready"] > asked + 5)
 
     assert desk.calls["jobs.read"] == reads
+
+
+async def test_queued_jobs_of_a_game_are_handed_over_together(desk: Desk) -> None:
+    """What waits for a game is handed over in order, in one piece; other games are separate."""
+    jobs = [desk.start("g1"), desk.stop("g1"), desk.start("g2"), desk.start("g1")]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 4)
+
+    first, second, other, third = (job.entry_id for job in jobs)
+    assert sorted(desk.batches) == sorted([[first, second, third], [other]])
+
+
+async def test_jobs_after_one_that_takes_long_are_handed_over_again(desk: Desk) -> None:
+    """The handler may return after some of the jobs; the others keep their place."""
+    desk.held["g1"] = asyncio.Event()
+    desk.held["g1"].set()
+    jobs = [desk.start("g1").entry_id for _ in range(3)]
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) == 3)
+
+    assert desk.batches == [jobs, jobs[1:], jobs[2:]]
+
+
+async def test_only_the_entries_that_come_again_are_handled_again(desk: Desk) -> None:
+    """Those of the same piece that did not come again are done."""
+    jobs = [desk.start("g1").entry_id for _ in range(3)]
+    desk.at_end = desk.redeliver
+
+    async with running(desk.consumer.run()):
+        await until(lambda: len(desk.handled) >= 3)
+        await turns(200)
+
+    assert desk.tried[:3] == jobs
+    assert list(desk.streams.pending) == []
+    assert desk.batches[0] == jobs

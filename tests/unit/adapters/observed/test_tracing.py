@@ -4,8 +4,10 @@ import pytest
 from opentelemetry.trace import StatusCode, format_trace_id
 
 from rtmanager.adapters.observed.tracing import OtelTracing
+from rtmanager.bootstrap.use_cases import UseCases
 from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError
 from rtmanager.domain.operation import OperationKind
+from tests.builders import make_job
 from tests.support.observed import Spans
 from tests.unit.adapters.observed.conftest import Ask
 from tests.unit.domain.world import GAME, IMAGE, World
@@ -34,6 +36,7 @@ async def test_an_operation_is_a_span_with_one_child_per_step(
     assert steps[3].attributes["rtmanager.container_id"] == world.record.current_container_id
     assert operation.attributes["rtmanager.game_id"] == GAME
     assert operation.attributes["rtmanager.operation_id"] == world.last.id
+    assert world.last.trace_id == format_trace_id(operation.context.trace_id)
     assert operation.parent is None
 
 
@@ -82,3 +85,24 @@ async def test_a_resumed_operation_links_to_the_trace_in_which_it_began(
     span = spans.named("operation start resumed")
     assert [each.context.trace_id for each in span.links] == [0xABC]
     assert span.context.trace_id != 0xABC
+
+
+async def test_requests_that_are_decided_together_have_traces_of_their_own(
+    cases: UseCases, ask: Ask, world: World, spans: Spans
+) -> None:
+    """Each row has the trace of its request; one that was not reached has no trace."""
+    await ask(START, IMAGE)
+    before = len(spans.finished())
+    jobs = [make_job(f"{each}-0", game_id=GAME, image_ref=IMAGE) for each in range(2)]
+    stop = make_job("2-0", kind=OperationKind.STOP, game_id=GAME, image_ref=None)
+
+    await cases.operations.run_next([*jobs, stop, make_job("3-0", game_id=GAME)])
+
+    ended = [each for each in spans.finished()[before:] if each.name.startswith("operation")]
+    rows = [each for each in world.operations if each.request.origin.source != "gm_rest"]
+    assert [each.attributes["rtmanager.source_ref"] for each in ended] == ["0-0", "1-0", "2-0"]
+    assert [each.attributes["rtmanager.operation_id"] for each in ended] == [it.id for it in rows]
+    assert [format_trace_id(each.context.trace_id) for each in ended] == [
+        each.trace_id for each in rows
+    ]
+    assert len({each.trace_id for each in rows}) == 3

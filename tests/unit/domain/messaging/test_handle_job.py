@@ -23,7 +23,7 @@ async def test_start_job_starts_the_game(desk: JobDesk) -> None:
     """A start job has one result with container and endpoint, and is acknowledged."""
     entry = await desk.start()
 
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
 
     record = desk.world.record
     assert record is not None
@@ -36,15 +36,15 @@ async def test_start_job_starts_the_game(desk: JobDesk) -> None:
 
 async def test_job_is_logged_as_the_lobbys(desk: JobDesk) -> None:
     """The operation log names the Lobby as the source."""
-    await desk.handler().run(await desk.start())
+    await desk.handler().run([await desk.start()])
 
     assert desk.world.last.request.origin == Origin(OpSource.LOBBY_STREAM, "1-0")
 
 
 async def test_stop_job_stops_the_game(desk: JobDesk) -> None:
     """A stop job runs the same use case as a stop by REST."""
-    await desk.handler().run(await desk.start())
-    await desk.handler().run(await desk.stop())
+    await desk.handler().run([await desk.start()])
+    await desk.handler().run([await desk.stop()])
 
     assert desk.world.record is not None
     assert desk.world.record.status is RuntimeStatus.STOPPED
@@ -54,7 +54,7 @@ async def test_stop_job_stops_the_game(desk: JobDesk) -> None:
 async def test_job_that_changes_nothing_is_a_replay(desk: JobDesk) -> None:
     """A second job for the same image succeeds as a replay."""
     for _ in range(2):
-        await desk.handler().run(await desk.start())
+        await desk.handler().run([await desk.start()])
 
     assert desk.outcomes == [("1-0", "success", ""), ("2-0", "success", "replay_no_op")]
     assert desk.results[0]["container_id"] == desk.results[1]["container_id"]
@@ -70,7 +70,7 @@ async def test_job_that_changes_nothing_is_a_replay(desk: JobDesk) -> None:
 )
 async def test_job_that_fails_is_answered_and_done(desk: JobDesk, image: str, code: str) -> None:
     """A failure is a result like any other."""
-    await desk.handler().run(await desk.start(image=image))
+    await desk.handler().run([await desk.start(image=image)])
 
     assert desk.outcomes == [("1-0", "failure", code)]
     assert list(desk.pending) == []
@@ -79,9 +79,9 @@ async def test_job_that_fails_is_answered_and_done(desk: JobDesk, image: str, co
 
 async def test_job_that_is_refused_is_answered_and_done(desk: JobDesk) -> None:
     """A refused job gets its error as the result."""
-    await desk.handler().run(await desk.start())
-    await desk.handler().run(await desk.start(image=OTHER))
-    await desk.handler().run(await desk.stop("g2"))
+    await desk.handler().run([await desk.start()])
+    await desk.handler().run([await desk.start(image=OTHER)])
+    await desk.handler().run([await desk.stop("g2")])
 
     assert desk.outcomes[1:] == [("2-0", "failure", "conflict"), ("3-0", "failure", "not_found")]
     assert list(desk.pending) == []
@@ -92,9 +92,9 @@ async def test_finished_job_that_comes_again_is_only_acknowledged(desk: JobDesk)
     entry = await desk.start()
     desk.world.manager.on("jobs.acknowledge", ServiceUnavailable())
     with pytest.raises(ServiceUnavailable):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
 
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
 
     assert desk.outcomes == [("1-0", "success", "")]
     assert len(desk.world.operations) == 1
@@ -104,10 +104,10 @@ async def test_finished_job_that_comes_again_is_only_acknowledged(desk: JobDesk)
 async def test_finished_start_that_comes_again_after_a_stop_starts_nothing(desk: JobDesk) -> None:
     """The operation log decides whether a job is done, not the present record."""
     start = await desk.start()
-    await desk.handler().run(start)
-    await desk.handler().run(await desk.stop())
+    await desk.handler().run([start])
+    await desk.handler().run([await desk.stop()])
 
-    await desk.handler().run(start)
+    await desk.handler().run([start])
 
     assert desk.world.record is not None
     assert desk.world.record.status is RuntimeStatus.STOPPED
@@ -119,8 +119,8 @@ async def test_entry_ids_of_the_two_streams_are_different_jobs(desk: JobDesk) ->
     start, stop = await desk.start(), await desk.stop()
     twin = JobEntry(JobKind.STOP, start.entry_id, stop.job)
 
-    await desk.handler().run(start)
-    await desk.handler().run(twin)
+    await desk.handler().run([start])
+    await desk.handler().run([twin])
 
     assert [(each["job_id"], each["op_kind"]) for each in desk.results] == [
         ("1-0", "start"),
@@ -134,10 +134,10 @@ async def test_job_that_was_never_recorded_stays(desk: JobDesk) -> None:
     desk.world.manager.on("store.begin", ServiceUnavailable())
 
     with pytest.raises(ServiceUnavailable):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
 
     assert list(desk.pending) == [entry]
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
     assert desk.outcomes == [("1-0", "success", "")]
 
 
@@ -146,9 +146,9 @@ async def test_job_whose_outcome_was_lost_is_resumed(desk: JobDesk) -> None:
     entry = await desk.start()
     desk.world.manager.on("store.finish", ServiceUnavailable(), always=True)
     with pytest.raises(ServiceUnavailable):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
 
-    await desk.handler(desk.world.process()).run(entry)
+    await desk.handler(desk.world.process()).run([entry])
 
     assert desk.outcomes == [("1-0", "success", "")]
     assert list(desk.pending) == []
@@ -159,7 +159,7 @@ async def calls_of_a_start() -> int:
     desk = JobDesk()
     entry = await desk.start()
     before = len(desk.world.manager.calls)
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
     return len(desk.world.manager.calls) - before
 
 
@@ -171,13 +171,13 @@ async def test_job_killed_anywhere_has_one_result(desk: JobDesk) -> None:
         entry = await desk.start()
         desk.world.manager.kill_at(index)
         with pytest.raises(Killed):
-            await desk.handler().run(entry)
+            await desk.handler().run([entry])
         desk.world.manager.lease_connection.abandon()
         desk.world.after_the_lease()
         successor = desk.world.process()
 
         if entry in desk.pending:
-            await desk.handler(successor).run(entry)
+            await desk.handler(successor).run([entry])
 
         assert [each["job_id"] for each in desk.results] == ["1-0"], index
         assert list(desk.pending) == []
@@ -188,7 +188,7 @@ async def test_malformed_job_is_answered_and_dead_lettered(desk: JobDesk) -> Non
     """The Lobby gets the fault as the result, and the entry is kept for people to inspect."""
     entry = await desk.malformed()
 
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
 
     (result,) = desk.results
     assert (result["outcome"], result["error_code"]) == ("failure", "invalid_request")
@@ -201,7 +201,7 @@ async def test_malformed_job_is_answered_and_dead_lettered(desk: JobDesk) -> Non
 
 async def test_malformed_job_without_a_game_is_only_dead_lettered(desk: JobDesk) -> None:
     """Without a game id there is no result to write."""
-    await desk.handler().run(await desk.malformed(None))
+    await desk.handler().run([await desk.malformed(None)])
 
     assert desk.results == []
     assert len(desk.streams.dead) == 1
@@ -216,7 +216,7 @@ async def test_malformed_job_is_logged(
     desk: JobDesk, caplog: pytest.LogCaptureFixture, game: str | None, logged: str | None
 ) -> None:
     """One warning says which entry is wrong, and quotes no text of any length."""
-    await desk.handler().run(await desk.malformed(game))
+    await desk.handler().run([await desk.malformed(game)])
 
     (record,) = [each for each in caplog.records if each.message == "job_refused"]
     written = vars(record)
@@ -237,9 +237,9 @@ async def test_malformed_job_that_comes_again_is_logged_once(
     entry = await desk.malformed()
     desk.world.manager.on("jobs.dead_letter", ServiceUnavailable())
     with pytest.raises(ServiceUnavailable):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
 
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
 
     assert [each.message for each in caplog.records].count("job_refused") == 1
 
@@ -250,10 +250,10 @@ async def test_flood_of_malformed_jobs_is_a_few_lines(
     """Every entry is dead-lettered; the next line has the number of those without one."""
     handler = desk.handler()
     for _ in range(LINES_AT_ONCE + 5):
-        await handler.run(await desk.malformed())
+        await handler.run([await desk.malformed()])
     at_once = [each.message for each in caplog.records].count("job_refused")
     desk.world.clock.advance(60.0)
-    await handler.run(await desk.malformed())
+    await handler.run([await desk.malformed()])
 
     last = [each for each in caplog.records if each.message == "job_refused"][-1]
     assert at_once == LINES_AT_ONCE
@@ -263,7 +263,7 @@ async def test_flood_of_malformed_jobs_is_a_few_lines(
 
 async def test_malformed_job_writes_no_intent(desk: JobDesk) -> None:
     """A malformed job is not a failed start, so no intent is written."""
-    await desk.handler().run(await desk.malformed())
+    await desk.handler().run([await desk.malformed()])
 
     assert len(desk.world.store.outbox) == 1
 
@@ -274,9 +274,9 @@ async def test_malformed_job_that_comes_again_is_answered_once(desk: JobDesk, ca
     entry = await desk.malformed()
     desk.world.manager.on(call, ServiceUnavailable())
     with pytest.raises(ServiceUnavailable):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
 
-    await desk.handler().run(entry)
+    await desk.handler().run([entry])
 
     assert len(desk.results) == 1
     assert len(desk.streams.dead) == 1
@@ -285,7 +285,7 @@ async def test_malformed_job_that_comes_again_is_answered_once(desk: JobDesk, ca
 
 async def test_game_id_that_no_game_can_have_is_malformed(desk: JobDesk) -> None:
     """An id that cannot name a container, a host and a directory is a fault."""
-    await desk.handler().run(await desk.start("../etc"))
+    await desk.handler().run([await desk.start("../etc")])
 
     (result,) = desk.results
     assert (result["game_id"], result["error_code"]) == ("../etc", "invalid_request")
@@ -297,14 +297,14 @@ async def test_job_cut_off_by_a_shutdown_ends_in_success(desk: JobDesk) -> None:
     """A job that outlasts the shutdown limit is resumed by another process and does not fail."""
     entry, hang = await desk.start(), Hang()
     desk.world.manager.on("host.create", hang)
-    handling = asyncio.create_task(desk.handler().run(entry))
+    handling = asyncio.create_task(desk.handler().run([entry]))
     await hang.reached.wait()
     await desk.world.manager.shut_down()
     with pytest.raises(asyncio.CancelledError):
         await handling
     assert (desk.results, list(desk.pending)) == ([], [entry])
 
-    await desk.handler(desk.world.process()).run(entry)
+    await desk.handler(desk.world.process()).run([entry])
 
     assert desk.outcomes == [("1-0", "success", "")]
     assert desk.world.last.details.get("lost_processes") is None
@@ -316,13 +316,13 @@ async def test_job_that_is_resumed_by_others_is_only_acknowledged(desk: JobDesk)
     entry = await desk.start()
     desk.world.manager.on("host.create", desk.world.manager.die)
     with pytest.raises(Killed):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
     desk.world.manager.lease_connection.abandon()
     desk.world.after_the_lease()
     successor = desk.world.process()
     await successor.resume()
 
-    await desk.handler(successor).run(entry)
+    await desk.handler(successor).run([entry])
 
     assert desk.outcomes == [("1-0", "success", "")]
     assert len(desk.world.operations) == 1
@@ -332,7 +332,7 @@ async def test_job_waits_five_minutes_for_others_on_its_game(desk: JobDesk) -> N
     """A job waits far longer than a REST request, because nobody waits for its reply."""
     clock, entry = desk.world.clock, await desk.start()
     async with desk.world.process().leases.hold(GAME, wait=0):
-        handling = asyncio.create_task(desk.handler().run(entry))
+        handling = asyncio.create_task(desk.handler().run([entry]))
         await turns(50)  # let it begin to wait
         await clock.sleep(LEASE_WAIT - 1 - clock.monotonic())
         assert desk.results == []
@@ -345,7 +345,7 @@ async def test_job_whose_game_is_busy_for_longer_is_refused(desk: JobDesk) -> No
     """After five minutes the job is answered with the refusal."""
     entry = await desk.start()
     async with desk.world.process().leases.hold(GAME, wait=0):
-        await desk.handler().run(entry)
+        await desk.handler().run([entry])
 
     assert desk.world.clock.monotonic() == pytest.approx(300.0)
     assert desk.outcomes == [("1-0", "failure", "conflict")]
@@ -354,12 +354,12 @@ async def test_job_whose_game_is_busy_for_longer_is_refused(desk: JobDesk) -> No
 
 async def test_job_that_fails_to_reach_docker_once_is_resumed_at_once(desk: JobDesk) -> None:
     """After one timeout of Docker the operation is resumed within the same delivery."""
-    await desk.handler().run(await desk.start())
+    await desk.handler().run([await desk.start()])
     desk.world.manager.on("host.stop", unavailable())
-    handling = desk.handler().run(await desk.stop())
+    handling = desk.handler().run([await desk.stop()])
 
-    (error,) = await asyncio.gather(handling, return_exceptions=True)
+    (answer,) = await asyncio.gather(handling, return_exceptions=True)
 
-    assert error is None
+    assert answer == 1
     assert desk.outcomes[1:] == [("2-0", "success", "")]
     assert list(desk.pending) == []

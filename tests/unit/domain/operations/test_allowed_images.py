@@ -120,7 +120,7 @@ async def test_job_for_another_image_has_the_same_result(world: World) -> None:
     desk = JobDesk(world)
     process = allowing(world, "galaxy/*")
 
-    await desk.handler(process).run(await desk.start(image=ELSEWHERE))
+    await desk.handler(process).run([await desk.start(image=ELSEWHERE)])
 
     assert desk.outcomes == [("1-0", "failure", "start_config_invalid")]
     intents = [each for each in world.store.outbox if each.stream is _INTENTS]

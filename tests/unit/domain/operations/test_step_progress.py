@@ -15,6 +15,7 @@ from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.operations.step_progress import PAUSE, StepProgress
 from rtmanager.domain.ports.operation_journal import Admission
 from tests.builders import LEASE, NOON, make_request
+from tests.support.applicants import begin_one
 from tests.unit.domain.observed import held_lease
 from tests.unit.domain.world import GAME, Hang, World
 from tests.unit.workers.turns import turns
@@ -34,7 +35,7 @@ class Pull:
     async def begin(self) -> StepProgress:
         """Begin the operation and its pull."""
         request = make_request(game_id=GAME)
-        begun = await self.journal.begin(request, lambda _: Admission(), lease=LEASE, at=NOON)
+        begun = await begin_one(self.journal, request, lambda _: Admission())
         operation = begun.operation.acting(Action(ActionName.OBTAIN_IMAGE), at=NOON)
         context = OperationContext(operation=operation, record=None, lease=held_lease())
         return StepProgress(context, self.journal, self.clock)

@@ -205,9 +205,9 @@ async def test_trap_job_fails_for_the_trouble_of_an_earlier_operation(running: W
 
     job = JobEntry(JobKind.STOP, "1-0", StopJob(GAME, StopReason.FINISHED))
     with pytest.raises(JobUnfinished, match="no reply"):
-        await second.cycles.handle_job.run(job)
+        await second.cycles.handle_job.run([job])
     assert len(running.operations) == 2
-    await second.cycles.handle_job.run(job)
+    await second.cycles.handle_job.run([job])
 
     outcomes = [(each.kind, each.outcome) for each in running.operations[-2:]]
     assert outcomes == [

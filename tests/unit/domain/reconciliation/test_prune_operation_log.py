@@ -133,25 +133,25 @@ class TestJobs:
     async def test_row_of_a_job_stays_while_its_entry_is_in_the_stream(self) -> None:
         """A group that is created again delivers every entry of the stream."""
         desk = JobDesk()
-        await desk.handler().run(await desk.stop())
+        await desk.handler().run([await desk.stop()])
         desk.world.clock.advance(400 * DAY)
 
         assert await pruning(desk.world).run() == ""
 
         desk.world.streams.lose_group()
         (again,) = await desk.world.manager.jobs.read(count=10, block=0.0)
-        await desk.handler().run(again)
+        await desk.handler().run([again])
         assert len(desk.world.operations) == 1
         assert len(desk.results) == 1
 
     async def test_row_of_a_job_goes_when_its_entry_was_trimmed(self) -> None:
         """An entry that is gone cannot be delivered again."""
         desk = JobDesk()
-        await desk.handler().run(await desk.stop())
+        await desk.handler().run([await desk.stop()])
         later = await desk.stop()
         desk.world.streams.jobs.pop(0)
         desk.world.clock.advance(400 * DAY)
-        await desk.handler().run(later)
+        await desk.handler().run([later])
 
         await pruning(desk.world).run()
 
@@ -162,7 +162,7 @@ class TestJobs:
     async def test_row_of_a_job_stays_for_a_week(self, days: int, left: int) -> None:
         """A Redis that was restored from a backup of yesterday delivers what it had then."""
         desk = JobDesk()
-        await desk.handler().run(await desk.stop())
+        await desk.handler().run([await desk.stop()])
         desk.world.streams.flush()
         desk.world.clock.advance(days * DAY)
 

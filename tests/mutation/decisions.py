@@ -61,9 +61,9 @@ RULES = (
     ),
     Mutant(
         name="stop that begins without Docker",
-        file=f"{_CODE}/operations.py",
-        old="needs_container = kind.replaces or (kind.needs_engine and runs)",
-        new="needs_container = kind.replaces",
+        file=f"{_CODE}/prepare_checks.py",
+        old="return kind.replaces or (kind.needs_engine and _runs(record))",
+        new="return kind.replaces",
         caught_by=f"{_TESTS}/test_stop_runtime.py"
         "::test_stop_with_docker_away_is_refused_before_it_begins",
     ),

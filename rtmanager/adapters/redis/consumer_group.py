@@ -37,15 +37,6 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return gone
 """
-_OTHERS_PENDING = """
-for _, stream in ipairs(KEYS) do
-  local consumers = redis.call('XPENDING', stream, ARGV[1])[4]
-  for _, consumer in ipairs(consumers or {}) do
-    if consumer[1] ~= ARGV[2] then return 1 end
-  end
-end
-return 0
-"""
 # One stretch of the stream, from its oldest entry or the end of the previous stretch: entries that
 # were delivered and are not pending are done. Returns how many were dropped, and where to continue.
 _TRIM_ACKNOWLEDGED = """
@@ -111,10 +102,19 @@ class ConsumerGroup:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    async def read(self, after: Mapping[str, str], *, count: int) -> dict[str, Stretch]:
-        """Return entries of each stream after its id, or new ones, at most `count` per stream."""
-        arguments = [*after, self._group, self._consumer, str(count), *after.values()]
+    async def read(
+        self, after: Mapping[str, str | None], *, count: int
+    ) -> dict[str, Stretch] | None:
+        """Return entries of each stream after its id, or new ones, at most `count` per stream.
+
+        A stream without an id is not read. Returns None, and nothing is delivered, while another
+        consumer has pending entries of any of the streams.
+        """
+        ids = [each or "" for each in after.values()]
+        arguments = [*after, self._group, self._consumer, str(count), *ids]
         answer = await self._ask(self._redis.eval(READ, len(after), *arguments))
+        if answer is None:
+            return None
         return {
             stream: Stretch(raw_entries(entries), bool(more), (delivered or b"0-0").decode())
             for stream, (entries, more, delivered) in zip(after, answer, strict=True)
@@ -144,11 +144,6 @@ class ConsumerGroup:
             trimmed += [each.decode() for each in (deleted[0] if deleted else ())]
             if start == FIRST.encode():
                 return trimmed
-
-    async def others_have_some(self, streams: Sequence[str]) -> bool:
-        """Return whether another consumer has pending entries of these streams."""
-        arguments = [*streams, self._group, self._consumer]
-        return bool(await self._ask(self._redis.eval(_OTHERS_PENDING, len(streams), *arguments)))
 
     async def forget_idle_consumers(self, stream: str) -> None:
         """Delete the group's other consumers that have nothing pending."""

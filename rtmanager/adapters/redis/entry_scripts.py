@@ -39,9 +39,16 @@ end
 """
 
 # Without waiting: inside a script the server never does. One entry at a time, because nothing else
-# shows the size of the next. Returns for each stream the entries, 1 if there may be more, and if
+# shows the size of the next. Returns nothing, and delivers nothing, if another consumer has pending
+# entries of one of the streams or if one has lost its group, which XPENDING reports. Else for each
+# stream, of which those without an id are not read, the entries, 1 if there may be more, and if
 # there was none the id after which new entries are.
 READ = f"""{_CUT}
+for _, stream in ipairs(KEYS) do
+  for _, consumer in ipairs(redis.call('XPENDING', stream, ARGV[1])[4] or {{}}) do
+    if consumer[1] ~= ARGV[2] then return false end
+  end
+end
 local function delivered(stream)
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local facts = {{}}
@@ -52,7 +59,7 @@ end
 local answer = {{}}
 for number, stream in ipairs(KEYS) do
   local after, entries, size, more = ARGV[3 + number], {{}}, 0, 0
-  while true do
+  while after ~= '' do
     if #entries == tonumber(ARGV[3]) or size > {_BATCH_BYTES} then more = 1 break end
     local found = redis.call(
       'XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', 1, 'STREAMS', stream, after)
@@ -62,7 +69,7 @@ for number, stream in ipairs(KEYS) do
     entries[#entries + 1], size = shown, size + raw
     if after ~= '>' then after = entry[1] end
   end
-  answer[number] = {{entries, more, #entries == 0 and delivered(stream)}}
+  answer[number] = {{entries, more, after ~= '' and #entries == 0 and delivered(stream)}}
 end
 return answer
 """

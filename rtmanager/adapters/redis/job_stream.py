@@ -65,8 +65,8 @@ class RedisJobStream:
         """Return at most `count` entries, oldest first."""
         try:
             drained = await self._fetch(count, block)
-            if await self._group.others_have_some(list(self._streams.values())):
-                # A former leader received these late: they are older than the entries we have now.
+            if drained is None:
+                # A former leader received some late: they are older than the entries we have now.
                 await self._claim()
                 return []
         except GroupLostError:
@@ -129,14 +129,17 @@ class RedisJobStream:
             except GroupLostError as error:
                 raise ServiceUnavailable("Redis keeps losing the consumer group") from error
 
-    async def _fetch(self, count: int, block: float) -> set[JobKind]:
+    async def _fetch(self, count: int, block: float) -> set[JobKind] | None:
         """Read the streams without a kept entry; return those that had no more.
 
+        Returns None, having read nothing, while another consumer has pending entries.
         Reads again when a stream only reached the end of its pending entries: it may have new ones.
         """
         give_up = time.monotonic() + min(block, MAX_BLOCK)
         while hungry := [kind for kind, entries in self._waiting.items() if not entries]:
             drained = await self._read(hungry, count)
+            if drained is None:
+                return None
             if not all(self._waiting[kind] or kind in drained for kind in hungry):
                 continue
             if len(drained) < len(self._streams) or any(self._waiting.values()):
@@ -152,10 +155,15 @@ class RedisJobStream:
         after = {self._streams[kind]: self._delivered[kind] for kind in self._streams}
         return await self._group.wait(after, seconds=seconds)
 
-    async def _read(self, kinds: Sequence[JobKind], count: int) -> set[JobKind]:
+    async def _read(self, kinds: Sequence[JobKind], count: int) -> set[JobKind] | None:
         """Read and keep entries of these streams; return those that had no more."""
-        after = {self._streams[kind]: self._after[kind] for kind in kinds}
+        after = {
+            stream: self._after[kind] if kind in kinds else None
+            for kind, stream in self._streams.items()
+        }
         answer = await self._group.read(after, count=count)
+        if answer is None:
+            return None
         return {kind for kind in kinds if await self._keep(kind, answer[self._streams[kind]])}
 
     async def _keep(self, kind: JobKind, read: Stretch) -> bool:

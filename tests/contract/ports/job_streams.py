@@ -131,6 +131,11 @@ class RedisJobs:
         self.here: JobStream = self._consumer(self.clients[0])
         self.there: JobStream = self._consumer(self.clients[1])
 
+    @property
+    def round_trips(self) -> int:
+        """Return how often the first process has asked the server."""
+        return self._proxy.round_trips
+
     @staticmethod
     def _consumer(client: RedisClient) -> RedisJobStream:
         return RedisJobStream(client, SCHEMAS, LAYOUT, group=GROUP)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rtmanager.adapters.redis.client import RedisClient
-from rtmanager.adapters.redis.consumer_group import NEW, ConsumerGroup
+from rtmanager.adapters.redis.consumer_group import NEW, ConsumerGroup, Stretch
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob
 from tests.contract.ports.job_streams import GROUP, LAYOUT, RedisJobs, open_jobs
 
@@ -52,6 +52,13 @@ async def read_one(jobs: RedisJobs, fields: Mapping[Any, Any]) -> JobEntry:
     return entry
 
 
+async def read(group: ConsumerGroup, count: int) -> Stretch:
+    """Read new entries of the start jobs."""
+    found = await group.read({START: NEW}, count=count)
+    assert found is not None
+    return found[START]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -68,7 +75,7 @@ async def test_large_entry_leaves_the_server_cut(
     """Whatever its size, a few kilobytes of it are read."""
     added = await jobs.add(JobKind.START, fields)
 
-    stretch = (await group.read({START: NEW}, count=10))[START]
+    stretch = await read(group, 10)
 
     (entry,) = stretch.entries
     size = sum(len(name) + len(value) for name, value in entry.pairs)
@@ -81,7 +88,7 @@ async def test_read_ends_after_some_megabytes(jobs: RedisJobs, group: ConsumerGr
     """The server copies only a few large entries at a time, and the next read continues."""
     added = [await jobs.add(JobKind.START, JOB | {"more": "x" * MEGABYTE}) for _ in range(12)]
 
-    reads = [(await group.read({START: NEW}, count=100))[START] for _ in range(4)]
+    reads = [await read(group, 100) for _ in range(4)]
 
     assert [len(each.entries) for each in reads] == [5, 5, 2, 0]
     assert [each.has_more for each in reads] == [True, True, False, False]

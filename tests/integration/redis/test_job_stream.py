@@ -72,6 +72,28 @@ async def test_reclaimed_backlog_is_read_in_one_order(jobs: RedisJobs, read_befo
     assert times(await drain(jobs, 20)) == moments
 
 
+async def test_read_of_what_is_there_is_one_round_trip(jobs: RedisJobs) -> None:
+    """Whether a former leader has some pending is found in the step that reads."""
+    await jobs.here.read(count=10, block=0)
+    ids = [await jobs.start("go-3"), await jobs.stop("go-3")]
+    before = jobs.round_trips
+
+    found = await jobs.here.read(count=10, block=1)
+
+    assert {entry.entry_id for entry in found} == set(ids)
+    assert jobs.round_trips - before == 1
+
+
+async def test_job_is_read_although_the_other_stream_was_deleted(jobs: RedisJobs) -> None:
+    """A lost group is noticed before anything is delivered, which nobody would handle."""
+    await jobs.here.read(count=10, block=0)
+    await jobs.redis.delete(LAYOUT.jobs[JobKind.STOP])
+    added = await jobs.start("go-3")
+
+    assert list(await jobs.here.read(count=10, block=0)) == []
+    assert [entry.entry_id for entry in await jobs.here.read(count=10, block=0)] == [added]
+
+
 async def test_read_ends_its_waiting_with_the_first_entry(jobs: RedisJobs) -> None:
     """A read returns with the first entry, not at the end of its wait."""
     waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
@@ -92,12 +114,13 @@ async def test_waiting_ends_well_before_the_client_gives_up(jobs: RedisJobs) -> 
 async def test_flush_while_waiting_is_survived(
     jobs: RedisJobs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A read survives the loss of its stream, which is created again and logged."""
+    """The next read finds that its stream is gone, which is created again and logged."""
     waiting = asyncio.create_task(jobs.here.read(count=10, block=60))
     await asyncio.sleep(0.1)
     await jobs.flush()
 
     assert list(await waiting) == []
+    assert list(await jobs.here.read(count=10, block=60)) == []
     assert [record.message for record in caplog.records] == ["job_streams_recreated"]
     assert vars(caplog.records[0])["streams"] == list(LAYOUT.jobs.values())
     added = await jobs.start("go-3")

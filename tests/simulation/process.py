@@ -39,8 +39,8 @@ from tests.simulation.policy import (
     RETENTION,
 )
 from tests.simulation.process_parts import (
-    IDLE_SLOWED,
     PROCESS,
+    READING_SLOWED,
     BelievedLeases,
     ProcessClock,
     Unaskable,
@@ -87,12 +87,11 @@ class Process:
         self.events = self._faulty(
             InMemoryContainerEvents(docker=environment.docker, delays=self._in_transit), "events"
         )
-        # Its own clock: the polling of an idle consumer, once a second, would be most of a history.
+        # Its own clock: what an idle consumer asks would be most of a history.
         jobs = InMemoryJobStream(
             streams=environment.streams,
-            clock=ProcessClock(self, slowness=IDLE_SLOWED),
+            clock=ProcessClock(self, slowness=READING_SLOWED),
             maxlen=JOBS_KEPT,
-            between=self.park,
         )
         self.jobs = self._faulty(jobs, "jobs")
         self.outbox = self._faulty(

@@ -145,7 +145,8 @@ INTERVALS = {
 }
 CAMPAIGNS_SLOWED = 10.0
 IDLE_SLOWED = 20.0
-"""Slows down campaigns and polling: once a second, they would be most of a history."""
+READING_SLOWED = 50.0
+"""Slow down campaigns and polling: once a second or more often, they would be most of a history."""
 GAMES_AT_ONCE = 2
 RESTART_PAUSE = 5.0
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rtmanager.adapters.in_memory.fault_hook import FaultHook, no_faults
 from rtmanager.domain.messages import OutboxMessage
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobEntry, JobKind, MalformedJob, StartJob, StopJob
@@ -61,15 +60,12 @@ class InMemoryStreams:
 class InMemoryJobStream:
     """One process's consumer.
 
-    An entry whose delivery was lost stays pending until it is reclaimed. `read` makes two calls to
-    the store, a delivery and a check for other consumers' entries: `between` is awaited between the
-    two, where no proxy around the port can be.
+    An entry whose delivery was lost stays pending until it is reclaimed.
     """
 
     streams: InMemoryStreams
     clock: Clock
     maxlen: int = 100_000
-    between: FaultHook = no_faults
     _reclaimed: list[JobEntry] = field(default_factory=list, init=False)
 
     async def reclaim(self) -> None:
@@ -80,12 +76,10 @@ class InMemoryJobStream:
         """Return at most `count` entries, oldest first."""
         if not self._reclaimed and not self.streams.unread:
             await self.clock.sleep(block)
-        entries = self._deliver(count)
-        await self.between("jobs.read:delivered")
         if any(self.streams.owners.get(each) is not self for each in self.streams.pending):
             self._take_over()
-            entries = []
-        return entries
+            return []
+        return self._deliver(count)
 
     async def acknowledge(self, entries: Sequence[JobEntry]) -> None:
         """Remove the entries from the pending list."""

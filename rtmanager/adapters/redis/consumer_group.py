@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from os import getpid
 from secrets import token_hex
 from socket import gethostname
@@ -125,7 +126,7 @@ class ConsumerGroup:
         streams: Any = dict(after)
         try:
             # The entry is not wanted, and most of a long one is not even received.
-            xread = self._waits.xread(streams, count=1, block=max(1, int(seconds * 1000)))
+            xread = self._waits.xread(streams, count=1, block=max(1, ceil(seconds * 1000)))
             return bool(await self._ask(xread))
         except LongReplyError:
             return True

@@ -14,6 +14,7 @@ from rtmanager.tasks import raise_if_cancelled
 from rtmanager.workers.worker import WorkerStatus
 
 BLOCK = 1.0
+MIN_BLOCK = 0.01
 SHORT_BLOCK = 0.1
 """Seconds to wait for new entries while some are left pending and will be reclaimed soon."""
 BATCH = 100
@@ -25,6 +26,8 @@ MIN_PAUSE = 0.2
 MAX_PAUSE = 5.0
 READY_FOR = 0.5
 """Seconds for which a successful `ready` is valid."""
+RENEW_AFTER = 0.4
+"""Seconds after which the reader calls it again, so that no job that comes has to wait for it."""
 
 Queue = deque[JobEntry]
 Key = tuple[JobKind, str]
@@ -34,10 +37,10 @@ Key = tuple[JobKind, str]
 class JobConsumer:
     """Runs only in the leader, so that a game's jobs keep their order.
 
-    It reads only a little ahead: jobs are safe in their streams. `ready` is called before every
-    read and from time to time between jobs, and raises while a dependency of jobs is unavailable. A
-    job that cannot be finished now is retried, and the game's later jobs wait for it: a few in
-    memory, the others pending in their streams, so that jobs of other games are still read.
+    It reads only a little ahead: jobs are safe in their streams. `ready` is called between reads
+    and from time to time between jobs, and raises while a dependency of jobs is unavailable. A job
+    that cannot be finished now is retried, and the game's later jobs wait for it: a few in memory,
+    the others pending in their streams, so that jobs of other games are still read.
     """
 
     jobs: JobStream
@@ -72,7 +75,7 @@ class JobConsumer:
         while True:
             raise_if_cancelled()
             try:
-                await self.ready()
+                await self._demand_ready()
                 await self._reclaim()
                 pause = MIN_PAUSE
                 await self._read_for_ever(begin)
@@ -86,12 +89,16 @@ class JobConsumer:
             raise_if_cancelled()
             async with self._room:
                 await self._room.wait_for(self._has_room)
-            await self.ready()
+            await self._demand_ready(RENEW_AFTER)
             if self._must_reclaim:
                 await self._reclaim()
-            block = SHORT_BLOCK if self._overflowing else BLOCK
-            self._take(await self.jobs.read(count=BATCH, block=block), begin)
+            self._take(await self.jobs.read(count=BATCH, block=self._block()), begin)
             self.status.succeeded(self.clock.now())
+
+    def _block(self) -> float:
+        """Return for how many seconds to wait for new entries."""
+        until_renewed = self._ready_at + RENEW_AFTER - self.clock.monotonic()
+        return max(MIN_BLOCK, min(until_renewed, SHORT_BLOCK if self._overflowing else BLOCK))
 
     async def _reclaim(self) -> None:
         """Have all pending entries read again, including those that were skipped."""
@@ -153,10 +160,10 @@ class JobConsumer:
             self.status.failed(self.clock.now(), error)
             return 0
 
-    async def _demand_ready(self) -> None:
-        """Make jobs that were read ahead wait too, without calling `ready` for every one."""
+    async def _demand_ready(self, valid_for: float = READY_FOR) -> None:
+        """Raise while a dependency is unavailable, without calling `ready` for every job."""
         now = self.clock.monotonic()
-        if now - self._ready_at > READY_FOR:
+        if now - self._ready_at >= valid_for:
             await self.ready()
             self._ready_at = now
 

@@ -96,6 +96,8 @@ class Desk:
 
     async def _ready(self) -> None:
         self.calls["ready"] += 1
+        if event := self.held.get("ready"):
+            await event.wait()
         if "ready" in self.away:
             raise ServiceUnavailable
 
@@ -198,6 +200,15 @@ async def test_nothing_is_read_while_something_is_away(desk: Desk, away: str) ->
         await until(lambda: desk.handled == [job.entry_id])
 
     assert desk.consumer.status.failures_in_a_row == 0
+
+
+async def test_job_that_comes_waits_for_no_dependency(desk: Desk) -> None:
+    """That all are available was found out while the reader waited for the job."""
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.calls["jobs.read"] > 3)
+        desk.held["ready"] = asyncio.Event()
+        job = desk.start("g1")
+        await until(lambda: desk.handled == [job.entry_id])
 
 
 async def test_job_that_was_read_ahead_waits_while_something_is_away(desk: Desk) -> None:

@@ -26,7 +26,6 @@ from rtmanager.adapters.postgres.operation_history import PostgresOperationHisto
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.operator_events import PostgresOperatorEvents
 from rtmanager.adapters.postgres.outbox import PostgresOutbox
-from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.postgres.replicas import PostgresReplicas
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
@@ -66,9 +65,7 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
     connections = Connections.build(settings)
     ports = wrap(_ports(settings, connections))
     cycle_ports = _cycle_ports(settings, connections)
-    use_cases = UseCases.assemble(
-        ports, engine_policy(settings), _for_readers(ports, connections.readers)
-    )
+    use_cases = UseCases.assemble(ports, engine_policy(settings), _for_readers(ports, connections))
     cycles = Cycles.assemble(ports, cycle_ports, use_cases, cycle_policy(settings))
     relay = OutboxRelay(cycles.relay, cycle_ports.outbox, ports.clock)
     reader = EventReader(use_cases.feed, ports.clock)
@@ -137,11 +134,12 @@ def _ports(settings: Settings, connections: Connections) -> Ports:
     )
 
 
-def _for_readers(ports: Ports, part: PoolPart) -> Ports:
+def _for_readers(ports: Ports, connections: Connections) -> Ports:
     """Return the ports for callers that only read: operations and workers never wait for them."""
+    part = connections.readers
     return replace(
         ports,
-        records=observed_calls(PostgresRuntimeRecords(part), POSTGRES),
+        records=observed_calls(PostgresRuntimeRecords(part, connections.lists), POSTGRES),
         journal=observed_calls(PostgresOperationJournal(part), POSTGRES),
         history=observed_calls(PostgresOperationHistory(part), POSTGRES),
         health=observed_calls(PostgresEngineHealth(part), POSTGRES),

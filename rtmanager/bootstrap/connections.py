@@ -37,6 +37,7 @@ class Connections:
     installation: Installation
     pool: PostgresPool
     readers: PoolPart
+    lists: PoolPart
     redis: RedisClient
     leases: RedisGameLeases
     docker: DockerClient
@@ -52,12 +53,14 @@ class Connections:
         redis, docker = redis_client(settings), docker_client(settings)
         installation = Installation(settings.docker_network)
         pool = PostgresPool(dsn, size=settings.postgres_pool_size)
+        readers = PoolPart(pool, max(1, settings.postgres_pool_size // 2))
         return cls(
             dsn=dsn,
             transport=_transport(settings),
             installation=installation,
             pool=pool,
-            readers=PoolPart(pool, max(1, settings.postgres_pool_size // 2)),
+            readers=readers,
+            lists=PoolPart(readers, max(1, settings.postgres_pool_size // 5)),
             redis=redis,
             leases=RedisGameLeases(redis, installation, ttl=settings.game_lease_ttl_seconds),
             docker=docker,

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from starlette.responses import Response
+
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.operation import OperationKind
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
-from rtmanager.domain.runtime import RuntimeRecord
 from rtmanager.handlers.endpoint import Call
-from rtmanager.handlers.rendering import timestamp
+from rtmanager.handlers.record_list import RecordList
+from rtmanager.handlers.rendering import runtime_json
 from rtmanager.handlers.strict_json import JsonObject
 
 
@@ -19,10 +21,9 @@ class Runtimes:
     operations: Operations
     read: ReadRuntimes
 
-    async def list(self, _: Call) -> JsonObject:
+    async def list(self, _: Call) -> Response:
         """Show every record."""
-        records = await self.read.list()
-        return {"items": [runtime_json(record) for record in records]}
+        return RecordList(self.read.pages())
 
     async def get(self, call: Call) -> JsonObject:
         """Show one game's record."""
@@ -68,21 +69,3 @@ class Probes:
         """Answer that all dependencies of operations are available."""
         await self.readiness.run()
         return {"status": "ready"}
-
-
-def runtime_json(record: RuntimeRecord) -> JsonObject:
-    """Return the record as the contract defines it: every property, null where none applies."""
-    return {
-        "game_id": record.game_id,
-        "status": record.status,
-        "current_container_id": record.current_container_id,
-        "current_image_ref": record.current_image_ref,
-        "engine_endpoint": record.engine_endpoint,
-        "state_path": record.state_path,
-        "docker_network": record.docker_network,
-        "started_at": timestamp(record.started_at),
-        "stopped_at": timestamp(record.stopped_at),
-        "removed_at": timestamp(record.removed_at),
-        "last_op_at": timestamp(record.last_op_at),
-        "created_at": timestamp(record.created_at),
-    }

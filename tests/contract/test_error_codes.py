@@ -67,7 +67,7 @@ async def docker_away(caller: Caller, world: World) -> Answer:
 
 async def postgres_away(caller: Caller, world: World) -> Answer:
     """List the games while Postgres is away."""
-    world.manager.on("records.list", ServiceUnavailable("Postgres does not answer"))
+    world.manager.on("records.pages", ServiceUnavailable("Postgres does not answer"))
     return await caller.get(RUNTIMES)
 
 

@@ -2,8 +2,11 @@ import re
 
 import pytest
 
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.monitoring.check_readiness import MAX_AGE
 from rtmanager.domain.operation import OpSource, StopReason
+from rtmanager.domain.ports.runtime_records import PAGE
+from tests.builders import make_record
 from tests.contract.caller import JSON, RUNTIMES, Caller
 from tests.unit.domain.world import OTHER, PATCHED, World
 
@@ -45,6 +48,17 @@ async def test_list_shows_every_record_ordered_by_game(caller: Caller) -> None:
     answer = await caller.get(RUNTIMES)
 
     assert [item["game_id"] for item in answer.json["items"]] == ["a", "b"]
+
+
+async def test_long_list_is_one_answer(caller: Caller, world: World) -> None:
+    """It is sent in parts, which together are what the contract has."""
+    games = [GameId(f"g{number:04}") for number in range(PAGE + 1)]
+    world.store.runtime_records.update((game, make_record(game_id=game)) for game in games)
+
+    answer = await caller.get(RUNTIMES)
+
+    assert "content-length" not in answer.headers
+    assert [item["game_id"] for item in answer.json["items"]] == games
 
 
 async def test_list_without_games_is_empty(caller: Caller) -> None:

@@ -47,6 +47,7 @@ _BLOCKS = {
     "events.listen": _Block(item="events.next"),
     "host.output": _Block(item="host.output.next"),
     "outbox.batch": _Block(end="outbox.commit"),
+    "records.pages": _Block(item="records.page"),
     "outbox.wakeups": _Block(item="outbox.notify", pushed=True),
 }
 

@@ -1,6 +1,7 @@
 """The durable store in memory: its tables, and the ports for records and health."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from rtmanager.domain.messages import OutboxMessage, health_message
 from rtmanager.domain.operation import Fence, LeaseNumber, Operation
 from rtmanager.domain.ports.engine_health import KnownHealth
 from rtmanager.domain.ports.health_log import Baseline, Watch
+from rtmanager.domain.ports.runtime_records import PAGE
 from rtmanager.domain.reconciliation.drift_findings import Finding
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
@@ -93,8 +95,22 @@ class InMemoryRuntimeRecords:
         """Return every record of any status, ordered by game id."""
         return [record for _, record in sorted(self.store.runtime_records.items())]
 
+    @asynccontextmanager
+    async def pages(
+        self, size: int = PAGE
+    ) -> AsyncIterator[AsyncIterator[Sequence[RuntimeRecord]]]:
+        """Yield every record in pages, as of now."""
+        yield _pages_of(await self.list(), size)
+
     async def ping(self) -> None:
         """Answer."""
+
+
+async def _pages_of(
+    records: Sequence[RuntimeRecord], size: int
+) -> AsyncIterator[Sequence[RuntimeRecord]]:
+    for first in range(0, len(records), size):
+        yield records[first : first + size]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Calls to a dependency: one proxy that times and traces each call of any port."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import Any, TypeVar, cast
@@ -13,6 +13,7 @@ from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError, Serv
 from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.job_stream import JobStream
 from rtmanager.domain.ports.operation_journal import OperationStillOpen
+from rtmanager.domain.ports.runtime_records import RecordPages, RuntimeRecords
 from rtmanager.telemetry.instruments import call_duration, call_errors
 
 P = TypeVar("P")
@@ -23,6 +24,8 @@ _ANSWERS = (LeaseLost, OperationStillOpen)
 """Errors of an unavailable service that are answers of a dependency."""
 _WAITS = {JobStream.read.__name__}
 """Calls that take as long as nothing happens: not timed."""
+_PAGES = {RuntimeRecords.pages.__name__}
+"""Methods that return a block in which pages are read: each of these is a call, named `page`."""
 
 _tracer = trace.get_tracer("rtmanager")
 
@@ -30,7 +33,8 @@ _tracer = trace.get_tracer("rtmanager")
 def observed_calls(port: P, dependency: str, tracer: trace.Tracer = _tracer) -> P:
     """Return the port with each of its coroutine methods timed and traced.
 
-    Everything else (plain methods, attributes, context managers) is passed through.
+    So is each page that is read in a block. Everything else (plain methods, attributes, context
+    managers) is passed through.
     """
     return cast("P", _ObservedPort(port, dependency, tracer))
 
@@ -45,9 +49,12 @@ class _ObservedPort:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.wrapped, name)
-        if not iscoroutinefunction(found):
+        if name in _PAGES:
+            wrapped: Callable[..., Any] = _observed_pages(found, self._dependency, self._tracer)
+        elif iscoroutinefunction(found):
+            wrapped = _observed(found, self._dependency, self._tracer)
+        else:
             return found
-        wrapped = _observed(found, self._dependency, self._tracer)
         vars(self)[name] = wrapped
         return wrapped
 
@@ -72,6 +79,27 @@ def _observed(
                 call_duration.record(perf_counter() - began, labels)
 
     return call
+
+
+def _observed_pages(
+    method: Callable[..., RecordPages], dependency: str, tracer: trace.Tracer
+) -> Callable[..., RecordPages]:
+    @asynccontextmanager
+    async def block(*args: Any, **kwargs: Any) -> AsyncIterator[AsyncIterator[Any]]:
+        async with method(*args, **kwargs) as pages:
+
+            async def page() -> Any:
+                return await anext(pages, None)
+
+            async with aclosing(_until_none(_observed(page, dependency, tracer))) as observed:
+                yield observed
+
+    return block
+
+
+async def _until_none(call: Callable[[], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
+    while (item := await call()) is not None:
+        yield item
 
 
 def count_error(error: Exception, dependency: str) -> None:

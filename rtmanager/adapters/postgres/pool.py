@@ -44,17 +44,22 @@ class Connections(ABC):
     """What lends connections to the adapters."""
 
     @abstractmethod
-    def connection(self) -> AbstractAsyncContextManager[Connection]:
-        """Lend a connection on which every statement commits automatically."""
+    def connection(
+        self, *, within: float = ANSWER_SECONDS
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection on which every statement commits automatically.
+
+        After as many seconds it is shut down, so that what waits for it fails.
+        """
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
         """Lend a connection in a transaction; statements are sent together until one is read.
 
         BEGIN goes with the first and COMMIT with the last of them. The driver's own transaction
         would wait for the answer to each.
         """
-        async with self.connection() as connection:
+        async with self.connection(within=within) as connection:
             try:
                 async with connection.pipeline():
                     await connection.execute("BEGIN")
@@ -106,12 +111,12 @@ class PostgresPool(Connections):
         await self._pool.close(timeout=CLOSE_SECONDS)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
         """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         with postgres_errors():
             try:
                 async with self._pool.connection() as connection:
-                    with deadline(connection, ANSWER_SECONDS):
+                    with deadline(connection, within):
                         yield connection
             except ReadOnlySqlTransaction:
                 # After a failover this server may stay read-only while our connections to it stay

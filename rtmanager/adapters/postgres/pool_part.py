@@ -5,26 +5,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from rtmanager.adapters.postgres.pool import (
+    ANSWER_SECONDS,
     CHECKOUT_SECONDS,
     Connection,
     Connections,
-    PostgresPool,
 )
 from rtmanager.domain.errors import ServiceUnavailable
 
 
 class PoolPart(Connections):
-    """Some of a pool's connections: however many want one, the others are left to the rest."""
+    """Some of a pool's connections: however many want one, the others are left to the rest.
+
+    A part may itself have parts.
+    """
 
     def __init__(
-        self, pool: PostgresPool, size: int, *, checkout_timeout: float = CHECKOUT_SECONDS
+        self, pool: Connections, size: int, *, checkout_timeout: float = CHECKOUT_SECONDS
     ) -> None:
         self._pool = pool
         self._places = asyncio.Semaphore(size)
         self._checkout_timeout = checkout_timeout
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
         """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         try:
             async with asyncio.timeout(self._checkout_timeout):
@@ -34,7 +37,7 @@ class PoolPart(Connections):
                 "too many requests read from Postgres at once; send this one again later"
             ) from error
         try:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection(within=within) as connection:
                 yield connection
         finally:
             self._places.release()

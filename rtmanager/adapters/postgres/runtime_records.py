@@ -2,17 +2,19 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict, fields
 from typing import Any, LiteralString
 
 from psycopg import AsyncCursor
-from psycopg.rows import kwargs_row, scalar_row
+from psycopg.rows import scalar_row
+from psycopg.sql import SQL
 
-from rtmanager.adapters.postgres.pool import Connection, Connections
+from rtmanager.adapters.postgres.pool import ANSWER_SECONDS, Connection, Connections
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.operation import Fence
+from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
 
 _COLUMNS = Columns("""
@@ -21,11 +23,19 @@ _COLUMNS = Columns("""
     last_fence
 """)
 
+_FIELDS = [field.name for field in fields(RuntimeRecord)]
+_STATUS = {status.value: status for status in RuntimeStatus}
+
 _GET: LiteralString = f"SELECT {_COLUMNS.names} FROM runtime_records WHERE game_id = %s"
 
 _LOCK: LiteralString = f"{_GET} FOR UPDATE"
 
 _LIST: LiteralString = f'SELECT {_COLUMNS.names} FROM runtime_records ORDER BY game_id COLLATE "C"'
+
+# What a cursor shows is as of its declaration, whatever is committed while it is read.
+_DECLARE: LiteralString = f"DECLARE records NO SCROLL CURSOR FOR {_LIST}"
+
+_FETCH = SQL("FETCH {} FROM records")
 
 COUNT_BY_STATUS: LiteralString = """
     SELECT jsonb_object_agg(status, records) FROM (
@@ -69,10 +79,14 @@ _SAVE: LiteralString = f"""
 
 
 class PostgresRuntimeRecords:
-    """Reads the records of the table `runtime_records`."""
+    """Reads the records of the table `runtime_records`.
 
-    def __init__(self, pool: Connections) -> None:
+    Pages take their connections from `lists`, if they have their own.
+    """
+
+    def __init__(self, pool: Connections, lists: Connections | None = None) -> None:
         self._pool = pool
+        self._lists = lists or pool
 
     async def get(self, game_id: GameId) -> RuntimeRecord | None:
         """Return the game's record, None when it was never started."""
@@ -83,6 +97,23 @@ class PostgresRuntimeRecords:
         """Return every record of any status, ordered by game id."""
         async with self._pool.connection() as connection:
             return await (await _records(connection).execute(_LIST)).fetchall()
+
+    @asynccontextmanager
+    async def pages(
+        self, size: int = PAGE
+    ) -> AsyncIterator[AsyncIterator[Sequence[RuntimeRecord]]]:
+        """Yield every record in pages; a connection is held until the last one was read."""
+        async with aclosing(self._pages(size)) as pages:
+            yield pages
+
+    async def _pages(self, size: int) -> AsyncGenerator[Sequence[RuntimeRecord], None]:
+        async with self._lists.transaction(within=PAGES_SECONDS + ANSWER_SECONDS) as connection:
+            await connection.execute(_DECLARE)
+            cursor, fetch = _records(connection), _FETCH.format(size)
+            while len(page := await (await cursor.execute(fetch)).fetchall()) == size:
+                yield page
+        if page:
+            yield page
 
     async def ping(self) -> None:
         """Raise ServiceUnavailable when Postgres does not answer."""
@@ -116,8 +147,14 @@ async def save_record(connection: Connection, record: RuntimeRecord) -> bool:
 
 
 def _records(connection: Connection) -> AsyncCursor[RuntimeRecord]:
-    return connection.cursor(row_factory=kwargs_row(_record))
+    return connection.cursor(row_factory=_record_row, binary=True)
 
 
-def _record(*, status: str, last_fence: int, **facts: Any) -> RuntimeRecord:
-    return RuntimeRecord(status=RuntimeStatus(status), fence=Fence(last_fence), **facts)
+def _record_row(_: object) -> Callable[[Sequence[Any]], RuntimeRecord]:
+    return _record
+
+
+def _record(values: Sequence[Any]) -> RuntimeRecord:
+    """Return the record of a row: its columns are the record's fields, in their order."""
+    game_id, status, *facts = values
+    return RuntimeRecord(**dict(zip(_FIELDS, (game_id, _STATUS[status], *facts), strict=True)))

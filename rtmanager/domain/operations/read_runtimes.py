@@ -1,11 +1,10 @@
 """Reading the records, without asking Docker."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtmanager.domain.errors import NotFound
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.ports.runtime_records import RuntimeRecords
+from rtmanager.domain.ports.runtime_records import RecordPages, RuntimeRecords
 from rtmanager.domain.runtime import RuntimeRecord
 
 
@@ -22,6 +21,6 @@ class ReadRuntimes:
             raise NotFound
         return record
 
-    async def list(self) -> Sequence[RuntimeRecord]:
-        """Return every record of any status, ordered by game id."""
-        return await self.records.list()
+    def pages(self) -> RecordPages:
+        """Yield every record of any status in pages, ordered by game id, as of one moment."""
+        return self.records.pages()

@@ -80,6 +80,59 @@ async def test_list_holds_records_of_every_status(store: Store) -> None:
     assert list(listed) == sorted(records, key=lambda record: record.game_id)
 
 
+@pytest.mark.parametrize("number", range(6))
+async def test_pages_are_the_list_in_parts(store: Store, number: int) -> None:
+    """Every page but the last is full; none is empty, and a store without records has none."""
+    for each in range(number):
+        await save(store, game_id=GameId(f"g{each}"))
+
+    async with store.records.pages(2) as pages:
+        read = [page async for page in pages]
+
+    assert [record for page in read for record in page] == list(await store.records.list())
+    assert [len(page) for page in read] == [2, 2, 2][: number // 2] + [1] * (number % 2)
+
+
+async def test_pages_are_as_of_one_moment(store: Store) -> None:
+    """What is written while they are read is in none of them."""
+    before = [await save(store, game_id=GameId(f"g{each}")) for each in range(5)]
+
+    read: list[RuntimeRecord] = []
+    async with store.records.pages(2) as pages:
+        async for page in pages:
+            read += page
+            await save(store, game_id=GameId("g9"))
+            await save(store, game_id=GameId("g4"), status=RuntimeStatus.STOPPED)
+
+    assert read == before
+
+
+async def test_pages_need_not_be_read_to_the_end(store: Store) -> None:
+    """Whoever leaves the block gives back what was held for it."""
+    for each in range(5):
+        await save(store, game_id=GameId(f"g{each}"))
+
+    for _ in range(12):
+        async with store.records.pages(2) as pages:
+            await anext(aiter(pages))
+
+    assert len(await store.records.list()) == 5
+
+
+async def test_store_that_goes_away_amid_pages_raises_service_unavailable(store: Store) -> None:
+    """What was not read cannot be, and is not taken for the end."""
+    for each in range(5):
+        await save(store, game_id=GameId(f"g{each}"))
+
+    async def read() -> None:
+        async with store.records.pages(2) as pages:
+            async for _ in pages:
+                store.go_away()
+
+    with pytest.raises(ServiceUnavailable):
+        await read()
+
+
 @pytest.mark.parametrize(
     "game_id", ["\0", "a\0b", "\ud800", "../etc", "a/b", "\n", "🎲", "x" * 10_000, ""]
 )

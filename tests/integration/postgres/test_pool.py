@@ -30,8 +30,17 @@ from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.domain.errors import ServiceUnavailable
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.runtime import RuntimeRecord
 from tests.builders import GAME, make_completion, make_request
 from tests.support.proxy import Proxy
+
+_RECORDS: LiteralString = """
+    INSERT INTO runtime_records (
+        game_id, status, state_path, docker_network, last_op_at, created_at, last_fence
+    )
+    SELECT 'g' || n, 'removed', '', 'galaxy-net', now(), now(), 0 FROM generate_series(1, %s) AS n
+"""
 
 FAULTS_OF_THE_SERVER = [
     ReadOnlySqlTransaction,
@@ -310,3 +319,55 @@ async def test_readers_of_a_part_leave_connections_to_the_rest(database_dsn: str
 
     assert {type(each) for each in refused} == {ServiceUnavailable}
     assert "too many requests read from Postgres" in str(refused[0])
+
+
+async def test_lists_leave_connections_to_other_readers(database_dsn: str) -> None:
+    """However many lists are not read by their callers, a record is; the next list is refused."""
+    pool = PostgresPool(database_dsn, size=2)
+    lists = PoolPart(PoolPart(pool, 2), 1, checkout_timeout=0.1)
+    records = PostgresRuntimeRecords(pool, lists)
+    await pool.open()
+    await _insert_records(pool, 3)
+
+    async with records.pages(1) as pages:
+        await anext(aiter(pages))
+        with pytest.raises(ServiceUnavailable, match="too many requests read from Postgres"):
+            await _read(records)
+        alone = await records.get(GameId("g1"))
+    read = await _read(records)
+    await pool.close()
+
+    assert alone is not None
+    assert [each.game_id for each in read] == ["g1", "g2", "g3"]
+
+
+async def test_last_page_holds_no_connection(database_dsn: str) -> None:
+    """Nor does the only one: a caller may read it when it likes."""
+    pool = PostgresPool(database_dsn, size=1, checkout_timeout=0.1)
+    records = PostgresRuntimeRecords(pool)
+    await pool.open()
+    await _insert_records(pool, 3)
+
+    async with records.pages(2) as pages:
+        await anext(aiter(pages))
+        with pytest.raises(ServiceUnavailable):
+            await records.get(GameId("g1"))
+        await anext(aiter(pages))
+        alone = await records.get(GameId("g1"))
+    async with records.pages(4) as pages:
+        only = await anext(aiter(pages))
+        await records.ping()
+    await pool.close()
+
+    assert alone is not None
+    assert len(only) == 3
+
+
+async def _insert_records(pool: PostgresPool, number: int) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(_RECORDS, [number])
+
+
+async def _read(records: PostgresRuntimeRecords) -> list[RuntimeRecord]:
+    async with records.pages(1) as pages:
+        return [record async for page in pages for record in page]

@@ -183,8 +183,10 @@ def test_those_who_only_read_share_a_part_of_the_pool(service: Service) -> None:
     )
     parts = {id(vars(adapter_in(each))["_pool"]) for each in reading}
     whole = vars(adapter_in(cases.operations.records))["_pool"]
+    lists = vars(adapter_in(cases.read.records))["_lists"]
 
     assert len(parts) == 1
+    assert id(vars(lists)["_pool"]) in parts
     assert vars(adapter_in(cases.operations.journal))["_pool"] is whole
     assert vars(vars(adapter_in(reading[0]))["_pool"])["_pool"] is whole
 

@@ -5,7 +5,14 @@ from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.insight.health import HealthState
 from rtmanager.domain.insight.read_overview import Overview
 from rtmanager.domain.operation import Fence, Operation, Outcome, StepResult
-from rtmanager.handlers.rendering import operation_json, overview_json, step_json, timestamp
+from rtmanager.domain.runtime import RuntimeStatus
+from rtmanager.handlers.rendering import (
+    operation_json,
+    overview_json,
+    runtime_json,
+    step_json,
+    timestamp,
+)
 from tests.builders import GAME, IMAGE, NOON, make_record, make_request, make_step
 
 OPEN = Operation(id=Fence(7), request=make_request(), started_at=NOON)
@@ -83,3 +90,26 @@ def test_a_game_at_a_glance_has_its_last_operation_in_brief() -> None:
         "finished_at": None,
     }
     assert overview_json(replace(overview, last_operation=None))["last_operation"] is None
+
+
+def test_every_property_of_a_record_is_present() -> None:
+    """A property that does not apply is null, not missing."""
+    shown = runtime_json(make_record(status=RuntimeStatus.REMOVED, started_at=None))
+
+    assert len(shown) == 12
+    assert shown["started_at"] is None
+
+
+def test_times_of_a_record_are_utc_with_microseconds() -> None:
+    """RFC 3339 with Z, and six digits even for a whole second."""
+    berlin = NOON.astimezone(timezone(timedelta(hours=2)))
+    whole = datetime(2026, 3, 1, tzinfo=UTC)
+    shown = runtime_json(make_record(created_at=berlin, last_op_at=whole))
+
+    assert shown["created_at"] == "2026-03-01T12:00:00.123456Z"
+    assert shown["last_op_at"] == "2026-03-01T00:00:00.000000Z"
+
+
+def test_internal_fields_of_a_record_are_not_shown() -> None:
+    """Fence and image id are internal."""
+    assert not {"fence", "image_id"} & runtime_json(make_record()).keys()

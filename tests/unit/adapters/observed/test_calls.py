@@ -1,4 +1,5 @@
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from inspect import iscoroutinefunction
 
 import pytest
@@ -9,6 +10,9 @@ from rtmanager.domain.ports.game_lease import LeaseLost
 from tests.support.observed import Counted, Spans
 
 DURATION, ERRORS = "rtmanager.dependency.call.duration", "rtmanager.dependency.call.errors"
+
+
+Pages = AsyncIterator[int]
 
 
 class Port:
@@ -27,6 +31,16 @@ class Port:
     def path(self) -> str:
         return "path"
 
+    @asynccontextmanager
+    async def pages(self, number: int, error: Exception | None = None) -> AsyncIterator[Pages]:
+        yield self._pages(number, error)
+
+    async def _pages(self, number: int, error: Exception | None) -> Pages:
+        for page in range(number):
+            yield page
+        if error:
+            raise error
+
 
 @pytest.fixture
 def counted() -> Counted:
@@ -41,6 +55,26 @@ async def test_a_call_is_timed_by_its_name(counted: Counted) -> None:
     assert [await port.start(), await port.start()] == ["started", "started"]
     assert counted.by(DURATION, dependency="docker", call="start") == 2
     assert counted.labels(ERRORS) == []
+
+
+async def test_each_page_that_is_read_is_a_call(counted: Counted) -> None:
+    """And so is the one that finds the end; what the reader does in between is not timed."""
+    async with observed_calls(Port(), "postgres").pages(3) as pages:
+        read = [page async for page in pages]
+
+    assert read == [0, 1, 2]
+    assert counted.by(DURATION, dependency="postgres", call="page") == 4
+    assert counted.labels(ERRORS) == []
+
+
+async def test_a_page_that_cannot_be_read_is_an_error(counted: Counted) -> None:
+    """It is counted as that of any other call."""
+    async with observed_calls(Port(), "postgres").pages(1, ServiceUnavailable()) as pages:
+        await anext(pages)
+        with pytest.raises(ServiceUnavailable):
+            await anext(pages)
+
+    assert counted.labels(ERRORS) == [{"dependency": "postgres", "error": "unavailable"}]
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,10 @@ async def test_list_is_ordered_by_game_id_with_every_status(world: World) -> Non
     await world.manager.stop(GameId("a"))
     world.docker.reachable = False
 
-    listed = await world.manager.cases.read.list()
+    async with world.manager.cases.read.pages() as pages:
+        (page,) = [page async for page in pages]
 
-    assert [(each.game_id, each.status) for each in listed] == [
+    assert [(each.game_id, each.status) for each in page] == [
         ("C", "running"),
         ("a", "stopped"),
         ("b", "running"),

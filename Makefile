@@ -21,6 +21,7 @@ GAMES ?= 1000
 LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 ROLLING_SECONDS ?= 120
+SOAK_MINUTES ?= 60
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROFILED :=
 # In `make profile PATH=get` it is a path through the service. Make would search for programs there,
@@ -81,6 +82,10 @@ bench-quick: $(READY) ## the same in two minutes, for a first impression
 .PHONY: profile
 profile: $(READY) ## write a flame graph (PATH=get, list, post, jobs, start or boot; all by default)
 	exec $(BIN)/python -m bench.profile $(PROFILED)
+
+.PHONY: soak
+soak: $(READY) ## 100 operations a minute on 1,000 runtimes, with the memory over time (SOAK_MINUTES=60)
+	exec $(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
 .PHONY: bench-operators
 bench-operators: $(READY) ## measure what operators' pages and metrics cost (GAMES=1000)

@@ -35,7 +35,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     asked = _parser().parse_args()
     sizes = QUICK if asked.quick else FULL
-    sizes = replace(sizes, jobs=asked.jobs or sizes.jobs)
+    if asked.jobs:
+        sizes = replace(sizes, queues=(asked.jobs,))
     began, busy = time.monotonic(), load()
     rows, failed = _measure(asked.subjects or list(SUBJECTS), sizes)
     console.print(terminal_table(rows))

@@ -1,5 +1,6 @@
 """How much is measured: in ten minutes for the page, or in two for a first impression."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -7,12 +8,13 @@ from dataclasses import dataclass
 class Sizes:
     """Rounds and seconds of each contest; numbers of jobs, starts and games.
 
+    `queues` are lengths of queues of jobs, `singles` jobs that are sent one at a time.
     In `watched_seconds` each round of the workers should occur: the longest interval is a minute.
     """
 
     rounds: int
     seconds: int
-    jobs: int
+    queues: Sequence[int]
     job_games: int
     singles: int
     starts: int
@@ -23,8 +25,8 @@ class Sizes:
 
 FULL = Sizes(
     rounds=5,
-    seconds=3,
-    jobs=100_000,
+    seconds=2,
+    queues=(10_000, 100_000),
     job_games=50,
     singles=1_000,
     starts=30,
@@ -35,7 +37,7 @@ FULL = Sizes(
 QUICK = Sizes(
     rounds=2,
     seconds=1,
-    jobs=2_000,
+    queues=(2_000,),
     job_games=10,
     singles=100,
     starts=4,

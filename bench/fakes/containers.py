@@ -59,6 +59,8 @@ class Container:
         answer = copy.deepcopy(ANSWERS["inspected"])
         answer |= {"Id": self.id, "Name": f"/{self.name}", "Created": _time(self.created)}
         answer["HostConfig"] |= self.host_config
+        for shown, mount in zip(answer["Mounts"], self.host_config.get("Mounts", ()), strict=False):
+            shown |= {"Source": mount["Source"], "Destination": mount["Target"]}
         answer["Config"] |= {"Labels": self.labels, "Image": self.image}
         answer["State"] |= {"Status": self.state, "Running": self.runs, "Pid": int(self.runs)}
         answer["State"] |= {"StartedAt": _time(self.started), "FinishedAt": _time(self.ended)}

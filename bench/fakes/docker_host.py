@@ -72,6 +72,7 @@ class FakeDocker:
             ("POST", "/containers/create"): self._create,
             ("POST", "/containers/{id}/start"): self._start,
             ("POST", "/containers/{id}/stop"): self._stop,
+            ("POST", "/containers/{id}/rename"): self._rename,
             ("DELETE", "/containers/{id}"): self._remove,
         }
         routes: list[BaseRoute] = [Route("/calls", self._counted), Route("/healthz", self._ping)]
@@ -153,6 +154,14 @@ class FakeDocker:
         found.ended = datetime.now(UTC)
         for action in ("kill", "die", "stop"):
             self._say(action, found)
+        return Response(status_code=204)
+
+    async def _rename(self, request: Request) -> Response:
+        found = self._found(request)
+        if found is None:
+            return _gone()
+        found.name = request.query_params["name"]
+        self._say("rename", found)
         return Response(status_code=204)
 
     async def _remove(self, request: Request) -> Response:

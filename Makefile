@@ -72,7 +72,7 @@ storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its serve
 	STORM_JOBS=1000 STORM_KILLS=20 STORM_SEED=$${STORM_SEED:-$$(date +%s)} exec $(BIN)/pytest tests/acceptance/test_streams_storm.py $(ARGS)
 
 .PHONY: bench
-bench: $(READY) ## measure the service against its peers in at most ten minutes (ARGS="get jobs" to select)
+bench: $(READY) ## measure the service beside its peers in ten minutes (ARGS="get jobs" to select)
 	exec $(BIN)/python -m bench $(or $(ARGS),--write)
 
 .PHONY: bench-quick

@@ -15,8 +15,8 @@ from bench.streams import Lobby, redis_alone
 MEDIAN_GOAL, P99_GOAL = 0.005, 0.025
 RATE_GOAL, RATIO_GOAL = 1_000, 0.25
 ALONE_ENTRIES = 20_000
-MOST_SECONDS, FEWER = 110, 20_000
-"""Seconds that a queue may take; one that would take longer is cut to fewer jobs."""
+MOST_SECONDS = 110
+"""What a queue may take, by the rate of the one before: otherwise it is cut to what fits."""
 FLAT = 1.25
 """How much dearer the last tenth may be than the median one for the cost to count as flat."""
 
@@ -26,17 +26,15 @@ def measure(sizes: Sizes) -> Sequence[Row]:
     with running_games(sizes.job_games, max(sizes.queues)) as (environment, lobby, games):
         rows = [_single_row(_singles(lobby, games, sizes.singles))]
         alone = redis_alone(lobby.redis, min(max(sizes.queues), ALONE_ENTRIES))
-        rate = float("inf")
+        most = max(sizes.queues)
         for jobs in sizes.queues:
-            moments = _queued(environment, lobby, games, _that_fit(jobs, rate))
-            rate = per_second(moments)
+            if most < sizes.queues[0]:
+                rows.append(Row(f"{jobs:,} queued replays", "not measured: takes too long"))
+                continue
+            moments = _queued(environment, lobby, games, min(jobs, most))
+            most = int(per_second(moments) * MOST_SECONDS) // 1_000 * 1_000
             rows += _queue_rows(moments, alone, asked=jobs)
     return rows
-
-
-def _that_fit(jobs: int, rate: float) -> int:
-    """Return how many of these jobs to queue, given the rate of the queue before."""
-    return jobs if jobs <= rate * MOST_SECONDS else min(jobs, FEWER)
 
 
 @contextmanager

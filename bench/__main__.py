@@ -42,7 +42,7 @@ def main() -> None:
     console.print(terminal_table(rows))
     if failed:
         sys.exit(f"not measured: {', '.join(failed)}")
-    if asked.write:
+    if asked.write and not asked.subjects:
         write_result(_result(rows, busy, time.monotonic() - began))
 
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("subjects", nargs="*", type=subjects, metavar="|".join(SUBJECTS))
     parser.add_argument("--quick", action="store_true", help="two minutes instead of ten")
     parser.add_argument("--jobs", type=int, help="queued replays")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md, if nothing was left out")
     return parser
 
 

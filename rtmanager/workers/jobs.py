@@ -17,10 +17,10 @@ BLOCK = 1.0
 MIN_BLOCK = 0.01
 SHORT_BLOCK = 0.1
 """Seconds to wait for new entries while some are left pending and will be reclaimed soon."""
-BATCH = 100
-MAX_WAITING = 500
-MAX_PER_GAME = 20
-AT_ONCE = 20
+BATCH = 500
+MAX_WAITING = 2_000
+MAX_PER_GAME = 100
+AT_ONCE = 50
 """Entries of a game that are handed over together: what changes nothing is decided at once."""
 MIN_PAUSE = 0.2
 MAX_PAUSE = 5.0

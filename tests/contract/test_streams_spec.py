@@ -154,11 +154,18 @@ def test_every_reference_leads_somewhere() -> None:
     assert components <= used
 
 
+ALL_RULES = {"type", "description", "properties", "required", "additionalProperties"}
+
+
 def test_every_message_is_closed_and_says_what_it_is() -> None:
-    """Every message is a closed object with a summary and an example."""
+    """Every message is a closed object with a summary and an example.
+
+    It has no rules but those of its fields, which are all that a valid entry is asked about.
+    """
     for message in COMPONENTS["messages"].values():
         schema = COMPONENTS["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
 
+        assert schema.keys() <= ALL_RULES
         assert schema["additionalProperties"] is False
         assert sorted(schema["required"]) == sorted(schema["properties"])
         assert message["summary"].endswith(".")

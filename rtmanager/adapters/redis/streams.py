@@ -58,11 +58,13 @@ class Channel(StrEnum):
 class MessageSchema:
     """One message type: the constants that identify it in its channel, and its compiled schemas.
 
-    A field with JSON text has a separate schema for the value of that text.
+    A field with JSON text has a separate schema for the value of that text. The fields are compiled
+    one by one too: for each entry that it is asked about, the payload compiles them anew.
     """
 
     constants: Mapping[str, str]
     payload: Draft7Validator
+    fields: Mapping[str, Draft7Validator]
     contents: Mapping[str, Draft7Validator]
 
     @classmethod
@@ -72,6 +74,7 @@ class MessageSchema:
         return cls(
             constants={name: field["const"] for name, field in fields if "const" in field},
             payload=Draft7Validator(schema),
+            fields={name: Draft7Validator(field) for name, field in fields},
             contents={
                 name: Draft7Validator(field["contentSchema"])
                 for name, field in fields
@@ -81,12 +84,19 @@ class MessageSchema:
 
     def fault(self, fields: Mapping[str, str]) -> str | None:
         """Describe the first fault of the fields, without their values; None if there is none."""
-        for error in self.payload.iter_errors(fields):
-            return _in_words(error)
+        if not self._is_valid(fields):
+            for error in self.payload.iter_errors(fields):
+                return _in_words(error)
         for name, validator in self.contents.items():
             if not _is_valid_json(fields[name], validator):
                 return f"{name} is not JSON that matches its schema"
         return None
+
+    def _is_valid(self, fields: Mapping[str, str]) -> bool:
+        """Return whether all fields are there, no others, and each is valid."""
+        return fields.keys() == self.fields.keys() and all(
+            self.fields[name].is_valid(value) for name, value in fields.items()
+        )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from rtmanager.server.connections import Connections
 from rtmanager.server.framing import HEAD_LIMIT, Framing
+from rtmanager.server.joined_writes import JoinedWrites
 from rtmanager.server.peer_time import PeerTime, unread_by
 from rtmanager.server.refusals import Reason
 from rtmanager.server.refused_requests import HEAD_TOO_LARGE, MALFORMED, HttpFault, too_slow
@@ -62,6 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the time for the first request."""
         super().connection_made(transport)
+        self._answers = JoinedWrites(transport)
         self._time.begin()
         self._all.add(self)
 
@@ -173,11 +175,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._executed = cycle
+        cycle.transport = self._answers  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Go on with the next request that was sent ahead, or wait for one."""
         self.server_state.total_requests += 1
+        self._answers.flush()
         if self.transport.is_closing():
             self._all.waits(self)
             return
@@ -246,7 +250,7 @@ class HttpProtocol(HttpToolsProtocol):
         waits_its_turn = self._answers_earlier()
         if self._part is _Part.BODY:
             if self.cycle.response_started:
-                self.transport.close()
+                self._answers.close()
                 return
             self._abandon(self.cycle)
         if waits_its_turn:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -11,7 +10,8 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS, RecordPages
 from rtmanager.domain.runtime import RuntimeRecord
 from rtmanager.handlers.operator.head_only import is_head_only
-from rtmanager.handlers.rendering import instant, runtime_json
+from rtmanager.handlers.rendering import runtime_json
+from rtmanager.handlers.strict_json import encode
 
 _Page = Sequence[RuntimeRecord]
 
@@ -93,5 +93,4 @@ def _part(body: bytes, *, is_last: bool = False) -> Message:
 
 def _rendered(records: _Page) -> bytes:
     """Return the elements of a JSON array."""
-    array = [runtime_json(record, instant) for record in records]
-    return orjson.dumps(array, option=orjson.OPT_UTC_Z)[1:-1]
+    return encode([runtime_json(record) for record in records])[1:-1]

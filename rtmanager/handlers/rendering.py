@@ -1,6 +1,5 @@
 """Rendering values as the contracts define them: every property, null where none applies."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rtmanager.domain.health import HealthEvent
@@ -23,16 +22,14 @@ def timestamp(at: datetime | None) -> str | None:
 
 
 def instant(at: datetime | None) -> datetime | str | None:
-    """Return the time as `orjson` renders it like `timestamp`, if it can, and much faster.
+    """Return the time for `encode`, which renders it like `timestamp`, and much faster.
 
     It would leave out microseconds that are zero, and keep another time zone than UTC.
     """
     return at if at is None or (at.microsecond and at.tzinfo is UTC) else timestamp(at)
 
 
-def runtime_json(
-    record: RuntimeRecord, time: Callable[[datetime | None], object] = timestamp
-) -> JsonObject:
+def runtime_json(record: RuntimeRecord) -> JsonObject:
     """Return the record as the contract defines it: every property, null where none applies."""
     return {
         "game_id": record.game_id,
@@ -42,11 +39,11 @@ def runtime_json(
         "engine_endpoint": record.engine_endpoint,
         "state_path": record.state_path,
         "docker_network": record.docker_network,
-        "started_at": time(record.started_at),
-        "stopped_at": time(record.stopped_at),
-        "removed_at": time(record.removed_at),
-        "last_op_at": time(record.last_op_at),
-        "created_at": time(record.created_at),
+        "started_at": instant(record.started_at),
+        "stopped_at": instant(record.stopped_at),
+        "removed_at": instant(record.removed_at),
+        "last_op_at": instant(record.last_op_at),
+        "created_at": instant(record.created_at),
     }
 
 

@@ -27,20 +27,27 @@ _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None):
 
 JsonObject = Mapping[str, object]
 
-_to_ascii = json.JSONEncoder(separators=(",", ":")).encode
-
 
 def encode(content: object) -> bytes:
-    """Return a value as JSON in ASCII, whatever its texts contain.
+    """Return a value as JSON in ASCII, whatever its texts contain; times in RFC 3339.
 
     A text with other characters, of which a lone surrogate has no UTF-8, is written by Python's own
     encoder, and so is what orjson cannot write.
     """
     try:
-        body = orjson.dumps(content)
+        body = orjson.dumps(content, option=_UTC_WITH_Z)
     except orjson.JSONEncodeError:
         return _to_ascii(content).encode("ascii")
     return body if body.isascii() else _to_ascii(content).encode("ascii")
+
+
+def _other(value: object) -> object:
+    """Return what only orjson knows, such as a time, as Python's encoder knows it."""
+    return json.loads(orjson.dumps(value, option=_UTC_WITH_Z))
+
+
+_UTC_WITH_Z = orjson.OPT_UTC_Z
+_to_ascii = json.JSONEncoder(separators=(",", ":"), default=_other).encode
 
 
 class AsciiJson(Response):

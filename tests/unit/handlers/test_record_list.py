@@ -15,6 +15,7 @@ from rtmanager.domain.runtime import RuntimeRecord
 from rtmanager.handlers import record_list
 from rtmanager.handlers.record_list import RecordList
 from rtmanager.handlers.rendering import runtime_json
+from rtmanager.handlers.strict_json import encode
 from tests.builders import NOON, make_record
 from tests.unit.workers.turns import turns
 
@@ -113,7 +114,7 @@ async def test_list_has_every_record_as_it_is_shown_alone(number: int) -> None:
 
     await caller.call()
 
-    assert json.loads(caller.body) == {"items": [dict(runtime_json(each)) for each in listed]}
+    assert json.loads(caller.body) == json.loads(encode({"items": [*map(runtime_json, listed)]}))
     assert caller.is_whole
     assert caller.headers[b"content-type"] == b"application/json"
     assert caller.headers[b"cache-control"] == b"no-store"

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
@@ -181,6 +182,20 @@ def test_values_are_encoded_as_by_pythons_encoder(value: object, text: str) -> N
     """Whichever encoder writes a value, callers see no difference."""
     assert encode(value) == text.encode("ascii")
     assert encode(value) == json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+@pytest.mark.parametrize("text", ["", "é", "\ud800"])
+def test_times_are_encoded_alike_by_both(text: str) -> None:
+    """Whatever stands beside them, in RFC 3339 with Z."""
+    at = datetime(2026, 4, 28, 20, 39, 18, 123456, tzinfo=UTC)
+
+    assert encode({"at": at, "text": text}).startswith(b'{"at":"2026-04-28T20:39:18.123456Z",')
+
+
+def test_what_is_no_json_is_a_defect() -> None:
+    """As a rule somebody has forgotten to render it."""
+    with pytest.raises(TypeError):
+        encode({"a": object()})
 
 
 def test_answer_has_each_header_once() -> None:

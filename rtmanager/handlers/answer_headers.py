@@ -1,5 +1,7 @@
 """Headers of every answer: the request id, and what keeps it from pages of other sites."""
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rtmanager.handlers.middleware import REQUEST_ID, request_id_of
@@ -25,9 +27,9 @@ class AnswerHeaders:
             return
         named = (REQUEST_ID, request_id_of(scope).encode())
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], named, *SAFE_HEADERS]
-            await send(message)
+            return send(message)
 
         await self.app(scope, receive, send_with_headers)

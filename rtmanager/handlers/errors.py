@@ -1,7 +1,7 @@
 """Sends every error in the contract's envelope; the only place with HTTP error codes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -78,10 +78,10 @@ class ErrorBoundary:
             return
         begun = False
 
-        async def send_watched(message: Message) -> None:
+        def send_watched(message: Message) -> Awaitable[None]:
             nonlocal begun
             begun = True
-            await send(message)
+            return send(message)
 
         try:
             await self.app(scope, receive, send_watched)

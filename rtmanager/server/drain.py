@@ -1,6 +1,6 @@
 """The time between the first signal and the end of the listener, in which callers turn away."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,10 +44,10 @@ class LastAnswers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request, and add to its answer that it is the last one of its connection."""
 
-        async def send_last(message: Message) -> None:
+        def send_last(message: Message) -> Awaitable[None]:
             if self._are_last and message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), (b"connection", b"close")]
                 message = {**message, "headers": headers}
-            await send(message)
+            return send(message)
 
         await self.app(scope, receive, send_last if scope["type"] == "http" else send)

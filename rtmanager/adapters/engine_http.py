@@ -52,13 +52,14 @@ class HttpEngineProbe:
         self._timeout = timeout
         self._port = port
 
-    async def check(self, address: str) -> ProbeAnswer:
+    async def check(self, address: str, *, within: float | None = None) -> ProbeAnswer:
         """Probe `/healthz` once; any 2xx is healthy, redirects are not followed."""
+        limit = self._timeout if within is None else min(within, self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(limit):
                 status = await self._ask(address)
         except TimeoutError:
-            return ProbeAnswer(healthy=False, error=f"{PATH} not answered in {self._timeout:g} s")
+            return ProbeAnswer(healthy=False, error=f"{PATH} not answered in {limit:g} s")
         except OSError as error:
             unknown = error.errno in _LOCAL_FAULTS
             return ProbeAnswer(healthy=False, error=_cannot_be_asked(error), is_unknown=unknown)

@@ -129,9 +129,17 @@ INTERPRETING = (
     Mutant(
         name="action not written ahead",
         file=f"{_CODE}/interpreter.py",
-        old="            if not context.is_fresh:\n                await self._write_ahead",
+        old="            if not is_brief:\n                await self._write_ahead",
         new="            if False:\n                await self._write_ahead",
         caught_by=f"{_TESTS}/test_interpreter.py::test_action_is_written_ahead[restart]",
+    ),
+    Mutant(
+        name="container not observed again after its engine's first answer",
+        file=f"{_CODE}/interpreter.py",
+        old="is_brief and action.name is not ActionName.WATCH_GATE",
+        new="is_brief",
+        caught_by=f"{_TESTS}/test_health_gate.py"
+        "::test_engine_that_exits_after_its_first_answer_has_failed",
     ),
     Mutant(
         name="predecessor removed before the outcome is committed",

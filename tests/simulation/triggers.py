@@ -42,9 +42,17 @@ def was_refused_in_rollback(operation: Operation) -> bool:
 def hit_process(environment: "Environment", process: Process) -> str:
     """Name what a process is doing when a fault hits it."""
     held = list(environment.invariants.leases.operations_of(process.name))
-    if any(map(watches_its_gate, held)):
+    if _is_at_a_gate(environment, process):
         return "a watched gate"
     return "an operation" if held else "no operation"
+
+
+def _is_at_a_gate(environment: "Environment", process: Process) -> bool:
+    """Return whether the process watches a gate, or asks an engine once before that is saved."""
+    held = list(environment.invariants.leases.operations_of(process.name))
+    calls = (each.call for each in environment.scheduler.parked if each.process is process)
+    is_asking = any(call.startswith("probe.check") for call in calls)
+    return any(map(watches_its_gate, held)) or (bool(held) and is_asking)
 
 
 def hit_container(environment: "Environment", container: MemoryContainer) -> str:
@@ -78,6 +86,12 @@ def _at_work(environment: "Environment", wanted: Callable[[Operation], bool]) ->
     return None
 
 
+def _at_a_gate(environment: "Environment") -> Process | None:
+    """Return a process that is at the gate of a new engine."""
+    at_gates = (each for each in environment.live if _is_at_a_gate(environment, each))
+    return next((each for each in at_gates if each.is_awake), None)
+
+
 def _beside_a_game(environment: "Environment", status: RuntimeStatus) -> Process | None:
     """Return a process if the record and container of a game have this status and it is idle."""
     busy = {each.game_id for each in open_operations(environment)}
@@ -101,7 +115,7 @@ SITUATIONS: Mapping[str, Callable[["Environment"], Process | None]] = {
     AN_ENGINE_RUNS: lambda environment: _beside_a_game(environment, RuntimeStatus.RUNNING),
     A_GAME_IS_STOPPED: lambda environment: _beside_a_game(environment, RuntimeStatus.STOPPED),
     AN_OPERATION_IS_OPEN: lambda environment: _at_work(environment, lambda _: True),
-    A_GATE_IS_WATCHED: lambda environment: _at_work(environment, watches_its_gate),
+    A_GATE_IS_WATCHED: _at_a_gate,
 }
 """Each situation, and a process that is in it or could act on it; None if there is none."""
 

@@ -21,6 +21,7 @@ from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind, Phase
 from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy, container_spec
 from rtmanager.domain.operations.health_gate import Gate, HealthGate
+from rtmanager.domain.operations.observation import GateReading
 from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
@@ -100,7 +101,8 @@ class Executor:
     async def is_brief(self, context: OperationContext, action: Action) -> bool:
         """Return whether the action is quick and changes nothing whose result could be unknown.
 
-        If the image is on the host, this call has obtained it.
+        If the image is on the host, this call has obtained it; if the engine already answers, this
+        call has watched the gate.
         """
         match action.name:
             case ActionName.OBTAIN_IMAGE:
@@ -108,6 +110,10 @@ class Executor:
                 return context.image is not None
             case ActionName.PREPARE_STATE:
                 return True
+            case ActionName.WATCH_GATE:
+                context.gate, context.gated = None, action.container_id
+                context.gate = await self._ask_at_once(context)
+                return context.gate is not None
             case _:
                 return False
 
@@ -203,12 +209,19 @@ class Executor:
 
     async def _watch_gate(self, context: OperationContext, container_id: ContainerId) -> str:
         gate = self._gate_for(context.operation)
-        context.gate, context.gated = None, container_id
-        context.gate = await self.gate.watch(container_id, gate)
+        if context.gate is None or context.gated != container_id:
+            context.gate, context.gated = None, container_id
+            context.gate = await self.gate.watch(container_id, gate)
         note = context.gate.note
         if context.operation.kind is OperationKind.PATCH and not gate.must_answer:
             return f"{note}; patched without a health gate"
         return note
+
+    async def _ask_at_once(self, context: OperationContext) -> GateReading | None:
+        """Ask the new engine at the address that the last observation has shown."""
+        new = next((each for each in context.found if each.id == context.gated), None)
+        address = new.address if new else None
+        return await self.gate.ask_at_once(address, self._gate_for(context.operation))
 
     def _gate_for(self, operation: Operation) -> Gate:
         """Choose the gate: only a patch of a healthy engine requires an answer."""

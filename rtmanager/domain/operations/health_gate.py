@@ -1,6 +1,7 @@
 """Watching a new container until its engine counts as running."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
@@ -11,7 +12,9 @@ from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
 
-FIRST_PAUSE = 0.01
+AT_ONCE = 0.05
+"""Seconds for an engine that has just started to answer before its gate is written ahead."""
+FIRST_PAUSE = 0.005
 MAX_PAUSE = 0.25
 
 
@@ -41,6 +44,17 @@ class HealthGate:
     probe: EngineProbe
     clock: Clock
 
+    async def ask_at_once(self, address: str | None, gate: Gate) -> GateReading | None:
+        """Return the reading if the engine at this address answers already; never raises.
+
+        None means that the gate has to be watched: the engine must stay healthy, or is to be asked
+        only once. The caller has just observed the address, and observes the container again.
+        """
+        if address is None or gate.stays_up or not gate.timeout:
+            return None
+        answer = await self.probe.check(address, within=AT_ONCE)
+        return _passed(self.clock.now()) if answer.healthy else None
+
     async def watch(self, container_id: ContainerId, gate: Gate) -> GateReading:
         """Return the reading once the gate is decided; an engine that exits fails immediately.
 
@@ -58,7 +72,7 @@ class HealthGate:
                 is_last = self.clock.monotonic() >= deadline
                 answer = await self._ask(container_id)
             if _is_healthy(answer):
-                return GateReading(answered_at=answered_at, note="healthy")
+                return _passed(answered_at)
             if answer is _EXITED:
                 return _has_exited()
             if is_last:
@@ -77,6 +91,10 @@ class HealthGate:
         if seen.address is None:
             return ProbeAnswer(healthy=False, error="the container has no address yet")
         return await self.probe.check(seen.address)
+
+
+def _passed(answered_at: datetime) -> GateReading:
+    return GateReading(answered_at=answered_at, note="healthy")
 
 
 def _has_exited() -> GateReading:

@@ -126,8 +126,10 @@ class Interpreter:
         context.operation = context.operation.acting(action, at=started_at)
         step = context.operation.steps[-1]
         try:
-            context.is_fresh = await self.executor.is_brief(context, action)
-            if not context.is_fresh:
+            is_brief = await self.executor.is_brief(context, action)
+            # An answer of the engine does not show its container, which is observed once more.
+            context.is_fresh = is_brief and action.name is not ActionName.WATCH_GATE
+            if not is_brief:
                 await self._write_ahead(context)
             with self.tracing.step(context.operation, action):
                 note = await self._perform(context, action)

@@ -20,8 +20,10 @@ class ProbeAnswer:
 class EngineProbe(Protocol):
     """Probes `/healthz` of an engine."""
 
-    async def check(self, address: str) -> ProbeAnswer:
+    async def check(self, address: str, *, within: float | None = None) -> ProbeAnswer:
         """Probe the engine at this container address once, within the probe's time limit.
+
+        `within` is a shorter limit in seconds.
 
         Never raises for anything the engine or the network does: that is an unhealthy answer.
         """

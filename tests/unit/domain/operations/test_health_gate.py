@@ -25,6 +25,31 @@ async def test_healthy_engine_passes_at_once(world: World) -> None:
     assert world.last.details["healthy"] is True
 
 
+async def test_engine_that_answers_at_once_is_asked_where_it_was_seen(world: World) -> None:
+    """Its address is known from the observation: the gate asks Docker and the store nothing."""
+    await world.manager.start()
+
+    calls = [each for each in world.manager.calls if not each.endswith(":done")]
+    gate = calls[calls.index("host.start") + 1 : calls.index("store.finish")]
+    assert gate == ["host.named", "probe.check", "host.named"]
+    assert world.last.steps[-1].note == "healthy"
+
+
+async def test_engine_that_exits_after_its_first_answer_has_failed(world: World) -> None:
+    """An answer does not show the container: it is observed once more before the outcome."""
+
+    async def crash() -> None:
+        world.docker.crash(world.engine.id)
+
+    world.manager.on("probe.check:done", crash)
+
+    with pytest.raises(ContainerStartFailed, match="exited"):
+        await world.manager.start()
+
+    assert world.record is None
+    assert world.faults() == []
+
+
 async def test_engine_that_answers_in_time_passes_then(world: World) -> None:
     """A start returns after the first healthy answer, not at the time limit."""
     world.image(SLOW, healthy_after=2.0)
@@ -149,15 +174,17 @@ async def test_gate_of_zero_still_sees_an_exit() -> None:
 
 async def test_docker_that_comes_back_within_the_gate_is_waited_for(world: World) -> None:
     """One failed observation does not fail the gate."""
+    world.image(SLOW, healthy_after=2.0)
 
     async def fail_the_next_look() -> None:
         world.manager.on("host.inspect", unavailable())
 
     world.manager.on("host.start:done", fail_the_next_look)
 
-    await world.manager.start()
+    await world.manager.start(SLOW)
 
     assert world.last.outcome is Outcome.SUCCESS
+    assert world.last.details["healthy"] is True
 
 
 async def test_docker_that_stays_away_is_unavailable(world: World) -> None:
@@ -180,13 +207,14 @@ async def test_docker_that_refuses_an_observation_within_the_gate_is_asked_again
     world: World,
 ) -> None:
     """One observation that Docker answers with a 500 does not fail the gate either."""
+    world.image(SLOW, healthy_after=2.0)
 
     async def refuse_the_next_look() -> None:
         world.manager.on("host.inspect", refusal())
 
     world.manager.on("host.start:done", refuse_the_next_look)
 
-    await world.manager.start()
+    await world.manager.start(SLOW)
 
     assert world.last.outcome is Outcome.SUCCESS
     assert len(world.docker.starts) == 1
@@ -195,6 +223,7 @@ async def test_docker_that_refuses_an_observation_within_the_gate_is_asked_again
 
 async def test_docker_that_refuses_every_observation_is_unavailable(world: World) -> None:
     """Refusals until the gate's end leave the operation to the next holder."""
+    world.image(SLOW, healthy_after=2.0)
 
     async def refuse_every_look() -> None:
         world.manager.on("host.inspect", refusal(), always=True)
@@ -202,10 +231,10 @@ async def test_docker_that_refuses_every_observation_is_unavailable(world: World
     world.manager.on("host.start:done", refuse_every_look)
 
     with pytest.raises(DockerUnavailable, match="500 Server Error"):
-        await world.manager.start()
+        await world.manager.start(SLOW)
 
     assert world.last.outcome is None
-    await world.process().start()
+    await world.process().start(SLOW)
     assert world.operations[0].outcome is Outcome.SUCCESS
     assert world.faults() == []
 
@@ -216,9 +245,9 @@ class FlappingProbe:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def check(self, address: str) -> ProbeAnswer:
+    async def check(self, address: str, *, within: float | None = None) -> ProbeAnswer:
         """Answer alternately."""
-        del address
+        del address, within
         self.asked += 1
         assert self.asked < 1000, "the gate never ends"
         return ProbeAnswer(healthy=self.asked % 2 == 1, error="flaps")

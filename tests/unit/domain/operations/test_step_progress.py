@@ -21,6 +21,7 @@ from tests.unit.domain.world import GAME, Hang, World
 from tests.unit.workers.turns import turns
 
 ABSENT = "galaxy/game:1.4.77"
+SLOW = "galaxy/slow:1.0.0"
 
 
 class Pull:
@@ -207,16 +208,17 @@ async def test_a_pull_during_an_outage_of_the_store_goes_on(world: World) -> Non
     [
         ("host.create", ActionName.CREATE),
         ("host.start", ActionName.START),
-        ("probe.check", ActionName.WATCH_GATE),
+        ("host.inspect", ActionName.WATCH_GATE),
     ],
 )
 async def test_a_step_is_in_the_log_while_it_runs(
     world: World, call: str, action: ActionName
 ) -> None:
     """The steps that take long are written ahead, so that a reader sees them run."""
+    world.image(SLOW, healthy_after=2.0)
     hang = Hang()
     world.manager.on(call, hang)
-    starting = asyncio.ensure_future(world.manager.start())
+    starting = asyncio.ensure_future(world.manager.start(SLOW))
     await hang.reached.wait()
     running = world.last.steps[-1]
 

@@ -36,7 +36,7 @@ def run_service(
 
     Calls `announce` with the address once requests are accepted.
     """
-    # What a start makes stays: the server collects garbage once it has started.
+    # What is imported and assembled stays: the server collects garbage once that is done.
     gc.disable()
     settings = _settings(environment)
     with _start_up_faults_in_plain_words():

@@ -49,7 +49,9 @@ class EngineContainer:
 
     `address` is the container's IP on the configured network, None when it has none; never store
     it, since Docker reuses addresses. `network` is the network it was created on, `attached_to` are
-    all networks that it is attached to, running or not.
+    all networks that it is attached to, running or not. `health` is the state of Docker's own
+    health check, None without one. `up_for` are the seconds for which the process has been running
+    at least; None when that is unknown, and so is then the health in a list.
     """
 
     id: ContainerId
@@ -61,6 +63,8 @@ class EngineContainer:
     network: str
     address: str | None
     attached_to: frozenset[str] = frozenset()
+    health: str | None = None
+    up_for: float | None = None
 
     @property
     def game_id(self) -> str | None:
@@ -123,7 +127,6 @@ class ContainerDetails(EngineContainer):
     started_at: datetime | None
     finished_at: datetime | None
     restart_count: int
-    health: str | None
     state_path: str | None
 
     @property

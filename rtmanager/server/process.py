@@ -70,7 +70,6 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             warn_of_settings(settings)
             warn_of_listener(address, cases.connections.known)
             log.info("serving", address=str(address), version=__version__)
-            _collect_garbage()
             announce(address)
             notify(READY, os.environ)
 
@@ -86,6 +85,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             cases.release()
 
         drain = Drain(settings.drain_delay, on_signal, on_stop)
+        _collect_garbage()
         with server.stopped_by_signals(drain):
             async with service.open(deadline):
                 await _answer_requests(server, listener)
@@ -93,7 +93,7 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
 
 
 def _collect_garbage() -> None:
-    """Begin to collect garbage, of what is made from now on: what a start has made stays.
+    """Begin to collect garbage, of what is made from now on: what was made so far stays.
 
     Without this every full collection would go through all modules, and stop requests meanwhile.
     """

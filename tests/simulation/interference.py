@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
+from rtmanager.adapters.in_memory.docker_effects import Moment
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK
 from rtmanager.domain.container import (
@@ -143,7 +144,7 @@ class Interference:
             case "ail":
                 container.health = "unhealthy" if container.health is None else None
             case "restarts":
-                container.restart_count += 1
+                container.restart(Moment(docker.clock.now(), docker.clock.monotonic()))
 
     def _recreate(self, container: MemoryContainer) -> ContainerId:
         copy = self._environment.docker.recreate(container.id)

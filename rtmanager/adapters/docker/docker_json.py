@@ -8,6 +8,7 @@ from typing import Any
 
 from docker.types import LogConfig, Mount, Ulimit
 
+from rtmanager.adapters.docker.status_words import up_and_health
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     ContainerDetails,
@@ -82,6 +83,7 @@ def _host_arguments(spec: ContainerSpec) -> dict[str, Any]:
 
 def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
     """Read an entry of the container list, with its address on the network."""
+    up_for, health = up_and_health(entry.get("Status") or "")
     return EngineContainer(
         id=ContainerId(entry["Id"]),
         name=_own_name(entry["Names"] or ()),
@@ -92,6 +94,8 @@ def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
         network=_network(entry),
         address=_address(entry, network),
         attached_to=_attached_to(entry),
+        health=health,
+        up_for=up_for,
     )
 
 

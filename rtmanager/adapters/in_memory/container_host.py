@@ -205,8 +205,9 @@ class InMemoryContainerHost:
         return [one for one in self._shown() if one.has_our_labels]
 
     def _shown(self) -> Sequence[EngineContainer]:
-        then = self.docker.clock.monotonic() - self.docker.lag if self.docker.lag else None
-        shown = [one.listed(then=then) for one in self._reach().containers.values()]
+        containers, now = self._reach().containers.values(), self.docker.clock.monotonic()
+        then = now - self.docker.lag if self.docker.lag else None
+        shown = [one.listed(now=now, then=then) for one in containers]
         return sorted(map(self._from_here, shown), key=lambda one: one.name)
 
     def _details(self, container: MemoryContainer | None) -> ContainerDetails | None:

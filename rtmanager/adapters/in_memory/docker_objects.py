@@ -213,9 +213,15 @@ class MemoryContainer:
         seconds = self.image.behaviour.healthy_after
         return self.is_running and seconds is not None and elapsed >= self._born + seconds
 
-    def listed(self, *, then: float | None = None) -> EngineContainer:
-        """Return the container as the list shows it, with its state at `then`."""
+    def restart(self, at: Moment) -> None:
+        """Begin the process again, as a restart policy does that somebody has set."""
+        self.started_at, self._born = at.wall, at.elapsed
+        self.restart_count += 1
+
+    def listed(self, *, now: float | None = None, then: float | None = None) -> EngineContainer:
+        """Return the container as the list shows it `now`, with its state at `then`."""
         status = self.status if then is None else self._status_at(then)
+        is_up = now is not None and status is ContainerStatus.RUNNING
         return EngineContainer(
             id=self.id,
             name=self.name,
@@ -226,6 +232,8 @@ class MemoryContainer:
             network=self.spec.network,
             address=self.address if status in _ALIVE else None,
             attached_to=self.attached_to,
+            health=self.health if is_up else None,
+            up_for=now - self._born if is_up and now is not None else None,
         )
 
     def details(self) -> ContainerDetails:

@@ -1,9 +1,11 @@
-"""Inspecting every running engine: Docker's own health check and restart count."""
+"""Inspecting running engines: Docker's own health check and restart count."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
 
 from rtmanager.domain.concurrency import run_concurrently
-from rtmanager.domain.container import ContainerDetails
+from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.health_report import log_health_event
 from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
@@ -12,38 +14,70 @@ from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.health_log import Baseline, HealthLog, Watch
 
 ENGINES_AT_ONCE = 8
+IN_TURN = 20
+"""Rounds in which every engine is inspected, whatever the list shows of it."""
+CLOCK_SLACK = 2.0
+"""Seconds by which Docker's count of an engine's time may differ from ours."""
 UNHEALTHY = "unhealthy"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InspectContainers:
-    """Reports `inspect_unhealthy` when Docker's health check fails or the restart count grows."""
+    """Reports `inspect_unhealthy` when Docker's health check fails or the restart count grows.
+
+    One list shows of most engines that neither can be news: their health is what it was, and they
+    run for longer than since their last inspection. The others are inspected, and of those a few in
+    turn, because Docker counts by a clock that may be set. A new process inspects all of them.
+    """
 
     engines: RunningEngines
     host: ContainerHost
     health: HealthLog
     clock: Clock
+    inspected: dict[ContainerId, float] = field(default_factory=dict)
 
     async def run(self) -> str:
-        """Inspect all engines and return what changed; empty when nothing did."""
+        """Inspect the engines that may have changed and return what did; empty when nothing did."""
         watched = await self.engines.find(Watch.INSPECT)
-        results = await run_concurrently(watched, self._inspect, limit=ENGINES_AT_ONCE)
+        present = {each.container.id for each in watched}
+        self.inspected = {key: at for key, at in self.inspected.items() if key in present}
+        due = [*self._due(watched, self.clock.monotonic())]
+        results = await run_concurrently(due, self._inspect, limit=ENGINES_AT_ONCE)
         return "; ".join(filter(None, results.done))
 
+    def _due(self, watched: Sequence[WatchedEngine], now: float) -> Iterator[WatchedEngine]:
+        """Return those of which the list leaves open what has changed, and some of the others."""
+        others = []
+        for each in watched:
+            if self._may_have_changed(each, now):
+                yield each
+            else:
+                others.append(each)
+        others.sort(key=lambda each: self.inspected[each.container.id])
+        yield from others[: ceil(len(watched) / IN_TURN)]
+
+    def _may_have_changed(self, watched: WatchedEngine, now: float) -> bool:
+        shown, at = watched.container, self.inspected.get(watched.container.id)
+        if at is None or shown.up_for is None:
+            return True
+        has_begun_since = shown.up_for <= now - at + CLOCK_SLACK
+        return has_begun_since or watched.baseline.failing != (shown.health == UNHEALTHY)
+
     async def _inspect(self, watched: WatchedEngine) -> str:
+        at = self.clock.monotonic()
         seen = await self.host.inspect(watched.container.id)
         if seen is None or not seen.is_running:
             return ""
         before = watched.baseline
         after = replace(before, failing=seen.health == UNHEALTHY, count=seen.restart_count)
-        if after == before:
-            return ""
         reason = _reason(before, after)
         event = self._event(watched, seen, reason) if reason else None
-        is_noted = await self.health.note(after, event)
-        if event is not None and is_noted:
+        if after != before and not await self.health.note(after, event):
+            return ""
+        self.inspected[seen.id] = at
+        if event is not None:
             log_health_event(event)
-        return f"{watched.game_id} is unhealthy: {reason}" if reason and is_noted else ""
+        return f"{watched.game_id} is unhealthy: {reason}" if reason else ""
 
     def _event(self, watched: WatchedEngine, seen: ContainerDetails, reason: str) -> HealthEvent:
         return HealthEvent(

@@ -89,6 +89,19 @@ async def test_an_address_on_another_network_is_none_of_ours(docker_world: Docke
     assert (named.address, found.address) == (None, None)
 
 
+async def test_list_shows_for_how_long_a_container_has_been_running_at_least(
+    docker_world: DockerWorld,
+) -> None:
+    """Only of one that runs; Docker's words round the time down."""
+    stopped, up = await created(docker_world), await running(docker_world)
+
+    found = {one.id: one for one in await docker_world.host.list_containers()}
+
+    assert (found[stopped].up_for, found[stopped].health) == (None, None)
+    assert found[up].health is None
+    assert 0 <= (found[up].up_for or 0.0) < 60
+
+
 async def test_list_shows_every_state(docker_world: DockerWorld) -> None:
     """Created, running and exited containers are all listed."""
     made, runs = await created(docker_world), await running(docker_world)

@@ -104,6 +104,8 @@ async def test_an_eager_health_check_runs_at_the_given_interval(real_docker: Rea
 
     await _healthy(real_docker, container_id)
 
+    (listed,) = await real_docker.host.containers_with([container_id])
+    assert (listed.health, listed.up_for is None) == ("healthy", False)
     shown = real_docker.api.inspect_container(container_id)["Config"]["Healthcheck"]
     real_docker.vanish(container_id)
     assert (shown["Interval"], shown["Test"]) == (SECOND, ["CMD", "/bin/true"])

@@ -2,9 +2,14 @@
 
 import pytest
 
+from rtmanager.adapters.in_memory.docker_effects import Moment
+from rtmanager.domain.game_id import GameId
 from tests.unit.domain.faults import refusal
-from tests.unit.domain.watch import Watch
+from tests.unit.domain.watch import Watch, engine_of
 from tests.unit.domain.world import GAME, World
+
+GAMES = [GameId(f"game-{number}") for number in range(40)]
+AN_HOUR = 3_600.0
 
 
 @pytest.fixture
@@ -72,3 +77,65 @@ async def test_container_that_exited_is_the_reconciler_s(watch: Watch) -> None:
 
     assert await watch.inspect.run() == ""
     assert watch.reported == []
+
+
+async def inspected(watch: Watch) -> int:
+    """Inspect once; return how many engines were inspected one by one."""
+    before = len(watch.process.calls)
+    await watch.inspect.run()
+    return watch.process.calls[before:].count("host.inspect")
+
+
+@pytest.fixture
+async def many() -> Watch:
+    """Return the monitoring of forty games that have run for an hour and were inspected."""
+    world = World()
+    for game in GAMES:
+        await world.manager.start(game=game)
+    world.clock.advance(AN_HOUR)
+    watch = Watch(world)
+    await watch.inspect.run()
+    world.clock.advance(30)
+    return watch
+
+
+async def test_only_a_few_in_turn_are_inspected_when_the_list_shows_nothing_new(
+    many: Watch,
+) -> None:
+    """Two of forty: a thousand engines cost one list, and fifty inspections."""
+    assert await inspected(many) == 2
+
+
+async def test_everything_is_inspected_in_turn(many: Watch) -> None:
+    """Whatever the list shows, each engine has its turn within twenty rounds."""
+    for game in GAMES:
+        engine_of(many.world, game).restart_count = 1  # the list shows nothing of it
+    for _ in range(20):
+        await many.inspect.run()
+
+    assert many.reported == ["inspect_unhealthy"] * len(GAMES)
+
+
+async def test_an_engine_that_has_begun_again_is_inspected_at_once(many: Watch) -> None:
+    """The list shows for how long each has been running."""
+    clock = many.world.clock
+    engine_of(many.world, GAMES[7]).restart(Moment(clock.now(), clock.monotonic()))
+
+    assert "game-7 is unhealthy: the restart count grew" in await many.inspect.run()
+
+
+async def test_changed_health_is_seen_at_once(many: Watch) -> None:
+    """The list shows what Docker's own check says."""
+    engine = engine_of(many.world, GAMES[7])
+    engine.health = "unhealthy"
+    assert await many.inspect.run() == "game-7 is unhealthy: Docker's health check fails"
+    engine.health = "healthy"
+    await many.inspect.run()
+    engine.health = "unhealthy"
+
+    assert await many.inspect.run() == "game-7 is unhealthy: Docker's health check fails"
+
+
+async def test_new_process_inspects_all(many: Watch) -> None:
+    """What an engine was like before is unknown to it."""
+    assert await inspected(Watch(many.world, many.world.process())) == len(GAMES)

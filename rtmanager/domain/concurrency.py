@@ -26,25 +26,31 @@ async def run_concurrently(
     items: Iterable[T], work: Callable[[T], Awaitable[R]], *, limit: int
 ) -> Results[R]:
     """Run `work` for every item, at most `limit` at a time; failures are logged and returned."""
-    places = asyncio.Semaphore(limit)
-
-    async def one(item: T) -> R:
-        async with places:
-            return await work(item)
-
     everything: Sequence[T] = list(items)
-    ended = await asyncio.gather(*map(one, everything), return_exceptions=True)
-    return _sorted_out(everything, ended)
+    ended: dict[int, R | Exception] = {}
+    numbers = iter(range(len(everything)))
+
+    async def run() -> None:
+        for number in numbers:  # shared: each takes the next
+            try:
+                ended[number] = await work(everything[number])
+            except Exception as error:  # noqa: BLE001 - logged below
+                ended[number] = error
+
+    # As many tasks as may run: one for each of a thousand items costs more than most work.
+    runners = [run() for _ in range(min(limit, len(everything)))]
+    for end in await asyncio.gather(*runners, return_exceptions=True):
+        if end is not None:
+            raise end
+    return _sorted_out(everything, [ended[number] for number in range(len(everything))])
 
 
-def _sorted_out(items: Sequence[T], ended: Sequence[R | BaseException]) -> Results[R]:
+def _sorted_out(items: Sequence[T], ended: Sequence[R | Exception]) -> Results[R]:
     results: Results[R] = Results()
     for item, end in zip(items, ended, strict=True):
-        if not isinstance(end, BaseException):
+        if not isinstance(end, Exception):
             results.done.append(end)
             continue
-        if not isinstance(end, Exception):
-            raise end
         results.failed.append(f"{item}: {end}")
         expected = isinstance(end, RuntimeManagerError)
         about = {"item": str(item), "error": str(end)}

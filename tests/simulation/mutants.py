@@ -249,6 +249,13 @@ STREAM_MUTANTS = (
         "acknowledged before the outcome", (HandleJob, "_execute", streaming.acknowledge_first)
     ),
     _streaming(
+        "acknowledged with the first of them", (HandleJob, "run", streaming.acknowledge_all)
+    ),
+    _streaming(
+        "decided despite the work before",
+        (InMemoryOperationJournal, "_decide", streaming.decide_despite_work),
+    ),
+    _streaming(
         "published and marked apart",
         (InMemoryMessagePublisher, "publish", streaming.publish_and_mark_apart),
     ),

@@ -15,7 +15,6 @@ from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
-from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
 from rtmanager.adapters.in_memory.outbox import InMemoryOutbox
 from rtmanager.adapters.in_memory.replicas import InMemoryReplicas
@@ -43,6 +42,7 @@ from tests.simulation.process_parts import (
     READING_SLOWED,
     BelievedLeases,
     ProcessClock,
+    TalliedJournal,
     Unaskable,
     Workers,
 )
@@ -88,12 +88,12 @@ class Process:
             InMemoryContainerEvents(docker=environment.docker, delays=self._in_transit), "events"
         )
         # Its own clock: what an idle consumer asks would be most of a history.
-        jobs = InMemoryJobStream(
+        self.consumer = InMemoryJobStream(
             streams=environment.streams,
             clock=ProcessClock(self, slowness=READING_SLOWED),
             maxlen=JOBS_KEPT,
         )
-        self.jobs = self._faulty(jobs, "jobs")
+        self.jobs = self._faulty(self.consumer, "jobs")
         self.outbox = self._faulty(
             InMemoryOutbox(environment.store.outbox_table, self.clock), "outbox"
         )
@@ -188,7 +188,7 @@ class Process:
         probe = InMemoryEngineProbe(docker=environment.docker, unaskable=self.unaskable)
         ports = Ports(
             records=self._faulty(InMemoryRuntimeRecords(store), "records"),
-            journal=self._faulty(InMemoryOperationJournal(store), "store"),
+            journal=self._faulty(TalliedJournal(store, environment.tally), "store"),
             history=self._faulty(InMemoryOperationHistory(store), "history"),
             health=self._faulty(InMemoryEngineHealth(store), "known_health"),
             events=self._faulty(InMemoryOperatorEvents(store.event_table), "operator_events"),

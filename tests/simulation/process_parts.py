@@ -1,7 +1,7 @@
 """The parts of one simulated process: clock, leases, descriptors and workers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.game_lease import InMemoryGameLease, InMemoryGameLeases
 from rtmanager.adapters.in_memory.leadership import InMemoryLeadership
+from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber
 from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, LeaseLost
+from rtmanager.domain.ports.operation_journal import Applicant, Begun
 from rtmanager.workers.events import DockerEventWatcher
 from rtmanager.workers.jobs import JobConsumer
 from rtmanager.workers.leader import LeaderRunner
@@ -27,6 +29,7 @@ from tests.simulation.scheduler import VirtualLoop
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
     from tests.simulation.process import Process
+    from tests.simulation.tally import Tally
 
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,6 +119,21 @@ class BelievedLeases(InMemoryGameLeases):
         """Hold the game's lease for the block."""
         async with super().hold(game_id, wait=wait, above=above) as lease:
             yield BelievedLease(lease, self.environment)
+
+
+@dataclass(frozen=True)
+class TalliedJournal(InMemoryOperationJournal):
+    """The journal of one process, which counts what is decided together."""
+
+    tally: "Tally"
+
+    async def begin(
+        self, applicants: Sequence[Applicant], *, lease: LeaseNumber, at: datetime
+    ) -> Sequence[Begun | None]:
+        """Begin, and count."""
+        begun = await super().begin(applicants, lease=lease, at=at)
+        self.tally.decided(len(applicants), begun)
+        return begun
 
 
 class Unaskable(set[str]):

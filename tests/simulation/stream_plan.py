@@ -17,11 +17,17 @@ from tests.simulation.external_plans import (
 from tests.simulation.fault_plans import late, lose, lose_in_docker
 from tests.simulation.plan import make_plan
 from tests.simulation.policy import ABSENT, DIES_AT_ONCE, GOOD, LEASE_TTL, NEWER, REFUSED
+from tests.simulation.triggers import SEVERAL_JOBS_ARE_RECORDED
 
 GAMES = ("g1", "g1", "g2", "g3")
 JOBS = (
     *("start", "start", "start", "stop", "stop", "stop"),
     *("malformed", "malformed", "unreadable", "misnamed"),
+)
+_TOGETHER = (
+    ("start", "start", "start", "start", "stop", "stop", "start"),
+    ("stop", "start", "start", "malformed", "start", "stop"),
+    ("start", "start", "stop", "stop", "stop", "start", "start"),
 )
 IMAGES = (GOOD, GOOD, GOOD, GOOD, NEWER, ABSENT, REFUSED, DIES_AT_ONCE)
 STREAM_FAULT_POINTS = (
@@ -88,6 +94,31 @@ def _burst(random: Random, at: int) -> list[Event]:
 def _job(random: Random, at: int, game: str | None) -> Event:
     kind = random.choice(JOBS)
     return Event(at, "job", (kind, game or random.choice(GAMES), random.choice(IMAGES)))
+
+
+def _together(random: Random, at: int) -> list[Event]:
+    """Add several jobs for one game at once: most change nothing, and work is among them."""
+    game, image = random.choice(GAMES), random.choice((GOOD, GOOD, NEWER))
+    kinds = random.choice(_TOGETHER)
+    return [Event(at, "job", (kind, game, image)) for kind in kinds]
+
+
+def _killed_before_acknowledging(random: Random, at: int) -> list[Event]:
+    """Kill a process that has recorded several jobs and not acknowledged them."""
+    args = (SEVERAL_JOBS_ARE_RECORDED, random.randrange(2), "kill", random.randrange(5, 90), 0.0)
+    return [
+        *_together(random, at),
+        Event(at + 1, "in_situation", args),
+        *_together(random, at + random.randrange(20, 120)),
+        # Keeps the plan from ending before the jobs do.
+        Event(at + 300, "wait", (1.0,)),
+    ]
+
+
+def _redelivered_together(random: Random, at: int) -> list[Event]:
+    """Deliver jobs again that are done, and others with them that are not."""
+    again = at + random.randrange(20, 90)
+    return [*_together(random, at), *_redeliver(random, again), *_together(random, again)]
 
 
 def _failing(random: Random, at: int) -> list[Event]:
@@ -157,6 +188,12 @@ _Make = Callable[[Random, int], list[Event]]
 _THEMES: Sequence[Sequence[_Make]] = (
     (),
     (_failing, _failing),
+    (_together, _together, _process_fault_at_call),
+    (_killed_before_acknowledging, _killed_before_acknowledging, _together),
+    (_killed_before_acknowledging, _killed_before_acknowledging, _stalled_relay),
+    (_killed_before_acknowledging, _redelivered_together),
+    (_redelivered_together, _depose),
+    (_together, _lose, _cut),
     (_process_fault_at_call,),
     (_process_fault_at_call, _process_fault_at_call, _process_fault_at_call),
     (_process_fault_at_call, _lose, _depose),

@@ -1,7 +1,7 @@
 """Counts the faults of a history and what they hit, and how often each must occur at least."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from rtmanager.domain.operation import (
     OpSource,
     Outcome,
 )
+from rtmanager.domain.ports.operation_journal import Begun
 from tests.simulation.events import CHANGES
 from tests.simulation.external_plans import INTERFERENCES, OF_A_STOPPED_GAME, OF_AN_ENGINE
 from tests.simulation.triggers import (
+    acknowledges_several,
     hit_container,
     hit_process,
     was_refused_in_rollback,
@@ -52,6 +54,8 @@ class Tally:
     def process(self, what: str, process: "Process") -> None:
         """Count a fault of a process by what the process was doing."""
         self.note(what, hit_process(self._environment, process))
+        if acknowledges_several(self._environment, process):
+            self.note(f"{what} before acknowledging", "several jobs")
 
     def container(self, what: str, container: MemoryContainer) -> None:
         """Count a fault of a container by what the container was."""
@@ -83,6 +87,16 @@ class Tally:
         if self._environment.skew:
             self.note("clocks differ", hit)
 
+    def decided(self, applicants: int, begun: Sequence[Begun | None]) -> None:
+        """Count jobs that were decided together, some of them perhaps for the second time."""
+        new = [each.operation for each in begun if each is not None]
+        if len(new) > 1:
+            self.note("decided together", "several jobs")
+        if new and len(new) < len(begun):
+            self.note("decided together", "some recorded before")
+        if len(begun) > 1 and len(begun) < applicants:
+            self.note("decided together", "work in the middle")
+
     def pulls(self) -> None:
         """Count the images that were pulled."""
         docker = self._environment.docker
@@ -95,6 +109,8 @@ _WORK = {"an operation", *_GATE}
 _ENGINE = {"a running engine"}
 _CHANGE = {"create", "start", "stop", "rename", "remove", "a change in Docker"}
 _ANYTHING: set[str] = set()
+_TOGETHER = {"decided together"}
+_UNACKNOWLEDGED = {"killed before acknowledging"}
 _INTERFERENCE = {*INTERFERENCES, *OF_AN_ENGINE, *OF_A_STOPPED_GAME}
 
 
@@ -180,6 +196,10 @@ MINIMA = (
     Minimum("containers on a restarted host", {"host restarted"}, _ENGINE | _WORK, 14, 15),
     Minimum("images pulled", {"pulled"}, {"an image"}, 15, 8),
     Minimum("databases restored", {"database restored"}, _ANYTHING, 12, 0),
+    Minimum("jobs decided together", _TOGETHER, {"several jobs"}, 0, 800),
+    Minimum("work among jobs decided together", _TOGETHER, {"work in the middle"}, 0, 500),
+    Minimum("jobs delivered again with others", _TOGETHER, {"some recorded before"}, 0, 50),
+    Minimum("kills before several are acknowledged", _UNACKNOWLEDGED, _ANYTHING, 0, 20),
     Minimum("operations under differing clocks", {"clocks differ"}, _ANYTHING, 500, 500),
 )
 

@@ -19,6 +19,7 @@ AN_ENGINE_RUNS = "an engine runs"
 A_GAME_IS_STOPPED = "a game is stopped"
 AN_OPERATION_IS_OPEN = "an operation is open"
 A_GATE_IS_WATCHED = "a gate is watched"
+SEVERAL_JOBS_ARE_RECORDED = "several jobs are recorded and not acknowledged"
 
 
 def open_operations(environment: "Environment") -> Iterator[Operation]:
@@ -53,6 +54,18 @@ def _is_at_a_gate(environment: "Environment", process: Process) -> bool:
     calls = (each.call for each in environment.scheduler.parked if each.process is process)
     is_asking = any(call.startswith("probe.check") for call in calls)
     return any(map(watches_its_gate, held)) or (bool(held) and is_asking)
+
+
+def acknowledges_several(environment: "Environment", process: Process) -> bool:
+    """Return whether several of the process's jobs are recorded and not acknowledged."""
+    streams = environment.streams
+    pending = {
+        each.entry_id
+        for each in streams.pending
+        if streams.owners.get(each) is process.consumer and each.job.game_id
+    }
+    recorded = (each for each in environment.store.operations.values() if each.outcome is not None)
+    return sum(each.request.origin.source_ref in pending for each in recorded) > 1
 
 
 def hit_container(environment: "Environment", container: MemoryContainer) -> str:
@@ -92,6 +105,11 @@ def _at_a_gate(environment: "Environment") -> Process | None:
     return next((each for each in at_gates if each.is_awake), None)
 
 
+def _acknowledging(environment: "Environment") -> Process | None:
+    awake = (each for each in environment.live if each.is_awake)
+    return next((each for each in awake if acknowledges_several(environment, each)), None)
+
+
 def _beside_a_game(environment: "Environment", status: RuntimeStatus) -> Process | None:
     """Return a process if the record and container of a game have this status and it is idle."""
     busy = {each.game_id for each in open_operations(environment)}
@@ -116,6 +134,7 @@ SITUATIONS: Mapping[str, Callable[["Environment"], Process | None]] = {
     A_GAME_IS_STOPPED: lambda environment: _beside_a_game(environment, RuntimeStatus.STOPPED),
     AN_OPERATION_IS_OPEN: lambda environment: _at_work(environment, lambda _: True),
     A_GATE_IS_WATCHED: _at_a_gate,
+    SEVERAL_JOBS_ARE_RECORDED: _acknowledging,
 }
 """Each situation, and a process that is in it or could act on it; None if there is none."""
 

@@ -16,12 +16,17 @@ from rtmanager.domain.messages import OutboxMessage, OutboxStream, announcements
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.operation import Cause, OperationRequest, Outcome
 from rtmanager.domain.ports.job_stream import JobEntry
-from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded
+from rtmanager.domain.ports.operation_journal import (
+    Admission,
+    Applicant,
+    JobAlreadyRecorded,
+    Ledger,
+)
 from rtmanager.domain.ports.outbox import OutboxBatch, RelayFence
 from rtmanager.workers.jobs import JobConsumer, Queue
 from tests.simulation.process_parts import PROCESS
 
-_right_execute = HandleJob._execute
+_right_execute, _right_run = HandleJob._execute, HandleJob.run
 
 
 async def acknowledge_first(
@@ -30,6 +35,23 @@ async def acknowledge_first(
     """Acknowledge before the outcome is written: a process that dies in between loses the jobs."""
     await self.jobs.acknowledge(entries[: len(requests)])
     return await _right_execute(self, entries, requests)
+
+
+async def acknowledge_all(self: HandleJob, entries: Sequence[JobEntry]) -> int:
+    """Acknowledge whatever was handed over once the first of it is done."""
+    done = await _right_run(self, entries)
+    await self.jobs.acknowledge(entries)
+    return done
+
+
+def decide_despite_work(
+    self: InMemoryOperationJournal, applicants: Sequence[Applicant], ledger: Ledger
+) -> list[tuple[OperationRequest, Admission | None]]:
+    """Decide on every request by the same record, although one before it changes that."""
+    return [
+        (each.request, None if self._is_recorded(each.request) else each(ledger))
+        for each in applicants
+    ]
 
 
 async def publish_and_mark_apart(self: InMemoryMessagePublisher, batch: OutboxBatch) -> None:

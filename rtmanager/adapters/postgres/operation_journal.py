@@ -1,6 +1,7 @@
 """The operation journal in Postgres: intent, progress and outcome, one transaction each."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import LiteralString
 
@@ -9,6 +10,7 @@ from rtmanager.adapters.postgres.engine_health import save_observations
 from rtmanager.adapters.postgres.health_log import save_snapshot
 from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
+    demand_seen,
     finish_operation,
     insert_operations,
     lease_lost,
@@ -48,6 +50,7 @@ from rtmanager.domain.ports.operation_journal import (
     OperationStillOpen,
     PrunedPage,
 )
+from rtmanager.domain.runtime import RuntimeRecord
 
 Job = tuple[str, str]
 """Kind and stream entry of a job."""
@@ -70,10 +73,12 @@ class PostgresOperationJournal:
             ledger, recorded = await _lock_ledger(connection, requests, lease)
             decided = _decide(applicants, ledger, recorded, at)
             new = [operation for operation, _ in decided if operation is not None]
-            inserted = iter(await insert_operations(connection, new, lease))
+            inserted = await insert_operations(connection, new, lease)
             messages = [message for _, each in decided for message in each]
             await insert_messages(connection, messages, at=at)
-        return [Begun(next(inserted), ledger.record) if each else None for each, _ in decided]
+        # The ids come together with the commit.
+        ids = iter(await inserted.fetchall())
+        return [_begun(each, ids, ledger.record) for each, _ in decided]
 
     async def refuse(
         self,
@@ -91,7 +96,8 @@ class PostgresOperationJournal:
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
         """Become the holder of the game's open operation, if there is one."""
         async with self._pool.transaction() as connection:
-            await see_lease(connection, game_id, lease)
+            seen = await see_lease(connection, game_id, lease)
+            await demand_seen(connection, game_id, seen)
             taken = await take_over_operation(connection, game_id, lease)
             # In this order, so that the record includes what the previous holder has just
             # committed.
@@ -181,16 +187,24 @@ async def _lock_ledger(
     """
     game_id = requests[0].game_id
     await lock_name(connection, game_id)
-    await see_lease(connection, game_id, lease)
+    seen = await see_lease(connection, game_id, lease)
     # In this order, so that the record includes an operation that finishes between the two.
     still_open = await connection.execute(operation_log.OPEN_OF_GAME, [stored_game_id(game_id)])
     record = await select_record(connection, game_id, lock=True)
     namesake = await select_namesake(connection, game_id)
-    recorded = await select_recorded_jobs(connection, requests)
+    jobs = [each for each in requests if each.origin.source is OpSource.LOBBY_STREAM]
+    known = await select_recorded_jobs(connection, jobs) if jobs else None
+    await demand_seen(connection, game_id, seen)
     if await still_open.fetchone():
         raise OperationStillOpen
-    ledger = Ledger(await record.fetchone(), await namesake.fetchone())
-    return ledger, set(await recorded.fetchall())
+    recorded = set(await known.fetchall()) if known else set()
+    return Ledger(await record.fetchone(), await namesake.fetchone()), recorded
+
+
+def _begun(
+    operation: Operation | None, ids: Iterator[Fence], record: RuntimeRecord | None
+) -> Begun | None:
+    return None if operation is None else Begun(replace(operation, id=next(ids)), record)
 
 
 def _decide(
@@ -199,7 +213,7 @@ def _decide(
     """Return the operations up to the first that begins; None is that of a recorded job."""
     decided: list[Decided] = []
     for each in applicants:
-        if _is_recorded(each.request, recorded):
+        if (each.request.kind, each.request.origin.source_ref) in recorded:
             decided.append((None, ()))
             continue
         admission = each(ledger)
@@ -208,8 +222,3 @@ def _decide(
         if operation.outcome is None:
             break
     return decided
-
-
-def _is_recorded(request: OperationRequest, recorded: Collection[Job]) -> bool:
-    origin = request.origin
-    return origin.source is OpSource.LOBBY_STREAM and (request.kind, origin.source_ref) in recorded

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import LiteralString
 
 from psycopg import AsyncCursor
@@ -25,7 +24,6 @@ from rtmanager.domain.operation import (
     LeaseNumber,
     Operation,
     OperationRequest,
-    OpSource,
 )
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
 from rtmanager.domain.runtime import RuntimeRecord
@@ -171,10 +169,16 @@ def operations(connection: Connection) -> AsyncCursor[Operation]:
     return connection.cursor(row_factory=operation_row)
 
 
-async def see_lease(connection: Connection, game_id: GameId, lease: LeaseNumber) -> None:
-    """Record the holder's lease number, or raise LeaseLost when a later one was seen."""
+async def see_lease(
+    connection: Connection, game_id: GameId, lease: LeaseNumber
+) -> AsyncCursor[TupleRow]:
+    """Record the holder's lease number, unless a later one was seen: `demand_seen` finds out."""
     parameters = {"game_id": stored_game_id(game_id), "lease": lease}
-    seen = await connection.execute(_SEE_LEASE, parameters)
+    return await connection.execute(_SEE_LEASE, parameters)
+
+
+async def demand_seen(connection: Connection, game_id: GameId, seen: AsyncCursor[TupleRow]) -> None:
+    """Raise LeaseLost when a later lease number was seen."""
     if await seen.fetchone() is None:
         raise await lease_lost(connection, game_id)
 
@@ -188,23 +192,18 @@ async def lease_lost(connection: Connection, game_id: GameId) -> LeaseLost:
 
 async def insert_operations(
     connection: Connection, operations: Sequence[Operation], lease: LeaseNumber | None
-) -> list[Operation]:
-    """Insert the operations in order and return them with their ids."""
-    if not operations:
-        return []
-    cursor = connection.cursor(row_factory=scalar_row)
-    rows = Jsonb([new_row(each, lease) for each in operations])
-    ids = await (await cursor.execute(_INSERT, [rows])).fetchall()
-    return [replace(each, id=Fence(id_)) for each, id_ in zip(operations, ids, strict=True)]
+) -> AsyncCursor[Fence]:
+    """Insert the operations in order and request their ids."""
+    cursor: AsyncCursor[Fence] = connection.cursor(row_factory=scalar_row)
+    return await cursor.execute(_INSERT, [Jsonb([new_row(each, lease) for each in operations])])
 
 
 async def select_recorded_jobs(
     connection: Connection, requests: Sequence[OperationRequest]
 ) -> AsyncCursor[TupleRow]:
-    """Select kind and entry of those requests that are jobs in the log."""
-    jobs = [each for each in requests if each.origin.source is OpSource.LOBBY_STREAM]
-    kinds, entries = [each.kind for each in jobs], [each.origin.source_ref for each in jobs]
-    return await connection.execute(_RECORDED_JOBS, [kinds, entries])
+    """Select kind and entry of those requests, all of them jobs, that are in the log."""
+    kinds, entries = zip(*((each.kind, each.origin.source_ref) for each in requests), strict=True)
+    return await connection.execute(_RECORDED_JOBS, [list(kinds), list(entries)])
 
 
 async def take_over_operation(

@@ -27,6 +27,9 @@ from rtmanager.config.postgres_dsn import with_password
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
 
+LIST_WAIT = 5.0
+"""Seconds for which a list may wait for those before it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
@@ -60,7 +63,7 @@ class Connections:
             installation=installation,
             pool=pool,
             readers=readers,
-            lists=PoolPart(readers, max(1, settings.postgres_pool_size // 5)),
+            lists=_lists(readers, settings),
             redis=redis,
             leases=RedisGameLeases(redis, installation, ttl=settings.game_lease_ttl_seconds),
             docker=docker,
@@ -184,3 +187,8 @@ def _host(settings: Settings, docker: DockerClient) -> DockerContainerHost:
         start_concurrency=settings.docker_start_concurrency,
         docker_config_file=_text(config_file),
     )
+
+
+def _lists(readers: PoolPart, settings: Settings) -> PoolPart:
+    """Return the part for long lists: reading one takes much longer than reading a record."""
+    return PoolPart(readers, max(1, settings.postgres_pool_size // 5), checkout_timeout=LIST_WAIT)

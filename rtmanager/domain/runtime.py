@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple, Self
 
 from rtmanager.domain.container import ContainerDetails, ContainerId, ImageId, engine_endpoint
 from rtmanager.domain.game_id import GameId
@@ -61,6 +62,28 @@ class RuntimeRecord:
             last_op_at=at,
             fence=fence,
         )
+
+
+class ListedRecord(NamedTuple):
+    """What a list shows of a record: a tuple, because it is made for thousands of them at once."""
+
+    game_id: GameId
+    status: str
+    current_container_id: ContainerId | None
+    current_image_ref: str | None
+    engine_endpoint: str | None
+    state_path: str
+    docker_network: str
+    started_at: datetime | None
+    stopped_at: datetime | None
+    removed_at: datetime | None
+    last_op_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def of(cls, record: RuntimeRecord) -> Self:
+        """Return what a list shows of the record."""
+        return cls._make(getattr(record, name) for name in cls._fields)
 
 
 def running_record(

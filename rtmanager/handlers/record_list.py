@@ -4,18 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS, RecordPages
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.ports.runtime_records import PAGE, RecordPages
+from rtmanager.domain.runtime import ListedRecord
+from rtmanager.handlers.answer_in_parts import (
+    Answer,
+    KeptMemory,
+    StreamedAnswer,
+    WholeAnswer,
+    send_at_once,
+)
 from rtmanager.handlers.operator.head_only import is_head_only
 from rtmanager.handlers.rendering import runtime_json
 from rtmanager.handlers.strict_json import encode
 
-_Page = Sequence[RuntimeRecord]
+_Page = Sequence[ListedRecord]
 
-_KIND = "application/json"
 _BEGIN, _END = b'{"items":[', b"]}"
 
 
@@ -23,16 +28,16 @@ class RecordList(Response):
     """Sends every record; raises ServiceUnavailable before anything is sent if they are not there.
 
     A list of more than one page is sent while it is read, the next page when the caller has taken
-    most of the one before. The store does not wait for ever: it is a broken answer when a caller
-    has not taken all pages but the last within `PAGES_SECONDS`, or when the store fails meanwhile.
+    most of the one before; a slow caller does not hold up the store (`StreamedAnswer`).
     """
 
-    def __init__(self, pages: RecordPages) -> None:
+    def __init__(self, pages: RecordPages, memory: KeptMemory) -> None:
         super().__init__()
         self._pages = pages
+        self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the list; a short one as a whole, when nothing is held for it any more."""
+        """Send the list; when its last page was read, nothing of the store is held."""
         # A request that is not read to its end counts as one that is executed.
         while (await receive()).get("more_body"):
             pass
@@ -40,55 +45,36 @@ class RecordList(Response):
             # Not a tuple: as the default of `anext` it is an error (gh-128078).
             first: _Page = await anext(pages, [])
             if is_head_only(scope):
-                await send(_head())
-                await send(_part(b"", is_last=True))
-            elif len(first) < PAGE or scope["http_version"] == "1.0":  # which knows no chunks
-                await (await _whole(first, pages))(scope, receive, send)
+                await send_at_once(send, None, b"")
+            elif len(first) < PAGE:
+                whole = _BEGIN + _rendered(first) + _END
+                await send_at_once(send, len(whole), whole)
             else:
-                await _stream(first, pages, receive, send)
+                with self._memory.kept_parts() as kept:
+                    # HTTP/1.0 knows no chunks.
+                    kind = WholeAnswer if scope["http_version"] == "1.0" else StreamedAnswer
+                    await _copy(_parts(first, pages), kind(send, kept), receive)
 
 
-async def _whole(first: _Page, others: AsyncIterator[_Page]) -> Response:
-    arrays = [_rendered(first), *[_rendered(page) async for page in others]]
-    body = _BEGIN + b",".join(arrays) + _END
-    return Response(body, headers={"cache-control": "no-store"}, media_type=_KIND)
-
-
-async def _stream(first: _Page, others: AsyncIterator[_Page], receive: Receive, send: Send) -> None:
-    """Send the pages while they are read; end when the caller has gone."""
-    until = asyncio.get_running_loop().time() + PAGES_SECONDS
+async def _copy(parts: AsyncIterator[bytes], answer: Answer, receive: Receive) -> None:
+    """Send the parts; end when the caller has gone."""
     gone = asyncio.ensure_future(receive())
     try:
-        await _send_by(until, send, _head())
-        await _send_by(until, send, _part(_BEGIN + _rendered(first)))
-        async for page in others:
+        async for part in parts:
             if gone.done():
                 return
-            is_held = len(page) == PAGE
-            await _send_by(until if is_held else None, send, _part(b"," + _rendered(page)))
-        await send(_part(_END, is_last=True))
+            await answer.add(part)
+        await answer.end()
     finally:
         gone.cancel()
+        answer.close()
 
 
-async def _send_by(until: float | None, send: Send, message: Message) -> None:
-    """Send; raise ServiceUnavailable if the caller has not taken enough by then."""
-    try:
-        async with asyncio.timeout_at(until):
-            await send(message)
-    except TimeoutError as error:
-        raise ServiceUnavailable(
-            f"the caller did not read the list within {PAGES_SECONDS:g} s"
-        ) from error
-
-
-def _head() -> Message:
-    headers = [(b"content-type", _KIND.encode()), (b"cache-control", b"no-store")]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
-
-
-def _part(body: bytes, *, is_last: bool = False) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": not is_last}
+async def _parts(first: _Page, others: AsyncIterator[_Page]) -> AsyncIterator[bytes]:
+    yield _BEGIN + _rendered(first)
+    async for page in others:
+        yield b"," + _rendered(page)
+    yield _END
 
 
 def _rendered(records: _Page) -> bytes:

@@ -7,7 +7,7 @@ from rtmanager.domain.insight.engine_exit import EngineExit, exit_of
 from rtmanager.domain.insight.health import Health
 from rtmanager.domain.insight.read_overview import Overview
 from rtmanager.domain.operation import Operation, Step
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import ListedRecord, RuntimeRecord
 from rtmanager.handlers.strict_json import JsonObject
 
 OPEN = "open"
@@ -29,7 +29,7 @@ def instant(at: datetime | None) -> datetime | str | None:
     return at if at is None or (at.microsecond and at.tzinfo is UTC) else timestamp(at)
 
 
-def runtime_json(record: RuntimeRecord) -> JsonObject:
+def runtime_json(record: RuntimeRecord | ListedRecord) -> JsonObject:
     """Return the record as the contract defines it: every property, null where none applies."""
     return {
         "game_id": record.game_id,

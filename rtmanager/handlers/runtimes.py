@@ -1,6 +1,6 @@
 """The handlers: read the call, run the use case of the same verb, render the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
@@ -8,6 +8,7 @@ from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.operation import OperationKind
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
+from rtmanager.handlers.answer_in_parts import KeptMemory
 from rtmanager.handlers.endpoint import Call
 from rtmanager.handlers.record_list import RecordList
 from rtmanager.handlers.rendering import runtime_json
@@ -20,10 +21,11 @@ class Runtimes:
 
     operations: Operations
     read: ReadRuntimes
+    memory: KeptMemory = field(default_factory=KeptMemory)
 
     async def list(self, _: Call) -> Response:
         """Show every record."""
-        return RecordList(self.read.pages())
+        return RecordList(self.read.pages(), self.memory)
 
     async def get(self, call: Call) -> JsonObject:
         """Show one game's record."""

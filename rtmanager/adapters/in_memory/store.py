@@ -17,7 +17,7 @@ from rtmanager.domain.ports.engine_health import KnownHealth
 from rtmanager.domain.ports.health_log import Baseline, Watch
 from rtmanager.domain.ports.runtime_records import PAGE
 from rtmanager.domain.reconciliation.drift_findings import Finding
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import ListedRecord, RuntimeRecord, RuntimeStatus
 
 
 @dataclass
@@ -96,9 +96,7 @@ class InMemoryRuntimeRecords:
         return [record for _, record in sorted(self.store.runtime_records.items())]
 
     @asynccontextmanager
-    async def pages(
-        self, size: int = PAGE
-    ) -> AsyncIterator[AsyncIterator[Sequence[RuntimeRecord]]]:
+    async def pages(self, size: int = PAGE) -> AsyncIterator[AsyncIterator[Sequence[ListedRecord]]]:
         """Yield every record in pages, as of now."""
         yield _pages_of(await self.list(), size)
 
@@ -108,9 +106,9 @@ class InMemoryRuntimeRecords:
 
 async def _pages_of(
     records: Sequence[RuntimeRecord], size: int
-) -> AsyncIterator[Sequence[RuntimeRecord]]:
+) -> AsyncIterator[Sequence[ListedRecord]]:
     for first in range(0, len(records), size):
-        yield records[first : first + size]
+        yield [ListedRecord.of(each) for each in records[first : first + size]]
 
 
 @dataclass(frozen=True)

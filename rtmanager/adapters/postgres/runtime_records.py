@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, fields
 from typing import Any, LiteralString
@@ -11,16 +11,21 @@ from psycopg import AsyncCursor
 from psycopg.rows import scalar_row
 from psycopg.sql import SQL
 
-from rtmanager.adapters.postgres.pool import ANSWER_SECONDS, Connection, Connections
+from rtmanager.adapters.postgres.pool import ANSWER_SECONDS, Connection, Connections, deadline
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import ListedRecord, RuntimeRecord, RuntimeStatus
 
 _COLUMNS = Columns("""
     game_id, status, current_container_id, current_image_ref, image_id, engine_endpoint,
     state_path, docker_network, started_at, stopped_at, removed_at, last_op_at, created_at,
     last_fence
+""")
+
+_LISTED = Columns("""
+    game_id, status, current_container_id, current_image_ref, engine_endpoint, state_path,
+    docker_network, started_at, stopped_at, removed_at, last_op_at, created_at
 """)
 
 _FIELDS = [field.name for field in fields(RuntimeRecord)]
@@ -33,7 +38,10 @@ _LOCK: LiteralString = f"{_GET} FOR UPDATE"
 _LIST: LiteralString = f'SELECT {_COLUMNS.names} FROM runtime_records ORDER BY game_id COLLATE "C"'
 
 # What a cursor shows is as of its declaration, whatever is committed while it is read.
-_DECLARE: LiteralString = f"DECLARE records NO SCROLL CURSOR FOR {_LIST}"
+_DECLARE: LiteralString = f"""
+    DECLARE records NO SCROLL CURSOR FOR
+    SELECT {_LISTED.names} FROM runtime_records ORDER BY game_id COLLATE "C"
+"""
 
 _FETCH = SQL("FETCH {} FROM records")
 
@@ -99,18 +107,21 @@ class PostgresRuntimeRecords:
             return await (await _records(connection).execute(_LIST)).fetchall()
 
     @asynccontextmanager
-    async def pages(
-        self, size: int = PAGE
-    ) -> AsyncIterator[AsyncIterator[Sequence[RuntimeRecord]]]:
+    async def pages(self, size: int = PAGE) -> AsyncIterator[AsyncIterator[Sequence[ListedRecord]]]:
         """Yield every record in pages; a connection is held until the last one was read."""
         async with aclosing(self._pages(size)) as pages:
             yield pages
 
-    async def _pages(self, size: int) -> AsyncGenerator[Sequence[RuntimeRecord], None]:
-        async with self._lists.transaction(within=PAGES_SECONDS + ANSWER_SECONDS) as connection:
+    async def _pages(self, size: int) -> AsyncGenerator[Sequence[ListedRecord], None]:
+        async with self._lists.transaction(within=PAGES_SECONDS) as connection:
             await connection.execute(_DECLARE)
-            cursor, fetch = _records(connection), _FETCH.format(size)
-            while len(page := await (await cursor.execute(fetch)).fetchall()) == size:
+            cursor = connection.cursor(row_factory=_listed_row, binary=True)
+            fetch = _FETCH.format(size)
+            while True:
+                with deadline(connection, ANSWER_SECONDS):
+                    page = await (await cursor.execute(fetch)).fetchall()
+                if len(page) < size:
+                    break
                 yield page
         if page:
             yield page
@@ -148,6 +159,10 @@ async def save_record(connection: Connection, record: RuntimeRecord) -> bool:
 
 def _records(connection: Connection) -> AsyncCursor[RuntimeRecord]:
     return connection.cursor(row_factory=_record_row, binary=True)
+
+
+def _listed_row(_: object) -> Callable[[Iterable[Any]], ListedRecord]:
+    return ListedRecord._make
 
 
 def _record_row(_: object) -> Callable[[Sequence[Any]], RuntimeRecord]:

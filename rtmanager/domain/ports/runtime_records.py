@@ -5,15 +5,15 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import ListedRecord, RuntimeRecord
 
-PAGE = 500
+PAGE = 512
 """Records in a page; one with fewer is the last."""
 
-PAGES_SECONDS = 8.0
-"""For how long pages may be read: a connection to the store is held for them."""
+PAGES_SECONDS = 30.0
+"""For how long pages can be read: until the last one was, they may hold a connection."""
 
-RecordPages = AbstractAsyncContextManager[AsyncIterator[Sequence[RuntimeRecord]]]
+RecordPages = AbstractAsyncContextManager[AsyncIterator[Sequence[ListedRecord]]]
 """A block in which pages of records are read, one at a time."""
 
 
@@ -27,10 +27,11 @@ class RuntimeRecords(Protocol):
         """Return every record of any status, ordered by game id (by code point)."""
 
     def pages(self, size: int = PAGE) -> RecordPages:
-        """Yield what `list` returns in pages, every record as it was at one moment.
+        """Yield every record of any status in pages, ordered as in `list`, all as of one moment.
 
-        A store without records has none. Nothing is held for the last page, if it is a short one.
-        Whoever reads them leaves the block within `PAGES_SECONDS`.
+        A store without records has none. Once the last page has been read, a short one or the end
+        after it, nothing is held for them. After `PAGES_SECONDS` the next one raises
+        ServiceUnavailable: whoever reads them waits for nobody.
         """
 
     async def ping(self) -> None:

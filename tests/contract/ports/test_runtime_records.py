@@ -4,7 +4,7 @@ import pytest
 
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.domain.runtime import ListedRecord, RuntimeRecord, RuntimeStatus
 from tests.builders import GAME, NOON, make_record
 from tests.contract.ports.journals import begin, finish
 from tests.contract.ports.stores import Store, open_store
@@ -89,7 +89,8 @@ async def test_pages_are_the_list_in_parts(store: Store, number: int) -> None:
     async with store.records.pages(2) as pages:
         read = [page async for page in pages]
 
-    assert [record for page in read for record in page] == list(await store.records.list())
+    records = map(ListedRecord.of, await store.records.list())
+    assert [record for page in read for record in page] == list(records)
     assert [len(page) for page in read] == [2, 2, 2][: number // 2] + [1] * (number % 2)
 
 
@@ -97,14 +98,14 @@ async def test_pages_are_as_of_one_moment(store: Store) -> None:
     """What is written while they are read is in none of them."""
     before = [await save(store, game_id=GameId(f"g{each}")) for each in range(5)]
 
-    read: list[RuntimeRecord] = []
+    read: list[ListedRecord] = []
     async with store.records.pages(2) as pages:
         async for page in pages:
             read += page
             await save(store, game_id=GameId("g9"))
             await save(store, game_id=GameId("g4"), status=RuntimeStatus.STOPPED)
 
-    assert read == before
+    assert read == list(map(ListedRecord.of, before))
 
 
 async def test_pages_need_not_be_read_to_the_end(store: Store) -> None:

@@ -31,7 +31,7 @@ from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.postgres.runtime_records import PostgresRuntimeRecords
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
-from rtmanager.domain.runtime import RuntimeRecord
+from rtmanager.domain.runtime import ListedRecord
 from tests.builders import GAME, make_completion, make_request
 from tests.support.proxy import Proxy
 
@@ -368,6 +368,6 @@ async def _insert_records(pool: PostgresPool, number: int) -> None:
         await connection.execute(_RECORDS, [number])
 
 
-async def _read(records: PostgresRuntimeRecords) -> list[RuntimeRecord]:
+async def _read(records: PostgresRuntimeRecords) -> list[ListedRecord]:
     async with records.pages(1) as pages:
         return [record async for page in pages for record in page]

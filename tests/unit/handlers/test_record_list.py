@@ -11,13 +11,14 @@ from starlette.types import Message
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.runtime_records import PAGE
-from rtmanager.domain.runtime import RuntimeRecord
-from rtmanager.handlers import record_list
+from rtmanager.domain.runtime import ListedRecord
+from rtmanager.handlers import answer_in_parts
+from rtmanager.handlers.answer_in_parts import KeptMemory
 from rtmanager.handlers.record_list import RecordList
 from rtmanager.handlers.rendering import runtime_json
 from rtmanager.handlers.strict_json import encode
 from tests.builders import NOON, make_record
-from tests.unit.workers.turns import turns
+from tests.unit.workers.turns import turns, until
 
 
 def scope(method: str = "GET", version: str = "1.1") -> dict[str, Any]:
@@ -25,27 +26,32 @@ def scope(method: str = "GET", version: str = "1.1") -> dict[str, Any]:
     return {"type": "http", "method": method, "http_version": version}
 
 
-def records(number: int) -> Sequence[RuntimeRecord]:
+def listed(**changes: object) -> ListedRecord:
+    """Return a record as it is listed."""
+    return ListedRecord.of(make_record(**changes))
+
+
+def records(number: int) -> Sequence[ListedRecord]:
     """Return as many records."""
-    return [make_record(game_id=GameId(f"g{each:05}")) for each in range(number)]
+    return [listed(game_id=GameId(f"g{each:05}")) for each in range(number)]
 
 
 @dataclass
 class Pages:
     """Pages of records; `read` were read, and something is held for them while `is_held`."""
 
-    records: Sequence[RuntimeRecord]
+    records: Sequence[ListedRecord]
     fails_at: int | None = None
     read: int = 0
     is_held: bool = False
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[Sequence[RuntimeRecord]]]:
+    async def open(self) -> AsyncIterator[AsyncIterator[Sequence[ListedRecord]]]:
         """Read as the port has it."""
         async with aclosing(self._pages()) as pages:
             yield pages
 
-    async def _pages(self) -> AsyncGenerator[Sequence[RuntimeRecord], None]:
+    async def _pages(self) -> AsyncGenerator[Sequence[ListedRecord], None]:
         self.is_held = True
         try:
             for first in range(0, len(self.records), PAGE):
@@ -64,6 +70,7 @@ class Caller:
     """Reads the list, of which it takes as many messages as it may."""
 
     pages: Pages
+    memory: KeptMemory = field(default_factory=KeptMemory)
     sent: list[Message] = field(default_factory=list)
     held: list[bool] = field(default_factory=list)
     takes: int = 1_000
@@ -88,7 +95,7 @@ class Caller:
 
     async def call(self, **request: str) -> None:
         """Read the list."""
-        await RecordList(self.pages.open())(scope(**request), self.receive, self.send)
+        await RecordList(self.pages.open(), self.memory)(scope(**request), self.receive, self.send)
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -109,12 +116,12 @@ class Caller:
 @pytest.mark.parametrize("number", [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
 async def test_list_has_every_record_as_it_is_shown_alone(number: int) -> None:
     """Whatever the number of pages."""
-    listed = records(number)
-    caller = Caller(Pages(listed))
+    shown = records(number)
+    caller = Caller(Pages(shown))
 
     await caller.call()
 
-    assert json.loads(caller.body) == json.loads(encode({"items": [*map(runtime_json, listed)]}))
+    assert json.loads(caller.body) == json.loads(encode({"items": [*map(runtime_json, shown)]}))
     assert caller.is_whole
     assert caller.headers[b"content-type"] == b"application/json"
     assert caller.headers[b"cache-control"] == b"no-store"
@@ -122,7 +129,7 @@ async def test_list_has_every_record_as_it_is_shown_alone(number: int) -> None:
 
 async def test_times_have_microseconds_even_if_they_are_zero() -> None:
     """The encoder would leave them out."""
-    caller = Caller(Pages([make_record(created_at=NOON.replace(microsecond=0))]))
+    caller = Caller(Pages([listed(created_at=NOON.replace(microsecond=0))]))
 
     await caller.call()
 
@@ -142,16 +149,16 @@ async def test_short_list_is_sent_as_a_whole_with_nothing_held() -> None:
     assert not any(caller.held)
 
 
-async def test_next_page_is_read_when_the_one_before_was_taken() -> None:
-    """So memory holds one page, however long the list is; nothing is held for the last one."""
+async def test_pages_are_read_as_they_are_taken() -> None:
+    """One is being sent and one waits, however long the list is."""
     caller = Caller(Pages(records(4 * PAGE + 1)), takes=2)
     call = asyncio.create_task(caller.call())
     await turns(20)
 
-    assert caller.pages.read == 2
+    assert caller.pages.read == 3
     caller.reads.set()
     await call
-    assert caller.held[-3:] == [True, False, False]
+    assert caller.pages.read == 5
 
 
 async def test_list_that_cannot_be_read_is_refused_before_anything_is_sent() -> None:
@@ -175,30 +182,38 @@ async def test_error_amid_the_list_leaves_it_without_an_end() -> None:
     assert not caller.is_whole
 
 
-async def test_caller_that_takes_too_long_gets_a_broken_answer(
+async def test_caller_that_reads_slowly_does_not_hold_up_the_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It does not keep for itself what is held for the list."""
-    monkeypatch.setattr(record_list, "PAGES_SECONDS", 0)
+    """The rest is read and kept for it, compressed; in the end it has the whole list."""
+    monkeypatch.setattr(answer_in_parts, "PATIENCE", 0)
     caller = Caller(Pages(records(3 * PAGE)), takes=2)
+    call = asyncio.create_task(caller.call())
+    await until(lambda: caller.pages.read == 3)
+    await turns(20)
 
-    with pytest.raises(ServiceUnavailable, match="did not read the list within"):
+    assert not caller.pages.is_held
+    assert 0 < caller.memory.used < PAGE * 100
+    caller.reads.set()
+    await call
+    assert len(json.loads(caller.body)["items"]) == 3 * PAGE
+    assert caller.is_whole
+    assert caller.memory.used == 0
+
+
+async def test_callers_that_read_slowly_share_what_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who comes when it is full gets a broken answer, and nothing is left of it."""
+    monkeypatch.setattr(answer_in_parts, "PATIENCE", 0)
+    caller = Caller(Pages(records(9 * PAGE)), KeptMemory(most=20_000), takes=2)
+
+    with pytest.raises(ServiceUnavailable, match="too slowly"):
         await caller.call()
 
     assert not caller.pages.is_held
     assert not caller.is_whole
-
-
-async def test_last_page_may_be_taken_at_leisure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is held for it; the listener has its own limit."""
-    monkeypatch.setattr(record_list, "PAGES_SECONDS", 0)
-    caller = Caller(Pages(records(PAGE + 1)), takes=2)
-    call = asyncio.create_task(caller.call())
-    await turns(20)
-    caller.reads.set()
-
-    await call
-    assert caller.is_whole
+    assert caller.memory.used == 0
 
 
 async def test_caller_that_goes_is_not_read_for() -> None:

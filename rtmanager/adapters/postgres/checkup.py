@@ -6,9 +6,9 @@ from typing import LiteralString
 
 from psycopg import AsyncConnection, ProgrammingError
 
+from rtmanager.adapters.postgres.conninfo import migration_conninfo
 from rtmanager.adapters.postgres.errors import postgres_errors
 from rtmanager.adapters.postgres.migrate import newest_migration
-from rtmanager.adapters.postgres.pool import migration_conninfo
 
 _FACTS: LiteralString = """
     SELECT current_setting('server_version'), pg_is_in_recovery(), clock_timestamp(),

@@ -34,6 +34,10 @@ _UNAVAILABLE = (
 )
 
 
+class ConnectionLost(ServiceUnavailable):
+    """the connection to Postgres is lost"""  # noqa: D400 - it is the message
+
+
 class MigrationFailed(RuntimeManagerError):
     """the database schema could not be brought up to date"""  # noqa: D400 - it is the message
 
@@ -50,7 +54,12 @@ def postgres_errors() -> Iterator[None]:
             raise
         raise meaning from error
     except _UNAVAILABLE as error:
-        raise ServiceUnavailable(f"Postgres is not available: {first_line(error)}") from error
+        raise ServiceUnavailable(unavailable(error)) from error
+
+
+def unavailable(error: Exception) -> str:
+    """Return what a caller learns of a driver's error."""
+    return f"Postgres is not available: {first_line(error)}"
 
 
 def first_line(error: Exception) -> str:

@@ -9,8 +9,10 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 
+from rtmanager.adapters.postgres.conninfo import leadership_conninfo
+from rtmanager.adapters.postgres.deadline import deadline
 from rtmanager.adapters.postgres.errors import postgres_errors
-from rtmanager.adapters.postgres.pool import Connection, deadline, leadership_conninfo
+from rtmanager.adapters.postgres.pool import Connection
 from rtmanager.tasks import cancellation_first
 
 ANSWER_SECONDS = 2.0

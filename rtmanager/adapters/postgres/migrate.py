@@ -11,8 +11,9 @@ from psycopg import AsyncConnection, sql
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import kwargs_row, scalar_row
 
+from rtmanager.adapters.postgres.conninfo import migration_conninfo
 from rtmanager.adapters.postgres.errors import MigrationFailed, first_line, postgres_errors
-from rtmanager.adapters.postgres.pool import Connection, PostgresPool, migration_conninfo
+from rtmanager.adapters.postgres.pool import Connection, PostgresPool
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 INSTALLATION_ID_BYTES = 8

@@ -6,8 +6,10 @@ from typing import LiteralString
 
 from psycopg import AsyncConnection
 
+from rtmanager.adapters.postgres.conninfo import service_conninfo
+from rtmanager.adapters.postgres.deadline import deadline
 from rtmanager.adapters.postgres.errors import postgres_errors
-from rtmanager.adapters.postgres.pool import Connection, deadline, service_conninfo
+from rtmanager.adapters.postgres.pool import Connection
 from rtmanager.tasks import cancellation_first
 
 CHECK_EVERY = 10.0

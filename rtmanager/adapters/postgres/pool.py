@@ -1,43 +1,35 @@
-"""Connections to Postgres: few, checked, and with a limit on every wait."""
+"""Connections to Postgres: few, and with a limit on every wait."""
 
 import asyncio
-import os
-import re
-import socket
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
-    contextmanager,
     suppress,
 )
+from typing import LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import InFailedSqlTransaction, ReadOnlySqlTransaction
-from psycopg.rows import TupleRow
+from psycopg.rows import AsyncRowFactory, TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-from rtmanager.adapters.postgres.errors import postgres_errors
+from rtmanager.adapters.postgres.conninfo import service_conninfo
+from rtmanager.adapters.postgres.deadline import NoAnswer, deadline, has_news
+from rtmanager.adapters.postgres.errors import ConnectionLost, postgres_errors, unavailable
 from rtmanager.adapters.postgres.stored_values import adapters
-
-DEFAULT_SCHEMA = "rtmanager"
-
-CONNECT_SECONDS = 2  # the minimum that libpq accepts
-STATEMENT_SECONDS = 4
-IDLE_IN_TRANSACTION_SECONDS = 10
-SILENT_LEADER_SECONDS = 8
 
 CHECKOUT_SECONDS = 2.0
 CHECK_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 
-Connection = AsyncConnection[TupleRow]
+T = TypeVar("T")
 
-_SEARCH_PATH = re.compile(r"\bsearch_path\s*=")
+Connection = AsyncConnection[TupleRow]
+Parameters = Sequence[object] | Mapping[str, object]
 
 
 class Connections(ABC):
@@ -49,7 +41,8 @@ class Connections(ABC):
     ) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection on which every statement commits automatically.
 
-        After as many seconds it is shut down, so that what waits for it fails.
+        After as many seconds it is shut down, so that what waits for it fails. Raises
+        ServiceUnavailable; ConnectionLost when the connection turned out to be broken.
         """
 
     @asynccontextmanager
@@ -62,9 +55,9 @@ class Connections(ABC):
         async with self.connection(within=within) as connection:
             try:
                 async with connection.pipeline():
-                    await connection.execute("BEGIN")
+                    await connection.execute("BEGIN", prepare=False)
                     yield connection
-                    end = await connection.execute("COMMIT")
+                    end = await connection.execute("COMMIT", prepare=False)
             except BaseException:
                 # The pool discards a connection that cannot even do this.
                 with suppress(psycopg.Error):
@@ -73,10 +66,34 @@ class Connections(ABC):
             if end.statusmessage != "COMMIT":
                 raise InFailedSqlTransaction("the block went on after a statement had failed")
 
-    async def ping(self) -> None:
-        """Raise ServiceUnavailable when Postgres does not answer."""
+    async def read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        """Return what the query reads; one that changes nothing, because it may run twice.
+
+        It does so when its connection turned out to be broken: then the second one is new.
+        """
+        try:
+            return await self._read_once(query)
+        except ConnectionLost:
+            return await self._read_once(query)
+
+    async def _read_once(self, query: Callable[[Connection], Awaitable[T]]) -> T:
         async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+            return await query(connection)
+
+    async def fetch(
+        self, statement: LiteralString, parameters: Parameters = (), *, rows: AsyncRowFactory[T]
+    ) -> list[T]:
+        """Return the rows of a statement that changes nothing; it is prepared and may run twice."""
+
+        async def query(connection: Connection) -> list[T]:
+            cursor = connection.cursor(row_factory=rows)
+            return await (await cursor.execute(statement, parameters, prepare=True)).fetchall()
+
+        return await self.read(query)
+
+    async def ping(self) -> None:
+        """Raise ServiceUnavailable when Postgres does not answer, within a second if it hangs."""
+        await self.read(_ask)
 
 
 class PostgresPool(Connections):
@@ -86,112 +103,99 @@ class PostgresPool(Connections):
     """
 
     def __init__(
-        self, dsn: str, *, size: int = 10, checkout_timeout: float = CHECKOUT_SECONDS
+        self,
+        dsn: str,
+        *,
+        size: int = 10,
+        checkout_timeout: float = CHECKOUT_SECONDS,
+        together: "_Together | None" = None,
     ) -> None:
+        self._dsn = dsn
+        self._together = together or _Together()
         self._pool = AsyncConnectionPool(
             service_conninfo(dsn),
             min_size=1,
             max_size=size,
             open=False,
-            check=_check,
+            check=self._check,
             timeout=checkout_timeout,
             # Given up soon and retried by the next caller: with the default of five minutes the
             # pauses grow so long that a short outage lasts for minutes.
             reconnect_timeout=1.0,
             kwargs={"autocommit": True, "context": adapters()},
         )
+        self._together.pools.append(self._pool)
+
+    def beside(self, size: int) -> "PostgresPool":
+        """Return a pool of connections of its own, which opens, closes and drains with this one."""
+        return PostgresPool(self._dsn, size=size, together=self._together)
 
     async def open(self) -> None:
         """Begin to connect without waiting for the result, which `ping` shows."""
-        if self._pool.closed:
-            await self._pool.open()
+        for pool in self._together.pools:
+            if pool.closed:
+                await pool.open()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.close(timeout=CLOSE_SECONDS)
+        for pool in self._together.pools:
+            await pool.close(timeout=CLOSE_SECONDS)
 
     @asynccontextmanager
     async def connection(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
         """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         with postgres_errors():
-            try:
-                async with self._pool.connection() as connection:
+            async with self._pool.connection() as connection:
+                began = asyncio.get_running_loop().time()
+                try:
                     with deadline(connection, within):
                         yield connection
-            except ReadOnlySqlTransaction:
-                # After a failover this server may stay read-only while our connections to it stay
-                # open: new ones reach the server that accepts writes.
-                await self._pool.drain()
-                raise
+                except psycopg.Error as error:
+                    await self._judge(connection, error, began)
+                    raise
 
+    async def _judge(self, connection: Connection, error: psycopg.Error, began: float) -> None:
+        """Distrust all connections if the error says that this one is of no use any more."""
+        if connection.closed or isinstance(error, ReadOnlySqlTransaction):
+            # After a failover this server may stay read-only while our connections to it stay
+            # open: new ones reach the server that accepts writes.
+            await self._together.drain(began)
+        if connection.closed and not isinstance(error, NoAnswer):
+            raise ConnectionLost(unavailable(error)) from error
 
-async def _check(connection: Connection) -> None:
-    with deadline(connection, CHECK_SECONDS):
-        await AsyncConnectionPool.check_connection(connection)
-
-
-@contextmanager
-def deadline(connection: Connection, seconds: float) -> Iterator[None]:
-    """Shut down the connection if the block takes longer, so that its wait fails immediately.
-
-    A cancellation would make the driver ask the unresponsive server to cancel, and wait for that.
-    """
-    loop = asyncio.get_running_loop()
-    due = loop.time() + seconds
-    timer = loop.call_later(seconds, _hang_up, connection)
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        if loop.time() < due:
+    async def _check(self, connection: Connection) -> None:
+        """Ask only a connection that has something to say: idle ones do when they are closed."""
+        if not has_news(connection):
+            return
+        began = asyncio.get_running_loop().time()
+        try:
+            with deadline(connection, CHECK_SECONDS):
+                await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            await self._together.drain(began)
             raise
-        raise psycopg.OperationalError(f"no answer within {seconds:g} s") from error
-    finally:
-        timer.cancel()
 
 
-def _hang_up(connection: Connection) -> None:
-    # Shut down, not closed: the driver still waits on this descriptor and now reads EOF.
-    with suppress(OSError, psycopg.Error), _socket(connection) as ours:
-        ours.shutdown(socket.SHUT_RDWR)
+class _Together:
+    """The pools that lend connections to one server."""
+
+    def __init__(self) -> None:
+        self.pools: list[AsyncConnectionPool[Connection]] = []
+        self._drained_at = 0.0
+
+    async def drain(self, since: float) -> None:
+        """Replace every connection, unless that was done since then.
+
+        What broke one of them has broken the others too, or their server is another now. Each
+        would otherwise cost the next caller its write.
+        """
+        if self._drained_at > since:
+            return
+        self._drained_at = asyncio.get_running_loop().time()
+        for pool in self.pools:
+            await pool.drain()
 
 
-def _socket(connection: Connection) -> socket.socket:
-    return socket.socket(fileno=os.dup(connection.fileno()))
-
-
-def service_conninfo(dsn: str) -> str:
-    """Return the DSN with the service's limits: it prefers an error to a long wait."""
-    return _with_options(
-        dsn,
-        f"-c statement_timeout={STATEMENT_SECONDS}s",
-        # The locks of a vanished client are released soon.
-        f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
-    )
-
-
-def leadership_conninfo(dsn: str) -> str:
-    """Return the DSN for the leader's lock, which Postgres takes from a silent process."""
-    return _with_options(
-        dsn,
-        f"-c statement_timeout={STATEMENT_SECONDS}s",
-        f"-c idle_session_timeout={SILENT_LEADER_SECONDS}s",
-    )
-
-
-def migration_conninfo(dsn: str) -> str:
-    """Return the DSN for migrations, whose statements may take as long as they need."""
-    return _with_options(dsn, "-c lock_timeout=60s")
-
-
-def _with_options(dsn: str, *defaults: str) -> str:
-    given = conninfo_to_dict(dsn)
-    options = str(given.get("options") or "")
-    if not _SEARCH_PATH.search(options):
-        defaults = (*defaults, f"-c search_path={DEFAULT_SCHEMA}")
-    return make_conninfo(
-        dsn,
-        # The last setting wins, so the operator's own options come last.
-        options=" ".join([*defaults, "-c timezone=UTC", options]).strip(),
-        connect_timeout=given.get("connect_timeout") or CONNECT_SECONDS,
-        application_name=given.get("application_name") or "rtmanager",
-    )
+async def _ask(connection: Connection) -> None:
+    with deadline(connection, CHECK_SECONDS):
+        await connection.execute("SELECT 1")

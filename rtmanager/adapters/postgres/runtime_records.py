@@ -11,7 +11,8 @@ from psycopg import AsyncCursor
 from psycopg.rows import scalar_row
 from psycopg.sql import SQL
 
-from rtmanager.adapters.postgres.pool import ANSWER_SECONDS, Connection, Connections, deadline
+from rtmanager.adapters.postgres.deadline import deadline
+from rtmanager.adapters.postgres.pool import ANSWER_SECONDS, Connection, Connections
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS

@@ -1,13 +1,13 @@
 import asyncio
 import select
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import (
     AdminShutdown,
     CannotConnectNow,
@@ -24,6 +24,7 @@ from psycopg.errors import (
 from psycopg.pq import TransactionStatus
 
 from dev.embedded_postgres import FORGETFUL, EmbeddedPostgres
+from rtmanager.adapters.postgres import pool as pool_module
 from rtmanager.adapters.postgres.errors import postgres_errors
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
 from rtmanager.adapters.postgres.pool import PostgresPool
@@ -33,6 +34,7 @@ from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.runtime import ListedRecord
 from tests.builders import GAME, make_completion, make_request
+from tests.integration.postgres.backends import backends
 from tests.support.proxy import Proxy
 
 _RECORDS: LiteralString = """
@@ -53,32 +55,23 @@ FAULTS_OF_THE_SERVER = [
 
 
 @pytest.fixture
-def proxy(database_dsn: str) -> Iterator[Proxy]:
-    """Return a proxy in front of the database."""
-    address = conninfo_to_dict(database_dsn)
-    with Proxy((str(address["host"]), int(str(address["port"])))) as opened:
-        yield opened
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pool give up a server within half a second."""
+    assert pool_module.ANSWER_SECONDS == 5
+    monkeypatch.setattr(pool_module, "ANSWER_SECONDS", 0.5)
 
 
-@pytest.fixture
-async def pool(database_dsn: str, proxy: Proxy) -> AsyncIterator[PostgresPool]:
-    """Return an open pool behind the proxy, with one connection open."""
-    pool = PostgresPool(make_conninfo(database_dsn, port=proxy.port))
-    await pool.open()
-    await pool.ping()
-    yield pool
-    await pool.close()
-
-
+@pytest.mark.usefixtures("impatience")
 async def test_hung_postgres_raises_service_unavailable(pool: PostgresPool, proxy: Proxy) -> None:
-    """A server that accepts connections but does not answer is given up within seconds."""
+    """A server that accepts connections but does not answer is given up, and not asked again."""
     proxy.hang()
 
-    async with asyncio.timeout(6):
-        with pytest.raises(ServiceUnavailable, match="Postgres"):
+    async with asyncio.timeout(0.9):
+        with pytest.raises(ServiceUnavailable, match=r"Postgres .* no answer within 0\.5 s"):
             await PostgresRuntimeRecords(pool).get(GAME)
 
 
+@pytest.mark.usefixtures("impatience")
 async def test_postgres_that_hangs_amid_a_transaction_is_given_up(
     pool: PostgresPool, proxy: Proxy
 ) -> None:
@@ -90,8 +83,8 @@ async def test_postgres_that_hangs_amid_a_transaction_is_given_up(
             proxy.hang()
             await (await connection.execute("SELECT 1")).fetchone()
 
-    async with asyncio.timeout(8):
-        with pytest.raises(ServiceUnavailable, match="no answer within 5 s"):
+    async with asyncio.timeout(4):
+        with pytest.raises(ServiceUnavailable, match=r"no answer within 0\.5 s"):
             await hang_amid()
 
 
@@ -172,20 +165,31 @@ async def test_block_that_goes_on_after_a_failure_is_not_taken_for_committed(
 
 
 async def test_pool_recovers_from_a_hang(pool: PostgresPool, proxy: Proxy) -> None:
-    """Connections that hung are replaced."""
+    """Connections that hung are replaced; a ping does not wait for as long as others do."""
     proxy.hang()
-    with pytest.raises(ServiceUnavailable):
-        await pool.ping()
+    async with asyncio.timeout(2):
+        with pytest.raises(ServiceUnavailable, match="no answer within 1 s"):
+            await pool.ping()
     proxy.pass_on()
 
     await pool.ping()
 
 
-async def test_slow_statement_is_given_up(pool: PostgresPool) -> None:
-    """The server itself cancels a statement that takes too long."""
-    with pytest.raises(ServiceUnavailable, match="statement timeout"):
-        async with pool.connection() as connection:
+async def test_slow_statement_is_given_up(lone: PostgresPool) -> None:
+    """The server itself cancels a statement that takes too long; its connection is kept."""
+    before = await backends(lone, 1)
+
+    async def sleep() -> None:
+        async with lone.connection() as connection:
+            shown = await (await connection.execute("SHOW statement_timeout")).fetchone()
+            assert shown == ("4s",)
+            await connection.execute("SET statement_timeout = 100")
             await connection.execute("SELECT pg_sleep(30)")
+
+    with pytest.raises(ServiceUnavailable, match="statement timeout"):
+        await sleep()
+
+    assert await backends(lone, 1) == before
 
 
 async def test_restarted_postgres_is_used_again(

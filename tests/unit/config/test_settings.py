@@ -7,7 +7,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
-from rtmanager.adapters.postgres.pool import service_conninfo
+from rtmanager.adapters.postgres.conninfo import service_conninfo
 from rtmanager.config import Address, ConfigError, Settings
 
 REQUIRED = {

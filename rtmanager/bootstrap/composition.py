@@ -139,7 +139,10 @@ def _for_readers(ports: Ports, connections: Connections) -> Ports:
     part = connections.readers
     return replace(
         ports,
-        records=observed_calls(PostgresRuntimeRecords(part, connections.lists), POSTGRES),
+        records=observed_calls(
+            PostgresRuntimeRecords(part, singles=connections.singles, lists=connections.lists),
+            POSTGRES,
+        ),
         journal=observed_calls(PostgresOperationJournal(part), POSTGRES),
         history=observed_calls(PostgresOperationHistory(part), POSTGRES),
         health=observed_calls(PostgresEngineHealth(part), POSTGRES),

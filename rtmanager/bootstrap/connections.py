@@ -29,6 +29,8 @@ from rtmanager.domain.installation import Installation
 
 LIST_WAIT = 5.0
 """Seconds for which a list may wait for those before it."""
+SINGLES = 2
+"""Connections for reads of single records, which never wait for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Connections:
     pool: PostgresPool
     readers: PoolPart
     lists: PoolPart
+    singles: PostgresPool
     redis: RedisClient
     leases: RedisGameLeases
     docker: DockerClient
@@ -63,6 +66,7 @@ class Connections:
             installation=installation,
             pool=pool,
             readers=readers,
+            singles=pool.beside(SINGLES),
             lists=_lists(readers, settings),
             redis=redis,
             leases=RedisGameLeases(redis, installation, ttl=settings.game_lease_ttl_seconds),

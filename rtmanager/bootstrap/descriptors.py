@@ -4,6 +4,7 @@ from rtmanager.adapters.directory_size import MOST_OPEN
 from rtmanager.adapters.docker.client import Bulkhead
 from rtmanager.adapters.filesystem import COUNTING_THREADS
 from rtmanager.adapters.redis.client import MAX_CONNECTIONS as REDIS_CONNECTIONS
+from rtmanager.bootstrap.connections import SINGLES
 from rtmanager.config import Settings
 from rtmanager.domain.monitoring.probe_engines import ENGINES_AT_ONCE
 
@@ -14,5 +15,6 @@ OTHERS = 64
 def reserved_descriptors(settings: Settings) -> int:
     """Return the largest number of descriptors that are not those of callers."""
     docker = sum(each.value for each in Bulkhead)
-    servers = docker + settings.postgres_pool_size + REDIS_CONNECTIONS
+    postgres = settings.postgres_pool_size + SINGLES
+    servers = docker + postgres + REDIS_CONNECTIONS
     return servers + ENGINES_AT_ONCE + COUNTING_THREADS * MOST_OPEN + OTHERS

@@ -12,6 +12,8 @@ from rtmanager.adapters.postgres.pool import (
 )
 from rtmanager.domain.errors import ServiceUnavailable
 
+TOO_MANY = "too many requests read from Postgres at once; send this one again later"
+
 
 class PoolPart(Connections):
     """Some of a pool's connections: however many want one, the others are left to the rest.
@@ -33,9 +35,7 @@ class PoolPart(Connections):
             async with asyncio.timeout(self._checkout_timeout):
                 await self._places.acquire()
         except TimeoutError as error:
-            raise ServiceUnavailable(
-                "too many requests read from Postgres at once; send this one again later"
-            ) from error
+            raise ServiceUnavailable(TOO_MANY) from error
         try:
             async with self._pool.connection(within=within) as connection:
                 yield connection

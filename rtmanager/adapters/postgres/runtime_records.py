@@ -2,7 +2,14 @@
 
 # ruff: noqa: S608 - composed of constants; LiteralString proves it
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, fields
 from typing import Any, LiteralString
@@ -13,7 +20,8 @@ from psycopg.sql import SQL
 
 from rtmanager.adapters.postgres.deadline import deadline
 from rtmanager.adapters.postgres.pool import ANSWER_SECONDS, Connection, Connections
-from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
+from rtmanager.adapters.postgres.shared_reads import SharedReads
+from rtmanager.adapters.postgres.stored_values import Columns, storable, stored_game_id
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS
 from rtmanager.domain.runtime import ListedRecord, RuntimeRecord, RuntimeStatus
@@ -33,6 +41,8 @@ _FIELDS = [field.name for field in fields(RuntimeRecord)]
 _STATUS = {status.value: status for status in RuntimeStatus}
 
 _GET: LiteralString = f"SELECT {_COLUMNS.names} FROM runtime_records WHERE game_id = %s"
+
+_GET_SOME: LiteralString = f"SELECT {_COLUMNS.names} FROM runtime_records WHERE game_id = ANY(%s)"
 
 _LOCK: LiteralString = f"{_GET} FOR UPDATE"
 
@@ -90,22 +100,35 @@ _SAVE: LiteralString = f"""
 class PostgresRuntimeRecords:
     """Reads the records of the table `runtime_records`.
 
-    Pages take their connections from `lists`, if they have their own.
+    Single records are read by `singles`, which are never lent for longer; pages by `lists`.
     """
 
-    def __init__(self, pool: Connections, lists: Connections | None = None) -> None:
+    def __init__(
+        self,
+        pool: Connections,
+        *,
+        singles: Connections | None = None,
+        lists: Connections | None = None,
+    ) -> None:
         self._pool = pool
+        self._singles = singles or pool
         self._lists = lists or pool
+        self._shared = SharedReads(self._some)
 
     async def get(self, game_id: GameId) -> RuntimeRecord | None:
         """Return the game's record, None when it was never started."""
-        async with self._pool.connection() as connection:
-            return await (await select_record(connection, game_id)).fetchone()
+        return await self._shared.get(storable(stored_game_id(game_id)))
+
+    async def _some(self, stored_ids: Sequence[str]) -> Mapping[str, RuntimeRecord]:
+        # Most often it is one, for which the plain comparison takes less time, here and there.
+        is_one = len(stored_ids) == 1
+        statement, wanted = (_GET, stored_ids) if is_one else (_GET_SOME, [stored_ids])
+        found = await self._singles.fetch(statement, wanted, rows=_record_row)
+        return {record.game_id: record for record in found}
 
     async def list(self) -> Sequence[RuntimeRecord]:
         """Return every record of any status, ordered by game id."""
-        async with self._pool.connection() as connection:
-            return await (await _records(connection).execute(_LIST)).fetchall()
+        return await self._pool.fetch(_LIST, rows=_record_row)
 
     @asynccontextmanager
     async def pages(self, size: int = PAGE) -> AsyncIterator[AsyncIterator[Sequence[ListedRecord]]]:
@@ -137,7 +160,8 @@ async def select_record(
 ) -> AsyncCursor[RuntimeRecord]:
     """Select a game's record, optionally locked until the transaction ends."""
     statement = _LOCK if lock else _GET
-    return await _records(connection).execute(statement, [stored_game_id(game_id)])
+    cursor = connection.cursor(row_factory=_record_row)
+    return await cursor.execute(statement, [stored_game_id(game_id)])
 
 
 async def lock_name(connection: Connection, game_id: GameId) -> None:
@@ -156,10 +180,6 @@ async def save_record(connection: Connection, record: RuntimeRecord) -> bool:
     parameters = asdict(record) | {"last_fence": record.fence}
     saved = await connection.execute(_SAVE, parameters)
     return await saved.fetchone() is not None
-
-
-def _records(connection: Connection) -> AsyncCursor[RuntimeRecord]:
-    return connection.cursor(row_factory=_record_row, binary=True)
 
 
 def _listed_row(_: object) -> Callable[[Iterable[Any]], ListedRecord]:

@@ -329,7 +329,7 @@ async def test_lists_leave_connections_to_other_readers(database_dsn: str) -> No
     """However many lists are not read by their callers, a record is; the next list is refused."""
     pool = PostgresPool(database_dsn, size=2)
     lists = PoolPart(PoolPart(pool, 2), 1, checkout_timeout=0.1)
-    records = PostgresRuntimeRecords(pool, lists)
+    records = PostgresRuntimeRecords(pool, lists=lists)
     await pool.open()
     await _insert_records(pool, 3)
 

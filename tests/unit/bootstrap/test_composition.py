@@ -191,6 +191,17 @@ def test_those_who_only_read_share_a_part_of_the_pool(service: Service) -> None:
     assert vars(vars(adapter_in(reading[0]))["_pool"])["_pool"] is whole
 
 
+def test_single_records_are_read_by_connections_of_their_own(service: Service) -> None:
+    """A caller that asks for one never waits for a list; they are few, as they are shared."""
+    records = vars(adapter_in(service.use_cases.read.records))
+    operations = vars(adapter_in(service.use_cases.operations.records))
+
+    assert records["_singles"] is not operations["_pool"]
+    assert vars(records["_singles"])["_together"] is vars(operations["_pool"])["_together"]
+    assert vars(records["_singles"])["_pool"].max_size == 2
+    assert operations["_singles"] is operations["_pool"]
+
+
 def test_nothing_secret_is_in_the_text_form_of_the_service(service: Service) -> None:
     """Whatever prints a part of the service, a traceback with values for instance, shows none."""
     text = f"{service!r} {Connections.build(SETTINGS)!r}"

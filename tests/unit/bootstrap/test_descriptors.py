@@ -18,4 +18,4 @@ def test_every_pool_is_reserved(pool: int) -> None:
         }
     )
 
-    assert reserved_descriptors(settings) == 306 + pool + 50 + 4 + 32 + 2 * 64 + OTHERS
+    assert reserved_descriptors(settings) == 306 + pool + 2 + 50 + 4 + 32 + 2 * 64 + OTHERS

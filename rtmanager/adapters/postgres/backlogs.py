@@ -33,6 +33,4 @@ class PostgresBacklogs:
     async def read(self) -> Sequence[Backlog]:
         """Return the unsent messages and the open operations."""
         names = {"outbox": OUTBOX, "open_operations": OPEN_OPERATIONS}
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(Backlog))
-            return await (await cursor.execute(_READ, names)).fetchall()
+        return await self._pool.fetch(_READ, names, rows=kwargs_row(Backlog))

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import LiteralString
 
-from psycopg import AsyncCursor
 from psycopg.rows import kwargs_row
 
 from rtmanager.adapters.postgres.event_rows import drift_body
-from rtmanager.adapters.postgres.pool import Connection, PostgresPool
+from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.stored_values import Columns, Parameters, stored_game_id
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.game_id import GameId
@@ -46,7 +45,8 @@ class PostgresDriftLog:
             return
         async with self._pool.transaction() as connection:
             await connection.execute(_LOCK)
-            known = await (await _findings(connection).execute(_LIST)).fetchall()
+            cursor = connection.cursor(row_factory=_finding_row)
+            known = await (await cursor.execute(_LIST)).fetchall()
             new, gone = came_and_went(known, met, left)
             await connection.execute(_FORGET)
             for finding in left:
@@ -60,12 +60,7 @@ class PostgresDriftLog:
 
     async def present(self) -> Sequence[Finding]:
         """Return what the last round has left."""
-        async with self._pool.connection() as connection:
-            return await (await _findings(connection).execute(_LIST)).fetchall()
-
-
-def _findings(connection: Connection) -> AsyncCursor[Finding]:
-    return connection.cursor(row_factory=kwargs_row(_finding))
+        return await self._pool.fetch(_LIST, rows=_finding_row)
 
 
 def _row(finding: Finding) -> Parameters:
@@ -84,3 +79,7 @@ def _finding(
 ) -> Finding:
     container = ContainerId(container_id) if container_id else None
     return Finding(Drift(GameId(game_id), DriftKind(kind), container, sentence), retry_at)
+
+
+_finding_row = kwargs_row(_finding)
+"""The row factory of the table."""

@@ -72,16 +72,13 @@ class PostgresEngineHealth:
     async def _read(
         self, statement: LiteralString, *parameters: object
     ) -> Mapping[GameId, KnownHealth]:
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            rows = await (await cursor.execute(statement, parameters)).fetchall()
+        rows = await self._pool.fetch(statement, parameters, rows=dict_row)
         return {GameId(row["game_id"]): _known(row) for row in rows}
 
 
-async def select_observations(connection: Connection) -> Mapping[GameId, HealthObservation]:
+async def fetch_observations(pool: Connections) -> Mapping[GameId, HealthObservation]:
     """Return the latest observation of every game."""
-    cursor = connection.cursor(row_factory=kwargs_row(HealthObservation))
-    found = await (await cursor.execute(_OBSERVATIONS)).fetchall()
+    found = await pool.fetch(_OBSERVATIONS, rows=kwargs_row(HealthObservation))
     return {each.game_id: each for each in found}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import LiteralString
 
+from psycopg.rows import tuple_row
+
 from rtmanager.adapters.postgres.health_log import COUNT_UNHEALTHY
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.runtime_records import COUNT_BY_STATUS
@@ -27,6 +29,5 @@ class PostgresFigures:
 
     async def read_figures(self) -> StoreFigures:
         """Return the present figures; raise ServiceUnavailable."""
-        async with self._pool.connection() as connection:
-            ((runtimes, unhealthy),) = await (await connection.execute(_FIGURES)).fetchall()
+        ((runtimes, unhealthy),) = await self._pool.fetch(_FIGURES, rows=tuple_row)
         return StoreFigures(runtimes=runtimes or {}, unhealthy=unhealthy)

@@ -11,9 +11,9 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from rtmanager.adapters.postgres.engine_health import (
+    fetch_observations,
     save_observations,
     save_round,
-    select_observations,
 )
 from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.adapters.postgres.pool import Connection, PostgresPool
@@ -61,9 +61,7 @@ class PostgresHealthLog:
 
     async def baselines(self, watch: Watch) -> Mapping[GameId, Baseline]:
         """Return the watcher's baselines by game."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(_baseline))
-            found = await (await cursor.execute(_LIST_BASELINES, [watch])).fetchall()
+        found = await self._pool.fetch(_LIST_BASELINES, [watch], rows=kwargs_row(_baseline))
         return {baseline.game_id: baseline for baseline in found}
 
     async def note(self, baseline: Baseline, event: HealthEvent | None = None) -> bool:
@@ -80,8 +78,7 @@ class PostgresHealthLog:
 
     async def observations(self) -> Mapping[GameId, HealthObservation]:
         """Return the latest observation of every game."""
-        async with self._pool.connection() as connection:
-            return await select_observations(connection)
+        return await fetch_observations(self._pool)
 
     async def observe(self, changes: Sequence[HealthObservation], *, round_at: datetime) -> None:
         """Store what a round of probes has changed, and when it began."""

@@ -5,8 +5,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import LiteralString
 
-from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_BRIEFLY, operations
-from rtmanager.adapters.postgres.operation_rows import brief_operation_row
+from rtmanager.adapters.postgres.operation_log import SELECT, SELECT_BRIEFLY
+from rtmanager.adapters.postgres.operation_rows import brief_operation_row, operation_row
 from rtmanager.adapters.postgres.pool import Connections
 from rtmanager.adapters.postgres.stored_values import Parameters, stored_game_id
 from rtmanager.domain.game_id import GameId
@@ -54,8 +54,8 @@ class PostgresOperationHistory:
         """Return the operation."""
         if operation_id > _LARGEST_ID:
             return None
-        async with self._pool.connection() as connection:
-            return await (await operations(connection).execute(_GET, [operation_id])).fetchone()
+        found = await self._pool.fetch(_GET, [operation_id], rows=operation_row)
+        return found[0] if found else None
 
     async def find(
         self, wanted: OperationFilter, *, limit: int, before: Fence | None = None
@@ -68,20 +68,15 @@ class PostgresOperationHistory:
         where: LiteralString = " AND ".join(conditions)
         statement: LiteralString = f"{SELECT} WHERE {where} ORDER BY id DESC LIMIT %(limit)s"
         parameters = given | {"limit": limit, "before": before or _LARGEST_ID}
-        async with self._pool.connection() as connection:
-            return await (await operations(connection).execute(statement, parameters)).fetchall()
+        return await self._pool.fetch(statement, parameters, rows=operation_row)
 
     async def finished(self, ids: Collection[Fence]) -> Sequence[Operation]:
         """Return those of these operations that have finished."""
-        async with self._pool.connection() as connection:
-            found = await operations(connection).execute(_FINISHED, [list(ids)])
-            return await found.fetchall()
+        return await self._pool.fetch(_FINISHED, [list(ids)], rows=operation_row)
 
     async def latest(self) -> Mapping[GameId, Operation]:
         """Return the latest operation of every game with a record."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=brief_operation_row)
-            found = await (await cursor.execute(_LATEST)).fetchall()
+        found = await self._pool.fetch(_LATEST, rows=brief_operation_row)
         return {each.game_id: each for each in found}
 
 

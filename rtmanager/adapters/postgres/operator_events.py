@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, LiteralString
 
+from psycopg.rows import args_row, tuple_row
+
 from rtmanager.adapters.postgres.event_rows import event_from
 from rtmanager.adapters.postgres.notifications import notifications
 from rtmanager.adapters.postgres.pool import Connections
@@ -66,18 +68,16 @@ class PostgresOperatorEvents:
 
     async def latest(self) -> EventId:
         """Return the id of now."""
-        async with self._pool.connection() as connection:
-            found: Any = await (await connection.execute(_LATEST)).fetchone()
-        return _event_id(*found) if found else BEGINNING
+        found = await self._pool.fetch(_LATEST, rows=args_row(_event_id))
+        return found[0] if found else BEGINNING
 
     async def read(self, after: EventId, *, limit: int) -> EventsPage:
         """Return the next events."""
         # One row more for the event with this id, and one to see whether there are more.
         parameters = {"transaction": str(after.transaction), "row": after.row, "limit": limit + 2}
-        async with self._pool.connection() as connection:
-            # In this order: what waits in the first statement may be read in the second.
-            waiting: Any = await (await connection.execute(_SOME_WAIT)).fetchone()
-            found: list[Any] = await (await connection.execute(_READ, parameters)).fetchall()
+        # In this order: what waits in the first statement may be read in the second.
+        ((waits,),) = await self._pool.fetch(_SOME_WAIT, rows=tuple_row)
+        found: list[Any] = await self._pool.fetch(_READ, parameters, rows=tuple_row)
         rows = [(_event_id(*row[:3]), row) for row in found]
         if after != BEGINNING:
             if not rows or rows[0][0] != after:
@@ -90,7 +90,7 @@ class PostgresOperatorEvents:
             if kind != BEGIN
         ]
         last = page[-1][0] if page else after
-        return EventsPage(events, last, has_more=len(rows) > limit, waits=waiting == (True,))
+        return EventsPage(events, last, has_more=len(rows) > limit, waits=waits)
 
     @asynccontextmanager
     async def wakeups(self) -> AsyncIterator[AsyncIterator[None]]:

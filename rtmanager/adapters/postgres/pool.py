@@ -81,7 +81,11 @@ class Connections(ABC):
             return await query(connection)
 
     async def fetch(
-        self, statement: LiteralString, parameters: Parameters = (), *, rows: AsyncRowFactory[T]
+        self,
+        statement: LiteralString,
+        parameters: Parameters | None = None,
+        *,
+        rows: AsyncRowFactory[T],
     ) -> list[T]:
         """Return the rows of a statement that changes nothing; it is prepared and may run twice."""
 

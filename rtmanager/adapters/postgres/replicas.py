@@ -68,9 +68,7 @@ class PostgresReplicas:
 
     async def list(self) -> Sequence[SeenReplica]:
         """Return those that were seen in the last minutes."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=kwargs_row(_seen))
-            return await (await cursor.execute(_LIST)).fetchall()
+        return await self._pool.fetch(_LIST, rows=kwargs_row(_seen))
 
 
 def _seen(*, leads: bool, seen_at: datetime, age: float, **row: Any) -> SeenReplica:

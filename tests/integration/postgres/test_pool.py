@@ -195,17 +195,31 @@ async def test_slow_statement_is_given_up(lone: PostgresPool) -> None:
 async def test_restarted_postgres_is_used_again(
     postgres: EmbeddedPostgres, database_dsn: str
 ) -> None:
-    """The pool works after a restart of Postgres, whatever connections were open."""
+    """After a restart of Postgres no write fails, whatever connections were open before."""
     pool = PostgresPool(database_dsn)
     await pool.open()
-    await asyncio.gather(*(pool.ping() for _ in range(5)))
+    await backends(pool, 10)
     await asyncio.to_thread(postgres.stop)
-    with pytest.raises(ServiceUnavailable, match="Postgres"):
-        await pool.ping()
     await asyncio.to_thread(postgres.start, *FORGETFUL)
 
-    await asyncio.gather(*(pool.ping() for _ in range(5)))
+    journal = PostgresOperationJournal(pool)
+    async with asyncio.timeout(1.5):
+        await asyncio.gather(
+            *(journal.refuse(make_request(), make_completion(), []) for _ in range(10))
+        )
     await pool.close()
+
+
+async def test_stopped_postgres_raises_service_unavailable(
+    proxy: Proxy, pool: PostgresPool
+) -> None:
+    """A server that refuses connections is unavailable, and used again once it accepts them."""
+    proxy.refuse()
+    with pytest.raises(ServiceUnavailable, match="Postgres"):
+        await pool.ping()
+    proxy.pass_on()
+
+    await pool.ping()
 
 
 def set_read_only(dsn: str, *, read_only: bool) -> None:

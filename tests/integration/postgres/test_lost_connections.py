@@ -44,18 +44,18 @@ async def test_connections_that_were_closed_while_idle_are_not_lent(
 
 
 async def test_a_connection_that_got_a_notice_while_idle_is_lent(
-    database_dsn: str, pool: PostgresPool
+    database_dsn: str, lone: PostgresPool
 ) -> None:
     """Something has arrived, but not its end: it is asked, and kept."""
-    async with pool.connection() as connection:
+    async with lone.connection() as connection:
         await connection.execute("LISTEN news")
-    before = await backends(pool, 1)
+    before = await backends(lone, 1)
     with psycopg.connect(database_dsn, autocommit=True) as other:
         other.execute("NOTIFY news")
-    async with pool.connection() as connection:
+    async with lone.connection() as connection:
         await asyncio.to_thread(select.select, [connection.fileno()], [], [], 5)
 
-    assert await backends(pool, 1) == before
+    assert await backends(lone, 1) == before
 
 
 async def test_a_read_whose_connection_breaks_is_repeated(pool: PostgresPool, proxy: Proxy) -> None:

@@ -78,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("subjects", nargs="*", type=subjects, metavar="|".join(SUBJECTS))
     parser.add_argument("--quick", action="store_true", help="two minutes instead of ten")
     parser.add_argument("--jobs", type=int, help="queued replays")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md, if nothing was left out")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/benchmarks.md, if nothing was left out"
+    )
     return parser
 
 

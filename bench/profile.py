@@ -39,8 +39,8 @@ def main() -> None:
 
 
 def _record(file: Path, *what: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Record a flame graph, with the threads apart; idle ones are left out."""
-    options = ("--threads", f"--rate={RATE}", f"--duration={SECONDS}", f"--output={file}")
+    """Record a flame graph of what holds Python's lock, which is what limits a process."""
+    options = ("--gil", f"--rate={RATE}", f"--duration={SECONDS}", f"--output={file}")
     command = [_PY_SPY, "record", *options, *what]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode or not file.is_file():

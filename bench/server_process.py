@@ -19,6 +19,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For httpx, which would read all certificates of the machine; there is no TLS here."""
 _POLL_SECONDS = 0.01
 _PROJECT = Path(__file__).parents[1]
+_COMPILED = _PROJECT / ".rtmanager/compiled"
 
 
 @dataclass(eq=False)
@@ -60,9 +61,14 @@ class ServerProcess:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment of the process: this one's, without settings, and its own variables."""
-        ours = {k: v for k, v in os.environ.items() if not k.startswith(("RTMANAGER_", "OTEL_"))}
-        return ours | {k: v.format(port=self.port) for k, v in self.variables.items()}
+        """The environment of the process: this one's, without settings, and its own variables.
+
+        Modules are compiled once, as installed ones are, whatever this environment says.
+        """
+        others = ("RTMANAGER_", "OTEL_", "PYTHONDONTWRITEBYTECODE")
+        ours = {name: each for name, each in os.environ.items() if not name.startswith(others)}
+        own = {name: each.format(port=self.port) for name, each in self.variables.items()}
+        return {**ours, "PYTHONPYCACHEPREFIX": str(_COMPILED), **own}
 
     def start(self) -> float:
         """Start the process, wait until it answers, and return how many seconds that took.

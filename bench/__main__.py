@@ -43,7 +43,7 @@ def main() -> None:
     if failed:
         sys.exit(f"not measured: {', '.join(failed)}")
     if asked.write and not asked.subjects:
-        write_result(_result(rows, busy, time.monotonic() - began))
+        write_result(_result(rows, sizes, busy, time.monotonic() - began))
 
 
 def _measure(subjects: Sequence[str], sizes: Sizes) -> tuple[list[Row], list[str]]:
@@ -62,10 +62,11 @@ def _measure(subjects: Sequence[str], sizes: Sizes) -> tuple[list[Row], list[str
     return rows, failed
 
 
-def _result(rows: Sequence[Row], busy: float, seconds: float) -> str:
+def _result(rows: Sequence[Row], sizes: Sizes, busy: float, seconds: float) -> str:
     at = f"{datetime.now(UTC):%-d %B %Y, %H:%M} UTC"
+    how = " by `make bench-quick`, in fewer rounds" if sizes == QUICK else ""
     return (
-        f"Measured on {at}, in {seconds / 60:.1f} minutes; load average {busy:.1f} before.\n"
+        f"Measured on {at}{how}, in {seconds / 60:.1f} minutes; load average {busy:.1f} before.\n"
         f"Machine: {machine()}.\n"
         f"Versions: {versions()}.\n\n"
         f"{markdown_table(rows)}"

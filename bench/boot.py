@@ -35,7 +35,7 @@ def measure(sizes: Sizes) -> Sequence[Row]:
         for _ in range(sizes.rounds):
             fleet.docker_calls()
             full.append(_started(fleet.bench.service))
-            calls = fleet.docker_calls()
+            calls = fleet.docker_calls(until=fleet.reconciled_at())
             fleet.bench.service.stop()
     return [_empty_row(empty), _fleet_row(sizes.fleet, full, calls)]
 

@@ -85,43 +85,63 @@ _CHANGE: LiteralString = """
 """
 
 
-# No health is known of those that did not run.
 _ALL_RUN: LiteralString = """
     UPDATE runtime_records SET
         status = 'running', current_container_id = encode(sha256(game_id::bytea), 'hex'),
         stopped_at = NULL, removed_at = NULL
 """
 
+_ALL_REMOVED: LiteralString = """
+    UPDATE runtime_records SET
+        status = 'removed', current_container_id = NULL,
+        stopped_at = started_at + interval '1 minute',
+        removed_at = started_at + interval '2 minutes'
+"""
+
 ROWS_ONLY = dict.fromkeys(("probe_interval", "inspect_interval", "reconcile_interval"), "12h")
 """Settings for a fleet that has no containers: nobody must look for them, or ask its engines."""
 
 
-def insert_fleet(
-    dsn: str,
-    games: int,
-    *,
-    operations: int = 20,
-    status: str = "running",
-    all_run: bool = False,
-) -> Sequence[str]:
-    """Insert the rows of this many games, and return the games with a status."""
+def insert_fleet(dsn: str, games: int, *, operations: int = 20) -> Sequence[str]:
+    """Insert the rows of this many games in every state, and return the games that run."""
     with psycopg.connect(dsn) as connection:
         psycopg.ClientCursor(connection).execute(_FLEET, [games])
         for statement in (_RECORDS, _HEALTH, _SNAPSHOTS):
             connection.execute(statement)
         connection.execute(_OPERATIONS, [operations])
-        if all_run:
-            connection.execute(_ALL_RUN)
         found = connection.execute(
-            "SELECT game_id FROM runtime_records WHERE status = %s ORDER BY game_id", [status]
+            "SELECT game_id FROM runtime_records WHERE status = 'running' ORDER BY game_id"
         ).fetchall()
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
+    _analyze(dsn)
     return [game for (game,) in found]
 
 
+def insert_running(dsn: str, games: int) -> Sequence[str]:
+    """Insert the records of this many games that all run, and return them."""
+    return _insert_alike(dsn, games, _ALL_RUN)
+
+
+def insert_removed(dsn: str, games: int) -> Sequence[str]:
+    """Insert the records of this many games without containers, which nobody looks for."""
+    return _insert_alike(dsn, games, _ALL_REMOVED)
+
+
+def _insert_alike(dsn: str, games: int, alike: LiteralString) -> Sequence[str]:
+    with psycopg.connect(dsn) as connection:
+        psycopg.ClientCursor(connection).execute(_FLEET, [games])
+        connection.execute(_RECORDS)
+        connection.execute(alike)
+    _analyze(dsn)
+    return fleet_games(games)
+
+
+def _analyze(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
 def fleet_games(games: int) -> Sequence[str]:
-    """Return the ids of the games that `insert_fleet` inserts."""
+    """Return the ids of the games that are inserted."""
     return [f"fleet-{number:05}" for number in range(1, games + 1)]
 
 

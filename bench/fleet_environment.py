@@ -1,17 +1,21 @@
 """A service with a thousand running games whose containers and engines are stand-ins."""
 
+import json
+import math
 import secrets
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import httpx
 
 from bench.environment import BenchEnvironment, bench_environment
-from bench.fleet import fleet_games, insert_fleet
+from bench.fleet import fleet_games, insert_running
 from bench.server_process import NO_TLS, ServerProcess
 
 NETWORK = "galaxy"
@@ -24,10 +28,19 @@ class FleetEnvironment:
     bench: BenchEnvironment
     docker: ServerProcess
 
-    def docker_calls(self) -> Mapping[str, int]:
-        """Return how often each call of Docker was made since this was asked last."""
-        calls: Mapping[str, int] = httpx.get(f"{self.docker.url}/calls", verify=NO_TLS).json()
-        return calls
+    def docker_calls(self, until: float = math.inf) -> Mapping[str, int]:
+        """Return how often each call of Docker was made since this was asked last.
+
+        Calls after `until`, in seconds since the epoch, are not counted, and forgotten.
+        """
+        calls = httpx.get(f"{self.docker.url}/calls", verify=NO_TLS).json()
+        return Counter(name for name, at in calls if at <= until)
+
+    def reconciled_at(self) -> float:
+        """Return when the last start-up had reconciled everything, by the service's log."""
+        lines = (json.loads(line) for line in self.bench.service.log.splitlines())
+        times = [line["timestamp"] for line in lines if line["event"] == "reconciled"]
+        return datetime.fromisoformat(times[-1]).timestamp()
 
 
 @contextmanager
@@ -41,7 +54,7 @@ def fleet_environment(games: int) -> Iterator[FleetEnvironment]:
         with bench_environment(host, docker_network=NETWORK) as environment:
             environment.service.start()  # it makes the tables
             environment.service.stop()
-            insert_fleet(environment.dsn, games, operations=0, all_run=True)
+            insert_running(environment.dsn, games)
             fleet = FleetEnvironment(environment, docker)
             fleet.docker_calls()
             yield fleet

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from bench.competitors import SERVICE, Contest, check_same_answers, compete, start_peers
 from bench.environment import bench_environment, console
 from bench.figures import Row
-from bench.fleet import ROWS_ONLY, insert_fleet
+from bench.fleet import insert_removed
 from bench.sizes import Sizes
 from bench.wrk import Request
 
 PATH = "/api/v1/internal/runtimes/%s"
-GET = Request("GET", PATH, 200, '"status":"running"')
+GET = Request("GET", PATH, 200, '"status":"removed"')
 GAMES = 1_000
 GOALS = {"fastapi": 1.2, "starlette": 0.8}
 
@@ -18,9 +18,9 @@ GOALS = {"fastapi": 1.2, "starlette": 0.8}
 def measure(sizes: Sizes) -> Sequence[Row]:
     """Let the service and its peers answer the same request for the same records, in turns."""
     rows: list[Row] = []
-    with bench_environment(**ROWS_ONLY) as environment:
+    with bench_environment() as environment:
         environment.service.start()
-        games = insert_fleet(environment.dsn, GAMES, operations=0)
+        games = insert_removed(environment.dsn, GAMES)
         servers = [environment.service, *start_peers(environment, *GOALS)]
         check_same_answers(servers, PATH % games[0])
         for connections in (16, 64):

@@ -9,7 +9,7 @@ import psycopg
 
 from bench.environment import bench_environment, console
 from bench.figures import Row, ratio, spread
-from bench.fleet import ROWS_ONLY, insert_fleet
+from bench.fleet import insert_removed
 from bench.peers.records import LIST
 from bench.server_process import ServerProcess
 from bench.sizes import Sizes
@@ -26,10 +26,10 @@ def measure(sizes: Sizes) -> Sequence[Row]:
 
 
 def _of(games: int, sizes: Sizes) -> Sequence[Row]:
-    with bench_environment(**ROWS_ONLY) as environment:
+    with bench_environment() as environment:
         service = environment.service
         service.start()
-        insert_fleet(environment.dsn, games, operations=0)
+        insert_removed(environment.dsn, games)
         before = service.resident_mib()
         with psycopg.connect(environment.dsn, autocommit=True) as database:
             _check(service, database)

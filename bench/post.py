@@ -11,7 +11,7 @@ import psycopg
 from bench.competitors import SERVICE, compete, start_peers
 from bench.environment import bench_environment, console
 from bench.figures import Row
-from bench.fleet import ROWS_ONLY, insert_fleet
+from bench.fleet import insert_removed
 from bench.sizes import Sizes
 from bench.wrk import Request
 
@@ -33,9 +33,9 @@ _WRITTEN = """
 
 def measure(sizes: Sizes) -> Sequence[Row]:
     """Let both refuse the patch of removed games, in turns, and count the rows they wrote."""
-    with bench_environment(**ROWS_ONLY) as environment:
+    with bench_environment() as environment:
         environment.service.start()
-        games = insert_fleet(environment.dsn, sizes.fleet, operations=0, status="removed")
+        games = insert_removed(environment.dsn, sizes.fleet)
         servers = [environment.service, *start_peers(environment, PEER)]
         console.print(f"POST that is refused, {CONNECTIONS} connections")
         contest = compete(

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import get, lists, post, starts
 from bench.arguments import one_of
 from bench.environment import bench_environment, console
-from bench.fleet import ROWS_ONLY, insert_fleet
+from bench.fleet import insert_removed
 from bench.fleet_environment import fleet_environment
 from bench.jobs import running_games
 from bench.server_process import ServerProcess
@@ -76,20 +76,20 @@ def _repeated(work: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def _requests(request: Request, status: str) -> Iterator[ServerProcess]:
-    with bench_environment(**ROWS_ONLY) as environment:
+def _requests(request: Request) -> Iterator[ServerProcess]:
+    with bench_environment() as environment:
         service = environment.service
         service.start()
-        games = insert_fleet(environment.dsn, GAMES, operations=0, status=status)
+        games = insert_removed(environment.dsn, GAMES)
         with _repeated(lambda: send(service.url, request, games, connections=16, seconds=SECONDS)):
             yield service
 
 
 @contextmanager
 def _lists() -> Iterator[ServerProcess]:
-    with bench_environment(**ROWS_ONLY) as environment:
+    with bench_environment() as environment:
         environment.service.start()
-        insert_fleet(environment.dsn, GAMES, operations=0)
+        insert_removed(environment.dsn, GAMES)
         with _repeated(lambda: lists.listed(environment.service)):
             yield environment.service
 
@@ -121,9 +121,9 @@ def _boot(file: Path) -> None:
 
 
 PATHS: Mapping[str, Callable[[Path], None]] = {
-    "get": _under(lambda: _requests(get.GET, "running")),
+    "get": _under(lambda: _requests(get.GET)),
     "list": _under(_lists),
-    "post": _under(lambda: _requests(post.PATCH, "removed")),
+    "post": _under(lambda: _requests(post.PATCH)),
     "jobs": _under(_jobs),
     "start": _under(_starts),
     "boot": _boot,

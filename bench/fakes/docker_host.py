@@ -2,7 +2,8 @@
 
 It knows what the service asks of Docker and answers as Docker does, for containers that are only
 entries of its table. Every engine has an address of its own on the loopback network and answers
-`/healthz`. Calls are counted: `GET /calls` on its TCP port returns them, and begins anew.
+`/healthz`. `GET /calls` on its TCP port returns the names and times of all calls since it was asked
+last.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import os
 import resource
 import socket
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +53,7 @@ class FakeDocker:
 
     def __init__(self, containers: Containers) -> None:
         self._containers = containers
-        self._calls: Counter[str] = Counter()
+        self._calls: list[tuple[str, float]] = []
         self._listeners: set[asyncio.Queue[bytes]] = set()
 
     def routes(self) -> list[BaseRoute]:
@@ -83,14 +83,14 @@ class FakeDocker:
 
     def _counting(self, name: str, answer: Any) -> Any:
         async def counted(request: Request) -> Response:
-            self._calls[name] += 1
+            self._calls.append((name, time.time()))
             result: Response = await answer(request)
             return result
 
         return counted
 
     async def _counted(self, _: Request) -> Response:
-        calls, self._calls = self._calls, Counter()
+        calls, self._calls = self._calls, []
         return JSONResponse(calls)
 
     async def _version(self, _: Request) -> Response:

@@ -272,6 +272,7 @@ class HttpProtocol(HttpToolsProtocol):
 
         A socket that is closed with unread bytes is reset, and the peer may lose the answer.
         """
+        self._answers.flush()
         self.transport.write(fault.answer(self.server_state.default_headers))
         self.transport.write_eof()
         self._time.begin(LINGER)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from rtmanager.server.joined_writes import JOINED, JoinedWrites
 from tests.unit.server.transport import MemoryTransport, connection, turns
@@ -96,3 +97,18 @@ async def test_each_answer_of_a_connection_is_one_write(monkeypatch: pytest.Monk
 
     assert [each.count(b"HTTP/1.1 200") for each in writes] == [1, 1]
     assert all(each.endswith(b"/a\r\n0\r\n\r\n") for each in writes)
+
+
+async def test_a_refusal_comes_after_what_was_kept() -> None:
+    """A peer that was asked for its body, and sends a malformed one, reads both in their order."""
+
+    async def reading(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+
+    _, transport = connection(app=reading)
+    transport.receive(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n")
+    transport.receive(b"Expect: 100-continue\r\n\r\n")
+    await asyncio.sleep(0)
+    transport.receive(b"no size\r\n")
+
+    assert transport.sent.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")

@@ -18,10 +18,11 @@ from rtmanager.domain.errors import InvalidRequest, NotFound
 from rtmanager.domain.game_id import GAME_ID_RULE, GameId, parse_game_id
 from rtmanager.domain.operation import OperationKind, OperationRequest, Origin, StopReason
 from rtmanager.domain.texts import quoted
+from rtmanager.handlers.ascii_json import AsciiJson, JsonObject
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.middleware import request_id_of, source_of
 from rtmanager.handlers.parameters import ParameterRule
-from rtmanager.handlers.strict_json import AsciiJson, ExpectedBody, JsonObject, quoted_names
+from rtmanager.handlers.strict_json import ExpectedBody, quoted_names
 
 
 async def _stays() -> None:

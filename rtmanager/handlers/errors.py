@@ -15,13 +15,14 @@ from rtmanager.domain.errors import (
     ServiceUnavailable,
 )
 from rtmanager.domain.texts import printable
+from rtmanager.handlers.ascii_json import AsciiJson, JsonObject
 from rtmanager.handlers.refusals import (
     ForeignCaller,
     RefusedRequest,
     RefusedRequests,
     Unauthorized,
 )
-from rtmanager.handlers.strict_json import AsciiJson, BodyTooLarge, JsonObject
+from rtmanager.handlers.strict_json import BodyTooLarge
 from rtmanager.telemetry.repeated_events import RepeatedEvents
 
 log = structlog.get_logger(__name__)

@@ -15,9 +15,9 @@ from rtmanager.handlers.answer_in_parts import (
     WholeAnswer,
     send_at_once,
 )
+from rtmanager.handlers.ascii_json import encode
 from rtmanager.handlers.operator.head_only import is_head_only
 from rtmanager.handlers.rendering import runtime_json
-from rtmanager.handlers.strict_json import encode
 
 _Page = Sequence[ListedRecord]
 

@@ -8,7 +8,7 @@ from rtmanager.domain.insight.health import Health
 from rtmanager.domain.insight.read_overview import Overview
 from rtmanager.domain.operation import Operation, Step
 from rtmanager.domain.runtime import ListedRecord, RuntimeRecord
-from rtmanager.handlers.strict_json import JsonObject
+from rtmanager.handlers.ascii_json import JsonObject
 
 OPEN = "open"
 """The outcome of an operation that has none yet."""

@@ -9,10 +9,10 @@ from rtmanager.domain.operation import OperationKind
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.read_runtimes import ReadRuntimes
 from rtmanager.handlers.answer_in_parts import KeptMemory
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call
 from rtmanager.handlers.record_list import RecordList
 from rtmanager.handlers.rendering import runtime_json
-from rtmanager.handlers.strict_json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

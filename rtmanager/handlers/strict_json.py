@@ -1,4 +1,4 @@
-"""Reading and writing JSON: a body is one strictly parsed object in UTF-8 of bounded size.
+"""Reading JSON: a body is one strictly parsed object in UTF-8 of bounded size.
 
 Every refusal is an InvalidRequest whose message names the fault.
 """
@@ -10,9 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import orjson
 from jsonschema import ValidationError
-from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from rtmanager.domain.errors import InvalidRequest
@@ -24,49 +22,6 @@ _NAMED = 3
 _REMEMBERED, _SHORT = 64, 1024
 _JSON = "application/json"
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-
-JsonObject = Mapping[str, object]
-
-
-def encode(content: object) -> bytes:
-    """Return a value as JSON in ASCII, whatever its texts contain; times in RFC 3339.
-
-    A text with other characters, of which a lone surrogate has no UTF-8, is written by Python's own
-    encoder, and so is what orjson cannot write.
-    """
-    try:
-        body = orjson.dumps(content, option=_UTC_WITH_Z)
-    except orjson.JSONEncodeError:
-        return _to_ascii(content).encode("ascii")
-    return body if body.isascii() else _to_ascii(content).encode("ascii")
-
-
-def _other(value: object) -> object:
-    """Return what only orjson knows, such as a time, as Python's encoder knows it."""
-    return json.loads(orjson.dumps(value, option=_UTC_WITH_Z))
-
-
-_UTC_WITH_Z = orjson.OPT_UTC_Z
-_to_ascii = json.JSONEncoder(separators=(",", ":"), default=_other).encode
-
-
-class AsciiJson(Response):
-    """A JSON response in ASCII.
-
-    No cache keeps it: it is only true for a moment, and may concern its caller alone.
-    """
-
-    def __init__(
-        self, content: object, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> None:
-        self.status_code, self.background = status, None
-        self.body = encode(content)
-        others = [(key.encode(), value.encode()) for key, value in (headers or {}).items()]
-        size = (b"content-length", b"%d" % len(self.body))
-        self.raw_headers = [size, *_JSON_HEADERS, *others]
-
-
-_JSON_HEADERS = ((b"content-type", _JSON.encode()), (b"cache-control", b"no-store"))
 
 
 class BodyTooLarge(InvalidRequest):

@@ -26,8 +26,8 @@ from starlette.types import Scope
 from structlog.typing import EventDict
 
 from rtmanager import spec_dir
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call, Handler
-from rtmanager.handlers.strict_json import JsonObject
 from rtmanager.handlers.swagger_ui import SwaggerUi
 from rtmanager.server.connexion_app import OPERATOR_SPEC_FILE, SPEC_FILE, create_app
 from rtmanager.server.routes import Routes

@@ -5,8 +5,8 @@ import pytest
 from starlette.types import Message
 from structlog.typing import EventDict
 
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call, Handler
-from rtmanager.handlers.strict_json import JsonObject
 from rtmanager.server.connexion_app import create_app
 from tests.contract.caller import RUNTIMES, Caller
 from tests.unit.domain.world import World

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from rtmanager import spec_dir
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call, Handler
-from rtmanager.handlers.strict_json import JsonObject
 from rtmanager.server.connexion_app import OPERATOR_SPEC_FILE, SPEC_FILE, create_app
 
 

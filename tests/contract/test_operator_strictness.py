@@ -11,9 +11,9 @@ import yaml
 
 from rtmanager import spec_dir
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call, Handler
 from rtmanager.handlers.errors import STATUS_OF_CODE
-from rtmanager.handlers.strict_json import JsonObject
 from rtmanager.server.connexion_app import OPERATOR_SPEC_FILE, create_app
 from tests.contract.caller import FOREIGN_PAGE, Answer, Caller
 from tests.unit.domain.world import GAME, World

@@ -13,8 +13,8 @@ from rtmanager.domain.insight.operator_events import (
     OperatorEvent,
 )
 from rtmanager.domain.reconciliation.drift_findings import Finding
+from rtmanager.handlers.ascii_json import AsciiJson, JsonObject
 from rtmanager.handlers.rendering import OPEN, health_event_json, step_json, timestamp
-from rtmanager.handlers.strict_json import AsciiJson, JsonObject
 
 _NOTHING = "{}"
 """The data of an event that only has an id; browsers ignore one without data."""

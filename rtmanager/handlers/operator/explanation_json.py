@@ -7,9 +7,9 @@ from rtmanager.domain.insight.explanation import Explanation
 from rtmanager.domain.insight.facts import Facts
 from rtmanager.domain.reconciliation.drift_findings import Finding
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.operator.event_json import finding_json
 from rtmanager.handlers.rendering import exit_json, health_json, operation_json, timestamp
-from rtmanager.handlers.strict_json import JsonObject
 
 
 def explanation_json(explanation: Explanation) -> JsonObject:

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from rtmanager.domain.insight.explanation import ExplainRuntime
 from rtmanager.domain.insight.health import ReadHealth
 from rtmanager.domain.insight.read_logs import ReadLogs
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call
 from rtmanager.handlers.operator.explanation_json import explanation_json
 from rtmanager.handlers.operator.logs import LogsQuery, LogsResponse
 from rtmanager.handlers.rendering import health_json
-from rtmanager.handlers.strict_json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from rtmanager.domain.insight.read_operations import ReadOperations
 from rtmanager.domain.operation import Fence, OperationKind, OpSource, Outcome
 from rtmanager.domain.ports.operation_history import OperationFilter
 from rtmanager.domain.texts import quoted
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.cursor import cursor_of, read_cursor
 from rtmanager.handlers.endpoint import Call
 from rtmanager.handlers.query import choice_of, duration_of, integer_of, text_of, time_of
 from rtmanager.handlers.rendering import OPEN, operation_json
-from rtmanager.handlers.strict_json import JsonObject
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
 MAX_WAIT = 60.0

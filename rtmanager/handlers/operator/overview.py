@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from rtmanager.domain.game_id import parse_game_id
 from rtmanager.domain.insight import read_overview
 from rtmanager.domain.insight.read_overview import ReadOverview
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call
 from rtmanager.handlers.query import text_of
 from rtmanager.handlers.rendering import overview_json
-from rtmanager.handlers.strict_json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from starlette.responses import Response
 from rtmanager.domain.insight.event_feed import MAX_SUBSCRIPTIONS, EventFeed
 from rtmanager.domain.insight.read_drift import ReadDrift
 from rtmanager.domain.insight.read_workers import ReadWorkers
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call
 from rtmanager.handlers.headers import values_of
 from rtmanager.handlers.operator.event_json import finding_json
 from rtmanager.handlers.operator.event_stream import EventStream
 from rtmanager.handlers.operator.workers_json import workers_json
 from rtmanager.handlers.query import text_of
-from rtmanager.handlers.strict_json import JsonObject
 
 _LAST_EVENT_ID = b"last-event-id"
 

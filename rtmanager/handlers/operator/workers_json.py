@@ -3,8 +3,8 @@
 from rtmanager.domain.insight.read_workers import WorkersReport, lag
 from rtmanager.domain.ports.backlogs import Backlog
 from rtmanager.domain.ports.replicas import SeenReplica, WorkerState
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.rendering import timestamp
-from rtmanager.handlers.strict_json import JsonObject
 
 
 def workers_json(report: WorkersReport) -> JsonObject:

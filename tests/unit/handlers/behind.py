@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from rtmanager.handlers.strict_json import AsciiJson
+from rtmanager.handlers.ascii_json import AsciiJson
 
 Header = tuple[bytes, bytes]
 

@@ -10,8 +10,8 @@ from starlette.types import Message
 from rtmanager.domain.errors import InvalidRequest, NotFound
 from rtmanager.domain.operation import OperationKind, StopReason
 from rtmanager.handlers import endpoint
+from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call
-from rtmanager.handlers.strict_json import JsonObject
 from tests.builders import GAME, IMAGE
 
 SCOPE: dict[str, Any] = {"headers": [], "rtmanager.request_id": "request-1"}

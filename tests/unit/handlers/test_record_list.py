@@ -14,9 +14,9 @@ from rtmanager.domain.ports.runtime_records import PAGE
 from rtmanager.domain.runtime import ListedRecord
 from rtmanager.handlers import answer_in_parts
 from rtmanager.handlers.answer_in_parts import KeptMemory
+from rtmanager.handlers.ascii_json import encode
 from rtmanager.handlers.record_list import RecordList
 from rtmanager.handlers.rendering import runtime_json
-from rtmanager.handlers.strict_json import encode
 from tests.builders import NOON, make_record
 from tests.unit.workers.turns import turns, until
 

@@ -44,11 +44,11 @@ class RecordList(Response):
         async with self._pages as pages:
             # Not a tuple: as the default of `anext` it is an error (gh-128078).
             first: _Page = await anext(pages, [])
-            if is_head_only(scope):
-                await send_at_once(send, None, b"")
-            elif len(first) < PAGE:
+            if len(first) < PAGE:
                 whole = _BEGIN + _rendered(first) + _END
                 await send_at_once(send, len(whole), whole)
+            elif is_head_only(scope):
+                await send_at_once(send, None, b"")
             else:
                 with self._memory.kept_parts() as kept:
                     # HTTP/1.0 knows no chunks.

@@ -16,10 +16,10 @@ from rtmanager.workers.worker import WorkerStatus
 BLOCK = 1.0
 MIN_BLOCK = 0.01
 SHORT_BLOCK = 0.1
-"""Seconds to wait for new entries while some are left pending and will be reclaimed soon."""
+"""Seconds between reads while some entries are left pending and will be reclaimed soon."""
 BATCH = 500
 MAX_WAITING = 2_000
-MAX_PER_GAME = 100
+MAX_PER_GAME = 200
 AT_ONCE = 50
 """Entries of a game that are handed over together: what changes nothing is decided at once."""
 MIN_PAUSE = 0.2
@@ -94,6 +94,9 @@ class JobConsumer:
                 await self._reclaim()
             self._take(await self.jobs.read(count=BATCH, block=self._block()), begin)
             self.status.succeeded(self.clock.now())
+            if self._overflowing - self._stuck:
+                # Most of what comes next is its too: it would be skipped now, and read again soon.
+                await self.clock.sleep(SHORT_BLOCK)
 
     def _block(self) -> float:
         """Return for how many seconds to wait for new entries."""

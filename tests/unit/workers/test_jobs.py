@@ -468,3 +468,18 @@ async def test_only_the_entries_that_come_again_are_handled_again(desk: Desk) ->
     assert desk.tried[:3] == jobs
     assert list(desk.streams.pending) == []
     assert desk.batches[0] == jobs
+
+
+async def test_reading_on_is_slower_while_a_busy_game_has_more_than_it_may_queue(
+    desk: Desk,
+) -> None:
+    """What is skipped is read again: reading as fast as possible would cost more than the jobs."""
+    desk.held["busy"] = asyncio.Event()
+    for _ in range(consumer_module.MAX_PER_GAME + 10 * consumer_module.BATCH):
+        desk.start("busy")
+    other = desk.start("other")
+
+    async with running(desk.consumer.run()):
+        await until(lambda: desk.handled == [other.entry_id])
+
+    assert desk.clock.monotonic() >= 9 * consumer_module.SHORT_BLOCK

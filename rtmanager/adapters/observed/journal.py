@@ -1,5 +1,6 @@
 """The operation journal, observed: it sees every operation with its steps and its outcome."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -67,10 +68,10 @@ class _ObservedJournal:
     ) -> Sequence[Begun | None]:
         """Begin; count what was refused, or had nothing to do."""
         begun = await self.wrapped.begin(applicants, lease=lease, at=at)
-        for operation in (each.operation for each in begun if each is not None):
-            if operation.outcome is not None:
-                source = operation.request.origin.source
-                _count(operation.kind, source, operation.outcome, operation.error_code)
+        ended = Counter(_labels(each.operation) for each in begun if each is not None)
+        for (kind, source, outcome, code), times in ended.items():
+            if outcome is not None:
+                _count(kind, source, outcome, code, by=times)
         return begun
 
     async def refuse(
@@ -97,6 +98,13 @@ class _ObservedJournal:
         _time(operation, completion)
         for event in completion.events:
             instruments.health_events.add(1, {"type": event.event_type})
+
+
+def _labels(
+    operation: Operation,
+) -> tuple[OperationKind, OpSource, Outcome | None, ErrorCode | None]:
+    source = operation.request.origin.source
+    return operation.kind, source, operation.outcome, operation.error_code
 
 
 def _count_completion(request: OperationRequest, completion: Completion) -> None:

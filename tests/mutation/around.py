@@ -209,16 +209,16 @@ JOBS = (
     Mutant(
         name="jobs read while a dependency is away",
         file="rtmanager/workers/jobs.py",
-        old="            await self.ready()\n            if self._must_reclaim:\n",
-        new="            if self._must_reclaim:\n",
+        old="            await self._demand_ready(RENEW_AFTER)\n",
+        new="",
         caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_nothing_is_read_while_something_that_jobs_need_is_away",
     ),
     Mutant(
         name="jobs run while a dependency is away",
         file="rtmanager/workers/jobs.py",
-        old="            await self._demand_ready()\n",
-        new="",
+        old="            await self._demand_ready()\n            self._again",
+        new="            self._again",
         caught_by=f"{_WORKERS}/test_jobs.py"
         "::test_job_that_was_read_ahead_waits_while_something_is_away",
     ),

@@ -113,19 +113,20 @@ class InFlight:
             task.exception()  # retrieved here too, in case the caller is gone
 
 
-class Renewal:
+class Renewal(Generic[T]):
     """Runs the same work when somebody asks: one run at a time, and one more that waits for it.
 
     Who asks gets a run that begins afterwards, shared with everyone who asks before it begins. Runs
-    are not cancelled along with those who wait for them. `latest` is the run that began last.
+    are not cancelled along with those who wait for them. `latest` is the run under way, if any: its
+    result is not kept.
     """
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self._work = work
-        self._next: asyncio.Task[None] | None = None
-        self.latest: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[T] | None = None
+        self.latest: asyncio.Task[T] | None = None
 
-    def begun_from_now(self) -> "asyncio.Task[None]":
+    def begun_from_now(self) -> "asyncio.Task[T]":
         """Return the next run to begin."""
         if self._next is None:
             self._next = asyncio.create_task(self._run(after=self.latest), name="renewal")
@@ -138,11 +139,14 @@ class Renewal:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, *, after: "asyncio.Task[None] | None") -> None:
+    async def _run(self, *, after: "asyncio.Task[T] | None") -> T:
         if after is not None:
             await asyncio.wait([after])
         self.latest, self._next = self._next, None
-        await self._work()
+        try:
+            return await self._work()
+        finally:
+            self.latest = None
 
 
 def detached(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

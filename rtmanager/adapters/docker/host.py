@@ -15,6 +15,7 @@ from rtmanager.adapters.docker.disk_limit import DiskLimit
 from rtmanager.adapters.docker.image_owner import ImageOwners
 from rtmanager.adapters.docker.image_pulls import ImagePulls
 from rtmanager.adapters.docker.start_queue import StartQueue
+from rtmanager.domain.concurrency import Renewal
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     KIND,
@@ -61,9 +62,11 @@ class DockerContainerHost:
         self._owners = ImageOwners(client)
         self._outputs = ContainerOutputs(client)
         self._disk_limit = DiskLimit(self._info)
+        self._lists = Renewal(lambda: self._list(label=_LABELLED))
 
     async def aclose(self) -> None:
         """Close the connections to Docker."""
+        await self._lists.close()
         await self._client.aclose()
 
     async def ping(self) -> None:
@@ -96,8 +99,12 @@ class DockerContainerHost:
         return sorted((await self._info()).get("Runtimes") or ())
 
     async def list_containers(self) -> Sequence[EngineContainer]:
-        """Return all containers with the labels of any Runtime Manager, in any state."""
-        return await self._list(label=_LABELLED)
+        """Return all containers with the labels of any Runtime Manager, in any state.
+
+        Whoever asks while Docker is being asked gets the next list, together with everyone else who
+        does: several workers ask at the same time, and a long list takes time and memory.
+        """
+        return await asyncio.shield(self._lists.begun_from_now())
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
         """Return those of `list_containers` that belong to one game."""

@@ -44,7 +44,7 @@ class EngineConnections:
     network: str
     clock: Clock
     known: EngineAddresses | None = None
-    _renewal: Renewal = field(init=False)
+    _renewal: Renewal[None] = field(init=False)
     _asked: set[IpAddress] = field(default_factory=set, init=False)
     _asked_at: float = field(default=0.0, init=False)
     _lasting: dict[IpAddress, float] = field(default_factory=dict, init=False)

@@ -188,7 +188,7 @@ async def test_a_renewal_that_began_earlier_is_not_shared() -> None:
     await asyncio.gather(first, second)
 
     assert began == 2
-    assert renewal.latest is second
+    assert renewal.latest is None  # results may be large
 
 
 async def test_a_renewal_that_fails_is_followed_by_another() -> None:

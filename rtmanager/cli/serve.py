@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, simplefilter
 
 import typer
 
 from rtmanager.cli.faults import refuse
 
-_LEFT_OUT = {"flask", "rich", "watchfiles"}
+_LEFT_OUT = {"chardet", "charset_normalizer", "flask", "rich", "watchfiles"}
 """Libraries that others import if they are installed, and of which the service uses nothing."""
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def _left_out() -> Iterator[None]:
     # To the import system None is a module that does not exist.
     sys.modules.update(absent)  # type: ignore[arg-type]
     try:
-        yield
+        with catch_warnings():
+            # Requests could not guess the encoding of a text; Docker answers in UTF-8.
+            simplefilter("ignore")
+            yield
     finally:
         for name in absent:
             del sys.modules[name]

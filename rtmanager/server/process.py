@@ -1,7 +1,6 @@
 """Running the service: open everything in order, serve requests, close everything."""
 
 import asyncio
-import gc
 import os
 import socket
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from rtmanager.server.drain import Drain
 from rtmanager.server.endpoints import endpoints
 from rtmanager.server.exposure import warn_of_listener, warn_of_settings
 from rtmanager.server.http import HttpServer, bind
+from rtmanager.server.memory import collect_garbage, share_one_arena
 from rtmanager.server.policies import access, connection_limits
 from rtmanager.server.service_manager import READY, STOPPING, notify
 from rtmanager.telemetry.logs import configure_logs
@@ -54,6 +54,7 @@ def run(
 
 async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> None:
     """Open the service, serve until a signal arrives, finish what runs, and close it."""
+    share_one_arena()
     configure_logs(settings.log_level, settings.log_format)
     allowed = access(settings)
     # OTEL_* variables belong to OpenTelemetry, which reads the environment itself.
@@ -85,20 +86,11 @@ async def _serve(settings: Settings, announce: Announce, assemble: Assemble) -> 
             cases.release()
 
         drain = Drain(settings.drain_delay, on_signal, on_stop)
-        _collect_garbage()
+        collect_garbage()
         with server.stopped_by_signals(drain):
             async with service.open(deadline):
                 await _answer_requests(server, listener)
     log.info("stopped")
-
-
-def _collect_garbage() -> None:
-    """Begin to collect garbage, of what is made from now on: what was made so far stays.
-
-    Without this every full collection would go through all modules, and stop requests meanwhile.
-    """
-    gc.freeze()
-    gc.enable()
 
 
 def _http_server(

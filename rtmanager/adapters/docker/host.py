@@ -7,6 +7,7 @@ from typing import Any
 
 from rtmanager.adapters.docker import docker_json, errors, network_json
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
+from rtmanager.adapters.docker.container_list import listed_containers
 from rtmanager.adapters.docker.container_logs import read_tail
 from rtmanager.adapters.docker.container_output import ContainerOutputs
 from rtmanager.adapters.docker.container_size import written_bytes
@@ -238,7 +239,5 @@ class DockerContainerHost:
         return ContainerId(answer["Id"])
 
     async def _list(self, **filters: Collection[str]) -> Sequence[EngineContainer]:
-        """List containers in one call, without inspecting each."""
-        lists = {name: list(each) for name, each in filters.items()}
-        found = await self._client.call(lambda api: api.containers(all=True, filters=lists))
-        return [docker_json.listed(entry, self._network) for entry in found]
+        """List containers in one call."""
+        return await self._client.call(lambda api: listed_containers(api, self._network, filters))

@@ -69,7 +69,8 @@ def fake_docker(socket: Path, games: Sequence[str]) -> Iterator[None]:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
-            process.stdout.readline()
+            if not process.stdout.readline():
+                raise RuntimeError("the stand-in for Docker has not started")
             yield
         finally:
             process.kill()

@@ -41,14 +41,14 @@ def run_service(
     gc.disable()
     settings = _settings(environment)
     with _start_up_faults_in_plain_words():
-        with _left_out():
+        with left_out():
             from rtmanager.server.process import run  # noqa: PLC0415 - slow
 
         run(settings, announce)
 
 
 @contextmanager
-def _left_out() -> Iterator[None]:
+def left_out() -> Iterator[None]:
     """Let these libraries look as if they were not installed; one that was imported stays.
 
     They are a tenth of the time and of the memory of a start.

@@ -20,9 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rtmanager.cli.serve import left_out
 from tests.support.run import PROJECT, compiled_once
-
-PRELOADED = ("rtmanager.cli", "rtmanager.server.process")
 
 
 class WarmProcess:
@@ -112,8 +111,8 @@ def end_warm_python() -> None:
 def _serve() -> None:
     """Answer questions until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the requester decides when this ends
-    for name in PRELOADED:
-        import_module(name)
+    with left_out():
+        import_module("rtmanager.server.process")
     gc.freeze()  # imports are shared by all forks
     for line in sys.stdin:
         question = json.loads(line)

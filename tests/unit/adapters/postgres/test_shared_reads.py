@@ -37,10 +37,10 @@ class Table:
             end.set_exception(error)
         else:
             end.set_result(None)
-        await settled()
+        await all_wait()
 
 
-async def settled() -> None:
+async def all_wait() -> None:
     """Let every task go as far as it can."""
     for _ in range(10):
         await asyncio.sleep(0)
@@ -49,7 +49,7 @@ async def settled() -> None:
 async def ask(reads: SharedReads[str, int], *keys: str) -> list[asyncio.Task[int | None]]:
     """Ask for each of the keys at the same time."""
     tasks = [asyncio.create_task(reads.get(key)) for key in keys]
-    await settled()
+    await all_wait()
     return tasks
 
 
@@ -150,10 +150,10 @@ async def test_who_waits_for_too_long_for_a_query_is_refused(
     table: Table, reads: SharedReads[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that runs goes on, and whoever asks afterwards is answered."""
-    monkeypatch.setattr(shared_reads, "CHECKOUT_SECONDS", 0.0)
     (running,) = await ask(reads, "a")
-    refused = await ask(reads, "a", "b")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(shared_reads, "CHECKOUT_SECONDS", 0.0)
+        refused = await ask(reads, "a", "b")
     (later,) = await ask(reads, "b")
     await table.answer()
     await table.answer()

@@ -157,6 +157,11 @@ class PostgresPool(Connections):
                 except psycopg.Error as error:
                     await self._judge(connection, error, began)
                     raise
+                finally:
+                    if connection.pgconn.pipeline_status:
+                        # A cancellation ended a transaction before the driver noted its begin. What
+                        # the next borrower writes would not be committed.
+                        await connection.close()
 
     async def _judge(self, connection: Connection, error: psycopg.Error, began: float) -> None:
         """Distrust all connections if the error says that this one is of no use any more."""

@@ -8,7 +8,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg import pq
+from psycopg import pq, waiting
 from psycopg.conninfo import make_conninfo
 
 from rtmanager.adapters.postgres.operation_journal import PostgresOperationJournal
@@ -155,3 +155,26 @@ async def test_a_transaction_that_fails_leaves_nothing_and_keeps_its_connection(
         found = await connection.execute("SELECT to_regclass('left_over')")
         assert await found.fetchone() == (None,)
     assert await backends(lone, 1) == before
+
+
+async def test_a_transaction_that_is_cancelled_anywhere_leaves_no_pipeline_behind(
+    lone: PostgresPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next statement on the connection commits by itself, as on every other."""
+
+    async def transact() -> None:
+        async with lone.transaction() as connection:
+            await (await connection.execute("SELECT 1")).fetchone()
+
+    # The driver now yields to the loop wherever it may, as it does when the loop is busy.
+    monkeypatch.setattr(waiting, "MAX_BUSY_TIME", 0.0)
+    for steps in range(12):
+        task = asyncio.create_task(transact())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        async with lone.connection() as connection:
+            status = connection.info.pipeline_status, connection.info.transaction_status
+
+        assert status == (pq.PipelineStatus.OFF, pq.TransactionStatus.IDLE)

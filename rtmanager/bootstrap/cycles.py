@@ -91,7 +91,9 @@ class Cycles:
             reconcile=ReconcileRuntimes(operations, reconcile_game),
             resume_handed_over=ResumeHandedOver(operations, ports.host),
             expire=ExpireContainers(operations, policy.retention),
-            record_event=RecordDockerEvent(reconcile_game, operations.lease_wait, use_cases.ends),
+            record_event=RecordDockerEvent(
+                reconcile_game, operations.lease_wait, use_cases.ends, use_cases.last
+            ),
             handle_job=HandleJob(more.jobs, operations),
             relay=RelayOutbox(more.outbox, more.publisher, ports.clock, policy.keep_sent),
             prune_log=PruneOperationLog(

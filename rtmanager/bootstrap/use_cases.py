@@ -23,6 +23,7 @@ from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.exit_reading import ReadExit
 from rtmanager.domain.operations.health_gate import HealthGate
 from rtmanager.domain.operations.interpreter import Interpreter
+from rtmanager.domain.operations.last_observations import LastObservations
 from rtmanager.domain.operations.observer import Observer
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.operations.prepare_checks import PrepareChecks
@@ -83,6 +84,7 @@ class UseCases:
     readiness: CheckReadiness
     connections: EngineConnections
     ends: ContainerEnds
+    last: LastObservations
     feed: EventFeed
     drift: ReadDrift
     workers: ReadWorkers
@@ -98,11 +100,11 @@ class UseCases:
         """Assemble the use cases from their ports; those that only read may have others."""
         seen = reading or ports
         health = ReadHealth(seen.records, seen.health)
-        ends = ContainerEnds()
+        ends, last = ContainerEnds(), LastObservations()
         readiness = CheckReadiness(
             ports.records, ports.leases, ports.host, policy.docker_network, ports.clock
         )
-        operations = _operations(ports, policy, ends)
+        operations = _operations(ports, policy, ends, last)
         return cls(
             operations=operations,
             read=ReadRuntimes(seen.records),
@@ -125,6 +127,7 @@ class UseCases:
             readiness=readiness,
             connections=EngineConnections(ports.host, policy.docker_network, ports.clock),
             ends=ends,
+            last=last,
             feed=EventFeed(ports.events),
             drift=ReadDrift(
                 SurveyGames(operations, ports.host, ports.installation), ports.drift_log
@@ -133,7 +136,9 @@ class UseCases:
         )
 
 
-def _operations(ports: Ports, policy: EnginePolicy, ends: ContainerEnds) -> Operations:
+def _operations(
+    ports: Ports, policy: EnginePolicy, ends: ContainerEnds, last: LastObservations
+) -> Operations:
     observer = Observer(ports.host, ports.installation, ports.clock)
     refusals = Refusals(ports.records, ports.journal, ports.clock, RefusalRate(ports.clock))
     return Operations(
@@ -149,7 +154,7 @@ def _operations(ports: Ports, policy: EnginePolicy, ends: ContainerEnds) -> Oper
             refusals=refusals,
             probes_before_patch=policy.patch_gate_timeout > 0,
         ),
-        interpreter=_interpreter(ports, observer, policy, ends),
+        interpreter=_interpreter(ports, observer, policy, ends, last),
         clock=ports.clock,
         in_flight=InFlight(),
         refusals=refusals,
@@ -159,7 +164,11 @@ def _operations(ports: Ports, policy: EnginePolicy, ends: ContainerEnds) -> Oper
 
 
 def _interpreter(
-    ports: Ports, observer: Observer, policy: EnginePolicy, ends: ContainerEnds
+    ports: Ports,
+    observer: Observer,
+    policy: EnginePolicy,
+    ends: ContainerEnds,
+    last: LastObservations,
 ) -> Interpreter:
     return Interpreter(
         journal=ports.journal,
@@ -174,6 +183,7 @@ def _interpreter(
             clock=ports.clock,
         ),
         read_exit=ReadExit(ports.host, ends, policy.stop_timeout),
+        last=last,
         clock=ports.clock,
         tracing=ports.tracing,
     )

@@ -8,7 +8,7 @@ from rtmanager.domain.errors import DockerUnavailable
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
-from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
+from rtmanager.domain.reconciliation.record_docker_event import Hint, RecordDockerEvent
 from rtmanager.tasks import raise_if_cancelled
 from rtmanager.workers.periodic import Cycle
 from rtmanager.workers.worker import WorkerStatus
@@ -35,7 +35,7 @@ class DockerEventWatcher:
     clock: Clock
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("events"), init=False)
     _since: float | None = field(default=None, init=False)
-    _hints: dict[GameId, ContainerEvent] = field(default_factory=dict, init=False)
+    _hints: dict[GameId, Hint] = field(default_factory=dict, init=False)
     _hinted: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0), init=False)
 
     async def run(self) -> None:
@@ -94,15 +94,15 @@ class DockerEventWatcher:
             return
         if game_id not in self._hints:
             self._hinted.release()
-        self._hints[game_id] = event
+        self._hints[game_id] = self.record.hint(event).with_those_of(self._hints.get(game_id))
 
     async def _look_for_ever(self) -> None:
         while True:
             raise_if_cancelled()
             await self._hinted.acquire()
-            event = self._hints.pop(next(iter(self._hints)))
+            hint = self._hints.pop(next(iter(self._hints)))
             try:
-                sentence = await self.record.run(event)
+                sentence = await self.record.run(hint)
             except Exception as error:  # noqa: BLE001 - one failing game must not stop the others
                 self.status.failed(self.clock.now(), error)
             else:

@@ -8,6 +8,14 @@ _WORKERS = "tests/unit/workers"
 
 RECONCILIATION = (
     Mutant(
+        name="event after the operation's last observation taken for its own",
+        file="rtmanager/domain/reconciliation/record_docker_event.py",
+        old="last.began < hint.arrived or ",
+        new="",
+        caught_by=f"{_WORKERS}/test_events.py"
+        "::test_engine_that_exits_after_an_operation_is_looked_into",
+    ),
+    Mutant(
         name="containers of stopped games removed",
         file="rtmanager/domain/reconciliation/drift.py",
         old="    keep = adoptable or view.current\n",

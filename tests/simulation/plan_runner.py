@@ -117,7 +117,8 @@ class PlanRunner:
         process = self._environment.processes[slot]
         if process is not None and process.is_open:
             event = ContainerEvent(game, ContainerId("someone"), action, 0.0)
-            process.work(process.attempt(process.cycles.record_event.run(event)))
+            record = process.cycles.record_event
+            process.work(process.attempt(record.run(record.hint(event))))
 
     def lose(self, wanted: str, variety: int) -> None:
         """Lose the next call whose name contains `wanted`, or its reply."""

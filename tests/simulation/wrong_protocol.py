@@ -257,8 +257,9 @@ async def reconcile_by_the_survey(self: ReconcileRuntimes) -> Reconciliation:
     return await _reconcile(self)
 
 
-async def believe_the_event(self: RecordDockerEvent, event: Any) -> str:
+async def believe_the_event(self: RecordDockerEvent, hint: Any) -> str:
     """Record what the event says, whichever container it is about."""
+    event = hint.event
     request = OperationRequest(
         game_id=event.game_id,
         kind=OperationKind.RECONCILE_OBSERVED_EXIT,

@@ -23,11 +23,21 @@ from rtmanager.domain.errors import (
 )
 from rtmanager.domain.health_report import log_health_event
 from rtmanager.domain.messages import announcements
-from rtmanager.domain.operation import Action, ActionName, Cause, OperationKind, Step, StepResult
+from rtmanager.domain.operation import (
+    Action,
+    ActionName,
+    Cause,
+    OperationKind,
+    Outcome,
+    Step,
+    StepResult,
+)
 from rtmanager.domain.operations.decision import RollBack
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.exit_reading import LOG_TAIL_LINES, ReadExit
 from rtmanager.domain.operations.kinds import decide
+from rtmanager.domain.operations.last_observations import LastObservation, LastObservations
+from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.report import details_of, log_fields, observation_of
 from rtmanager.domain.operations.step_progress import StepProgress
@@ -58,6 +68,7 @@ class Interpreter:
     observer: Observer
     executor: Executor
     read_exit: ReadExit
+    last: LastObservations
     clock: Clock
     tracing: Tracing = NO_TRACING
 
@@ -70,7 +81,7 @@ class Interpreter:
         """
         async with self._handed_over(context):
             while True:
-                decision = decide(context.operation, await self.observer.observe(context))
+                decision = decide(context.operation, await self._observe(context))
                 if isinstance(decision, Completion):
                     return await self._finish(context, decision)
                 if isinstance(decision, RollBack):
@@ -81,6 +92,11 @@ class Interpreter:
                     await self._act_in_turn(context, decision)
                 else:
                     await self._act(context, decision)
+
+    async def _observe(self, context: OperationContext) -> Observation:
+        if not context.is_fresh:
+            context.observed = self.last.moment()
+        return await self.observer.observe(context)
 
     @asynccontextmanager
     async def _handed_over(self, context: OperationContext) -> AsyncIterator[None]:
@@ -198,11 +214,24 @@ class Interpreter:
                 context.operation, ended, messages, lease=context.lease.number
             ),
         )
+        self._remember(context, ended)
         for event in ended.events:
             log_health_event(event)
         for leftover in ended.leftovers:
             await self._remove_leftover(context, leftover)
         return ended
+
+    def _remember(self, context: OperationContext, ended: Completion) -> None:
+        """Remember what the success was decided on, so that its own events name nothing new."""
+        if ended.outcome is not Outcome.SUCCESS:
+            return
+        observation = LastObservation(
+            began=context.observed,
+            inspected=frozenset(context.known or ()),
+            found=context.found,
+            record=ended.record or context.record,
+        )
+        self.last.note(context.operation.game_id, observation)
 
     async def _remove_leftover(self, context: OperationContext, leftover: ContainerId) -> None:
         """Remove the container; one that cannot be removed is left to the reconciler."""

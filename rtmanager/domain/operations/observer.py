@@ -32,7 +32,8 @@ class OperationContext:
     again by the next holder. `record` is the record when the operation began; only the outcome
     changes it. `known` are the containers to inspect, None before the first observation. `gated` is
     the container that was watched, `error` what left the last action's result unknown.
-    While `is_fresh`, the last observation in `found` is still valid.
+    While `is_fresh`, the last observation in `found` is still valid; `observed` is the moment at
+    which it began.
     """
 
     operation: Operation
@@ -46,6 +47,7 @@ class OperationContext:
     error: RuntimeManagerError | None = None
     found: Sequence[ContainerDetails] = ()
     is_fresh: bool = False
+    observed: int = 0
 
     @property
     def image_ref(self) -> str | None:

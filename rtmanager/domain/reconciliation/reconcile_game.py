@@ -1,6 +1,7 @@
 """Reconciling one game's record and containers, under its lease."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rtmanager.domain.errors import (
@@ -12,6 +13,7 @@ from rtmanager.domain.errors import (
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin
+from rtmanager.domain.operations.last_observations import LastObservation
 from rtmanager.domain.operations.operations import Operations
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.game_lease import GameLease, LeaseBusy
@@ -33,6 +35,10 @@ _KINDS = {
 }
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ReconcileGame:
     """Reconciles one game from a new observation; the hint that named it decides nothing."""
@@ -43,8 +49,17 @@ class ReconcileGame:
     backoff: Backoff
     grace: float
 
-    async def run(self, game_id: GameId, hint: str, *, wait: float = 0.0) -> list[Drift]:
+    async def run(
+        self,
+        game_id: GameId,
+        hint: str,
+        *,
+        wait: float = 0.0,
+        is_known: Callable[[], bool] = _never,
+    ) -> list[Drift]:
         """Reconcile the game and return the reconciled drifts; empty when there were none.
+
+        Once the lease is held, nothing is observed if the hint `is_known` by then.
 
         An open operation is resumed in the background. A game whose lease is held for longer than
         `wait` seconds is left alone: its holder leaves it consistent. Raises DockerUnavailable and
@@ -52,13 +67,25 @@ class ReconcileGame:
         """
         try:
             return await self.operations.under_lease(
-                game_id, lambda lease: self._reconcile(lease, game_id, hint), wait=wait
+                game_id,
+                lambda lease: self._reconcile(lease, game_id, hint, is_known),
+                wait=wait,
             )
         except LeaseBusy:
             return []
 
-    async def _reconcile(self, lease: GameLease, game_id: GameId, hint: str) -> list[Drift]:
+    def agrees(self, last: LastObservation, game_id: GameId) -> bool:
+        """Return whether an operation has left the game without drift, as it observed it."""
+        ours = self.installation.own(last.found, record=last.record, operation=None)
+        view = GameView(game_id=game_id, record=last.record, containers=ours, open_operation=None)
+        return not find_drift(view, now=self.operations.clock.now(), grace=self.grace)
+
+    async def _reconcile(
+        self, lease: GameLease, game_id: GameId, hint: str, is_known: Callable[[], bool]
+    ) -> list[Drift]:
         reconciled: list[Drift] = []
+        if is_known():
+            return reconciled
         for _ in range(MAX_ROUNDS):
             drift = await self._next_drift(game_id, reconciled)
             if drift is None:

@@ -45,7 +45,7 @@ class Watch:
     async def event(self, action: str, container_id: str, game: GameId = GAME) -> str:
         """Handle an event of this container as Docker would send it."""
         event = ContainerEvent(game, container_id, action, 0.0)  # type: ignore[arg-type]
-        return await self.record_event.run(event)
+        return await self.record_event.run(self.record_event.hint(event))
 
 
 def engine_of(world: World, game: str) -> MemoryContainer:

@@ -10,6 +10,7 @@ from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.domain.insight.container_ends import ContainerEnds
 from rtmanager.domain.insight.engine_exit import Missed, exit_of
+from rtmanager.domain.operations.last_observations import LastObservations
 from rtmanager.domain.ports.container_events import ContainerEvent, ContainerEvents, StreamSilent
 from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
@@ -274,7 +275,9 @@ async def test_quiet_host_is_no_failure() -> None:
     """A stream without events is reopened at once, and no warning is logged."""
     clock, events, caught_up = ManualClock(), QuietEvents(patience=3), []
 
-    record = RecordDockerEvent(cast("ReconcileGame", None), 0.0, ContainerEnds())
+    record = RecordDockerEvent(
+        cast("ReconcileGame", None), 0.0, ContainerEnds(), LastObservations()
+    )
 
     async def catch_up() -> str:
         caught_up.append(clock.monotonic())
@@ -287,3 +290,37 @@ async def test_quiet_host_is_no_failure() -> None:
     assert len(caught_up) == 3
     assert watcher.status.failures == 0
     assert clock.monotonic() == 0
+
+
+async def test_events_of_an_operation_are_not_looked_into_again(watched: WatchedGame) -> None:
+    """An operation has observed what its own events show: they cost no call to Docker."""
+
+    async def event_arrives() -> None:
+        await turns(50)
+
+    watched.world.manager.on("host.stop:done", event_arrives)
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        before = len(watched.world.manager.calls)
+        await watched.world.manager.stop()
+        await watched.pass_time(1.0)
+
+    calls = watched.world.manager.calls[before:]
+    assert calls.count("host.stop") == 1
+    assert calls.count("host.containers_of") == 1
+
+
+async def test_engine_that_exits_after_an_operation_is_looked_into(watched: WatchedGame) -> None:
+    """What happens after the operation's last observation is news, however soon."""
+    world = watched.world
+
+    async def crash() -> None:
+        world.docker.crash(world.engine.id)
+
+    async with running(watched.watcher.run()):
+        await watched.listens()
+        world.manager.on("store.finish", crash)
+        await world.manager.restart()
+        await until(lambda: watched.status is RuntimeStatus.STOPPED)
+
+    assert "container_exited" in watched.watch.reported

@@ -1,0 +1,50 @@
+"""What operations of this process observed last of their games, kept in memory for a while."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from rtmanager.domain.container import ContainerDetails, ContainerId
+from rtmanager.domain.game_id import GameId
+from rtmanager.domain.runtime import RuntimeRecord
+
+KEPT = 256
+"""Games that are remembered: an operation's own events arrive within moments of its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastObservation:
+    """The observation on which an operation has ended, and the record that it left.
+
+    `began` is its place among the moments of this process. `inspected` are all containers that
+    Docker was asked about, `found` those that it has.
+    """
+
+    began: int
+    inspected: frozenset[ContainerId]
+    found: Sequence[ContainerDetails]
+    record: RuntimeRecord | None
+
+
+@dataclass(slots=True)
+class LastObservations:
+    """Remembers the games whose operations have ended last."""
+
+    _latest: OrderedDict[GameId, LastObservation] = field(default_factory=OrderedDict, init=False)
+    _moments: "count[int]" = field(default_factory=lambda: count(1), init=False)
+
+    def moment(self) -> int:
+        """Return the present moment: a number larger than any before, whatever the clock does."""
+        return next(self._moments)
+
+    def note(self, game_id: GameId, observation: LastObservation) -> None:
+        """Remember the observation, now that the outcome is committed."""
+        self._latest.pop(game_id, None)
+        self._latest[game_id] = observation
+        while len(self._latest) > KEPT:
+            self._latest.popitem(last=False)
+
+    def of(self, game_id: GameId) -> LastObservation | None:
+        """Return the game's last observation, if it is remembered."""
+        return self._latest.get(game_id)

@@ -128,8 +128,8 @@ class Settings(BaseSettings):
     )
     docker_timeout: kind.PositiveDuration = _setting("10s", "Deadline of an ordinary Docker call.")
     docker_start_concurrency: kind.Count = _setting(
-        str(os.cpu_count() or 1),
-        "Containers started at the same time; by default the number of cores.",
+        str(min(32, 4 * (os.cpu_count() or 1))),
+        "Containers started at the same time; by default four per core, at most 32.",
     )
     docker_runtime: kind.RuntimeName | None = _setting(
         None, "Docker runtime of the engines, such as runsc or kata; by default the daemon's."

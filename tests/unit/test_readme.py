@@ -10,7 +10,7 @@ REQUIRED = {
     "RTMANAGER_GAME_STATE_ROOT": "/srv/galaxy",
 }
 ROW = re.compile(r"^\| `([A-Z_]+)`(?: †)? \| (.*?) \| .+ \|$", re.MULTILINE)
-DEPENDS_ON_THE_MACHINE = {"DOCKER_START_CONCURRENCY": "number of cores"}
+DEPENDS_ON_THE_MACHINE = {"DOCKER_START_CONCURRENCY": "four per core, at most 32"}
 
 
 def _table() -> dict[str, str]:

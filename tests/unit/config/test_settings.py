@@ -51,7 +51,7 @@ DEFAULTS = {
     "docker_network": "galaxy-net",
     "docker_config_file": None,
     "docker_timeout": 10,
-    "docker_start_concurrency": os.cpu_count(),
+    "docker_start_concurrency": min(32, 4 * (os.cpu_count() or 1)),
     "docker_runtime": None,
     "allowed_images": (),
     "image_pull_policy": "if_missing",

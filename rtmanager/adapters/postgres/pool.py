@@ -149,19 +149,21 @@ class PostgresPool(Connections):
     async def connection(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
         """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         with postgres_errors():
-            async with self._pool.connection() as connection:
-                began = asyncio.get_running_loop().time()
-                try:
-                    with deadline(connection, within):
-                        yield connection
-                except psycopg.Error as error:
-                    await self._judge(connection, error, began)
-                    raise
-                finally:
-                    if connection.pgconn.pipeline_status:
-                        # A cancellation ended a transaction before the driver noted its begin. What
-                        # the next borrower writes would not be committed.
-                        await connection.close()
+            connection = await self._pool.getconn()
+            began = asyncio.get_running_loop().time()
+            try:
+                with deadline(connection, within):
+                    yield connection
+            except psycopg.Error as error:
+                await self._judge(connection, error, began)
+                raise
+            finally:
+                if connection.pgconn.pipeline_status:
+                    # A cancellation ended a transaction before the driver noted its begin. What the
+                    # next borrower writes would not be committed.
+                    await connection.close()
+                # The pool loses a connection whose return is cancelled.
+                await asyncio.shield(self._pool.putconn(connection))
 
     async def _judge(self, connection: Connection, error: psycopg.Error, began: float) -> None:
         """Distrust all connections if the error says that this one is of no use any more."""

@@ -49,12 +49,13 @@ async def test_a_connection_that_got_a_notice_while_idle_is_lent(
     """Something has arrived, but not its end: it is asked, and kept."""
     async with lone.connection() as connection:
         await connection.execute("LISTEN news")
+        descriptor = connection.fileno()
     before = await backends(lone, 1)
     with psycopg.connect(database_dsn, autocommit=True) as other:
         other.execute("NOTIFY news")
-    async with lone.connection() as connection:
-        await asyncio.to_thread(select.select, [connection.fileno()], [], [], 5)
+    arrived, *_ = await asyncio.to_thread(select.select, [descriptor], [], [], 5)
 
+    assert arrived
     assert await backends(lone, 1) == before
 
 
@@ -178,3 +179,25 @@ async def test_a_transaction_that_is_cancelled_anywhere_leaves_no_pipeline_behin
             status = connection.info.pipeline_status, connection.info.transaction_status
 
         assert status == (pq.PipelineStatus.OFF, pq.TransactionStatus.IDLE)
+
+
+async def test_a_connection_whose_return_is_cancelled_is_not_lost(lone: PostgresPool) -> None:
+    """The pool has one connection, and lends it again."""
+    lent, used = asyncio.Event(), asyncio.Event()
+
+    async def borrow() -> None:
+        async with lone.connection():
+            lent.set()
+            await used.wait()
+
+    task = asyncio.create_task(borrow())
+    await lent.wait()
+    async with vars(lone)["_pool"]._lock:  # noqa: SLF001 - others borrow or return at this moment
+        used.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async with asyncio.timeout(1):
+        await lone.ping()

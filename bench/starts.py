@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 import psycopg
 from rich.progress import track
 
@@ -19,6 +18,7 @@ from bench.figures import Row, quantile, ratio, spread
 from bench.server_process import NO_TLS
 from bench.sizes import Sizes
 from bench.streams import IMAGE
+from rtmanager.config import Settings
 
 RUNTIMES = "/api/v1/internal/runtimes"
 MEDIAN_GOAL, P95_GOAL, RATE_GOAL = 1.05, 0.050, 0.95
@@ -135,7 +135,7 @@ def _steps(dsn: str, game: str) -> dict[str, float]:
 
 def _at_once(environment: BenchEnvironment, alone: DockerAlone, starts: int) -> Row:
     """Start half of them by the SDK, all by the service, and the other half by the SDK."""
-    threads = psutil.cpu_count() or 1  # as the service chooses for itself
+    threads = int(Settings.model_fields["docker_start_concurrency"].default)  # as the service's
     half = starts // 2
     console.print(f"{starts} starts at once, {threads} by the SDK")
     seconds = [alone.start_all([new_game() for _ in range(half)], threads)]

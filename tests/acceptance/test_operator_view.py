@@ -3,11 +3,15 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import cycle, islice
 
 import pytest
 
+from rtmanager.adapters.redis.lease_key import lease_key
+from rtmanager.domain.game_id import GameId
+from tests.acceptance.streams import Lobby
 from tests.support.calls import at_once, ok, wait_until
 from tests.support.environment import Environment, NewEnvironment, Row
 from tests.support.event_stream import Sent, following
@@ -47,6 +51,15 @@ def _drift(environment: Environment, game: str) -> list[Row]:
     """Return the findings about the game; the containers of earlier tests were just removed."""
     items = ok(environment.call("GET", f"{OPERATOR}/drift"))["items"]
     return [each for each in items if each["game_id"] == game]
+
+
+@contextmanager
+def _lease_held(environment: Environment, lobby: Lobby, game: str) -> Iterator[None]:
+    """Keep the reconciler from the game, which the start's last event may concern even now."""
+    lease = lease_key(environment.installation, GameId(game))
+    wait_until(lambda: lobby.redis.set(lease, "the test's", nx=True, px=30_000))
+    yield
+    lobby.redis.delete(lease)
 
 
 def _storm(environment: Environment, game: str) -> None:
@@ -146,16 +159,20 @@ def test_every_replica_answers_for_all(environment: Environment, other: Environm
     ]
 
 
-def test_drift_is_shown_with_what_will_be_done(environment: Environment, game: str) -> None:
+def test_drift_is_shown_with_what_will_be_done(
+    environment: Environment, lobby: Lobby, game: str
+) -> None:
     """A container that was renamed by hand is a finding; nothing is changed by asking."""
     ok(environment.start(game))
     assert _drift(environment, game) == []
-    environment.docker.rename(f"galaxy-game-{game}", f"renamed-{game}")
-    (found,) = _drift(environment, game)
+    with _lease_held(environment, lobby, game):
+        environment.docker.rename(f"galaxy-game-{game}", f"renamed-{game}")
+        (found,) = _drift(environment, game)
+        named_as_before = environment.docker.inspect_container(f"renamed-{game}")
 
     assert (found["game_id"], found["kind"]) == (game, "misnamed")
     assert found["action"] == "give the container its name back"
-    assert environment.docker.inspect_container(f"renamed-{game}")
+    assert named_as_before
 
 
 def test_stop_ends_streams_at_once(environment: Environment, other: Environment) -> None:

@@ -46,9 +46,9 @@ def test_stop_docker_stops_the_dockerd_of_the_directory(tmp_path: Path) -> None:
     assert result.output.startswith(f"Stopping dockerd (pid {dockerd.pid})")
 
 
-def test_a_start_up_fault_is_one_clear_line() -> None:
+def test_a_start_up_fault_is_one_clear_line(tmp_path: Path) -> None:
     """A missing dependency ends the start with one line and no traceback."""
-    code, _, stderr = outcome("dev", **PREPARED, FAKE_FAULT="service")
+    code, _, stderr = outcome("dev", "--data-dir", str(tmp_path), **PREPARED, FAKE_FAULT="service")
 
     assert code == 1
     assert stderr == "rtmanager: Postgres cannot be reached; is it running?\n"
@@ -99,12 +99,14 @@ def test_the_first_command_has_a_token_if_one_is_needed(
     assert "image_ref" in rest[-1]
 
 
-def test_variables_that_are_set_win() -> None:
+def test_variables_that_are_set_win(tmp_path: Path) -> None:
     """The user's variables take precedence over prepared ones."""
     conflicting = VALID | {"RTMANAGER_LOG_FORMAT": "json"}
     prepared = {f"FAKE_PREPARED_{name}": value for name, value in conflicting.items()}
 
-    _, _, stderr = outcome("dev", **prepared, RTMANAGER_LOG_FORMAT="xml")
+    _, _, stderr = outcome(
+        "dev", "--data-dir", str(tmp_path), **prepared, RTMANAGER_LOG_FORMAT="xml"
+    )
 
     assert stderr.startswith("rtmanager: RTMANAGER_LOG_FORMAT is not valid;")
 

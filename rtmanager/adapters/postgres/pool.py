@@ -36,17 +36,15 @@ class Connections(ABC):
     """What lends connections to the adapters."""
 
     @abstractmethod
-    def connection(
-        self, *, within: float = ANSWER_SECONDS
-    ) -> AbstractAsyncContextManager[Connection]:
+    def connection(self, *, within: float | None = None) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection on which every statement commits automatically.
 
-        After as many seconds it is shut down, so that what waits for it fails. Raises
-        ServiceUnavailable; ConnectionLost when the connection turned out to be broken.
+        After as many seconds, by default those of the pool, it is shut down, so that what waits for
+        it fails. Raises ServiceUnavailable; ConnectionLost when it turned out to be broken.
         """
 
     @asynccontextmanager
-    async def transaction(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
+    async def transaction(self, *, within: float | None = None) -> AsyncIterator[Connection]:
         """Lend a connection in a transaction; statements are sent together until one is read.
 
         BEGIN goes with the first and COMMIT with the last of them. The driver's own transaction
@@ -103,7 +101,8 @@ class Connections(ABC):
 class PostgresPool(Connections):
     """Connections for the adapters. Open it before use, close it at the end; both may be repeated.
 
-    `checkout_timeout` is how many seconds a caller waits for a free connection.
+    `checkout_timeout` is how many seconds a caller waits for a free connection, `answer_timeout`
+    how many it may keep one.
     """
 
     def __init__(
@@ -112,9 +111,11 @@ class PostgresPool(Connections):
         *,
         size: int = 10,
         checkout_timeout: float = CHECKOUT_SECONDS,
+        answer_timeout: float = ANSWER_SECONDS,
         together: "_Together | None" = None,
     ) -> None:
         self._dsn = dsn
+        self._answer_timeout = answer_timeout
         self._together = together or _Together()
         self._pool = AsyncConnectionPool(
             service_conninfo(dsn),
@@ -132,7 +133,9 @@ class PostgresPool(Connections):
 
     def beside(self, size: int) -> "PostgresPool":
         """Return a pool of connections of its own, which opens, closes and drains with this one."""
-        return PostgresPool(self._dsn, size=size, together=self._together)
+        return PostgresPool(
+            self._dsn, size=size, answer_timeout=self._answer_timeout, together=self._together
+        )
 
     async def open(self) -> None:
         """Begin to connect without waiting for the result, which `ping` shows."""
@@ -146,13 +149,13 @@ class PostgresPool(Connections):
             await pool.close(timeout=CLOSE_SECONDS)
 
     @asynccontextmanager
-    async def connection(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
+    async def connection(self, *, within: float | None = None) -> AsyncIterator[Connection]:
         """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         with postgres_errors():
             connection = await self._pool.getconn()
             began = asyncio.get_running_loop().time()
             try:
-                with deadline(connection, within):
+                with deadline(connection, self._answer_timeout if within is None else within):
                     yield connection
             except psycopg.Error as error:
                 await self._judge(connection, error, began)

@@ -4,12 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from rtmanager.adapters.postgres.pool import (
-    ANSWER_SECONDS,
-    CHECKOUT_SECONDS,
-    Connection,
-    Connections,
-)
+from rtmanager.adapters.postgres.pool import CHECKOUT_SECONDS, Connection, Connections
 from rtmanager.domain.errors import ServiceUnavailable
 
 TOO_MANY = "too many requests read from Postgres at once; send this one again later"
@@ -29,7 +24,7 @@ class PoolPart(Connections):
         self._checkout_timeout = checkout_timeout
 
     @asynccontextmanager
-    async def connection(self, *, within: float = ANSWER_SECONDS) -> AsyncIterator[Connection]:
+    async def connection(self, *, within: float | None = None) -> AsyncIterator[Connection]:
         """Lend a connection; after a while without a free one raise ServiceUnavailable."""
         try:
             async with asyncio.timeout(self._checkout_timeout):

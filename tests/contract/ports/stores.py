@@ -183,7 +183,7 @@ class PostgresStore:
 
     def __post_init__(self) -> None:
         self.pool = PostgresPool(
-            make_conninfo(self.dsn, port=self.proxy.port), checkout_timeout=0.7
+            make_conninfo(self.dsn, port=self.proxy.port), checkout_timeout=0.5
         )
         self.records: RuntimeRecords = PostgresRuntimeRecords(self.pool)
         self.journal: OperationJournal = PostgresOperationJournal(self.pool)

@@ -78,7 +78,9 @@ class Settings(BaseSettings):
     postgres_password: kind.Secret | None = _setting(
         None, "Password of the Postgres user, if the DSN contains none."
     )
-    postgres_pool_size: kind.Count = _setting("10", "Maximum number of Postgres connections.")
+    postgres_pool_size: kind.Count = _setting(
+        "10", "Maximum number of Postgres connections in the pool; there are up to five besides."
+    )
 
     redis_master_addr: kind.ServiceAddress = _required("The Redis server.")
     redis_username: kind.UserName | None = _setting(

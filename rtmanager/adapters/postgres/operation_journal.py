@@ -1,12 +1,15 @@
 """The operation journal in Postgres: intent, progress and outcome, one transaction each."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import LiteralString
 
+from psycopg.rows import tuple_row
+
 from rtmanager.adapters.postgres import operation_log
 from rtmanager.adapters.postgres.engine_health import save_observations
+from rtmanager.adapters.postgres.game_ledger import LedgerRow, select_ledger
 from rtmanager.adapters.postgres.health_log import save_snapshot
 from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
@@ -14,21 +17,19 @@ from rtmanager.adapters.postgres.operation_log import (
     finish_operation,
     insert_operations,
     lease_lost,
-    operations,
+    lock_and_see_lease,
     save_operation,
     see_lease,
-    select_recorded_jobs,
     take_over_operation,
 )
-from rtmanager.adapters.postgres.operation_rows import admitted_operation, current_trace
+from rtmanager.adapters.postgres.operation_rows import (
+    admitted_operation,
+    current_trace,
+    operation_row,
+)
 from rtmanager.adapters.postgres.outbox_rows import insert_messages
 from rtmanager.adapters.postgres.pool import Connection, Connections
-from rtmanager.adapters.postgres.runtime_records import (
-    lock_name,
-    save_record,
-    select_namesake,
-    select_record,
-)
+from rtmanager.adapters.postgres.runtime_records import save_record, select_record
 from rtmanager.adapters.postgres.stored_values import stored_game_id
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.game_id import GameId
@@ -39,21 +40,16 @@ from rtmanager.domain.operation import (
     Operation,
     OperationKind,
     OperationRequest,
-    OpSource,
 )
 from rtmanager.domain.ports.operation_journal import (
     Admission,
     Applicant,
     Begun,
-    Ledger,
     LogRetention,
     OperationStillOpen,
     PrunedPage,
 )
 from rtmanager.domain.runtime import RuntimeRecord
-
-Job = tuple[str, str]
-"""Kind and stream entry of a job."""
 
 Decided = tuple[Operation | None, Sequence[OutboxMessage]]
 
@@ -69,16 +65,15 @@ class PostgresOperationJournal:
     ) -> Sequence[Begun | None]:
         """Read the record, decide, insert the operation rows and the admissions' messages."""
         async with self._pool.transaction() as connection:
-            requests = [each.request for each in applicants]
-            ledger, recorded = await _lock_ledger(connection, requests, lease)
-            decided = _decide(applicants, ledger, recorded, at)
+            row = await _lock_ledger(connection, [each.request for each in applicants], lease)
+            decided = _decide(applicants, row, at)
             new = [operation for operation, _ in decided if operation is not None]
             inserted = await insert_operations(connection, new, lease)
             messages = [message for _, each in decided for message in each]
             await insert_messages(connection, messages, at=at)
         # The ids come together with the commit.
         ids = iter(await inserted.fetchall())
-        return [_begun(each, ids, ledger.record) for each, _ in decided]
+        return [_begun(each, ids, row.ledger.record) for each, _ in decided]
 
     async def refuse(
         self,
@@ -160,45 +155,38 @@ class PostgresOperationJournal:
 
     async def open_operations(self) -> Sequence[Operation]:
         """Return every open operation, oldest first."""
-        async with self._pool.connection() as connection:
-            return await (await operations(connection).execute(operation_log.ALL_OPEN)).fetchall()
+        return await self._pool.fetch(operation_log.ALL_OPEN, rows=operation_row)
 
     async def handed_over(self) -> Mapping[Fence, GameId]:
         """Return the ids and games of the handed-over operations, oldest first."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(operation_log.HANDED_OVER)
-            return {Fence(fence): GameId(game_id) for fence, game_id in await cursor.fetchall()}
+        found = await self._pool.fetch(operation_log.HANDED_OVER, rows=tuple_row)
+        return {Fence(fence): GameId(game_id) for fence, game_id in found}
 
     async def find_by_job(self, kind: OperationKind, entry_id: str) -> Operation | None:
         """Return the operation of a job."""
         return await self._one(operation_log.OF_JOB, kind, entry_id)
 
     async def _one(self, statement: LiteralString, *parameters: object) -> Operation | None:
-        async with self._pool.connection() as connection:
-            return await (await operations(connection).execute(statement, parameters)).fetchone()
+        found = await self._pool.fetch(statement, parameters, rows=operation_row)
+        return found[0] if found else None
 
 
 async def _lock_ledger(
     connection: Connection, requests: Sequence[OperationRequest], lease: LeaseNumber
-) -> tuple[Ledger, set[Job]]:
-    """Lock the game; return what is known about it, and which requests are recorded jobs.
+) -> LedgerRow:
+    """Lock the game, in one statement, and return what the next one reads.
 
-    Raises while it has an open operation.
+    Only that one sees everything that was committed until the lock was granted. Raises while the
+    game has an open operation.
     """
     game_id = requests[0].game_id
-    await lock_name(connection, game_id)
-    seen = await see_lease(connection, game_id, lease)
-    # In this order, so that the record includes an operation that finishes between the two.
-    still_open = await connection.execute(operation_log.OPEN_OF_GAME, [stored_game_id(game_id)])
-    record = await select_record(connection, game_id, lock=True)
-    namesake = await select_namesake(connection, game_id)
-    jobs = [each for each in requests if each.origin.source is OpSource.LOBBY_STREAM]
-    known = await select_recorded_jobs(connection, jobs) if jobs else None
+    seen = await lock_and_see_lease(connection, game_id, lease)
+    selected = await select_ledger(connection, requests)
     await demand_seen(connection, game_id, seen)
-    if await still_open.fetchone():
+    (row,) = await selected.fetchall()
+    if row.has_open:
         raise OperationStillOpen
-    recorded = set(await known.fetchall()) if known else set()
-    return Ledger(await record.fetchone(), await namesake.fetchone()), recorded
+    return row
 
 
 def _begun(
@@ -207,17 +195,15 @@ def _begun(
     return None if operation is None else Begun(replace(operation, id=next(ids)), record)
 
 
-def _decide(
-    applicants: Sequence[Applicant], ledger: Ledger, recorded: Collection[Job], at: datetime
-) -> list[Decided]:
+def _decide(applicants: Sequence[Applicant], row: LedgerRow, at: datetime) -> list[Decided]:
     """Return the operations up to the first that begins; None is that of a recorded job."""
     decided: list[Decided] = []
-    for each in applicants:
-        if (each.request.kind, each.request.origin.source_ref) in recorded:
+    for place, each in enumerate(applicants, start=1):
+        if place in row.recorded:
             decided.append((None, ()))
             continue
-        admission = each(ledger)
-        operation = admitted_operation(each.request, admission, ledger.record, at=at)
+        admission = each(row.ledger)
+        operation = admitted_operation(each.request, admission, row.ledger.record, at=at)
         decided.append((operation, admission.messages))
         if operation.outcome is None:
             break

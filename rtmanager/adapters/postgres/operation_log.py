@@ -16,6 +16,7 @@ from rtmanager.adapters.postgres.operation_rows import (
     progress_parameters,
 )
 from rtmanager.adapters.postgres.pool import Connection
+from rtmanager.adapters.postgres.runtime_records import LOCK_NAME
 from rtmanager.adapters.postgres.stored_values import Columns, stored_game_id
 from rtmanager.domain.completion import Completion
 from rtmanager.domain.game_id import GameId
@@ -23,7 +24,6 @@ from rtmanager.domain.operation import (
     Fence,
     LeaseNumber,
     Operation,
-    OperationRequest,
 )
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
 from rtmanager.domain.runtime import RuntimeRecord
@@ -75,11 +75,21 @@ RAISE_FENCES: LiteralString = """
 """
 
 # No row means that a later holder was here. An equal number is the same holder's.
-_SEE_LEASE: LiteralString = """
-    INSERT INTO game_leases (game_id, number) VALUES (%(game_id)s, %(lease)s)
+_ARE_LATEST: LiteralString = """
     ON CONFLICT (game_id) DO UPDATE SET number = excluded.number
     WHERE game_leases.number <= excluded.number
     RETURNING number
+"""
+
+_SEE_LEASE: LiteralString = f"""
+    INSERT INTO game_leases (game_id, number) VALUES (%(game_id)s, %(lease)s) {_ARE_LATEST}
+"""
+
+# The lock is taken first, because the row to insert comes from what takes it.
+_LOCK_AND_SEE_LEASE: LiteralString = f"""
+    WITH locked AS MATERIALIZED ({LOCK_NAME})
+    INSERT INTO game_leases (game_id, number)
+    SELECT %(game_id)s::text, %(lease)s::bigint FROM locked {_ARE_LATEST}
 """
 
 _HIGHEST_LEASE: LiteralString = "SELECT number FROM game_leases WHERE game_id = %s"
@@ -90,13 +100,6 @@ _INSERT: LiteralString = f"""
     SELECT {_INSERTED.names}
     FROM jsonb_populate_recordset(NULL::operation_log, %s) WITH ORDINALITY ORDER BY ordinality
     RETURNING id
-"""
-
-_RECORDED_JOBS: LiteralString = """
-    SELECT log.kind, log.source_ref
-    FROM unnest(%s::text[], %s::text[]) AS job (kind, entry_id)
-    JOIN operation_log AS log ON log.kind = job.kind AND log.source_ref = job.entry_id
-    WHERE log.source = 'lobby_stream'
 """
 
 # The distinct actions done, forward and in rollback: the number only grows.
@@ -177,6 +180,14 @@ async def see_lease(
     return await connection.execute(_SEE_LEASE, parameters)
 
 
+async def lock_and_see_lease(
+    connection: Connection, game_id: GameId, lease: LeaseNumber
+) -> AsyncCursor[TupleRow]:
+    """Wait until no other transaction begins an operation on this DNS name, then `see_lease`."""
+    parameters = {"game_id": stored_game_id(game_id), "lease": lease}
+    return await connection.execute(_LOCK_AND_SEE_LEASE, parameters)
+
+
 async def demand_seen(connection: Connection, game_id: GameId, seen: AsyncCursor[TupleRow]) -> None:
     """Raise LeaseLost when a later lease number was seen."""
     if await seen.fetchone() is None:
@@ -196,14 +207,6 @@ async def insert_operations(
     """Insert the operations in order and request their ids."""
     cursor: AsyncCursor[Fence] = connection.cursor(row_factory=scalar_row)
     return await cursor.execute(_INSERT, [Jsonb([new_row(each, lease) for each in operations])])
-
-
-async def select_recorded_jobs(
-    connection: Connection, requests: Sequence[OperationRequest]
-) -> AsyncCursor[TupleRow]:
-    """Select kind and entry of those requests, all of them jobs, that are in the log."""
-    kinds, entries = zip(*((each.kind, each.origin.source_ref) for each in requests), strict=True)
-    return await connection.execute(_RECORDED_JOBS, [list(kinds), list(entries)])
 
 
 async def take_over_operation(

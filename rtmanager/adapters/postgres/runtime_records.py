@@ -15,7 +15,6 @@ from dataclasses import asdict, fields
 from typing import Any, LiteralString
 
 from psycopg import AsyncCursor
-from psycopg.rows import scalar_row
 from psycopg.sql import SQL
 
 from rtmanager.adapters.postgres.deadline import deadline
@@ -26,7 +25,7 @@ from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.runtime_records import PAGE, PAGES_SECONDS
 from rtmanager.domain.runtime import ListedRecord, RuntimeRecord, RuntimeStatus
 
-_COLUMNS = Columns("""
+COLUMNS = Columns("""
     game_id, status, current_container_id, current_image_ref, image_id, engine_endpoint,
     state_path, docker_network, started_at, stopped_at, removed_at, last_op_at, created_at,
     last_fence
@@ -40,13 +39,13 @@ _LISTED = Columns("""
 _FIELDS = [field.name for field in fields(RuntimeRecord)]
 _STATUS = {status.value: status for status in RuntimeStatus}
 
-_GET: LiteralString = f"SELECT {_COLUMNS.names} FROM runtime_records WHERE game_id = %s"
+_GET: LiteralString = f"SELECT {COLUMNS.names} FROM runtime_records WHERE game_id = %s"
 
-_GET_SOME: LiteralString = f"SELECT {_COLUMNS.names} FROM runtime_records WHERE game_id = ANY(%s)"
+_GET_SOME: LiteralString = f"SELECT {COLUMNS.names} FROM runtime_records WHERE game_id = ANY(%s)"
 
 _LOCK: LiteralString = f"{_GET} FOR UPDATE"
 
-_LIST: LiteralString = f'SELECT {_COLUMNS.names} FROM runtime_records ORDER BY game_id COLLATE "C"'
+_LIST: LiteralString = f'SELECT {COLUMNS.names} FROM runtime_records ORDER BY game_id COLLATE "C"'
 
 # What a cursor shows is as of its declaration, whatever is committed while it is read.
 _DECLARE: LiteralString = f"""
@@ -66,9 +65,9 @@ COUNT_BY_STATUS: LiteralString = """
 _DNS_NAME: LiteralString = """lower(rtrim(%(game_id)s::text COLLATE "C", '.'))"""
 
 # Serialises the beginning of operations on one name, even when there is no record to lock.
-_LOCK_NAME: LiteralString = f"SELECT pg_advisory_xact_lock(hashtextextended({_DNS_NAME}, 0))"
+LOCK_NAME: LiteralString = f"SELECT pg_advisory_xact_lock(hashtextextended({_DNS_NAME}, 0))"
 
-_NAMESAKE: LiteralString = f"""
+NAMESAKE: LiteralString = f"""
     SELECT game_id FROM runtime_records
     WHERE lower(rtrim(game_id, '.')) = {_DNS_NAME} AND game_id <> %(game_id)s
     UNION ALL
@@ -81,8 +80,8 @@ _NAMESAKE: LiteralString = f"""
 # A record states facts, so it is written even for a game whose name another game already has, as an
 # earlier release allowed: then without the name.
 _SAVE: LiteralString = f"""
-    INSERT INTO runtime_records ({_COLUMNS.names}, dns_name)
-    VALUES ({_COLUMNS.values}, (
+    INSERT INTO runtime_records ({COLUMNS.names}, dns_name)
+    VALUES ({COLUMNS.values}, (
         SELECT {_DNS_NAME} WHERE NOT EXISTS (
             SELECT FROM runtime_records AS other
             WHERE lower(rtrim(other.game_id, '.')) = {_DNS_NAME}
@@ -90,7 +89,7 @@ _SAVE: LiteralString = f"""
         )
     ))
     ON CONFLICT (game_id) DO UPDATE SET
-        {_COLUMNS.from_excluded},
+        {COLUMNS.from_excluded},
         dns_name = coalesce(runtime_records.dns_name, excluded.dns_name)
     WHERE runtime_records.last_fence < excluded.last_fence
     RETURNING game_id
@@ -164,17 +163,6 @@ async def select_record(
     return await cursor.execute(statement, [stored_game_id(game_id)])
 
 
-async def lock_name(connection: Connection, game_id: GameId) -> None:
-    """Wait until no other transaction is beginning an operation on this DNS name."""
-    await connection.execute(_LOCK_NAME, {"game_id": stored_game_id(game_id)})
-
-
-async def select_namesake(connection: Connection, game_id: GameId) -> AsyncCursor[GameId]:
-    """Select another game whose id is the same name in Docker's DNS."""
-    cursor: AsyncCursor[GameId] = connection.cursor(row_factory=scalar_row)
-    return await cursor.execute(_NAMESAKE, {"game_id": stored_game_id(game_id)})
-
-
 async def save_record(connection: Connection, record: RuntimeRecord) -> bool:
     """Write the record unless one with the same or a higher fence exists; return whether it was."""
     parameters = asdict(record) | {"last_fence": record.fence}
@@ -187,10 +175,10 @@ def _listed_row(_: object) -> Callable[[Iterable[Any]], ListedRecord]:
 
 
 def _record_row(_: object) -> Callable[[Sequence[Any]], RuntimeRecord]:
-    return _record
+    return record_of
 
 
-def _record(values: Sequence[Any]) -> RuntimeRecord:
+def record_of(values: Sequence[Any]) -> RuntimeRecord:
     """Return the record of a row: its columns are the record's fields, in their order."""
     game_id, status, *facts = values
     return RuntimeRecord(**dict(zip(_FIELDS, (game_id, _STATUS[status], *facts), strict=True)))

@@ -118,7 +118,9 @@ def main() -> None:
     asked = parser.parse_args()
     logging.disable()
     with bench_environment() as environment:
-        asyncio.run(_measure(environment.service.variables, asked.games))
+        # Nothing listens there.
+        address = {"RTMANAGER_INTERNAL_HTTP_ADDR": "127.0.0.1:0"}
+        asyncio.run(_measure({**environment.service.variables, **address}, asked.games))
 
 
 async def _measure(variables: Any, games: int) -> None:

@@ -10,6 +10,7 @@ from rtmanager.domain.allowed_images import ALL_IMAGES
 from rtmanager.domain.container import ContainerDetails, ContainerId, EngineImage, ImageId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Action, ActionName, LeaseNumber
+from rtmanager.domain.operations.early_reads import EarlyReads
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.health_gate import Gate
 from rtmanager.domain.operations.interpreter import _still_needs
@@ -138,6 +139,7 @@ def _context(scenario: Scenario, memory: Memory) -> OperationContext:
         operation=operation_of(scenario, Intent()),
         record=record_of(scenario),
         lease=cast("Any", LeaseNumber(1)),
+        early=EarlyReads(cast("Any", _Noon())),
         known=known,
         image=_IMAGE,
         spec=cast("Any", object()),

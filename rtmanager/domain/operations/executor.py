@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rtmanager.domain.container import (
     ContainerId,
     EngineImage,
+    ImageId,
     aside_name,
     container_name,
     parked_name,
@@ -18,8 +19,16 @@ from rtmanager.domain.errors import (
 )
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.installation import Installation
-from rtmanager.domain.operation import Action, ActionName, Operation, OperationKind, Phase
+from rtmanager.domain.operation import (
+    Action,
+    ActionName,
+    Operation,
+    OperationKind,
+    OperationRequest,
+    Phase,
+)
 from rtmanager.domain.operations.container_spec import EnginePolicy, PullPolicy, container_spec
+from rtmanager.domain.operations.early_reads import NETWORK, Reads
 from rtmanager.domain.operations.health_gate import Gate, HealthGate
 from rtmanager.domain.operations.observation import GateReading
 from rtmanager.domain.operations.observer import OperationContext
@@ -49,6 +58,14 @@ class Executor:
     installation: Installation
     policy: EnginePolicy
     clock: Clock
+
+    def early_reads(self, request: OperationRequest) -> Reads:
+        """Return the reads for preparing a new container: its network, and the image asked for."""
+        reads: Reads = {NETWORK: self.host.network_exists()}
+        if request.image_ref and self.policy.pull_policy is not PullPolicy.ALWAYS:
+            reference = ImageRef.parse(request.image_ref)
+            reads[reference] = self.host.image(reference)
+        return reads
 
     async def perform(
         self, context: OperationContext, action: Action, progress: Progress = _nobody
@@ -126,12 +143,17 @@ class Executor:
         self.policy.allowed_images.check(context.image_ref)
         record = context.record
         if context.operation.kind is OperationKind.RESTART and record and record.image_id:
-            image = await self.host.image(record.image_id)
+            image = await self._image(context, record.image_id)
             if image is not None:
                 return image
         if not context.image_ref or self.policy.pull_policy is PullPolicy.ALWAYS:
             return None
-        return await self.host.image(ImageRef.parse(context.image_ref))
+        return await self._image(context, ImageRef.parse(context.image_ref))
+
+    async def _image(
+        self, context: OperationContext, reference: ImageRef | ImageId
+    ) -> EngineImage | None:
+        return await (context.early.take(reference) or self.host.image(reference))
 
     async def _obtain_image(self, context: OperationContext, progress: Progress) -> str:
         """Pull the image unless it is on the host."""
@@ -174,7 +196,7 @@ class Executor:
         """Check the whole configuration before anything is changed."""
         if context.image is None:
             raise InternalError
-        await self._check_network()
+        await self._check_network(context)
         game_id, record = context.operation.game_id, context.record
         path = self.directories.path(game_id)
         spec = container_spec(
@@ -192,8 +214,8 @@ class Executor:
         context.spec = spec
         return path
 
-    async def _check_network(self) -> None:
-        if not await self.host.network_exists():
+    async def _check_network(self, context: OperationContext) -> None:
+        if not await (context.early.take(NETWORK) or self.host.network_exists()):
             name = self.policy.docker_network
             raise StartConfigInvalid(
                 f"the Docker network {name} does not exist; make it with "

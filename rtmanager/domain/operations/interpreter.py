@@ -28,14 +28,16 @@ from rtmanager.domain.operation import (
     ActionName,
     Cause,
     OperationKind,
+    OperationRequest,
     Outcome,
     Step,
     StepResult,
 )
 from rtmanager.domain.operations.decision import RollBack
+from rtmanager.domain.operations.early_reads import EarlyReads
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.exit_reading import LOG_TAIL_LINES, ReadExit
-from rtmanager.domain.operations.kinds import decide
+from rtmanager.domain.operations.kinds import KINDS, decide
 from rtmanager.domain.operations.last_observations import LastObservation, LastObservations
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.observer import Observer, OperationContext
@@ -93,9 +95,18 @@ class Interpreter:
                 else:
                     await self._act(context, decision)
 
+    def read_early(self, early: EarlyReads, request: OperationRequest) -> None:
+        """Begin what the operation will read first if its request is admitted.
+
+        Only of those that replace a container: they observe it again before their outcome.
+        """
+        if KINDS[request.kind].replaces:
+            reads = self.observer.early_reads(request.game_id)
+            early.begin(self.last.moment(), reads | self.executor.early_reads(request))
+
     async def _observe(self, context: OperationContext) -> Observation:
         if not context.is_fresh:
-            context.observed = self.last.moment()
+            context.observed = context.early.moment or self.last.moment()
         return await self.observer.observe(context)
 
     @asynccontextmanager
@@ -146,6 +157,7 @@ class Interpreter:
             # An answer of the engine does not show its container, which is observed once more.
             context.is_fresh = is_brief and action.name is not ActionName.WATCH_GATE
             if not is_brief:
+                context.early.end()
                 await self._write_ahead(context)
             with self.tracing.step(context.operation, action):
                 note = await self._perform(context, action)

@@ -14,9 +14,11 @@ from rtmanager.domain.container import (
     container_name,
 )
 from rtmanager.domain.errors import RuntimeManagerError
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.operation import Operation
 from rtmanager.domain.operations.decision import Current
+from rtmanager.domain.operations.early_reads import LISTED, NAMED, EarlyReads, Reads
 from rtmanager.domain.operations.observation import GateReading, Observation
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, DockerUnavailable, HostRefused
@@ -33,12 +35,13 @@ class OperationContext:
     changes it. `known` are the containers to inspect, None before the first observation. `gated` is
     the container that was watched, `error` what left the last action's result unknown.
     While `is_fresh`, the last observation in `found` is still valid; `observed` is the moment at
-    which it began.
+    which it began. `early` is what was read of Docker while the operation was admitted.
     """
 
     operation: Operation
     record: RuntimeRecord | None
     lease: GameLease
+    early: EarlyReads
     known: set[ContainerId] | None = None
     image: EngineImage | None = None
     spec: ContainerSpec | None = None
@@ -74,6 +77,11 @@ class Observer:
         except (DockerUnavailable, HostRefused) as error:
             return Current(error=unanswered(error))
 
+    def early_reads(self, game_id: GameId) -> Reads:
+        """Return the reads of a first observation."""
+        name = container_name(game_id)
+        return {LISTED: self.host.containers_of(game_id), NAMED: self.host.named(name)}
+
     async def observe(self, context: OperationContext) -> Observation:
         """Return the current observation. Raises DockerUnavailable."""
         try:
@@ -87,9 +95,10 @@ class Observer:
         """Inspect every known container, and the one that has the engine's name."""
         game_id = context.operation.game_id
         if context.known is None:
-            listed = await self.host.containers_of(game_id)
+            listed = await (context.early.take(LISTED) or self.host.containers_of(game_id))
             context.known = {*(each.id for each in listed), *_named(context)}
-        holder = await self.host.named(container_name(game_id))
+        name = container_name(game_id)
+        holder = await (context.early.take(NAMED) or self.host.named(name))
         found = [holder] if holder else []
         for each in sorted(context.known - {one.id for one in found}):
             seen = await self.host.inspect(each)

@@ -16,6 +16,7 @@ from rtmanager.domain.errors import (
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber, OperationRequest
 from rtmanager.domain.operations.attempt import Answer, Attempt, record_of
+from rtmanager.domain.operations.early_reads import EarlyReads
 from rtmanager.domain.operations.interpreter import Interpreter
 from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.operations.prepare_checks import PrepareChecks
@@ -203,7 +204,8 @@ class Operations:
             add_operation(line, begun)
             line["resumed"] = True
             log_started(line)
-            completion = await self.interpreter.run(_context(lease, begun))
+            context = _context(lease, begun, EarlyReads(self.clock))
+            completion = await self.interpreter.run(context)
             add_engines(line, completion)
             line["outcome"] = completion.outcome
             line["error_code"] = completion.cause and completion.cause.code
@@ -219,21 +221,29 @@ class Operations:
         before the decision belongs to the trace and to the log line of the first request.
         """
         attempts = [Attempt(each, self.tracing.operation(each), since) for each in requests]
-        begun = await self._begin(lease, attempts)
-        return [
-            await self._answer(lease, attempt, each)
-            for attempt, each in zip(attempts, begun, strict=False)
-        ]
+        with EarlyReads(self.clock) as early:
+            begun = await self._begin(lease, attempts, early)
+            return [
+                await self._answer(lease, attempt, each, early)
+                for attempt, each in zip(attempts, begun, strict=False)
+            ]
 
-    async def _answer(self, lease: GameLease, attempt: Attempt, begun: Begun | None) -> Answer:
+    async def _answer(
+        self, lease: GameLease, attempt: Attempt, begun: Begun | None, early: EarlyReads
+    ) -> Answer:
         try:
             with attempt.followed(self.clock) as line:
-                return Answer(await self._complete(lease, attempt, begun, line))
+                return Answer(await self._complete(lease, attempt, begun, early, line))
         except RuntimeManagerError as error:
             return Answer(error=error, is_recorded=error is attempt.refusal)
 
     async def _complete(
-        self, lease: GameLease, attempt: Attempt, begun: Begun | None, line: LogFields
+        self,
+        lease: GameLease,
+        attempt: Attempt,
+        begun: Begun | None,
+        early: EarlyReads,
+        line: LogFields,
     ) -> RuntimeRecord | None:
         """Run the operation that was begun; return the record, or raise the refusal or failure."""
         if begun is None:
@@ -245,16 +255,23 @@ class Operations:
         if begun.operation.outcome is not None:
             return begun.record
         log_started(line)
-        completion = await self.interpreter.run(_context(lease, begun))
+        completion = await self.interpreter.run(_context(lease, begun, early))
         add_engines(line, completion)
         return record_of(completion)
 
-    async def _begin(self, lease: GameLease, attempts: Sequence[Attempt]) -> Sequence[Begun | None]:
-        """Decide on the attempts; what keeps them from a decision is the answer of the first."""
+    async def _begin(
+        self, lease: GameLease, attempts: Sequence[Attempt], early: EarlyReads
+    ) -> Sequence[Begun | None]:
+        """Decide on the attempts; what keeps them from a decision is the answer of the first.
+
+        What the first reads of Docker if it is admitted begins meanwhile.
+        """
         first = attempts[0]
         try:
             with first.trace.current():
                 checks = await self.prepare_checks.run(attempts)
+                if checks[0].would_be_admitted():
+                    self.interpreter.read_early(early, first.request)
                 beginning = self.journal.begin(checks, lease=lease.number, at=checks[0].at)
                 return await self._unless_superseded(lease, beginning)
         except BaseException as error:
@@ -292,5 +309,7 @@ class Operations:
             logger.warning("begin_not_handed_over", extra={"error": error.message})
 
 
-def _context(lease: GameLease, begun: Begun) -> OperationContext:
-    return OperationContext(operation=begun.operation, record=begun.record, lease=lease)
+def _context(lease: GameLease, begun: Begun, early: EarlyReads) -> OperationContext:
+    return OperationContext(
+        operation=begun.operation, record=begun.record, lease=lease, early=early
+    )

@@ -25,6 +25,7 @@ from rtmanager.domain.operation import (
     Step,
     StepResult,
 )
+from rtmanager.domain.operations.early_reads import EarlyReads
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.builders import GAME, LEASE, NOON, make_cause, make_record, make_request
@@ -114,6 +115,11 @@ def seen(**changes: Any) -> Observation:
 def ready(**changes: Any) -> Observation:
     """Return an observation with the image obtained and the state directory prepared."""
     return seen(**({"image": IMAGE, "state_is_ready": True} | changes))
+
+
+def nothing_early() -> EarlyReads:
+    """Return that nothing was read before it was needed."""
+    return EarlyReads(ManualClock())
 
 
 def held_lease() -> InMemoryGameLease:

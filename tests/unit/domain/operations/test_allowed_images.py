@@ -187,7 +187,7 @@ async def _begun_and_killed(world: World, request: Request, call: str) -> Proces
     return allowing(world, "reg.test/*")
 
 
-@pytest.mark.parametrize("call", ["host.image", "directories.prepare", "host.create"])
+@pytest.mark.parametrize("call", ["store.begin:done", "directories.prepare", "host.create"])
 async def test_start_that_is_resumed_under_a_tighter_list_fails(world: World, call: str) -> None:
     """The image is not even looked up, and the operation ends with the refusal."""
     heir = await _begun_and_killed(world, lambda process: process.start(), call)

@@ -21,7 +21,7 @@ from rtmanager.domain.operations.observation import GateReading
 from rtmanager.domain.operations.observer import OperationContext
 from tests.builders import NOON, make_request
 from tests.unit.domain.observed import IMAGE as AN_IMAGE
-from tests.unit.domain.observed import held_lease
+from tests.unit.domain.observed import held_lease, nothing_early
 from tests.unit.domain.world import GAME, IMAGE, POLICY, World
 
 FENCE = Fence(9)
@@ -34,6 +34,7 @@ def context_of(world: World, kind: OperationKind = OperationKind.RESTART) -> Ope
         operation=Operation(id=FENCE, request=request, started_at=NOON),
         record=world.record,
         lease=held_lease(),
+        early=nothing_early(),
     )
 
 

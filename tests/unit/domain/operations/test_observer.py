@@ -14,7 +14,7 @@ from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.ports.container_host import ContainerHost
 from tests.builders import NOON, make_request
 from tests.unit.domain.faults import refusal, unavailable
-from tests.unit.domain.observed import held_lease
+from tests.unit.domain.observed import held_lease, nothing_early
 from tests.unit.domain.watch import labels_of, stray
 from tests.unit.domain.world import GAME, World
 
@@ -38,6 +38,7 @@ def context_of(world: World) -> OperationContext:
         operation=Operation(id=FENCE, request=request, started_at=NOON),
         record=world.record,
         lease=held_lease(),
+        early=nothing_early(),
     )
 
 

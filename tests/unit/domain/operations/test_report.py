@@ -17,7 +17,7 @@ from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.operations.report import add_engines, details_of, logged_operation
 from rtmanager.domain.ports.operation_journal import JobAlreadyRecorded, OperationStillOpen
 from tests.builders import NOON, make_cause, make_completion, make_request, make_step
-from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, operation
+from tests.unit.domain.observed import LATER, OLD, PARKED, held_lease, nothing_early, operation
 
 DOWN = make_step(action=stop(OLD, PARKED), started_at=NOON + timedelta(seconds=10))
 REVIVED = make_step(
@@ -34,7 +34,9 @@ def details(
     of: Operation, completion: Completion = SUCCESS, gate: GateReading | None = None
 ) -> dict[str, object]:
     """Return the details of an operation with this end."""
-    context = OperationContext(operation=of, record=None, lease=held_lease(), gate=gate)
+    context = OperationContext(
+        operation=of, record=None, lease=held_lease(), early=nothing_early(), gate=gate
+    )
     return dict(details_of(context, completion))
 
 

@@ -16,7 +16,7 @@ from rtmanager.domain.operations.step_progress import PAUSE, StepProgress
 from rtmanager.domain.ports.operation_journal import Admission
 from tests.builders import LEASE, NOON, make_request
 from tests.support.applicants import begin_one
-from tests.unit.domain.observed import held_lease
+from tests.unit.domain.observed import held_lease, nothing_early
 from tests.unit.domain.world import GAME, Hang, World
 from tests.unit.workers.turns import turns
 
@@ -38,7 +38,9 @@ class Pull:
         request = make_request(game_id=GAME)
         begun = await begin_one(self.journal, request, lambda _: Admission())
         operation = begun.operation.acting(Action(ActionName.OBTAIN_IMAGE), at=NOON)
-        context = OperationContext(operation=operation, record=None, lease=held_lease())
+        context = OperationContext(
+            operation=operation, record=None, lease=held_lease(), early=nothing_early()
+        )
         return StepProgress(context, self.journal, self.clock)
 
     @property

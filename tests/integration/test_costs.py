@@ -50,16 +50,16 @@ class Cost(NamedTuple):
 
 # Statements, round trips to Postgres, Redis commands, Docker calls.
 COSTS: Mapping[str, Cost] = {
-    "start": Cost(17, 10, 2, 11),
+    "start": Cost(17, 8, 2, 11),
     "start, replayed": Cost(6, 3, 2, 1),
     "start, refused": Cost(6, 3, 2, 1),
     "GET": Cost(1, 1, 0, 0),
     "GET, unknown": Cost(1, 1, 0, 0),
     "list": Cost(4, 2, 0, 0),
     "list of 3 pages": Cost(6, 4, 0, 0),
-    "patch": Cost(19, 12, 2, 22),
-    "restart": Cost(19, 12, 2, 22),
-    "start job": Cost(17, 10, 4, 10),
+    "patch": Cost(19, 10, 2, 22),
+    "restart": Cost(19, 10, 2, 22),
+    "start job": Cost(17, 8, 4, 10),
     "job, replayed": Cost(7, 3, 4, 1),
     "20 jobs of a game, replayed": Cost(7, 3, 4, 1),
     "relay of a batch": Cost(6, 2, 1, 0),
@@ -68,9 +68,9 @@ COSTS: Mapping[str, Cost] = {
     "inspection of 2 games": Cost(2, 2, 0, 3),
     "reconciliation of 2 games": Cost(2, 2, 0, 1),
     "start-up with 2 games": Cost(3, 3, 0, 1),
-    "stop": Cost(12, 8, 2, 6),
+    "stop": Cost(12, 6, 2, 6),
     "stop, replayed": Cost(6, 3, 2, 0),
-    "cleanup": Cost(12, 8, 2, 6),
+    "cleanup": Cost(12, 6, 2, 6),
     "cleanup, replayed": Cost(6, 3, 2, 0),
 }
 

@@ -1,6 +1,7 @@
 """The operation journal in Postgres: intent, progress and outcome, one transaction each."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import LiteralString
@@ -13,6 +14,8 @@ from rtmanager.adapters.postgres.game_ledger import LedgerRow, select_ledger
 from rtmanager.adapters.postgres.health_log import save_snapshot
 from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
+    FinishedBefore,
+    demand_finished,
     demand_seen,
     finish_operation,
     insert_operations,
@@ -119,19 +122,14 @@ class PostgresOperationJournal:
         lease: LeaseNumber,
     ) -> None:
         """Write the outcome, the record, the health snapshot and the messages."""
-        async with self._pool.transaction() as connection:
-            locked = await select_record(connection, operation.game_id, lock=True)
-            before = await locked.fetchone()
-            if not await finish_operation(connection, operation, completion, before, lease):
-                return
-            record = completion.record
-            if record and record != before and not await save_record(connection, record):
-                raise await lease_lost(connection, operation.game_id)
-            if event := completion.latest_event:
-                await save_snapshot(connection, event)
-            if completion.observation:
-                await save_observations(connection, [completion.observation])
-            await insert_messages(connection, messages, at=completion.at)
+        with suppress(FinishedBefore):
+            async with self._pool.transaction() as connection:
+                await _finish(connection, operation, completion, lease)
+                if event := completion.latest_event:
+                    await save_snapshot(connection, event)
+                if completion.observation:
+                    await save_observations(connection, [completion.observation])
+                await insert_messages(connection, messages, at=completion.at)
 
     async def raise_fences(self, above: Fence) -> bool:
         """Advance the sequence of ids to `above`, if it is lower."""
@@ -187,6 +185,21 @@ async def _lock_ledger(
     if row.has_open:
         raise OperationStillOpen
     return row
+
+
+async def _finish(
+    connection: Connection, operation: Operation, completion: Completion, lease: LeaseNumber
+) -> None:
+    """Write outcome and record in one round trip, then raise if that was not to be written."""
+    record = completion.record
+    locked = await select_record(connection, operation.game_id, lock=True)
+    finished = await finish_operation(connection, operation, completion, lease)
+    # A record that stays as it is has its fence already: then this changes nothing.
+    saved = await save_record(connection, record) if record else None
+    await demand_finished(connection, operation, lease, finished)
+    is_kept = record == await locked.fetchone()
+    if saved and not is_kept and await saved.fetchone() is None:
+        raise await lease_lost(connection, operation.game_id)
 
 
 def _begun(

@@ -26,7 +26,6 @@ from rtmanager.domain.operation import (
     Operation,
 )
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
-from rtmanager.domain.runtime import RuntimeRecord
 
 _INSERTED = Columns("""
     game_id, kind, source, source_ref, reason, image_ref, request_container_id, container_id,
@@ -151,7 +150,9 @@ _FINISH: LiteralString = f"""
         phase = %(phase)s,
         cause = %(cause)s,
         steps = %(steps)s,
-        container_id = %(container_id)s,
+        container_id = coalesce(%(container_id)s, (
+            SELECT current_container_id FROM runtime_records WHERE game_id = %(game_id)s
+        )),
         outcome = %(outcome)s,
         error_code = %(error_code)s,
         error_message = %(error_message)s,
@@ -165,6 +166,10 @@ _FINISHED_BY_US: LiteralString = """
     SELECT 1 FROM operation_log
     WHERE id = %(id)s AND game_id = %(game_id)s AND outcome IS NOT NULL AND lease_number = %(lease)s
 """
+
+
+class FinishedBefore(Exception):
+    """the holder has finished its operation already."""
 
 
 def operations(connection: Connection) -> AsyncCursor[Operation]:
@@ -228,23 +233,29 @@ async def save_operation(
 
 
 async def finish_operation(
+    connection: Connection, operation: Operation, completion: Completion, lease: LeaseNumber
+) -> AsyncCursor[TupleRow]:
+    """Write the outcome, if the holder's operation is open: `demand_finished` finds out.
+
+    The game's record must be locked, and be as it was before.
+    """
+    parameters = progress_parameters(operation, lease) | outcome_parameters(completion)
+    return await connection.execute(_FINISH, parameters)
+
+
+async def demand_finished(
     connection: Connection,
     operation: Operation,
-    completion: Completion,
-    before: RuntimeRecord | None,
     lease: LeaseNumber,
-) -> bool:
-    """Write the outcome; return False, writing nothing, if this holder has already done so.
+    finished: AsyncCursor[TupleRow],
+) -> None:
+    """Raise FinishedBefore when this holder had written an outcome already, LeaseLost when another.
 
-    Raises LeaseLost when another holder has the operation.
+    The transaction must then change nothing.
     """
-    parameters = progress_parameters(operation, lease)
-    finished = await connection.execute(
-        _FINISH, parameters | outcome_parameters(completion, before)
-    )
     if await finished.fetchone():
-        return True
-    ours = await connection.execute(_FINISHED_BY_US, parameters)
+        return
+    ours = await connection.execute(_FINISHED_BY_US, progress_parameters(operation, lease))
     if await ours.fetchone() is None:
         raise await lease_lost(connection, operation.game_id)
-    return False
+    raise FinishedBefore

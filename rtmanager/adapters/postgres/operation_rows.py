@@ -95,11 +95,11 @@ def progress_parameters(operation: Operation, lease: LeaseNumber) -> Parameters:
     }
 
 
-def outcome_parameters(completion: Completion, before: RuntimeRecord | None) -> Parameters:
-    """Return the columns of an outcome."""
+def outcome_parameters(completion: Completion) -> Parameters:
+    """Return the columns of an outcome; without a container of its own it has the previous one."""
     cause = completion.cause
     return {
-        "container_id": _container_of(completion, before),
+        "container_id": _container_of(completion, None),
         "outcome": completion.outcome,
         "error_code": cause and cause.code,
         "error_message": (cause and cause.message) or None,

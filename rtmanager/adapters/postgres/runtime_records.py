@@ -15,6 +15,7 @@ from dataclasses import asdict, fields
 from typing import Any, LiteralString
 
 from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
 from psycopg.sql import SQL
 
 from rtmanager.adapters.postgres.deadline import deadline
@@ -163,11 +164,10 @@ async def select_record(
     return await cursor.execute(statement, [stored_game_id(game_id)])
 
 
-async def save_record(connection: Connection, record: RuntimeRecord) -> bool:
-    """Write the record unless one with the same or a higher fence exists; return whether it was."""
+async def save_record(connection: Connection, record: RuntimeRecord) -> AsyncCursor[TupleRow]:
+    """Write the record unless one with the same or a higher fence exists: then there is no row."""
     parameters = asdict(record) | {"last_fence": record.fence}
-    saved = await connection.execute(_SAVE, parameters)
-    return await saved.fetchone() is not None
+    return await connection.execute(_SAVE, parameters)
 
 
 def _listed_row(_: object) -> Callable[[Iterable[Any]], ListedRecord]:

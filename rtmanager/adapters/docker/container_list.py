@@ -32,10 +32,12 @@ def listed_containers(
 def _without_the_rest(value: dict[str, Any], *, network: str) -> object:
     """Return a container if the value is one, else the value, which is a part of one.
 
-    The names of a container are a list or null, and labels are texts, whoever wrote them.
+    A container's id is a text and its names are a list or null. Whoever names labels and networks,
+    labels are all texts, and networks are never one.
     """
-    is_text = isinstance(value.get("Names", ""), str)
-    return value if is_text else docker_json.listed(value, network)
+    has_names = not isinstance(value.get("Names", ""), str)
+    is_container = has_names and isinstance(value.get("Id"), str)
+    return docker_json.listed(value, network) if is_container else value
 
 
 def _container(read: Any, network: str) -> EngineContainer:

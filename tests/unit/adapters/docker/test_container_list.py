@@ -72,6 +72,18 @@ def test_labels_are_never_taken_for_a_container() -> None:
     assert (found.id, found.labels) == ("c1", labels)
 
 
+@pytest.mark.parametrize("name", ["Names", "Id"])
+@pytest.mark.parametrize("network", [{"IPAddress": "172.18.0.2", "DriverOpts": None}, None])
+def test_networks_are_never_taken_for_a_container(name: str, network: object) -> None:
+    """Whoever makes a network chooses its name; it must not keep the list from being read."""
+    networks = {name: network}
+    entry = ENTRY | {"NetworkSettings": {"Networks": networks}}
+    (found,) = listed_containers(Api(entry), NETWORK, {})
+
+    assert found.id == "c1"
+    assert found.attached_to == {name}
+
+
 def test_a_container_without_a_name_is_not_left_out() -> None:
     """Docker shows null for one that is being removed; a missing container would be recorded."""
     (found,) = listed_containers(Api(ENTRY | {"Names": None}), NETWORK, {})

@@ -4,6 +4,7 @@ Every refusal is an InvalidRequest whose message names the fault.
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from email.message import Message
 from functools import lru_cache
@@ -21,6 +22,7 @@ MAX_BODY = 64 * 1024
 _NAMED = 3
 _REMEMBERED, _SHORT = 64, 1024
 _JSON = "application/json"
+_INVISIBLE = "a byte order mark, which editors do not show"
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -93,7 +95,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"the body is not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidRequest(f"the body is not JSON at {place}: {error.msg}") from error
+        fault = _INVISIBLE if raw.startswith(BOM_UTF8) else error.msg
+        raise InvalidRequest(f"the body is not JSON at {place}: {fault}") from error
     except RecursionError as error:
         raise InvalidRequest("the body is nested too deeply") from error
     except ValueError as error:  # Python's limit on the digits of a number

@@ -31,7 +31,7 @@ BAD = {
     "not UTF-8": (b'{"image_ref": "\xff"}', "not UTF-8 at byte 15"),
     "truncated UTF-8": (b'{"image_ref": "\xf0\x9f', "not UTF-8"),
     "UTF-16": (GOOD.decode().encode("utf-16"), "not UTF-8"),
-    "byte order mark": (b"\xef\xbb\xbf" + GOOD, "not JSON"),
+    "byte order mark": (b"\xef\xbb\xbf" + GOOD, "not JSON at line 1, column 1: a byte order mark"),
     "raw control character": (b'{"image_ref": "\x00"}', "not JSON"),
     "deep nesting": (b'{"image_ref":' + b"[" * 30_000, "nested too deeply"),
     "endless number": (b'{"image_ref": ' + b"9" * 5_000 + b"}", "too many digits"),

@@ -57,8 +57,8 @@ COSTS: Mapping[str, Cost] = {
     "GET, unknown": Cost(1, 1, 0, 0),
     "list": Cost(4, 2, 0, 0),
     "list of 3 pages": Cost(6, 4, 0, 0),
-    "patch": Cost(19, 10, 2, 22),
-    "restart": Cost(19, 10, 2, 22),
+    "patch": Cost(20, 11, 2, 22),
+    "restart": Cost(20, 11, 2, 22),
     "start job": Cost(17, 8, 4, 10),
     "job, replayed": Cost(7, 3, 4, 1),
     "20 jobs of a game, replayed": Cost(7, 3, 4, 1),
@@ -68,10 +68,10 @@ COSTS: Mapping[str, Cost] = {
     "inspection of 2 games": Cost(2, 2, 0, 3),
     "reconciliation of 2 games": Cost(2, 2, 0, 1),
     "start-up with 2 games": Cost(3, 3, 0, 1),
-    "stop": Cost(12, 6, 2, 6),
-    "stop, replayed": Cost(6, 3, 2, 0),
-    "cleanup": Cost(12, 6, 2, 6),
-    "cleanup, replayed": Cost(6, 3, 2, 0),
+    "stop": Cost(13, 7, 2, 6),
+    "stop, replayed": Cost(2, 2, 0, 0),
+    "cleanup": Cost(13, 7, 2, 6),
+    "cleanup, replayed": Cost(2, 2, 0, 0),
 }
 
 JOBS_AT_ONCE = 20

@@ -24,6 +24,7 @@ from rtmanager.domain.ports.operation_journal import (
     Admission,
     Applicant,
     Begun,
+    Decided,
     JobAlreadyRecorded,
     Ledger,
     LogRetention,
@@ -98,6 +99,20 @@ class InMemoryOperationJournal:
             raise JobAlreadyRecorded
         admission = Admission(completion=completion, messages=messages)
         self._insert(request, admission, None, completion.at)
+
+    async def conclude(
+        self, decided: Sequence[Decided], record: RuntimeRecord | None, *, at: datetime
+    ) -> Sequence[Begun]:
+        """Insert the finished operations and their messages, if the record is the game's."""
+        game_id = decided[0][0].game_id
+        if self._open(game_id) or self.store.runtime_records.get(game_id) != record:
+            return []
+        if any(self._is_recorded(request) for request, _ in decided):
+            raise JobAlreadyRecorded
+        return [
+            Begun(self._insert(request, admission, record, at), record)
+            for request, admission in decided
+        ]
 
     def _insert(
         self,

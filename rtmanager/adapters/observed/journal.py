@@ -17,7 +17,8 @@ from rtmanager.domain.operation import (
     Outcome,
     Step,
 )
-from rtmanager.domain.ports.operation_journal import Applicant, Begun, OperationJournal
+from rtmanager.domain.ports.operation_journal import Applicant, Begun, Decided, OperationJournal
+from rtmanager.domain.runtime import RuntimeRecord
 from rtmanager.telemetry import instruments
 
 _LOBBY, _GM, _ADMIN = OpSource.LOBBY_STREAM, OpSource.GM_REST, OpSource.ADMIN_REST
@@ -68,11 +69,16 @@ class _ObservedJournal:
     ) -> Sequence[Begun | None]:
         """Begin; count what was refused, or had nothing to do."""
         begun = await self.wrapped.begin(applicants, lease=lease, at=at)
-        ended = Counter(_labels(each.operation) for each in begun if each is not None)
-        for (kind, source, outcome, code), times in ended.items():
-            if outcome is not None:
-                _count(kind, source, outcome, code, by=times)
+        _count_ended(each.operation for each in begun if each is not None)
         return begun
+
+    async def conclude(
+        self, decided: Sequence[Decided], record: RuntimeRecord | None, *, at: datetime
+    ) -> Sequence[Begun]:
+        """Conclude, and count it."""
+        concluded = await self.wrapped.conclude(decided, record, at=at)
+        _count_ended(each.operation for each in concluded)
+        return concluded
 
     async def refuse(
         self,
@@ -98,6 +104,12 @@ class _ObservedJournal:
         _time(operation, completion)
         for event in completion.events:
             instruments.health_events.add(1, {"type": event.event_type})
+
+
+def _count_ended(operations: Iterable[Operation]) -> None:
+    for (kind, source, outcome, code), times in Counter(map(_labels, operations)).items():
+        if outcome is not None:
+            _count(kind, source, outcome, code, by=times)
 
 
 def _labels(

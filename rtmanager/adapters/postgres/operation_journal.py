@@ -15,6 +15,7 @@ from rtmanager.adapters.postgres.health_log import save_snapshot
 from rtmanager.adapters.postgres.log_retention import prune_operations
 from rtmanager.adapters.postgres.operation_log import (
     FinishedBefore,
+    conclude_operations,
     demand_finished,
     demand_seen,
     finish_operation,
@@ -48,13 +49,14 @@ from rtmanager.domain.ports.operation_journal import (
     Admission,
     Applicant,
     Begun,
+    Decided,
     LogRetention,
     OperationStillOpen,
     PrunedPage,
 )
 from rtmanager.domain.runtime import RuntimeRecord
 
-Decided = tuple[Operation | None, Sequence[OutboxMessage]]
+_Row = tuple[Operation | None, Sequence[OutboxMessage]]
 
 
 class PostgresOperationJournal:
@@ -90,6 +92,21 @@ class PostgresOperationJournal:
         async with self._pool.transaction() as connection:
             await insert_operations(connection, [operation], None)
             await insert_messages(connection, messages, at=completion.at)
+
+    async def conclude(
+        self, decided: Sequence[Decided], record: RuntimeRecord | None, *, at: datetime
+    ) -> Sequence[Begun]:
+        """Insert the finished rows and their messages, if the record is the game's."""
+        operations = [admitted_operation(*each, record, at=at) for each in decided]
+        messages = [message for _, admission in decided for message in admission.messages]
+        # A statement alone is a transaction too, and takes a third of the time.
+        lent = self._pool.transaction() if messages else self._pool.connection()
+        async with lent as connection:
+            ids = await conclude_operations(connection, operations, record)
+            if ids:
+                await insert_messages(connection, messages, at=at)
+        inserted = zip(operations, ids, strict=bool(ids))
+        return [Begun(replace(each, id=fence), record) for each, fence in inserted]
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:
         """Become the holder of the game's open operation, if there is one."""
@@ -208,9 +225,9 @@ def _begun(
     return None if operation is None else Begun(replace(operation, id=next(ids)), record)
 
 
-def _decide(applicants: Sequence[Applicant], row: LedgerRow, at: datetime) -> list[Decided]:
+def _decide(applicants: Sequence[Applicant], row: LedgerRow, at: datetime) -> list[_Row]:
     """Return the operations up to the first that begins; None is that of a recorded job."""
-    decided: list[Decided] = []
+    decided: list[_Row] = []
     for place, each in enumerate(applicants, start=1):
         if place in row.recorded:
             decided.append((None, ()))

@@ -26,6 +26,7 @@ from rtmanager.domain.operation import (
     Operation,
 )
 from rtmanager.domain.ports.game_lease import NO_LEASE, LeaseLost
+from rtmanager.domain.runtime import RuntimeRecord
 
 _INSERTED = Columns("""
     game_id, kind, source, source_ref, reason, image_ref, request_container_id, container_id,
@@ -98,6 +99,22 @@ _INSERT: LiteralString = f"""
     INSERT INTO operation_log ({_INSERTED.names})
     SELECT {_INSERTED.names}
     FROM jsonb_populate_recordset(NULL::operation_log, %s) WITH ORDINALITY ORDER BY ordinality
+    RETURNING id
+"""
+
+# One statement sees one moment, at which the record was the game's and no operation was open. Every
+# new record has a higher fence.
+_CONCLUDE: LiteralString = f"""
+    INSERT INTO operation_log ({_INSERTED.names})
+    SELECT {_INSERTED.names}
+    FROM jsonb_populate_recordset(NULL::operation_log, %(rows)s) WITH ORDINALITY
+    WHERE NOT EXISTS (
+        SELECT FROM operation_log AS other
+        WHERE other.game_id = %(game_id)s AND other.outcome IS NULL
+    ) AND %(fence)s::bigint IS NOT DISTINCT FROM (
+        SELECT last_fence FROM runtime_records AS record WHERE record.game_id = %(game_id)s
+    )
+    ORDER BY ordinality
     RETURNING id
 """
 
@@ -212,6 +229,19 @@ async def insert_operations(
     """Insert the operations in order and request their ids."""
     cursor: AsyncCursor[Fence] = connection.cursor(row_factory=scalar_row)
     return await cursor.execute(_INSERT, [Jsonb([new_row(each, lease) for each in operations])])
+
+
+async def conclude_operations(
+    connection: Connection, operations: Sequence[Operation], record: RuntimeRecord | None
+) -> Sequence[Fence]:
+    """Insert the operations of a game in order, if this is its record and none is open."""
+    cursor: AsyncCursor[Fence] = connection.cursor(row_factory=scalar_row)
+    parameters = {
+        "rows": Jsonb([new_row(each, None) for each in operations]),
+        "game_id": stored_game_id(operations[0].game_id),
+        "fence": record and record.fence,
+    }
+    return await (await cursor.execute(_CONCLUDE, parameters)).fetchall()
 
 
 async def take_over_operation(

@@ -52,6 +52,11 @@ class Attempt:
     since: float | None
     check: RuleCheck | None = field(default=None, init=False)
 
+    def decide_by(self, check: RuleCheck) -> None:
+        """Let the check decide, in the trace of the request."""
+        check.trace_id = self.trace.trace_id
+        self.check = check
+
     @property
     def refusal(self) -> RuntimeManagerError | None:
         """Why the rule has refused the request, if it has."""

@@ -28,21 +28,31 @@ class Kind:
     """One kind of operation.
 
     One that `replaces` replaces the container with a new one. The rule of one that `needs_engine`
-    asks whether the engine of a running game runs.
+    asks whether the engine of a running game runs. One that `needs_record` may be refused, or have
+    nothing to do, by the record alone.
     """
 
     rule: Rule
     decide: Decide
     replaces: bool = False
     needs_engine: bool = False
+    needs_record: bool = False
 
 
 KINDS: Mapping[OperationKind, Kind] = {
     OperationKind.START: Kind(start_runtime.rule, start_runtime.decide, replaces=True),
-    OperationKind.STOP: Kind(stop_runtime.rule, stop_runtime.decide, needs_engine=True),
-    OperationKind.RESTART: Kind(restart_runtime.rule, restart_runtime.decide, replaces=True),
-    OperationKind.PATCH: Kind(patch_runtime.rule, patch_runtime.decide, replaces=True),
-    OperationKind.CLEANUP_CONTAINER: Kind(cleanup_container.rule, cleanup_container.decide),
+    OperationKind.STOP: Kind(
+        stop_runtime.rule, stop_runtime.decide, needs_engine=True, needs_record=True
+    ),
+    OperationKind.RESTART: Kind(
+        restart_runtime.rule, restart_runtime.decide, replaces=True, needs_record=True
+    ),
+    OperationKind.PATCH: Kind(
+        patch_runtime.rule, patch_runtime.decide, replaces=True, needs_record=True
+    ),
+    OperationKind.CLEANUP_CONTAINER: Kind(
+        cleanup_container.rule, cleanup_container.decide, needs_record=True
+    ),
     OperationKind.RECONCILE_ADOPT: Kind(always_admit, reconcile_runtime.adopt),
     OperationKind.RECONCILE_DISPOSE: Kind(always_admit, reconcile_runtime.dispose),
     OperationKind.RECONCILE_OBSERVED_EXIT: Kind(always_admit, reconcile_runtime.observed_exit),

@@ -15,6 +15,7 @@ from rtmanager.domain.errors import (
 )
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import LeaseNumber, OperationRequest
+from rtmanager.domain.operations.admission import RuleCheck
 from rtmanager.domain.operations.attempt import Answer, Attempt, record_of
 from rtmanager.domain.operations.early_reads import EarlyReads
 from rtmanager.domain.operations.interpreter import Interpreter
@@ -33,6 +34,7 @@ from rtmanager.domain.ports.game_lease import NO_LEASE, GameLease, GameLeases, L
 from rtmanager.domain.ports.operation_journal import (
     Begun,
     JobAlreadyRecorded,
+    Ledger,
     OperationJournal,
     OperationStillOpen,
 )
@@ -43,6 +45,7 @@ from rtmanager.domain.runtime import RuntimeRecord
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 RESUMPTION_POLL = 0.05
 
@@ -136,12 +139,14 @@ class Operations:
     async def _wait_and_run(
         self, requests: Sequence[OperationRequest], wait: float
     ) -> Sequence[Answer]:
-        """Wait for the lease and run what can be run under it.
+        """Answer what changes nothing, or else wait for the lease and run what can be run under it.
 
         Whatever keeps them all from being run is the answer of the first: the others have not had
         their turn.
         """
         began, above, request = self.clock.monotonic(), NO_LEASE, requests[0]
+        if concluded := await self._conclude(requests, began):
+            return concluded
         deadline = began + wait
         while True:
             try:
@@ -152,6 +157,38 @@ class Operations:
                 above = superseded.highest
             except OperationStillOpen:
                 await self._resume_earlier(request, began, deadline)
+
+    async def _conclude(
+        self, requests: Sequence[OperationRequest], since: float
+    ) -> Sequence[Answer]:
+        """Answer the first requests that change nothing, without the lease; maybe none.
+
+        They wait for it like all others while an operation is open, or if the record changes.
+        """
+        try:
+            checks = await self.prepare_checks.without_effect(requests)
+        except RuntimeManagerError:
+            with self._attempt(requests[0], since).followed(self.clock):
+                raise
+        if not checks:
+            return []
+        attempts = [self._attempt(each.request, since, each) for each in checks]
+        try:
+            concluded = await self._followed(attempts[0], self._concluded(checks))
+        except (OperationStillOpen, JobAlreadyRecorded):
+            return []
+        return [
+            await self._answer(None, attempt, each)
+            for attempt, each in zip(attempts, concluded, strict=True)
+        ]
+
+    async def _concluded(self, checks: Sequence[RuleCheck]) -> Sequence[Begun]:
+        record, at = checks[0].expected, checks[0].at
+        decided = [(each.request, each(Ledger(record))) for each in checks]
+        concluded = await self.journal.conclude(decided, record, at=at)
+        if not concluded:
+            raise OperationStillOpen
+        return concluded
 
     @contextlib.asynccontextmanager
     async def _lease_for(
@@ -204,7 +241,7 @@ class Operations:
             add_operation(line, begun)
             line["resumed"] = True
             log_started(line)
-            context = _context(lease, begun, EarlyReads(self.clock))
+            context = _context(_Turn(lease, EarlyReads(self.clock)), begun)
             completion = await self.interpreter.run(context)
             add_engines(line, completion)
             line["outcome"] = completion.outcome
@@ -220,60 +257,63 @@ class Operations:
         `since` is when the requests began to wait for it, by the monotonic clock. What happens
         before the decision belongs to the trace and to the log line of the first request.
         """
-        attempts = [Attempt(each, self.tracing.operation(each), since) for each in requests]
+        attempts = [self._attempt(each, since) for each in requests]
         with EarlyReads(self.clock) as early:
-            begun = await self._begin(lease, attempts, early)
+            turn = _Turn(lease, early)
+            begun = await self._followed(attempts[0], self._begin(turn, attempts))
             return [
-                await self._answer(lease, attempt, each, early)
+                await self._answer(turn, attempt, each)
                 for attempt, each in zip(attempts, begun, strict=False)
             ]
 
-    async def _answer(
-        self, lease: GameLease, attempt: Attempt, begun: Begun | None, early: EarlyReads
-    ) -> Answer:
+    def _attempt(
+        self, request: OperationRequest, since: float | None, check: RuleCheck | None = None
+    ) -> Attempt:
+        attempt = Attempt(request, self.tracing.operation(request), since)
+        if check is not None:
+            attempt.decide_by(check)
+        return attempt
+
+    async def _answer(self, turn: "_Turn | None", attempt: Attempt, begun: Begun | None) -> Answer:
         try:
             with attempt.followed(self.clock) as line:
-                return Answer(await self._complete(lease, attempt, begun, early, line))
+                return Answer(await self._complete(turn, attempt, begun, line))
         except RuntimeManagerError as error:
             return Answer(error=error, is_recorded=error is attempt.refusal)
 
     async def _complete(
-        self,
-        lease: GameLease,
-        attempt: Attempt,
-        begun: Begun | None,
-        early: EarlyReads,
-        line: LogFields,
+        self, turn: "_Turn | None", attempt: Attempt, begun: Begun | None, line: LogFields
     ) -> RuntimeRecord | None:
-        """Run the operation that was begun; return the record, or raise the refusal or failure."""
+        """Run the operation that was begun; return the record, or raise the refusal or failure.
+
+        Without a turn none was begun.
+        """
         if begun is None:
             raise JobAlreadyRecorded
         attempt.trace.recorded(begun.operation.id)
         add_operation(line, begun)
         if attempt.refusal is not None:
             raise attempt.refusal
-        if begun.operation.outcome is not None:
+        if turn is None or begun.operation.outcome is not None:
             return begun.record
         log_started(line)
-        completion = await self.interpreter.run(_context(lease, begun, early))
+        completion = await self.interpreter.run(_context(turn, begun))
         add_engines(line, completion)
         return record_of(completion)
 
-    async def _begin(
-        self, lease: GameLease, attempts: Sequence[Attempt], early: EarlyReads
-    ) -> Sequence[Begun | None]:
-        """Decide on the attempts; what keeps them from a decision is the answer of the first.
+    async def _begin(self, turn: "_Turn", attempts: Sequence[Attempt]) -> Sequence[Begun | None]:
+        """Decide on the attempts; what the first reads of Docker if it is admitted begins then."""
+        checks = await self.prepare_checks.run(attempts)
+        if checks[0].would_be_admitted():
+            self.interpreter.read_early(turn.early, checks[0].request)
+        beginning = self.journal.begin(checks, lease=turn.lease.number, at=checks[0].at)
+        return await self._unless_superseded(turn.lease, beginning)
 
-        What the first reads of Docker if it is admitted begins meanwhile.
-        """
-        first = attempts[0]
+    async def _followed(self, first: Attempt, deciding: Coroutine[Any, Any, T]) -> T:
+        """Decide on attempts; what keeps them from a decision is the answer of the first."""
         try:
             with first.trace.current():
-                checks = await self.prepare_checks.run(attempts)
-                if checks[0].would_be_admitted():
-                    self.interpreter.read_early(early, first.request)
-                beginning = self.journal.begin(checks, lease=lease.number, at=checks[0].at)
-                return await self._unless_superseded(lease, beginning)
+                return await deciding
         except BaseException as error:
             with first.followed(self.clock) as line:
                 if error is first.refusal:
@@ -309,7 +349,15 @@ class Operations:
             logger.warning("begin_not_handed_over", extra={"error": error.message})
 
 
-def _context(lease: GameLease, begun: Begun, early: EarlyReads) -> OperationContext:
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The lease under which operations run, and what they read of Docker early."""
+
+    lease: GameLease
+    early: EarlyReads
+
+
+def _context(turn: _Turn, begun: Begun) -> OperationContext:
     return OperationContext(
-        operation=begun.operation, record=begun.record, lease=lease, early=early
+        operation=begun.operation, record=begun.record, lease=turn.lease, early=turn.early
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 
 from rtmanager.domain.allowed_images import AllowedImages
 from rtmanager.domain.errors import ServiceUnavailable
@@ -45,30 +46,43 @@ class PrepareChecks:
         needs_container = any(_needs_container(each.request, record) for each in attempts)
         current = await self.observer.current(record) if needs_container else Current()
         at = self.clock.now()
-        checks = [
-            self._prepare_check(each, record, current, at)
-            for each in (attempts if current.error is None else attempts[:1])
-        ]
-        for check in checks:
+        decidable = attempts if current.error is None else attempts[:1]
+        checks = [self._prepare_check(each.request, record, current, at) for each in decidable]
+        for attempt, check in zip(decidable, checks, strict=True):
+            attempt.decide_by(check)
             is_patch = check.request.kind is OperationKind.PATCH
             if is_patch and _runs(record) and check.would_be_admitted():
                 await self._probe_engine(check)
         return checks
 
+    async def without_effect(self, requests: Sequence[OperationRequest]) -> Sequence[RuleCheck]:
+        """Gather what the first requests need that change nothing, as the record alone shows.
+
+        That is none when the first one may begin, or its rule asks what runs.
+        """
+        if not KINDS[requests[0].kind].needs_record:
+            return []
+        record = await self.records.get(requests[0].game_id)
+        at = self.clock.now()
+        checks = (self._prepare_check(each, record, Current(), at) for each in requests)
+        return list(takewhile(_changes_nothing, checks))
+
     def _prepare_check(
-        self, attempt: Attempt, record: RuntimeRecord | None, current: Current, at: datetime
+        self,
+        request: OperationRequest,
+        record: RuntimeRecord | None,
+        current: Current,
+        at: datetime,
     ) -> RuleCheck:
-        attempt.check = RuleCheck(
-            attempt.request,
+        return RuleCheck(
+            request,
             record,
             current,
             healthy=False,
             at=at,
             allowed_images=self.allowed_images,
-            may_record=partial(self.refusals.may_record_new, attempt.request),
-            trace_id=attempt.trace.trace_id,
+            may_record=partial(self.refusals.may_record_new, request),
         )
-        return attempt.check
 
     async def _probe_engine(self, check: RuleCheck) -> None:
         """Note whether the engine is healthy; refuse the request if it cannot be probed.
@@ -92,6 +106,15 @@ def _needs_container(request: OperationRequest, record: RuntimeRecord | None) ->
     """Return whether the request's rule asks what runs."""
     kind = KINDS[request.kind]
     return kind.replaces or (kind.needs_engine and _runs(record))
+
+
+def _changes_nothing(check: RuleCheck) -> bool:
+    """Return whether the request is refused or a replay whatever its container does."""
+    record = check.expected
+    has_container = record is not None and record.current_container_id is not None
+    if has_container and _needs_container(check.request, record):
+        return False
+    return not check.would_be_admitted()
 
 
 def _runs(record: RuntimeRecord | None) -> bool:

@@ -34,6 +34,10 @@ class Admission:
     trace_id: str | None = None
 
 
+Decided = tuple[OperationRequest, Admission]
+"""A request and the decision on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What the store knows about a game when a request begins.
@@ -129,6 +133,17 @@ class OperationJournal(Protocol):
 
         Needs no lease and ignores an open operation: the row is never open itself. Raises
         JobAlreadyRecorded, writing nothing, when it is a job of the lobby that is in the log.
+        """
+
+    async def conclude(
+        self, decided: Sequence[Decided], record: RuntimeRecord | None, *, at: datetime
+    ) -> Sequence[Begun]:
+        """Insert the finished rows of requests for one game that change nothing.
+
+        Needs no lease: each has a completion, decided from the `record`. They and their messages
+        are written only if there is a moment at which that is the game's record and the game has no
+        open operation; otherwise nothing is written or returned. Raises JobAlreadyRecorded, writing
+        nothing, when one is a job of the lobby that is in the log.
         """
 
     async def take_over(self, game_id: GameId, *, lease: LeaseNumber) -> Begun | None:

@@ -25,10 +25,12 @@ from rtmanager.domain.ports.game_lease import LeaseLost
 from rtmanager.domain.ports.operation_journal import (
     Admission,
     Begun,
+    Decided,
     JobAlreadyRecorded,
     Ledger,
     OperationStillOpen,
 )
+from rtmanager.domain.runtime import RuntimeRecord
 from tests.builders import (
     GAME,
     LEASE,
@@ -522,3 +524,89 @@ async def test_begun_is_what_take_over_returns(store: Store) -> None:
     begun = await begin_one(store.journal, request, proceed)
 
     assert await store.journal.take_over(GAME, lease=LEASE) == Begun(begun.operation, None)
+
+
+async def recorded(store: Store) -> RuntimeRecord:
+    """Return the game's new record."""
+    operation = await begin(store)
+    record = make_record(fence=operation.id)
+    await finish(store, operation, record=record)
+    return record
+
+
+def concluded(*entries: str, message: bool = True) -> list[Decided]:
+    """Return jobs that are done already, each with its message."""
+    done = [
+        Admission(
+            completion=make_completion(),
+            messages=[make_message(fields={"job_id": entry})] if message else [],
+        )
+        for entry in entries
+    ]
+    return list(zip(map(make_job, entries), done, strict=True))
+
+
+@pytest.mark.parametrize("message", [True, False])
+@pytest.mark.parametrize("has_record", [True, False])
+async def test_what_changes_nothing_needs_no_lease(
+    store: Store, *, message: bool, has_record: bool
+) -> None:
+    """Rows and messages are written in order, and no lease is seen by that."""
+    record = await recorded(store) if has_record else None
+
+    found = await store.journal.conclude(concluded("1-0", "2-0", message=message), record, at=NOON)
+
+    assert [each.record for each in found] == [record, record]
+    assert [each.operation for each in reversed(found)] == store.operations(GAME)[:2]
+    assert [each.operation.outcome for each in found] == [Outcome.SUCCESS] * 2
+    assert [fields["job_id"] for _, fields in store.outbox()] == ["1-0", "2-0"] * message
+    await begin(store, lease=LEASE)
+
+
+@pytest.mark.parametrize("message", [True, False])
+async def test_nothing_is_concluded_beside_an_open_operation(
+    store: Store, *, message: bool
+) -> None:
+    """Its end may change what the request was decided from."""
+    record = await recorded(store)
+    operation = await begin(store)
+
+    found = await store.journal.conclude(concluded("1-0", message=message), record, at=NOON)
+
+    assert found == []
+    assert store.operations(GAME)[0] == operation
+    assert store.outbox() == []
+
+
+async def test_nothing_is_concluded_from_an_old_record(store: Store) -> None:
+    """Neither from one that was replaced, nor from its absence."""
+    record = await recorded(store)
+    await recorded(store)
+    before = len(store.operations(GAME))
+
+    found = [
+        await store.journal.conclude(concluded("1-0"), known, at=NOON) for known in (record, None)
+    ]
+
+    assert found == [[], []]
+    assert len(store.operations(GAME)) == before
+    assert store.outbox() == []
+
+
+async def test_open_operation_of_another_game_is_no_obstacle(store: Store) -> None:
+    """Only the game itself counts."""
+    await begin(store, game_id=OTHER)
+
+    assert len(await store.journal.conclude(concluded("1-0"), None, at=NOON)) == 1
+
+
+async def test_recorded_job_is_not_concluded_again(store: Store) -> None:
+    """Nothing is written of those before it either."""
+    await begin_one(store.journal, make_job("2-0"), answered)
+    before = len(store.outbox())
+
+    with pytest.raises(JobAlreadyRecorded):
+        await store.journal.conclude(concluded("1-0", "2-0"), None, at=NOON)
+
+    assert len(store.operations(GAME)) == 1
+    assert len(store.outbox()) == before

@@ -357,7 +357,9 @@ class World:
         self.docker.catch_up()
         found = [f"two engines ran at {call}" for call in self.doubled]
         found += [f"{each.kind} {each.id} is open" for each in self.operations if not each.outcome]
-        found += [f"lease of {game} is held" for game in self.grants]
+        now = self.clock.monotonic()
+        held = [game for game, grant in self.grants.items() if not grant.is_over(now)]
+        found += [f"lease of {game} is held" for game in held]
         ours = [each for each in self.docker.containers.values() if each.listed().has_our_labels]
         if parked_may_stay:
             name = container_name(GAME)

@@ -63,15 +63,21 @@ class InFlight:
 
     def __init__(self) -> None:
         """Start with nothing in flight."""
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], str] = {}
         self._shared: dict[str, asyncio.Task[None]] = {}
 
-    async def run(self, work: Coroutine[Any, Any, T], *, name: str) -> T:
-        """Run `work` to its end and return its result.
+    async def run(self, work: Coroutine[Any, Any, T], *, name: str, about: str = "") -> T:
+        """Run `work`, which may be about something, to its end and return its result.
 
         A caller that is cancelled leaves the work running.
         """
-        return await asyncio.shield(self._begin(work, name))
+        return await asyncio.shield(self._begin(work, name, about))
+
+    async def settled(self, about: str, *, limit: float) -> None:
+        """Wait up to `limit` seconds for the end of what runs now and is about this."""
+        theirs = [task for task, what in self._tasks.items() if what == about]
+        if theirs:
+            await asyncio.wait(theirs, timeout=limit)
 
     def share(
         self, work: Callable[[], Coroutine[Any, Any, None]], *, name: str
@@ -99,14 +105,14 @@ class InFlight:
             cut += len(late)
         return cut
 
-    def _begin(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+    def _begin(self, work: Coroutine[Any, Any, T], name: str, about: str = "") -> "asyncio.Task[T]":
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = about
         task.add_done_callback(self._forget)
         return task
 
     def _forget(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if self._shared.get(task.get_name()) is task:
             del self._shared[task.get_name()]
         if not task.cancelled():

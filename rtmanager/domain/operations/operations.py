@@ -97,8 +97,9 @@ class Operations:
         when the first request has no answer.
         """
         limit = self.lease_wait if wait is None else wait
-        name = f"{requests[0].kind} {requests[0].game_id}"
-        return await self.in_flight.run(self._wait_and_run(requests, limit), name=name)
+        kind, game_id = requests[0].kind, requests[0].game_id
+        work = self._wait_and_run(requests, limit)
+        return await self.in_flight.run(work, name=f"{kind} {game_id}", about=game_id)
 
     async def under_lease(
         self, game_id: GameId, work: Callable[[GameLease], Awaitable[R]], *, wait: float

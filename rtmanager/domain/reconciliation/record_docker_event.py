@@ -52,11 +52,15 @@ class RecordDockerEvent:
     async def run(self, hint: Hint) -> str:
         """Reconcile the hint's game and return what was done; empty when nothing had drifted.
 
-        Waits for a running operation, which may be the cause of the events.
+        Waits for a running operation, which may be the cause of the events: for one of this process
+        without the game's lease, so that nobody has to wait for this.
         """
         event = hint.event
         game_id = self.game_of(event)
-        if game_id is None or self._was_observed(game_id, hint):
+        if game_id is None:
+            return ""
+        await self.reconcile.operations.in_flight.settled(game_id, limit=self.lease_wait)
+        if self._was_observed(game_id, hint):
             return ""
         met = await self.reconcile.run(
             game_id,

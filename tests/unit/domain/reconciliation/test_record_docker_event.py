@@ -73,6 +73,22 @@ async def test_death_of_a_stranger_in_the_game_s_name_changes_nothing(watch: Wat
     assert watch.reported == []
 
 
+async def test_event_of_a_running_operation_takes_no_lease(watch: Watch) -> None:
+    """The operation has observed what it shows by the time that it ends."""
+    hang = Hang()
+    watch.process.on("host.stop:done", hang)
+    stopping = asyncio.create_task(watch.process.stop())
+    await hang.reached.wait()
+    handling = asyncio.create_task(watch.event("die", watch.world.engine.id))
+    await asyncio.sleep(0)
+    before = len(watch.process.calls)
+    hang.release()
+    await stopping
+
+    assert await handling == ""
+    assert "lease.acquire" not in watch.process.calls[before:]
+
+
 async def test_event_of_our_own_doing_waits_and_finds_nothing(watch: Watch) -> None:
     """An event of our own stop waits for its end and finds no drift."""
     hang = Hang()

@@ -12,7 +12,8 @@ import typer
 from dev import SetUpError, docker_host
 from dev.env_file import write_env_file
 from dev.environment import HTTP_PORT, overridden, prepare
-from rtmanager.cli import refuse, run_service
+from rtmanager.cli.faults import refuse
+from rtmanager.cli.serve import run_service
 from rtmanager.config import Address
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,19 @@ class Container:
         """Return Docker's word for its state."""
         return "running" if self.runs else "exited" if self.ended else "created"
 
+    @property
+    def status(self) -> str:
+        """Return for how long it has been running in Docker's words, if it does."""
+        if self.started is None or not self.runs:
+            return "Exited (0) 2 hours ago" if self.ended else "Created"
+        return f"Up {_in_words((datetime.now(UTC) - self.started).total_seconds())}"
+
     def listed(self) -> dict[str, Any]:
         """Return the entry of the list of containers."""
         entry = copy.deepcopy(ANSWERS["listed"])
         entry |= {"Id": self.id, "Names": [f"/{self.name}"], "Labels": self.labels}
-        entry |= {
-            "State": self.state,
-            "Image": self.image,
-            "Created": int(self.created.timestamp()),
-        }
+        entry |= {"State": self.state, "Status": self.status, "Image": self.image}
+        entry |= {"Created": int(self.created.timestamp())}
         entry["NetworkSettings"]["Networks"][NETWORK]["IPAddress"] = self._current_address
         return entry  # type: ignore[no-any-return]
 
@@ -80,7 +84,7 @@ class Containers:
         self._free: list[str] = []
         self._all: dict[str, Container] = {}
 
-    def add_running(self, game: str) -> None:
+    def add_running(self, game: str, *, age: timedelta) -> None:
         """Add an engine that runs, with the id that `insert_fleet` gives to its container."""
         labels = ANSWERS["listed"]["Labels"] | {GAME_LABEL: game}
         container = Container(
@@ -90,6 +94,7 @@ class Containers:
             labels,
             ANSWERS["listed"]["Image"],
             {},
+            created=datetime.now(UTC) - age,
         )
         container.started = container.created
         self._all[container.id] = container
@@ -122,6 +127,20 @@ class Containers:
                 continue
             if all(each.labels.get(name) == value for name, value in labels.items()):
                 yield each
+
+
+def _in_words(seconds: float) -> str:
+    """Return a time in Docker's words, up to days."""
+    minutes, hours = int(seconds // 60), round(seconds / 3600)
+    if seconds < 1:
+        return "Less than a second"
+    if minutes < 1:
+        return "1 second" if seconds < 2 else f"{int(seconds)} seconds"  # noqa: PLR2004 - one
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    if hours < 48:  # noqa: PLR2004 - two days
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    return f"{hours // 24} days"
 
 
 def _time(at: datetime | None) -> str:

@@ -13,7 +13,7 @@ import resource
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -26,6 +26,8 @@ from bench.fakes.containers import ANSWERS, Container, Containers
 
 ENGINE_PORT = 8080
 PER_BLOCK = 250
+AGE = timedelta(minutes=7)
+"""By which each container is older than the one before, as the records of the fleet say."""
 SPARE = 50
 """Addresses for containers that are created later."""
 _BODY = b'{"status":"ok"}'
@@ -228,8 +230,8 @@ async def _serve() -> None:
     for address in addresses:
         await loop.create_server(Engine, sock=_listening(address, ENGINE_PORT))
     containers = Containers(iter(addresses))
-    for game in games:
-        containers.add_running(game)
+    for number, game in enumerate(games, 1):
+        containers.add_running(game, age=number * AGE)
     unix = socket.socket(socket.AF_UNIX)
     unix.bind(os.environ["BENCH_SOCKET"])
     app = Starlette(routes=FakeDocker(containers).routes())

@@ -3,8 +3,19 @@
 Commands import what they need when they run, so that quick commands stay quick.
 """
 
-from rtmanager.cli.app import app, main
-from rtmanager.cli.faults import refuse
-from rtmanager.cli.serve import run_service
+import sys
 
-__all__ = ["app", "main", "refuse", "run_service"]
+
+def main() -> None:
+    """Run the command line.
+
+    `serve` alone needs no parser: the service stays as small as without one.
+    """
+    if sys.argv[1:] == ["serve"]:
+        from rtmanager.cli.serve import serve  # noqa: PLC0415 - without the other commands
+
+        serve()
+    else:
+        from rtmanager.cli.app import app  # noqa: PLC0415 - slow
+
+        app()

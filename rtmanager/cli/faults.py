@@ -1,9 +1,8 @@
 """What a command ends with: its exit codes, and one line on stderr."""
 
+import sys
 from enum import IntEnum
 from typing import NoReturn
-
-import typer
 
 from rtmanager.cli.text import plain
 
@@ -41,5 +40,5 @@ def explained() -> str:
 
 def refuse(reason: str, code: int = ExitCode.FAILED) -> NoReturn:
     """End the process with this exit code and the reason on stderr."""
-    typer.echo(f"rtmanager: {plain(reason, keep_lines=True)}", err=True)
-    raise typer.Exit(code)
+    sys.stderr.write(f"rtmanager: {plain(reason, keep_lines=True)}\n")
+    raise SystemExit(code)

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from warnings import catch_warnings, simplefilter
 
-import typer
+from rtmanager.cli.faults import ExitCode, refuse
 
-from rtmanager.cli.faults import refuse
-
-_LEFT_OUT = {"chardet", "charset_normalizer", "flask", "rich", "watchfiles"}
+_LEFT_OUT = {
+    *("chardet", "charset_normalizer", "flask", "greenlet", "isoduration"),
+    *("psutil", "pygments", "rich", "watchfiles"),
+}
 """Libraries that others import if they are installed, and of which the service uses nothing."""
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def serve() -> None:
     Everything is set by RTMANAGER_* variables: `rtmanager check-config` shows them all. A second
     signal ends the process immediately.
     """
-    run_service(os.environ)
+    try:
+        run_service(os.environ)
+    except KeyboardInterrupt:  # before the service itself waits for signals
+        raise SystemExit(ExitCode.INTERRUPTED) from None
 
 
 def run_service(
@@ -80,10 +84,10 @@ def migrate() -> None:
 
         report = asyncio.run(migrate_schema(settings))
     if report.from_version == report.to_version:
-        typer.echo(f"Schema {report.schema} is up to date: version {report.to_version}.")
+        sys.stdout.write(f"Schema {report.schema} is up to date: version {report.to_version}.\n")
     else:
         versions = f"version {report.from_version} to {report.to_version}"
-        typer.echo(f"Schema {report.schema} went from {versions}.")
+        sys.stdout.write(f"Schema {report.schema} went from {versions}.\n")
 
 
 def _settings(environment: Mapping[str, str]) -> "Settings":

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from pydantic import AliasGenerator, Field, PrivateAttr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from rtmanager.config import formats as kind
 from rtmanager.config.contradictions import contradictions, halves
@@ -38,12 +37,11 @@ def _variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings; each field is the variable of its name with the prefix."""
 
-    model_config = SettingsConfigDict(
+    model_config = ConfigDict(
         alias_generator=AliasGenerator(validation_alias=_variable),
-        case_sensitive=True,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -222,17 +220,6 @@ class Settings(BaseSettings):
     )
 
     _from_files: frozenset[str] = PrivateAttr(default=frozenset())
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
-        init_settings: PydanticBaseSettingsSource,
-        *_others: PydanticBaseSettingsSource,
-        **_more: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Use only the given variables; the command line reads those of the process."""
-        return (init_settings,)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

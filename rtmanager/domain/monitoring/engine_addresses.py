@@ -46,6 +46,19 @@ class LocalNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownEngine:
+    """What is kept of a container that runs other people's code."""
+
+    id: ContainerId
+    game_id: str | None
+
+    @classmethod
+    def of(cls, container: EngineContainer) -> Self:
+        """Keep what is needed of a container, which is the least of it."""
+        return cls(container.id, container.game_id)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineAddresses:
     """All networks of the container host, and what is known of the containers on them.
 
@@ -55,14 +68,14 @@ class EngineAddresses:
     """
 
     networks: Sequence[LocalNetwork]
-    containers: Mapping[ContainerId, EngineContainer | None]
+    containers: Mapping[ContainerId, KnownEngine | None]
     engines_on: frozenset[str]
 
     def holders(self, address: IpAddress) -> Sequence[ContainerId]:
         """Return the containers with this address."""
         return [each.holders[address] for each in self.networks if address in each.holders]
 
-    def engine_at(self, address: IpAddress) -> EngineContainer | None:
+    def engine_at(self, address: IpAddress) -> KnownEngine | None:
         """Return the engine with this address."""
         found = map(self.containers.get, self.holders(address))
         return next((each for each in found if each is not None), None)

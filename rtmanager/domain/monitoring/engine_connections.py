@@ -13,6 +13,7 @@ from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.monitoring.engine_addresses import (
     EngineAddresses,
     IpAddress,
+    KnownEngine,
     LocalNetwork,
     parse_address,
 )
@@ -71,7 +72,7 @@ class EngineConnections:
         names = {self.network}.union(*(each.attached_to for each in containers))
         networks = await self._networks(lambda each: each.name in names)
         self.known = EngineAddresses(
-            networks, {each.id: each for each in containers}, frozenset(names)
+            networks, {each.id: KnownEngine.of(each) for each in containers}, frozenset(names)
         )
 
     async def admits(self, address: str) -> bool:
@@ -133,7 +134,7 @@ class EngineConnections:
 
     async def _containers(
         self, networks: Sequence[LocalNetwork], asked: Collection[IpAddress]
-    ) -> Mapping[ContainerId, EngineContainer | None]:
+    ) -> Mapping[ContainerId, KnownEngine | None]:
         """Return what is known of who is on the networks, which never changes for a container.
 
         One that is gone already is none of them, and stays unknown.
@@ -144,7 +145,9 @@ class EngineConnections:
         near = {each.holders[peer] for each in networks for peer in asked if peer in each.holders}
         new = near - kept.keys()
         found = await self.host.containers_with(new) if new else ()
-        return kept | {each.id: each if each.has_our_labels else None for each in found}
+        return kept | {
+            each.id: KnownEngine.of(each) if each.has_our_labels else None for each in found
+        }
 
     def _remember(self, asked: Collection[IpAddress], known: EngineAddresses) -> None:
         """Remember which peers are engines, and which cannot be one as long as networks stay."""

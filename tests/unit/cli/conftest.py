@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rtmanager.cli import app, remote
+from rtmanager.cli import remote
+from rtmanager.cli.app import app
 from tests.unit.client.fake_service import FakeService, client_of
 
 Run = Callable[..., Any]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from rtmanager.cli import app
+from rtmanager.cli.app import app
 from rtmanager.cli.completion import game_ids
 from rtmanager.cli.faults import ExitCode
 from tests.unit.cli.conftest import Run

@@ -27,8 +27,11 @@ CREATE, START, STOP, RENAME = b"/containers/create", b"/start HTTP", b"/stop?", 
 
 @pytest.fixture(scope="module")
 def environment(new_environment: NewEnvironment, proxied_settings: dict[str, str]) -> Environment:
-    """Return a service that reaches everything through a proxy."""
-    return new_environment(**proxied_settings)
+    """Return a service that reaches everything through a proxy.
+
+    A repeated request waits for the operation that is resumed, even on a slow host.
+    """
+    return new_environment(**proxied_settings, game_lease_wait="20s")
 
 
 @pytest.mark.parametrize("lost", [CREATE, START])

@@ -73,7 +73,7 @@ class InFlight:
         """
         return await asyncio.shield(self._begin(work, name, about))
 
-    async def settled(self, about: str, *, limit: float) -> None:
+    async def ended(self, about: str, *, limit: float) -> None:
         """Wait up to `limit` seconds for the end of what runs now and is about this."""
         theirs = [task for task, what in self._tasks.items() if what == about]
         if theirs:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from rtmanager.domain.concurrency import detached
 from rtmanager.domain.ports.clock import Clock
 
 MAX_AGE = 1.0
@@ -35,8 +34,8 @@ class EarlyReads:
         """Begin the reads, each under its name."""
         self.moment, self._until = moment, self.clock.monotonic() + MAX_AGE
         for name, read in reads.items():
-            self._begun[name] = detached(read)
-            self._begun[name].add_done_callback(_retrieve)
+            self._begun[name] = task = asyncio.create_task(read, name="early read")
+            task.add_done_callback(_retrieve)
 
     def take(self, name: Hashable) -> "asyncio.Task[Any] | None":
         """Return the read of this name once, unless it is too old; None means to read now."""

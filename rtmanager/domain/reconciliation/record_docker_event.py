@@ -59,7 +59,7 @@ class RecordDockerEvent:
         game_id = self.game_of(event)
         if game_id is None:
             return ""
-        await self.reconcile.operations.in_flight.settled(game_id, limit=self.lease_wait)
+        await self.reconcile.operations.in_flight.ended(game_id, limit=self.lease_wait)
         if self._was_observed(game_id, hint):
             return ""
         met = await self.reconcile.run(

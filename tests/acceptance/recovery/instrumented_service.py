@@ -5,7 +5,8 @@ argument says.
 
 A fault point is the moment before a call of a port. Its name counts the changes that were made by
 then: `05:host.start` comes before a start, after five changes. Between two changes a call that is
-repeated (a gate polls) is one point, since nothing durable distinguishes its repetitions.
+repeated (a gate polls) is one point, since nothing durable distinguishes its repetitions. What is
+read beside a change, in a task of its own, is none: nothing waits for it before the next change.
 """
 
 import asyncio

@@ -9,7 +9,8 @@ class Sizes:
     """Rounds and seconds of each contest; numbers of jobs, starts and games.
 
     `queues` are lengths of queues of jobs, `singles` jobs that are sent one at a time.
-    In `watched_seconds` each round of the workers should occur: the longest interval is a minute.
+    A minute of `watched_seconds` has every round of the workers: four of probes, two of inspections
+    and one reconciliation. Half of it has half of them, and perhaps no reconciliation.
     """
 
     rounds: int
@@ -43,5 +44,5 @@ QUICK = Sizes(
     starts=4,
     starts_at_once=10,
     fleet=1_000,
-    watched_seconds=15,
+    watched_seconds=30,
 )

@@ -89,8 +89,8 @@ def listed(entry: Mapping[str, Any], network: str) -> EngineContainer:
         id=ContainerId(entry["Id"]),
         name=_own_name(entry["Names"] or ()),
         status=ContainerStatus(entry["State"]),
-        labels=entry["Labels"] or {},
-        image_id=ImageId(entry["ImageID"]),
+        labels={name: _kept_once(text) for name, text in (entry["Labels"] or {}).items()},
+        image_id=ImageId(_kept_once(entry["ImageID"])),
         created_at=datetime.fromtimestamp(entry["Created"], UTC),
         network=_network(entry),
         address=_address(entry, network),
@@ -214,6 +214,12 @@ def _address(answer: Mapping[str, Any], network: str) -> str | None:
 
 def _attached_to(answer: Mapping[str, Any]) -> frozenset[str]:
     return _set_of(tuple(answer["NetworkSettings"]["Networks"] or ()))
+
+
+@lru_cache(maxsize=256)
+def _kept_once(text: str) -> str:
+    """Return the text, as the same object if it was asked for lately: most labels are alike."""
+    return text
 
 
 @lru_cache(maxsize=256)

@@ -84,6 +84,14 @@ def test_networks_are_never_taken_for_a_container(name: str, network: object) ->
     assert found.attached_to == {name}
 
 
+def test_labels_that_are_equal_are_kept_once() -> None:
+    """A thousand containers have the same owner, kind and image."""
+    first, second = listed_containers(Api(ENTRY, ENTRY), NETWORK, {})
+
+    assert first.labels["com.galaxy.game_id"] is second.labels["com.galaxy.game_id"]
+    assert first.image_id is second.image_id
+
+
 def test_a_container_without_a_name_is_not_left_out() -> None:
     """Docker shows null for one that is being removed; a missing container would be recorded."""
     (found,) = listed_containers(Api(ENTRY | {"Names": None}), NETWORK, {})

@@ -1,5 +1,6 @@
 """Listening to a channel of Postgres on a connection of its own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import LiteralString
@@ -27,11 +28,34 @@ async def notifications(dsn: str, listen: LiteralString) -> AsyncIterator[AsyncI
 
 
 async def _notified(connection: Connection) -> AsyncGenerator[None, None]:
-    """Yield at every notification; detect a dead connection within a bounded time."""
+    """Yield at every notification; detect a dead connection within a bounded time.
+
+    Psycopg would look for notifications ten times a second.
+    """
     with postgres_errors():
         while True:
-            async with aclosing(connection.notifies(timeout=CHECK_EVERY)) as notifies:
+            is_something_there = await _something_to_read(connection, CHECK_EVERY)
+            if not is_something_there:
+                with cancellation_first(), deadline(connection, CHECK_SECONDS):
+                    await connection.execute("SELECT 1")
+            # What has come together with the answer is there without waiting.
+            wait = CHECK_SECONDS if is_something_there else 0
+            notifies = connection.notifies(timeout=wait, stop_after=1)
+            async with aclosing(notifies):
                 async for _ in notifies:
                     yield
-            with cancellation_first(), deadline(connection, CHECK_SECONDS):
-                await connection.execute("SELECT 1")
+
+
+async def _something_to_read(connection: Connection, seconds: float) -> bool:
+    """Return whether bytes have come within this time, or the end of the connection."""
+    loop, come = asyncio.get_running_loop(), asyncio.Event()
+    socket = connection.fileno()
+    loop.add_reader(socket, come.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await come.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(socket)
+    return True

@@ -33,6 +33,10 @@ class ManualClock:
         """Move time forward and wake the sleepers that are due."""
         self._advance_to(self._elapsed + seconds)
 
+    def set(self, by: float) -> None:
+        """Set the time of day forward or back by so many seconds, as an operator may."""
+        self._start += timedelta(seconds=by)
+
     async def sleep(self, seconds: float) -> None:
         """Wait for virtual `seconds`."""
         deadline = self._elapsed + max(seconds, 0.0)

@@ -27,7 +27,8 @@ class InspectContainers:
 
     One list shows of most engines that neither can be news: their health is what it was, and they
     run for longer than since their last inspection. The others are inspected, and of those a few in
-    turn, because Docker counts by a clock that may be set. A new process inspects all of them.
+    turn, because a Docker elsewhere counts by a clock that may be set. All of them are inspected by
+    a new process, and when the clock of this machine was set, by which a Docker on it counts.
     """
 
     engines: RunningEngines
@@ -35,15 +36,24 @@ class InspectContainers:
     health: HealthLog
     clock: Clock
     inspected: dict[ContainerId, float] = field(default_factory=dict)
+    _clock_offset: float = field(default=0.0, init=False)
 
     async def run(self) -> str:
         """Inspect the engines that may have changed and return what did; empty when nothing did."""
         watched = await self.engines.find(Watch.INSPECT)
         present = {each.container.id for each in watched}
         self.inspected = {key: at for key, at in self.inspected.items() if key in present}
+        if self._clock_was_set():
+            self.inspected.clear()
         due = [*self._due(watched, self.clock.monotonic())]
         results = await run_concurrently(due, self._inspect, limit=ENGINES_AT_ONCE)
         return "; ".join(filter(None, results.done))
+
+    def _clock_was_set(self) -> bool:
+        """Return whether the time of day went another way than time since the last round."""
+        before = self._clock_offset
+        self._clock_offset = self.clock.now().timestamp() - self.clock.monotonic()
+        return abs(self._clock_offset - before) > CLOCK_SLACK
 
     def _due(self, watched: Sequence[WatchedEngine], now: float) -> Iterator[WatchedEngine]:
         """Return those of which the list leaves open what has changed, and some of the others."""

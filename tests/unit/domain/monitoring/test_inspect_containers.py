@@ -124,6 +124,16 @@ async def test_an_engine_that_has_begun_again_is_inspected_at_once(many: Watch) 
     assert "game-7 is unhealthy: the restart count grew" in await many.inspect.run()
 
 
+async def test_a_clock_that_is_set_hides_no_restart(many: Watch) -> None:
+    """Docker shows an engine that has just begun again as an hour old: all are inspected."""
+    clock = many.world.clock
+    engine_of(many.world, GAMES[7]).restart(Moment(clock.now(), clock.monotonic()))
+    engine_of(many.world, GAMES[7])._born -= AN_HOUR  # noqa: SLF001 - Docker's clock is set too
+    clock.set(AN_HOUR)
+
+    assert "game-7 is unhealthy: the restart count grew" in await many.inspect.run()
+
+
 async def test_changed_health_is_seen_at_once(many: Watch) -> None:
     """The list shows what Docker's own check says."""
     engine = engine_of(many.world, GAMES[7])

@@ -129,8 +129,8 @@ INTERPRETING = (
     Mutant(
         name="action not written ahead",
         file=f"{_CODE}/interpreter.py",
-        old="            if not is_brief:\n                await self._write_ahead",
-        new="            if False:\n                await self._write_ahead",
+        old="early.end()\n                await self._write_ahead(context)",
+        new="early.end()",
         caught_by=f"{_TESTS}/test_interpreter.py::test_action_is_written_ahead[restart]",
     ),
     Mutant(

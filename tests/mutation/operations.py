@@ -243,7 +243,7 @@ EXECUTING = (
 """,
         new="        record = context.record\n",
         caught_by=f"{_TESTS}/test_allowed_images.py"
-        "::test_start_that_is_resumed_under_a_tighter_list_fails[host.image]",
+        "::test_start_that_is_resumed_under_a_tighter_list_fails[store.begin:done]",
     ),
     Mutant(
         name="registry's answer told to the caller",

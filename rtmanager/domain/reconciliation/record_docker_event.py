@@ -53,19 +53,21 @@ class RecordDockerEvent:
         """Reconcile the hint's game and return what was done; empty when nothing had drifted.
 
         Waits for a running operation, which may be the cause of the events: for one of this process
-        without the game's lease, so that nobody has to wait for this.
+        without the game's lease, so that nobody has to wait for this. Both waits together take at
+        most `lease_wait` seconds: meanwhile events of other games may wait.
         """
-        event = hint.event
+        event, operations = hint.event, self.reconcile.operations
         game_id = self.game_of(event)
         if game_id is None:
             return ""
-        await self.reconcile.operations.in_flight.ended(game_id, limit=self.lease_wait)
+        give_up = operations.clock.monotonic() + self.lease_wait
+        await operations.in_flight.ended(game_id, limit=self.lease_wait)
         if self._was_observed(game_id, hint):
             return ""
         met = await self.reconcile.run(
             game_id,
             f"docker {event.action} {event.container_id[:12]}",
-            wait=self.lease_wait,
+            wait=max(0.0, give_up - operations.clock.monotonic()),
             is_known=partial(self._was_observed, game_id, hint),
         )
         return "; ".join(f"{each.game_id}: {each.sentence}" for each in met)

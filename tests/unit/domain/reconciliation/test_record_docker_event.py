@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
+from rtmanager.domain.concurrency import InFlight
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.reconciliation.drift import Drift
+from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.watch import Watch, stray
 from tests.unit.domain.world import GAME, Hang, World
@@ -87,6 +90,26 @@ async def test_event_of_a_running_operation_takes_no_lease(watch: Watch) -> None
 
     assert await handling == ""
     assert "lease.acquire" not in watch.process.calls[before:]
+
+
+async def test_both_waits_of_an_event_have_one_limit(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few busy games must not keep events of the others waiting for twice as long."""
+    waits: list[float] = []
+
+    async def end(_: InFlight, _about: str, *, limit: float) -> None:
+        watch.world.clock.advance(limit - 1)
+
+    async def reconcile(*_: object, wait: float, **_others: object) -> list[Drift]:
+        waits.append(wait)
+        return []
+
+    monkeypatch.setattr(InFlight, "ended", end)
+    monkeypatch.setattr(ReconcileGame, "run", reconcile)
+    await watch.event("die", watch.world.engine.id)
+
+    assert waits == [1.0]
 
 
 async def test_event_of_our_own_doing_waits_and_finds_nothing(watch: Watch) -> None:

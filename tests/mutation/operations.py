@@ -105,8 +105,8 @@ TOGETHER = (
     Mutant(
         name="observation that failed used for every request",
         file=f"{_CODE}/prepare_checks.py",
-        old="(attempts if current.error is None else attempts[:1])",
-        new="attempts",
+        old="decidable = attempts if current.error is None else attempts[:1]",
+        new="decidable = attempts",
         caught_by=f"{_TOGETHER}::test_observation_that_failed_counts_for_one_job",
     ),
     Mutant(
@@ -181,8 +181,8 @@ INTERPRETING = (
     Mutant(
         name="operation that ends with its caller",
         file="rtmanager/domain/concurrency.py",
-        old="return await asyncio.shield(self._begin(work, name))",
-        new="return await self._begin(work, name)",
+        old="return await asyncio.shield(self._begin(work, name, about))",
+        new="return await self._begin(work, name, about)",
         caught_by="tests/unit/domain/test_concurrency.py::test_work_continues_when_its_caller_is_cancelled",
     ),
     Mutant(

@@ -303,4 +303,30 @@ OBSERVING = (
     ),
 )
 
-OF_OPERATIONS = (*ADMISSION, *TOGETHER, *INTERPRETING, *EXECUTING, *OBSERVING)
+_CONCLUSIONS = f"{_TESTS}/test_conclusions.py"
+
+CONCLUDING = (
+    Mutant(
+        name="refusal that says what runs without asking Docker",
+        file=f"{_CODE}/prepare_checks.py",
+        old="    if has_container and _needs_container(check.request, record):\n",
+        new="    if False:\n",
+        caught_by=f"{_CONCLUSIONS}::test_refusal_that_says_what_runs_asks_docker",
+    ),
+    Mutant(
+        name="conclusion beside an open operation",
+        file="rtmanager/adapters/in_memory/operation_journal.py",
+        old="if self._open(game_id) or self.store",
+        new="if self.store",
+        caught_by=f"{_CONCLUSIONS}::test_open_operation_keeps_it_waiting",
+    ),
+    Mutant(
+        name="conclusion from an old record",
+        file="rtmanager/adapters/in_memory/operation_journal.py",
+        old="if self._open(game_id) or self.store.runtime_records.get(game_id) != record:",
+        new="if self._open(game_id):",
+        caught_by=f"{_CONCLUSIONS}::test_record_that_changes_meanwhile_is_read_again",
+    ),
+)
+
+OF_OPERATIONS = (*CONCLUDING, *ADMISSION, *TOGETHER, *INTERPRETING, *EXECUTING, *OBSERVING)

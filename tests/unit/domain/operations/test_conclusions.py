@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from rtmanager.domain.errors import Conflict, NotFound, ServiceUnavailable
+from rtmanager.domain.errors import Conflict, NotFound, SemverPatchOnly, ServiceUnavailable
 from rtmanager.domain.operation import OperationKind
 from rtmanager.domain.ports.game_lease import LeaseBusy
 from rtmanager.domain.runtime import RuntimeStatus
@@ -36,6 +36,12 @@ async def test_replay_costs_the_same(stopped: World) -> None:
     assert record == stopped.record
     assert called(manager) == ["records.get", "store.conclude"]
     assert stopped.last.error_code == "replay_no_op"
+
+
+async def test_refusal_that_says_what_runs_asks_docker(running: World) -> None:
+    """The record alone refuses it too, but does not show whether the engine runs."""
+    with pytest.raises(SemverPatchOnly, match="runs as before"):
+        await running.manager.ask(OperationKind.PATCH, image_ref="galaxy/game:2.0.0")
 
 
 async def test_lease_of_another_process_does_not_keep_it_waiting(removed: World) -> None:

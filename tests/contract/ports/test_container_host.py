@@ -145,6 +145,7 @@ async def test_stop_ends_the_engine(docker_world: DockerWorld) -> None:
 async def test_stop_kills_an_engine_that_does_not_listen(docker_world: DockerWorld) -> None:
     """An engine that ignores the signal is killed after the timeout."""
     container_id = await running(docker_world, DEAF)
+    await _has_begun(docker_world, container_id)
 
     await docker_world.host.stop(container_id, grace=1)
 
@@ -154,6 +155,7 @@ async def test_stop_kills_an_engine_that_does_not_listen(docker_world: DockerWor
 async def test_a_stop_outlives_its_caller(docker_world: DockerWorld) -> None:
     """The engine is stopped after its grace period even when the caller has gone."""
     container_id = await running(docker_world, DEAF)
+    await _has_begun(docker_world, container_id)
     caller = await docker_world.send(docker_world.host.stop(container_id, grace=2))
 
     caller.cancel()

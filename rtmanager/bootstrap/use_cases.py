@@ -18,6 +18,7 @@ from rtmanager.domain.insight.read_workers import ReadWorkers
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
+from rtmanager.domain.operations.answering import Answering
 from rtmanager.domain.operations.container_spec import EnginePolicy
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.exit_reading import ReadExit
@@ -145,21 +146,26 @@ def _operations(
         leases=ports.leases,
         records=ports.records,
         journal=ports.journal,
-        prepare_checks=PrepareChecks(
-            records=ports.records,
-            observer=observer,
-            probe=ports.probe,
+        answering=Answering(
+            journal=ports.journal,
+            prepare_checks=PrepareChecks(
+                records=ports.records,
+                observer=observer,
+                probe=ports.probe,
+                clock=ports.clock,
+                allowed_images=policy.allowed_images,
+                refusals=refusals,
+                probes_before_patch=policy.patch_gate_timeout > 0,
+            ),
+            interpreter=_interpreter(ports, observer, policy, ends, last),
             clock=ports.clock,
-            allowed_images=policy.allowed_images,
             refusals=refusals,
-            probes_before_patch=policy.patch_gate_timeout > 0,
+            tracing=ports.tracing,
         ),
-        interpreter=_interpreter(ports, observer, policy, ends, last),
         clock=ports.clock,
         in_flight=InFlight(),
         refusals=refusals,
         lease_wait=policy.lease_wait,
-        tracing=ports.tracing,
     )
 
 

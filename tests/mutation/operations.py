@@ -118,7 +118,7 @@ TOGETHER = (
     ),
     Mutant(
         name="every outcome taken for a recorded one",
-        file=f"{_CODE}/operations.py",
+        file=f"{_CODE}/answering.py",
         old="is_recorded=error is attempt.refusal",
         new="is_recorded=True",
         caught_by=f"{_TOGETHER}::test_job_without_an_outcome_leaves_those_before_it_done",

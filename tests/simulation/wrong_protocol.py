@@ -147,7 +147,7 @@ async def resume_without_the_lease(self: Operations, game_id: Any) -> None:
     numbers = cast("Any", self.leases).connection.numbers
     number = numbers.draw(self.clock.now(), above=0)
     lease = SimpleNamespace(number=number, check=check_nothing)
-    await self._take_over(cast("Any", lease), game_id)
+    await self.answering.take_over(cast("Any", lease), game_id)
 
 
 # The interpreter.

@@ -90,7 +90,7 @@ def test_probe_reports_a_failure_after_as_many_misses_as_are_set(service: Servic
 
 def test_engine_gets_the_graces_that_are_set(service: Service) -> None:
     """The times to stop, to answer after a start and to be healthy after a patch are settings."""
-    policy = service.use_cases.operations.interpreter.executor.policy
+    policy = service.use_cases.operations.answering.interpreter.executor.policy
 
     assert policy.stop_timeout == 19
     assert (policy.start_gate_timeout, policy.patch_gate_timeout) == (23.0, 29.0)
@@ -98,7 +98,7 @@ def test_engine_gets_the_graces_that_are_set(service: Service) -> None:
 
 def test_engine_gets_the_sandbox_that_is_set(service: Service) -> None:
     """Maxima, directories in memory, disk limit and runtime are settings."""
-    policy = service.use_cases.operations.interpreter.executor.policy
+    policy = service.use_cases.operations.answering.interpreter.executor.policy
 
     assert policy.max_limits == ResourceLimits(
         cpu_quota=43.5, memory_bytes=47 << 30, pids_limit=5300
@@ -138,7 +138,7 @@ def test_redis_gets_its_user_its_password_and_its_certificates(service: Service)
 
 def test_docker_gets_its_certificates(service: Service) -> None:
     """The directory reaches the client."""
-    docker = vars(adapter_in(service.use_cases.operations.interpreter.host))["_client"]
+    docker = vars(adapter_in(service.use_cases.operations.answering.interpreter.host))["_client"]
 
     assert vars(docker)["_certificates"] == Path("/certs/docker")
 
@@ -214,16 +214,18 @@ def test_images_that_may_run_are_checked_at_the_door_and_before_a_start(service:
     """The rule refuses requests, the executor operations that began under another list."""
     operations = service.use_cases.operations
 
-    assert [each.text for each in operations.prepare_checks.allowed_images.patterns] == ["galaxy/*"]
+    assert [each.text for each in operations.answering.prepare_checks.allowed_images.patterns] == [
+        "galaxy/*"
+    ]
     assert (
-        operations.interpreter.executor.policy.allowed_images
-        == operations.prepare_checks.allowed_images
+        operations.answering.interpreter.executor.policy.allowed_images
+        == operations.answering.prepare_checks.allowed_images
     )
 
 
 def test_pulls_have_both_limits(service: Service) -> None:
     """The stall limit and the total limit reach Docker's client."""
-    host = adapter_in(service.use_cases.operations.interpreter.executor.host)
+    host = adapter_in(service.use_cases.operations.answering.interpreter.executor.host)
     client = vars(host)["_client"]
 
     assert (client.pull_stall, client.pull_timeout) == (43.0, 2820.0)

@@ -40,7 +40,7 @@ def context_of(world: World, kind: OperationKind = OperationKind.RESTART) -> Ope
 
 def executor_of(world: World) -> Executor:
     """Return the executor of the world's first process."""
-    return world.manager.cases.operations.interpreter.executor
+    return world.manager.cases.operations.answering.interpreter.executor
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ async def observe(world: World) -> Observation:
 
 def observer_of(world: World) -> Observer:
     """Return the observer of the world's first process."""
-    return world.manager.cases.operations.prepare_checks.observer
+    return world.manager.cases.operations.answering.prepare_checks.observer
 
 
 async def test_containers_are_distinguished(running: World) -> None:

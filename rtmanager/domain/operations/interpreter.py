@@ -29,7 +29,6 @@ from rtmanager.domain.operation import (
     Cause,
     OperationKind,
     OperationRequest,
-    Outcome,
     Step,
     StepResult,
 )
@@ -38,7 +37,7 @@ from rtmanager.domain.operations.early_reads import EarlyReads
 from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.exit_reading import LOG_TAIL_LINES, ReadExit
 from rtmanager.domain.operations.kinds import KINDS, decide
-from rtmanager.domain.operations.last_observations import LastObservation, LastObservations
+from rtmanager.domain.operations.last_observations import LastObservations
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.report import details_of, log_fields, observation_of
@@ -226,24 +225,12 @@ class Interpreter:
                 context.operation, ended, messages, lease=context.lease.number
             ),
         )
-        self._remember(context, ended)
+        self.last.note(context, ended)
         for event in ended.events:
             log_health_event(event)
         for leftover in ended.leftovers:
             await self._remove_leftover(context, leftover)
         return ended
-
-    def _remember(self, context: OperationContext, ended: Completion) -> None:
-        """Remember what the success was decided on, so that its own events name nothing new."""
-        if ended.outcome is not Outcome.SUCCESS:
-            return
-        observation = LastObservation(
-            began=context.observed,
-            inspected=frozenset(context.known or ()),
-            found=context.found,
-            record=ended.record or context.record,
-        )
-        self.last.note(context.operation.game_id, observation)
 
     async def _remove_leftover(self, context: OperationContext, leftover: ContainerId) -> None:
         """Remove the container; one that cannot be removed is left to the reconciler."""

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from rtmanager.domain.completion import Completion
 from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.operation import Outcome
+from rtmanager.domain.operations.observer import OperationContext
 from rtmanager.domain.runtime import RuntimeRecord
 
 KEPT = 256
@@ -38,8 +41,20 @@ class LastObservations:
         """Return the present moment: a number larger than any before, whatever the clock does."""
         return next(self._moments)
 
-    def note(self, game_id: GameId, observation: LastObservation) -> None:
-        """Remember the observation, now that the outcome is committed."""
+    def note(self, context: OperationContext, ended: Completion) -> None:
+        """Remember what a success was decided on, so that its own events name nothing new.
+
+        The outcome must be committed. A failure is not remembered.
+        """
+        if ended.outcome is not Outcome.SUCCESS:
+            return
+        game_id = context.operation.game_id
+        observation = LastObservation(
+            began=context.observed,
+            inspected=frozenset(context.known or ()),
+            found=context.found,
+            record=ended.record or context.record,
+        )
         self._latest.pop(game_id, None)
         self._latest[game_id] = observation
         while len(self._latest) > KEPT:

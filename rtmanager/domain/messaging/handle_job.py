@@ -1,4 +1,4 @@
-"""Handling one job of the Game Lobby, with exactly one result."""
+"""Handling the next jobs of a game, each with exactly one result."""
 
 import logging
 from collections.abc import Sequence

@@ -60,9 +60,20 @@ def _certificates_of_no_tls(settings: Any) -> Iterator[Fault]:
         )
 
 
+def _settings_of_the_other_platform(settings: Any) -> Iterator[Fault]:
+    """Find several managers of a single host, and a runtime that no service can choose."""
+    if settings.platform == "docker" and "," in settings.docker_host:
+        accepted = "one address, or RTMANAGER_PLATFORM=swarm"
+        yield Fault("RTMANAGER_DOCKER_HOST", "has several addresses", accepted)
+    if settings.platform == "swarm" and settings.docker_runtime:
+        accepted = "only with RTMANAGER_PLATFORM=docker; make it each node's default runtime"
+        yield Fault("RTMANAGER_DOCKER_RUNTIME", "is set, but no service can choose it", accepted)
+
+
 _RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     _default_above_maximum,
     _two_passwords,
     _files_of_no_tls,
     _certificates_of_no_tls,
+    _settings_of_the_other_platform,
 )

@@ -4,6 +4,7 @@ No error repeats a value, which may be a secret in the wrong variable.
 """
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -130,6 +131,16 @@ def _listed(text: str) -> tuple[str, ...]:
     return entries
 
 
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        raise _refusal("has a quotation mark that is not closed") from None
+    if not words or not words[0].startswith("/"):
+        raise _refusal("does not begin with the absolute path of a program")
+    return words
+
+
 def _each(is_accepted: Callable[[str], object], wanted: str) -> AfterValidator:
     """Refuse a list by the number of its first wrong entry, which may be long or a secret."""
 
@@ -211,10 +222,41 @@ NetworkName = Annotated[
     AfterValidator(_user_defined),
     Accepted("the name of a user-defined Docker network"),
 ]
-DockerHost = Annotated[
+_DOCKER_HOST = r"(unix:///[^\s,]+|(tcp|http|https)://[^\s/@,]+:[0-9]{1,5})"
+DockerHosts = Annotated[
     str,
-    Field(pattern=r"^(unix:///\S+|(tcp|http|https)://[^\s/@]+:[0-9]{1,5})$"),
-    Accepted("unix:///path, tcp://host:port or https://host:port"),
+    Field(pattern=rf"^{_DOCKER_HOST}(,{_DOCKER_HOST})*$"),
+    Accepted(
+        "unix:///path, tcp://host:port or https://host:port; of a Swarm several, "
+        "separated by commas"
+    ),
+]
+Platform = Annotated[Literal["docker", "swarm"], BeforeValidator(str.lower)]
+Constraints = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    _each(re.compile(r"[A-Za-z][\w.-]*\s*(==|!=)\s*[\w.:/-]+").fullmatch, "a constraint"),
+    PlainSerializer(",".join),
+    Accepted("constraints such as node.labels.games==yes, separated by commas"),
+]
+NodeLabels = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    _each(re.compile(r"(node|engine)\.labels\.[\w.-]+").fullmatch, "a node's label"),
+    PlainSerializer(",".join),
+    Accepted("labels such as node.labels.rack, separated by commas"),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(_decimal),
+    Field(ge=0, le=1),
+    Accepted("a share from 0 to 1, such as 0.1"),
+]
+Command = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_command),
+    PlainSerializer(shlex.join),
+    Accepted("a program's absolute path with arguments, quoted as in a shell"),
 ]
 ListenAddress = Annotated[
     Address, PlainValidator(_address), PlainSerializer(str), Accepted(":port or host:port")

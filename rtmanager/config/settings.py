@@ -118,7 +118,12 @@ class Settings(BaseModel):
     )
     job_concurrency: kind.Count = _setting("16", "Number of games whose jobs run at the same time.")
 
-    docker_host: kind.DockerHost = _setting("unix:///var/run/docker.sock", "The Docker daemon.")
+    platform: kind.Platform = _setting(
+        "docker", "What runs the engines: one Docker host, or a Swarm of them."
+    )
+    docker_host: kind.DockerHosts = _setting(
+        "unix:///var/run/docker.sock", "The Docker daemon; of a Swarm, one or more managers."
+    )
     docker_cert_path: kind.Directory | None = _setting(
         None, "Directory with ca.pem, cert.pem and key.pem for a Docker daemon over TCP."
     )
@@ -134,6 +139,31 @@ class Settings(BaseModel):
     docker_runtime: kind.RuntimeName | None = _setting(
         None, "Docker runtime of the engines, such as runsc or kata; by default the daemon's."
     )
+    swarm_constraints: kind.Constraints = _setting(
+        "", "Placement constraints of all engines, such as node.labels.games==yes."
+    )
+    swarm_spread_over: kind.NodeLabels = _setting(
+        "", "Node labels over whose values engines are spread, such as node.labels.rack."
+    )
+    swarm_reserved_cpu: kind.Share = _setting(
+        "0.1", "Share of an engine's CPU limit that is reserved for it on its node."
+    )
+    swarm_reserved_memory: kind.Share = _setting(
+        "1.0", "Share of an engine's memory limit that is reserved for it on its node."
+    )
+    fence_command: kind.Command | None = _setting(
+        None, "Command that is run with a lost node's name and id; exit code 0 means it is off."
+    )
+    fence_timeout: kind.PositiveDuration = _setting(
+        "30s", "How long the fence command may take before its answer no longer counts."
+    )
+    node_interval: kind.PositiveDuration = _setting(
+        "5s", "Time between two looks at the nodes of a Swarm."
+    )
+    node_concurrency: kind.Count = _setting(
+        "4", "Games moved at the same time when a node is drained or lost."
+    )
+
     allowed_images: kind.ImagePatterns = _setting(
         "", "Patterns of the images that may run; empty means all."
     )

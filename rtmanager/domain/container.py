@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from rtmanager.domain.node import Placement
+
 ContainerId = NewType("ContainerId", str)
 ImageId = NewType("ImageId", str)
 
@@ -32,9 +34,10 @@ _MEMORY = re.compile(r"([0-9]{1,15})([kmg]?)b?", re.ASCII | re.IGNORECASE)
 
 
 class ContainerStatus(StrEnum):
-    """Docker's container states."""
+    """Docker's container states; STARTING is of a Swarm, which still places or prepares it."""
 
     CREATED = "created"
+    STARTING = "starting"
     RUNNING = "running"
     PAUSED = "paused"
     RESTARTING = "restarting"
@@ -52,6 +55,9 @@ class EngineContainer:
     all networks that it is attached to, running or not. `health` is the state of Docker's own
     health check, None without one. `up_for` are the seconds for which the process has been running
     at least; None when that is unknown, and so is then the health in a list.
+
+    `placement` is the node of a Swarm, None on a single host and before it is placed. An engine
+    that `ended_with_node` has not ended by itself: its node was lost, or ended it on coming back.
     """
 
     id: ContainerId
@@ -65,6 +71,8 @@ class EngineContainer:
     attached_to: frozenset[str] = frozenset()
     health: str | None = None
     up_for: float | None = None
+    placement: Placement | None = None
+    ended_with_node: bool = False
 
     @property
     def game_id(self) -> str | None:
@@ -95,12 +103,21 @@ class EngineContainer:
 
     @property
     def is_running(self) -> bool:
-        """Return whether the engine's process exists: running, or paused."""
+        """Return whether the engine's process exists, may exist, or is about to.
+
+        On a node that is down it may exist: whatever was last seen there counts as running.
+        """
         return self.status in {
+            ContainerStatus.STARTING,
             ContainerStatus.RUNNING,
             ContainerStatus.PAUSED,
             ContainerStatus.RESTARTING,
         }
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Return whether nobody knows if the engine runs, because its node is down."""
+        return self.is_running and self.placement is not None and self.placement.is_down
 
     @property
     def is_being_removed(self) -> bool:
@@ -117,11 +134,12 @@ class EngineContainer:
 class ContainerDetails(EngineContainer):
     """A container as Docker's inspect shows it: the list's view and its run state.
 
-    `exit_code` is meaningful only while the container is not running. `state_path` is the host
+    `exit_code` is meaningful only while the container is not running, and None when the platform
+    does not show it any more. `state_path` is the host
     directory mounted as the engine's state, None when there is none.
     """
 
-    exit_code: int
+    exit_code: int | None
     oom_killed: bool
     error: str
     started_at: datetime | None

@@ -143,8 +143,10 @@ class ContainerHost(Protocol):
         DockerUnavailable when the connection is lost.
         """
 
-    async def disk_use(self, container_id: ContainerId) -> int:
+    async def disk_use(self, container_id: ContainerId) -> int | None:
         """Return the bytes that the container has written to its own files; 0 when it is gone.
+
+        None when the platform does not show it.
 
         Docker counts every file, which may take long: raises DockerUnavailable after the deadline,
         without delaying other calls.
@@ -191,7 +193,7 @@ class ContainerHost(Protocol):
         """
 
     async def start(self, container: str) -> None:
-        """Start the container; no-op when it runs. To be called within `turn`.
+        """Start the container; no-op when it runs, joins a start in progress. Within `turn`.
 
         Raises ContainerStartFailed when Docker could not start it, ContainerGone.
         """

@@ -46,6 +46,7 @@ DEFAULTS = {
     "redis_stream_maxlen": 100_000,
     "outbox_keep_sent": 24 * 3600,
     "job_concurrency": 16,
+    "platform": "docker",
     "docker_host": "unix:///var/run/docker.sock",
     "docker_cert_path": None,
     "docker_network": "galaxy-net",
@@ -53,6 +54,14 @@ DEFAULTS = {
     "docker_timeout": 10,
     "docker_start_concurrency": min(32, 4 * (os.cpu_count() or 1)),
     "docker_runtime": None,
+    "swarm_constraints": (),
+    "swarm_spread_over": (),
+    "swarm_reserved_cpu": 0.1,
+    "swarm_reserved_memory": 1.0,
+    "fence_command": None,
+    "fence_timeout": 30,
+    "node_interval": 5,
+    "node_concurrency": 4,
     "allowed_images": (),
     "image_pull_policy": "if_missing",
     "pull_stall_timeout": 60,
@@ -90,6 +99,11 @@ SECRETS = {"postgres_password", "redis_password"}
 """The settings that have no format: whatever is set is valid."""
 
 WRONG = {
+    "RTMANAGER_PLATFORM": ["kubernetes", "docker,swarm"],
+    "RTMANAGER_SWARM_CONSTRAINTS": ["node.labels.games", "node.id=1", ","],
+    "RTMANAGER_SWARM_SPREAD_OVER": ["rack", "node.id"],
+    "RTMANAGER_SWARM_RESERVED_CPU": ["1.1", "-0.1", "10%"],
+    "RTMANAGER_FENCE_COMMAND": ["ipmi off", "'/usr/bin/ipmi"],
     "RTMANAGER_INTERNAL_HTTP_ADDR": ["8096", ":65536", ":", "http://:80", "a b:1", "::1:80"],
     "RTMANAGER_SHUTDOWN_TIMEOUT": [
         "30",

@@ -1,0 +1,1 @@
+"""Engine containers as services of a Docker Swarm."""

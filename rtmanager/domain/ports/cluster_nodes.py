@@ -1,0 +1,31 @@
+"""The nodes of the platform, and the marks that are remembered on them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rtmanager.domain.errors import Conflict
+from rtmanager.domain.node import Node, NodeMark
+
+
+class NodeChanged(Conflict):
+    """the node has changed meanwhile; look at it again."""
+
+
+class ClusterNodes(Protocol):
+    """The nodes of a Swarm; a single Docker host has none.
+
+    Every call has a deadline and raises DockerUnavailable when no manager answers.
+    """
+
+    async def list_nodes(self) -> Sequence[Node]:
+        """Return all nodes, ordered by name."""
+
+    async def mark(self, node: Node, mark: NodeMark) -> None:
+        """Remember this of the node, dated by Swarm's time; no-op when it is there already.
+
+        Raises NodeChanged unless the node is still as it was shown: whoever decides by what it saw
+        decides nothing about a node that has come back meanwhile.
+        """
+
+    async def unmark(self, node: Node, mark: NodeMark) -> None:
+        """Forget this of the node; no-op when it is not there. Raises NodeChanged."""

@@ -10,6 +10,7 @@ from socket import gethostname
 
 from rtmanager import __version__
 from rtmanager.adapters.docker.events import DockerContainerEvents
+from rtmanager.adapters.fence_command import FenceCommand
 from rtmanager.adapters.observed.calls import observed_calls
 from rtmanager.adapters.observed.journal import observed_journal
 from rtmanager.adapters.observed.ports import observed_health, observed_host, observed_leases
@@ -32,6 +33,7 @@ from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.streams import StreamSchemas
+from rtmanager.adapters.single_host import SingleHost
 from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.bootstrap.advice import postgres_advice
 from rtmanager.bootstrap.connections import Connections, postgres_dsn
@@ -126,6 +128,7 @@ def _ports(settings: Settings, connections: Connections) -> Ports:
         ],
         leases=observed_leases(observed_calls(connections.leases, REDIS)),
         host=observed_host(observed_calls(connections.host, DOCKER)),
+        nodes=SingleHost(),
         probe=observed_calls(connections.probe, "engine"),
         directories=observed_calls(connections.directories, "filesystem"),
         clock=SystemClock(),
@@ -163,6 +166,7 @@ def _cycle_ports(settings: Settings, connections: Connections) -> CyclePorts:
             RedisMessagePublisher(connections.redis, connections.installation, schemas, layout),
             REDIS,
         ),
+        fencing=FenceCommand(settings.fence_command, timeout=settings.fence_timeout),
     )
 
 

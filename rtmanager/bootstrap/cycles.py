@@ -12,7 +12,12 @@ from rtmanager.domain.monitoring.inspect_containers import InspectContainers
 from rtmanager.domain.monitoring.measure_disk_use import MeasureDiskUse
 from rtmanager.domain.monitoring.probe_engines import ProbeEngines
 from rtmanager.domain.monitoring.running_engines import RunningEngines
+from rtmanager.domain.nodes.drain_nodes import DrainNodes
+from rtmanager.domain.nodes.fence_nodes import FenceNodes
+from rtmanager.domain.nodes.move_lost_games import MoveLostGames
+from rtmanager.domain.nodes.watch_nodes import WatchNodes
 from rtmanager.domain.ports.container_events import ContainerEvents
+from rtmanager.domain.ports.fencing import Fencing
 from rtmanager.domain.ports.health_log import HealthLog
 from rtmanager.domain.ports.job_stream import JobStream
 from rtmanager.domain.ports.outbox import MessagePublisher, Outbox
@@ -37,6 +42,7 @@ class CyclePorts:
     jobs: JobStream
     outbox: Outbox
     publisher: MessagePublisher
+    fencing: Fencing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,7 @@ class CyclePolicy:
     probe_threshold: int
     retention: timedelta
     disk_limit: int
+    moves_at_once: int = 4
     keep_operations: timedelta = timedelta(days=365)
     keep_sent: timedelta = timedelta(hours=24)
     grace: float = GRACE
@@ -67,6 +74,10 @@ class Cycles:
     relay: RelayOutbox
     prune_log: PruneOperationLog
     prune_events: PruneEvents
+    watch_nodes: WatchNodes
+    fence_nodes: FenceNodes
+    move_lost_games: MoveLostGames
+    drain_nodes: DrainNodes
     ports: Ports
     jobs: JobStream
 
@@ -100,6 +111,22 @@ class Cycles:
                 ports.journal, more.jobs, ports.clock, policy.keep_operations
             ),
             prune_events=PruneEvents(ports.events, ports.clock),
+            watch_nodes=WatchNodes(nodes=ports.nodes, host=ports.host, clock=ports.clock),
+            fence_nodes=FenceNodes(
+                nodes=ports.nodes, host=ports.host, fencing=more.fencing, clock=ports.clock
+            ),
+            move_lost_games=MoveLostGames(
+                nodes=ports.nodes,
+                host=ports.host,
+                reconcile=reconcile_game,
+                at_once=policy.moves_at_once,
+            ),
+            drain_nodes=DrainNodes(
+                nodes=ports.nodes,
+                host=ports.host,
+                operations=operations,
+                at_once=policy.moves_at_once,
+            ),
             ports=ports,
             jobs=more.jobs,
         )

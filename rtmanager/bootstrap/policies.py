@@ -49,6 +49,7 @@ def cycle_policy(settings: Settings) -> CyclePolicy:
         probe_threshold=settings.probe_failures_threshold,
         retention=timedelta(days=settings.container_retention_days),
         disk_limit=settings.engine_disk_limit,
+        moves_at_once=settings.node_concurrency,
         keep_operations=timedelta(days=settings.operation_log_days),
         keep_sent=timedelta(seconds=settings.outbox_keep_sent),
     )

@@ -18,6 +18,8 @@ from rtmanager.domain.insight.read_workers import ReadWorkers
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
+from rtmanager.domain.nodes.mark_nodes import MarkNodes
+from rtmanager.domain.nodes.read_nodes import ReadNodes
 from rtmanager.domain.operations.answering import Answering
 from rtmanager.domain.operations.container_spec import EnginePolicy
 from rtmanager.domain.operations.executor import Executor
@@ -33,6 +35,7 @@ from rtmanager.domain.operations.refusal_rate import RefusalRate
 from rtmanager.domain.operations.refusals import Refusals
 from rtmanager.domain.ports.backlogs import Backlogs
 from rtmanager.domain.ports.clock import Clock
+from rtmanager.domain.ports.cluster_nodes import ClusterNodes
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.drift_log import DriftLog
 from rtmanager.domain.ports.engine_health import EngineHealth
@@ -64,6 +67,7 @@ class Ports:
     backlogs: Sequence[Backlogs]
     leases: GameLeases
     host: ContainerHost
+    nodes: ClusterNodes
     probe: EngineProbe
     directories: StateDirectories
     clock: Clock
@@ -89,6 +93,8 @@ class UseCases:
     feed: EventFeed
     drift: ReadDrift
     workers: ReadWorkers
+    nodes: ReadNodes
+    mark_nodes: MarkNodes
 
     def release(self) -> None:
         """Let nobody wait any more for what happens: the listener is about to end."""
@@ -134,6 +140,8 @@ class UseCases:
                 SurveyGames(operations, ports.host, ports.installation), ports.drift_log
             ),
             workers=ReadWorkers(ports.replicas, ports.backlogs),
+            nodes=ReadNodes(ports.nodes, ports.host),
+            mark_nodes=MarkNodes(ports.nodes),
         )
 
 

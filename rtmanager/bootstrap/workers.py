@@ -7,7 +7,7 @@ from rtmanager.config import Settings
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.workers.events import DockerEventWatcher
 from rtmanager.workers.jobs import JobConsumer
-from rtmanager.workers.periodic import PeriodicWorker
+from rtmanager.workers.periodic import Cycle, PeriodicWorker
 from rtmanager.workers.worker import Worker
 
 HANDOVERS_INTERVAL = 1.0
@@ -18,6 +18,9 @@ HOUSEKEEPING_INTERVAL = 60.0
 """Seconds between two searches for messages and jobs that are no longer needed."""
 LOG_INTERVAL = 3_600.0
 """Seconds between two searches for old operations."""
+
+
+Table = list[tuple[str, Cycle, float]]
 
 
 def leader_workers(
@@ -35,7 +38,7 @@ def leader_workers(
 
 def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequence[PeriodicWorker]:
     """Return all periodic workers: name, cycle, interval."""
-    table = [
+    table: Table = [
         ("probe", cycles.probe.run, settings.probe_interval),
         ("inspect", cycles.inspect.run, settings.inspect_interval),
         ("disk use", cycles.measure_disk_use.run, DISK_USE_INTERVAL),
@@ -47,4 +50,16 @@ def periodic_workers(cycles: Cycles, settings: Settings, clock: Clock) -> Sequen
         ("log pruning", cycles.prune_log.run, LOG_INTERVAL),
         ("event pruning", cycles.prune_events.run, HOUSEKEEPING_INTERVAL),
     ]
+    if settings.platform == "swarm":
+        table += _of_nodes(cycles, settings)
     return [PeriodicWorker(name, cycle, interval, clock) for name, cycle, interval in table]
+
+
+def _of_nodes(cycles: Cycles, settings: Settings) -> Table:
+    """Return the workers for the nodes of a Swarm: none waits for another, nor for its games."""
+    return [
+        ("nodes", cycles.watch_nodes.run, settings.node_interval),
+        ("fencing", cycles.fence_nodes.run, settings.node_interval),
+        ("lost games", cycles.move_lost_games.run, settings.node_interval),
+        ("drains", cycles.drain_nodes.run, settings.node_interval),
+    ]

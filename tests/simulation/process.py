@@ -13,6 +13,7 @@ from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvent
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
 from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.fencing import InMemoryFencing
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
@@ -24,6 +25,7 @@ from rtmanager.adapters.in_memory.store import (
     InMemoryRuntimeRecords,
 )
 from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryMessagePublisher
+from rtmanager.adapters.single_host import SingleHost
 from rtmanager.bootstrap.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.domain.errors import RuntimeManagerError
@@ -197,6 +199,7 @@ class Process:
             backlogs=[self._faulty(InMemoryStoreBacklogs(store), "backlogs")],
             leases=BelievedLeases(connection, environment),
             host=self._host(),
+            nodes=SingleHost(),
             probe=self._faulty(probe, "probe"),
             directories=self._faulty(environment.directories, "directories"),
             clock=self.clock,
@@ -215,6 +218,7 @@ class Process:
             jobs=self.jobs,
             outbox=self.outbox,
             publisher=self._faulty(InMemoryMessagePublisher(environment.streams), "publisher"),
+            fencing=InMemoryFencing(),
         )
         cycles = Cycles.assemble(ports, beyond, cases, policy)
         # Jobs wait for a lease only briefly: each attempt is a step.

@@ -21,7 +21,10 @@ class ClusterNodes(Protocol):
         """Return all nodes, ordered by name."""
 
     async def mark(self, node: Node, mark: NodeMark) -> None:
-        """Remember this of the node, dated by Swarm's time; no-op when it is there already.
+        """Remember this of the node, dated by Swarm's time; a mark that is there is dated anew.
+
+        The date is that of the node's last change before this one: nothing was placed on a node
+        that is down since it went down, so the mark is about everything that is on it.
 
         Raises NodeChanged unless the node is still as it was shown: whoever decides by what it saw
         decides nothing about a node that has come back meanwhile.

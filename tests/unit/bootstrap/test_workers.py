@@ -39,3 +39,20 @@ def test_every_interval_is_the_operator_s() -> None:
         "log pruning": LOG_INTERVAL,
         "event pruning": HOUSEKEEPING_INTERVAL,
     }
+
+
+def test_nodes_are_watched_on_a_swarm_alone() -> None:
+    """A single Docker host has no nodes, and no workers that look for them."""
+    on_a_swarm = SETTINGS | {"RTMANAGER_PLATFORM": "swarm", "RTMANAGER_NODE_INTERVAL": "6s"}
+    settings = Settings.from_environment(on_a_swarm)
+    cycles = composition.assemble(settings).cycles
+
+    table = periodic_workers(cycles, settings, ManualClock())
+
+    intervals = {each.name: each.interval for each in table}
+    assert {name: intervals.get(name) for name in ("nodes", "fencing", "lost games", "drains")} == {
+        "nodes": 6.0,
+        "fencing": 6.0,
+        "lost games": 6.0,
+        "drains": 6.0,
+    }

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from rtmanager.adapters.in_memory.backlogs import InMemoryStoreBacklogs
 from rtmanager.adapters.in_memory.clock import ManualClock
+from rtmanager.adapters.in_memory.cluster_nodes import InMemoryClusterNodes
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryContainer
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
+from rtmanager.adapters.in_memory.fencing import InMemoryFencing
 from rtmanager.adapters.in_memory.game_lease import (
     Grants,
     InMemoryGameLeases,
@@ -139,6 +141,7 @@ class Process:
             backlogs=[self._faulty(InMemoryStoreBacklogs(world.store), "backlogs")],
             leases=self.leases,
             host=self.host,
+            nodes=self._faulty(world.nodes, "nodes"),
             probe=self.engine_probe,
             directories=self._faulty(world.directories, "directories"),
             clock=world.clock,
@@ -156,6 +159,7 @@ class Process:
             jobs=self.jobs,
             outbox=self._faulty(InMemoryOutbox(world.store.outbox_table, world.clock), "outbox"),
             publisher=self._faulty(InMemoryMessagePublisher(world.streams), "publisher"),
+            fencing=self._faulty(world.fencing, "fencing"),
         )
         policy = CyclePolicy(
             probe_threshold=THRESHOLD,
@@ -271,6 +275,7 @@ class World:
     _requests: int = 0
 
     def __post_init__(self) -> None:
+        self.nodes, self.fencing = InMemoryClusterNodes(self.clock), InMemoryFencing()
         self.replicas = InMemoryReplicas(self.clock, Claim())
         self.installation = Installation(NETWORK, INSTALLATION)
         self.docker = InMemoryDocker(clock=self.clock)

@@ -17,6 +17,7 @@ from rtmanager.domain.container import (
     HealthIntervals,
     ImageId,
 )
+from rtmanager.domain.node import Placement
 
 KILLED = 137
 OOM_KILLED = 137
@@ -94,7 +95,7 @@ class MemoryContainer:
     """A container and its run state.
 
     `life` counts its starts. `removal` is the removal in progress, if any. `elsewhere` has its
-    addresses on the networks that others attached it to.
+    addresses on the networks that others attached it to. `placement` is what a test says.
     """
 
     id: ContainerId
@@ -118,6 +119,8 @@ class MemoryContainer:
     life: int = 0
     last_signal: str = ""
     removal: Effect[None] | None = None
+    placement: Placement | None = None
+    ended_with_node: bool = False
     _born: float = field(default=0.0, init=False)
     _stop_due: float | None = field(default=None, init=False)
     _stop_code: int = field(default=TERMINATED, init=False)
@@ -234,6 +237,8 @@ class MemoryContainer:
             attached_to=self.attached_to,
             health=self.health if is_up else None,
             up_for=now - self._born if is_up and now is not None else None,
+            placement=self.placement,
+            ended_with_node=self.ended_with_node,
         )
 
     def details(self) -> ContainerDetails:
@@ -256,6 +261,8 @@ class MemoryContainer:
             restart_count=self.restart_count,
             health=self.health,
             state_path=self.spec.state_path or None,
+            placement=self.placement,
+            ended_with_node=self.ended_with_node,
         )
 
     @property

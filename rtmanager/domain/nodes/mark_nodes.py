@@ -44,7 +44,10 @@ class MarkNodes:
 
     async def _find(self, name: str) -> Node:
         """Return the node with this name or id."""
-        found = [each for each in await self.nodes.list_nodes() if name in {each.name, each.id}]
+        nodes = await self.nodes.list_nodes()
+        if not nodes:
+            raise Conflict("there are no nodes: all games run on a single Docker host")
+        found = [each for each in nodes if name in {each.name, each.id}]
         if not found:
             raise NotFound(f"there is no node {name}")
         if len(found) > 1:

@@ -279,6 +279,7 @@ class World:
         self.replicas = InMemoryReplicas(self.clock, Claim())
         self.installation = Installation(NETWORK, INSTALLATION)
         self.docker = InMemoryDocker(clock=self.clock)
+        self.nodes = InMemoryClusterNodes(self.clock)
         for reference in (IMAGE, PATCHED, OTHER):
             self.docker.add_image(reference)
         self.image(BROKEN, exits_after=0.1, exit_code=3, healthy_after=None, output=(LAST_WORDS,))

@@ -140,7 +140,7 @@ class UseCases:
                 SurveyGames(operations, ports.host, ports.installation), ports.drift_log
             ),
             workers=ReadWorkers(ports.replicas, ports.backlogs),
-            nodes=ReadNodes(ports.nodes, ports.host),
+            nodes=ReadNodes(ports.nodes, ports.host, seen.records, ports.installation),
             mark_nodes=MarkNodes(ports.nodes),
         )
 

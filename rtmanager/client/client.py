@@ -23,6 +23,7 @@ from rtmanager.client.answers import (
 )
 from rtmanager.client.connection import Connection, parsed
 from rtmanager.client.event_stream import EventStream, Lost
+from rtmanager.client.nodes import NodeList
 from rtmanager.client.operations import OperationLog
 from rtmanager.client.reports import (
     DriftReport,
@@ -40,7 +41,7 @@ from rtmanager.client.vocabulary import Caller
 DEFAULT_URL = "http://127.0.0.1:8096"
 
 
-class RuntimeManagerClient(Actions, OperationLog):
+class RuntimeManagerClient(Actions, NodeList, OperationLog):
     """Calls one Runtime Manager; an asynchronous context manager.
 
     Every method raises `ClientError`: an `ApiError` of the answer's code, `Unreachable`, `TimedOut`

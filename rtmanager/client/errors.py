@@ -76,7 +76,7 @@ class ImageRefNotSemver(ApiError):
 
 
 class NotFound(ApiError):
-    """The game or the operation does not exist, or the game has no container."""
+    """The game, the operation or the node does not exist, or the game has no container."""
 
     of_code = ErrorCode.NOT_FOUND
 

@@ -11,6 +11,8 @@ from rtmanager.client.vocabulary import (
     EventType,
     HealthState,
     LogStream,
+    NodeRole,
+    NodeState,
     OperationKind,
     OperationSource,
     Outcome,
@@ -50,6 +52,8 @@ class ContainerState(Answer):
     oom_killed: bool
     started_at: datetime | None
     finished_at: datetime | None
+    node: str | None = None
+    is_out_of_reach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,3 +185,32 @@ class WorkersReport(Answer):
     replicas: tuple[Replica, ...]
     backlogs: tuple[Backlog, ...]
     errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node(Answer):
+    """A host of the Swarm, and what runs on it."""
+
+    node_id: str
+    name: str
+    state: NodeState
+    availability: str
+    role: NodeRole
+    cpus: float
+    memory_bytes: int
+    reserved_cpus: float
+    reserved_memory_bytes: int
+    interrupted_at: datetime | None
+    off_at: datetime | None
+    drain_at: datetime | None
+    is_out_of_reach: bool
+    games: tuple[str, ...]
+    games_left: int | None
+    advice: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nodes(Answer):
+    """All nodes, ordered by name."""
+
+    items: tuple[Node, ...]

@@ -34,6 +34,13 @@ def runtime_path(game_id: str, *more: str, api: str = INTERNAL) -> str:
     return "/".join((api, "runtimes", _segment(game_id), *more))
 
 
+def node_path(node: str, word: str) -> str:
+    """Return the path of a word on a node, whatever its name; raise ValueError for an empty one."""
+    if not node:
+        raise ValueError("the name of the node is empty")
+    return f"{OPERATOR}/nodes/{_segment(node)}/{word}"
+
+
 def _segment(text: str) -> str:
     """Return a text as one segment of a path: `..` would lead to another one."""
     return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")

@@ -24,10 +24,15 @@ class Repeats(Enum):
     """Nothing changes."""
     REPLAY = auto()
     """The result is that of the first: start, stop, patch, cleanup."""
+    WORD = auto()
+    """What is said of a node is the same when it is said twice."""
     UNSAFE = auto()
     """Each request restarts the engine; only one that was not sent may be repeated."""
     PROBE = auto()
     """Nothing changes, and a 503 is the answer that was asked for."""
+
+
+_REPEATABLE = {Repeats.READ, Repeats.REPLAY, Repeats.WORD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +64,4 @@ def is_worth_repeating(fault: ClientError, repeats: Repeats) -> bool:
         return not fault.was_sent or repeats is not Repeats.UNSAFE
     is_of_a_proxy = isinstance(fault, UnexpectedAnswer) and fault.status in _OF_A_PROXY
     is_unavailable = isinstance(fault, ServiceUnavailable | DockerUnavailable)
-    return (is_unavailable or is_of_a_proxy) and repeats in {Repeats.READ, Repeats.REPLAY}
+    return (is_unavailable or is_of_a_proxy) and repeats in _REPEATABLE

@@ -139,6 +139,21 @@ class DriftKind(OpenEnum):
     STALE_CONTAINER = "stale_container"
 
 
+class NodeState(OpenEnum):
+    """Whether a Swarm's managers hear of a node; `down` says nothing about its engines."""
+
+    READY = "ready"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+class NodeRole(OpenEnum):
+    """Whether a node is one of the Swarm's managers."""
+
+    MANAGER = "manager"
+    WORKER = "worker"
+
+
 class LogStream(OpenEnum):
     """Where an engine wrote a line; `service` for a remark of the Runtime Manager."""
 

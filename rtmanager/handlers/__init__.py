@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from rtmanager.handlers.endpoint import Handler
 from rtmanager.handlers.operator.games import Games
+from rtmanager.handlers.operator.nodes import Nodes
 from rtmanager.handlers.operator.operations import OperationLog
 from rtmanager.handlers.operator.overview import Overview
 from rtmanager.handlers.operator.service import ServiceState
@@ -29,7 +30,12 @@ def internal_endpoints(*, runtimes: Runtimes, probes: Probes) -> Mapping[str, Ha
 
 
 def operator_endpoints(
-    *, overview: Overview, games: Games, operations: OperationLog, service: ServiceState
+    *,
+    overview: Overview,
+    games: Games,
+    operations: OperationLog,
+    service: ServiceState,
+    nodes: Nodes,
 ) -> Mapping[str, Handler]:
     """Return the endpoint of every operationId of `spec/operator-openapi.yaml`."""
     return {
@@ -43,4 +49,8 @@ def operator_endpoints(
         "operatorStreamEvents": service.events,
         "operatorListDrift": service.drift,
         "operatorListWorkers": service.workers,
+        "operatorListNodes": nodes.list,
+        "operatorMarkNodeLost": nodes.lost,
+        "operatorDrainNode": nodes.drain,
+        "operatorActivateNode": nodes.activate,
     }

@@ -22,6 +22,7 @@ MAX_BODY = 64 * 1024
 _NAMED = 3
 _REMEMBERED, _SHORT = 64, 1024
 _JSON = "application/json"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _INVISIBLE = "a byte order mark, which editors do not show"
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
@@ -40,13 +41,17 @@ class SchemaValidator(Protocol):
 class ExpectedBody:
     """The body of an operation: one JSON object, read and checked by its schema.
 
+    One that is not required may be left out, which is the same as an empty object.
     Callers send few different ones, so the latest short ones are remembered as they were read; a
     refusal raises, and so is never remembered.
     """
 
-    def __init__(self, schema: SchemaValidator, example: str = "{}") -> None:
+    def __init__(
+        self, schema: SchemaValidator, example: str = "{}", *, is_required: bool = True
+    ) -> None:
         self._schema = schema
         self._example = example
+        self._is_required = is_required
         self._remembered = lru_cache(_REMEMBERED)(self._checked)
 
     async def read(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
@@ -59,6 +64,8 @@ class ExpectedBody:
             check_content_type(types)
         _check_announced_size(_texts_of(scope, b"content-length"))
         raw = await _read(receive)
+        if not raw and not self._is_required:
+            return _NOTHING
         if not raw:
             raise InvalidRequest(
                 f"the body is missing; expected a JSON object such as {self._example}"

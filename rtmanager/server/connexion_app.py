@@ -191,7 +191,11 @@ def _expected_body(operation: _Document) -> ExpectedBody | None:
         return None
     content = operation["requestBody"]["content"]["application/json"]
     example: _Document = next(iter(content["examples"].values()))
-    return ExpectedBody(Draft4RequestValidator(content["schema"]), json.dumps(example["value"]))
+    return ExpectedBody(
+        Draft4RequestValidator(content["schema"]),
+        json.dumps(example["value"]),
+        is_required=operation["requestBody"].get("required", False),
+    )
 
 
 def _check_table(specified: Mapping[str, object], table: Mapping[str, Handler]) -> None:

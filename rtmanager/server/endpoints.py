@@ -8,6 +8,7 @@ from rtmanager.domain.insight.operation_ends import MAX_WAITING
 from rtmanager.handlers import internal_endpoints, operator_endpoints
 from rtmanager.handlers.endpoint import Handler
 from rtmanager.handlers.operator.games import Games
+from rtmanager.handlers.operator.nodes import Nodes
 from rtmanager.handlers.operator.operations import OperationLog
 from rtmanager.handlers.operator.overview import Overview
 from rtmanager.handlers.operator.service import ServiceState
@@ -27,5 +28,6 @@ def endpoints(
             games=Games(cases.health, cases.read_logs, cases.explain),
             operations=OperationLog(cases.log, max_waits),
             service=ServiceState(cases.feed, cases.drift, cases.workers, max_streams),
+            nodes=Nodes(cases.nodes, cases.mark_nodes),
         ),
     }

@@ -11,6 +11,7 @@ import yaml
 
 from rtmanager import spec_dir
 from rtmanager.domain.errors import ErrorCode, ServiceUnavailable
+from rtmanager.domain.node import NodeState
 from rtmanager.handlers.ascii_json import JsonObject
 from rtmanager.handlers.endpoint import Call, Handler
 from rtmanager.handlers.errors import STATUS_OF_CODE
@@ -19,18 +20,25 @@ from tests.contract.caller import FOREIGN_PAGE, Answer, Caller
 from tests.unit.domain.world import GAME, World
 
 SPECIFIED = yaml.safe_load((spec_dir() / OPERATOR_SPEC_FILE).read_text())["paths"]
+NODE = "worker-1"
 OPERATIONS: Mapping[str, Any] = {
     text["operationId"]: text for methods in SPECIFIED.values() for text in methods.values()
 }
 PATHS: Mapping[str, str] = {
-    text["operationId"]: path.format(game_id=GAME, operation_id=1)
+    text["operationId"]: path.format(game_id=GAME, operation_id=1, node=NODE)
     for path, methods in SPECIFIED.items()
     for text in methods.values()
 }
-"""The path of each, of a game and an operation that exist."""
+"""The path of each, of a game, an operation and a node that exist."""
+METHODS: Mapping[str, str] = {
+    text["operationId"]: method.upper()
+    for methods in SPECIFIED.values()
+    for method, text in methods.items()
+}
+MARKING = [name for name, method in METHODS.items() if method == "POST"]
 STREAM, LOGS = "operatorStreamEvents", "operatorReadLogs"
-ENDING = {name: path for name, path in PATHS.items() if name != STREAM}
-"""Those whose answer ends."""
+ENDING = {name: path for name, path in PATHS.items() if name not in {STREAM, *MARKING}}
+"""Those that read, and whose answer ends."""
 STORE_CALLS = {
     "operatorListRuntimes": "records.list",
     "operatorExplainRuntime": "records.get",
@@ -41,13 +49,21 @@ STORE_CALLS = {
     "operatorGetOperation": "history.get",
     STREAM: "operator_events.latest",
     "operatorListDrift": "records.list",
+    "operatorListNodes": "nodes.list_nodes",
+    **dict.fromkeys(MARKING, "nodes.list_nodes"),
 }
 """A call that each makes; what the workers' answer lacks is named in it instead."""
 
 
 @pytest.fixture(autouse=True)
-async def _game(caller: Caller) -> None:
+async def _game(caller: Caller, world: World) -> None:
     await caller.start(GAME)
+    world.nodes.change(world.nodes.add(NODE).id, state=NodeState.DOWN)
+
+
+async def ask(caller: Caller, name: str, more: str = "") -> Answer:
+    """Call an operation as it is specified, without a body."""
+    return await caller.send(METHODS[name], PATHS[name] + more)
 
 
 def others(
@@ -67,14 +83,15 @@ def parameters(name: str) -> Iterable[str]:
     return [each["name"] for each in described if each["in"] == "query"]
 
 
-def test_every_operation_only_reads() -> None:
-    """The actions are those of the internal contract."""
-    assert {method for methods in SPECIFIED.values() for method in methods} == {"get"}
+def test_nothing_changes_but_by_what_is_said_of_nodes() -> None:
+    """The actions on games are those of the internal contract."""
+    assert set(METHODS.values()) == {"GET", "POST"}
+    assert MARKING == ["operatorMarkNodeLost", "operatorDrainNode", "operatorActivateNode"]
 
 
 async def test_unknown_parameter_is_refused(caller: Caller) -> None:
     """The message names it, and those that are known."""
-    answers = {name: await caller.get(f"{path}?force=1&%ff=%00") for name, path in PATHS.items()}
+    answers = {name: await ask(caller, name, "?force=1&%ff=%00") for name in PATHS}
 
     said = "the query has an unknown parameter: 'force'"
     assert others(answers, 400, "invalid_request", said) == {}
@@ -98,11 +115,13 @@ async def test_parameter_that_is_empty_or_repeated_is_refused_by_name(
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
 async def test_other_method_is_told_the_allowed_ones(method: str, caller: Caller) -> None:
-    """Nothing can be changed here, and the answer says what can be done."""
-    answers = {name: await caller.send(method, path) for name, path in PATHS.items()}
+    """The answer says what can be done."""
+    asked = [name for name in PATHS if METHODS[name] != method]
+    answers = {name: await caller.send(method, PATHS[name]) for name in asked}
 
     assert others(answers, 405, "invalid_request") == {}
-    assert {each.headers["allow"] for each in answers.values()} == {"GET, HEAD"}
+    allowed = {name: "POST" if name in MARKING else "GET, HEAD" for name in asked}
+    assert {name: each.headers["allow"] for name, each in answers.items()} == allowed
 
 
 async def test_head_is_get(caller: Caller) -> None:
@@ -128,7 +147,7 @@ async def test_body_is_ignored(body: bytes, caller: Caller) -> None:
 
 async def test_slash_at_the_end_gets_a_hint(caller: Caller) -> None:
     """A path is there once."""
-    answers = {name: await caller.get(f"{path}/") for name, path in PATHS.items()}
+    answers = {name: await ask(caller, name, "/") for name in PATHS}
 
     assert others(answers, 404, "not_found", "without the slash") == {}
 
@@ -139,11 +158,11 @@ async def test_answer_that_breaks_the_contract_is_a_defect(table: Mapping[str, H
     async def nonsense(_: Call) -> JsonObject:
         return {"state": "ok"}
 
-    in_json = ENDING.keys() - {LOGS}
+    in_json = PATHS.keys() - {LOGS, STREAM}
     caller = Caller(
         create_app({**table, **dict.fromkeys(in_json, nonsense)}, validate_responses=True)
     )
-    answers = {name: await caller.get(ENDING[name]) for name in in_json}
+    answers = {name: await ask(caller, name) for name in in_json}
 
     assert others(answers, 500, "internal_error") == {}
 
@@ -163,7 +182,7 @@ async def test_fault_has_its_documented_code(
     answers, status = {}, STATUS_OF_CODE[code]
     for name, call in STORE_CALLS.items():
         world.manager.on(call, fault)
-        answers[name] = await caller.get(PATHS[name])
+        answers[name] = await ask(caller, name)
 
     assert others(answers, status, code) == {}
     assert not [each for each in answers.values() if "secret" in each.message]

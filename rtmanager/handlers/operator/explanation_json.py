@@ -59,4 +59,6 @@ def _container_json(seen: ContainerDetails) -> JsonObject:
         "oom_killed": seen.oom_killed,
         "started_at": timestamp(seen.started_at),
         "finished_at": timestamp(seen.finished_at) if has_ended else None,
+        "node": seen.placement and seen.placement.name,
+        "is_out_of_reach": seen.is_out_of_reach,
     }

@@ -58,6 +58,8 @@ def assert_specified(operation: SpecifiedOperation, request: httpx.Request) -> N
     body = request.content
     if operation.body_schema is None:
         assert body == b""
+    elif not body:
+        assert not operation.definition["requestBody"]["required"]
     else:
         schema = resolved(operation.spec, operation.body_schema)
         with_definitions = {**schema, "components": operation.spec["components"]}

@@ -14,7 +14,10 @@ from rtmanager.client.parsing import Answer, Malformed, read
 from tests.unit.client.fake_service import FakeService, answered, client_of
 from tests.unit.client.specs import SPECS, example, resolved
 
-WITHOUT_CLASS = {"ErrorResponse", "ErrorBody", "StartRequest", "StopRequest", "PatchRequest"}
+WITHOUT_CLASS = {
+    *("ErrorResponse", "ErrorBody"),
+    *("StartRequest", "StopRequest", "PatchRequest", "NodeMarkRequest"),
+}
 """What is sent, and the envelope of errors."""
 OTHER_NAMES = {"ProbeResponse": "Probe", "HealthEvent.event_type": "HealthEventType"}
 SCHEMAS = [

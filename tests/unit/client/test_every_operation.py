@@ -47,6 +47,10 @@ METHODS: dict[str, Callable[[RuntimeManagerClient], Awaitable[Any]]] = {
     "operatorStreamEvents": lambda rtm: _first(rtm.events(GAME, after="7")),
     "operatorListDrift": lambda rtm: rtm.drift(),
     "operatorListWorkers": lambda rtm: rtm.workers(),
+    "operatorListNodes": lambda rtm: rtm.nodes(),
+    "operatorMarkNodeLost": lambda rtm: rtm.node_lost("worker-1", reason="burnt out"),
+    "operatorDrainNode": lambda rtm: rtm.drain_node("worker-1"),
+    "operatorActivateNode": lambda rtm: rtm.activate_node("worker-1"),
 }
 """The method of each operation."""
 

@@ -55,7 +55,12 @@ class BackgroundProcess:
                 **how.user,
             )
         _children[child.pid] = child
-        process = cls(child.pid, _start_time(child.pid) or "", pid_file)
+        return cls.of(child.pid, pid_file)
+
+    @classmethod
+    def of(cls, pid: int, pid_file: Path) -> "BackgroundProcess":
+        """Return the process that runs with this pid, and write it to the pid file."""
+        process = cls(pid, _start_time(pid) or "", pid_file)
         pid_file.write_text(f"{process.pid} {process.started_at}\n")
         return process
 

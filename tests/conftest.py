@@ -32,6 +32,14 @@ from tests.support.environment import new_environment, service_network, service_
 from tests.support.leftovers import WholeRun
 from tests.support.run import MEASURED, begin_run, reporter, run_directory, say, session_dir
 from tests.support.running_service import latest_logs
+from tests.support.swarm import (
+    new_swarm_network,
+    relays,
+    swarm,
+    swarm_api,
+    swarm_network,
+    swarm_registry,
+)
 from tests.support.warm_start import end_warm_python
 from tests.support.workers import longest_first, make_scheduler
 
@@ -47,16 +55,22 @@ __all__ = [
     "new_database",
     "new_environment",
     "new_redis",
+    "new_swarm_network",
     "postgres",
     "postgres_dsn",
     "redis_addr",
     "registry",
+    "relays",
     "say",
     "secured_registry",
     "service_network",
     "service_settings",
     "session_dir",
     "state_root",
+    "swarm",
+    "swarm_api",
+    "swarm_network",
+    "swarm_registry",
 ]
 
 _RUN = pytest.StashKey[WholeRun]()

@@ -18,6 +18,7 @@ import psutil
 from dev.debian_packages import require_command
 from dev.demo_images import ensure_demo_images
 from dev.docker_host import DEFAULT_ADDRESS, TEST_RUNS, DockerUse, ensure_docker, why_unreachable
+from dev.swarm.private_swarm import STORE, PrivateSwarm, remove_abandoned
 from tests.support.run import MARK, NAME_OF_A_RUN, Say, unmarked
 
 ENDED_WITHIN = 5.0
@@ -99,12 +100,14 @@ class WholeRun:
     def prepare(self, say: Say) -> None:
         """Install, start and build once what all workers of the run use."""
         host = start_docker(say)
+        remove_abandoned()
         removed(docker_things_of_dead_runs(host), say)
         ensure_demo_images(host, say)
         require_command("docker-registry", "docker-registry", say)
 
     def end(self, say: Say) -> list[str]:
         """Stop what the run has started, and return the names of everything else that was left."""
+        PrivateSwarm(STORE / self._directory.name).remove()
         left = removed(processes_of(self._directory), say)
         left += self._end_docker(say)
         shutil.rmtree(self._directory, ignore_errors=True)

@@ -14,6 +14,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 MARK = "GALAXY_TEST_RUN"
 """Environment: the directory of the run. Every process of the run inherits it."""
+LEADER = "GALAXY_TEST_LEADER"
+"""Environment: the pid of the process that leads the run."""
 NAME_OF_A_RUN = re.compile("galaxy-test-[0-9a-f]{8}")
 MEASURED = "measured"
 """The key under which a worker passes its reports to the leading process."""
@@ -25,6 +27,7 @@ def begin_run() -> Path:
     """Choose the run's directory, which is its mark as well, and return it."""
     directory = Path(tempfile.gettempdir()) / f"galaxy-test-{secrets.token_hex(4)}"
     os.environ[MARK] = str(directory)
+    os.environ[LEADER] = str(os.getpid())
     return directory
 
 

@@ -34,7 +34,8 @@ class RunningService:
     """One `rtmanager serve` process after another, always on the same address and settings.
 
     It listens on `host`; tests of who may connect choose an address of a Docker bridge. `program`
-    is the module that runs and its arguments, for tests that need another launcher.
+    is the module that runs and its arguments, for tests that need another launcher; `enter` is what
+    runs the module elsewhere, as on a seat in a Swarm.
     """
 
     variables: Mapping[str, str]
@@ -42,6 +43,7 @@ class RunningService:
     host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     program: Sequence[str] = ("rtmanager", "serve")
+    enter: Sequence[str] = ()
     _process: WarmProcess | None = None
 
     def __post_init__(self) -> None:
@@ -79,7 +81,8 @@ class RunningService:
         }
         address = {"RTMANAGER_INTERNAL_HTTP_ADDR": f"{self.host}:{self.port}"}
         environment = {**inherited, **self.variables, **address}
-        self._process = warm_python().start(self.program, environment, self.log_file)
+        program = [*self.enter, *self.program]
+        self._process = warm_python().start(program, environment, self.log_file)
         self._wait_until_healthy()
 
     def stop(self) -> int:

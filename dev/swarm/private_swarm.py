@@ -1,0 +1,90 @@
+"""A Swarm of one node for test runs: started by the first that needs it, removed without a trace.
+
+It has no link to any network, so nothing of it can clash with another one. What has to be reached
+from there is relayed (`dev.swarm.relay`).
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from dev.background_process import BackgroundProcess
+from dev.demo_images import REPOSITORY
+from dev.locks import machine_lock
+from dev.swarm.node import Node, copy_images
+from dev.unprivileged import FALLBACK_ROOT
+
+STORE = FALLBACK_ROOT / "swarms"
+"""On a disk, unlike /run or maybe /tmp: Docker's file systems are faster there."""
+NODE = "node1"
+ADDRESS = "10.78.0.11"
+_OWNER = "owner.pid"
+
+
+@dataclass(frozen=True)
+class PrivateSwarm:
+    """A Swarm in a directory of its own; it belongs to one process, and is removed after it."""
+
+    directory: Path
+
+    @property
+    def node(self) -> Node:
+        """Its only node, a manager."""
+        return Node.of(self.directory, NODE)
+
+    @property
+    def docker_host(self) -> str:
+        """The address at which processes in any network namespace of this machine reach it."""
+        return self.node.docker_host
+
+    def ensure(self, owner: int, image_source: str, echo: Callable[[str], None]) -> None:
+        """Start it for the process `owner`, with the demo images of a Docker host.
+
+        No-op when it runs, in whichever process it was started. Waits while another starts it.
+        """
+        with machine_lock("private-swarm"):
+            remove_abandoned()
+            self.directory.mkdir(parents=True, exist_ok=True)
+            BackgroundProcess.of(owner, self.directory / _OWNER)
+        with FileLock(self.directory / "lock"):
+            if not self.node.machine.is_on:
+                self._start(image_source, echo)
+
+    def remove(self) -> None:
+        """End everything that runs on it and delete its data; no-op when there is none."""
+        self.node.machine.power_off()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _start(self, image_source: str, echo: Callable[[str], None]) -> None:
+        self.node.start(echo)
+        self._give_address()
+        with self.node.api() as api:
+            api.init_swarm(advertise_addr=ADDRESS, listen_addr=f"{ADDRESS}:2377")
+        copy_images(image_source, self.docker_host, REPOSITORY)
+
+    def _give_address(self) -> None:
+        """Give it an address, which a Swarm wants to have, on a bridge that leads nowhere."""
+        enter = ["nsenter", f"--net={self.node.machine.network()}", "ip"]
+        for command in (
+            "link add eth0 type bridge",
+            f"address add {ADDRESS}/24 dev eth0",
+            "link set eth0 up",
+        ):
+            subprocess.run([*enter, *command.split()], check=True)
+
+
+def remove_abandoned(store: Path = STORE) -> None:
+    """Remove the Swarms whose process has ended, as after a kill."""
+    for owner in store.glob(f"*/{_OWNER}"):
+        if BackgroundProcess.find(owner) is None:
+            PrivateSwarm(owner.parent).remove()
+
+
+def add_network(api: Any, name: str, labels: dict[str, str] | None = None) -> None:
+    """Create an overlay network to which plain containers can be attached too."""
+    api.create_network(name, driver="overlay", attachable=True, labels=labels)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtmanager.adapters.directory_size import DirectorySize
+from rtmanager.adapters.state_marker import StateMarker, StateToken, demand_marker, missing_marker
 from rtmanager.adapters.state_root import warn_if_exposed
 from rtmanager.adapters.threads import Threads
 from rtmanager.domain.errors import StartConfigInvalid
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.state_directories import DiskUse
+
+logger = logging.getLogger(__name__)
 
 THREADS = 8
 """Maximum number of concurrent calls; that many may hang before others have to wait."""
@@ -29,22 +33,37 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class FilesystemStateDirectories:
     """One directory per game below the state root, which may be a symbolic link.
 
+    With a `token` the root is storage that replicas and nodes share, and has its marker.
+
     A call to a hanging file system cannot be interrupted: it is abandoned in a daemon thread of a
     pool that is used for nothing else.
     """
 
-    def __init__(self, root: str, *, mode: int = 0o750, deadline: float = 10.0) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        mode: int = 0o750,
+        deadline: float = 10.0,
+        token: StateToken | None = None,
+    ) -> None:
         self._root = Path(root).resolve()
+        self._marker = StateMarker(self._root, token) if token else None
         self._mode = mode
         self._deadline = deadline
         self._threads = Threads("state directory", THREADS)
         self._counting = Threads("disk use", COUNTING_THREADS)
 
     async def open(self) -> None:
-        """Warn if the state root lets engines' files be run as root; never raises."""
+        """Report what the first start would refuse, or should not allow.
+
+        Raises ServiceUnavailable when the marker's name cannot be read.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(self._deadline):
                 await self._threads.run(lambda: warn_if_exposed(self._root))
+        if fault := await self._marker_fault():
+            logger.error("state_root_not_shared", extra={"path": str(self._root), "error": fault})
 
     async def close(self) -> None:
         """End the threads, without waiting for calls that hang."""
@@ -57,22 +76,40 @@ class FilesystemStateDirectories:
 
     async def prepare(
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
-    ) -> None:
+    ) -> str | None:
         """Set the directory's mode and owner; create it if the game has no known path."""
+        marker = await self._marker.name(self._run) if self._marker else None
         preparation = Preparation(
             root=self._root,
             game_id=game_id,
             owner=(uid, gid),
             mode=self._mode,
             known_path=known_path,
+            marker=marker,
             until=time.monotonic() + self._deadline,
         )
+        await self._run(preparation.run, f"state directory {self.path(game_id)}")
+        return str(self._root / marker) if marker else None
+
+    async def _marker_fault(self) -> str | None:
+        """Return why the root, which is to be shared storage, is none; None if all is well."""
+        if self._marker is None:
+            return None
+        try:
+            path = self._root / await self._marker.name(self._run)
+            await self._run(lambda: demand_marker(path))
+        except StartConfigInvalid as error:
+            return error.message
+        return None
+
+    async def _run(self, call: Callable[[], None], what: str | None = None) -> None:
+        """Run a blocking call; raise StartConfigInvalid when it takes too long."""
         try:
             async with asyncio.timeout(self._deadline):
-                await self._threads.run(preparation.run)
+                await self._threads.run(call)
         except TimeoutError:
             raise StartConfigInvalid(
-                f"state directory {self.path(game_id)} did not answer within "
+                f"{what or f'state root {self._root}'} did not answer within "
                 f"{self._deadline:g} s; check the file system that holds it"
             ) from None
 
@@ -96,6 +133,7 @@ class Preparation:
     mode: int
     known_path: str | None
     until: float
+    marker: str | None = None
     monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> None:
@@ -116,14 +154,25 @@ class Preparation:
     @contextmanager
     def _root(self) -> Iterator[int]:
         with _explain_unusable(self.root, "state root"), self._explain_missing():
-            if self.known_path is None:
+            if self.known_path is None and self.marker is None:
                 self._check_time()
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             root = os.open(self.root, _OPEN)
         try:
+            self._check_marker(root)
             yield root
         finally:
             os.close(root)
+
+    def _check_marker(self, root: int) -> None:
+        """Raise unless the open directory has the marker, whatever is mounted there meanwhile."""
+        if self.marker is None:
+            return
+        with _explain_unusable(self.root, "state root"):
+            try:
+                os.stat(self.marker, dir_fd=root, follow_symlinks=False)
+            except FileNotFoundError:
+                raise missing_marker(self.root / self.marker) from None
 
     @contextmanager
     def _directory(self, root: int) -> Iterator[int]:

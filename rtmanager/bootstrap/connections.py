@@ -12,6 +12,7 @@ from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.migrate import installation_id, migrate
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.pool_part import PoolPart
+from rtmanager.adapters.postgres.state_token import PostgresStateToken
 from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.bootstrap.advice import (
@@ -73,9 +74,7 @@ class Connections:
             docker=docker,
             host=_host(settings, docker),
             probe=HttpEngineProbe(timeout=settings.probe_timeout),
-            directories=FilesystemStateDirectories(
-                str(settings.game_state_root), mode=settings.game_state_dir_mode
-            ),
+            directories=_directories(settings, pool),
             runtime=settings.docker_runtime,
         )
 
@@ -190,6 +189,15 @@ def _host(settings: Settings, docker: DockerClient) -> DockerContainerHost:
         network=settings.docker_network,
         start_concurrency=settings.docker_start_concurrency,
         docker_config_file=_text(config_file),
+    )
+
+
+def _directories(settings: Settings, pool: PostgresPool) -> FilesystemStateDirectories:
+    """Return the state directories; those of a Swarm's engines are on storage of all nodes."""
+    return FilesystemStateDirectories(
+        str(settings.game_state_root),
+        mode=settings.game_state_dir_mode,
+        token=PostgresStateToken(pool) if settings.platform == "swarm" else None,
     )
 
 

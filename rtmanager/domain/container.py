@@ -24,6 +24,8 @@ INSTALLATION_LABEL = "com.galaxy.installation"
 OWNER = "rtmanager"
 KIND = "game-engine"
 ENGINE_PORT = 8080
+MARKER_TARGET = "/.galaxy-state"
+"""Where an engine has the marker of the shared storage; of no use to it."""
 MEMORY_UNITS = {"g": 1 << 30, "m": 1 << 20, "k": 1 << 10, "b": 1}
 LEAST_MEMORY = 6 << 20
 """Docker refuses less for a container."""
@@ -211,6 +213,9 @@ class ContainerSpec:
     `scratch` are the directories that lie in memory, each of `scratch_bytes`. `disk_limit` is what
     the container may write to its own file system, where Docker can limit that. `runtime` None
     means the daemon's default. `health_intervals` replace those of the image's health check.
+
+    `state_marker` is a file of the state root that the host must have: it is mounted read-only, so
+    that Docker refuses to start the engine where the shared storage is not mounted.
     """
 
     name: str
@@ -228,6 +233,7 @@ class ContainerSpec:
     disk_limit: int | None = None
     runtime: str | None = None
     health_intervals: HealthIntervals | None = None
+    state_marker: str | None = None
 
 
 def container_name(game_id: str) -> str:

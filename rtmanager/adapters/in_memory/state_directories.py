@@ -22,7 +22,8 @@ class InMemoryStateDirectories:
     """Directories by path, which a test may remove or move.
 
     `obstacles` are paths occupied by something else, `hanging` those that never answer: with a
-    clock, that takes the whole deadline. `sizes` are the bytes that directories occupy.
+    clock, that takes the whole deadline. `sizes` are the bytes that directories occupy. `marker` is
+    the file that shared storage has; it is an obstacle where that is not mounted.
     """
 
     root: str = "/var/lib/galaxy/games"
@@ -30,6 +31,7 @@ class InMemoryStateDirectories:
     obstacles: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
     sizes: dict[str, int] = field(default_factory=dict)
+    marker: str | None = None
     deadline: float = 10.0
     clock: Clock | None = None
 
@@ -39,14 +41,16 @@ class InMemoryStateDirectories:
 
     async def prepare(
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
-    ) -> None:
+    ) -> str | None:
         """Set the directory's owner; create it only for a game without a history."""
         path = self.path(game_id)
         await self._demand_answer(path)
+        self._demand_marker()
         self._demand_state(path, known_path)
         existing = self.directories.get(path)
         content = existing.content if existing else ()
         self.directories[path] = MemoryDirectory(uid, gid, content)
+        return self.marker
 
     async def disk_use(self, game_id: GameId) -> DiskUse:
         """Return what the directory occupies."""
@@ -61,6 +65,12 @@ class InMemoryStateDirectories:
         raise StartConfigInvalid(
             f"state directory {path} did not answer within {self.deadline:g} s"
         )
+
+    def _demand_marker(self) -> None:
+        if self.marker in self.obstacles:
+            raise StartConfigInvalid(
+                f"the state root {self.root} is not the shared storage: it has no {self.marker}"
+            )
 
     def _demand_state(self, path: str, known_path: str | None) -> None:
         if known_path not in {None, path}:

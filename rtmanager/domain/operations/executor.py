@@ -1,7 +1,7 @@
 """Performing the actions of an operation through the ports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtmanager.domain.container import (
     ContainerId,
@@ -210,8 +210,8 @@ class Executor:
         )
         uid, gid = self.policy.state_owner or await self.host.image_owner(context.image)
         known_path = (record.state_path or None) if record else None
-        await self.directories.prepare(game_id, uid=uid, gid=gid, known_path=known_path)
-        context.spec = spec
+        marker = await self.directories.prepare(game_id, uid=uid, gid=gid, known_path=known_path)
+        context.spec = replace(spec, state_marker=marker)
         return path
 
     async def _check_network(self, context: OperationContext) -> None:

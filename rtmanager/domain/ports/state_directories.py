@@ -22,7 +22,7 @@ class StateDirectories(Protocol):
 
     async def prepare(
         self, game_id: GameId, *, uid: int, gid: int, known_path: str | None = None
-    ) -> None:
+    ) -> str | None:
         """Set the configured mode and this owner on the game's directory.
 
         Creates the directory of a game without a history. A game with a history has its state at
@@ -30,6 +30,11 @@ class StateDirectories(Protocol):
         one. Never follows a symbolic link and never leaves the state root; the content is not
         touched. Raises StartConfigInvalid, naming the paths, when the directory cannot be used or
         the file system does not answer within the deadline.
+
+        Returns the path of the installation's marker: a file of the state root by which any host
+        shows that the storage is mounted there. Without it nothing is created, and
+        StartConfigInvalid raised. Returns None where the state root is of a single host. Raises
+        ServiceUnavailable when the marker's name cannot be read.
         """
 
     async def disk_use(self, game_id: GameId) -> DiskUse:

@@ -21,6 +21,25 @@ OWNER = (4242, 4343)
 DEADLINE = 0.3
 
 
+@dataclass
+class OneToken:
+    """The token of an installation, shared by its replicas; `faults` are raised by claims."""
+
+    token: str | None = None
+    faults: list[Exception] = field(default_factory=list)
+
+    async def read(self) -> str | None:
+        """Return the token."""
+        return self.token
+
+    async def claim(self, token: str) -> str:
+        """Keep the first."""
+        if self.faults:
+            raise self.faults.pop()
+        self.token = self.token or token
+        return self.token
+
+
 class DirectoryWorld(Protocol):
     """State directories and a view of what they created."""
 
@@ -43,6 +62,12 @@ class DirectoryWorld(Protocol):
 
     def fill(self, path: str, size: int) -> None:
         """Write this many bytes into the directory, a multiple of a disk's blocks."""
+
+    def share(self) -> None:
+        """Let the state root be storage that replicas and nodes share."""
+
+    def unmount(self, marker: str) -> None:
+        """Let the shared storage be gone from here, and its marker with it."""
 
 
 class MemoryDirectories:
@@ -76,6 +101,17 @@ class MemoryDirectories:
     def fill(self, path: str, size: int) -> None:
         """Let it occupy more."""
         self._memory.sizes[path] = self._memory.sizes.get(path, 0) + size
+
+    def share(self) -> None:
+        """Give the root a marker."""
+        self._memory = InMemoryStateDirectories(
+            deadline=DEADLINE, clock=ManualClock(), marker="/var/lib/galaxy/games/.galaxy-state-1"
+        )
+        self.directories = self._memory
+
+    def unmount(self, marker: str) -> None:
+        """Take the marker away."""
+        self._memory.obstacles.add(marker)
 
 
 @dataclass
@@ -126,6 +162,16 @@ class RealDirectories:
         inner = Path(path, f"turn {size}")
         inner.mkdir()
         (inner / "data").write_bytes(b"x" * size)
+
+    def share(self) -> None:
+        """Give the installation a token."""
+        self.directories = FilesystemStateDirectories(
+            str(self.root), deadline=DEADLINE, token=OneToken()
+        )
+
+    def unmount(self, marker: str) -> None:
+        """Remove the marker."""
+        Path(marker).unlink()
 
     def _hang_when_counted(self, path: str) -> None:
         open_it = os.open

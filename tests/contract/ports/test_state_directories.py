@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtmanager.domain.errors import StartConfigInvalid
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.ports.state_directories import DiskUse
 from tests.contract.ports.directory_worlds import (
     DEADLINE,
@@ -132,3 +133,37 @@ async def test_a_hung_directory_is_not_counted(world: DirectoryWorld) -> None:
     assert await asyncio.wait_for(world.directories.disk_use(GAME), timeout=5) == DiskUse(
         0, is_complete=False
     )
+
+
+async def test_a_single_host_needs_no_marker(world: DirectoryWorld) -> None:
+    """Nothing has to prove that the root of a single host is the same everywhere."""
+    assert await world.directories.prepare(GAME, uid=1, gid=1) is None
+
+
+async def test_every_start_names_the_one_marker_of_shared_storage(world: DirectoryWorld) -> None:
+    """The marker is a file of the root, the same for all games."""
+    world.share()
+    other = GameId("another")
+
+    markers = {await world.directories.prepare(each, uid=1, gid=1) for each in (GAME, other)}
+
+    (marker,) = markers
+    assert marker is not None
+    assert Path(marker).parent == Path(world.directories.path(GAME)).parent
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_nothing_is_made_where_the_shared_storage_is_not_mounted(
+    world: DirectoryWorld, *, is_known: bool
+) -> None:
+    """A start names the marker that is missing, whether or not the game has a history."""
+    world.share()
+    other, known = GameId("another"), world.directories.path(GameId("another"))
+    marker = await world.directories.prepare(GAME, uid=1, gid=1)
+    assert marker is not None
+    world.unmount(marker)
+
+    with pytest.raises(StartConfigInvalid, match=f"shared storage.*{Path(marker).name}"):
+        await world.directories.prepare(other, uid=1, gid=1, known_path=known if is_known else None)
+
+    assert known not in world.paths()

@@ -231,6 +231,14 @@ def test_pulls_have_both_limits(service: Service) -> None:
     assert (client.pull_stall, client.pull_timeout) == (43.0, 2820.0)
 
 
+@pytest.mark.parametrize("platform", ["docker", "swarm"])
+def test_only_the_state_root_of_a_swarm_has_a_marker(platform: str) -> None:
+    """A single host proves nothing, the hosts of a Swarm must share their storage."""
+    directories = Connections.build(SETTINGS.model_copy(update={"platform": platform})).directories
+
+    assert (vars(directories)["_marker"] is not None) == (platform == "swarm")
+
+
 def test_every_setting_is_used() -> None:
     """A setting that nothing reads would be set in vain."""
     assembling = [*(PACKAGE / "bootstrap").glob("*.py"), *(PACKAGE / "server").glob("*.py")]

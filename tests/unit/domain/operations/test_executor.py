@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.domain.container import ContainerId, aside_name, container_name, parked_name
 from rtmanager.domain.errors import InternalError, RuntimeManagerError
 from rtmanager.domain.operation import (
@@ -169,6 +170,25 @@ async def test_known_path_of_a_game_with_a_history_is_handed_on(running: World) 
         await executor.perform(context, Action(ActionName.PREPARE_STATE))
 
     assert context.spec is None
+
+
+@pytest.mark.parametrize("marker", [None, "/srv/games/.galaxy-state-1"])
+async def test_container_gets_the_marker_of_the_state_root(
+    world: World, marker: str | None
+) -> None:
+    """What shows that a host has the shared storage is part of the container."""
+    context = context_of(world)
+    context.image = AN_IMAGE
+    executor = replace(
+        executor_of(world),
+        directories=InMemoryStateDirectories(marker=marker),
+        policy=replace(POLICY, state_owner=(1, 1)),
+    )
+
+    await executor.perform(context, Action(ActionName.PREPARE_STATE))
+
+    assert context.spec is not None
+    assert context.spec.state_marker == marker
 
 
 @pytest.mark.parametrize("name", ActionName)

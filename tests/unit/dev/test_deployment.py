@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -106,6 +107,99 @@ def test_the_drain_that_the_balancer_needs_is_what_its_file_says() -> None:
 
     inter, fastinter = (parse_duration(each) for each in found.group(1, 2))
     assert inter + (int(found[3]) - 1) * fastinter + 2 < int(advised[1])
+
+
+@pytest.fixture
+def stacked() -> dict[str, Any]:
+    """Return the service of the stack."""
+    stack = yaml.safe_load((ROOT / "deploy/stack.yaml").read_text())
+    return dict(stack["services"]["rtmanager"])
+
+
+def test_the_stack_has_one_replica_on_each_manager(stacked: dict[str, Any]) -> None:
+    """Each has the socket and the port of its own host; one is replaced after the other."""
+    deploy = stacked["deploy"]
+    (port,) = stacked["ports"]
+
+    assert deploy["placement"] == {
+        "constraints": ["node.role==manager"],
+        "max_replicas_per_node": 1,
+    }
+    assert (port["mode"], port["published"]) == ("host", 8096)
+    assert (deploy["update_config"]["order"], deploy["update_config"]["parallelism"]) == (
+        "stop-first",
+        1,
+    )
+
+
+def test_the_stack_s_settings_are_ones_of_the_service(stacked: dict[str, Any]) -> None:
+    """With what an operator sets for the stack's variables, the service starts on a Swarm."""
+    values = {
+        "DOCKER_GID": "994",
+        "GALAXY_POSTGRES_DSN": "postgresql://rtmanager@db/rtmanager",
+        "GALAXY_REDIS_ADDR": "redis:6379",
+    }
+    environment = {
+        name: _interpolated(str(value), values) for name, value in stacked["environment"].items()
+    }
+    secrets = {name: value for name, value in environment.items() if name.endswith("_FILE")}
+    plain = {name: value for name, value in environment.items() if name not in secrets}
+
+    settings = Settings.from_environment(plain)
+
+    assert settings.platform == "swarm"
+    assert settings.internal_http_addr.port == stacked["ports"][0]["target"]
+    mounted = {f"/run/secrets/{each['source']}" for each in stacked["secrets"]}
+    assert set(secrets.values()) == mounted
+
+
+def _interpolated(text: str, values: Mapping[str, str]) -> str:
+    """Fill in variables as Docker does: a value, else a default."""
+    return re.sub(
+        r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", lambda it: values.get(it[1], it[2] or ""), text
+    )
+
+
+def test_callers_of_the_stack_need_tokens_and_engines_stay_inside(stacked: dict[str, Any]) -> None:
+    """It listens on every address, so that only tokens and the internal network keep others out."""
+    text = (ROOT / "deploy/stack.yaml").read_text()
+
+    assert "RTMANAGER_API_TOKENS_FILE" in stacked["environment"]
+    assert re.search(r"network create .*--internal galaxy-net$", text, flags=re.MULTILINE)
+
+
+def test_the_service_of_the_stack_can_do_little(stacked: dict[str, Any]) -> None:
+    """No capability, a read-only file system, Docker's socket by its group, its own directories."""
+    environment = stacked["environment"]
+    owner, group = (environment[f"RTMANAGER_GAME_STATE_OWNER_{each}"] for each in ("UID", "GID"))
+
+    assert stacked["cap_drop"] == ["ALL"]
+    assert stacked["read_only"] is True
+    assert stacked["user"].startswith(f"{owner}:${{DOCKER_GID")
+    assert group == "${DOCKER_GID}"
+    assert not {"cap_add", "privileged"} & stacked.keys()
+
+
+def test_tasks_of_the_stack_are_not_killed_while_they_shut_down(stacked: dict[str, Any]) -> None:
+    """Swarm waits for longer than a replica drains and finishes what runs."""
+    drain = parse_duration(stacked["environment"]["RTMANAGER_DRAIN_DELAY"])
+    waits = parse_duration(stacked["stop_grace_period"])
+
+    assert waits > drain + parse_duration(str(_default("shutdown_timeout")))
+
+
+def test_the_compose_file_and_the_stack_differ_in_what_a_swarm_needs(
+    compose: dict[str, Any], stacked: dict[str, Any]
+) -> None:
+    """A setting of one is one of the other, but for those that say where things are."""
+    ours = compose["services"]["rtmanager"]["environment"].keys()
+    swarms = {
+        *("RTMANAGER_PLATFORM", "RTMANAGER_DOCKER_HOST", "RTMANAGER_API_TOKENS_FILE"),
+        "RTMANAGER_DRAIN_DELAY",
+    }
+
+    assert stacked["environment"].keys() - ours == swarms
+    assert ours <= stacked["environment"].keys()
 
 
 def _default(name: str) -> object:

@@ -45,6 +45,12 @@ class SwarmApi(Protocol):
     async def networks(self, *, name: str | None = None) -> Sequence[Json]:
         """Return the networks, or those whose name contains this."""
 
+    async def network(self, network_id: str) -> Json:
+        """Return one network with the containers on it that the manager knows of.
+
+        Raises HostRefused when there is none.
+        """
+
     async def services(self, **filters: Sequence[str]) -> Sequence[Json]:
         """Return the services that match: `label`, `name`, `id`."""
 

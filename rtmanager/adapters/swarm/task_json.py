@@ -1,0 +1,81 @@
+"""Reading Swarm's JSON of tasks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from rtmanager.adapters.docker.docker_json import parse_time
+from rtmanager.adapters.swarm.api import Json
+from rtmanager.domain.node import NodeId
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_ENDED = frozenset({"complete", "shutdown", "failed", "rejected"})
+"""The states after which nothing runs; `orphaned` says that nobody has heard of it for a day."""
+_EXITED_BY_ITSELF = "task: non-zero exit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One attempt of Swarm to run a service's container; the one that was created last is greater.
+
+    `run` is the number of the start that caused it, `changed_at` when Swarm changed it last,
+    `status_at` when the node saw the state. `addresses` are those on each network, by its name.
+    """
+
+    id: str
+    service: str
+    node: NodeId | None
+    state: str
+    wanted: str
+    run: int
+    created_at: datetime
+    changed_at: datetime
+    status_at: datetime
+    error: str
+    exit_code: int | None
+    container: str | None
+    addresses: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, answer: Json) -> Self:
+        """Read an entry of the list of tasks."""
+        status = answer["Status"]
+        container = status.get("ContainerStatus") or {}
+        return cls(
+            id=answer["ID"],
+            service=answer.get("ServiceID", ""),
+            node=NodeId(answer["NodeID"]) if answer.get("NodeID") else None,
+            state=status["State"],
+            wanted=answer["DesiredState"],
+            run=answer["Spec"].get("ForceUpdate", 0),
+            created_at=parse_time(answer["CreatedAt"]) or _EPOCH,
+            changed_at=parse_time(answer["UpdatedAt"]) or _EPOCH,
+            status_at=parse_time(status["Timestamp"]) or _EPOCH,
+            error=status.get("Err", ""),
+            exit_code=container.get("ExitCode") if container.get("ContainerID") else None,
+            container=container.get("ContainerID") or None,
+            addresses=dict(map(_attachment, answer.get("NetworksAttachments") or ())),
+        )
+
+    def __lt__(self, other: "Task") -> bool:
+        """Order by the time of creation."""
+        return (self.created_at, self.id) < (other.created_at, other.id)
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether Swarm knows that nothing of it runs."""
+        return self.state in _ENDED
+
+    @property
+    def was_started(self) -> bool:
+        """Return whether its process has begun, however it ended."""
+        if not self.has_ended:
+            return self.state == "running"
+        ended_itself = not self.error or self.error.startswith(_EXITED_BY_ITSELF)
+        return self.container is not None and ended_itself
+
+
+def _attachment(entry: Json) -> tuple[str, tuple[str, ...]]:
+    addresses = (each.partition("/")[0] for each in entry.get("Addresses") or ())
+    return entry["Network"]["Spec"]["Name"], tuple(addresses)

@@ -12,15 +12,15 @@ _HEADER = 8
 _CHUNK = 64 * 1024
 
 
-def read_tail(api: Any, container_id: str, lines: int) -> tuple[str, ...]:
-    """Return the last `lines` lines, at most 16 KiB of output.
+def read_tail(api: Any, path: str, lines: int) -> tuple[str, ...]:
+    """Return the last `lines` lines of what has its logs at this path, at most 16 KiB.
 
     The SDK's method reads the whole answer into memory, however long its lines are, and its
     streaming mode removes the socket's timeout.
     """
     if lines < 1:
         return ()
-    url = f"{api.base_url}/v{api.api_version}/containers/{container_id}/logs"
+    url = f"{api.base_url}/v{api.api_version}/{path}/logs"
     wanted = {"stdout": 1, "stderr": 1, "tail": lines}
     with api.get(url, params=wanted, stream=True, timeout=api.timeout) as response:
         api._raise_for_status(response)  # noqa: SLF001 - as the SDK reads an error answer

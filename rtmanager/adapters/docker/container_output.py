@@ -8,7 +8,6 @@ from typing import Any, Self
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.output_lines import OutputLines
 from rtmanager.adapters.docker.thread_stream import ThreadStream
-from rtmanager.domain.container import ContainerId
 from rtmanager.domain.container_output import OutputBatch, OutputRequest
 from rtmanager.domain.ports.container_host import TooManyReaders
 
@@ -21,25 +20,24 @@ _SILENCE = 600.0
 """Seconds that a followed engine may be silent: longer than anybody follows it."""
 
 
-class ContainerOutputs:
+class OutputReaders:
     """Reads outputs, a few at once."""
 
-    def __init__(self, client: DockerClient) -> None:
-        self._client = client
+    def __init__(self) -> None:
         self._readers = 0
 
     @asynccontextmanager
     async def read(
-        self, container_id: ContainerId, wanted: OutputRequest
-    ) -> AsyncIterator[AsyncIterator[OutputBatch]]:
-        """Read the output for the block."""
+        self, client: DockerClient, path: str, wanted: OutputRequest
+    ) -> AsyncIterator["OutputReader"]:
+        """Read the output of what has its logs at this path of Docker's API for the block."""
         if self._readers >= READERS:
             raise TooManyReaders(
                 f"{READERS} outputs of engines are being read already; end one of them, or try "
                 "again later"
             )
         self._readers += 1
-        stream = _Stream(self._client, container_id, wanted)
+        stream = OutputReader(client, path, wanted)
         try:
             await stream.open()
             yield stream
@@ -48,17 +46,15 @@ class ContainerOutputs:
             self._readers -= 1
 
 
-class _Stream(ThreadStream[OutputBatch]):
-    """One output."""
+class OutputReader(ThreadStream[OutputBatch]):
+    """One output, which ends by itself or when somebody ends it."""
 
     name = "docker-output"
     not_begun = "sent no output"
 
-    def __init__(
-        self, client: DockerClient, container_id: ContainerId, wanted: OutputRequest
-    ) -> None:
+    def __init__(self, client: DockerClient, path: str, wanted: OutputRequest) -> None:
         super().__init__(client)
-        self._container_id = container_id
+        self._path = path
         self._wanted = wanted
         self._credit = Semaphore(_AHEAD)
 
@@ -66,6 +62,10 @@ class _Stream(ThreadStream[OutputBatch]):
         """Close the connection, and let a thread go on that waits for its reader."""
         super().close()
         self._credit.release()
+
+    def end(self) -> None:
+        """End the output with what was read so far."""
+        self._hand_over(None)
 
     def __aiter__(self) -> Self:
         return self
@@ -101,7 +101,7 @@ class _Stream(ThreadStream[OutputBatch]):
             query["since"] = f"{wanted.since.timestamp():.6f}"
         if wanted.follow:
             query["follow"] = 1
-        url = f"{api.base_url}/v{api.api_version}/containers/{self._container_id}/logs"
+        url = f"{api.base_url}/v{api.api_version}/{self._path}/logs"
         return api.get(url, params=query, stream=True, timeout=api.timeout)
 
     def _pass_on(self, response: Any) -> None:

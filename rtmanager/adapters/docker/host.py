@@ -9,7 +9,7 @@ from rtmanager.adapters.docker import docker_json, errors, network_json
 from rtmanager.adapters.docker.client import Bulkhead, DockerClient
 from rtmanager.adapters.docker.container_list import listed_containers
 from rtmanager.adapters.docker.container_logs import read_tail
-from rtmanager.adapters.docker.container_output import ContainerOutputs
+from rtmanager.adapters.docker.container_output import OutputReaders
 from rtmanager.adapters.docker.container_size import written_bytes
 from rtmanager.adapters.docker.credentials import RegistryCredentials
 from rtmanager.adapters.docker.disk_limit import DiskLimit
@@ -61,7 +61,7 @@ class DockerContainerHost:
         credentials = RegistryCredentials(docker_config_file, limit=client.timeout)
         self._pulls = ImagePulls(client, credentials)
         self._owners = ImageOwners(client)
-        self._outputs = ContainerOutputs(client)
+        self._outputs = OutputReaders()
         self._disk_limit = DiskLimit(self._info)
         self._lists = Renewal(lambda: self._list(label=_LABELLED))
 
@@ -132,7 +132,7 @@ class DockerContainerHost:
         """Return the container's last output lines, 16 KiB at most."""
         try:
             return await self._client.call(
-                lambda api: read_tail(api, container_id, lines),
+                lambda api: read_tail(api, f"containers/{container_id}", lines),
                 deadline=min(TAIL_SECONDS, self._client.timeout),
             )
         except ContainerGone:
@@ -142,7 +142,7 @@ class DockerContainerHost:
         self, container_id: ContainerId, wanted: OutputRequest
     ) -> AbstractAsyncContextManager[AsyncIterator[OutputBatch]]:
         """Read the container's output for the block."""
-        return self._outputs.read(container_id, wanted)
+        return self._outputs.read(self._client, f"containers/{container_id}", wanted)
 
     async def disk_use(self, container_id: ContainerId) -> int:
         """Return the size of the container's writable layer."""

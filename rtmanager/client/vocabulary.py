@@ -137,6 +137,7 @@ class DriftKind(OpenEnum):
     OBSERVED_EXIT = "observed_exit"
     MISNAMED = "misnamed"
     STALE_CONTAINER = "stale_container"
+    NODE_LOST = "node_lost"
 
 
 class NodeState(OpenEnum):

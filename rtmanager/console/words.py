@@ -55,6 +55,7 @@ DRIFTS: Mapping[str, str] = {
     "observed_exit": "Engine exited",
     "misnamed": "Wrong name",
     "stale_container": "Stale container",
+    "node_lost": "Lost with its node",
 }
 
 

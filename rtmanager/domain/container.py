@@ -122,6 +122,16 @@ class EngineContainer:
         return self.is_running and self.placement is not None and self.placement.is_down
 
     @property
+    def is_lost(self) -> bool:
+        """Return whether the engine has ended with its node: it is to be started elsewhere."""
+        return self.ended_with_node and self.is_usable and not self.is_running
+
+    @property
+    def node_name(self) -> str:
+        """Return the name of the node for a sentence."""
+        return f"node {self.placement.name}" if self.placement else "its node"
+
+    @property
     def is_being_removed(self) -> bool:
         """Return whether Docker is removing the container; the engine may still be alive."""
         return self.status is ContainerStatus.REMOVING

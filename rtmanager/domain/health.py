@@ -81,7 +81,10 @@ def started_event(container: ContainerDetails, *, game_id: GameId, at: datetime)
 def loss_event(
     record: RuntimeRecord, seen: ContainerDetails | None, *, at: datetime
 ) -> HealthEvent | None:
-    """Return the health event for a record that is `running` while its engine is not."""
+    """Return the health event for a record that is `running` while its engine is not.
+
+    One that was lost with its node has disappeared, and so has one whose exit nobody can see.
+    """
     if record.status is not RuntimeStatus.RUNNING or record.current_container_id is None:
         return None
     if seen is not None and seen.is_running:
@@ -97,7 +100,7 @@ def loss_event(
 
 
 def _loss(seen: ContainerDetails | None) -> tuple[HealthEventType, dict[str, object]]:
-    if seen is None or seen.is_being_removed:
+    if seen is None or seen.is_being_removed or seen.is_lost or seen.exit_code is None:
         return HealthEventType.CONTAINER_DISAPPEARED, {}
     if seen.oom_killed:
         return HealthEventType.CONTAINER_OOM, {"exit_code": seen.exit_code}

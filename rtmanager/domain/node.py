@@ -72,3 +72,12 @@ class Placement:
     node: NodeId
     name: str
     is_down: bool = False
+
+    @property
+    def down_words(self) -> str:
+        """Say what a node that is down means for an engine on it, and what to do about it."""
+        return (
+            f"node {self.name} is down, and nobody knows whether the engine still runs there; try "
+            "again when the node is back, or vouch that it is off, if it surely is: "
+            f"rtmanager node lost {self.name}"
+        )

@@ -122,8 +122,18 @@ def as_observed(
     """Return the record as its container shows it; the same object when it agrees.
 
     `seen` is None when it is gone, never when it is unknown. A container that Docker is removing
-    counts as gone.
+    counts as gone. An engine that was lost with its node leaves its record as it is: the reconciler
+    starts it elsewhere.
     """
+    if seen is not None and seen.is_lost:
+        return record
+    return as_ended(record, seen, fence=fence, at=at)
+
+
+def as_ended(
+    record: RuntimeRecord, seen: ContainerDetails | None, *, fence: Fence, at: datetime
+) -> RuntimeRecord:
+    """Return the record as `as_observed` does, however the engine has ended."""
     if record.status is RuntimeStatus.REMOVED:
         return record
     if seen is None or seen.is_being_removed:

@@ -14,10 +14,14 @@ DETAIL = "exit"
 
 
 class Missed(StrEnum):
-    """Why Docker's events of an engine's end were not seen, so that a signal may be unknown."""
+    """Why Docker's events of an engine's end were not seen, so that a signal may be unknown.
+
+    An engine that was lost with its node has not ended by itself.
+    """
 
     DOCKER_AWAY = "docker_away"
     NOT_FOLLOWED = "not_followed"
+    NODE_LOST = "node_lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

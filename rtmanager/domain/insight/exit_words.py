@@ -93,6 +93,8 @@ def _signalled(ended: EngineExit) -> str:
 
 def _unsignalled(ended: EngineExit) -> str:
     name, code = signal_of(ended.exit_code), ended.exit_code
+    if ended.missed is Missed.NODE_LOST:
+        return "was lost with its node"
     if code is None:
         return exit_words(None)
     if ended.missed is not None:

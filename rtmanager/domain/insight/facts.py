@@ -8,6 +8,7 @@ from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.insight.engine_exit import EngineExit, Missed, exit_of
 from rtmanager.domain.insight.health import Health
+from rtmanager.domain.node import Placement
 from rtmanager.domain.operation import (
     ActionName,
     Operation,
@@ -50,6 +51,14 @@ class Facts:
     drift: Sequence[Drift] = ()
     container: ContainerDetails | None = None
     docker_error: str | None = None
+
+    @property
+    def out_of_reach(self) -> Placement | None:
+        """The node that is down while nobody knows whether the record's engine still runs on it."""
+        seen, record = self.container, self.record
+        if seen is None or record is None or seen.id != record.current_container_id:
+            return None
+        return seen.placement if seen.is_out_of_reach else None
 
     @property
     def engine_exit(self) -> EngineExit | None:
@@ -101,7 +110,7 @@ class Facts:
             exit_code=seen.exit_code,
             oom_killed=seen.oom_killed,
             ended_at=seen.finished_at,
-            missed=Missed.NOT_FOLLOWED,
+            missed=Missed.NODE_LOST if seen.is_lost else Missed.NOT_FOLLOWED,
         )
 
     def _since_the_last_start(self) -> Sequence[Operation]:

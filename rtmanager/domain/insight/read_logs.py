@@ -176,4 +176,6 @@ def _end(seen: ContainerDetails | None) -> str:
         return "the container was removed"
     if seen.is_running:
         return "Docker ended the output although the engine runs; ask again"
+    if seen.is_lost:
+        return f"the engine was lost with {seen.node_name}"
     return f"the engine {exit_words(seen.exit_code, oom_killed=seen.oom_killed)}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from rtmanager.domain.insight import exit_words
+from rtmanager.domain.insight.engine_exit import Missed
 from rtmanager.domain.insight.facts import SLACK, Facts
 from rtmanager.domain.insight.health import Health, HealthState
 from rtmanager.domain.insight.words import doing, moment, named, noun, shortened, who
@@ -100,7 +101,13 @@ def _never_ran(facts: Facts) -> str:
 
 def _running(facts: Facts, record: RuntimeRecord) -> str:
     image = record.current_image_ref or "an unknown image"
+    place = facts.out_of_reach
+    if place is not None:
+        return f"Recorded as running {image}, but {place.down_words}"
     ended = facts.engine_exit
+    if ended is not None and ended.missed is Missed.NODE_LOST:
+        how = exit_words.own_words(ended, at=ended.ended_at)
+        return f"Recorded as running {image}, but its engine {how}; it is started on another node"
     if ended is not None:
         how = exit_words.exit_words(ended.exit_code, oom_killed=ended.oom_killed)
         return f"Recorded as running {image}, but its engine {how} at {moment(ended.ended_at)}"

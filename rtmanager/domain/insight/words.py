@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from rtmanager.domain.nodes.move_origin import why_moved
 from rtmanager.domain.operation import ActionName, Operation, OperationKind, OpSource, Step
 
 MAX_TEXT = 300
@@ -48,8 +49,10 @@ def moment(at: datetime | None) -> str:
 
 
 def who(operation: Operation) -> str:
-    """Return who has asked for an operation."""
-    return _SOURCES[operation.request.origin.source]
+    """Return who has asked for an operation, and of a move to another node why."""
+    origin = operation.request.origin
+    why = why_moved(origin)
+    return f"{_SOURCES[origin.source]}, because {why}" if why else _SOURCES[origin.source]
 
 
 def noun(operation: Operation) -> str:

@@ -1,6 +1,7 @@
 """Remove the container of a stopped game: its rule and its decision. The state stays."""
 
 from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerDetails
 from rtmanager.domain.errors import Conflict, ErrorCode, NotFound
 from rtmanager.domain.operation import Cause, Operation, OperationRequest, Outcome, Phase
 from rtmanager.domain.operations.decision import Current, Decision, RollBack, attempt, remove
@@ -28,9 +29,16 @@ def decide(operation: Operation, seen: Observation) -> Decision:
         return failed(operation, seen)
     running = next((each for each in seen.ours if each.is_running), None)
     if running is not None:
-        words = f"container {running.id[:12]} runs, someone has started it; stop the game first"
-        return RollBack(Cause(code=ErrorCode.CONFLICT, message=words))
+        return RollBack(_runs(running))
     for each in sorted(seen.ours, key=lambda each: each is seen.current):
         return attempt(operation, remove(each.id))
     record = seen.record and seen.record.removed(fence=operation.id, at=seen.at)
     return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record)
+
+
+def _runs(running: ContainerDetails) -> Cause:
+    if running.is_out_of_reach and running.placement is not None:
+        words = running.placement.down_words
+        return Cause(code=ErrorCode.DOCKER_UNAVAILABLE, message=words)
+    words = f"container {running.id[:12]} runs, someone has started it; stop the game first"
+    return Cause(code=ErrorCode.CONFLICT, message=words)

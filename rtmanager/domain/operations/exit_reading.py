@@ -47,6 +47,8 @@ class ReadExit:
         found = next((each for each in context.found if each.id == container_id), None)
         if found is None or found.is_being_removed:
             return self._as_heard(context.operation, container_id)
+        if found.is_lost:
+            return _with_its_node(found)  # nobody is there to show its last lines
         return await self._with_tail(self._as_shown(context.operation, found), container_id)
 
     def _as_heard(self, operation: Operation, container_id: ContainerId) -> EngineExit:
@@ -90,6 +92,10 @@ class ReadExit:
             logger.warning("logs_not_read", extra={"error": error.message})
             is_away = isinstance(error, DockerUnavailable) and not isinstance(error, HostSilent)
             return replace(ended, missed=Missed.DOCKER_AWAY) if is_away else ended
+
+
+def _with_its_node(found: ContainerDetails) -> EngineExit:
+    return EngineExit(container_id=found.id, ended_at=found.finished_at, missed=Missed.NODE_LOST)
 
 
 def _ended(context: OperationContext, completion: Completion) -> ContainerId | None:

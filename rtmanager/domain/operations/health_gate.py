@@ -7,7 +7,7 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.errors import DockerUnavailable, ErrorCode, ServiceUnavailable
 from rtmanager.domain.operation import Cause
 from rtmanager.domain.operations.observation import GateReading
-from rtmanager.domain.operations.observer import unanswered
+from rtmanager.domain.operations.observer import out_of_reach, unanswered
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost, HostRefused
 from rtmanager.domain.ports.engine_probe import EngineProbe, ProbeAnswer
@@ -88,6 +88,8 @@ class HealthGate:
             return unanswered(error)
         if seen is None or not seen.is_running:
             return _EXITED
+        if unknown := out_of_reach(seen):
+            return unknown
         if seen.address is None:
             return ProbeAnswer(healthy=False, error="the container has no address yet")
         return await self.probe.check(seen.address)

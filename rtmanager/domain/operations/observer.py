@@ -10,6 +10,7 @@ from rtmanager.domain.container import (
     ContainerDetails,
     ContainerId,
     ContainerSpec,
+    EngineContainer,
     EngineImage,
     container_name,
 )
@@ -69,13 +70,17 @@ class Observer:
     clock: Clock
 
     async def current(self, record: RuntimeRecord | None) -> Current:
-        """Return the record's container, or the error; does not raise when Docker fails."""
+        """Return the record's container, or the error; does not raise when Docker fails.
+
+        A container on a node that is down is an error too: nobody knows whether its engine runs.
+        """
         if record is None or record.current_container_id is None:
             return Current()
         try:
-            return Current(await self.host.inspect(record.current_container_id))
+            container = await self.host.inspect(record.current_container_id)
         except (DockerUnavailable, HostRefused) as error:
             return Current(error=unanswered(error))
+        return Current(container, error=out_of_reach(container))
 
     def early_reads(self, game_id: GameId) -> Reads:
         """Return the reads of a first observation."""
@@ -151,6 +156,13 @@ def _created_by(
         key=lambda each: (each.is_running, each.name == container_name(operation.game_id)),
         default=None,
     )
+
+
+def out_of_reach(container: EngineContainer | None) -> DockerUnavailable | None:
+    """Return the error for an engine of which nobody knows whether it runs; None for another."""
+    if container is None or container.placement is None or not container.is_out_of_reach:
+        return None
+    return DockerUnavailable(container.placement.down_words)
 
 
 def unanswered(error: RuntimeManagerError) -> DockerUnavailable:

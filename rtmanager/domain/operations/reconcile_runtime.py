@@ -30,9 +30,9 @@ def adopt(operation: Operation, seen: Observation) -> Decision:
 
 
 def _is_known(seen: Observation, found: ContainerDetails) -> bool:
-    """Return whether the record already agrees with its container."""
+    """Return whether the record already agrees with its container, or is to be moved as it is."""
     runs = seen.record is not None and seen.record.status is RuntimeStatus.RUNNING
-    return runs is found.is_running
+    return runs is found.is_running or (runs and found.is_lost)
 
 
 def _adopted(operation: Operation, seen: Observation, found: ContainerDetails) -> Completion:
@@ -73,13 +73,15 @@ def _is_the_engine(operation: Operation, seen: Observation, running: ContainerDe
 
 def observed_exit(operation: Operation, seen: Observation) -> Completion:
     """Return the completion that makes the record agree with the observed container."""
-    if seen.record is None:
+    before = seen.record
+    if before is None:
         return Completion(outcome=Outcome.SUCCESS, at=seen.at)
-    lost = loss_event(seen.record, seen.current, at=seen.at)
+    record = as_observed(before, seen.current, fence=operation.id, at=seen.at)
+    lost = None if record is before else loss_event(before, seen.current, at=seen.at)
     return Completion(
         outcome=Outcome.SUCCESS,
         at=seen.at,
-        record=as_observed(seen.record, seen.current, fence=operation.id, at=seen.at),
+        record=record,
         events=[lost] if lost else [],
         details=dict(lost.details) if lost else {},
     )

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rtmanager.domain.completion import Completion
-from rtmanager.domain.container import ContainerDetails, container_name, parked_name
+from rtmanager.domain.container import (
+    ContainerDetails,
+    ContainerStatus,
+    container_name,
+    parked_name,
+)
 from rtmanager.domain.errors import ErrorCode
 from rtmanager.domain.health import HealthEvent, loss_event, started_event
 from rtmanager.domain.operation import Action, ActionName, Cause, Operation, Outcome, Phase
@@ -115,6 +120,8 @@ def _rivals(operation: Operation, seen: Observation) -> Iterator[Action]:
 
 
 def _pass_gate(operation: Operation, seen: Observation, new: ContainerDetails) -> Decision:
+    if new.status is ContainerStatus.STARTING:
+        return attempt(operation, Action(ActionName.START, new.id))  # joins what is in progress
     if seen.gate is None:
         return attempt(operation, Action(ActionName.WATCH_GATE, new.id))
     if seen.gate.failure is not None:
@@ -150,14 +157,21 @@ def _exited(new: ContainerDetails) -> Cause:
     if not new.is_usable:
         words = "the new container was removed while it started"
         return Cause(code=ErrorCode.CONTAINER_START_FAILED, message=words)
-    oom = ", out of memory" if new.oom_killed else ""
     return Cause(
         code=ErrorCode.CONTAINER_START_FAILED,
-        message=f"the engine exited with code {new.exit_code}{oom} while it started",
+        message=f"the engine {_how(new)} while it started",
         exit_code=new.exit_code,
         oom_killed=new.oom_killed,
         ended_at=new.finished_at,
     )
+
+
+def _how(ended: ContainerDetails) -> str:
+    if ended.is_lost:
+        return f"was lost with {ended.node_name}"
+    code = "an unknown code" if ended.exit_code is None else f"code {ended.exit_code}"
+    oom = ", out of memory" if ended.oom_killed else ""
+    return f"exited with {code}{oom}"
 
 
 def _name_taken(stranger: ContainerDetails) -> Cause:

@@ -45,8 +45,8 @@ def failed(operation: Operation, seen: Observation) -> Completion:
     before = seen.record
     if before is None:
         return Completion(outcome=Outcome.FAILURE, at=seen.at, cause=cause)
-    lost = loss_event(before, seen.current, at=seen.at)
     record = as_observed(before, seen.current, fence=operation.id, at=seen.at)
+    lost = None if record is before else loss_event(before, seen.current, at=seen.at)
     return Completion(
         outcome=Outcome.FAILURE,
         at=seen.at,

@@ -1,6 +1,7 @@
 """The rule and the decision of a stop, which keeps the container and the state."""
 
 from rtmanager.domain.completion import Completion
+from rtmanager.domain.container import ContainerDetails
 from rtmanager.domain.errors import ErrorCode, NotFound
 from rtmanager.domain.operation import Cause, Operation, OperationRequest, Outcome, Phase
 from rtmanager.domain.operations.decision import (
@@ -14,7 +15,7 @@ from rtmanager.domain.operations.decision import (
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.rollback import failed
 from rtmanager.domain.ports.operation_journal import Ledger
-from rtmanager.domain.runtime import RuntimeStatus, as_observed
+from rtmanager.domain.runtime import RuntimeStatus, as_ended
 
 
 def rule(_: OperationRequest, ledger: Ledger, current: Current) -> bool:
@@ -49,6 +50,14 @@ def decide(operation: Operation, seen: Observation) -> Decision:
 
 
 def _stopped(operation: Operation, seen: Observation) -> Completion:
-    record = seen.record and as_observed(seen.record, seen.current, fence=operation.id, at=seen.at)
-    found = f"exit code {seen.current.exit_code}" if seen.current else "the container was gone"
-    return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, details={"found": found})
+    record = seen.record and as_ended(seen.record, seen.current, fence=operation.id, at=seen.at)
+    details = {"found": _found(seen.current)}
+    return Completion(outcome=Outcome.SUCCESS, at=seen.at, record=record, details=details)
+
+
+def _found(current: ContainerDetails | None) -> str:
+    if current is None:
+        return "the container was gone"
+    if current.is_lost:
+        return f"lost with {current.node_name}"
+    return f"exit code {'unknown' if current.exit_code is None else current.exit_code}"

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rtmanager.domain.container import ContainerId, EngineContainer, container_name
+from rtmanager.domain.container import (
+    ContainerId,
+    ContainerStatus,
+    EngineContainer,
+    container_name,
+)
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.operation import Operation
 from rtmanager.domain.runtime import RuntimeRecord, RuntimeStatus
@@ -23,16 +28,21 @@ class DriftKind(StrEnum):
     OBSERVED_EXIT = "observed_exit"
     MISNAMED = "misnamed"
     STALE_CONTAINER = "stale_container"
+    NODE_LOST = "node_lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One disagreement: its kind, its container, and a human-readable sentence."""
+    """One disagreement: its kind, its container, and a human-readable sentence.
+
+    `node` is the name of the node with which the engine was lost.
+    """
 
     game_id: GameId
     kind: DriftKind
     container_id: ContainerId | None
     sentence: str
+    node: str = ""
 
     def is_like(self, other: "Drift") -> bool:
         """Return whether the other is the same disagreement, ignoring the sentence."""
@@ -64,7 +74,8 @@ def find_drift(view: GameView, *, now: datetime, grace: float) -> Sequence[Drift
     """Return the game's drifts in the order of reconciliation; empty when all agrees.
 
     An open operation is reported alone: anything else is found when it has finished. Containers
-    younger than `grace` seconds are left alone: an operation may be about to use them.
+    younger than `grace` seconds are left alone: an operation may be about to use them. So are those
+    on a node that is down: what is not known changes no record.
     """
     if view.open_operation is not None:
         return [_open_operation(view.game_id, view.open_operation)]
@@ -84,12 +95,17 @@ def _adoptable(view: GameView) -> EngineContainer | None:
     """Return the engine that runs although the record is not `running` in it."""
     current, name = view.current, container_name(view.game_id)
     if current is not None and current.is_running:
-        return None if _record_runs(view) else current
-    running = [each for each in view.containers if each.is_running]
+        return None if _record_runs(view) or not _surely_runs(current) else current
+    running = [each for each in view.containers if _surely_runs(each)]
     engine = next((each for each in running if each.name == name), None)
     if engine is None and view.record is None:
         return next(iter(running), None)  # the record was lost, and its engine was renamed
     return engine
+
+
+def _surely_runs(container: EngineContainer) -> bool:
+    is_starting = container.status is ContainerStatus.STARTING
+    return container.is_running and not is_starting and not container.is_out_of_reach
 
 
 def _adoption(view: GameView, engine: EngineContainer) -> Drift:
@@ -106,9 +122,20 @@ def _loss(view: GameView) -> Iterator[Drift]:
     if current is None or current.is_being_removed:
         sentence = f"the record is {record.status} but its container is gone"
         yield Drift(view.game_id, DriftKind.DISPOSE, wanted, sentence)
+    elif _record_runs(view) and current.is_lost:
+        yield from _lost_with_node(view, current)
     elif _record_runs(view) and not current.is_running:
         sentence = f"the record is running but its container is {current.status}"
         yield Drift(view.game_id, DriftKind.OBSERVED_EXIT, wanted, sentence)
+
+
+def _lost_with_node(view: GameView, lost: EngineContainer) -> Iterator[Drift]:
+    """Find an engine to start elsewhere, unless another of the game may run out of reach."""
+    if any(each.is_out_of_reach for each in view.containers):
+        return
+    sentence = f"the record is running but its engine was lost with {lost.node_name}"
+    node = lost.placement.name if lost.placement else "unknown"
+    yield Drift(view.game_id, DriftKind.NODE_LOST, lost.id, sentence, node)
 
 
 def _misnamed(view: GameView) -> Iterator[Drift]:
@@ -122,6 +149,8 @@ def _misnamed(view: GameView) -> Iterator[Drift]:
 def _stale(view: GameView, keep: EngineContainer | None, spared_since: datetime) -> Iterator[Drift]:
     for each in view.containers:
         if each is keep or each.is_being_removed or each.created_at > spared_since:
+            continue
+        if each.is_out_of_reach:
             continue
         sentence = f"container {each.name} ({each.id[:12]}) belongs to no operation"
         yield Drift(view.game_id, DriftKind.STALE_CONTAINER, each.id, sentence)

@@ -14,6 +14,7 @@ ACTIONS: Mapping[DriftKind, str] = {
     DriftKind.DISPOSE: "record that the container is gone",
     DriftKind.OBSERVED_EXIT: "record that the engine has ended",
     DriftKind.MISNAMED: "give the container its name back",
+    DriftKind.NODE_LOST: "start the game on another node",
     DriftKind.STALE_CONTAINER: "stop the container if it runs, and remove it",
 }
 

@@ -12,6 +12,7 @@ from rtmanager.domain.errors import (
 )
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
+from rtmanager.domain.nodes.move_origin import of_a_lost_node
 from rtmanager.domain.operation import OperationKind, OperationRequest, OpSource, Origin
 from rtmanager.domain.operations.last_observations import LastObservation
 from rtmanager.domain.operations.operations import Operations
@@ -31,6 +32,7 @@ _KINDS = {
     DriftKind.MISNAMED: OperationKind.RECONCILE_ADOPT,
     DriftKind.DISPOSE: OperationKind.RECONCILE_DISPOSE,
     DriftKind.OBSERVED_EXIT: OperationKind.RECONCILE_OBSERVED_EXIT,
+    DriftKind.NODE_LOST: OperationKind.RESTART,
     DriftKind.STALE_CONTAINER: OperationKind.RECONCILE_DISPOSE,
 }
 
@@ -116,14 +118,8 @@ class ReconcileGame:
     async def _reconcile_drift(self, lease: GameLease, drift: Drift, hint: str) -> bool:
         """Run the operation that removes the drift; return whether it succeeded."""
         logger.info("drift_found", extra={"game_id": drift.game_id, "drift": drift.sentence})
-        request = OperationRequest(
-            game_id=drift.game_id,
-            kind=_KINDS[drift.kind],
-            origin=Origin(OpSource.AUTO_RECONCILE, hint),
-            container_id=drift.container_id,
-        )
         try:
-            await self.operations.run_under(lease, request)
+            await self.operations.run_under(lease, _request(drift, hint))
         except (DockerUnavailable, ServiceUnavailable):
             raise
         except Conflict:
@@ -132,3 +128,13 @@ class ReconcileGame:
             self.backoff.record_failure(drift, error.message)
             return False
         return True
+
+
+def _request(drift: Drift, hint: str) -> OperationRequest:
+    is_move = drift.kind is DriftKind.NODE_LOST
+    return OperationRequest(
+        game_id=drift.game_id,
+        kind=_KINDS[drift.kind],
+        origin=of_a_lost_node(drift.node) if is_move else Origin(OpSource.AUTO_RECONCILE, hint),
+        container_id=drift.container_id,
+    )

@@ -1,6 +1,6 @@
 """The cycles that workers run, assembled on any adapters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
@@ -15,6 +15,7 @@ from rtmanager.domain.monitoring.running_engines import RunningEngines
 from rtmanager.domain.nodes.drain_nodes import DrainNodes
 from rtmanager.domain.nodes.fence_nodes import FenceNodes
 from rtmanager.domain.nodes.move_lost_games import MoveLostGames
+from rtmanager.domain.nodes.placed_games import PlacedGames
 from rtmanager.domain.nodes.watch_nodes import WatchNodes
 from rtmanager.domain.ports.container_events import ContainerEvents
 from rtmanager.domain.ports.fencing import Fencing
@@ -91,7 +92,7 @@ class Cycles:
             operations, ports.host, installation, Backoff(ports.clock), policy.grace
         )
         engines = RunningEngines(ports.records, ports.host, health)
-        threshold = policy.probe_threshold
+        placed, threshold = PlacedGames(ports.host, installation), policy.probe_threshold
         return cls(
             probe=ProbeEngines(engines, ports.probe, health, ports.clock, threshold),
             inspect=InspectContainers(engines, ports.host, health, ports.clock),
@@ -111,19 +112,25 @@ class Cycles:
                 ports.journal, more.jobs, ports.clock, policy.keep_operations
             ),
             prune_events=PruneEvents(ports.events, ports.clock),
-            watch_nodes=WatchNodes(nodes=ports.nodes, host=ports.host, clock=ports.clock),
+            watch_nodes=WatchNodes(
+                nodes=ports.nodes,
+                placed=placed,
+                reconcile=replace(reconcile_game, grace=0.0),
+                clock=ports.clock,
+                at_once=policy.moves_at_once,
+            ),
             fence_nodes=FenceNodes(
-                nodes=ports.nodes, host=ports.host, fencing=more.fencing, clock=ports.clock
+                nodes=ports.nodes, placed=placed, fencing=more.fencing, clock=ports.clock
             ),
             move_lost_games=MoveLostGames(
                 nodes=ports.nodes,
-                host=ports.host,
+                placed=placed,
                 reconcile=reconcile_game,
                 at_once=policy.moves_at_once,
             ),
             drain_nodes=DrainNodes(
                 nodes=ports.nodes,
-                host=ports.host,
+                placed=placed,
                 operations=operations,
                 at_once=policy.moves_at_once,
             ),

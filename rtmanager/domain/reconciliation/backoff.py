@@ -75,6 +75,11 @@ class Backoff:
         keys, pauses = {_key(each) for each in present}, self._pauses.get(game_id, {})
         self._keep(game_id, {key: each for key, each in pauses.items() if key in keys})
 
+    def forget(self, kind: DriftKind) -> None:
+        """Let all drifts of this kind be retried at once: what was in their way may be gone."""
+        for game_id, pauses in list(self._pauses.items()):
+            self._keep(game_id, {key: each for key, each in pauses.items() if key[0] is not kind})
+
     def _keep(self, game_id: GameId, pauses: dict[_Key, _Pause]) -> None:
         if pauses:
             self._pauses[game_id] = pauses

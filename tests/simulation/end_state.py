@@ -1,20 +1,22 @@
 """The end of a history: everything is restored, the service runs until idle, the end is checked."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from rtmanager.adapters.in_memory.docker_world import NETWORK
 from rtmanager.domain.container import container_name
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.messages import OutboxStream
 from rtmanager.domain.operation import OpSource
 from rtmanager.domain.reconciliation.reconcile_runtimes import Reconciliation
 from rtmanager.domain.runtime import RuntimeStatus
+from tests.simulation.node_faults import NODE_CYCLES
 from tests.simulation.policy import GRACE, LEASE_TTL
-from tests.simulation.process import Process
 
 if TYPE_CHECKING:
     from tests.simulation.environment import Environment
+
+T = TypeVar("T")
 
 MAX_ROUNDS = 12
 MAX_STEPS = 9000
@@ -47,7 +49,9 @@ def reconcile_to_rest(environment: "Environment") -> None:
     result: Reconciliation | None = None
     for _ in range(MAX_ROUNDS):
         environment.pass_time(LEASE_TTL + GRACE + 1)
-        result = _reconcile(environment, process)
+        for each in NODE_CYCLES if environment.on_swarm else ():
+            _run(environment, getattr(process.cycles, each).run())
+        result = _run(environment, process.cycles.reconcile.run())
         if environment.violations:
             return
         if result is not None and not result.found and not result.failed:
@@ -60,25 +64,25 @@ def _restore(environment: "Environment") -> None:
     """Remove foreign containers, and restore everything that was taken away."""
     environment.faults.forget()
     environment.scheduler.calls_are_slow = False
+    environment.platform.restore()
     docker = environment.docker
-    docker.networks.add(NETWORK)
-    docker.registry_fault, docker.lag = "", 0.0
     for each in list(docker.containers.values()):
         if environment.truth.game_of(each) is None:
             docker.vanish(each.id)
 
 
-def _reconcile(environment: "Environment", process: Process) -> Reconciliation | None:
-    environment.scheduler.note("** reconcile until idle")
-    task = process.spawn(process.cycles.reconcile.run())
+def _run(environment: "Environment", cycle: Coroutine[Any, Any, T]) -> T | None:
+    """Run a cycle of the first process until nothing more happens; None if it has failed."""
+    environment.scheduler.note("** a cycle runs until idle")
+    task = environment.live[0].spawn(cycle)
     last = environment.scheduler.steps + MAX_STEPS
     while environment.step() and not environment.violations:
         if environment.scheduler.steps > last:
-            environment.violation("reconciliation did not become idle")
+            environment.violation("a cycle did not become idle")
     if not task.done():
-        environment.violation("reconciliation hangs")
+        environment.violation("a cycle hangs")
         return None
-    return None if task.exception() else task.result()
+    return None if task.exception() else cast("T", task.result())
 
 
 def _held(environment: "Environment") -> list[GameId]:

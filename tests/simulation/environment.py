@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
+from rtmanager.adapters.in_memory.docker_world import NETWORK
 from rtmanager.adapters.in_memory.game_lease import Grant, LeaseNumbers
 from rtmanager.adapters.in_memory.leadership import Claim
 from rtmanager.adapters.in_memory.state_directories import InMemoryStateDirectories
 from rtmanager.adapters.in_memory.store import InMemoryStore
 from rtmanager.adapters.in_memory.streams import InMemoryStreams
+from rtmanager.adapters.in_memory.swarm_world import InMemorySwarm
 from rtmanager.domain.errors import InternalError, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Invariants
-from tests.simulation.policy import INSTALLATION, LEISURELY, add_images
+from tests.simulation.platforms import DockerPlatform, Platform, SwarmPlatform
+from tests.simulation.policy import INSTALLATION
 from tests.simulation.process import Killed, Process
 from tests.simulation.process_parts import PROCESS, HostClock
 from tests.simulation.scheduler import Scheduler, VirtualLoop
@@ -28,7 +30,6 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 SLOTS = 2
-LAGS = (0.0, 0.0, 0.008, 1.0)
 LONG_AGO = -1e9
 SKEWS = (0.0, 0.0, 0.0, 2.0, 40.0)
 """Seconds that the clocks of two processes may differ by."""
@@ -58,12 +59,14 @@ class Watched(dict[K, V]):
 class Environment:
     """The processes of the service, and everything that outlives them.
 
-    In a `full` one the processes run all their workers and streams by themselves.
+    In a `full` one the processes run all their workers and streams by themselves. Games run on one
+    Docker, or on the nodes of a `swarm`.
     """
 
     seed: int
     keeps_trace: bool = False
     full: bool = False
+    on_swarm: bool = False
     violations: list[str] = field(default_factory=list)
     flushed_at: float = LONG_AGO
     skew: float = field(init=False)
@@ -75,7 +78,8 @@ class Environment:
         self.tally = Tally(self)
         self.faults = Faults(self)
         self.host_clock = HostClock(self.loop)
-        self.docker = self._build_docker()
+        self.platform: Platform = SwarmPlatform(self) if self.on_swarm else DockerPlatform(self)
+        self.docker = self.platform.docker
         self.scheduler = Scheduler(
             self.loop,
             Random(self.seed),  # noqa: S311 - a schedule, not a secret
@@ -104,14 +108,6 @@ class Environment:
         for slot in range(SLOTS):
             self.boot(slot)
 
-    def _build_docker(self) -> InMemoryDocker:
-        random = Random(f"docker {self.seed}")  # noqa: S311 - as above
-        docker = InMemoryDocker(clock=self.host_clock, fate_of=self.faults.fate_of)
-        docker.lag = random.choice(LAGS)
-        docker.durations = dict(random.choice(({}, LEISURELY)))
-        add_images(docker)
-        return docker
-
     def draw_clock(self, generation: int) -> float:
         """Return how many seconds the clock of a new process is off by."""
         random = Random(f"clock {self.seed} {generation}")  # noqa: S311 - as above
@@ -122,6 +118,17 @@ class Environment:
         self.generations += 1
         process = self.processes[slot] = Process(self, slot, self.generations)
         return process
+
+    @property
+    def swarm(self) -> InMemorySwarm:
+        """The Swarm on which the games run."""
+        assert isinstance(self.platform, SwarmPlatform)
+        return self.platform.swarm
+
+    @property
+    def is_drained(self) -> bool:
+        """Return whether an operator has drained a node in this history."""
+        return self.on_swarm and self.tally.faults["drained", "a node with engines"] > 0
 
     @property
     def live(self) -> list[Process]:
@@ -165,6 +172,8 @@ class Environment:
     def check_invariants(self) -> None:
         """Check the invariants that must hold at every moment."""
         for words in self.truth.observe(self.scheduler.steps):
+            self.violation(words)
+        for words in self.platform.violations():
             self.violation(words)
         self.invariants.after_step()
 

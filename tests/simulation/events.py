@@ -27,6 +27,7 @@ Plan = Sequence[Event]
 GAMES = ("g1", "g1", "g1", "g1", "g2")
 KINDS = ("start", "start", "stop", "restart", "patch", "patch", "cleanup_container")
 CHANGES = ("create", "start", "stop", "rename", "remove")
+SWARM_CHANGES = ("create_service", "update_service", "remove_service", "update_node")
 FAULT_POINTS = (
     *(f"host.{each}" for each in CHANGES),
     *(f"host.{each}:done" for each in CHANGES),
@@ -63,6 +64,7 @@ _FAILS_NOTHING = {
 _LATE = {
     *("stall", "suspend", "late call", "flush"),
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
+    *("node_down", "power_cut", "leaderless"),
 }
 """Events that change engines behind the service's back, or delay the service's own calls."""
 _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
@@ -72,7 +74,7 @@ _UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore"}
 
 _DEADLY = {
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
-    *("refusal", "refuse_all"),
+    *("refusal", "refuse_all", "node_down", "power_cut", "leaderless"),
 }
 """Events that end engines, or keep the service from restoring them."""
 

@@ -24,6 +24,7 @@ DOCKER, POSTGRES, REDIS = "docker", "postgres", "redis"
 _SERVICES = {
     "host": DOCKER,
     "events": DOCKER,
+    "swarm": DOCKER,
     "leadership": POSTGRES,
     "outbox": POSTGRES,
     "store": POSTGRES,
@@ -138,6 +139,10 @@ class Faults:
     def fate_of(self, call: str, container: str) -> Fate:
         """Return the fate of a changing call to Docker."""
         self._environment.invariants.calls.sent(call, container)
+        return self.request_fate(call, container)
+
+    def request_fate(self, call: str, container: str) -> Fate:
+        """Return the fate of a changing request, to a Docker or to the managers of a Swarm."""
         if call in self._refused:
             self._environment.tally.note("always refused", call)
             return REFUSE_BEFORE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.simulation.end_state import come_to_rest, reconcile_to_rest
 from tests.simulation.environment import Environment
 from tests.simulation.events import Event, Plan, expect
+from tests.simulation.node_plans import make_node_plan
 from tests.simulation.plan import make_plan
 from tests.simulation.plan_runner import PlanRunner
 from tests.simulation.stream_plan import make_full_plan
@@ -25,24 +26,31 @@ class HistoryResult:
     trace: Sequence[str]
     faults: FaultCounts
     full: bool = False
+    on_swarm: bool = False
 
     def __str__(self) -> str:
-        kind = "full seed" if self.full else "seed"
+        kind = "full seed" if self.full else "swarm seed" if self.on_swarm else "seed"
         lines = [f"{kind} {self.seed}: {len(self.plan)} events, {self.steps} steps", *self.trace]
         return "\n".join([*lines, *(f"VIOLATED: {each}" for each in self.violations)])
 
 
 def run_history(
-    seed: int, plan: Plan | None = None, *, trace: bool = False, full: bool = False
+    seed: int,
+    plan: Plan | None = None,
+    *,
+    trace: bool = False,
+    full: bool = False,
+    on_swarm: bool = False,
 ) -> HistoryResult:
     """Run the history of this seed, with its own plan or another one, and check it.
 
     In a full history both processes run all their workers and streams, and at the end these
-    workers alone must have reconciled everything.
+    workers alone must have reconciled everything. One on a Swarm has nodes that are lost.
     """
     if plan is None:
-        plan = make_full_plan(seed) if full else make_plan(seed)
-    environment = Environment(seed, keeps_trace=trace, full=full)
+        make = make_full_plan if full else make_node_plan if on_swarm else make_plan
+        plan = make(seed)
+    environment = Environment(seed, keeps_trace=trace, full=full, on_swarm=on_swarm)
     environment.invariants.expect(expect(plan))
     with environment.loop.running():
         runner = PlanRunner(environment, plan)
@@ -59,6 +67,7 @@ def run_history(
         scheduler.trace,
         environment.tally.faults,
         full=full,
+        on_swarm=on_swarm,
     )
 
 
@@ -87,14 +96,19 @@ def shrink(result: HistoryResult) -> HistoryResult:
         if smaller is not None:
             plan = smaller
         elif chunk == 1:
-            return run_history(result.seed, plan, trace=True, full=result.full)
+            return _again(result, plan, trace=True)
         else:
             chunk //= 2
+
+
+def _again(result: HistoryResult, plan: list[Event], *, trace: bool = False) -> HistoryResult:
+    """Run a history of the same kind with another plan."""
+    return run_history(result.seed, plan, trace=trace, full=result.full, on_swarm=result.on_swarm)
 
 
 def _without_a_chunk(result: HistoryResult, plan: list[Event], chunk: int) -> list[Event] | None:
     for start in range(0, len(plan), chunk):
         candidate = plan[:start] + plan[start + chunk :]
-        if candidate and run_history(result.seed, candidate, full=result.full).violations:
+        if candidate and _again(result, candidate).violations:
             return candidate
     return None

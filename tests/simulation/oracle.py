@@ -130,7 +130,9 @@ class Oracle:
         request = operation.request
         match request.origin.source:
             case OpSource.AUTO_RECONCILE:
-                if request.kind not in _BY_ITSELF:
+                if request.kind is OperationKind.RESTART:
+                    yield from self._needless_move(operation)
+                elif request.kind not in _BY_ITSELF:
                     yield "is nothing that the reconciler may begin"
             case OpSource.AUTO_TTL:
                 yield from self._expired_early(operation)
@@ -138,6 +140,12 @@ class Oracle:
                 asked = self._asked.get(request.origin.source_ref)
                 if asked != (request.kind, request.game_id, request.image_ref):
                     yield f"was never asked for: {asked}"
+
+    def _needless_move(self, operation: Operation) -> Iterator[str]:
+        """Return why the game need not be moved: its node was neither lost nor drained."""
+        container = self._states.get(operation.game_id, GameState()).container
+        if not (container in self._environment.truth.exposed or self._environment.is_drained):
+            yield f"moves a game whose node was never lost: {container}"
 
     def _expired_early(self, operation: Operation) -> Iterator[str]:
         since = self._changed_at.get(operation.game_id, 0.0)

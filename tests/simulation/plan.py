@@ -147,13 +147,18 @@ ONLY_SOUND = 0.4
 def make_plan(seed: int, themes: Sequence[Theme] = THEMES) -> Plan:
     """Draw the plan of the history with this seed, with the faults of one of these themes."""
     random = Random(f"plan {seed}")  # noqa: S311 - a history, not a secret
-    events = list(_requests(random, only_sound=random.random() < ONLY_SOUND))
+    events = draw_requests(random)
     horizon = events[-1].at + 60
     for make in random.choice(themes):
         events += make(random, random.randrange(horizon))
     for _ in range(random.randrange(4)):
         events += cycle(random, random.randrange(horizon))
     return sorted(events, key=lambda event: event.at)
+
+
+def draw_requests(random: Random) -> list[Event]:
+    """Draw the requests of a history, whose faults come besides."""
+    return _requests(random, only_sound=random.random() < ONLY_SOUND)
 
 
 def _requests(random: Random, *, only_sound: bool) -> list[Event]:

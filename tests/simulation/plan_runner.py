@@ -10,6 +10,7 @@ from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvent
 from tests.simulation.events import Event, Plan
 from tests.simulation.interference import Interference
+from tests.simulation.node_faults import NodeFaults
 from tests.simulation.process import Process
 from tests.simulation.requests import Request
 from tests.simulation.service_faults import DatabaseRestore, ProcessFaults, StoreFaults
@@ -39,6 +40,7 @@ class PlanRunner:
         self._owners = (
             *(self, self.processes, self._triggers, Interference(self, environment)),
             *(StoreFaults(self, environment), DatabaseRestore(self, environment)),
+            NodeFaults(self, environment),
         )
         if environment.full:
             for process in environment.live:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rtmanager.adapters.in_memory.backlogs import InMemoryStoreBacklogs
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
-from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost, InMemoryEngineProbe
+from rtmanager.adapters.in_memory.container_host import InMemoryEngineProbe
 from rtmanager.adapters.in_memory.drift_log import InMemoryDriftLog
 from rtmanager.adapters.in_memory.fault_hook import with_faults
-from rtmanager.adapters.in_memory.fencing import InMemoryFencing
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection
 from rtmanager.adapters.in_memory.operation_history import InMemoryOperationHistory
 from rtmanager.adapters.in_memory.operator_events import InMemoryOperatorEvents
@@ -25,11 +24,11 @@ from rtmanager.adapters.in_memory.store import (
     InMemoryRuntimeRecords,
 )
 from rtmanager.adapters.in_memory.streams import InMemoryJobStream, InMemoryMessagePublisher
-from rtmanager.adapters.single_host import SingleHost
 from rtmanager.bootstrap.cycles import CyclePolicy, CyclePorts, Cycles
 from rtmanager.bootstrap.use_cases import Ports, UseCases
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_events import ContainerEvent
+from rtmanager.domain.ports.container_host import ContainerHost
 from tests.simulation.policy import (
     GRACE,
     JOB_LEASE_WAIT,
@@ -86,7 +85,7 @@ class Process:
             numbers=environment.numbers,
         )
         self._delays = Random(f"{environment.seed} {self.name}")  # noqa: S311 - no secret
-        self.events = self._faulty(
+        self.events: InMemoryContainerEvents = self._faulty(
             InMemoryContainerEvents(docker=environment.docker, delays=self._in_transit), "events"
         )
         # Its own clock: what an idle consumer asks would be most of a history.
@@ -95,10 +94,12 @@ class Process:
             clock=ProcessClock(self, slowness=READING_SLOWED),
             maxlen=JOBS_KEPT,
         )
-        self.jobs = self._faulty(self.consumer, "jobs")
-        self.outbox = self._faulty(
+        self.jobs: InMemoryJobStream = self._faulty(self.consumer, "jobs")
+        self.outbox: InMemoryOutbox = self._faulty(
             InMemoryOutbox(environment.store.outbox_table, self.clock), "outbox"
         )
+        self.cases: UseCases
+        self.cycles: Cycles
         self.cases, self.cycles = self._assemble()
         self.workers = Workers(self)
 
@@ -199,7 +200,7 @@ class Process:
             backlogs=[self._faulty(InMemoryStoreBacklogs(store), "backlogs")],
             leases=BelievedLeases(connection, environment),
             host=self._host(),
-            nodes=SingleHost(),
+            nodes=self._faulty(environment.platform.nodes(self), "nodes"),
             probe=self._faulty(probe, "probe"),
             directories=self._faulty(environment.directories, "directories"),
             clock=self.clock,
@@ -218,15 +219,15 @@ class Process:
             jobs=self.jobs,
             outbox=self.outbox,
             publisher=self._faulty(InMemoryMessagePublisher(environment.streams), "publisher"),
-            fencing=InMemoryFencing(),
+            fencing=environment.platform.fencing(self),
         )
         cycles = Cycles.assemble(ports, beyond, cases, policy)
         # Jobs wait for a lease only briefly: each attempt is a step.
         handle_job = replace(cycles.handle_job, lease_wait=JOB_LEASE_WAIT)
         return cases, replace(cycles, handle_job=handle_job)
 
-    def _host(self) -> InMemoryContainerHost:
-        return self._faulty(InMemoryContainerHost(docker=self.environment.docker), "host")
+    def _host(self) -> ContainerHost:
+        return self._faulty(self.environment.platform.host(self), "host")
 
     def _faulty(self, port: P, name: str) -> P:
         """Let the scheduler decide when each call of the port continues, and with which fault."""

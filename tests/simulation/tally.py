@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.docker_objects import MemoryContainer
+from rtmanager.domain.nodes.move_origin import why_moved
 from rtmanager.domain.operation import (
     Operation,
     OperationKind,
@@ -78,6 +79,8 @@ class Tally:
     def ended(self, operation: Operation) -> None:
         """Count what an operation was about, judging by its outcome."""
         hit = "success" if operation.outcome is Outcome.SUCCESS else "failure"
+        if (why := why_moved(operation.request.origin)) is not None:
+            self.note("moved", hit if "lost" in why else f"{hit} of a drain")
         if operation.kind in _BY_ITSELF:
             self.note(_BY_ITSELF[operation.kind], hit)
         if operation.request.origin.source is OpSource.AUTO_TTL:

@@ -36,7 +36,9 @@ class Truth:
     service's fault unless it could have known. `disputed` are those that others started first while
     a start by the service may still be under way. `leaving` are those that Docker removed while
     they ran: they count as gone before they end. `interfered` are those that others changed,
-    `taken` those that others removed. `seen` is every container that ever existed.
+    `taken` those that others removed. `seen` is every container that ever existed,
+    `exposed` are those that were on a node when it was lost: such an engine may have ended while
+    its record still says that it runs, until it is started elsewhere.
     """
 
     docker: InMemoryDocker
@@ -50,6 +52,7 @@ class Truth:
     interfered: set[ContainerId] = field(default_factory=set)
     taken: set[ContainerId] = field(default_factory=set)
     seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
+    exposed: set[ContainerId] = field(default_factory=set)
 
     def observe(self, step: int) -> list[str]:
         """Record the state of every game; return violations: two engines, or one removed alive."""
@@ -122,6 +125,8 @@ class Truth:
 
     def was_as(self, record: RuntimeRecord, since: int) -> bool:
         """Return whether the record was true at any moment since `since`."""
+        if record.status is RuntimeStatus.RUNNING and record.current_container_id in self.exposed:
+            return True
         return any(agrees(record, shown) for shown in self.during(record.game_id, since))
 
     def now(self, game: str) -> Shown:

@@ -34,7 +34,7 @@ from rtmanager.domain.operations.executor import Executor
 from rtmanager.domain.operations.observation import Observation
 from rtmanager.domain.operations.observer import Observer, OperationContext
 from rtmanager.domain.operations.operations import Operations
-from rtmanager.domain.ports.container_host import ContainerGone
+from rtmanager.domain.ports.container_host import ContainerGone, ContainerHost
 from rtmanager.domain.ports.health_log import Baseline
 from rtmanager.domain.ports.operation_journal import Begun
 from rtmanager.domain.reconciliation import drift
@@ -183,7 +183,7 @@ def host_without_unknown(process: Process) -> Any:
 class _HostWithoutUnknown:
     """A host that cannot report that it is unavailable."""
 
-    def __init__(self, host: InMemoryContainerHost) -> None:
+    def __init__(self, host: ContainerHost) -> None:
         self._right = host
 
     def __getattr__(self, name: str) -> Any:

@@ -60,6 +60,13 @@ class InMemorySwarmApi:
             if name is None or name in each
         ]
 
+    async def network(self, network_id: str) -> Json:
+        """Return one network; the containers that are shown are those of the manager itself."""
+        for each in await self.networks():
+            if network_id in {each["Id"], each["Name"]}:
+                return {**each, "Containers": {}}
+        raise HostRefused(f"network {network_id} not found")
+
     async def services(self, **filters: Sequence[str]) -> Sequence[Json]:
         """Return the services that match."""
         found: Iterable[MemoryService] = self._reach().services.values()

@@ -1,0 +1,163 @@
+"""The plan of a history on a Swarm: requests, faults of nodes, and faults as on a Docker."""
+
+from collections.abc import Sequence
+from random import Random
+
+from tests.simulation.events import SWARM_CHANGES, Event, Plan, Theme, meanwhile
+from tests.simulation.external_plans import cycle, probe, reconcile, wait
+from tests.simulation.fault_plans import (
+    cut,
+    flush,
+    kill,
+    lose,
+    process_fault_at_call,
+    shutdown,
+    stall,
+)
+from tests.simulation.node_faults import DAEMON, LINK, POWER
+from tests.simulation.plan import draw_requests
+from tests.simulation.policy import LEASE_TTL
+
+UNSEEN, SEEN = 5.0, 14.0
+"""Seconds in which a silent node is not missed yet, and in which it is."""
+REQUESTS = (
+    *("swarm.update_service", "swarm.update_service:done", "swarm.create_service:done"),
+    *("swarm.remove_service", "swarm.tasks", "swarm.service", "swarm.nodes", "swarm.update_node"),
+)
+
+
+def power_lost(random: Random, at: int) -> list[Event]:
+    """Let a node lose its power; mostly the operator says so, and its games move."""
+    down = _down(random, at, POWER)
+    words = [Event(at + each, "word", (random.randrange(2),)) for each in (10, 60, 140)]
+    return [down, *_rounds(random, at + 5), *(words if random.random() < 0.8 else ())]
+
+
+def link_lost(random: Random, at: int) -> list[Event]:
+    """Cut a node off: its engines write on, and nothing may move."""
+    down = _down(random, at, LINK)
+    word = Event(at + 30, "word", (random.randrange(2),))
+    return [down, *_rounds(random, at + 5), word, *meanwhile(random, at + 10, random.randrange(2))]
+
+
+def plug_pulled(random: Random, at: int) -> list[Event]:
+    """Cut a node off, then switch it off and say so."""
+    down = Event(at, "node_down", (LINK, random.random(), 500, SEEN))
+    off = Event(at + 30, "power_cut", (random.randrange(100, 300), random.choice((0.0, UNSEEN))))
+    words = [Event(at + each, "word", (random.randrange(2),)) for each in (40, 90)]
+    return [down, off, *words, *_rounds(random, at + 10)]
+
+
+def daemon_killed(random: Random, at: int) -> list[Event]:
+    """Kill a node's dockerd, which leaves its engines running."""
+    return [_down(random, at, DAEMON), *_rounds(random, at + 5)]
+
+
+def node_down_at_call(random: Random, at: int) -> list[Event]:
+    """Let a node go down while an operation makes a certain request."""
+    kind = random.choice((POWER, LINK, LINK, DAEMON))
+    args = (kind, random.random(), random.randrange(40, 250), random.choice((0.0, UNSEEN, SEEN)))
+    event = Event(at, "at_call", (random.choice(REQUESTS), "node_down", *args))
+    words = [Event(at + each, "word", (random.randrange(2),)) for each in (60, 120)]
+    return [event, *meanwhile(random, at, random.randrange(2)), *words, *_rounds(random, at + 30)]
+
+
+def drained(random: Random, at: int) -> list[Event]:
+    """Drain a node while others work."""
+    drain = Event(at, "drain", (random.randrange(2), random.random()))
+    return [drain, *_rounds(random, at + 5), *meanwhile(random, at + 20, random.randrange(2))]
+
+
+def leaderless(random: Random, at: int) -> list[Event]:
+    """Let the managers be without a leader while processes work."""
+    lost = Event(at, "leaderless", (random.choice((0.3, 3.0, 20.0)),))
+    return [lost, *meanwhile(random, at, random.randrange(2)), Event(at + 40, "wait", (30.0,))]
+
+
+def late_request(random: Random, at: int) -> list[Event]:
+    """Let a request to the managers take effect late."""
+    seconds = random.choice((0.05, 0.5, 5.0, LEASE_TTL + 10))
+    call = random.choice(("update_service", "update_service", *SWARM_CHANGES))
+    event = Event(at, "fate", (call, "late", seconds))
+    return [event, *meanwhile(random, at, random.randrange(2))]
+
+
+def lost_request(random: Random, at: int) -> list[Event]:
+    """Lose a request to the managers, or its answer."""
+    fate = random.choice(("lose_reply", "lose_reply", "lose_call", "refuse_after"))
+    event = Event(at, "fate", (random.choice(SWARM_CHANGES), fate, 0.0))
+    return [event, *meanwhile(random, at, random.randrange(2))]
+
+
+def crash(random: Random, at: int) -> list[Event]:
+    """Let an engine end without the service."""
+    kind = random.choice(("crash", "oom", "kill"))
+    return [Event(at, "interfere", (kind, random.random())), *_rounds(random, at)]
+
+
+NODE_THEMES: Sequence[Theme] = (
+    (),
+    (power_lost,),
+    (power_lost, process_fault_at_call),
+    (power_lost, power_lost),
+    (power_lost, late_request),
+    (link_lost,),
+    (link_lost, process_fault_at_call),
+    (link_lost, link_lost, kill),
+    (link_lost, drained),
+    (plug_pulled,),
+    (plug_pulled, lost_request),
+    (daemon_killed,),
+    (daemon_killed, power_lost),
+    (node_down_at_call,),
+    (node_down_at_call, node_down_at_call),
+    (node_down_at_call, process_fault_at_call),
+    (node_down_at_call, late_request),
+    (drained,),
+    (drained, drained, process_fault_at_call),
+    (drained, power_lost),
+    (leaderless,),
+    (leaderless, power_lost),
+    (leaderless, process_fault_at_call),
+    (late_request, late_request),
+    (late_request, stall),
+    (late_request, process_fault_at_call),
+    (lost_request, lost_request),
+    (lost_request, kill, lose),
+    (crash, crash),
+    (crash, power_lost),
+    (cut, cut),
+    (kill, lose, lose),
+    (stall, kill),
+    (shutdown, process_fault_at_call),
+    (flush,),
+)
+
+
+def make_node_plan(seed: int, themes: Sequence[Theme] = NODE_THEMES) -> Plan:
+    """Draw the plan of the history on a Swarm with this seed."""
+    random = Random(f"nodes {seed}")  # noqa: S311 - a history, not a secret
+    events = draw_requests(random)
+    horizon = events[-1].at + 80
+    for make in random.choice(themes):
+        events += make(random, random.randrange(horizon))
+    for _ in range(random.randrange(3)):
+        events += random.choice((cycle, probe, reconcile, wait))(random, random.randrange(horizon))
+    return sorted(events, key=lambda event: event.at)
+
+
+def _down(random: Random, at: int, kind: str) -> Event:
+    steps = random.choice((20, 120, 300, random.randrange(40, 400)))
+    return Event(
+        at, "node_down", (kind, random.random(), steps, random.choice((UNSEEN, SEEN, SEEN)))
+    )
+
+
+def _rounds(random: Random, at: int) -> list[Event]:
+    """Let the leader look at the nodes and reconcile, several times, while time passes."""
+    events = []
+    for number in range(random.randrange(2, 5)):
+        then = at + 40 * number
+        events += [Event(then, "nodes", ()), Event(then + 15, "cycle", (0, "reconcile"))]
+        events += [Event(then + 25, "wait", (random.choice((1.0, 5.0, 20.0)),))]
+    return events

@@ -43,6 +43,14 @@ help: ## list the tasks
 run: $(READY) ## run the service on 127.0.0.1:8096 and all it needs; Ctrl-C stops it, the games keep running
 	exec $(BIN)/python -m dev
 
+.PHONY: swarm
+swarm: $(READY) ## run three services on a Swarm of three nodes, all on this machine; Ctrl-C as for run
+	exec $(BIN)/python -m dev swarm
+
+.PHONY: swarm-down
+swarm-down: $(READY) ## remove the Swarm of `make swarm`, and every game with it
+	exec $(BIN)/python -m dev swarm-down
+
 .PHONY: stop-docker
 stop-docker: $(READY) ## stop the dockerd that `make run` started, and every game with it
 	exec $(BIN)/python -m dev stop-docker

@@ -12,6 +12,8 @@ import typer
 from dev import SetUpError, docker_host
 from dev.env_file import write_env_file
 from dev.environment import HTTP_PORT, overridden, prepare
+from dev.swarm import environment as swarm_environment
+from dev.swarm.replicas import Addresses, Replicas
 from rtmanager.cli.faults import refuse
 from rtmanager.cli.serve import run_service
 from rtmanager.config import Address
@@ -53,10 +55,62 @@ def stop_docker(context: typer.Context) -> None:
     docker_host.stop_docker(context.obj, typer.echo)
 
 
+@app.command()
+def swarm(context: typer.Context) -> None:
+    """Run three Runtime Managers on a Swarm of three nodes, each in namespaces of its own.
+
+    They are behind the address at which one listens otherwise. RTMANAGER_* variables override what
+    is prepared. Ctrl-C stops them, Postgres and Redis; the Swarm and the games keep running.
+    """
+    data_dir: Path = context.obj
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with swarm_environment.prepared(data_dir, typer.echo) as environment:
+            _run_replicas(data_dir, environment)
+            typer.echo("The Swarm and its games keep running; `make swarm-down` removes it.")
+    except SetUpError as error:
+        refuse(str(error))
+
+
+@app.command()
+def swarm_down(context: typer.Context) -> None:
+    """Remove the Swarm that an earlier run started, and end every game on it."""
+    try:
+        swarm_environment.remove(context.obj, typer.echo)
+    except SetUpError as error:
+        refuse(str(error))
+
+
+def _run_replicas(data_dir: Path, environment: swarm_environment.SwarmEnvironment) -> None:
+    variables = overridden(environment.environ, _set_variables())
+    address = Address("127.0.0.1", _port_of(variables["RTMANAGER_INTERNAL_HTTP_ADDR"]))
+    env_file = data_dir / "env"
+    write_env_file(env_file, variables)
+    with_token = "RTMANAGER_API_TOKENS_FILE" in variables
+    welcome = partial(
+        _welcome, address, env_file=env_file, variables=variables, with_token=with_token
+    )
+    replicas = Replicas(
+        environment.seats,
+        variables | {"RTMANAGER_INTERNAL_HTTP_ADDR": str(address)},
+        Addresses(address.port, environment.needed_ports),
+        typer.echo,
+    )
+    replicas.run(welcome)
+
+
+def _port_of(address: str) -> int:
+    _, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise SetUpError(f"RTMANAGER_INTERNAL_HTTP_ADDR is {address}; it needs a port, as in :8096")
+    return int(port)
+
+
 def _run(data_dir: Path) -> None:
     # Until the server handles signals, SIGTERM unwinds like Ctrl-C, so that what was started stops.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        _require_no_swarm(data_dir)
         environment = prepare(data_dir, typer.echo)
     except SetUpError as error:
         refuse(str(error))
@@ -69,6 +123,15 @@ def _run(data_dir: Path) -> None:
         run_service(variables, welcome)
     finally:
         environment.stop()
+
+
+def _require_no_swarm(data_dir: Path) -> None:
+    """Refuse while engines of `make swarm` can write the same states."""
+    if swarm_environment.cluster_of(data_dir).is_on:
+        raise SetUpError(
+            "a Swarm of `make swarm` is running here: remove it with `make swarm-down`, "
+            "or use another directory: .venv/bin/python -m dev --data-dir DIRECTORY"
+        )
 
 
 def _set_variables() -> dict[str, str]:

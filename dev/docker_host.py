@@ -98,6 +98,14 @@ def why_unreachable(address: str) -> str | None:
     return None
 
 
+def mount_cgroups(echo: Callable[[str], None]) -> None:
+    """Mount the control groups, which dockerd needs, if no init system has done so."""
+    if any(each.fstype in {"cgroup", "cgroup2"} for each in psutil.disk_partitions(all=True)):
+        return
+    mount = debian_packages.require_command("cgroupfs-mount", "cgroupfs-mount", echo)
+    subprocess.run([mount], check=True)
+
+
 def _ensure_docker(directory: Path, echo: Callable[[str], None]) -> DockerHost:
     address = os.environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
     fault = why_unreachable(address)
@@ -135,7 +143,7 @@ def _install_and_start(directory: Path, echo: Callable[[str], None]) -> DockerHo
         debian_packages.install(_packages(), echo)
         if _service_came_up():
             return DockerHost(DEFAULT_ADDRESS)
-    _mount_cgroups(echo)
+    mount_cgroups(echo)
     echo("Starting dockerd ...")
     directory.mkdir(parents=True, exist_ok=True)
     log_file = directory / "dockerd.log"
@@ -164,14 +172,6 @@ def _service_came_up() -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-def _mount_cgroups(echo: Callable[[str], None]) -> None:
-    """Mount the control groups, which dockerd needs, if no init system has done so."""
-    if any(each.fstype in {"cgroup", "cgroup2"} for each in psutil.disk_partitions(all=True)):
-        return
-    mount = debian_packages.require_command("cgroupfs-mount", "cgroupfs-mount", echo)
-    subprocess.run([mount], check=True)
 
 
 def _containers_run() -> bool:

@@ -45,19 +45,9 @@ def prepare(data_dir: Path, echo: Callable[[str], None]) -> DevEnvironment:
     data_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         running.enter_context(directory_lock(data_dir))
-        _require_free_address()
+        require_free_address()
         environ = _start_all(data_dir, echo, running)
         return DevEnvironment(environ, running.pop_all())
-
-
-def _require_free_address() -> None:
-    """Refuse a port in use before anything is started, unless the user chose another address."""
-    if not _set_by_user("INTERNAL_HTTP_ADDR") and not is_free(HTTP_PORT):
-        other = f"RTMANAGER_INTERNAL_HTTP_ADDR=127.0.0.1:{next_free_port(HTTP_PORT)}"
-        raise SetUpError(
-            f"cannot listen on 127.0.0.1:{HTTP_PORT}: Address already in use; stop what "
-            f"uses it (maybe `make run` of another checkout), or use another port: {other} make run"
-        )
 
 
 def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) -> dict[str, str]:
@@ -89,6 +79,16 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
         "RTMANAGER_GAME_STATE_ROOT": str(games),
         "RTMANAGER_LOG_FORMAT": "console",
     }
+
+
+def require_free_address() -> None:
+    """Refuse a port in use before anything is started, unless the user chose another address."""
+    if not _set_by_user("INTERNAL_HTTP_ADDR") and not is_free(HTTP_PORT):
+        other = f"RTMANAGER_INTERNAL_HTTP_ADDR=127.0.0.1:{next_free_port(HTTP_PORT)}"
+        raise SetUpError(
+            f"cannot listen on 127.0.0.1:{HTTP_PORT}: Address already in use; stop what "
+            f"uses it (maybe `make run` of another checkout), or use another port: {other} make run"
+        )
 
 
 def overridden(prepared: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:

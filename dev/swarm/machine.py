@@ -7,6 +7,7 @@ filters, mounts. Only directories stay: its own, and those of its control groups
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from dev.background_process import POLL_SECONDS, BackgroundProcess
 
 BOOT = Path(__file__).with_name("boot.sh")
 CGROUPS = Path("/sys/fs/cgroup")
+BOOTED_WITHIN = 10.0
 GONE_WITHIN = 20.0
 """Seconds for the kernel to clear up after a kill, on a busy host."""
 # Mounts that are made here appear there, never the other way round.
@@ -33,6 +35,7 @@ class Machine:
     """A machine, running or not; its directory and its control group are its own."""
 
     name: str
+    address: str
     directory: Path
     cgroup: str
 
@@ -52,13 +55,26 @@ class Machine:
         return self.process is not None
 
     def boot(self, program: Sequence[str]) -> BackgroundProcess:
-        """Start it with its one program, with which it ends."""
+        """Start it with its one program, with which it ends.
+
+        The program waits until the machine has been given its address.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
-        return BackgroundProcess.start(
-            [*_UNSHARE, str(BOOT), self.name, *program],
+        process = BackgroundProcess.start(
+            [*_UNSHARE, str(BOOT), self.name, self.address, *program],
             pid_file=self._pid_file,
             log_file=self.log_file,
         )
+        process.wait_until(
+            lambda: bool(self._first_process(process)),
+            seconds=BOOTED_WITHIN,
+            log_file=self.log_file,
+        )
+        return process
+
+    def ip(self, command: str) -> None:
+        """Change its network as `ip` does."""
+        subprocess.run(["nsenter", f"--net={self.network()}", "ip", *command.split()], check=True)
 
     def power_off(self) -> None:
         """End everything on it at once, and wait until it is gone; no-op when it is off."""
@@ -73,26 +89,27 @@ class Machine:
         self._pid_file.unlink(missing_ok=True)
         _remove_control_groups(self.cgroup)
 
-    def network(self) -> Path:
-        """Return its network namespace."""
-        return Path(f"/proc/{self._init()}/ns/net")
-
-    def path(self, path: str) -> Path:
-        """Return where a path on it is, seen from here."""
-        # Its /var/run is a link, which would lead from there to this machine's /run.
-        inner = path.replace("/var/run/", "/run/", 1)
-        return Path(f"/proc/{self._init()}/root{inner}")
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.directory / f"{self.name}.pid"
-
-    def _init(self) -> int:
+    def pid(self) -> int:
+        """Return the pid of its first process, as it is seen from here."""
         process = self.process
         inner = self._first_process(process) if process else []
         if not inner:
             raise RuntimeError(f"{self.name} is off")
         return int(inner[0].pid)
+
+    def network(self) -> Path:
+        """Return its network namespace."""
+        return Path(f"/proc/{self.pid()}/ns/net")
+
+    def path(self, path: str) -> Path:
+        """Return where a path on it is, seen from here."""
+        # Its /var/run is a link, which would lead from there to this machine's /run.
+        inner = path.replace("/var/run/", "/run/", 1)
+        return Path(f"/proc/{self.pid()}/root{inner}")
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / f"{self.name}.pid"
 
     @staticmethod
     def _first_process(process: BackgroundProcess) -> list[psutil.Process]:

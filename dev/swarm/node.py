@@ -9,10 +9,15 @@ from typing import Any
 
 import docker
 
+from dev.checkout import networks_named
 from dev.debian_packages import require_command
 from dev.docker_host import START_SECONDS, why_unreachable
 from dev.swarm.machine import Machine
+from dev.unprivileged import FALLBACK_ROOT
 
+STORE = FALLBACK_ROOT / "swarms"
+"""Where Swarms keep their data, each in a directory of its own: Docker's file systems need a disk,
+and the path of a socket must be short."""
 API_VERSION = "1.41"
 _NEEDED = {
     "dockerd": "docker.io",
@@ -29,9 +34,9 @@ class Node:
     machine: Machine
 
     @classmethod
-    def of(cls, swarm: Path, name: str) -> "Node":
-        """Return the node of this name in the directory of a Swarm, running or not."""
-        return cls(Machine(name, swarm / name, f"{swarm.name}-{name}"))
+    def of(cls, swarm: Path, name: str, address: str) -> "Node":
+        """Return a node of the Swarm in a directory, running or not."""
+        return cls(Machine(name, address, swarm / name, f"{swarm.name}-{name}"))
 
     @property
     def name(self) -> str:
@@ -43,22 +48,41 @@ class Node:
         """The address at which this machine reaches it."""
         return f"unix://{self.machine.directory / 'docker.sock'}"
 
-    def start(self, echo: Callable[[str], None], *options: str) -> None:
-        """Start it and wait until it answers; raise SetUpError."""
+    def start(
+        self, connect: Callable[[Machine], None], echo: Callable[[str], None], *options: str
+    ) -> None:
+        """Start it, let it be connected, and wait until it answers; raise SetUpError."""
         for command, package in _NEEDED.items():
             require_command(command, package, echo)
         process = self.machine.boot(self._program(options))
+        connect(self.machine)
         process.wait_until(
             lambda: why_unreachable(self.docker_host) is None,
             seconds=START_SECONDS,
             log_file=self.machine.log_file,
         )
 
+    def init_swarm(self) -> None:
+        """Make it the first manager of a new Swarm."""
+        with self.api() as api:
+            api.init_swarm(**self._addresses())
+
+    def join(self, manager: "Node") -> None:
+        """Make it one more manager."""
+        with manager.api() as api:
+            token = api.inspect_swarm()["JoinTokens"]["Manager"]
+        with self.api() as api:
+            api.join_swarm([f"{manager.machine.address}:2377"], token, **self._addresses())
+
     @contextmanager
     def api(self) -> Iterator[Any]:
         """Return a client for the block."""
         with closing(docker.APIClient(base_url=self.docker_host, version=API_VERSION)) as client:
             yield client
+
+    def _addresses(self) -> dict[str, str]:
+        address = self.machine.address
+        return {"advertise_addr": address, "listen_addr": f"{address}:2377"}
 
     def _program(self, options: Sequence[str]) -> Sequence[str]:
         return [
@@ -84,3 +108,10 @@ def copy_images(source: str, target: str, repository: str) -> None:
             giving.get_image(repository)
         )
         deque(loaded, maxlen=0)
+
+
+def ensure_overlay(node: Node, name: str) -> None:
+    """Create an overlay network, to which plain containers can be attached, unless it exists."""
+    with node.api() as api:
+        if not networks_named(api, name):
+            api.create_network(name, driver="overlay", attachable=True)

@@ -5,22 +5,19 @@ from there is relayed (`dev.swarm.relay`).
 """
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from dev.background_process import BackgroundProcess
 from dev.demo_images import REPOSITORY
+from dev.docker_host import mount_cgroups
 from dev.locks import machine_lock
-from dev.swarm.node import Node, copy_images
-from dev.unprivileged import FALLBACK_ROOT
+from dev.swarm.machine import Machine
+from dev.swarm.node import STORE, Node, copy_images
 
-STORE = FALLBACK_ROOT / "swarms"
-"""On a disk, unlike /run or maybe /tmp: Docker's file systems are faster there."""
 NODE = "node1"
 ADDRESS = "10.78.0.11"
 _OWNER = "owner.pid"
@@ -35,7 +32,7 @@ class PrivateSwarm:
     @property
     def node(self) -> Node:
         """Its only node, a manager."""
-        return Node.of(self.directory, NODE)
+        return Node.of(self.directory, NODE, ADDRESS)
 
     @property
     def docker_host(self) -> str:
@@ -61,21 +58,17 @@ class PrivateSwarm:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start(self, image_source: str, echo: Callable[[str], None]) -> None:
-        self.node.start(echo)
-        self._give_address()
-        with self.node.api() as api:
-            api.init_swarm(advertise_addr=ADDRESS, listen_addr=f"{ADDRESS}:2377")
+        mount_cgroups(echo)
+        self.node.start(_on_its_own, echo)
+        self.node.init_swarm()
         copy_images(image_source, self.docker_host, REPOSITORY)
 
-    def _give_address(self) -> None:
-        """Give it an address, which a Swarm wants to have, on a bridge that leads nowhere."""
-        enter = ["nsenter", f"--net={self.node.machine.network()}", "ip"]
-        for command in (
-            "link add eth0 type bridge",
-            f"address add {ADDRESS}/24 dev eth0",
-            "link set eth0 up",
-        ):
-            subprocess.run([*enter, *command.split()], check=True)
+
+def _on_its_own(machine: Machine) -> None:
+    """Give it an address, which a Swarm wants to have, on a bridge that leads nowhere."""
+    machine.ip("link add eth0 type bridge")
+    machine.ip(f"address add {machine.address}/24 dev eth0")
+    machine.ip("link set eth0 up")
 
 
 def remove_abandoned(store: Path = STORE) -> None:
@@ -83,8 +76,3 @@ def remove_abandoned(store: Path = STORE) -> None:
     for owner in store.glob(f"*/{_OWNER}"):
         if BackgroundProcess.find(owner) is None:
             PrivateSwarm(owner.parent).remove()
-
-
-def add_network(api: Any, name: str, labels: dict[str, str] | None = None) -> None:
-    """Create an overlay network to which plain containers can be attached too."""
-    api.create_network(name, driver="overlay", attachable=True, labels=labels)

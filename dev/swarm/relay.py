@@ -1,18 +1,15 @@
 """Connections between network namespaces: a port that is open in one leads to a port in another.
 
 No address and no route is needed for that, because a socket stays in the namespace in which it was
-made. `python -m dev.swarm.relay ROUTE…` relays until it is ended.
+made.
 """
 
 import asyncio
-import json
 import socket
-import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 from dev.swarm.namespaces import HERE, inside
 
@@ -36,40 +33,26 @@ class End:
         return made
 
 
-@dataclass(frozen=True)
-class Route:
-    """Where connections are accepted, and the ends they may lead to, the first that answers."""
-
-    accept: End
-    to: Sequence[End]
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the route that `str` has written."""
-        ends: dict[str, Any] = json.loads(text)
-        return cls(End(**ends["accept"]), [End(**each) for each in ends["to"]])
-
-    def __str__(self) -> str:
-        """Return it as an argument of the command."""
-        return json.dumps(asdict(self))
+Ends = Callable[[], Sequence[End]]
+"""Where a new connection may lead; the first that answers."""
 
 
 class Relay:
-    """Routes that are open until they are closed, in the running event loop."""
+    """Ports that are open until they are closed, in the running event loop."""
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
         self._links: set[asyncio.Task[None]] = set()
 
-    async def open(self, route: Route) -> None:
-        """Accept connections for the route; raises OSError if the port is taken."""
-        listener = route.accept.new_socket()
+    async def open(self, accept: End, to: Ends) -> None:
+        """Accept connections at an end, and connect them; raises OSError if the port is taken."""
+        listener = accept.new_socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((route.accept.host, route.accept.port))
+        listener.bind((accept.host, accept.port))
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
-                await _link(reader, writer, route.to)
+                await _link(reader, writer, to())
 
         self._servers.append(await asyncio.start_server(accepted, sock=listener, backlog=_BACKLOG))
 
@@ -97,7 +80,7 @@ async def _link(
 
 
 async def _connected(ends: Sequence[End]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    refusal: OSError = ConnectionRefusedError("a route without ends")
+    refusal: OSError = ConnectionRefusedError("no end to connect to")
     for end in ends:
         made = end.new_socket()
         try:
@@ -124,14 +107,3 @@ async def _both(*ways: Awaitable[None]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-
-
-async def _main(routes: Sequence[str]) -> None:
-    relay = Relay()
-    for each in routes:
-        await relay.open(Route.parse(each))
-    await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1:]))

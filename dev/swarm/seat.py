@@ -25,9 +25,11 @@ class Seat:
 
     @classmethod
     def on(cls, node: Node, network: str, name: str) -> "Seat":
-        """Attach a new one to an overlay network."""
+        """Attach a new one to an overlay network; an earlier one of this name is replaced."""
         image = f"{REPOSITORY}:{VARIANTS[0].tag}"
         with node.api() as api:
+            with suppress(NotFound):
+                api.remove_container(name, force=True)
             host = api.create_host_config(network_mode=network, init=True)
             api.create_container(image, ["sleep", "2147483"], name=name, host_config=host)
             api.start(name)

@@ -18,7 +18,8 @@ import psutil
 from dev.debian_packages import require_command
 from dev.demo_images import ensure_demo_images
 from dev.docker_host import DEFAULT_ADDRESS, TEST_RUNS, DockerUse, ensure_docker, why_unreachable
-from dev.swarm.private_swarm import STORE, PrivateSwarm, remove_abandoned
+from dev.swarm.node import STORE
+from dev.swarm.private_swarm import PrivateSwarm, remove_abandoned
 from tests.support.run import MARK, NAME_OF_A_RUN, Say, unmarked
 
 ENDED_WITHIN = 5.0

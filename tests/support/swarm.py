@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import httpx
 import pytest
 
 from dev.swarm.namespaces import inside
-from dev.swarm.private_swarm import STORE, PrivateSwarm, add_network
-from dev.swarm.relay import End, Relay, Route
+from dev.swarm.node import STORE, ensure_overlay
+from dev.swarm.private_swarm import PrivateSwarm
+from dev.swarm.relay import End, Relay
 from dev.swarm.seat import Seat
 from tests.support.run import LEADER, Say, run_name
 from tests.support.running_service import NO_TLS
@@ -36,11 +38,11 @@ class Relays:
     def open(self, namespace: Path, ports: Sequence[int]) -> None:
         """Let these loopback ports of this process lead from the namespace to here."""
         for port in ports:
-            self._run(self._relay.open(Route(End(port, str(namespace)), [End(port)])))
+            self._run(self._relay.open(End(port, str(namespace)), partial(_to, End(port))))
 
     def publish(self, namespace: Path, port: int) -> None:
         """Let a loopback port here lead to the same one in the namespace."""
-        self._run(self._relay.open(Route(End(port), [End(port, str(namespace))])))
+        self._run(self._relay.open(End(port), partial(_to, End(port, str(namespace)))))
 
     def close(self) -> None:
         """Close all, with every connection."""
@@ -51,6 +53,10 @@ class Relays:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+def _to(end: End) -> list[End]:
+    return [end]
 
 
 async def _ended(relay: Relay) -> None:
@@ -125,12 +131,12 @@ NewSwarmNetwork = Callable[[], SwarmNetwork]
 
 
 @pytest.fixture(scope="session")
-def new_swarm_network(swarm: PrivateSwarm, swarm_api: Any, relays: Relays) -> NewSwarmNetwork:
+def new_swarm_network(swarm: PrivateSwarm, relays: Relays) -> NewSwarmNetwork:
     """Return a function that makes a network with a seat, for one service and its engines."""
 
     def make() -> SwarmNetwork:
         name = f"{run_name()}-{secrets.token_hex(4)}"
-        add_network(swarm_api, name)
+        ensure_overlay(swarm.node, name)
         return SwarmNetwork(name, swarm, Seat.on(swarm.node, name, f"seat-{name}"), relays)
 
     return make

@@ -50,7 +50,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(docker_host, "why_unreachable", machine.why_unreachable)
     monkeypatch.setattr("shutil.which", lambda _: machine.dockerd)
-    monkeypatch.setattr(docker_host, "_mount_cgroups", lambda _: None)
+    monkeypatch.setattr(docker_host, "mount_cgroups", lambda _: None)
     monkeypatch.setattr(docker_host, "_service_came_up", lambda: machine.is_run_by_systemd)
     monkeypatch.setattr(debian_packages, "can_install", lambda: machine.is_root_on_debian)
     monkeypatch.setattr(debian_packages, "install", machine.install)

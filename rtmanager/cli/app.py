@@ -14,6 +14,7 @@ from rtmanager.cli import (
     faults,
     games,
     logs,
+    nodes,
     operations,
     serve,
     service_state,
@@ -75,3 +76,5 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+
+app.add_typer(nodes.node, name="node")

@@ -24,7 +24,7 @@ MEANINGS = {
     ExitCode.DONE: "done; a repeated request with nothing left to do too",
     ExitCode.FAILED: "the operation failed, or a check found a fault",
     ExitCode.USAGE: "wrong usage, or the service refused the request as wrong",
-    ExitCode.NOT_FOUND: "no such game or operation, or the game has no container",
+    ExitCode.NOT_FOUND: "no such game, operation or node, or the game has no container",
     ExitCode.CONFLICT: "not allowed in this state, or another operation is running",
     ExitCode.UNAVAILABLE: "the service, or what it depends on, is not available",
     ExitCode.NOT_ALLOWED: "the token is missing or unknown, or the host is not accepted",

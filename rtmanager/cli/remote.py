@@ -120,6 +120,8 @@ def said(error: "ClientError") -> str:
         more = " (--url or RTM_URL)"
     elif isinstance(error, errors.NotFound) and error.message.endswith("not found"):
         more = "; `rtmanager list` shows the games, `rtmanager ops` the operations"
+    elif isinstance(error, errors.NotFound) and "no node" in error.message:
+        more = "; `rtmanager node list` shows the nodes"
     elif isinstance(error, errors.InternalError):
         more = f" (request id {error.request_id})"
     return f"{error.message}{more}"

@@ -33,13 +33,15 @@ COMMANDS = {
     ("explain", "g"): document("Explanation"),
     ("drift",): document("DriftReport"),
     ("workers",): document("WorkersReport"),
+    ("node", "list"): {"items": [document("Node")]},
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_is_the_document_of_the_service(run: Run, command: tuple[str, ...]) -> None:
     """Nothing else is on standard output, and properties of a newer service are kept."""
-    sent = {**COMMANDS[command], "colour": "green"} if command != ("list",) else COMMANDS[command]
+    is_made_of_items = command[-1] == "list"
+    sent = COMMANDS[command] | ({} if is_made_of_items else {"colour": "green"})
     result = run(FakeService(answered(sent)), *command, "--json")
 
     assert result.exit_code == 0

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtmanager.cli.app import app
-from rtmanager.cli.completion import game_ids
+from rtmanager.cli.completion import game_ids, node_names
 from rtmanager.cli.faults import ExitCode
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_service import FakeService, failed
@@ -89,3 +89,4 @@ def test_completion_is_silent_without_a_service(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("RTM_URL", "http://127.0.0.1:9")
 
     assert game_ids("my") == []
+    assert node_names("wo") == []

@@ -24,9 +24,14 @@ REPLAYS: dict[str, Call] = {
     "patch": lambda rtm: rtm.patch("g", "a:1.0.1"),
     "cleanup": lambda rtm: rtm.cleanup("g"),
 }
+WORDS: dict[str, Call] = {
+    "lost": lambda rtm: rtm.node_lost("n"),
+    "drain": lambda rtm: rtm.drain_node("n"),
+    "activate": lambda rtm: rtm.activate_node("n"),
+}
 ONCE: dict[str, Call] = {"restart": lambda rtm: rtm.restart("g")}
 PROBES: dict[str, Call] = {"readyz": lambda rtm: rtm.readyz(), "healthz": lambda rtm: rtm.healthz()}
-CALLS = READS | REPLAYS | ONCE | PROBES
+CALLS = READS | REPLAYS | WORDS | ONCE | PROBES
 
 NOT_SENT = httpx.ConnectError("nothing listens")
 LOST = httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -60,7 +65,7 @@ async def test_request_that_was_not_sent_is_sent_again(name: str) -> None:
 @pytest.mark.parametrize(
     "fault", [LOST, httpx.ReadTimeout("late"), UNAVAILABLE, DOCKER, PROXY, NO_REPLICA]
 )
-@pytest.mark.parametrize("name", READS | REPLAYS)
+@pytest.mark.parametrize("name", READS | REPLAYS | WORDS)
 async def test_what_is_safe_to_repeat_is_repeated(
     name: str, fault: httpx.Response | Exception
 ) -> None:

@@ -18,7 +18,8 @@ class MarkNodes:
     """Writes an operator's word on a node, where every replica and every restart finds it.
 
     Every method takes a node's name or id and raises NotFound for an unknown one, Conflict for a
-    name that several have and on a single Docker host, NodeChanged when the node keeps changing, DockerUnavailable.
+    name that several have and on a single Docker host, NodeChanged when the node keeps changing,
+    DockerUnavailable.
     """
 
     nodes: ClusterNodes

@@ -16,7 +16,7 @@ from rtmanager.domain.reconciliation.reconcile_game import ReconcileGame
 
 logger = logging.getLogger(__name__)
 
-SETTLED = 60.0
+RETURN_TAKES = 60.0
 """Seconds after which a node's return is over: Swarm ends what was on it within seconds."""
 
 _OF_AN_OUTAGE = (NodeMark.OFF, NodeMark.INTERRUPTED)
@@ -81,9 +81,9 @@ class WatchNodes:
         if not nodes:
             return []
         found = await self.placed.on(self._back_since)
-        unsettled = await self._stop_strays(found) | await self._still_lost(found)
-        settled = (each for each in nodes if each.id not in unsettled)
-        return [await self._forget_outage(each) for each in settled if self._is_settled(each, now)]
+        busy = await self._stop_strays(found) | await self._still_lost(found)
+        over = [each for each in nodes if each.id not in busy and self._is_over(each, now)]
+        return [await self._forget_outage(each) for each in over]
 
     async def _stop_strays(self, found: Iterable[Placed]) -> set[NodeId]:
         """Stop the engines that run there although they are not their records' any more."""
@@ -101,8 +101,8 @@ class WatchNodes:
         lost = [each for each in found if each[1].is_lost]
         return _nodes_of([each[1] for each in lost if await is_current(self._records, each)])
 
-    def _is_settled(self, node: Node, now: float) -> bool:
-        return now - self._back_since[node.id] >= SETTLED
+    def _is_over(self, node: Node, now: float) -> bool:
+        return now - self._back_since[node.id] >= RETURN_TAKES
 
     async def _forget_outage(self, node: Node) -> str:
         """Take one mark of the outage away; a changed node has another version for the next."""

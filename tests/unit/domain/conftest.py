@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.unit.domain.swarm import SwarmWorld
 from tests.unit.domain.world import World
 
 
@@ -9,6 +10,12 @@ from tests.unit.domain.world import World
 def world() -> World:
     """Return a host with images and nothing running."""
     return World()
+
+
+@pytest.fixture
+def swarm() -> SwarmWorld:
+    """Return a Swarm of three nodes with nothing running."""
+    return SwarmWorld()
 
 
 @pytest.fixture

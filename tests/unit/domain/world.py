@@ -126,9 +126,7 @@ class Process:
             world.clock, ttl=LEASE_TTL, grants=world.grants, numbers=world.numbers
         )
         self.leases = InMemoryGameLeases(self._faulty(self.lease_connection, "lease"))
-        self.host = self._faulty(
-            InMemoryContainerHost(docker=world.docker, network=policy.docker_network), "host"
-        )
+        self.host = self._faulty(world.make_host(policy.docker_network), "host")
         self.engine_probe = self._faulty(InMemoryEngineProbe(docker=world.docker), "probe")
         self.ports = Ports(
             records=self._faulty(InMemoryRuntimeRecords(world.store), "records"),
@@ -275,7 +273,7 @@ class World:
     _requests: int = 0
 
     def __post_init__(self) -> None:
-        self.nodes, self.fencing = InMemoryClusterNodes(self.clock), InMemoryFencing()
+        self.fencing = InMemoryFencing()
         self.replicas = InMemoryReplicas(self.clock, Claim())
         self.installation = Installation(NETWORK, INSTALLATION)
         self.docker = InMemoryDocker(clock=self.clock)
@@ -284,6 +282,10 @@ class World:
             self.docker.add_image(reference)
         self.image(BROKEN, exits_after=0.1, exit_code=3, healthy_after=None, output=(LAST_WORDS,))
         self.manager = self.process()
+
+    def make_host(self, network: str) -> InMemoryContainerHost:
+        """Return a process's client of Docker."""
+        return InMemoryContainerHost(docker=self.docker, network=network)
 
     def process(self) -> Process:
         """Return one more process on the same host, store and leases."""

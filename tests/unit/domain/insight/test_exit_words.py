@@ -62,13 +62,21 @@ def test_signal_long_before_did_not_end_the_engine() -> None:
 
 
 @pytest.mark.parametrize("code", [0, 3, 137, 143])
-@pytest.mark.parametrize("missed", list(Missed))
+@pytest.mark.parametrize("missed", [Missed.DOCKER_AWAY, Missed.NOT_FOLLOWED])
 def test_unseen_end_accuses_nobody(code: int, missed: Missed) -> None:
     """Where events were missed it is not known whether somebody has sent a signal."""
     words = own_words(ended(code, missed=missed), at=None)
 
     assert words.startswith(f"exited with code {code}")
     assert not any(each in words for each in ("by itself", "someone else", "through Docker"))
+
+
+@pytest.mark.parametrize("code", [None, 0, 143])
+def test_engine_that_was_lost_with_its_node_did_not_end_by_itself(code: int | None) -> None:
+    """Whatever its exit code is: Swarm ends what was on a node that comes back."""
+    words = own_words(EngineExit(exit_code=code, missed=Missed.NODE_LOST), at=LATE)
+
+    assert words == "was lost with its node at 2026-03-01 14:00:00 UTC"
 
 
 def test_own_stop_says_whether_the_grace_passed() -> None:

@@ -1,4 +1,4 @@
-"""Inspecting running engines: Docker's own health check and restart count."""
+"""Inspecting running engines: Docker's own health check, restart count, and their nodes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import ContainerDetails, ContainerId
 from rtmanager.domain.health import HealthEvent, HealthEventType
 from rtmanager.domain.health_report import log_health_event
+from rtmanager.domain.monitoring.report_out_of_reach import ReportOutOfReach
 from rtmanager.domain.monitoring.running_engines import RunningEngines, WatchedEngine
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import ContainerHost
@@ -40,14 +41,17 @@ class InspectContainers:
 
     async def run(self) -> str:
         """Inspect the engines that may have changed and return what did; empty when nothing did."""
-        watched = await self.engines.find(Watch.INSPECT)
+        running = await self.engines.running()
+        lost = await ReportOutOfReach(self.engines, self.health, self.clock).run(running)
+        in_reach = [each for each in running if not each[1].is_out_of_reach]
+        watched = await self.engines.watched(in_reach, Watch.INSPECT)
         present = {each.container.id for each in watched}
         self.inspected = {key: at for key, at in self.inspected.items() if key in present}
         if self._clock_was_set():
             self.inspected.clear()
         due = [*self._due(watched, self.clock.monotonic())]
         results = await run_concurrently(due, self._inspect, limit=ENGINES_AT_ONCE)
-        return "; ".join(filter(None, results.done))
+        return "; ".join(filter(None, [*lost, *results.done]))
 
     def _clock_was_set(self) -> bool:
         """Return whether the time of day went another way than time since the last round."""
@@ -76,7 +80,7 @@ class InspectContainers:
     async def _inspect(self, watched: WatchedEngine) -> str:
         at = self.clock.monotonic()
         seen = await self.host.inspect(watched.container.id)
-        if seen is None or not seen.is_running:
+        if seen is None or not seen.is_running or seen.is_out_of_reach:
             return ""
         before = watched.baseline
         after = replace(before, failing=seen.health == UNHEALTHY, count=seen.restart_count)

@@ -67,7 +67,7 @@ class MeasureDiskUse:
 
         Raises DockerUnavailable when Docker answers nothing, which says nothing about any engine.
         """
-        running = await self.engines.running()
+        running = [each for each in await self.engines.running() if not each[1].is_out_of_reach]
         present = {container.id for _, container in running}
         self.levels = {key: level for key, level in self.levels.items() if key in present}
         outage: list[DockerUnavailable] = []
@@ -107,9 +107,12 @@ class MeasureDiskUse:
         )
 
     async def _written(self, container_id: ContainerId) -> int | None:
-        """Return what the container has written; None when Docker cannot count that."""
+        """Return what the container has written; None when Docker cannot count that.
+
+        A platform that never shows it says nothing about this container.
+        """
         try:
-            return await self.host.disk_use(container_id)
+            return await self.host.disk_use(container_id) or 0
         except HostRefused:
             return None
         except DockerUnavailable:

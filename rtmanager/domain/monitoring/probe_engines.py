@@ -41,8 +41,9 @@ class ProbeEngines:
 
     Misses are counted in memory and lost with the process, which only delays the event; what was
     reported is durable, so nothing is reported twice. An engine that this process could not probe
-    has neither missed nor answered. An answer is written only when it differs from the last one: a
-    thousand healthy engines cost one row per round.
+    has neither missed nor answered, and one on a node that is down is not asked. An answer is
+    written only when it differs from the last one: a thousand healthy engines cost one row per
+    round.
     """
 
     engines: RunningEngines
@@ -74,20 +75,26 @@ class ProbeEngines:
         return news
 
     async def _probe(self, this: _Round, watched: WatchedEngine) -> str:
-        address = watched.container.address
-        if address is None:
-            answer = ProbeAnswer(healthy=False, error="the container has no address")
-        else:
-            answer = await self.probe.check(address)
+        if watched.container.is_out_of_reach:
+            words = f"{watched.container.node_name} is down"
+            answer = ProbeAnswer(healthy=False, error=words, is_unknown=True)
+            this.note(self._observation(watched, answer))
+            return ""
+        answer = await self._ask(watched.container.address)
+        news = ""
         if answer.is_unknown:
             this.unknown.append(answer.error)
-            news = ""
         elif answer.healthy:
             news = await self._answered(watched)
         else:
             news = await self._missed(watched, answer)
         this.note(self._observation(watched, answer))
         return news
+
+    async def _ask(self, address: str | None) -> ProbeAnswer:
+        if address is None:
+            return ProbeAnswer(healthy=False, error="the container has no address")
+        return await self.probe.check(address)
 
     def _observation(self, watched: WatchedEngine, answer: ProbeAnswer) -> HealthObservation:
         now = self.clock.now()

@@ -1,6 +1,6 @@
 """The engines to watch: those running according to both their record and Docker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rtmanager.domain.container import ContainerId, EngineContainer
@@ -34,9 +34,15 @@ class RunningEngines:
     async def find(self, watch: Watch) -> list[WatchedEngine]:
         """Return the engines whose record is `running` in a container that Docker shows running.
 
-        The others are left to the reconciler. Raises DockerUnavailable, ServiceUnavailable.
+        Also those on a node that is down. The others are left to the reconciler. Raises
+        DockerUnavailable, ServiceUnavailable.
         """
-        running = await self.running()
+        return await self.watched(await self.running(), watch)
+
+    async def watched(
+        self, running: Sequence[tuple[GameId, EngineContainer]], watch: Watch
+    ) -> list[WatchedEngine]:
+        """Return these engines with what the watcher has reported about each."""
         baselines = await self.health.baselines(watch)
         return [
             WatchedEngine(game_id, each, _baseline(baselines, game_id, each.id, watch))

@@ -16,6 +16,7 @@ class Watch(StrEnum):
 
     PROBE = "probe"
     INSPECT = "inspect"
+    NODE = "node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class Baseline:
     """What a watcher has already reported about one container.
 
     `failing` means that the last event reported a failure. `count` is the number of consecutive
-    probe misses at that time, or the restart count from inspect.
+    probe misses at that time, or the restart count from inspect. That of NODE fails while the
+    container's node is down.
     """
 
     game_id: GameId

@@ -92,14 +92,16 @@ async def test_later_baseline_replaces_the_earlier(store: Store) -> None:
 
 
 async def test_each_watcher_has_baselines_of_its_own(store: Store) -> None:
-    """The probe's baselines and those of inspect are independent."""
+    """The probe's baselines, those of inspect and those of nodes are independent."""
     await record(store)
     probe, inspect = make_baseline(count=3), make_baseline(watch=Watch.INSPECT, count=1)
-    await store.health_log.note(probe)
-    await store.health_log.note(inspect)
+    node = make_baseline(watch=Watch.NODE, failing=True)
+    for each in (probe, inspect, node):
+        await store.health_log.note(each)
 
     assert dict(await store.health_log.baselines(Watch.PROBE)) == {GAME: probe}
     assert dict(await store.health_log.baselines(Watch.INSPECT)) == {GAME: inspect}
+    assert dict(await store.health_log.baselines(Watch.NODE)) == {GAME: node}
 
 
 async def test_each_game_has_baselines_of_its_own(store: Store) -> None:

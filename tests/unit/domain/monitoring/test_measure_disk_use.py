@@ -33,6 +33,18 @@ async def measured(
     return [each.message for each in caplog.records]
 
 
+async def test_platform_that_does_not_show_what_containers_write_is_no_fault(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a Swarm only the state directories are measured."""
+    world.engine.written = None  # type: ignore[assignment]
+    world.directories.sizes[world.directories.path(GAME)] = 9 * GIB
+
+    await world.manager.cycles.measure_disk_use.run()
+
+    assert [each.message for each in caplog.records] == ["disk_use_high"]
+
+
 async def test_engine_within_its_limit_is_not_reported(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,6 +9,7 @@ from rtmanager.client import (
     ClientError,
     Explanation,
     LogLine,
+    Node,
     NotFound,
     Operation,
     OperationFilter,
@@ -80,6 +81,21 @@ class Calls:
     async def drift(self) -> DriftReport:
         """Return where records and Docker disagree."""
         return await self._client().drift()
+
+    async def nodes(self) -> Sequence[Node]:
+        """Return all nodes; none on a single Docker host."""
+        return await self._client().nodes()
+
+    async def say_of_node(self, node_id: str, word: str, reason: str | None) -> None:
+        """Say something of a node: it is lost, to be drained, to be used again."""
+        client = self._client()
+        match word:
+            case "lost":
+                await client.node_lost(node_id, reason=reason)
+            case "drain":
+                await client.drain_node(node_id, reason=reason)
+            case "activate":
+                await client.activate_node(node_id, reason=reason)
 
     async def readiness(self) -> str | None:
         """Return what is missing for the service to do its work; None if nothing is."""

@@ -45,6 +45,7 @@ def _templates() -> Environment:
         "stop_reasons": words.STOP_REASONS,
         "game_id_rule": words.GAME_ID_RULE,
         "observed": words.OBSERVED,
+        "gib": 1 << 30,
         "words": {"kinds": words.KINDS, "steps": words.STEPS, "results": words.RESULTS},
     }
     return templates

@@ -9,13 +9,14 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from rtmanager.client import ClientError, NotFound, Unauthorized
-from rtmanager.console import actions, sign_in
+from rtmanager.console import actions, nodes, sign_in
 from rtmanager.console.app import CONSOLE_PATH, ROOT
 from rtmanager.console.files import files
 from rtmanager.console.pages import Pages
 from rtmanager.console.visit import Visit
 
 _GAME = f"{CONSOLE_PATH}games/{{game_id}}"
+_NODE = f"{CONSOLE_PATH}nodes/{{node}}"
 _NOT_FOUND, _UNAVAILABLE = 404, 503
 
 _Page = Callable[[Visit], Awaitable[Response]]
@@ -44,11 +45,13 @@ class _Site:
 
     def routes(self) -> list[Route]:
         """Return every page and every action."""
-        pages = Pages()
+        pages, of_nodes = Pages(), nodes.NodePages()
         shown: dict[str, _Page] = {
             CONSOLE_PATH: pages.games,
             f"{CONSOLE_PATH}rows": pages.rows,
             f"{CONSOLE_PATH}service": pages.service,
+            f"{CONSOLE_PATH}nodes": of_nodes.nodes,
+            _NODE: of_nodes.node,
             _GAME: pages.game,
             f"{_GAME}/operations": pages.operations,
             f"{_GAME}/progress": pages.progress,
@@ -61,11 +64,14 @@ class _Site:
             f"{CONSOLE_PATH}sign-out": sign_in.sign_out,
         }
         forms = [(f"{_GAME}/{each}", each) for each in actions.ACTIONS]
+        words = [(f"{_NODE}/{each}", each) for each in nodes.WORDS]
         return [
             *(Route(path, self.page(page)) for path, page in shown.items()),
             *(Route(path, self.page(page), methods=["POST"]) for path, page in done.items()),
             *(Route(path, self.page(actions.ask, each)) for path, each in forms),
             *(Route(path, self.page(actions.act, each), methods=["POST"]) for path, each in forms),
+            *(Route(path, self.page(nodes.ask, each)) for path, each in words),
+            *(Route(path, self.page(nodes.say, each), methods=["POST"]) for path, each in words),
         ]
 
     def page(self, page: _Page, action: str = "") -> _Answer:
@@ -88,14 +94,15 @@ async def _explained(visit: Visit, error: ClientError) -> Response:
         return visit.page("sign_in.html", status=error.status or 401, after=visit.here, fault="")
     if isinstance(error, NotFound):
         game_id = visit.game_id if "game_id" in visit.request.path_params else ""
-        return visit.page("not_found.html", status=_NOT_FOUND, game_id=game_id)
+        node = visit.node_name if "node" in visit.request.path_params else ""
+        return visit.page("not_found.html", status=_NOT_FOUND, game_id=game_id, node=node)
     lacks = await visit.calls.readiness()
     status = error.status or _UNAVAILABLE
     return visit.page("error.html", status=status, error=error, lacks=lacks)
 
 
 async def _no_such_page(visit: Visit) -> Response:
-    return visit.page("not_found.html", status=_NOT_FOUND, game_id="")
+    return visit.page("not_found.html", status=_NOT_FOUND, game_id="", node="")
 
 
 def _file(name: str) -> _Answer:

@@ -56,6 +56,11 @@ class Visit:
         return unquote(str(self.request.path_params["game_id"]))
 
     @property
+    def node_name(self) -> str:
+        """The name or id of the node in the path, decoded."""
+        return unquote(str(self.request.path_params["node"]))
+
+    @property
     def here(self) -> str:
         """The address of the page on this service."""
         address = self.request.url

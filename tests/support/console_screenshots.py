@@ -22,6 +22,7 @@ PAGES = {
     "console-list": "",
     "console-game": "games/summer-league-7",
     "console-service": "service",
+    "console-nodes": "nodes",
 }
 GAMES = 1000
 STORY = "summer-league-7"
@@ -53,7 +54,31 @@ def example() -> FakeService:
         {"name": "runtime:stop_jobs", "waiting": 0, "oldest_at": None},
     ]
     service.drift = [_finding()]
+    service.nodes = list(_nodes())
     return service
+
+
+def _nodes() -> Iterator[Json]:
+    silent = (
+        "The managers do not hear of it, and nobody knows what became of 168 engines on it. While "
+        "an engine may still run, nothing is started elsewhere. If only its network is broken, "
+        "repair that. If the machine is surely off, say so: `rtmanager node lost games-5`."
+    )
+    drained = (
+        "It is being drained: 41 games are left to be moved. "
+        "`rtmanager node activate games-4` ends that."
+    )
+    more: dict[int, Json] = {
+        4: {"drain_at": ago(95), "games_left": 41, "advice": drained},
+        5: {"state": "down", "is_out_of_reach": True, "advice": silent},
+    }
+    for number, games in enumerate((161, 172, 166, 41, 168, 174), 1):
+        reserved = {"reserved_cpus": games * 0.02, "reserved_memory_bytes": games * (100 << 20)}
+        names = [f"summer-cup-{number}{each:03}" for each in range(games)]
+        role = "manager" if number <= 3 else "worker"
+        yield fake.node(
+            f"games-{number}", role=role, games=names, **reserved, **more.get(number, {})
+        )
 
 
 def _games(chance: random.Random) -> Iterator[Json]:

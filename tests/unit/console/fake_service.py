@@ -147,6 +147,29 @@ def explanation(game_id: str = "g1", status: str | None = "running", **more: Any
     }
 
 
+def node(name: str = "worker-1", **more: Any) -> Json:
+    """Return a node that is ready, with a game."""
+    return {
+        "node_id": f"id-of-{name}",
+        "name": name,
+        "state": "ready",
+        "availability": "active",
+        "role": "worker",
+        "cpus": 8.0,
+        "memory_bytes": 32 << 30,
+        "reserved_cpus": 1.5,
+        "reserved_memory_bytes": 3 << 29,
+        "interrupted_at": None,
+        "off_at": None,
+        "drain_at": None,
+        "is_out_of_reach": False,
+        "games": ["g1"],
+        "games_left": None,
+        "advice": None,
+        **more,
+    }
+
+
 def worker(name: str, **more: Any) -> Json:
     """Return a worker that works."""
     return {
@@ -195,6 +218,8 @@ class FakeService:
         }
     )
     drift: list[Json] = field(default_factory=list)
+    nodes: list[Json] = field(default_factory=list)
+    said: list[tuple[str, str, Json]] = field(default_factory=list)
     errors: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     token: str | None = None
     asked: list[tuple[str, str, Json, Mapping[str, str]]] = field(default_factory=list)
@@ -220,6 +245,7 @@ class FakeService:
             f"{seen}/runtimes/{{game_id}}/explain": lambda it: self.explanations[_game(it)],
             f"{seen}/operations": self._operations,
             f"{seen}/workers": lambda _: self.workers,
+            f"{seen}/nodes": lambda _: {"items": self.nodes},
             f"{seen}/drift": lambda _: {"games": len(self.games), "items": self.drift},
             runtime: lambda it: self.records[_game(it)],
         }
@@ -229,6 +255,10 @@ class FakeService:
             *(
                 Route(path, self._acting(path), methods=[method])
                 for path, method in [*acts, (f"{runtime}/container", "DELETE")]
+            ),
+            *(
+                Route(f"{seen}/nodes/{{node}}/{word}", self._saying(word), methods=["POST"])
+                for word in ("lost", "drain", "activate")
             ),
             Route(f"{seen}/runtimes/{{game_id}}/logs", self._logs),
             Route(f"{seen}/events", self._events),
@@ -251,6 +281,15 @@ class FakeService:
             name = path.rpartition("/")[2]
             self.asked.append((name, _game(request), body, dict(request.headers)))
             return self._refused(request, name) or JSONResponse(record(_game(request)))
+
+        return endpoint
+
+    def _saying(self, word: str) -> Any:
+        async def endpoint(request: Request) -> Response:
+            node_id, body = request.path_params["node"], json.loads(await request.body() or b"{}")
+            self.said.append((word, node_id, body))
+            found = next(each for each in self.nodes if each["node_id"] == node_id)
+            return self._refused(request, word) or JSONResponse(found)
 
         return endpoint
 

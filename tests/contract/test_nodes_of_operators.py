@@ -89,7 +89,7 @@ async def test_only_a_node_that_is_down_can_be_lost(
     lost = await caller.post(f"{NODES}/worker-1/lost")
 
     assert refused.error == (409, "conflict")
-    assert "drain it instead" in refused.message
+    assert "may run and write; drain it" in refused.message
     assert (before["is_out_of_reach"], before["off_at"], before["games"]) == (True, None, [GAME])
     assert "`rtmanager node lost worker-1`" in before["advice"]
     assert lost.status == 200
@@ -131,16 +131,16 @@ async def test_unknown_node_is_not_found(caller: Caller, node: Node, word: str) 
         answer = await caller.post(f"{NODES}/{name}/{word}")
 
         assert answer.error == (404, "not_found")
-        assert answer.message == f"there is no node {shown}"
+        assert answer.message == f"there is no node {shown}; the nodes are: worker-1"
     assert node.name == "worker-1"
 
 
 async def test_node_that_has_changed_meanwhile_is_a_conflict(
     caller: Caller, world: World, node: Node
 ) -> None:
-    """It may have come back: whoever vouched has to look again."""
+    """It may have come back: whoever vouched has to look again if it keeps changing."""
     goes_down(world, node)
-    world.manager.on("nodes.mark", NodeChanged())
+    world.manager.on("nodes.mark", NodeChanged(), always=True)
 
     answer = await caller.post(f"{NODES}/worker-1/lost")
 

@@ -157,10 +157,19 @@ def _redis_tls(settings: Settings) -> RedisTls | None:
     )
 
 
+def docker_clients(settings: Settings) -> Sequence[DockerClient]:
+    """Return a client of each daemon that is named: the managers of a Swarm; nothing is opened."""
+    return [_client(settings, each) for each in settings.docker_host.split(",")]
+
+
 def docker_client(settings: Settings) -> DockerClient:
-    """Return a client of Docker; nothing is opened."""
+    """Return a client of Docker, of a Swarm that of the first manager; nothing is opened."""
+    return docker_clients(settings)[0]
+
+
+def _client(settings: Settings, host: str) -> DockerClient:
     return DockerClient(
-        settings.docker_host,
+        host,
         certificates=settings.docker_cert_path,
         timeout=settings.docker_timeout,
         pull_stall=settings.pull_stall_timeout,

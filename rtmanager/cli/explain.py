@@ -12,7 +12,7 @@ from rtmanager.cli.text import clock, short
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rtmanager.client import Explanation, Health, Operation
+    from rtmanager.client import ContainerState, Explanation, Health, Operation
 
 
 def explain(
@@ -52,10 +52,18 @@ def _facts(found: "Explanation") -> "Iterator[tuple[str, object]]":
     if found.health is not None:
         yield "health", screen.cell(_health(found.health), screen.STYLES.get(found.health.state))
     if found.container is not None:
-        container = found.container
-        yield "container", f"{short(container.container_id)} {container.name}, {container.state}"
+        yield "container", _container(found.container)
     if found.docker_error is not None:
         yield "docker", screen.cell(found.docker_error, "red")
+
+
+def _container(seen: "ContainerState") -> object:
+    named = f"{short(seen.container_id)} {seen.name}"
+    if seen.is_out_of_reach:
+        said = f"{named}, on {seen.node}, which is down: nobody knows if it runs"
+        return screen.cell(said, "yellow")
+    place = f" on {seen.node}" if seen.node else ""
+    return f"{named}, {seen.state}{place}"
 
 
 def _operation(operation: "Operation") -> str:

@@ -33,7 +33,7 @@ async def docker_facts(client: DockerClient) -> DockerFacts:
         version=str(version.get("Version")),
         api_version=str(version.get("ApiVersion")),
         storage_driver=str(info.get("Driver")),
-        time=_time(info.get("SystemTime")),
+        time=read_time(info.get("SystemTime")),
         networks=frozenset(each["Name"] for each in networks),
         images=tuple(tag for each in images for tag in each.get("RepoTags") or ()),
     )
@@ -53,7 +53,7 @@ async def mounts_of(client: DockerClient, container: str) -> list[dict[str, Any]
     return list(found.get("Mounts") or ())
 
 
-def _time(text: Any) -> datetime | None:
+def read_time(text: Any) -> datetime | None:
     """Read Docker's time, which has nanoseconds and the daemon's zone."""
     try:
         return datetime.fromisoformat(_FRACTION.sub(r"\1", str(text))).astimezone(UTC)

@@ -15,6 +15,7 @@ _FACTS: LiteralString = """
            current_setting('max_connections')::integer,
            (parse_ident(trim(split_part(current_setting('search_path'), ',', 1))))[1]
 """
+_STATE_ROOT: LiteralString = "SELECT state_token FROM installation"
 _APPLIED: LiteralString = "SELECT max(number) FROM applied_migrations"
 
 
@@ -48,6 +49,21 @@ async def postgres_facts(dsn: str) -> PostgresFacts:
                 applied=await _applied(connection),
                 newest=newest_migration(),
             )
+
+
+async def state_token(dsn: str) -> str | None:
+    """Return the token of the shared state root; None before one was claimed.
+
+    Raises ServiceUnavailable when the server cannot be reached.
+    """
+    with postgres_errors():
+        conninfo = migration_conninfo(dsn)
+        async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            try:
+                row = await (await connection.execute(_STATE_ROOT)).fetchone()
+            except ProgrammingError:  # no such table, or an older schema
+                return None
+    return None if row is None else row[0]
 
 
 async def _applied(connection: "AsyncConnection[tuple[object, ...]]") -> int | None:

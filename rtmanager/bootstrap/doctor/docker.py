@@ -11,6 +11,7 @@ from rtmanager.bootstrap.advice import docker_advice, socket_advice
 from rtmanager.bootstrap.connections import docker_client
 from rtmanager.bootstrap.doctor.clocks import check_clock
 from rtmanager.bootstrap.doctor.finding import Finding
+from rtmanager.bootstrap.doctor.swarm import check_swarm
 from rtmanager.config import Settings
 from rtmanager.domain.errors import RuntimeManagerError
 
@@ -19,7 +20,11 @@ _OVERLAYS = {"overlay2", "overlayfs", "btrfs", "zfs"}
 
 
 async def check_docker(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at the socket, then ask Docker."""
+    """Look at the socket, then ask Docker; of a Swarm ask the managers."""
+    if settings.platform == "swarm":
+        async for each in check_swarm(settings):
+            yield each
+        return
     if socket_fault := _socket_fault(settings.docker_host):
         yield socket_fault
         return

@@ -53,5 +53,6 @@ def _hosts(settings: Settings) -> Iterator[tuple[str, str]]:
         if not host.startswith(("/", "@")):
             yield "RTMANAGER_POSTGRES_PRIMARY_DSN", host
     yield "RTMANAGER_REDIS_MASTER_ADDR", settings.redis_master_addr.host
-    if docker := urlsplit(settings.docker_host).hostname:
-        yield "RTMANAGER_DOCKER_HOST", docker
+    for address in settings.docker_host.split(","):
+        if docker := urlsplit(address).hostname:
+            yield "RTMANAGER_DOCKER_HOST", docker

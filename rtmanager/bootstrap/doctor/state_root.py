@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from rtmanager.adapters.docker.checkup import host_name, mounts_of
+from rtmanager.adapters.postgres.checkup import state_token
+from rtmanager.adapters.state_marker import PREFIX, missing_marker
 from rtmanager.adapters.state_root import advice, is_exposed
-from rtmanager.bootstrap.connections import docker_client
+from rtmanager.bootstrap.connections import docker_client, postgres_dsn
 from rtmanager.bootstrap.doctor.finding import Finding
 from rtmanager.config import Settings
 from rtmanager.domain.errors import RuntimeManagerError
@@ -32,7 +34,10 @@ async def check_state_root(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding.warning(_CHECK, text, advice(root))
     for each in _permissions(settings):
         yield each
-    yield await _same_path(settings, root)
+    if settings.platform == "swarm":
+        yield await _shared(settings, root)
+    else:
+        yield await _same_path(settings, root)
 
 
 def _unusable(root: Path) -> Finding | None:
@@ -67,6 +72,26 @@ def may_give_away() -> bool:
     """Say whether this process may change the owner of files."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", STATUS.read_text(), re.MULTILINE)
     return bool(found and int(found[1], 16) & _CAP_CHOWN)
+
+
+async def _shared(settings: Settings, root: Path) -> Finding:
+    """Check that this is the storage of the installation; every start checks it on its node."""
+    try:
+        token = await state_token(postgres_dsn(settings))
+    except RuntimeManagerError as error:
+        text = f"whether {root} is the shared storage is not known: {error.message.rstrip('.')}"
+        return Finding.warning(_CHECK, text, "look again when Postgres answers")
+    if token is None:
+        text = f"{root} has no marker yet: the first start of the service makes it"
+        return Finding.ok(_CHECK, text)
+    return _marked(root / f"{PREFIX}{token}")
+
+
+def _marked(marker: Path) -> Finding:
+    if os.path.lexists(marker):
+        return Finding.ok(_CHECK, f"{marker.parent} is the shared storage of this installation")
+    text, _, remedy = missing_marker(marker).message.partition("; ")
+    return Finding.fault(_CHECK, text, remedy)
 
 
 async def _same_path(settings: Settings, root: Path) -> Finding:

@@ -239,3 +239,33 @@ def test_events_are_lines_without_a_terminal(run: Run) -> None:
 
     assert text.stdout.startswith("20:39:18  text  start to a:1 by lobby_stream: obtain_image")
     assert json.loads(ndjson.stdout) == {"id": "5", **event}
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ({"node": None, "is_out_of_reach": False}, "container  3f4e galaxy-game-g, running"),
+        (
+            {"node": "worker-1", "is_out_of_reach": False},
+            "container  3f4e galaxy-game-g, running on worker-1",
+        ),
+        (
+            {"node": "worker-1", "is_out_of_reach": True},
+            "container  3f4e galaxy-game-g, on worker-1, which is down: nobody knows if it runs",
+        ),
+    ],
+    ids=["single host", "node", "node down"],
+)
+def test_explanation_says_where_the_engine_is(run: Run, place: dict[str, Any], line: str) -> None:
+    """What Docker showed before its node went down is not shown as if it were so now."""
+    container = {
+        **document("ContainerState", container_id="3f4e", state="running"),
+        "name": "galaxy-game-g",
+        **place,
+    }
+    result = run(
+        FakeService(answered(document("Explanation", container=container))), "explain", "g"
+    )
+
+    (shown,) = [each for each in result.stdout.splitlines() if "galaxy-game-g" in each]
+    assert " ".join(shown.split()) == " ".join(line.split())

@@ -1,6 +1,7 @@
 """The plan of a history on a Swarm: requests, faults of nodes, and faults as on a Docker."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from tests.simulation.events import SWARM_CHANGES, Event, Plan, Theme, meanwhile
@@ -18,6 +19,8 @@ from tests.simulation.node_faults import DAEMON, LINK, POWER
 from tests.simulation.plan import draw_requests
 from tests.simulation.policy import LEASE_TTL
 
+SLOWNESS = 3
+"""How much longer an operation takes than on a Docker, in steps."""
 UNSEEN, SEEN = 5.0, 14.0
 """Seconds in which a silent node is not missed yet, and in which it is."""
 REQUESTS = (
@@ -137,7 +140,7 @@ NODE_THEMES: Sequence[Theme] = (
 def make_node_plan(seed: int, themes: Sequence[Theme] = NODE_THEMES) -> Plan:
     """Draw the plan of the history on a Swarm with this seed."""
     random = Random(f"nodes {seed}")  # noqa: S311 - a history, not a secret
-    events = draw_requests(random)
+    events = [replace(each, at=SLOWNESS * each.at) for each in draw_requests(random)]
     horizon = events[-1].at + 80
     for make in random.choice(themes):
         events += make(random, random.randrange(horizon))

@@ -26,6 +26,11 @@ class ServiceContainer(MemoryContainer):
         """Return whether an engine of it can write."""
         return any(each.writes for each in self.tasks)
 
+    @property
+    def exit_due(self) -> None:
+        """Nothing is due here: the Swarm ends its engines."""
+        return None
+
     def is_healthy(self, elapsed: float) -> bool:
         """Return whether its engine answers."""
         engines = (each.engine for each in self.tasks if each.engine is not None)
@@ -46,12 +51,14 @@ class SwarmAsDocker(InMemoryDocker):
 
     @property
     def next_due(self) -> float | None:
-        """When the Swarm does something without a request."""
-        return self.swarm.next_due
+        """When the Swarm, or a pull on the manager, goes on without a request."""
+        dues = (super().next_due, self.swarm.next_due)
+        return min((due for due in dues if due is not None), default=None)
 
     def catch_up(self) -> None:
         """Let the Swarm do what is due, and show its services as they are."""
         self.swarm.catch_up()
+        super().catch_up()
         for task in self.swarm.alive.values():
             if task.id not in self._started:
                 self._started.add(task.id)

@@ -165,7 +165,12 @@ def _container(task: MemoryTask, image: MemoryImage, at: Moment) -> MemoryContai
     )
     behaviour = image.behaviour
     if behaviour.refuses_to_start:
-        behaviour = replace(behaviour, exits_after=_UNTIL_NOT_FOUND, exit_code=_NOT_FOUND)
+        behaviour = replace(
+            behaviour,
+            exits_after=_UNTIL_NOT_FOUND,
+            exit_code=_NOT_FOUND,
+            healthy_after=None,
+        )
     return MemoryContainer(
         id=ContainerId(task.id),
         name=spec.name,

@@ -19,6 +19,8 @@ from rtmanager.domain.container import (
 )
 from rtmanager.domain.node import Node, NodeId, NodeMark, Placement
 
+_REMOVAL_SECONDS = 60.0
+"""After that a removal is not under way any more: its request was lost after the mark."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -108,10 +110,16 @@ class ServiceView:
         if self._unseen_on is not None:
             return ContainerStatus.RUNNING
         if self.is_marked_for_removal:
-            return ContainerStatus.REMOVING
+            return ContainerStatus.REMOVING if self._is_fresh else ContainerStatus.DEAD
         if self.is_wanted and self.last is None:
             return ContainerStatus.STARTING
         return ContainerStatus.EXITED if self.was_begun else ContainerStatus.CREATED
+
+    @property
+    def _is_fresh(self) -> bool:
+        """Return whether it was changed so lately that whoever did may not be done with it."""
+        changed_at = parse_time(self.service["UpdatedAt"]) or _EPOCH
+        return (self.now - changed_at).total_seconds() < _REMOVAL_SECONDS
 
     @property
     def placement(self) -> Placement | None:

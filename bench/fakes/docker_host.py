@@ -9,10 +9,9 @@ last.
 import asyncio
 import json
 import os
-import resource
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,31 +22,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from bench.fakes.containers import ANSWERS, Container, Containers
+from bench.fakes.engines import addresses, allow_many_files, listening, serve_engines
 
-ENGINE_PORT = 8080
-PER_BLOCK = 250
 AGE = timedelta(minutes=7)
 """By which each container is older than the one before, as the records of the fleet say."""
 SPARE = 50
 """Addresses for containers that are created later."""
-_BODY = b'{"status":"ok"}'
-_HEALTHY = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
-)
-
-
-class Engine(asyncio.Protocol):
-    """Answers whatever is asked with a healthy answer, and hangs up."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
-        self._transport: Any = transport
-
-    def data_received(self, _: bytes) -> None:
-        """Answer."""
-        self._transport.write(_HEALTHY)
-        self._transport.close()
 
 
 class FakeDocker:
@@ -210,26 +190,11 @@ def _gone() -> Response:
     return JSONResponse({"message": "No such container"}, 404)
 
 
-def _addresses(count: int) -> Iterator[str]:
-    for number in range(count):
-        yield f"127.{os.environ['BENCH_BLOCK']}.{number // PER_BLOCK}.{number % PER_BLOCK + 1}"
-
-
-def _listening(address: str, port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen(128)
-    return listener
-
-
 async def _serve() -> None:
     games = os.environ["BENCH_FLEET"].split()
-    addresses = list(_addresses(len(games) + SPARE))
-    loop = asyncio.get_running_loop()
-    for address in addresses:
-        await loop.create_server(Engine, sock=_listening(address, ENGINE_PORT))
-    containers = Containers(iter(addresses))
+    free = list(addresses(len(games) + SPARE))
+    await serve_engines(free)
+    containers = Containers(iter(free))
     for number, game in enumerate(games, 1):
         containers.add_running(game, age=number * AGE)
     unix = socket.socket(socket.AF_UNIX)
@@ -237,11 +202,10 @@ async def _serve() -> None:
     app = Starlette(routes=FakeDocker(containers).routes())
     # The stream of events never ends by itself.
     settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-    tcp = _listening("127.0.0.1", int(os.environ["BENCH_PORT"]))
+    tcp = listening("127.0.0.1", int(os.environ["BENCH_PORT"]))
     await uvicorn.Server(settings).serve(sockets=[unix, tcp])
 
 
 if __name__ == "__main__":
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    allow_many_files()
     asyncio.run(_serve())

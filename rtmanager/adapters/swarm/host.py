@@ -111,7 +111,8 @@ class SwarmContainerHost:
 
     async def containers_of(self, game_id: str) -> Sequence[EngineContainer]:
         """Return those of `list_containers` that belong to one game."""
-        return _shown(await self._services.labelled(*_LABELLED, f"{GAME_ID_LABEL}={game_id}"))
+        wanted = (*_LABELLED, f"{GAME_ID_LABEL}={game_id}")
+        return _shown(await self._services.of_game(game_id, *wanted))
 
     async def containers_with(self, ids: Collection[ContainerId]) -> Sequence[EngineContainer]:
         """Return those of these containers that exist."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from rtmanager.adapters.swarm import labels, node_json
 from rtmanager.adapters.swarm.api import Json, OutOfSequence, ServiceGone, SwarmApi
 from rtmanager.adapters.swarm.service_json import ServiceView
-from rtmanager.adapters.swarm.service_names import is_service_id
+from rtmanager.adapters.swarm.service_names import game_prefix, is_service_id, prefixes_for
 from rtmanager.adapters.swarm.task_json import Task
 from rtmanager.domain.node import Node, NodeId
 from rtmanager.domain.ports.clock import Clock
@@ -47,13 +47,18 @@ class Services:
             return None
         return self._joined([service], tasks, await self._nodes_of([service], tasks))[0]
 
-    async def labelled(self, *wanted: str) -> Sequence[ServiceView]:
-        """Return the services with these labels, which their tasks also have."""
-        services = await self._api.services(label=wanted)
-        if not services:
-            return ()
-        tasks = await self._api.tasks(label=wanted)
-        return self._joined(services, tasks, await self._nodes_of(services, tasks))
+    async def of_game(self, game_id: str, *wanted: str) -> Sequence[ServiceView]:
+        """Return the game's services with these labels."""
+        named, until = [game_prefix(game_id)], self._clock.monotonic() + self._timeout
+        while services := await self._api.services(name=named, label=wanted):
+            try:
+                tasks = await self._api.tasks(service=[each["ID"] for each in services])
+            except ServiceGone as error:  # since it was listed
+                if self._clock.monotonic() > until:
+                    raise DockerUnavailable(f"the services of game {game_id} change") from error
+                continue
+            return self._joined(services, tasks, await self._nodes_of(services, tasks))
+        return ()
 
     async def everything(self, *wanted: str) -> Sequence[ServiceView]:
         """Return the services with these labels, with one list of all tasks and nodes."""
@@ -75,13 +80,19 @@ class Services:
         Swarm does not keep our names unique. One that may run comes first, then the newest: whoever
         created another with an older fence did so too late.
         """
-        ours, theirs = await asyncio.gather(
-            self._api.services(label=[f"{labels.NAME}={name}"]), self._api.services(name=[name])
-        )
-        found = {each["ID"]: each for each in (*ours, *theirs)}
+        found = {each["ID"]: each for each in await self._perhaps_named(name)}
         views = [await self.view(each) for each in sorted(found)]
         exact = (each for each in views if each is not None and each.name == name)
         return sorted(exact, key=precedence, reverse=True)
+
+    async def _perhaps_named(self, name: str) -> Sequence[Json]:
+        """Return the services among which those with this name are."""
+        if prefixes := prefixes_for(name):
+            return await self._api.services(name=[*prefixes, name])
+        ours, theirs = await asyncio.gather(
+            self._api.services(label=[f"{labels.NAME}={name}"]), self._api.services(name=[name])
+        )
+        return [*ours, *theirs]
 
     async def find(self, container: str) -> ServiceView:
         """Return the container with this id or name. Raises ContainerGone."""

@@ -51,11 +51,7 @@ def listening(address: str, port: int) -> socket.socket:
     return listener
 
 
-def allow_many_files(count: int = 0) -> None:
-    """Raise the limit of open files, of which each engine takes one; root may exceed the hard one.
-
-    Raises OSError when that is not permitted.
-    """
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    wanted = max(hard, count)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+def allow_many_files() -> None:
+    """Raise the limit of open files, of which each engine takes one."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))

@@ -157,6 +157,11 @@ class Services:
         except ServiceGone:
             return ()
 
+    async def node_name(self, node_id: NodeId) -> str:
+        """Return what operators call the node; its id when it has left the Swarm."""
+        found = await self._node(node_id)
+        return node_json.node(found).name if found else node_id
+
     async def _nodes_of(self, services: Iterable[Json], tasks: Iterable[Json]) -> Sequence[Json]:
         """Return the nodes that the tasks are on, or the services are being stopped on."""
         stopping = ((each["Spec"].get("Labels") or {}).get(labels.STOPPING) for each in services)

@@ -85,10 +85,20 @@ class Starts:
         while True:
             tasks = await self._services.tasks(container)
             task = max((each for each in tasks if each.run >= run), default=None)
+            if task is not None and task.lacks_directory:
+                raise await self._without_storage(task)
             if task is not None and _is_settled(task):
                 return
             waiting.check(task)
             await self._clock.sleep(_POLL_SECONDS)
+
+    async def _without_storage(self, task: Task) -> StartConfigInvalid:
+        """Return the error for a node on which the games' storage is not mounted."""
+        name = await self._services.node_name(task.node) if task.node else "?"
+        return StartConfigInvalid(
+            f"node {name} lacks the games' storage: {task.error}; mount it there, at the path that "
+            "it has on every node, or drain the node"
+        )
 
     async def _withdraw(self, container: str, run: int, error: RuntimeManagerError) -> None:
         """Take a start back that Swarm has refused, so that it cannot succeed later."""

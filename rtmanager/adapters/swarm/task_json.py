@@ -14,6 +14,8 @@ _ENDED = frozenset({"complete", "shutdown", "failed", "rejected"})
 """The states after which nothing runs; `orphaned` says that nobody has heard of it for a day."""
 _EXITED_BY_ITSELF = "task: non-zero exit"
 
+_NO_SOURCE = "bind source path does not exist"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -66,6 +68,11 @@ class Task:
     def has_ended(self) -> bool:
         """Return whether Swarm knows that nothing of it runs."""
         return self.state in _ENDED
+
+    @property
+    def lacks_directory(self) -> bool:
+        """Return whether its node has refused it for a directory or file that is not there."""
+        return self.state == "rejected" and _NO_SOURCE in self.error
 
     @property
     def was_started(self) -> bool:

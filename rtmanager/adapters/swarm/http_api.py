@@ -11,12 +11,15 @@ from docker.utils import convert_filters
 from rtmanager.adapters.docker import errors
 from rtmanager.adapters.docker.client import Bulkhead, Work
 from rtmanager.adapters.swarm.api import Json, NameInUse, OutOfSequence, ServiceGone, SpecRefused
+from rtmanager.adapters.swarm.json_elements import json_elements
 from rtmanager.adapters.swarm.managers import Managers
 from rtmanager.adapters.swarm.slim_lists import Slim, slim_service, slim_task
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_host import HostRefused
 
 T = TypeVar("T")
+
+_CHUNK = 64 * 1024
 
 
 class HttpSwarmApi:
@@ -120,12 +123,12 @@ def _get(api: Any, path: str, **query: Any) -> Json:
 def _list(
     api: Any, path: str, filters: Mapping[str, Sequence[str]], slim: Slim | None = None
 ) -> list[Json]:
-    """Return a list; what `slim` leaves out is not kept while the rest is read."""
+    """Return a list; what `slim` leaves out of an element is gone before the next is read."""
     lists = {name: list(each) for name, each in filters.items()}
     query = {"filters": convert_filters(lists)} if lists else {}
-    response = api.get(_url(api, path), params=query, timeout=api.timeout)
-    found: list[Json] = _checked(api, response).json(object_hook=slim)
-    return found
+    with api.get(_url(api, path), params=query, timeout=api.timeout, stream=True) as response:
+        found = json_elements(_checked(api, response).iter_content(_CHUNK))
+        return list(found if slim is None else map(slim, found))
 
 
 def _post(

@@ -6,16 +6,11 @@ from typing import Any
 
 Read = dict[str, Any]
 Slim = Callable[[Read], Read]
-"""Is given each object of the JSON, inner ones first, and returns what is kept of it.
-
-Labels and variables of a container are objects too, and anyone may have named them.
-"""
+"""Is given an element of a list, and returns what is kept of it."""
 
 
 def slim_service(value: Read) -> Read:
     """Return a service without what a list does not show; updates send what `inspect` has read."""
-    if not _is(value, "ID", "Spec", "Version"):
-        return _texts_kept_once(value)
     spec = value["Spec"]
     template = spec.get("TaskTemplate") or {}
     container = template.get("ContainerSpec") or {}
@@ -25,7 +20,7 @@ def slim_service(value: Read) -> Read:
         "CreatedAt": value["CreatedAt"],
         "Spec": {
             "Name": spec["Name"],
-            "Labels": spec.get("Labels"),
+            "Labels": _texts_kept_once(spec.get("Labels") or {}),
             "Mode": spec.get("Mode"),
             "TaskTemplate": {
                 "ContainerSpec": {"Image": _kept_once(container.get("Image", ""))},
@@ -38,14 +33,12 @@ def slim_service(value: Read) -> Read:
 
 def slim_task(value: Read) -> Read:
     """Return a task without what nobody reads: above all the specification of its container."""
-    if _is(value, "Network", "Addresses"):
-        name = value["Network"]["Spec"]["Name"]
-        named = {"Spec": {"Name": _kept_once(name)}}
-        return {"Network": named, "Addresses": value["Addresses"]}
-    if not _is(value, "ID", "Status", "DesiredState"):
-        return value
     kept = {name: value.get(name) for name in _OF_TASKS}
     spec = value["Spec"]
+    kept["NetworksAttachments"] = [
+        _slim_attachment(each) for each in value.get("NetworksAttachments") or ()
+    ]
+    kept["Status"] = _slim_status(value["Status"])
     kept["Spec"] = {
         "ForceUpdate": spec.get("ForceUpdate", 0),
         "Resources": {"Reservations": (spec.get("Resources") or {}).get("Reservations")},
@@ -59,19 +52,30 @@ _OF_TASKS = (
     "UpdatedAt",
     "ServiceID",
     "NodeID",
-    "Status",
     "DesiredState",
-    "NetworksAttachments",
 )
 
 
-def _is(value: Read, *keys: str) -> bool:
-    """Return whether this is such an object: only texts are called so among labels."""
-    return all(key in value for key in keys) and not isinstance(value[keys[1]], str)
+def _slim_attachment(value: Read) -> Read:
+    name = _kept_once(value["Network"]["Spec"]["Name"])
+    return {"Network": {"Spec": {"Name": name}}, "Addresses": value.get("Addresses")}
+
+
+def _slim_status(value: Read) -> Read:
+    """Return a status under names that all tasks share."""
+    return {
+        "State": _kept_once(value["State"]),
+        "Timestamp": value["Timestamp"],
+        "Err": value.get("Err", ""),
+        "ContainerStatus": value.get("ContainerStatus"),
+    }
 
 
 def _texts_kept_once(value: Read) -> Read:
-    return {name: _kept_once(one) if isinstance(one, str) else one for name, one in value.items()}
+    return {
+        _kept_once(name): _kept_once(one) if isinstance(one, str) else one
+        for name, one in value.items()
+    }
 
 
 @lru_cache(maxsize=512)

@@ -1,5 +1,6 @@
 """The nodes of a Swarm: what the platform shows of them, and what operators have said."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,8 @@ from enum import StrEnum
 from typing import NewType
 
 NodeId = NewType("NodeId", str)
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class NodeState(StrEnum):
@@ -77,7 +80,12 @@ class Placement:
     def down_words(self) -> str:
         """Say what a node that is down means for an engine on it, and what to do about it."""
         return (
-            f"node {self.name} is down, and nobody knows whether the engine still runs there; try "
-            "again when the node is back, or vouch that it is off, if it surely is: "
-            f"rtmanager node lost {self.name}"
+            f"node {self.name} is down, and nobody knows whether the engine still runs there until "
+            "the node is back, or somebody vouches that it is surely off: "
+            f"rtmanager node lost {name_in_commands(self.name, self.node)}"
         )
+
+
+def name_in_commands(name: str, node_id: NodeId) -> str:
+    """Return how a command names a node: whoever named the machine is not to write commands."""
+    return name if _HOST_NAME.fullmatch(name) else node_id

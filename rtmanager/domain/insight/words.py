@@ -52,7 +52,7 @@ def who(operation: Operation) -> str:
     """Return who has asked for an operation, and of a move to another node why."""
     origin = operation.request.origin
     why = why_moved(origin)
-    return f"{_SOURCES[origin.source]}, because {why}" if why else _SOURCES[origin.source]
+    return f"{_SOURCES[origin.source]} ({why})" if why else _SOURCES[origin.source]
 
 
 def noun(operation: Operation) -> str:

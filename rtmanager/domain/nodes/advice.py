@@ -1,11 +1,7 @@
 """What the state of a node means, and what to do, in a sentence or two for operators."""
 
-import re
-
-from rtmanager.domain.node import Node, NodeMark, NodeState
+from rtmanager.domain.node import Node, NodeMark, NodeState, name_in_commands
 from rtmanager.domain.nodes.read_nodes import NodeView
-
-_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def advice(view: NodeView) -> str | None:
@@ -73,8 +69,7 @@ def _of_its_availability(node: Node) -> str | None:
 
 
 def _name(node: Node) -> str:
-    """Return what a command names it by: whoever named the machine is not to write commands."""
-    return node.name if _HOST_NAME.fullmatch(node.name) else node.id
+    return name_in_commands(node.name, node.id)
 
 
 def _engines(number: int) -> str:

@@ -16,7 +16,7 @@ def of_a_drain(name: str) -> Origin:
 
 
 def why_moved(origin: Origin) -> str | None:
-    """Return why the game was moved, to be read after "because"; None if it was not."""
+    """Return why the game was moved, in words; None if it was not."""
     if origin.source is not OpSource.AUTO_RECONCILE:
         return None
     if origin.source_ref.startswith(_LOST):

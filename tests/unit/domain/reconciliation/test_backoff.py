@@ -44,6 +44,18 @@ def test_drift_that_persists_is_due_after_its_pause(backoff: Backoff, clock: Man
     assert backoff.is_due(DRIFT)
 
 
+def test_drifts_of_a_kind_are_due_when_the_obstacle_is_gone(backoff: Backoff) -> None:
+    """Others keep their pauses."""
+    lost = Drift(GAME, DriftKind.NODE_LOST, OLD, "it was lost with its node")
+    backoff.record_failure(lost, "no room")
+    backoff.record_failure(DRIFT, "refused")
+
+    backoff.forget(DriftKind.NODE_LOST)
+
+    assert backoff.is_due(lost)
+    assert not backoff.is_due(DRIFT)
+
+
 def test_pauses_double_up_to_the_longest(backoff: Backoff, clock: ManualClock) -> None:
     """Pauses double up to a maximum, so that the drift is never given up."""
     pauses = []

@@ -1,0 +1,79 @@
+"""The sentence about a game whose engine is out of reach, or was lost with its node, or moved."""
+
+from rtmanager.domain.node import NodeMark
+from tests.unit.domain.nodes.cycles import NodeCycles
+from tests.unit.domain.swarm import SwarmWorld
+from tests.unit.domain.world import GAME
+
+
+async def sentence(swarm: SwarmWorld) -> str:
+    """Return the sentence about the game."""
+    return (await swarm.manager.cases.explain.run(GAME)).summary
+
+
+async def test_engine_out_of_reach_is_not_said_to_run(swarm: SwarmWorld) -> None:
+    """Nobody knows, and the sentence says what to do."""
+    await swarm.manager.start()
+    swarm.partition("a")
+
+    assert await sentence(swarm) == (
+        "Recorded as running galaxy/game:1.4.7, but node a is down, and nobody knows whether the "
+        "engine still runs there until the node is back, or somebody vouches that it is surely "
+        "off: rtmanager node lost a."
+    )
+
+
+async def test_engine_that_was_lost_is_to_be_started_elsewhere(swarm: SwarmWorld) -> None:
+    """It has not exited by itself."""
+    await swarm.manager.start()
+    swarm.power_off("a")
+    await swarm.nodes.mark(swarm.node("a"), NodeMark.OFF)
+
+    said = await sentence(swarm)
+
+    assert said.startswith("Recorded as running galaxy/game:1.4.7, but its engine was lost with")
+    assert said.endswith(
+        "it is started on another node; not reconciled yet: the record is running but its engine "
+        "was lost with node a."
+    )
+
+
+async def test_move_that_failed_says_why(swarm: SwarmWorld) -> None:
+    """An operator has to make room."""
+    await swarm.manager.start()
+    for name in "bc":
+        swarm.partition(name)
+    swarm.power_off("a")
+    await swarm.nodes.mark(swarm.node("a"), NodeMark.OFF)
+    await swarm.manager.cycles.move_lost_games.run()
+
+    said = await sentence(swarm)
+
+    assert "the last restart by the reconciler, because node a was lost failed" not in said
+    assert "the last restart by the reconciler (node a was lost) failed and was rolled back" in said
+    assert "no suitable node" in said
+
+
+async def test_moved_game_says_why_it_was_restarted(swarm: SwarmWorld) -> None:
+    """Its node was lost, or is drained."""
+    cycles = NodeCycles(swarm)
+    await swarm.manager.start()
+    swarm.power_off("a")
+    await swarm.nodes.mark(swarm.node("a"), NodeMark.OFF)
+    await cycles.move.run()
+    assert "restarted by the reconciler (node a was lost)" in await sentence(swarm)
+
+    await cycles.process.cases.mark_nodes.drain("b")
+    await cycles.drain.run()
+
+    assert "restarted by the reconciler (node b is drained)" in await sentence(swarm)
+
+
+async def test_stopped_game_says_that_its_engine_was_lost_before(swarm: SwarmWorld) -> None:
+    """The stop found nothing to stop."""
+    await swarm.manager.start()
+    swarm.power_off("a")
+    await swarm.nodes.mark(swarm.node("a"), NodeMark.OFF)
+    await swarm.manager.stop()
+
+    assert "but before that its engine was lost with its node" in await sentence(swarm)

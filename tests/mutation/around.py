@@ -49,7 +49,7 @@ RECONCILIATION = (
     Mutant(
         name="engine of a stopped game not adopted",
         file="rtmanager/domain/reconciliation/drift.py",
-        old="        return None if _record_runs(view) else current\n",
+        old="        return None if _record_runs(view) or not _surely_runs(current) else current\n",
         new="        return None\n",
         caught_by=f"{_RECONCILIATION}/test_reconcile_game.py"
         "::test_engine_that_someone_started_is_adopted",

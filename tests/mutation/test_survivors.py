@@ -14,6 +14,7 @@ from tests.mutation.bounds import OF_BOUNDS
 from tests.mutation.connections import OF_CONNECTIONS
 from tests.mutation.decisions import OF_DECISIONS
 from tests.mutation.mutant import ROOT, Mutant, RunResult
+from tests.mutation.nodes import OF_NODES
 from tests.mutation.operations import OF_OPERATIONS
 from tests.mutation.survivors import SURVIVORS
 from tests.support.run import compiled_once
@@ -28,6 +29,7 @@ MUTANTS = (
     *OF_ACCESS,
     *OF_BOUNDS,
     *OF_CONNECTIONS,
+    *OF_NODES,
 )
 
 

@@ -27,11 +27,11 @@ class SwarmNodes:
         return sorted(found, key=lambda each: (each.name, each.id))
 
     async def mark(self, node: Node, mark: NodeMark) -> None:
-        """Remember this of the node, dated by its last change in Swarm."""
+        """Remember this of the node, dated by its last change in Swarm; one that is there too."""
         label = mark_label(mark)
 
         def add(labels: Labels, answer: Json) -> None:
-            labels.setdefault(label, answer["UpdatedAt"])
+            labels[label] = answer["UpdatedAt"]
 
         await self._change(node, add)
 

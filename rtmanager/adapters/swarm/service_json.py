@@ -140,7 +140,7 @@ class ServiceView:
             return labels.LOST in self.labels
         if not ended.has_ended or ended.state == "shutdown":
             return True
-        return self._is_marked(ended, NodeMark.INTERRUPTED, since=ended.changed_at)
+        return self._is_marked(ended, NodeMark.INTERRUPTED, since=ended.created_at)
 
     @property
     def end(self) -> Mapping[str, str | None]:

@@ -21,8 +21,8 @@ _NO_SOURCE = "bind source path does not exist"
 class Task:
     """One attempt of Swarm to run a service's container; the one that was created last is greater.
 
-    `run` is the number of the start that caused it, `changed_at` when Swarm changed it last,
-    `status_at` when the node saw the state. `addresses` are those on each network, by its name.
+    `run` is the number of the start that caused it, `status_at` when the node saw the state.
+    `addresses` are those on each network, by its name.
     """
 
     id: str
@@ -32,7 +32,6 @@ class Task:
     wanted: str
     run: int
     created_at: datetime
-    changed_at: datetime
     status_at: datetime
     error: str
     exit_code: int | None
@@ -52,7 +51,6 @@ class Task:
             wanted=answer["DesiredState"],
             run=answer["Spec"].get("ForceUpdate", 0),
             created_at=parse_time(answer["CreatedAt"]) or _EPOCH,
-            changed_at=parse_time(answer["UpdatedAt"]) or _EPOCH,
             status_at=parse_time(status["Timestamp"]) or _EPOCH,
             error=status.get("Err", ""),
             exit_code=container.get("ExitCode") if container.get("ContainerID") else None,

@@ -93,7 +93,7 @@ class SwarmWorld(World):
                 self.ended_by_swarm |= {each.id} if each.is_running else set()
                 self.docker.crash(each.id, exit_code=143)
 
-    def heal(self, name: str) -> None:
+    def come_back(self, name: str) -> None:
         """Let the node come back, and Swarm end what was on it."""
         self.reconnect(name)
         self.end_what_was_there(name)

@@ -65,7 +65,7 @@ async def test_node_that_comes_back_at_once_is_never_asked_about(cycles: NodeCyc
     await cycles.fence.run()
     cycles.swarm.clock.advance(FIRST_PAUSE - 1)
     await cycles.fence.run()
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
     cycles.swarm.clock.advance(FIRST_PAUSE)
     await cycles.fence.run()
 
@@ -77,7 +77,7 @@ async def test_answer_about_an_earlier_outage_is_not_believed(down: NodeCycles) 
     down.swarm.fencing.off = {"a"}
 
     async def come_back_and_go_again() -> None:
-        down.swarm.heal("a")
+        down.swarm.come_back("a")
         await down.move.run()
         down.swarm.partition("a")
 

@@ -46,7 +46,7 @@ async def test_word_on_a_node_that_has_just_come_back_is_refused(
     swarm.partition("a")
 
     async def come_back() -> None:
-        swarm.heal("a")
+        swarm.come_back("a")
 
     swarm.manager.on("nodes.mark", come_back)
 

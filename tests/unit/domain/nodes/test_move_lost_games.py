@@ -59,7 +59,7 @@ async def test_games_of_a_node_that_is_back_are_started_again(cycles: NodeCycles
     """Swarm has ended their engines: nobody has to vouch for anything."""
     cycles.swarm.partition("a")
     await cycles.watch.run()
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
 
     await cycles.move.run()
 

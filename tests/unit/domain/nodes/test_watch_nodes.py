@@ -43,7 +43,7 @@ async def test_every_outage_dates_the_mark_anew(cycles: NodeCycles) -> None:
     first = cycles.swarm.node("a").marks[INTERRUPTED]
 
     cycles.swarm.clock.advance(5)
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
     cycles.swarm.clock.advance(5)
     cycles.swarm.partition("a")
     await cycles.watch.run()
@@ -76,7 +76,7 @@ async def test_marks_stay_until_all_games_run_elsewhere(
     caplog.set_level(logging.INFO)
     cycles.swarm.partition("a")
     await cycles.watch.run()
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
     await cycles.watch.run()
     cycles.swarm.clock.advance(RETURN_TAKES)
     await cycles.watch.run()
@@ -114,7 +114,7 @@ async def test_both_marks_of_an_outage_are_taken_away(cycles: NodeCycles) -> Non
     await cycles.watch.run()
     await cycles.swarm.nodes.mark(cycles.swarm.node("a"), OFF)
     await cycles.move.run()
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
     await cycles.watch.run()
     cycles.swarm.clock.advance(RETURN_TAKES)
     await cycles.watch.run()
@@ -129,7 +129,7 @@ async def test_drain_outlasts_an_outage(cycles: NodeCycles) -> None:
     await cycles.swarm.nodes.mark(cycles.swarm.node("a"), NodeMark.DRAIN)
     cycles.swarm.partition("a")
     await cycles.watch.run()
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
     await cycles.move.run()
     await cycles.watch.run()
     cycles.swarm.clock.advance(RETURN_TAKES)
@@ -147,7 +147,7 @@ async def test_engine_of_a_moved_game_is_stopped_as_soon_as_its_node_is_back(
     left = stray(cycles.swarm, "left-over", game=GAMES[1])
     cycles.swarm.docker.run(left)
     cycles.swarm.tasks[left.id] = (cycles.swarm.node("a").id, cycles.swarm.clock.now())
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
 
     await cycles.watch.run()
 
@@ -159,7 +159,7 @@ async def test_engines_of_other_installations_keep_no_mark(cycles: NodeCycles) -
     """They are none of our business."""
     cycles.swarm.partition("a")
     await cycles.watch.run()
-    cycles.swarm.heal("a")
+    cycles.swarm.come_back("a")
     await cycles.move.run()
     other = cycles.swarm.docker.add_foreign(
         "other",

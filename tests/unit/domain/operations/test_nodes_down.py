@@ -32,7 +32,7 @@ async def lost(swarm: SwarmWorld, *, by: str = "off") -> None:
         await swarm.nodes.mark(swarm.node(name), NodeMark.OFF)
     else:
         swarm.partition(name)
-        swarm.heal(name)
+        swarm.come_back(name)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -60,7 +60,7 @@ async def test_stop_under_way_stays_open_until_the_node_is_back(swarm: SwarmWorl
     swarm.manager.on("host.stop", break_link)
     with pytest.raises(DockerUnavailable, match="stays open"):
         await swarm.manager.stop()
-    swarm.heal("a")
+    swarm.come_back("a")
     await swarm.manager.resume()
 
     assert swarm.now.status is RuntimeStatus.STOPPED
@@ -113,7 +113,7 @@ async def test_engine_that_is_lost_while_it_starts_is_replaced_by_the_old_one(
     swarm.manager.on("host.start:done", break_link)
     with pytest.raises(DockerUnavailable):
         await swarm.manager.patch(PATCHED)
-    swarm.heal(swarm.node_of())
+    swarm.come_back(swarm.node_of())
     await swarm.manager.resume()
 
     assert swarm.last.error_message is not None

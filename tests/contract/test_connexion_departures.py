@@ -371,7 +371,8 @@ async def test_20_a_lookup_leads_where_the_router_does(
 
 
 async def _call(caller: Caller, method: str, path: str) -> Answer:
-    body = b'{"reason": "finished"}' if path.endswith("/stop") else GOOD
+    is_reason = "/nodes/" in path or path.endswith("/stop")
+    body = b'{"reason": "finished"}' if is_reason else GOOD
     return await caller.send(method, path, body=body, headers=[JSON])
 
 

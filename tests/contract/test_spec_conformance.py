@@ -55,12 +55,15 @@ LIFE_OF_A_GAME: Mapping[str, Any] = {
     "operatorGetOperation": None,
     "operatorListDrift": None,
     "operatorListWorkers": None,
+    "operatorListNodes": None,
     "internalPatchRuntime": {"image_ref": fuzzing.DEMO_IMAGES[1]},
     "internalRestartRuntime": None,
     "internalStopRuntime": {"reason": "finished"},
     "internalCleanupRuntimeContainer": None,
 }
 """Every operation with its body, in an order in which each succeeds."""
+OF_NODES = {"operatorMarkNodeLost", "operatorDrainNode", "operatorActivateNode"}
+"""What can be said of the nodes of a Swarm only, and is 409 on a single Docker host."""
 ASKED_FOR = {"start", "stop", "restart", "patch", "cleanup_container"}
 """The operations that callers can request, by their names in the operation log."""
 
@@ -101,7 +104,19 @@ def test_every_operation_succeeds_as_its_spec_says(environment: Environment) -> 
         answer = case.call_and_validate(base_url=environment.service.url)
         assert answer.status_code == 200, (name, answer.text)
 
-    assert LIFE_OF_A_GAME.keys() == specified.keys() - {fuzzing.STREAM}
+    assert LIFE_OF_A_GAME.keys() == specified.keys() - {fuzzing.STREAM, *OF_NODES}
+
+
+def test_words_on_nodes_are_refused_on_a_single_host_as_their_spec_says(
+    environment: Environment,
+) -> None:
+    """Their successes are shown by test_nodes_of_operators.py, and on a real Swarm."""
+    specified = _operations(OPERATOR_SPEC)
+
+    for name in OF_NODES:
+        case = _case(specified[name], {"reason": "a new kernel"}, environment)
+        answer = case.call_and_validate(base_url=environment.service.url)
+        assert answer.status_code == 409, (name, answer.text)
 
 
 def test_running_service_conforms_to_its_specs(
@@ -171,7 +186,7 @@ def _case(operation: Any, body: Any, environment: Environment) -> Any:
     Ids do not begin at 1 when there are containers on the host that carry higher ones.
     """
     game = fuzzing.live_games()[0]
-    known = {"game_id": game, "operation_id": 0}
+    known = {"game_id": game, "operation_id": 0, "node": "worker-1"}
     if logged := environment.operations(game):
         known["operation_id"] = logged[-1]["id"]
     path_parameters = {name: known[name] for name in re.findall(r"{(\w+)}", operation.path)}

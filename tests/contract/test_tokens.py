@@ -10,6 +10,7 @@ from connexion.json_schema import Draft4RequestValidator, resolve_refs
 from structlog.typing import EventDict
 
 from rtmanager import spec_dir
+from rtmanager.domain.node import NodeState
 from rtmanager.handlers.access import Access
 from rtmanager.handlers.api_tokens import ApiTokens, line_of
 from rtmanager.handlers.endpoint import Handler
@@ -20,10 +21,14 @@ from tests.contract.caller import FOREIGN_PAGE, PAGES, RUNTIMES, Caller, Header
 from tests.unit.domain.world import World
 
 EVENTS = "/api/v1/operator/events"
-OPERATORS_PATHS = [
-    path.replace("{game_id}", "g1").replace("{operation_id}", "1")
-    for path in yaml.safe_load((spec_dir() / OPERATOR_SPEC_FILE).read_text())["paths"]
+OPERATORS = [
+    (method.upper(), path.format(game_id="g1", operation_id=1, node="worker-1"))
+    for path, methods in yaml.safe_load((spec_dir() / OPERATOR_SPEC_FILE).read_text())[
+        "paths"
+    ].items()
+    for method in methods
 ]
+"""Every operation of operators: what they see, and what they say of nodes."""
 TOKEN: Header = (b"authorization", b"Bearer secret")
 
 
@@ -54,7 +59,7 @@ async def test_probes_and_pages_need_no_token(path: str, strict: Caller) -> None
         ("POST", f"{RUNTIMES}/g1/restart"),
         ("DELETE", f"{RUNTIMES}/g1/container"),
         ("OPTIONS", RUNTIMES),
-        *(("GET", path) for path in OPERATORS_PATHS),
+        *OPERATORS,
         ("HEAD", EVENTS),
         ("GET", METRICS_PATH),
         ("GET", "/nope"),
@@ -74,12 +79,26 @@ async def test_everything_else_needs_a_token(
     assert world.manager.calls == []
 
 
-@pytest.mark.parametrize("path", [*OPERATORS_PATHS, METRICS_PATH])
-async def test_any_token_opens_what_operators_see(path: str, strict: Caller) -> None:
+@pytest.mark.parametrize(("method", "path"), [*OPERATORS, ("GET", METRICS_PATH)])
+async def test_any_token_opens_what_operators_do(
+    method: str, path: str, strict: Caller, world: World
+) -> None:
     """There is one kind of token; its source only says who asked."""
-    method = "HEAD" if path == EVENTS else "GET"
+    world.nodes.change(world.nodes.add("worker-1").id, state=NodeState.DOWN)
+    asked = "HEAD" if path == EVENTS else method
 
-    assert (await strict.send(method, path, headers=[TOKEN])).status in {200, 404}
+    assert (await strict.send(asked, path, headers=[TOKEN])).status in {200, 404}
+
+
+async def test_word_on_a_node_is_logged_with_its_holder(
+    strict: Caller, world: World, log_lines: list[EventDict]
+) -> None:
+    """Games move by it: who has said it has to be found."""
+    world.nodes.add("worker-1")
+    await strict.send("POST", "/api/v1/operator/nodes/worker-1/drain", headers=[TOKEN])
+
+    (line,) = [each for each in log_lines if each["event"] == "node_marked"]
+    assert (line["node"], line["source"]) == ("worker-1", "gm_rest")
 
 
 async def test_operation_is_logged_with_the_source_of_its_token(

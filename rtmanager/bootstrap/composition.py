@@ -89,6 +89,7 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
             leader=leader,
             relay=relay,
             reconcile=cycles.reconcile,
+            watch_nodes=cycles.watch_nodes,
             job_streams=stream_layout(settings).jobs,
             clock=ports.clock,
         ).running,

@@ -10,6 +10,8 @@ from operator import attrgetter
 from rtmanager import __version__
 from rtmanager.adapters.postgres.figures import StoreFigures
 from rtmanager.bootstrap.figures import FIGURES_INTERVAL, FiguresReader, LagMeter
+from rtmanager.domain.node import NodeState
+from rtmanager.domain.nodes.watch_nodes import WatchNodes
 from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.job_stream import JobKind
@@ -28,6 +30,9 @@ BUSY_WORKERS_INTERVAL = 1.0
 EVENTS_INTERVAL = 60.0
 """After as long without an event a new connection to Docker is made."""
 
+LOST = "lost"
+"""The state of a node that is down and off by somebody's word: nobody has to look any more."""
+
 Values = Iterable[tuple[float, Mapping[str, str]]]
 
 
@@ -39,6 +44,7 @@ class SelfObservation:
     leader: LeaderRunner
     relay: OutboxRelay
     reconcile: ReconcileRuntimes
+    watch_nodes: WatchNodes
     job_streams: Mapping[JobKind, str]
     clock: Clock
     _began_at: datetime = field(init=False)
@@ -72,6 +78,7 @@ class SelfObservation:
                 (each.status.failures, _of(each)) for each in self._everyone()
             ],
             Gauge.DRIFT: self._drift,
+            Gauge.NODES: self._nodes,
             Gauge.FIGURES_AGE: self._age,
             **_store_readings(self.figures),
             **_backlog_readings(self.figures, self.job_streams),
@@ -117,6 +124,13 @@ class SelfObservation:
             return []
         kinds = [drift.kind for drift in found]
         return [(kinds.count(kind), {"kind": kind}) for kind in DriftKind]
+
+    def _nodes(self) -> Values:
+        seen = self.watch_nodes.last_seen
+        if not seen or not self.leader.leads:
+            return []
+        states = [LOST if each.is_off else each.state for each in seen]
+        return [(states.count(state), {"state": state}) for state in (*NodeState, LOST)]
 
     def _age(self) -> Values:
         read_at = self.figures.status.last_success_at or self._began_at

@@ -54,6 +54,7 @@ class Gauge(Enum):
         "rtmanager.drift",
         f"Differences between records and containers in the last reconciliation. {_LEADER}",
     )
+    NODES = _Described("rtmanager.nodes", f"Nodes of the Swarm by state. {_LEADER}")
     RUNTIMES = _Described("rtmanager.runtimes", f"Runtime records by status. {_SAME}")
     UNHEALTHY = _Described(
         "rtmanager.runtimes.unhealthy",

@@ -28,7 +28,7 @@ class WatchNodes:
 
     A node that is back has engines stopped at once that are not their records' any more. What must
     not be forgotten is on the nodes; what is kept in memory saves work, and is found out again by
-    the next leader.
+    the next leader. `last_seen` are the nodes as of the last look.
     """
 
     nodes: ClusterNodes
@@ -36,6 +36,7 @@ class WatchNodes:
     reconcile: ReconcileGame
     clock: Clock
     at_once: int
+    last_seen: Sequence[Node] = field(default=(), init=False)
     _down: dict[NodeId, int] = field(default_factory=dict, init=False)
     _back_since: dict[NodeId, float] = field(default_factory=dict, init=False)
 
@@ -49,6 +50,7 @@ class WatchNodes:
         if news:
             nodes = await self.nodes.list_nodes()
         self._down = {each.id: each.version for each in nodes if _is_marked_down(each)}
+        self.last_seen = nodes
         news += await self._returned([each for each in nodes if _is_back(each)])
         return "; ".join(filter(None, news))
 

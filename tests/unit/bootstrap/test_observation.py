@@ -13,6 +13,7 @@ from rtmanager.bootstrap.figures import FiguresReader
 from rtmanager.bootstrap.observation import SelfObservation
 from rtmanager.domain.errors import ServiceUnavailable
 from rtmanager.domain.game_id import GameId
+from rtmanager.domain.node import NodeState
 from rtmanager.domain.ports.backlogs import OPEN_OPERATIONS, OUTBOX, Backlog
 from rtmanager.domain.ports.job_stream import JobKind
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind
@@ -51,6 +52,7 @@ class Stand:
         self.leader = stub(leads=False, leads_since=None, workers=[self.probe])
         self.relay = stub(status=WorkerStatus("relay"))
         self.reconcile = stub(last_found=None)
+        self.watch_nodes = stub(last_seen=())
         self.figures = FiguresReader(
             self._store, [stub(read=self._waiting)], self.readiness, self.clock
         )
@@ -59,6 +61,7 @@ class Stand:
             leader=self.leader,
             relay=self.relay,
             reconcile=self.reconcile,
+            watch_nodes=self.watch_nodes,
             job_streams=STREAMS,
             clock=self.clock,
         )
@@ -189,3 +192,26 @@ def test_failures_in_a_row_end_with_a_success() -> None:
     assert during == 3
     assert stand.values(Gauge.WORKER_FAILING)["probe",] == 0
     assert stand.values(Gauge.WORKER_FAILURES)["probe",] == 3
+
+
+def test_nodes_are_counted_by_state_in_the_leader() -> None:
+    """One that is off by somebody's word is not among those that somebody has to look at."""
+    stand = Stand()
+    stand.watch_nodes.last_seen = [
+        stub(state=NodeState.READY, is_off=False),
+        stub(state=NodeState.DOWN, is_off=False),
+        stub(state=NodeState.DOWN, is_off=True),
+    ]
+    follows = stand.values(Gauge.NODES)
+    stand.leader.leads = True
+
+    assert follows == {}
+    assert stand.values(Gauge.NODES) == {("ready",): 1, ("down",): 1, ("unknown",): 0, ("lost",): 1}
+
+
+def test_single_host_has_no_figures_of_nodes() -> None:
+    """Zero nodes would be another thing than none."""
+    stand = Stand()
+    stand.leader.leads = True
+
+    assert stand.values(Gauge.NODES) == {}

@@ -16,6 +16,7 @@ from rtmanager.adapters.in_memory.swarm_world import InMemorySwarm
 from rtmanager.domain.errors import InternalError, RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.installation import Installation
+from tests.simulation.events import Kind
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Invariants
 from tests.simulation.platforms import DockerPlatform, Platform, SwarmPlatform
@@ -59,14 +60,13 @@ class Watched(dict[K, V]):
 class Environment:
     """The processes of the service, and everything that outlives them.
 
-    In a `full` one the processes run all their workers and streams by themselves. Games run on one
-    Docker, or on the nodes of a `swarm`.
+    In a full one the processes run all their workers and streams by themselves. Games run on one
+    Docker, or on the nodes of a Swarm.
     """
 
     seed: int
     keeps_trace: bool = False
-    full: bool = False
-    on_swarm: bool = False
+    kind: Kind = Kind.PLAIN
     violations: list[str] = field(default_factory=list)
     flushed_at: float = LONG_AGO
     skew: float = field(init=False)
@@ -107,6 +107,16 @@ class Environment:
         self.processes: list[Process | None] = [None] * SLOTS
         for slot in range(SLOTS):
             self.boot(slot)
+
+    @property
+    def full(self) -> bool:
+        """Return whether the processes run their workers."""
+        return self.kind is Kind.FULL
+
+    @property
+    def on_swarm(self) -> bool:
+        """Return whether the games run on a Swarm."""
+        return self.kind is Kind.SWARM
 
     def draw_clock(self, generation: int) -> float:
         """Return how many seconds the clock of a new process is off by."""

@@ -2,11 +2,24 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
 from typing import Any
 
 from tests.simulation.faults import REFUSALS
 from tests.simulation.policy import DIES_SOON, FAILING, GOOD, LEASE_TTL, NEWER, STOPS_SLOWLY
+
+
+class Kind(StrEnum):
+    """What runs in a history.
+
+    PLAIN: requests and cycles. FULL: two processes with all their workers and streams. SWARM:
+    requests and cycles on a Swarm, whose nodes are lost.
+    """
+
+    PLAIN = "plain"
+    FULL = "full"
+    SWARM = "swarm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.simulation.end_state import come_to_rest, reconcile_to_rest
 from tests.simulation.environment import Environment
-from tests.simulation.events import Event, Plan, expect
+from tests.simulation.events import Event, Kind, Plan, expect
 from tests.simulation.node_plans import make_node_plan
 from tests.simulation.plan import make_plan
 from tests.simulation.plan_runner import PlanRunner
@@ -13,6 +13,7 @@ from tests.simulation.stream_plan import make_full_plan
 from tests.simulation.tally import FaultCounts
 
 MAX_STEPS = 6000
+_PLANS = {Kind.PLAIN: make_plan, Kind.FULL: make_full_plan, Kind.SWARM: make_node_plan}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +26,18 @@ class HistoryResult:
     violations: Sequence[str]
     trace: Sequence[str]
     faults: FaultCounts
-    full: bool = False
-    on_swarm: bool = False
+    kind: Kind = Kind.PLAIN
 
     def __str__(self) -> str:
-        kind = "full seed" if self.full else "swarm seed" if self.on_swarm else "seed"
-        lines = [f"{kind} {self.seed}: {len(self.plan)} events, {self.steps} steps", *self.trace]
+        lines = [
+            f"{self.kind} seed {self.seed}: {len(self.plan)} events, {self.steps} steps",
+            *self.trace,
+        ]
         return "\n".join([*lines, *(f"VIOLATED: {each}" for each in self.violations)])
 
 
 def run_history(
-    seed: int,
-    plan: Plan | None = None,
-    *,
-    trace: bool = False,
-    full: bool = False,
-    on_swarm: bool = False,
+    seed: int, plan: Plan | None = None, *, trace: bool = False, kind: Kind = Kind.PLAIN
 ) -> HistoryResult:
     """Run the history of this seed, with its own plan or another one, and check it.
 
@@ -48,15 +45,14 @@ def run_history(
     workers alone must have reconciled everything. One on a Swarm has nodes that are lost.
     """
     if plan is None:
-        make = make_full_plan if full else make_node_plan if on_swarm else make_plan
-        plan = make(seed)
-    environment = Environment(seed, keeps_trace=trace, full=full, on_swarm=on_swarm)
+        plan = _PLANS[kind](seed)
+    environment = Environment(seed, keeps_trace=trace, kind=kind)
     environment.invariants.expect(expect(plan))
     with environment.loop.running():
         runner = PlanRunner(environment, plan)
         _play(environment, runner)
         if not environment.violations:
-            (come_to_rest if full else reconcile_to_rest)(environment)
+            (come_to_rest if environment.full else reconcile_to_rest)(environment)
         environment.end()
     scheduler = environment.scheduler
     return HistoryResult(
@@ -66,8 +62,7 @@ def run_history(
         environment.violations,
         scheduler.trace,
         environment.tally.faults,
-        full=full,
-        on_swarm=on_swarm,
+        kind=kind,
     )
 
 
@@ -103,7 +98,7 @@ def shrink(result: HistoryResult) -> HistoryResult:
 
 def _again(result: HistoryResult, plan: list[Event], *, trace: bool = False) -> HistoryResult:
     """Run a history of the same kind with another plan."""
-    return run_history(result.seed, plan, trace=trace, full=result.full, on_swarm=result.on_swarm)
+    return run_history(result.seed, plan, trace=trace, kind=result.kind)
 
 
 def _without_a_chunk(result: HistoryResult, plan: list[Event], chunk: int) -> list[Event] | None:

@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from rtmanager.adapters.in_memory import swarm_api
 from rtmanager.adapters.in_memory.container_host import InMemoryContainerHost
 from rtmanager.adapters.in_memory.game_lease import LeaseConnection, LeaseNumbers
 from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJournal
 from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
+from rtmanager.adapters.swarm.service_json import ServiceView
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.monitoring import running_engines
+from rtmanager.domain.nodes.fence_nodes import FenceNodes
 from rtmanager.domain.operation import Operation, OperationKind
 from rtmanager.domain.operations import (
     admission,
@@ -38,9 +41,10 @@ from rtmanager.domain.reconciliation.reconcile_runtimes import ReconcileRuntimes
 from rtmanager.domain.reconciliation.record_docker_event import RecordDockerEvent
 from rtmanager.workers.jobs import JobConsumer
 from tests.simulation import wrong_decisions as deciding
+from tests.simulation import wrong_nodes as lost_nodes
 from tests.simulation import wrong_protocol as wrong
 from tests.simulation import wrong_streams as streaming
-from tests.simulation.events import Theme
+from tests.simulation.events import Kind, Theme
 from tests.simulation.external_plans import (
     clean_up_one_of_two,
     clock,
@@ -65,6 +69,7 @@ from tests.simulation.fault_plans import (
     stall,
 )
 from tests.simulation.history import HistoryResult, run_history
+from tests.simulation.node_plans import NODE_THEMES, fenced, late_request, make_node_plan
 from tests.simulation.plan import THEMES, make_plan
 from tests.simulation.process import Process
 
@@ -88,6 +93,8 @@ SOONEST: Mapping[str, Sequence[Theme]] = {
     "no grace": [(late, late, reconcile)],
     "cleanup of every game": [(clean_up_one_of_two,)],
     "no back-off": [(leftover_refused,)],
+    "fence answer forgotten": [(fenced,)],
+    "version ignored": [(late_request, late_request)],
     "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
 }
 """The themes that expose a mutant soonest: with all themes, each of them comes up less often."""
@@ -99,12 +106,13 @@ class Mutant:
 
     name: str
     patches: tuple[Patch, ...]
-    full: bool = False
+    kind: Kind = Kind.PLAIN
 
     def run(self, seed: int) -> HistoryResult:
         """Run the history of this seed, with the faults that expose the mutant soonest."""
-        plan = None if self.full else make_plan(seed, SOONEST.get(self.name, THEMES))
-        return run_history(seed, plan, full=self.full)
+        make = {Kind.PLAIN: make_plan, Kind.SWARM: make_node_plan}.get(self.kind)
+        themes = SOONEST.get(self.name, NODE_THEMES if self.kind is Kind.SWARM else THEMES)
+        return run_history(seed, make and make(seed, themes), kind=self.kind)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -125,7 +133,12 @@ def _mutant(name: str, owner: object, attribute: str, part: object, *more: Patch
 
 def _streaming(name: str, *patches: Patch) -> Mutant:
     """Return a mutant of jobs or messages, which only full histories can expose."""
-    return Mutant(name, patches, full=True)
+    return Mutant(name, patches, Kind.FULL)
+
+
+def _on_swarm(name: str, owner: object, attribute: str, part: object) -> Mutant:
+    """Return a mutant that only histories on a Swarm can expose."""
+    return Mutant(name, ((owner, attribute, part),), Kind.SWARM)
 
 
 def _ruled(name: str, kind: OperationKind, rule: Rule) -> Mutant:
@@ -243,6 +256,13 @@ GROSS = (
 MUTANTS = (
     *(*IN_THE_STORE, *WITH_LEASES, *IN_THE_INTERPRETER),
     *(*IN_THE_DECISIONS, *IN_RECONCILIATION, *GROSS),
+)
+ON_SWARMS = (
+    _on_swarm("down is dead", ServiceView, "_is_lost", lost_nodes.lost_when_down),
+    _on_swarm("version ignored", swarm_api, "_check_version", lost_nodes.any_version),
+    _on_swarm("fence answer forgotten", FenceNodes, "_ask", lost_nodes.mark_whatever_is_answered),
+    _on_swarm("told to end is ended", ServiceView, "alive", lost_nodes.alive_while_wanted),
+    _on_swarm("lost is exited", drift, "_lost_with_node", lost_nodes.exit_of_lost),
 )
 STREAM_MUTANTS = (
     _streaming(

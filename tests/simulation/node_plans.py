@@ -18,11 +18,13 @@ from tests.simulation.fault_plans import (
 from tests.simulation.node_faults import DAEMON, LINK, POWER
 from tests.simulation.plan import draw_requests
 from tests.simulation.policy import LEASE_TTL
+from tests.simulation.triggers import AN_ENGINE_RUNS
 
 SLOWNESS = 3
 """How much longer an operation takes than on a Docker, in steps."""
 UNSEEN, SEEN = 5.0, 14.0
 """Seconds in which a silent node is not missed yet, and in which it is."""
+JUMPS = (UNSEEN, SEEN, SEEN)
 REQUESTS = (
     *("swarm.update_service", "swarm.update_service:done", "swarm.create_service:done"),
     *("swarm.remove_service", "swarm.tasks", "swarm.service", "swarm.nodes", "swarm.update_node"),
@@ -31,21 +33,21 @@ REQUESTS = (
 
 def power_lost(random: Random, at: int) -> list[Event]:
     """Let a node lose its power; mostly the operator says so, and its games move."""
-    down = _down(random, at, POWER)
+    down = _down(random, at, POWER, jump=random.choice(JUMPS))
     words = [Event(at + each, "word", (random.randrange(2),)) for each in (10, 60, 140)]
     return [down, *_rounds(random, at + 5), *(words if random.random() < 0.8 else ())]
 
 
 def link_lost(random: Random, at: int) -> list[Event]:
     """Cut a node off: its engines write on, and nothing may move."""
-    down = _down(random, at, LINK)
+    down = _down(random, at, LINK, jump=random.choice(JUMPS))
     word = Event(at + 30, "word", (random.randrange(2),))
     return [down, *_rounds(random, at + 5), word, *meanwhile(random, at + 10, random.randrange(2))]
 
 
 def plug_pulled(random: Random, at: int) -> list[Event]:
     """Cut a node off, then switch it off and say so."""
-    down = Event(at, "node_down", (LINK, random.random(), 500, SEEN))
+    down = _down(random, at, LINK, steps=500)
     off = Event(at + 30, "power_cut", (random.randrange(100, 300), random.choice((0.0, UNSEEN))))
     words = [Event(at + each, "word", (random.randrange(2),)) for each in (40, 90)]
     return [down, off, *words, *_rounds(random, at + 10)]
@@ -53,7 +55,7 @@ def plug_pulled(random: Random, at: int) -> list[Event]:
 
 def daemon_killed(random: Random, at: int) -> list[Event]:
     """Kill a node's dockerd, which leaves its engines running."""
-    return [_down(random, at, DAEMON), *_rounds(random, at + 5)]
+    return [_down(random, at, DAEMON, jump=random.choice(JUMPS)), *_rounds(random, at + 5)]
 
 
 def node_down_at_call(random: Random, at: int) -> list[Event]:
@@ -63,6 +65,15 @@ def node_down_at_call(random: Random, at: int) -> list[Event]:
     event = Event(at, "at_call", (random.choice(REQUESTS), "node_down", *args))
     words = [Event(at + each, "word", (random.randrange(2),)) for each in (60, 120)]
     return [event, *meanwhile(random, at, random.randrange(2)), *words, *_rounds(random, at + 30)]
+
+
+def fenced(random: Random, at: int) -> list[Event]:
+    """Let a node with engines be silent for so long that the fence command is run for it."""
+    kind = random.choice((POWER, LINK, LINK, DAEMON))
+    down = _down(random, at, kind, steps=random.randrange(200, 500))
+    looks = [Event(at + each, "nodes", ()) for each in (5, 30, 60, 90, 130)]
+    waits = [Event(at + each, "wait", (11.0,)) for each in (15, 45)]
+    return [down, *looks, *waits, *meanwhile(random, at + 100, random.randrange(2))]
 
 
 def drained(random: Random, at: int) -> list[Event]:
@@ -116,6 +127,9 @@ NODE_THEMES: Sequence[Theme] = (
     (node_down_at_call, node_down_at_call),
     (node_down_at_call, process_fault_at_call),
     (node_down_at_call, late_request),
+    (fenced,),
+    (fenced, fenced),
+    (fenced, process_fault_at_call),
     (drained,),
     (drained, drained, process_fault_at_call),
     (drained, power_lost),
@@ -149,11 +163,13 @@ def make_node_plan(seed: int, themes: Sequence[Theme] = NODE_THEMES) -> Plan:
     return sorted(events, key=lambda event: event.at)
 
 
-def _down(random: Random, at: int, kind: str) -> Event:
-    steps = random.choice((20, 120, 300, random.randrange(40, 400)))
-    return Event(
-        at, "node_down", (kind, random.random(), steps, random.choice((UNSEEN, SEEN, SEEN)))
-    )
+def _down(random: Random, at: int, kind: str, *, steps: int = 0, jump: float = SEEN) -> Event:
+    """Let a node go down, in most histories once an engine runs."""
+    steps = steps or random.choice((20, 120, 300, random.randrange(40, 400)))
+    args = ("node_down", kind, random.random(), steps, jump)
+    if random.random() < 0.7:
+        return Event(at, "in_situation", (AN_ENGINE_RUNS, random.randrange(4), *args))
+    return Event(at, *args[:1], args[1:])
 
 
 def _rounds(random: Random, at: int) -> list[Event]:

@@ -143,6 +143,7 @@ class SwarmPlatform:
 
     def violations(self) -> list[str]:
         """Return whether several engines can write the state of one game."""
+        self._note_exposed()
         writers = self.swarm.writers()
         return [
             f"two engines of {path.rpartition('/')[2]} can write: {sorted(tasks)}"
@@ -152,18 +153,12 @@ class SwarmPlatform:
 
     def strike(self, node: MemoryNode, kind: str) -> None:
         """Take a node's power, link or daemon away, and what runs on it out of our hands."""
-        truth, tally = self._environment.truth, self._environment.tally
-        on_it = [each for each in self.swarm.tasks.values() if each.node is node]
-        for task in on_it:
-            container = ContainerId(task.service_id)
-            truth.interfered.add(container)
-            if not task.has_ended:
-                truth.exposed.add(container)
-        is_writing = any(each.writes for each in on_it)
-        tally.note(f"{kind} lost", "a node with engines" if is_writing else "a node without")
-        {POWER: self.swarm.power_off, LINK: self.swarm.partition}.get(kind, self.swarm.kill_daemon)(
-            node
-        )
+        is_writing = any(each.node is node for each in self.swarm.alive.values())
+        hit = "a node with engines" if is_writing else "a node without"
+        self._environment.tally.note(f"{kind} lost", hit)
+        befall = {POWER: self.swarm.power_off, LINK: self.swarm.partition}
+        befall.get(kind, self.swarm.kill_daemon)(node)
+        self._note_exposed()
 
     def restore(self) -> None:
         """Bring every node back, and let the operator use all of them again."""
@@ -171,6 +166,15 @@ class SwarmPlatform:
         for node in self.swarm.nodes.values():
             node.labels.pop(f"com.galaxy.{NodeMark.DRAIN}", None)
             self.swarm.bring_back(node)
+
+    def _note_exposed(self) -> None:
+        """Remember what is on nodes that are not heard, or is just being placed there."""
+        truth = self._environment.truth
+        lost = {each.id for each in self.swarm.nodes.values() if _is_lost(each)}
+        for task in self.swarm.tasks.values() if lost else ():
+            if task.node is not None and task.node.id in lost and not task.has_ended:
+                truth.exposed.add(ContainerId(task.service_id))
+                truth.interfered.add(ContainerId(task.service_id))
 
     def _api(self, process: "Process") -> SwarmApi:
         """Let the scheduler choose when each request is sent, and each change is answered."""
@@ -180,6 +184,11 @@ class SwarmPlatform:
                 await process.park(call)
 
         return with_faults(cast("SwarmApi", InMemorySwarmApi(swarm=self.swarm)), "swarm", hook)
+
+
+def _is_lost(node: MemoryNode) -> bool:
+    """Return whether the node is not heard, or has not been for so long that it is given up."""
+    return not node.is_heard or node.state == "down"
 
 
 _CHANGES = {f"swarm.{each}:done" for each in SWARM_CHANGES}

@@ -5,12 +5,17 @@ import logging
 import sys
 import time
 
+from tests.simulation.events import Kind
 from tests.simulation.history import run_history, shrink
-from tests.simulation.tally import FaultCounts, shortfalls, summary, table
+from tests.simulation.minima import shortfalls, summary, table
+from tests.simulation.tally import FaultCounts
 
 PROGRESS = 5000
-PLAIN_HISTORIES = "Plain histories (requests and cycles)"
-FULL_HISTORIES = "Full histories (two processes with all their workers and streams)"
+TITLES = {
+    Kind.PLAIN: "Plain histories (requests and cycles)",
+    Kind.SWARM: "Histories on a Swarm (requests and cycles, nodes that are lost)",
+    Kind.FULL: "Full histories (two processes with all their workers and streams)",
+}
 FULL = 10
 """One full history is run per so many plain ones, since it takes about ten times as long."""
 
@@ -26,19 +31,25 @@ def main() -> int:
         help="number of full histories, in which two processes run all their workers and streams "
         "(default: a tenth of the plain ones)",
     )
+    parser.add_argument(
+        "--swarm", type=int, help="number of histories on a Swarm (default: as many as plain ones)"
+    )
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    full = asked.histories // FULL if asked.full is None else asked.full
-    is_right = _run(asked.seed, asked.histories, full=False)
-    return int(not (is_right and _run(asked.seed, full, full=True)))
+    counts = {
+        Kind.PLAIN: asked.histories,
+        Kind.SWARM: asked.histories if asked.swarm is None else asked.swarm,
+        Kind.FULL: asked.histories // FULL if asked.full is None else asked.full,
+    }
+    return int(not all(_run(asked.seed, count, kind) for kind, count in counts.items()))
 
 
-def _run(first: int, histories: int, *, full: bool) -> bool:
+def _run(first: int, histories: int, kind: Kind) -> bool:
     """Run so many histories of a kind; return whether none is violated and no fault too rare."""
     began, steps, counts = time.perf_counter(), 0, FaultCounts()
-    sys.stdout.write(f"\n{FULL_HISTORIES if full else PLAIN_HISTORIES}:\n")
+    sys.stdout.write(f"\n{TITLES[kind]}:\n")
     for done, seed in enumerate(range(first, first + histories), start=1):
-        result = run_history(seed, full=full)
+        result = run_history(seed, kind=kind)
         steps += result.steps
         counts.update(result.faults)
         if result.violations:
@@ -46,7 +57,7 @@ def _run(first: int, histories: int, *, full: bool) -> bool:
             return False
         if done % PROGRESS == 0 or done == histories:
             _report_progress(done, steps, time.perf_counter() - began)
-    return _report_faults(counts, histories, full=full)
+    return _report_faults(counts, histories, kind)
 
 
 def _report_progress(done: int, steps: int, seconds: float) -> None:
@@ -56,10 +67,10 @@ def _report_progress(done: int, steps: int, seconds: float) -> None:
     sys.stdout.flush()
 
 
-def _report_faults(counts: FaultCounts, histories: int, *, full: bool) -> bool:
+def _report_faults(counts: FaultCounts, histories: int, kind: Kind) -> bool:
     """Print the faults and what they hit; return whether each occurred often enough."""
-    sys.stdout.write(f"\n{table(counts)}\n\n{summary(counts, histories, full=full)}\n")
-    too_rare = shortfalls(counts, histories, full=full)
+    sys.stdout.write(f"\n{table(counts)}\n\n{summary(counts, histories, kind)}\n")
+    too_rare = shortfalls(counts, histories, kind)
     sys.stdout.writelines(f"too rare: {each}\n" for each in too_rare)
     return not too_rare
 

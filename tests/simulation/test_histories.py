@@ -6,32 +6,34 @@ import sys
 
 import pytest
 
-from tests.simulation.events import expect
+from tests.simulation.events import Kind, expect
 from tests.simulation.history import run_history, shrink
+from tests.simulation.minima import MINIMA, shortfalls
 from tests.simulation.plan import make_plan
 from tests.simulation.stream_plan import make_full_plan
-from tests.simulation.tally import MINIMA, FaultCounts, shortfalls
+from tests.simulation.tally import FaultCounts
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "1000"))
 FULL = HISTORIES // 5
+ON_SWARMS = HISTORIES // 4
 SEED = int(os.environ.get("SIMULATION_SEED", "101"))
 
 REPLAY = """
 import logging
-from tests.simulation.events import expect
+from tests.simulation.events import Kind
 from tests.simulation.history import run_history
 logging.disable(logging.CRITICAL)
-for full in (False, True):
+for kind in Kind:
     for seed in range(20, 30):
-        print(run_history(seed, trace=True, full=full))
+        print(run_history(seed, trace=True, kind=kind))
 """
 
 
 def test_no_history_violates_an_invariant() -> None:
     """However calls are interleaved, lost, cut off or late: record, log and Docker agree."""
-    counts = _run_all(HISTORIES, full=False)
+    counts = _run_all(HISTORIES, Kind.PLAIN)
 
-    assert shortfalls(counts, HISTORIES, full=False) == []
+    assert shortfalls(counts, HISTORIES, Kind.PLAIN) == []
 
 
 def test_workers_put_everything_in_order_by_themselves() -> None:
@@ -39,16 +41,23 @@ def test_workers_put_everything_in_order_by_themselves() -> None:
 
     Meanwhile the Lobby adds jobs: each gets one result, in order per game.
     """
-    counts = _run_all(FULL, full=True)
+    counts = _run_all(FULL, Kind.FULL)
 
-    assert shortfalls(counts, FULL, full=True) == []
+    assert shortfalls(counts, FULL, Kind.FULL) == []
 
 
-def _run_all(histories: int, *, full: bool) -> FaultCounts:
+def test_no_history_on_a_swarm_violates_an_invariant() -> None:
+    """Nodes are lost, cut off and drained: never can two engines write the state of one game."""
+    counts = _run_all(ON_SWARMS, Kind.SWARM)
+
+    assert shortfalls(counts, ON_SWARMS, Kind.SWARM) == []
+
+
+def _run_all(histories: int, kind: Kind) -> FaultCounts:
     """Run so many histories, none of which may violate an invariant; count the faults."""
     counts = FaultCounts()
     for seed in range(SEED, SEED + histories):
-        result = run_history(seed, full=full)
+        result = run_history(seed, kind=kind)
         if result.violations:
             pytest.fail(str(shrink(result)), pytrace=False)
         counts.update(result.faults)
@@ -58,9 +67,7 @@ def _run_all(histories: int, *, full: bool) -> FaultCounts:
 def test_replay_is_exact() -> None:
     """The same seed gives the same history, in another process with other hashes too."""
     here = [
-        str(run_history(seed, trace=True, full=full))
-        for full in (False, True)
-        for seed in range(20, 30)
+        str(run_history(seed, trace=True, kind=kind)) for kind in Kind for seed in range(20, 30)
     ]
     for hash_seed in ("1", "2"):
         there = subprocess.run(
@@ -141,6 +148,6 @@ def test_faults_that_are_too_rare_are_reported() -> None:
     counts = FaultCounts({("killed", "no operation"): 9000, ("killed", "an operation"): 79})
     asked = [each for each in MINIMA if each.plain]
 
-    assert len(shortfalls(counts, 1000, full=False)) == len(asked)
-    assert shortfalls(counts, 1000, full=False)[0].endswith("an operation: 79, not 80")
-    assert shortfalls(counts, 1, full=False) == []
+    assert len(shortfalls(counts, 1000, Kind.PLAIN)) == len(asked)
+    assert shortfalls(counts, 1000, Kind.PLAIN)[0].endswith("an operation: 79, not 80")
+    assert shortfalls(counts, 1, Kind.PLAIN) == []

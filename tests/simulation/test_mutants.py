@@ -5,13 +5,13 @@ import sys
 import pytest
 
 from tests.simulation.history import shrink
-from tests.simulation.mutants import MUTANTS, STREAM_MUTANTS, Mutant
+from tests.simulation.mutants import MUTANTS, ON_SWARMS, STREAM_MUTANTS, Mutant
 
 MAX_HISTORIES = 400
 
 
 @pytest.mark.parametrize(
-    "mutant", MUTANTS + STREAM_MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_")
+    "mutant", MUTANTS + ON_SWARMS + STREAM_MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_")
 )
 def test_mutant_is_caught(mutant: Mutant, capsys: pytest.CaptureFixture[str]) -> None:
     """An invariant is violated within a bounded number of histories."""

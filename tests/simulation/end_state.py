@@ -54,10 +54,12 @@ def reconcile_to_rest(environment: "Environment") -> None:
         result = _run(environment, process.cycles.reconcile.run())
         if environment.violations:
             return
-        if result is not None and not result.found and not result.failed:
+        is_over = result is not None and not result.found and not result.failed
+        if is_over and not environment.platform.outages():
             _check(environment)
             return
-    environment.violation(f"reconciliation does not come to an end: {result and result.found}")
+    left = result and result.found, environment.platform.outages()
+    environment.violation(f"reconciliation does not come to an end: {left}")
 
 
 def _restore(environment: "Environment") -> None:

@@ -71,14 +71,15 @@ def fenced(random: Random, at: int) -> list[Event]:
     """Let a node with engines be silent for so long that the fence command is run for it."""
     kind = random.choice((POWER, LINK, LINK, DAEMON))
     down = _down(random, at, kind, steps=random.randrange(200, 500))
-    looks = [Event(at + each, "nodes", ()) for each in (5, 30, 60, 90, 130)]
-    waits = [Event(at + each, "wait", (11.0,)) for each in (15, 45)]
+    looks = [Event(at + each, "nodes", ()) for each in range(5, 250, 35)]
+    waits = [Event(at + each, "wait", (11.0,)) for each in (15, 75, 150)]
     return [down, *looks, *waits, *meanwhile(random, at + 100, random.randrange(2))]
 
 
 def drained(random: Random, at: int) -> list[Event]:
     """Drain a node while others work."""
-    drain = Event(at, "drain", (random.randrange(2), random.random()))
+    args = ("drain", random.randrange(2), random.random())
+    drain = Event(at, "in_situation", (AN_ENGINE_RUNS, random.randrange(4), *args))
     return [drain, *_rounds(random, at + 5), *meanwhile(random, at + 20, random.randrange(2))]
 
 
@@ -178,5 +179,5 @@ def _rounds(random: Random, at: int) -> list[Event]:
     for number in range(random.randrange(2, 5)):
         then = at + 40 * number
         events += [Event(then, "nodes", ()), Event(then + 15, "cycle", (0, "reconcile"))]
-        events += [Event(then + 25, "wait", (random.choice((1.0, 5.0, 20.0)),))]
+        events += [Event(then + 25, "wait", (random.choice((1.0, 11.0, 20.0)),))]
     return events

@@ -65,6 +65,9 @@ class Platform(Protocol):
     def restore(self) -> None:
         """Give back whatever was taken away."""
 
+    def outages(self) -> list[str]:
+        """Return what the service still remembers of outages."""
+
 
 class DockerPlatform:
     """One Docker host."""
@@ -99,6 +102,10 @@ class DockerPlatform:
 
     def strike(self, node: MemoryNode, kind: str) -> None:
         """Do nothing: there are no nodes."""
+
+    def outages(self) -> list[str]:
+        """Return nothing."""
+        return []
 
     def restore(self) -> None:
         """Give back the network and the registry."""
@@ -159,6 +166,15 @@ class SwarmPlatform:
         befall = {POWER: self.swarm.power_off, LINK: self.swarm.partition}
         befall.get(kind, self.swarm.kill_daemon)(node)
         self._note_exposed()
+
+    def outages(self) -> list[str]:
+        """Return the marks of outages that are left on nodes."""
+        return [
+            f"{node.name} is marked {mark}"
+            for node in self.swarm.nodes.values()
+            for mark in (NodeMark.OFF, NodeMark.INTERRUPTED)
+            if f"com.galaxy.{mark}" in node.labels
+        ]
 
     def restore(self) -> None:
         """Bring every node back, and let the operator use all of them again."""

@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+SLICE = 200
+"""Items of a long list after which others get their turn: a few milliseconds of work."""
+
 
 @dataclass(slots=True)
 class Results(Generic[R]):
@@ -43,6 +46,16 @@ async def run_concurrently(
         if end is not None:
             raise end
     return _sorted_out(everything, [ended[number] for number in range(len(everything))])
+
+
+async def in_slices(items: Iterable[T], work: Callable[[T], R]) -> list[R]:
+    """Return what the work makes of each item; others run after each slice of them."""
+    made: list[R] = []
+    for number, item in enumerate(items, 1):
+        made.append(work(item))
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    return made
 
 
 def _sorted_out(items: Sequence[T], ended: Sequence[R | Exception]) -> Results[R]:

@@ -18,7 +18,7 @@ from rtmanager.adapters.swarm.services import Services
 from rtmanager.adapters.swarm.starts import Starts
 from rtmanager.adapters.swarm.stops import Stops
 from rtmanager.adapters.swarm.task_json import Task
-from rtmanager.domain.concurrency import Renewal
+from rtmanager.domain.concurrency import Renewal, in_slices
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     KIND,
@@ -194,7 +194,8 @@ class SwarmContainerHost:
         await self._stops.remove(container_id)
 
     async def _list(self) -> Sequence[EngineContainer]:
-        return _shown(await self._services.everything(*_LABELLED))
+        views = await self._services.everything(*_LABELLED)
+        return await in_slices(views, ServiceView.container)
 
 
 def _shown(views: Sequence[ServiceView]) -> Sequence[EngineContainer]:

@@ -8,6 +8,7 @@ from rtmanager.adapters.swarm.api import Json, OutOfSequence, ServiceGone, Swarm
 from rtmanager.adapters.swarm.service_json import ServiceView
 from rtmanager.adapters.swarm.service_names import game_prefix, is_service_id, prefixes_for
 from rtmanager.adapters.swarm.task_json import Task
+from rtmanager.domain.concurrency import in_slices
 from rtmanager.domain.node import Node, NodeId
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import (
@@ -45,7 +46,8 @@ class Services:
             tasks = await self._api.tasks(service=[service_id])
         except ServiceGone:
             return None
-        return self._joined([service], tasks, await self._nodes_of([service], tasks))[0]
+        nodes = await self._nodes_of([service], tasks)
+        return self._joined([service], map(Task.read, tasks), nodes)[0]
 
     async def of_game(self, game_id: str, *wanted: str) -> Sequence[ServiceView]:
         """Return the game's services with these labels."""
@@ -57,7 +59,8 @@ class Services:
                 if self._clock.monotonic() > until:
                     raise DockerUnavailable(f"the services of game {game_id} change") from error
                 continue
-            return self._joined(services, tasks, await self._nodes_of(services, tasks))
+            nodes = await self._nodes_of(services, tasks)
+            return self._joined(services, map(Task.read, tasks), nodes)
         return ()
 
     async def everything(self, *wanted: str) -> Sequence[ServiceView]:
@@ -66,7 +69,7 @@ class Services:
         if not services:
             return ()
         tasks, nodes = await asyncio.gather(self._api.tasks(), self._api.nodes())
-        return self._joined(services, tasks, nodes)
+        return self._joined(services, await in_slices(tasks, Task.read), nodes)
 
     async def with_ids(self, ids: Collection[str]) -> Sequence[ServiceView]:
         """Return those of these services that exist."""
@@ -179,10 +182,10 @@ class Services:
             return None
 
     def _joined(
-        self, services: Iterable[Json], tasks: Iterable[Json], nodes: Iterable[Json]
+        self, services: Iterable[Json], tasks: Iterable[Task], nodes: Iterable[Json]
     ) -> Sequence[ServiceView]:
         by_service: dict[str, list[Task]] = {}
-        for each in map(Task.read, tasks):
+        for each in tasks:
             by_service.setdefault(each.service, []).append(each)
         by_id: dict[NodeId, Node] = {one.id: one for one in map(node_json.node, nodes)}
         now = self._clock.now()

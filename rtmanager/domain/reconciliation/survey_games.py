@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from rtmanager.domain.concurrency import in_slices
 from rtmanager.domain.container import EngineContainer
 from rtmanager.domain.game_id import GameId, parse_game_id
 from rtmanager.domain.installation import Installation
@@ -31,9 +33,8 @@ class SurveyGames:
             listed = await self.host.list_containers()
         views = await self._views(listed)
         now = self.operations.clock.now()
-        return len(views), [
-            drift for view in views for drift in find_drift(view, now=now, grace=self.grace)
-        ]
+        found = await in_slices(views, lambda view: find_drift(view, now=now, grace=self.grace))
+        return len(views), list(chain.from_iterable(found))
 
     async def _views(self, listed: Sequence[EngineContainer]) -> list[GameView]:
         containers = _by_game(listed)
@@ -50,7 +51,7 @@ class SurveyGames:
             )
 
         known = {*opened, *records}
-        views = (view(game_id) for game_id in sorted({*containers, *known}))
+        views = await in_slices(sorted({*containers, *known}), view)
         # A game of another installation.
         return [each for each in views if each.containers or each.game_id in known]
 

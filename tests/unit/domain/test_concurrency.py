@@ -3,7 +3,14 @@ import logging
 
 import pytest
 
-from rtmanager.domain.concurrency import InFlight, Renewal, run_concurrently, shielded
+from rtmanager.domain.concurrency import (
+    SLICE,
+    InFlight,
+    Renewal,
+    in_slices,
+    run_concurrently,
+    shielded,
+)
 from rtmanager.domain.errors import DockerUnavailable
 from tests.unit.domain.world import Hang
 
@@ -33,6 +40,28 @@ async def test_no_more_than_the_limit_at_once() -> None:
     await run_concurrently(range(50), work, limit=4)
 
     assert most == 4
+
+
+async def test_a_long_list_lets_others_run_in_between() -> None:
+    """The results are in order, and nobody waits for more than a slice."""
+    turns: list[int] = []
+    made: list[int] = []
+
+    async def other() -> None:
+        while True:
+            turns.append(len(made))
+            await asyncio.sleep(0)
+
+    def work(item: int) -> int:
+        made.append(item)
+        return item * item
+
+    beside = asyncio.create_task(other())
+    results = await in_slices(range(3 * SLICE), work)
+    beside.cancel()
+
+    assert results == [each * each for each in range(3 * SLICE)]
+    assert turns[:3] == [SLICE, 2 * SLICE, 3 * SLICE]
 
 
 async def test_failures_are_kept_and_logged_and_stop_no_other_work(

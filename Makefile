@@ -119,6 +119,10 @@ rolling: $(READY) ## restart replicas behind haproxy under load (ROLLING_SECONDS
 test-stack: $(READY) ## build the image and run the whole stack of deploy/compose.yaml with it
 	exec $(BIN)/pytest -o faulthandler_timeout=0 tests/deployment $(ARGS)
 
+.PHONY: swarm-test
+swarm-test: $(READY) ## lose, cut off and drain nodes of a Swarm of three with 150 games (GAMES=150)
+	GAMES=$(if $(filter file,$(origin GAMES)),150,$(GAMES)) exec $(BIN)/pytest -o faulthandler_timeout=0 tests/three_nodes $(ARGS)
+
 .PHONY: check
 check: $(READY) ## lint, formatting, types and layers
 	echo "Checking style, types and layers ..."

@@ -1,6 +1,5 @@
 """A Swarm of several nodes on this machine, all of them managers, with what can happen to them."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from dev.demo_images import REPOSITORY, ensure_demo_images
 from dev.docker_host import mount_cgroups
 from dev.swarm.node import Node, copy_images
+from dev.swarm.store import claim, remove
 from dev.swarm.switch import NETWORK, Switch
 
 SIZE = 3
@@ -18,12 +18,14 @@ API_PORT = 2375
 class Cluster:
     """The nodes of a Swarm in one directory.
 
-    With `is_tcp` each listens on TCP too, for whoever reaches its network, which includes engines:
-    only for tests. What is on one machine then hangs when that machine is lost, as in life.
+    With an `owner` it may be removed once that process has ended. With `is_tcp` each node is also
+    reached by TCP, by engines too: only for tests. Whoever talks to a node that is lost then waits
+    in vain, as in life.
     """
 
     directory: Path
     size: int = SIZE
+    owner: int | None = None
     is_tcp: bool = False
 
     @property
@@ -53,6 +55,8 @@ class Cluster:
 
     def start(self, echo: Callable[[str], None]) -> None:
         """Start what is off, with the demo images on every node; raise SetUpError."""
+        if self.owner is not None:
+            claim(self.directory, self.owner)
         mount_cgroups(echo)
         self.switch.start(echo)
         for node in self.nodes:
@@ -85,10 +89,7 @@ class Cluster:
 
     def remove(self) -> None:
         """End all, with every engine, and delete their data; no-op when there is none."""
-        for node in self.nodes:
-            node.machine.power_off()
-        self.switch.machine.power_off()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        remove(self.directory)
 
     def _ensure_member(self, node: Node) -> None:
         with node.api() as api:

@@ -18,8 +18,9 @@ from dev.embedded_redis import SERVICE_USER, start_redis
 from dev.environment import HTTP_PORT, require_free_address
 from dev.locks import directory_lock
 from dev.swarm.cluster import Cluster
-from dev.swarm.node import STORE, ensure_overlay
+from dev.swarm.node import ensure_overlay
 from dev.swarm.seat import Seat
+from dev.swarm.store import STORE
 from dev.swarm.switch import REGISTRY
 
 DATABASE = "swarm"

@@ -13,11 +13,8 @@ from dev.checkout import networks_named
 from dev.debian_packages import require_command
 from dev.docker_host import START_SECONDS, why_unreachable
 from dev.swarm.machine import Machine
-from dev.unprivileged import FALLBACK_ROOT
+from dev.swarm.store import machine_of
 
-STORE = FALLBACK_ROOT / "swarms"
-"""Where Swarms keep their data, each in a directory of its own: Docker's file systems need a disk,
-and the path of a socket must be short."""
 API_VERSION = "1.41"
 _NEEDED = {
     "dockerd": "docker.io",
@@ -36,7 +33,7 @@ class Node:
     @classmethod
     def of(cls, swarm: Path, name: str, address: str) -> "Node":
         """Return a node of the Swarm in a directory, running or not."""
-        return cls(Machine(name, address, swarm / name, f"{swarm.name}-{name}"))
+        return cls(machine_of(swarm, name, address))
 
     @property
     def name(self) -> str:

@@ -4,23 +4,20 @@ It has no link to any network, so nothing of it can clash with another one. What
 from there is relayed (`dev.swarm.relay`).
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
-from dev.background_process import BackgroundProcess
 from dev.demo_images import REPOSITORY
 from dev.docker_host import mount_cgroups
-from dev.locks import machine_lock
 from dev.swarm.machine import Machine
-from dev.swarm.node import STORE, Node, copy_images
+from dev.swarm.node import Node, copy_images
+from dev.swarm.store import claim, remove
 
 NODE = "node1"
 ADDRESS = "10.78.0.11"
-_OWNER = "owner.pid"
 
 
 @dataclass(frozen=True)
@@ -44,18 +41,14 @@ class PrivateSwarm:
 
         No-op when it runs, in whichever process it was started. Waits while another starts it.
         """
-        with machine_lock("private-swarm"):
-            remove_abandoned()
-            self.directory.mkdir(parents=True, exist_ok=True)
-            BackgroundProcess.of(owner, self.directory / _OWNER)
+        claim(self.directory, owner)
         with FileLock(self.directory / "lock"):
             if not self.node.machine.is_on:
                 self._start(image_source, echo)
 
     def remove(self) -> None:
         """End everything that runs on it and delete its data; no-op when there is none."""
-        self.node.machine.power_off()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        remove(self.directory)
 
     def _start(self, image_source: str, echo: Callable[[str], None]) -> None:
         mount_cgroups(echo)
@@ -69,10 +62,3 @@ def _on_its_own(machine: Machine) -> None:
     machine.ip("link add eth0 type bridge")
     machine.ip(f"address add {machine.address}/24 dev eth0")
     machine.ip("link set eth0 up")
-
-
-def remove_abandoned(store: Path = STORE) -> None:
-    """Remove the Swarms whose process has ended, as after a kill."""
-    for owner in store.glob(f"*/{_OWNER}"):
-        if BackgroundProcess.find(owner) is None:
-            PrivateSwarm(owner.parent).remove()

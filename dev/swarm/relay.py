@@ -6,7 +6,7 @@ made.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
-        self._links: set[asyncio.Task[None]] = set()
+        self._links: set[asyncio.Task[None] | None] = set()
 
     async def open(self, accept: End, to: Ends) -> None:
         """Accept connections at an end, and connect them; raises OSError if the port is taken."""
@@ -51,32 +51,45 @@ class Relay:
         listener.bind((accept.host, accept.port))
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with suppress(OSError):
+            task = asyncio.current_task()
+            self._links.add(task)
+            try:
                 await _link(reader, writer, to())
+            finally:
+                self._links.discard(task)
 
         self._servers.append(await asyncio.start_server(accepted, sock=listener, backlog=_BACKLOG))
 
-    def close(self) -> None:
-        """Stop accepting; what is connected stays so until one side hangs up."""
+    async def aclose(self) -> None:
+        """Stop accepting, and break every connection."""
         for server in self._servers:
             server.close()
+        links = [task for task in self._links if task is not None]
+        for task in links:
+            task.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
 
 
 async def _link(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ends: Sequence[End]
 ) -> None:
-    """Pass bytes both ways until both sides are done."""
+    """Pass bytes both ways until both sides are done, or one breaks."""
     try:
         onwards_reader, onwards_writer = await _connected(ends)
     except OSError:
         # As whoever connects to a port on which nobody listens would see it.
         writer.transport.abort()
         return
-    try:
-        await _both(_pass_on(reader, onwards_writer), _pass_on(onwards_reader, writer))
-    finally:
-        onwards_writer.transport.abort()
-        writer.close()
+    with suppress(asyncio.CancelledError):
+        try:
+            async with asyncio.TaskGroup() as ways:
+                ways.create_task(_pass_on(reader, onwards_writer))
+                ways.create_task(_pass_on(onwards_reader, writer))
+        except* OSError:
+            writer.transport.abort()
+        finally:
+            onwards_writer.transport.abort()
+            writer.close()
 
 
 async def _connected(ends: Sequence[End]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -97,13 +110,3 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         writer.write(chunk)
         await writer.drain()
     writer.write_eof()
-
-
-async def _both(*ways: Awaitable[None]) -> None:
-    """Wait for both ways; a connection that breaks on one ends the other."""
-    tasks = [asyncio.ensure_future(way) for way in ways]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()

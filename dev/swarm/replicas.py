@@ -126,7 +126,7 @@ class Replicas:
                 task.cancel()
             await asyncio.gather(*(each.stop() for each in members))
             await asyncio.gather(*running, return_exceptions=True)
-            relay.close()
+            await relay.aclose()
 
     async def _open(self, members: Sequence[Replica]) -> Relay:
         relay = Relay()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dev.debian_packages import require_command
 from dev.swarm.machine import Machine
+from dev.swarm.store import machine_of
 
 NETWORK = "10.78.0.0/24"
 ADDRESS = "10.78.0.1"
@@ -24,7 +25,7 @@ class Switch:
     @classmethod
     def of(cls, swarm: Path) -> "Switch":
         """Return the switch of the Swarm in a directory, running or not."""
-        return cls(Machine("switch", ADDRESS, swarm / "switch", f"{swarm.name}-switch"))
+        return cls(machine_of(swarm, "switch", ADDRESS))
 
     def start(self, echo: Callable[[str], None]) -> None:
         """Start it, with the images that its registry had before; no-op when it is on."""

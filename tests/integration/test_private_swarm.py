@@ -12,8 +12,8 @@ import psutil
 from dev.free_port import free_port
 from dev.swarm.machine import CGROUPS
 from dev.swarm.namespaces import inside
-from dev.swarm.node import STORE
-from dev.swarm.private_swarm import PrivateSwarm, remove_abandoned
+from dev.swarm.private_swarm import PrivateSwarm
+from dev.swarm.store import STORE, remove_abandoned
 from tests.support.calls import wait_until
 from tests.support.run import PROJECT, Say, run_name
 from tests.support.swarm import SwarmNetwork

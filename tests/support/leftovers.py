@@ -18,8 +18,7 @@ import psutil
 from dev.debian_packages import require_command
 from dev.demo_images import ensure_demo_images
 from dev.docker_host import DEFAULT_ADDRESS, TEST_RUNS, DockerUse, ensure_docker, why_unreachable
-from dev.swarm.node import STORE
-from dev.swarm.private_swarm import PrivateSwarm, remove_abandoned
+from dev.swarm.store import STORE, remove, remove_abandoned
 from tests.support.run import MARK, NAME_OF_A_RUN, Say, unmarked
 
 ENDED_WITHIN = 5.0
@@ -108,7 +107,7 @@ class WholeRun:
 
     def end(self, say: Say) -> list[str]:
         """Stop what the run has started, and return the names of everything else that was left."""
-        PrivateSwarm(STORE / self._directory.name).remove()
+        remove(STORE / self._directory.name)
         left = removed(processes_of(self._directory), say)
         left += self._end_docker(say)
         shutil.rmtree(self._directory, ignore_errors=True)

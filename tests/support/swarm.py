@@ -18,10 +18,11 @@ import httpx
 import pytest
 
 from dev.swarm.namespaces import inside
-from dev.swarm.node import STORE, ensure_overlay
+from dev.swarm.node import ensure_overlay
 from dev.swarm.private_swarm import PrivateSwarm
 from dev.swarm.relay import End, Relay
 from dev.swarm.seat import Seat
+from dev.swarm.store import STORE
 from tests.support.run import LEADER, Say, run_name
 from tests.support.running_service import NO_TLS
 
@@ -46,7 +47,7 @@ class Relays:
 
     def close(self) -> None:
         """Close all, with every connection."""
-        self._run(_ended(self._relay))
+        self._run(self._relay.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -57,14 +58,6 @@ class Relays:
 
 def _to(end: End) -> list[End]:
     return [end]
-
-
-async def _ended(relay: Relay) -> None:
-    relay.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for each in others:
-        each.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 @dataclass(frozen=True)

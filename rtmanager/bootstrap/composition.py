@@ -9,7 +9,6 @@ from secrets import token_hex
 from socket import gethostname
 
 from rtmanager import __version__
-from rtmanager.adapters.docker.events import DockerContainerEvents
 from rtmanager.adapters.fence_command import FenceCommand
 from rtmanager.adapters.observed.calls import observed_calls
 from rtmanager.adapters.observed.journal import observed_journal
@@ -33,7 +32,6 @@ from rtmanager.adapters.redis.job_backlogs import RedisJobBacklogs
 from rtmanager.adapters.redis.job_stream import RedisJobStream
 from rtmanager.adapters.redis.message_publisher import RedisMessagePublisher
 from rtmanager.adapters.redis.streams import StreamSchemas
-from rtmanager.adapters.single_host import SingleHost
 from rtmanager.adapters.system_clock import SystemClock
 from rtmanager.bootstrap.advice import postgres_advice
 from rtmanager.bootstrap.connections import Connections, postgres_dsn
@@ -128,8 +126,8 @@ def _ports(settings: Settings, connections: Connections) -> Ports:
             observed_calls(RedisJobBacklogs(redis, stream_layout(settings), group=group), REDIS),
         ],
         leases=observed_leases(observed_calls(connections.leases, REDIS)),
-        host=observed_host(observed_calls(connections.host, DOCKER)),
-        nodes=SingleHost(),
+        host=observed_host(observed_calls(connections.platform.host, DOCKER)),
+        nodes=observed_calls(connections.platform.nodes, DOCKER),
         probe=observed_calls(connections.probe, "engine"),
         directories=observed_calls(connections.directories, "filesystem"),
         clock=SystemClock(),
@@ -157,7 +155,7 @@ def _cycle_ports(settings: Settings, connections: Connections) -> CyclePorts:
     schemas, layout = StreamSchemas.load(), stream_layout(settings)
     return CyclePorts(
         health=observed_health(observed_calls(PostgresHealthLog(connections.pool), POSTGRES)),
-        events=observed_calls(DockerContainerEvents(connections.docker), DOCKER),
+        events=observed_calls(connections.platform.events, DOCKER),
         jobs=observed_calls(
             RedisJobStream(connections.redis, schemas, layout, group=settings.redis_consumer_group),
             REDIS,

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from rtmanager.adapters.docker.client import DockerClient
-from rtmanager.adapters.docker.host import DockerContainerHost
 from rtmanager.adapters.engine_http import HttpEngineProbe
 from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.migrate import installation_id, migrate
@@ -17,11 +15,11 @@ from rtmanager.adapters.redis.client import RedisClient, RedisLogin, RedisTls
 from rtmanager.adapters.redis.game_lease import RedisGameLeases
 from rtmanager.bootstrap.advice import (
     STATE_ADVICE,
-    docker_advice,
     postgres_advice,
     redis_advice,
 )
-from rtmanager.bootstrap.service import Dependency, StartupError
+from rtmanager.bootstrap.platforms import Platform, platform
+from rtmanager.bootstrap.service import Dependency
 from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
 from rtmanager.config.postgres_dsn import with_password
@@ -47,17 +45,15 @@ class Connections:
     singles: PostgresPool
     redis: RedisClient
     leases: RedisGameLeases
-    docker: DockerClient
-    host: DockerContainerHost
+    platform: Platform
     probe: HttpEngineProbe
     directories: FilesystemStateDirectories
-    runtime: str | None
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
         """Build all clients; nothing is opened."""
         dsn = postgres_dsn(settings)
-        redis, docker = redis_client(settings), docker_client(settings)
+        redis = redis_client(settings)
         installation = Installation(settings.docker_network)
         pool = PostgresPool(dsn, size=settings.postgres_pool_size)
         readers = PoolPart(pool, max(1, settings.postgres_pool_size // 2))
@@ -71,11 +67,9 @@ class Connections:
             lists=_lists(readers, settings),
             redis=redis,
             leases=RedisGameLeases(redis, installation, ttl=settings.game_lease_ttl_seconds),
-            docker=docker,
-            host=_host(settings, docker),
+            platform=platform(settings),
             probe=HttpEngineProbe(timeout=settings.probe_timeout),
             directories=_directories(settings, pool),
-            runtime=settings.docker_runtime,
         )
 
     @property
@@ -84,7 +78,7 @@ class Connections:
         return [
             Dependency(self._open_postgres, self.pool.close, postgres_advice),
             Dependency(self._open_redis, self._close_redis, self._redis_advice),
-            Dependency(self._open_docker, self._close_docker, self._docker_advice),
+            Dependency(self.platform.open, self.platform.close, self.platform.advice),
             Dependency(self.directories.open, self.directories.close, STATE_ADVICE),
         ]
 
@@ -104,34 +98,6 @@ class Connections:
     async def _close_redis(self) -> None:
         await self.leases.close()
         await self.redis.close()
-
-    def _docker_advice(self, error: RuntimeManagerError) -> str:
-        return docker_advice(error, self.docker.host)
-
-    async def _open_docker(self) -> None:
-        await self.host.ping()
-        network = self.installation.network
-        if not await self.host.network_exists():
-            raise StartupError(
-                f"the Docker network {network} does not exist; make it with "
-                f"`docker network create {network}` or set RTMANAGER_DOCKER_NETWORK"
-            )
-        await self._check_runtime()
-
-    async def _check_runtime(self) -> None:
-        """Raise unless Docker knows the runtime; newer daemons also accept unlisted shims."""
-        runtime = self.runtime
-        if runtime is None or runtime.startswith("io.containerd."):
-            return
-        known = await self.host.runtimes()
-        if runtime not in known:
-            raise StartupError(
-                f"the Docker daemon has no runtime {runtime}, only {', '.join(known)}; install it "
-                "in the daemon's configuration or set RTMANAGER_DOCKER_RUNTIME"
-            )
-
-    async def _close_docker(self) -> None:
-        await self.host.aclose()
 
 
 def postgres_dsn(settings: Settings) -> str:
@@ -157,26 +123,6 @@ def _redis_tls(settings: Settings) -> RedisTls | None:
     )
 
 
-def docker_clients(settings: Settings) -> Sequence[DockerClient]:
-    """Return a client of each daemon that is named: the managers of a Swarm; nothing is opened."""
-    return [_client(settings, each) for each in settings.docker_host.split(",")]
-
-
-def docker_client(settings: Settings) -> DockerClient:
-    """Return a client of Docker, of a Swarm that of the first manager; nothing is opened."""
-    return docker_clients(settings)[0]
-
-
-def _client(settings: Settings, host: str) -> DockerClient:
-    return DockerClient(
-        host,
-        certificates=settings.docker_cert_path,
-        timeout=settings.docker_timeout,
-        pull_stall=settings.pull_stall_timeout,
-        pull_timeout=settings.pull_timeout,
-    )
-
-
 def _transport(settings: Settings) -> Transport:
     certificates = settings.docker_cert_path
     keys = (settings.redis_tls_key_file, certificates / "key.pem" if certificates else None)
@@ -189,16 +135,6 @@ def _transport(settings: Settings) -> Transport:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _host(settings: Settings, docker: DockerClient) -> DockerContainerHost:
-    config_file = settings.docker_config_file
-    return DockerContainerHost(
-        docker,
-        network=settings.docker_network,
-        start_concurrency=settings.docker_start_concurrency,
-        docker_config_file=_text(config_file),
-    )
 
 
 def _directories(settings: Settings, pool: PostgresPool) -> FilesystemStateDirectories:

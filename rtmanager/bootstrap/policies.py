@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from rtmanager.adapters.redis.streams import StreamLayout
+from rtmanager.adapters.swarm.policy import SwarmPolicy
 from rtmanager.bootstrap.cycles import CyclePolicy
 from rtmanager.config import Settings
 from rtmanager.domain.allowed_images import AllowedImages
@@ -40,6 +41,21 @@ def engine_policy(settings: Settings) -> EnginePolicy:
         start_gate_timeout=settings.start_gate_timeout,
         patch_gate_timeout=settings.patch_gate_timeout,
         lease_wait=settings.game_lease_wait,
+    )
+
+
+def swarm_policy(settings: Settings) -> SwarmPolicy:
+    """Return the settings for services of a Swarm."""
+    return SwarmPolicy(
+        network=settings.docker_network,
+        start_concurrency=settings.docker_start_concurrency,
+        constraints=settings.swarm_constraints,
+        spread_over=settings.swarm_spread_over,
+        reserved_cpu=settings.swarm_reserved_cpu,
+        reserved_memory=settings.swarm_reserved_memory,
+        stop_grace=settings.container_stop_timeout_seconds,
+        timeout=settings.docker_timeout,
+        pull_timeout=settings.pull_timeout,
     )
 
 

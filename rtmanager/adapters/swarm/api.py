@@ -46,7 +46,7 @@ class SwarmApi(Protocol):
         """Return the networks, or those whose name contains this."""
 
     async def network(self, network_id: str) -> Json:
-        """Return one network with the containers on it that the manager knows of.
+        """Return one network with the containers on it that run on the manager's own node.
 
         Raises HostRefused when there is none.
         """
@@ -72,7 +72,12 @@ class SwarmApi(Protocol):
         """Remove the service and end its tasks. Raises ServiceGone."""
 
     async def tasks(self, **filters: Sequence[str]) -> Sequence[Json]:
-        """Return the tasks that match: `service` (ids or names), `label`, `node`."""
+        """Return the tasks that match: `service` (ids or names), `label` (the service's), `node`.
+
+        `desired_state` is what Swarm wants, such as remove. With `runtime` "attachment", the plain
+        containers on the Swarm's networks are returned; else none of them. Raises ServiceGone when
+        one of the services does not exist.
+        """
 
     async def nodes(self) -> Sequence[Json]:
         """Return all nodes."""

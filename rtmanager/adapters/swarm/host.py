@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from rtmanager.adapters.docker import network_json
 from rtmanager.adapters.docker.start_queue import StartQueue
 from rtmanager.adapters.swarm import labels
 from rtmanager.adapters.swarm.api import Json, ServiceGone, SwarmApi
 from rtmanager.adapters.swarm.creations import Creations
+from rtmanager.adapters.swarm.endings import Endings
 from rtmanager.adapters.swarm.images import Images
 from rtmanager.adapters.swarm.outputs import Outputs
+from rtmanager.adapters.swarm.peers import Peers
 from rtmanager.adapters.swarm.policy import SwarmPolicy
 from rtmanager.adapters.swarm.service_changes import scaled, with_labels
 from rtmanager.adapters.swarm.service_json import ServiceView
 from rtmanager.adapters.swarm.services import Services
 from rtmanager.adapters.swarm.starts import Starts
 from rtmanager.adapters.swarm.stops import Stops
-from rtmanager.adapters.swarm.task_json import Task
 from rtmanager.domain.concurrency import Renewal, in_slices
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
@@ -37,7 +37,7 @@ from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 from rtmanager.domain.container_output import OutputBatch, OutputRequest
 from rtmanager.domain.image_ref import ImageRef
 from rtmanager.domain.ports.clock import Clock
-from rtmanager.domain.ports.container_host import ContainerNameInUse, HostRefused
+from rtmanager.domain.ports.container_host import ContainerNameInUse
 
 _LABELLED = (f"{OWNER_LABEL}={OWNER}", f"{KIND_LABEL}={KIND}")
 
@@ -61,16 +61,19 @@ class SwarmContainerHost:
         self._images = images
         self._outputs = outputs
         self._network = policy.network
+        self._peers = Peers(api)
         self._queue = StartQueue(policy.start_concurrency, self.ping)
         self._services = Services(api, clock, policy.network, policy.timeout)
         self._creations = Creations(api, self._services, images, policy)
-        self._starts = Starts(self._services, clock, policy)
-        self._stops = Stops(api, self._services, clock, policy)
+        self._endings = Endings(api, self._services, clock)
+        self._starts = Starts(self._services, self._endings, clock, policy)
+        self._stops = Stops(api, self._services, self._endings, policy)
         self._lists = Renewal(self._list)
 
     async def aclose(self) -> None:
-        """End the list that is being read."""
+        """End what is being read."""
         await self._lists.close()
+        await self._endings.close()
 
     async def ping(self) -> None:
         """Raise DockerUnavailable when no manager answers that knows a leader."""
@@ -83,24 +86,11 @@ class SwarmContainerHost:
 
     async def networks(self) -> Sequence[ContainerNetwork]:
         """Return all networks that the manager knows."""
-        return [network_json.network(each) for each in await self._api.networks()]
+        return await self._peers.networks()
 
     async def attached(self, network: NetworkId) -> Mapping[ContainerId, frozenset[str]]:
         """Return the addresses of all containers on the network, engines by their services' ids."""
-        try:
-            answer, tasks = await asyncio.gather(
-                self._api.network(network), self._api.tasks(label=_LABELLED)
-            )
-        except HostRefused:
-            return {}
-        engines = [Task.read(each) for each in tasks]
-        found = dict(network_json.attached({"Containers": answer.get("Containers")}))
-        for engine in engines:
-            found.pop(ContainerId(engine.container or ""), None)
-        for engine in engines:
-            if not engine.has_ended and (on := engine.addresses.get(answer["Name"])):
-                found[ContainerId(engine.service)] = frozenset(on)
-        return found
+        return await self._peers.attached(network)
 
     async def list_containers(self) -> Sequence[EngineContainer]:
         """Return all containers with the labels of any Runtime Manager, in any state.
@@ -115,8 +105,13 @@ class SwarmContainerHost:
         return _shown(await self._services.of_game(game_id, *wanted))
 
     async def containers_with(self, ids: Collection[ContainerId]) -> Sequence[EngineContainer]:
-        """Return those of these containers that exist."""
-        return _shown(await self._services.with_ids(ids)) if ids else ()
+        """Return those of these containers that exist; of plain ones no more than that."""
+        if not ids:
+            return ()
+        services, others = await asyncio.gather(
+            self._services.with_ids(ids), self._peers.plain_containers(ids)
+        )
+        return [*_shown(services), *others]
 
     async def named(self, name: str) -> ContainerDetails | None:
         """Return the container with exactly this name."""

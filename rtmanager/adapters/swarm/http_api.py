@@ -1,6 +1,7 @@
 """The requests to a Swarm's managers over HTTP."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -20,6 +21,9 @@ from rtmanager.domain.ports.container_host import HostRefused
 T = TypeVar("T")
 
 _CHUNK = 64 * 1024
+_NO_SERVICE = re.compile(r"\bservice \S+ not found")
+"""A proxy between us and a manager may answer 404 too, which says nothing about the service."""
+_BAD_SPEC = re.compile(r"constraint expected|\bnetwork \S+ not found")
 
 
 class HttpSwarmApi:
@@ -43,8 +47,8 @@ class HttpSwarmApi:
         return await self._call(lambda api: _list(api, "/networks", wanted))
 
     async def network(self, network_id: str) -> Json:
-        """Return one network with the containers on it that the manager knows of."""
-        return await self._call(lambda api: _get(api, f"/networks/{network_id}", verbose="true"))
+        """Return one network with the containers on it that run on the manager's own node."""
+        return await self._call(lambda api: _get(api, f"/networks/{network_id}"))
 
     async def services(self, **filters: Sequence[str]) -> Sequence[Json]:
         """Return the services that match, without what no reader of a list needs."""
@@ -102,11 +106,11 @@ def refused(error: APIError) -> RuntimeManagerError:
     message = other.message
     if "out of sequence" in message:
         return OutOfSequence(message)
-    if isinstance(error, NotFound) and message.startswith("service "):
+    if isinstance(error, NotFound) and _NO_SERVICE.search(message):
         return ServiceGone(message)
     if error.status_code == HTTPStatus.CONFLICT or "name conflicts with" in message:
         return NameInUse(message)
-    if error.status_code == HTTPStatus.BAD_REQUEST or "constraint expected" in message:
+    if error.status_code == HTTPStatus.BAD_REQUEST or _BAD_SPEC.search(message):
         return SpecRefused(message)
     return other if isinstance(other, HostRefused) else HostRefused(message)
 
@@ -124,7 +128,7 @@ def _list(
     api: Any, path: str, filters: Mapping[str, Sequence[str]], slim: Slim | None = None
 ) -> list[Json]:
     """Return a list; what `slim` leaves out of an element is gone before the next is read."""
-    lists = {name: list(each) for name, each in filters.items()}
+    lists = {name.replace("_", "-"): list(each) for name, each in filters.items()}
     query = {"filters": convert_filters(lists)} if lists else {}
     with api.get(_url(api, path), params=query, timeout=api.timeout, stream=True) as response:
         found = json_elements(_checked(api, response).iter_content(_CHUNK))

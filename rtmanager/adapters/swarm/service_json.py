@@ -155,7 +155,7 @@ class ServiceView:
 
     def container(self) -> EngineContainer:
         """Return the container as the list shows it."""
-        return EngineContainer(**self._shown())
+        return EngineContainer(**self._shown(), up_for=self._up_for)
 
     def details(self) -> ContainerDetails:
         """Return the container as an inspection shows it."""
@@ -185,7 +185,6 @@ class ServiceView:
             "network": created_on,
             "address": next(iter(attachments.get(self.network, ())), None),
             "attached_to": frozenset(attachments) or frozenset({created_on} - {""}),
-            "up_for": self._up_for,
             "placement": self.placement,
             "ended_with_node": self.ended_with_node,
         }

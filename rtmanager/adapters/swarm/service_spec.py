@@ -5,7 +5,7 @@ from typing import Any
 
 from rtmanager.adapters.swarm import labels
 from rtmanager.adapters.swarm.policy import SwarmPolicy
-from rtmanager.domain.container import ContainerSpec
+from rtmanager.domain.container import MARKER_TARGET, ContainerSpec
 
 _NANO = 1_000_000_000
 _SCRATCH_MODE = 0o1777
@@ -51,6 +51,7 @@ def _container(spec: ContainerSpec, policy: SwarmPolicy) -> Mapping[str, Any]:
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Mounts": [
             {"Type": "bind", "Source": spec.state_path, "Target": spec.mount_path},
+            *_marker(spec),
             *(_scratch(path, spec.scratch_bytes) for path in spec.scratch),
         ],
         "Init": True,
@@ -63,6 +64,15 @@ def _container(spec: ContainerSpec, policy: SwarmPolicy) -> Mapping[str, Any]:
         "Healthcheck": {"Test": ["NONE"]},
         "StopGracePeriod": policy.stop_grace * _NANO,
     }
+
+
+def _marker(spec: ContainerSpec) -> list[Mapping[str, Any]]:
+    """Return the file by whose absence a node shows that it lacks the shared storage."""
+    if spec.state_marker is None:
+        return []
+    return [
+        {"Type": "bind", "Source": spec.state_marker, "Target": MARKER_TARGET, "ReadOnly": True}
+    ]
 
 
 def _scratch(path: str, size: int) -> Mapping[str, Any]:

@@ -15,7 +15,6 @@ from rtmanager.domain.ports.container_host import (
     ContainerGone,
     DockerUnavailable,
     HostRefused,
-    HostSilent,
 )
 
 Decide = Callable[[ServiceView], Json | None]
@@ -23,8 +22,6 @@ Decide = Callable[[ServiceView], Json | None]
 _FEW = 4
 """Nodes that are read one by one; more are read with all others."""
 _PAUSE = 0.05
-_POLL_SECONDS = 0.15
-"""Swarm shows how a task has ended for 0.3 s before it forgets it."""
 
 
 class Services:
@@ -136,22 +133,6 @@ class Services:
         except ServiceGone as error:
             raise ContainerGone(f"No such container: {view.id}") from error
         return True
-
-    async def until_ended(self, before: ServiceView, *, limit: float) -> ServiceView:
-        """Wait until nothing of it runs; return it as it was last seen with a task.
-
-        Raises HostSilent after `limit` seconds, DockerUnavailable as soon as nobody can know.
-        """
-        until, shown = self._clock.monotonic() + limit, before
-        while (view := await self.view(before.id)) is not None:
-            shown = view if view.tasks else shown
-            refuse_out_of_reach(view)
-            if view.alive is None or view.is_wanted:
-                return shown
-            if self._clock.monotonic() > until:
-                raise HostSilent(f"container {view.id[:12]} has not ended within {limit:g} s")
-            await self._clock.sleep(_POLL_SECONDS)
-        return shown
 
     async def tasks(self, service_id: str) -> Sequence[Task]:
         """Return the service's tasks; none when it is gone."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from rtmanager.domain.container import GAME_ID_LABEL
+
 Read = dict[str, Any]
 Slim = Callable[[Read], Read]
 """Is given an element of a list, and returns what is kept of it."""
@@ -18,6 +20,7 @@ def slim_service(value: Read) -> Read:
         "ID": value["ID"],
         "Version": value["Version"],
         "CreatedAt": value["CreatedAt"],
+        "UpdatedAt": value["UpdatedAt"],
         "Spec": {
             "Name": spec["Name"],
             "Labels": _texts_kept_once(spec.get("Labels") or {}),
@@ -40,6 +43,8 @@ def slim_task(value: Read) -> Read:
     ]
     kept["Status"] = _slim_status(value["Status"])
     kept["Spec"] = {
+        "NetworkAttachmentSpec": spec.get("NetworkAttachmentSpec"),
+        "ContainerSpec": {"Labels": _slim_labels(spec.get("ContainerSpec") or {})},
         "ForceUpdate": spec.get("ForceUpdate", 0),
         "Resources": {"Reservations": (spec.get("Resources") or {}).get("Reservations")},
     }
@@ -59,6 +64,12 @@ _OF_TASKS = (
 def _slim_attachment(value: Read) -> Read:
     name = _kept_once(value["Network"]["Spec"]["Name"])
     return {"Network": {"Spec": {"Name": name}}, "Addresses": value.get("Addresses")}
+
+
+def _slim_labels(container: Read) -> Read:
+    """Return the game's label only."""
+    labels = container.get("Labels") or {}
+    return {GAME_ID_LABEL: labels[GAME_ID_LABEL]} if GAME_ID_LABEL in labels else {}
 
 
 def _slim_status(value: Read) -> Read:

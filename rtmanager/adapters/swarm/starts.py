@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rtmanager.adapters.swarm import labels
 from rtmanager.adapters.swarm.api import Json
+from rtmanager.adapters.swarm.endings import Endings
 from rtmanager.adapters.swarm.policy import SwarmPolicy
 from rtmanager.adapters.swarm.service_changes import in_run, scaled, with_labels
 from rtmanager.adapters.swarm.service_json import ServiceView
@@ -32,14 +33,17 @@ _CONFIGURATION = ("invalid mount config", "Range of CPUs", "Minimum memory limit
 class Starts:
     """Starts services, each by the version that was read, and waits until they run."""
 
-    def __init__(self, services: Services, clock: Clock, policy: SwarmPolicy) -> None:
+    def __init__(
+        self, services: Services, endings: Endings, clock: Clock, policy: SwarmPolicy
+    ) -> None:
         self._services = services
+        self._endings = endings
         self._clock = clock
         self._policy = policy
 
     async def start(self, container: str, *, credentials: str | None = None) -> None:
         """Start the container; no-op when it runs, joins a start in progress."""
-        await self._settle_name(await self._services.find(container))
+        await self._claim_name(await self._services.find(container))
         before = await self._services.change(container, _begin, credentials=credentials)
         if before.status is ContainerStatus.RUNNING:
             return
@@ -50,7 +54,7 @@ class Starts:
             await self._withdraw(before.id, run, error)
             raise
 
-    async def _settle_name(self, view: ServiceView) -> None:
+    async def _claim_name(self, view: ServiceView) -> None:
         """Make sure that nobody starts another container of the same name.
 
         Swarm does not keep our names unique. Whoever has read another version of such a container
@@ -87,7 +91,7 @@ class Starts:
             task = max((each for each in tasks if each.run >= run), default=None)
             if task is not None and task.lacks_directory:
                 raise await self._without_storage(task)
-            if task is not None and _is_settled(task):
+            if task is not None and _has_begun(task):
                 return
             waiting.check(task)
             await self._clock.sleep(_POLL_SECONDS)
@@ -113,7 +117,7 @@ class Starts:
             before = await self._services.change(container, back)
         except ContainerGone:
             return
-        await self._services.until_ended(before, limit=self._policy.timeout)
+        await self._endings.wait(before, limit=self._policy.timeout)
 
 
 class _Waiting:
@@ -152,7 +156,7 @@ def _begin(view: ServiceView) -> Json | None:
     return in_run(scaled(with_labels(view, given), 1), view.run + 1)
 
 
-def _is_settled(task: Task) -> bool:
+def _has_begun(task: Task) -> bool:
     """Return whether the task runs or has run; raise the port's error when it never will."""
     if task.was_started:
         return True

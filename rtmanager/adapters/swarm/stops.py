@@ -2,12 +2,12 @@
 
 from rtmanager.adapters.swarm import labels
 from rtmanager.adapters.swarm.api import Json, ServiceGone, SwarmApi
+from rtmanager.adapters.swarm.endings import Endings
 from rtmanager.adapters.swarm.policy import SwarmPolicy
 from rtmanager.adapters.swarm.service_changes import scaled, with_labels
 from rtmanager.adapters.swarm.service_json import ServiceView
 from rtmanager.adapters.swarm.services import Services, refuse_out_of_reach
 from rtmanager.domain.container import ContainerId
-from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import (
     ContainerGone,
     ContainerRuns,
@@ -23,11 +23,11 @@ class Stops:
     """Stops services and removes them, each by the version that was read."""
 
     def __init__(
-        self, api: SwarmApi, services: Services, clock: Clock, policy: SwarmPolicy
+        self, api: SwarmApi, services: Services, endings: Endings, policy: SwarmPolicy
     ) -> None:
         self._api = api
         self._services = services
-        self._clock = clock
+        self._endings = endings
         self._policy = policy
 
     async def stop(self, container: str) -> None:
@@ -36,7 +36,7 @@ class Stops:
         if not before.container().is_running:
             return
         limit = self._policy.stop_grace + self._policy.timeout + _SWARM_SECONDS
-        ended = await self._services.until_ended(before, limit=limit)
+        ended = await self._endings.wait(before, limit=limit)
         try:
             await self._services.change(before.id, lambda view: _remember(view, ended))
         except (ContainerGone, DockerUnavailable, HostRefused):

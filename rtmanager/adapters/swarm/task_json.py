@@ -7,6 +7,7 @@ from typing import Self
 
 from rtmanager.adapters.docker.docker_json import parse_time
 from rtmanager.adapters.swarm.api import Json
+from rtmanager.domain.container import GAME_ID_LABEL
 from rtmanager.domain.node import NodeId
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -22,7 +23,8 @@ class Task:
     """One attempt of Swarm to run a service's container; the one that was created last is greater.
 
     `run` is the number of the start that caused it, `status_at` when the node saw the state.
-    `addresses` are those on each network, by its name.
+    `addresses` are those on each network, by its name. A plain container on a network is a task
+    without a service.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Task:
     created_at: datetime
     status_at: datetime
     error: str
+    game_id: str | None
     exit_code: int | None
     container: str | None
     addresses: Mapping[str, tuple[str, ...]]
@@ -43,9 +46,10 @@ class Task:
         """Read an entry of the list of tasks."""
         status = answer["Status"]
         container = status.get("ContainerStatus") or {}
+        attached = answer["Spec"].get("NetworkAttachmentSpec") or {}
         return cls(
             id=answer["ID"],
-            service=answer.get("ServiceID", ""),
+            service=answer.get("ServiceID") or "",
             node=NodeId(answer["NodeID"]) if answer.get("NodeID") else None,
             state=status["State"],
             wanted=answer["DesiredState"],
@@ -53,8 +57,11 @@ class Task:
             created_at=parse_time(answer["CreatedAt"]) or _EPOCH,
             status_at=parse_time(status["Timestamp"]) or _EPOCH,
             error=status.get("Err", ""),
+            game_id=((answer["Spec"].get("ContainerSpec") or {}).get("Labels") or {}).get(
+                GAME_ID_LABEL
+            ),
             exit_code=container.get("ExitCode") if container.get("ContainerID") else None,
-            container=container.get("ContainerID") or None,
+            container=container.get("ContainerID") or attached.get("ContainerID") or None,
             addresses=dict(map(_attachment, answer.get("NetworksAttachments") or ())),
         )
 

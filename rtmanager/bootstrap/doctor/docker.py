@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rtmanager.adapters.docker.checkup import DockerFacts, docker_facts
 from rtmanager.bootstrap.advice import docker_advice, socket_advice
-from rtmanager.bootstrap.connections import docker_client
 from rtmanager.bootstrap.doctor.clocks import check_clock
 from rtmanager.bootstrap.doctor.finding import Finding
 from rtmanager.bootstrap.doctor.swarm import check_swarm
+from rtmanager.bootstrap.platforms import docker_client
 from rtmanager.config import Settings
 from rtmanager.domain.errors import RuntimeManagerError
 

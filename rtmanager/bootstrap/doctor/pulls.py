@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import httpx
 
 from rtmanager.adapters.docker.checkup import docker_facts
-from rtmanager.bootstrap.connections import docker_client
 from rtmanager.bootstrap.doctor.finding import Finding
+from rtmanager.bootstrap.platforms import docker_client
 from rtmanager.config import Settings
 from rtmanager.domain.allowed_images import ImagePattern
 from rtmanager.domain.errors import RuntimeManagerError

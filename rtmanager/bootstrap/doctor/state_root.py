@@ -11,8 +11,9 @@ from rtmanager.adapters.docker.checkup import host_name, mounts_of
 from rtmanager.adapters.postgres.checkup import state_token
 from rtmanager.adapters.state_marker import PREFIX, missing_marker
 from rtmanager.adapters.state_root import advice, is_exposed
-from rtmanager.bootstrap.connections import docker_client, postgres_dsn
+from rtmanager.bootstrap.connections import postgres_dsn
 from rtmanager.bootstrap.doctor.finding import Finding
+from rtmanager.bootstrap.platforms import docker_client
 from rtmanager.config import Settings
 from rtmanager.domain.errors import RuntimeManagerError
 

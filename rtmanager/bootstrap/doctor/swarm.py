@@ -16,9 +16,9 @@ from rtmanager.adapters.swarm.checkup import (
     swarm_facts,
 )
 from rtmanager.bootstrap.advice import docker_advice
-from rtmanager.bootstrap.connections import docker_clients
 from rtmanager.bootstrap.doctor.clocks import check_clock
 from rtmanager.bootstrap.doctor.finding import Finding
+from rtmanager.bootstrap.platforms import docker_clients
 from rtmanager.config import Settings
 from rtmanager.domain.errors import DockerUnavailable, RuntimeManagerError
 from rtmanager.domain.node import NodeMark

@@ -1,5 +1,5 @@
 """Fixtures of the port tests."""
 
-from tests.contract.ports.docker_fixtures import docker_world, real_docker
+from tests.contract.ports.docker_fixtures import docker_world, real_docker, real_swarm
 
-__all__ = ["docker_world", "real_docker"]
+__all__ = ["docker_world", "real_docker", "real_swarm"]

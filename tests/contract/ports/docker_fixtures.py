@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dev.swarm.private_swarm import PrivateSwarm
 from rtmanager.domain.container import (
     GAME_ID_LABEL,
     IMAGE_REF_LABEL,
@@ -33,6 +34,8 @@ from tests.contract.ports.docker_worlds import (
     RealWorld,
     new_game_id,
 )
+from tests.contract.ports.swarm_worlds import SwarmWorld
+from tests.support.swarm import SwarmNetwork
 
 
 async def spec_of(world: DockerWorld, reference: str = GOOD, **changes: Any) -> ContainerSpec:
@@ -111,10 +114,23 @@ async def real_docker(
     await world.aclose()
 
 
-@pytest.fixture(params=["in memory", "docker"])
+@pytest.fixture
+async def real_swarm(
+    swarm: PrivateSwarm,
+    swarm_network: SwarmNetwork,
+    swarm_registry: str,
+    state_root: Path,
+) -> AsyncIterator[SwarmWorld]:
+    """Return the real Swarm under test."""
+    world = SwarmWorld(swarm.docker_host, swarm_network.name, swarm_registry, str(state_root))
+    yield world
+    await world.aclose()
+
+
+@pytest.fixture(params=["in memory", "docker", "swarm"])
 def docker_world(request: pytest.FixtureRequest, state_root: Path) -> DockerWorld:
-    """Return each of the two Dockers in turn."""
-    if request.param == "docker":
-        world: DockerWorld = request.getfixturevalue("real_docker")
+    """Return each of the Dockers in turn."""
+    if request.param != "in memory":
+        world: DockerWorld = request.getfixturevalue(f"real_{request.param}")
         return world
     return MemoryWorld(str(state_root))

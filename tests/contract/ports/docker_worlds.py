@@ -35,11 +35,15 @@ PASSWD = "root:x:0:0::/:/bin/sh\nengine:x:4243:4243::/:/bin/sh\n"
 
 
 class DockerWorld(Protocol):
-    """A Docker under test, and what others can do to it."""
+    """A Docker under test, and what others can do to it.
+
+    `is_swarm` says that it is a Swarm, which shows less of its engines.
+    """
 
     host: ContainerHost
     network: str
     state_path: str
+    is_swarm: bool
 
     def new_host(self, *, network: str) -> ContainerHost:
         """Return a client of the same Docker for another network."""
@@ -89,6 +93,7 @@ class MemoryWorld:
 
     state_path: str
     network: str = "galaxy-net"
+    is_swarm: bool = False
     docker: InMemoryDocker = field(default_factory=InMemoryDocker)
 
     def __post_init__(self) -> None:
@@ -168,6 +173,8 @@ class MemoryWorld:
 
 class RealWorld:
     """A real Docker; everything that a test creates is removed after it."""
+
+    is_swarm = False
 
     def __init__(self, address: str, network: str, registry: str, state_path: str) -> None:
         self.address, self.network, self.registry = address, network, registry

@@ -7,8 +7,8 @@ import pytest
 
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.container_network import ContainerNetwork, NetworkId
-from tests.contract.ports.docker_fixtures import created, inspected, running
-from tests.contract.ports.docker_worlds import DockerWorld, new_game_id
+from tests.contract.ports.docker_fixtures import created, exited, inspected, running
+from tests.contract.ports.docker_worlds import EXITS, DockerWorld, new_game_id
 
 Attached = Mapping[ContainerId, frozenset[str]]
 
@@ -37,8 +37,8 @@ async def test_a_network_shows_its_subnet_and_the_host_s_address(docker_world: D
 async def test_a_network_shows_the_addresses_of_what_runs(docker_world: DockerWorld) -> None:
     """What runs has its address on the network, what was created or has ended has none."""
     made, runs = await created(docker_world), await running(docker_world)
-    ended = await running(docker_world)
-    await docker_world.host.stop(ended, grace=5)
+    ended = await running(docker_world, EXITS)
+    await exited(docker_world, ended)
 
     attached = await attached_to(docker_world)
 

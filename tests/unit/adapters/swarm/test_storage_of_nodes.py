@@ -8,6 +8,7 @@ import pytest
 
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.swarm.api import Json
+from rtmanager.adapters.swarm.endings import Endings
 from rtmanager.adapters.swarm.policy import SwarmPolicy
 from rtmanager.adapters.swarm.services import Services
 from rtmanager.adapters.swarm.starts import Starts
@@ -65,7 +66,8 @@ async def test_a_start_there_names_the_node_and_what_to_mount() -> None:
     """It is a fault of the configuration, and the start is taken back."""
     api: Any = OneRefusedService()
     clock, policy = ManualClock(), SwarmPolicy(network="galaxy-net")
-    starts = Starts(Services(api, clock, policy.network, policy.timeout), clock, policy)
+    services = Services(api, clock, policy.network, policy.timeout)
+    starts = Starts(services, Endings(api, services, clock), clock, policy)
 
     with pytest.raises(StartConfigInvalid, match=r"node node-7 lacks .*/\.galaxy-state-1; mount"):
         await asyncio.wait_for(starts.start("abc"), timeout=5)

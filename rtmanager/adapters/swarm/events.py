@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Self
 
 from rtmanager.adapters.docker.docker_json import parse_time
 from rtmanager.adapters.swarm.api import ServiceGone, SwarmApi
@@ -11,6 +12,7 @@ from rtmanager.adapters.swarm.service_events import ServiceEvent, ServiceEvents
 from rtmanager.adapters.swarm.task_changes import TaskChanges
 from rtmanager.adapters.swarm.task_json import Task
 from rtmanager.domain.container import GAME_ID_LABEL, KIND, KIND_LABEL, OWNER, OWNER_LABEL
+from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_events import ContainerEvent
 from rtmanager.domain.ports.container_host import DockerUnavailable
 
@@ -24,7 +26,7 @@ _SOON = 0.3
 
 
 class SwarmContainerEvents:
-    """Events of services with our labels, without those from before it listened.
+    """Events of services with our labels.
 
     Swarm reports nothing of tasks, so they are looked at from time to time, and soon after a
     service was changed. It shows no signals and no lack of memory.
@@ -33,6 +35,7 @@ class SwarmContainerEvents:
     def __init__(self, api: SwarmApi, managers: Managers) -> None:
         self._api = api
         self._managers = managers
+        self._games: dict[str, str] = {}
 
     async def now(self) -> float:
         """Return the answering manager's own time."""
@@ -42,36 +45,34 @@ class SwarmContainerEvents:
         return moment.timestamp()
 
     @asynccontextmanager
-    async def listen(
-        self,
-        *,
-        since: float | None,  # noqa: ARG002 - Swarm keeps none of the past
-    ) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
-        """Follow events for the block, from now on."""
-        start = await self.now()
-        stream = ServiceEvents(self._managers.current, start)
+    async def listen(self, *, since: float | None) -> AsyncIterator[AsyncIterator[ContainerEvent]]:
+        """Follow events for the block, and those since then of which Swarm still shows anything."""
+        now = await self.now()
+        offset = now - time.monotonic()
+        changes = TaskChanges(self._games, now if since is None else since)
+        stream = ServiceEvents(self._managers.current, changes.since)
         try:
             await stream.open()
-            changes = await self._first_look()
-            yield self._follow(_Subscription(stream, self._managers), changes)
+            await self._first_look(changes)
+            found = self._follow(_Subscription(stream, self._managers), changes, offset)
+            yield _EndsOnce(found)
         finally:
             stream.close()
 
-    async def _first_look(self) -> TaskChanges:
-        services = await self._api.services(label=_LABELLED)
-        labels = {each["ID"]: each["Spec"].get("Labels") or {} for each in services}
-        games = {
-            one: found[GAME_ID_LABEL] for one, found in labels.items() if GAME_ID_LABEL in found
-        }
-        return TaskChanges(games, {task.id: task for task in await self._tasks()})
+    async def _first_look(self, changes: TaskChanges) -> None:
+        """Learn all games, of those that were removed since the last time too."""
+        for each in await self._api.services(label=_LABELLED):
+            if (game_id := (each["Spec"].get("Labels") or {}).get(GAME_ID_LABEL)) is not None:
+                self._games[each["ID"]] = game_id
+        changes.begin(await self._tasks())
 
     async def _follow(
-        self, subscription: "_Subscription", changes: TaskChanges
+        self, subscription: "_Subscription", changes: TaskChanges, offset: float
     ) -> AsyncIterator[ContainerEvent]:
         while True:
             began = time.monotonic()
             tasks = await self._tasks()
-            for event in changes.to(tasks, time.time()):
+            for event in changes.to(tasks, began + offset):
                 yield event
             took = time.monotonic() - began
             pause = min(max(_LEAST_PAUSE, _SHARE * took), _LONGEST_PAUSE)
@@ -120,3 +121,23 @@ class _Subscription:
                 return
             until = min(until, time.monotonic() + soon)
             yield event
+
+
+class _EndsOnce:
+    """Events whose end stays the end: reading on raises the same error again."""
+
+    def __init__(self, events: AsyncIterator[ContainerEvent]) -> None:
+        self._events = events
+        self._error: RuntimeManagerError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ContainerEvent:
+        if self._error is not None:
+            raise self._error
+        try:
+            return await anext(self._events)
+        except RuntimeManagerError as error:
+            self._error = error
+            raise

@@ -1,4 +1,4 @@
-"""Two sources of container events: the double, and a real Docker behind a proxy."""
+"""Sources of container events: the double, a real Docker and a real Swarm behind a proxy."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,10 +8,14 @@ from typing import Protocol
 from rtmanager.adapters.docker.client import DockerClient
 from rtmanager.adapters.docker.events import DockerContainerEvents
 from rtmanager.adapters.in_memory.container_events import InMemoryContainerEvents
+from rtmanager.adapters.swarm.events import SwarmContainerEvents
+from rtmanager.adapters.swarm.http_api import HttpSwarmApi
+from rtmanager.adapters.swarm.managers import Managers
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.ports.container_events import ContainerEvents
 from tests.contract.ports.docker_fixtures import running
 from tests.contract.ports.docker_worlds import DockerWorld, MemoryWorld, RealWorld
+from tests.contract.ports.swarm_worlds import SwarmWorld
 from tests.support.proxy import Proxy
 
 EATS_MEMORY = "galaxy/game:1.4.90-eats-memory"
@@ -116,6 +120,37 @@ class RealEvents:
     def come_back(self) -> None:
         """Accept connections again."""
         self.proxy.pass_on()
+
+
+class SwarmEvents(RealEvents):
+    """A real Swarm's events."""
+
+    def __init__(self, world: SwarmWorld, proxy: Proxy, socket_path: Path) -> None:
+        super().__init__(world, proxy, socket_path)
+        managers = Managers([self.client], timeout=TIMEOUT)
+        self.events = SwarmContainerEvents(HttpSwarmApi(managers), managers)
+
+    def start_foreign(self, container_id: str) -> None:
+        """Let somebody else scale the service to one."""
+        found = self._api.inspect_service(container_id)
+        self._api.update_service(
+            container_id,
+            found["Version"]["Index"],
+            name=found["Spec"]["Name"],
+            labels=found["Spec"]["Labels"],
+            mode={"Replicated": {"Replicas": 1}},
+            fetch_current_spec=True,
+        )
+
+
+@asynccontextmanager
+async def open_swarm_events(world: SwarmWorld, directory: Path) -> AsyncIterator[SwarmEvents]:
+    """Yield the Swarm's events, behind a proxy that listens in the directory."""
+    socket_path = directory / "docker.sock"
+    with Proxy(Path(world.address.removeprefix("unix://")), listen_on=socket_path) as proxy:
+        opened = SwarmEvents(world, proxy, socket_path)
+        yield opened
+        await opened.client.aclose()
 
 
 @asynccontextmanager

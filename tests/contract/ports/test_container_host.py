@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from rtmanager.domain.container import (
+    GAME_ID_LABEL,
     KIND,
     KIND_LABEL,
     OWNER,
@@ -12,6 +13,7 @@ from rtmanager.domain.container import (
     ContainerId,
     ContainerStatus,
     ResourceLimits,
+    parked_name,
 )
 from rtmanager.domain.ports.container_host import (
     ContainerGone,
@@ -187,7 +189,7 @@ async def test_stop_takes_a_name(docker_world: DockerWorld) -> None:
     """A stop by a name that was given up meanwhile finds nothing."""
     spec = await spec_of(docker_world)
     container_id = await docker_world.host.create(spec)
-    parked = f"galaxy-parked-7-{new_game_id()}"
+    parked = parked_name(spec.labels[GAME_ID_LABEL], 7)
     await docker_world.host.start(container_id)
     await docker_world.host.rename(container_id, parked)
 

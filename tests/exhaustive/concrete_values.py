@@ -41,6 +41,7 @@ from tests.exhaustive.docker_model import (
     DEAD,
     ENGINE,
     EXITED,
+    LOST,
     MADE,
     OLD,
     PARKED,
@@ -64,6 +65,7 @@ _STATUS = {
     RUNNING: ContainerStatus.RUNNING,
     STARTED: ContainerStatus.RUNNING,
     EXITED: ContainerStatus.EXITED,
+    LOST: ContainerStatus.EXITED,
     DEAD: ContainerStatus.DEAD,
     REMOVING: ContainerStatus.REMOVING,
 }
@@ -99,10 +101,11 @@ def details(slot: int, container: Container) -> ContainerDetails:
         oom_killed=False,
         error="",
         started_at=None if created else NOON,
-        finished_at=NOON if container.status == EXITED else None,
+        finished_at=NOON if container.status in {EXITED, LOST} else None,
         restart_count=0,
         health=None,
         state_path="/srv/galaxy",
+        ended_with_node=container.status == LOST,
     )
 
 

@@ -7,15 +7,20 @@ from typing import NamedTuple
 ENGINE, PARKED, ASIDE, AWAY = "engine", "parked", "aside", "away"
 """Names: the engine's, the two that only this operation gives, any other (one per container)."""
 
-CREATED, RUNNING, STARTED, EXITED, DEAD, REMOVING = (
+CREATED, RUNNING, STARTED, EXITED, LOST, DEAD, REMOVING = (
     "created",
     "running",
     "started by somebody",
     "exited",
+    "lost with its node",
     "dead",
     "being removed",
 )
-"""States. A container that somebody else started runs like any other, but is no start of ours."""
+"""States. A container that somebody else started runs like any other, but is no start of ours.
+
+Only the old one is lost with its node: of any other an operation makes no difference to an exit.
+While its node is down an engine runs, and what is asked of it is not answered.
+"""
 
 OLD, NEW, TWIN, OTHER = range(4)
 """The record's container, what the operation created, a second one, another one of ours."""
@@ -186,6 +191,9 @@ def _on_container(docker: DockerState, slot: int, found: Container) -> Iterator[
 def _to_its_state(docker: DockerState, slot: int, found: Container, who: str) -> Iterator[Fault]:
     if found.status in RUNS:
         yield Fault(f"{who} exits, or is stopped", docker.exited(slot), slot not in MADE)
+        if slot == OLD:
+            lost = docker.with_(slot, found._replace(status=LOST))
+            yield Fault(f"{who} is lost with its node", lost)
     elif found.status not in UNUSABLE:
         started = docker.with_(slot, found._replace(status=STARTED))
         yield Fault(f"somebody starts {who}", started)

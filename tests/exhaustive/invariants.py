@@ -17,6 +17,7 @@ from tests.exhaustive.concrete_values import (
 )
 from tests.exhaustive.docker_model import (
     ENGINE,
+    LOST,
     MADE,
     OLD,
     OTHER,
@@ -221,7 +222,9 @@ def _check_adopted(end: _End) -> None:
     slot, docker = end.slot, end.docker
     if slot is None or slot != end.scenario.subject or not docker.is_named(slot, ENGINE):
         raise Violation(3, "the adopted one is not the subject, or does not have the engine's name")
-    if docker.runs(slot) is not (end.status == RuntimeStatus.RUNNING):
+    is_lost = docker.containers[slot] is not None and _is_to_be_moved(end)
+    runs = docker.runs(slot) or (is_lost and end.scenario.record == "running")
+    if runs is not (end.status == RuntimeStatus.RUNNING):
         raise Violation(3, f"the adopted one runs: {docker.runs(slot)}, its record: {end.status}")
 
 
@@ -245,11 +248,18 @@ def _check_as_observed(invariant: int, end: _End) -> None:
     if before in {"running", "stopped"}:
         if old is None or old.status == REMOVING:
             expected = "removed"
-        elif not end.docker.runs(OLD):
+        elif not end.docker.runs(OLD) and not _is_to_be_moved(end):
             expected = "stopped"
     named = OLD if expected in {"running", "stopped"} else None
     if (end.status, end.slot) != (expected, named):
         raise Violation(invariant, f"the old one is {old and old.status}, the record {end.status}")
+
+
+def _is_to_be_moved(end: _End) -> bool:
+    """Return whether the old one was lost with its node, and nobody wanted it to be stopped."""
+    old = end.docker.containers[OLD]
+    is_stopped = end.scenario.is_stop and end.completion.outcome is Outcome.SUCCESS
+    return old is not None and old.status == LOST and not is_stopped
 
 
 def _check_as_it_was(scenario: Scenario, docker: DockerState) -> None:

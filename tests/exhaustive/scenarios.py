@@ -10,6 +10,7 @@ from tests.exhaustive.docker_model import (
     DEAD,
     ENGINE,
     EXITED,
+    LOST,
     OLD,
     OTHER,
     REMOVING,
@@ -89,6 +90,7 @@ def _olds(scenario: Scenario) -> tuple[tuple[Container | None, int], ...]:
     if scenario.ran == "no":
         return (
             (Container(ENGINE, EXITED), 0),
+            (Container(ENGINE, LOST), 0),
             (Container(AWAY, EXITED), 1),
             (Container(ENGINE, DEAD), 1),
             (Container(ENGINE, REMOVING), 1),
@@ -99,6 +101,7 @@ def _olds(scenario: Scenario) -> tuple[tuple[Container | None, int], ...]:
 _ANY_OLD: tuple[tuple[Container | None, int], ...] = (
     (Container(ENGINE, RUNNING), 0),
     (Container(ENGINE, EXITED), 0),
+    (Container(ENGINE, LOST), 0),
     (None, 0),
     (Container(AWAY, RUNNING), 1),
     (Container(AWAY, EXITED), 1),

@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from rtmanager.domain.operation import ActionName, Operation, OperationKind
-from rtmanager.domain.operations import reconcile_runtime, replacement, rollback
+from rtmanager.domain.operations import (
+    reconcile_runtime,
+    replacement,
+    rollback,
+    stop_runtime,
+)
 from rtmanager.domain.operations.observer import Observer
+from rtmanager.domain.runtime import as_ended, as_observed
 from tests.exhaustive import wrong_decisions as wrong
 from tests.exhaustive.docker_model import OTHER
 from tests.exhaustive.scenarios import Scenario
@@ -224,6 +230,20 @@ MUTANTS = (
         "an exit is recorded without an observation",
         wrong.decides(OperationKind.RECONCILE_OBSERVED_EXIT, wrong.exit_believed),
         EXIT,
+        invariant=3,
+        faults=0,
+    ),
+    Mutant(
+        "an engine that was lost with its node is recorded as stopped",
+        wrong.puts(reconcile_runtime, "as_observed", as_ended),
+        EXIT,
+        invariant=3,
+        faults=0,
+    ),
+    Mutant(
+        "a game whose engine was lost with its node cannot be stopped",
+        wrong.puts(stop_runtime, "as_ended", as_observed),
+        STOP,
         invariant=3,
         faults=0,
     ),

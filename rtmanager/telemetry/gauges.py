@@ -58,7 +58,7 @@ class Gauge(Enum):
     RUNTIMES = _Described("rtmanager.runtimes", f"Runtime records by status. {_SAME}")
     UNHEALTHY = _Described(
         "rtmanager.runtimes.unhealthy",
-        f"Running engines whose probe or health check fails. {_SAME}",
+        f"Running engines whose probe or health check fails, or whose node is down. {_SAME}",
     )
     OPEN = _Described("rtmanager.operations.open", f"Operations without an outcome. {_SAME}")
     OPEN_AGE = _Described(

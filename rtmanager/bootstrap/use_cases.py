@@ -19,6 +19,7 @@ from rtmanager.domain.installation import Installation
 from rtmanager.domain.monitoring.check_readiness import CheckReadiness
 from rtmanager.domain.monitoring.engine_connections import EngineConnections
 from rtmanager.domain.nodes.mark_nodes import MarkNodes
+from rtmanager.domain.nodes.placed_games import PlacedGames
 from rtmanager.domain.nodes.read_nodes import ReadNodes
 from rtmanager.domain.operations.answering import Answering
 from rtmanager.domain.operations.container_spec import EnginePolicy
@@ -140,7 +141,7 @@ class UseCases:
                 SurveyGames(operations, ports.host, ports.installation), ports.drift_log
             ),
             workers=ReadWorkers(ports.replicas, ports.backlogs),
-            nodes=ReadNodes(ports.nodes, ports.host, seen.records, ports.installation),
+            nodes=ReadNodes(ports.nodes, PlacedGames(ports.host, ports.installation), seen.records),
             mark_nodes=MarkNodes(ports.nodes),
         )
 

@@ -4,15 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rtmanager.domain.container import EngineContainer
 from rtmanager.domain.errors import NotFound
-from rtmanager.domain.game_id import GameId, parse_game_id
-from rtmanager.domain.installation import Installation
+from rtmanager.domain.game_id import GameId
 from rtmanager.domain.node import Node, NodeId, NodeMark
+from rtmanager.domain.nodes.placed_games import Placed, PlacedGames, runs_in
 from rtmanager.domain.ports.cluster_nodes import ClusterNodes
-from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.runtime_records import RuntimeRecords
-from rtmanager.domain.runtime import RuntimeStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +41,8 @@ class ReadNodes:
     """Reads the nodes with their games."""
 
     nodes: ClusterNodes
-    host: ContainerHost
+    placed: PlacedGames
     records: RuntimeRecords
-    installation: Installation
 
     async def list(self) -> Sequence[NodeView]:
         """Return all nodes, ordered by name; none on a single Docker host.
@@ -54,11 +50,9 @@ class ReadNodes:
         Raises DockerUnavailable, and ServiceUnavailable when a node has ended engines.
         """
         nodes = await self.nodes.list_nodes()
-        if not nodes:
-            return ()
-        placed = await self._placed()
-        running = _games(each for each in placed if each.is_running)
-        ended = _games(await self._to_be_moved(placed))
+        placed = await self.placed.on({each.id for each in nodes})
+        running = _by_node(each for each in placed if each[1].is_running)
+        ended = _by_node(await self._to_be_moved(placed))
         return [
             NodeView(node=each, games=sorted(running[each.id]), ended=sorted(ended[each.id]))
             for each in nodes
@@ -71,33 +65,18 @@ class ReadNodes:
                 return each
         raise NotFound(f"there is no node {node_id}")
 
-    async def _placed(self) -> Sequence[EngineContainer]:
-        """Return the containers of this installation that are on a node."""
-        return [
-            each
-            for each in await self.host.list_containers()
-            if each.placement is not None
-            and each.has_our_labels
-            and each.installation == self.installation.id
-        ]
-
-    async def _to_be_moved(self, placed: Sequence[EngineContainer]) -> Sequence[EngineContainer]:
+    async def _to_be_moved(self, placed: Sequence[Placed]) -> Sequence[Placed]:
         """Return those that are recorded as running, but have ended with their nodes."""
-        ended = [each for each in placed if each.ended_with_node and not each.is_running]
-        if not ended:
+        lost = [each for each in placed if each[1].is_lost]
+        if not lost:
             return ()
-        current = {
-            each.current_container_id
-            for each in await self.records.list()
-            if each.status is RuntimeStatus.RUNNING
-        }
-        return [each for each in ended if each.id in current]
+        records = {each.game_id: each for each in await self.records.list()}
+        return [each for each in lost if runs_in(records.get(each[0]), each[1])]
 
 
-def _games(containers: Iterable[EngineContainer]) -> Mapping[NodeId, set[GameId]]:
+def _by_node(placed: Iterable[Placed]) -> Mapping[NodeId, set[GameId]]:
     found: defaultdict[NodeId, set[GameId]] = defaultdict(set)
-    for each in containers:
-        game_id = parse_game_id(each.game_id or "")
-        if game_id is not None and each.placement is not None:
-            found[each.placement.node].add(game_id)
+    for game_id, container in placed:
+        if container.placement is not None:
+            found[container.placement.node].add(game_id)
     return found

@@ -1,7 +1,7 @@
 """Follows the games of a node that is drained or lost, until none is left there."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,8 +19,8 @@ PATIENCE = 10
 """Polls in a row that may fail: the managers of a Swarm choose another leader in half a minute."""
 FEW = 3
 """Games that are worth naming: the last ones, which somebody waits for."""
-MOST_MOVED = 500
-"""Operations that one answer shows at most; far fewer games are moved at once."""
+DRAIN_REF = "node_drain:"
+"""What the operation log has as the reference of a restart by a drain, before the node's name."""
 
 
 @dataclass
@@ -31,7 +31,6 @@ class Departure:
     word: str
     is_quiet: bool = False
     _shown: str = ""
-    _leaving: set[str] = field(default_factory=set)
 
     @property
     def goes_on(self) -> str:
@@ -58,28 +57,14 @@ class Departure:
 
     async def _is_over(self, service: "RuntimeManagerClient", seen: "Node") -> bool:
         self._check(seen)
-        self._leaving |= set(seen.games)
         if seen.games_left:
-            self._show(f"{seen.games_left} left", seen.games)
+            self._show(seen.name, f"{seen.games_left} left", seen.games)
             return False
-        on_their_way = await self._on_their_way(service)
-        if on_their_way:
-            self._show("the last are being moved", on_their_way)
-        return not on_their_way
-
-    async def _on_their_way(self, service: "RuntimeManagerClient") -> "Sequence[str]":
-        """Return the games of the node that are being moved: a failure brings one back to it."""
-        from rtmanager.client import (  # noqa: PLC0415 - slow
-            OperationFilter,
-            OperationSource,
-            Outcome,
-        )
-
-        if not self._leaving:
-            return ()
-        own = OperationFilter(source=OperationSource.AUTO_RECONCILE, outcome=Outcome.OPEN)
-        found = await service.operations(own, limit=MOST_MOVED)
-        return sorted(self._leaving & {each.game_id for each in found.items})
+        # A lost game is left until it runs elsewhere; one that is drained until its engine stops.
+        moving = await _on_their_way(service, seen.name) if self.word == "drain" else ()
+        if moving:
+            self._show(seen.name, "the last are being moved", moving)
+        return not moving
 
     def _found(self, nodes: "Sequence[Node]", node_id: str) -> "Node":
         found = next((each for each in nodes if each.node_id == node_id), None)
@@ -96,8 +81,16 @@ class Departure:
             said = f"{self.name} went down while it was drained, {left}: {seen.advice}"
             refuse(said, ExitCode.UNAVAILABLE)
 
-    def _show(self, words: str, games: "Sequence[str]") -> None:
+    def _show(self, node: str, words: str, games: "Sequence[str]") -> None:
         named = f": {', '.join(games)}" if 0 < len(games) <= FEW else ""
         if not self.is_quiet and words + named != self._shown:
             self._shown = words + named
-            typer.echo(plain(f"{self.name}: {self._shown}"), err=True)
+            typer.echo(plain(f"{node}: {self._shown}"), err=True)
+
+
+async def _on_their_way(service: "RuntimeManagerClient", node: str) -> "Sequence[str]":
+    """Return the games that are being moved off a node: a failure brings one back to it."""
+    from rtmanager.client import OperationFilter, Outcome  # noqa: PLC0415 - slow
+
+    moves = OperationFilter(source_ref=f"{DRAIN_REF}{node}", outcome=Outcome.OPEN)
+    return sorted(each.game_id for each in (await service.operations(moves)).items)

@@ -7,6 +7,7 @@ import pytest
 
 from rtmanager.cli import actions, node_progress, nodes
 from rtmanager.cli.faults import ExitCode
+from rtmanager.domain.nodes.move_origin import of_a_drain
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_service import FakeService, answered, failed
 from tests.unit.client.specs import SPECS, example
@@ -136,11 +137,11 @@ def test_followed_drain_ends_when_no_game_is_left(run: Run) -> None:
         *[failed(503, "docker_unavailable")] * 5,
         listed(node(node_id="n0"), drained("c")),
         listed(drained()),
-        moved("c", "other"),
+        moved("c"),
         listed(drained()),
-        moved("other"),
+        moved(),
     )
-    result = run(service, "node", "drain", "worker-1", "--follow")
+    result = run(service, "node", "drain", "n1", "--follow")
 
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
@@ -148,6 +149,8 @@ def test_followed_drain_ends_when_no_game_is_left(run: Run) -> None:
         "worker-1: 1 left: c",
         "worker-1: the last are being moved: c",
     ]
+    asked = service.requests[-1].url.params
+    assert dict(asked) == {"source_ref": of_a_drain("worker-1").source_ref, "outcome": "open"}
     assert result.stdout == "worker-1: It is being drained: 0 left.\n"
 
 

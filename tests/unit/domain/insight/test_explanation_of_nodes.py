@@ -1,5 +1,11 @@
 """The sentence about a game whose engine is out of reach, or was lost with its node, or moved."""
 
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
 from rtmanager.domain.node import NodeMark
 from tests.unit.domain.nodes.cycles import NodeCycles
 from tests.unit.domain.swarm import SwarmWorld
@@ -77,3 +83,56 @@ async def test_stopped_game_says_that_its_engine_was_lost_before(swarm: SwarmWor
     await swarm.manager.stop()
 
     assert "but before that its engine was lost with its node" in await sentence(swarm)
+
+
+PAGE = Path(__file__).parents[4] / "docs/explanations.md"
+ROW = re.compile(r"^\| (its node|it was)([^|]*)\| (.*) \|$", re.MULTILINE)
+DOCUMENTED = {
+    (first + rest).strip(): sentence for first, rest, sentence in ROW.findall(PAGE.read_text())
+}
+
+
+async def _node_is_down(swarm: SwarmWorld) -> None:
+    swarm.partition("a")
+
+
+async def _node_is_off(swarm: SwarmWorld) -> None:
+    swarm.power_off("a")
+    await swarm.nodes.mark(swarm.node("a"), NodeMark.OFF)
+
+
+async def _moved_from_a_lost_node(swarm: SwarmWorld) -> None:
+    await _node_is_off(swarm)
+    await NodeCycles(swarm).move.run()
+
+
+async def _moved_from_a_drained_node(swarm: SwarmWorld) -> None:
+    await _moved_from_a_lost_node(swarm)
+    cycles = NodeCycles(swarm)
+    await cycles.process.cases.mark_nodes.drain("b")
+    await cycles.drain.run()
+
+
+async def _stopped_after_its_node_was_lost(swarm: SwarmWorld) -> None:
+    await _node_is_off(swarm)
+    await swarm.manager.stop()
+
+
+CASES: dict[str, Callable[[SwarmWorld], Awaitable[None]]] = {
+    "its node is down": _node_is_down,
+    "its node is off": _node_is_off,
+    "it was moved from a lost node": _moved_from_a_lost_node,
+    "it was moved from a drained node": _moved_from_a_drained_node,
+    "it was stopped after its node was lost": _stopped_after_its_node_was_lost,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_page_has_the_sentence_of_each_case(swarm: SwarmWorld, case: str) -> None:
+    """Whoever meets it finds what it means."""
+    await swarm.manager.start()
+    await CASES[case](swarm)
+    said = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", await sentence(swarm))
+
+    assert {**DOCUMENTED, case: said} == DOCUMENTED
+    assert DOCUMENTED.keys() == CASES.keys()

@@ -13,13 +13,33 @@ from dev.swarm.cluster import Cluster
 from dev.swarm.node import ensure_overlay
 from dev.swarm.seat import Seat
 from dev.swarm.store import STORE
+from tests.acceptance.conftest import environment, game, lobby, new_games
 from tests.support.databases import REDIS_SETTINGS
 from tests.support.environment import Environment
 from tests.support.run import Say, run_name
 from tests.support.running_service import RunningService
 from tests.support.swarm import Relays
 from tests.support.swarm_containers import SwarmContainers
+from tests.support.swarm_environment import (
+    docker_api,
+    new_environment,
+    overlay,
+    service_network,
+    service_settings,
+)
 from tests.three_nodes.lab import Front, Lab
+
+__all__ = [
+    "docker_api",
+    "environment",
+    "game",
+    "lobby",
+    "new_environment",
+    "new_games",
+    "overlay",
+    "service_network",
+    "service_settings",
+]
 
 
 @pytest.fixture
@@ -77,13 +97,13 @@ def lab(  # noqa: PLR0913, PLR0917 - one real server each
         front.start()
         running.callback(front.stop)
         api = running.enter_context(cluster.nodes[0].api())
-        environment = Environment(
+        served = Environment(
             front,  # type: ignore[arg-type] # of a service only its requests are used
             SwarmContainers(api, [api]),
             settings["postgres_primary_dsn"],
             NETWORK,
             Path(settings["game_state_root"]),
         )
-        made = Lab(cluster, services, environment)
+        made = Lab(cluster, services, served)
         made.add_recording_image()
         yield made

@@ -3,6 +3,7 @@
 import io
 import tarfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 import httpx
 from docker.errors import DockerException
+from requests.exceptions import RequestException
 
 from dev.swarm.cluster import Cluster
 from dev.swarm.node import Node, copy_images
@@ -25,6 +27,7 @@ REPOSITORY = "galaxy/recording-game"
 RECORDING = f"{REPOSITORY}:1.4.7"
 STARTS_AT_ONCE = 12
 CHECK_SECONDS = 0.5
+LEADER_WITHIN = 60.0
 DOWN_WITHIN = 40.0
 """Seconds in which a Swarm notices that a node is silent, and the service with it."""
 
@@ -179,11 +182,14 @@ class Lab:
         return any(each["name"] == node.name and each["is_out_of_reach"] for each in found)
 
     def _ask(self, question: Callable[[Any], Any]) -> Any:
-        """Return the answer of the first manager that gives one."""
-        for node in self.nodes:
-            if node.machine.is_on:
-                with suppress(DockerException), node.api() as api:
-                    return question(api)
+        """Return the first answer of a manager; for a while they may have no leader."""
+        deadline = time.monotonic() + LEADER_WITHIN
+        while time.monotonic() < deadline:
+            for node in self.nodes:
+                if node.machine.is_on:
+                    with suppress(DockerException, RequestException), node.api() as api:
+                        return question(api)
+            time.sleep(CHECK_SECONDS)
         raise AssertionError("no manager answers")
 
 

@@ -1,7 +1,7 @@
 """The manager that leads the Swarm loses its power, and with it a service: the others take over."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import httpx
 
@@ -15,6 +15,7 @@ UNDER_WAY = 10
 ANSWERS_WITHIN = 40.0
 FINISHED_WITHIN = 90.0
 PAUSE = 0.3
+MOST_CALLS = 100
 
 
 def test_calls_answer_again_soon_and_no_operation_is_lost(lab: Lab, say: Say) -> None:
@@ -25,15 +26,11 @@ def test_calls_answer_again_soon_and_no_operation_is_lost(lab: Lab, say: Say) ->
     starting = [new_game() for _ in range(UNDER_WAY)]
     lab.games += starting
 
-    with ThreadPoolExecutor(UNDER_WAY) as pool:
+    with ThreadPoolExecutor(UNDER_WAY + MOST_CALLS) as pool:
         sent = [pool.submit(_start, lab, game) for game in starting]
         time.sleep(PAUSE)
         lab.lose(leader)
-        began = time.monotonic()
-        one_more = new_game()
-        lab.games.append(one_more)
-        wait_until(lambda: _start(lab, one_more) == httpx.codes.OK, seconds=2 * ANSWERS_WITHIN)
-        took = time.monotonic() - began
+        took = _seconds_to_an_answer(lab, pool)
         answers = [each.result() for each in sent]
     say(f"a start succeeded {took:.1f} s after the leading manager was lost; others: {answers}")
     lab.wait_until_out_of_reach(leader)
@@ -49,6 +46,20 @@ def test_calls_answer_again_soon_and_no_operation_is_lost(lab: Lab, say: Say) ->
     assert all(stayed.values())
     assert set(refused) <= begun
     assert lab.two_writers() == {}
+
+
+def _seconds_to_an_answer(lab: Lab, pool: ThreadPoolExecutor) -> float:
+    """Start a game every second, whatever became of the last one, until one start succeeds."""
+    began = time.monotonic()
+    calls: list[Future[int | None]] = []
+    while not any(each.done() and each.result() == httpx.codes.OK for each in calls):
+        assert len(calls) < MOST_CALLS, "no start succeeded"
+        game = new_game()
+        lab.games.append(game)
+        calls.append(pool.submit(_start, lab, game))
+        wait(calls, timeout=1, return_when=FIRST_COMPLETED)
+        time.sleep(PAUSE)
+    return time.monotonic() - began
 
 
 def _start(lab: Lab, game: str) -> int | None:

@@ -14,6 +14,7 @@ from tests.acceptance.recovery.instrumented_service import LATER
 from tests.acceptance.recovery.invariants import Invariants
 from tests.acceptance.recovery.operations import (
     CASES,
+    Case,
     Interruption,
     end_all,
     interruptions_of,
@@ -30,7 +31,7 @@ COMPLETE_WITHIN = 30.0
 WAITED_AT_MOST = 90.0
 EVERY = int(os.environ.get("RECOVERY_EVERY", "1"))
 """One in how many points is chosen, by each signal others; 1 is all of them."""
-FIRST = {signal.SIGKILL: 0, signal.SIGTERM: EVERY // 2}
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 AT_THEIR_POINTS = 0.9
 """The share of the interruptions that must happen at the points for which they were planned."""
 TRIES = 2
@@ -55,9 +56,23 @@ def environment(new_environment: NewEnvironment) -> Environment:
 
 
 @pytest.fixture(scope="module")
-def points(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Points:
+def cases() -> Sequence[Case]:
+    """Return the operations that are interrupted."""
+    return CASES
+
+
+@pytest.fixture(scope="module")
+def every() -> int:
+    """Return one in how many points is chosen."""
+    return EVERY
+
+
+@pytest.fixture(scope="module")
+def points(
+    environment: Environment, cases: Sequence[Case], tmp_path_factory: pytest.TempPathFactory
+) -> Points:
     """Return the points that the operations pass when nothing goes wrong."""
-    return record_points(environment, CASES, tmp_path_factory.mktemp("points") / "fault-free")
+    return record_points(environment, cases, tmp_path_factory.mktemp("points") / "fault-free")
 
 
 @dataclass
@@ -142,14 +157,16 @@ def run(
     remove_games(docker_api, games)
 
 
-@pytest.mark.parametrize("run", list(FIRST), ids=lambda number: number.name, indirect=True)
-def test_ended_at_every_step(run: Interruptions, points: Points, say: Say) -> None:
+@pytest.mark.parametrize("run", SIGNALS, ids=lambda number: number.name, indirect=True)
+def test_ended_at_every_step(
+    run: Interruptions, cases: Sequence[Case], every: int, points: Points, say: Say
+) -> None:
     """Wherever its process ends, an operation is resumed; nothing is left over or duplicated."""
     began = time.monotonic()
     planned = [
-        interruption for case in CASES for interruption in interruptions_of(case, points[case.name])
+        interruption for case in cases for interruption in interruptions_of(case, points[case.name])
     ]
-    chosen = planned[FIRST[run.number] :: EVERY]
+    chosen = planned[SIGNALS.index(run.number) * (every // 2) :: every]
     missed = run.end_all_and_check(chosen)
     parked = run.expire_parked()
     say(

@@ -29,3 +29,22 @@ def test_start_makes_the_container_of_the_contract(  # type: ignore[no-redef] # 
     assert labels["com.galaxy.owner"] == "rtmanager"
     assert labels["com.galaxy.game_id"] == session.game
     assert labels["com.galaxy.op_id"] == str(session.operation("start")["id"])
+
+
+def test_start_gives_the_engine_its_state_directory(  # type: ignore[no-redef] # in its place
+    session: Session,
+) -> None:
+    """Beside the game's directory there is a file that shows that the storage is shared."""
+    seen = session["start"].container
+    assert seen is not None
+    directory = session.environment.state(session.game)
+    mounts = {each["Source"]: each for each in seen["Mounts"]}
+    state, (marker,) = mounts.pop(str(directory)), mounts.values()
+
+    assert (state["Type"], state["RW"]) == ("bind", True)
+    assert state["Destination"] == "/var/lib/galaxy-game"
+    assert marker["RW"] is False
+    for name in ("GAME_STATE_PATH", "STORAGE_PATH"):
+        assert f"{name}=/var/lib/galaxy-game" in seen["Config"]["Env"]
+    assert ok(session["start"].answer)["state_path"] == str(directory)
+    assert directory.stat().st_mode & 0o7777 == 0o750

@@ -111,7 +111,7 @@ def running_stack(directory: Path, api: Any, say: Say) -> Iterator[Stack]:
     require_command("docker-compose", "docker-compose", say)
     images = LocalImages.of_this_run()
     with ExitStack() as made:
-        made.callback(_remove_images, images.python, api)
+        made.callback(remove_images, images.python, api)
         images.make(directory, say)
         stack = _checked_out(directory / "checkout", images, api, say)
         made.callback(_remove_containers, stack)
@@ -129,8 +129,9 @@ def _remove_containers(stack: Stack) -> None:
     stack.compose("down", "--volumes", "--timeout", "20")
 
 
-def _remove_images(base: str, api: Any) -> None:
-    with suppress(ImageNotFound):  # it was not made
+def remove_images(base: str, api: Any) -> None:
+    """Remove an image and all that are made from it; no-op when it was not made."""
+    with suppress(ImageNotFound):
         for image in made_from(base, api):
             with suppress(ImageNotFound):  # it went with its last name or its child
                 api.remove_image(image, force=True)

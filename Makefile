@@ -116,7 +116,7 @@ rolling: $(READY) ## restart replicas behind haproxy under load (ROLLING_SECONDS
 	ROLLING_SECONDS=$(ROLLING_SECONDS) exec $(BIN)/pytest -o faulthandler_timeout=0 tests/acceptance/test_rolling.py $(ARGS)
 
 .PHONY: test-stack
-test-stack: $(READY) ## build the image and run the whole stack of deploy/compose.yaml with it
+test-stack: $(READY) ## build the image and run the stacks of deploy/compose.yaml and deploy/stack.yaml with it
 	exec $(BIN)/pytest -o faulthandler_timeout=0 tests/deployment $(ARGS)
 
 .PHONY: swarm-test

@@ -30,6 +30,8 @@ class InspectContainers:
     run for longer than since their last inspection. The others are inspected, and of those a few in
     turn, because a Docker elsewhere counts by a clock that may be set. All of them are inspected by
     a new process, and when the clock of this machine was set, by which a Docker on it counts.
+
+    None of a Swarm's engines is inspected: Swarm shows neither, and has twenty thousand of them.
     """
 
     engines: RunningEngines
@@ -43,8 +45,8 @@ class InspectContainers:
         """Inspect the engines that may have changed and return what did; empty when nothing did."""
         running = await self.engines.running()
         lost = await ReportOutOfReach(self.engines, self.health, self.clock).run(running)
-        in_reach = [each for each in running if not each[1].is_out_of_reach]
-        watched = await self.engines.watched(in_reach, Watch.INSPECT)
+        inspected = [each for each in running if each[1].placement is None]
+        watched = await self.engines.watched(inspected, Watch.INSPECT)
         present = {each.container.id for each in watched}
         self.inspected = {key: at for key, at in self.inspected.items() if key in present}
         if self._clock_was_set():
@@ -80,7 +82,7 @@ class InspectContainers:
     async def _inspect(self, watched: WatchedEngine) -> str:
         at = self.clock.monotonic()
         seen = await self.host.inspect(watched.container.id)
-        if seen is None or not seen.is_running or seen.is_out_of_reach:
+        if seen is None or not seen.is_running:
             return ""
         before = watched.baseline
         after = replace(before, failing=seen.health == UNHEALTHY, count=seen.restart_count)

@@ -58,6 +58,14 @@ async def test_single_host_has_no_such_question(watch: Watch, swarm: SwarmWorld)
     assert watch.process.calls.count("health.baselines") == 1
 
 
+async def test_engines_of_a_swarm_are_not_inspected_one_by_one(watch: Watch) -> None:
+    """Swarm shows neither a health check nor a count of restarts: nothing could be news."""
+    watch.process.calls.clear()
+    await watch.inspect.run()
+
+    assert "host.inspect" not in watch.process.calls
+
+
 async def test_probe_neither_misses_nor_hears_an_engine_out_of_reach(
     watch: Watch, swarm: SwarmWorld
 ) -> None:

@@ -8,7 +8,11 @@ from rtmanager.domain.node import Node, NodeMark
 class SingleHost:
     """No nodes at all; nothing can be said of any."""
 
-    async def list_nodes(self) -> Sequence[Node]:
+    async def list_nodes(
+        self,
+        *,
+        with_reservations: bool = False,  # noqa: ARG002 - there are none
+    ) -> Sequence[Node]:
         """Return no nodes."""
         return ()
 

@@ -15,7 +15,8 @@ import httpx
 from dev.debian_packages import require_command
 from dev.swarm.cluster import Cluster
 from dev.swarm.namespaces import inside
-from dev.swarm.node import STORE, Node, copy_images
+from dev.swarm.node import Node, copy_images
+from dev.swarm.store import STORE
 from dev.swarm.switch import NETWORK as NODES
 from tests.deployment.local_images import LocalImages, fetch_wheels
 from tests.deployment.stack import CHECKOUT, USER, remove_images

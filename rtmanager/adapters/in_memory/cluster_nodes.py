@@ -40,9 +40,10 @@ class InMemoryClusterNodes:
         self.nodes[node.id], self._changed_at[node.id] = node, self.clock.now()
         return node
 
-    async def list_nodes(self) -> Sequence[Node]:
+    async def list_nodes(self, *, with_reservations: bool = False) -> Sequence[Node]:
         """Return all nodes, ordered by name."""
-        return sorted(self.nodes.values(), key=lambda each: (each.name, each.id))
+        found = sorted(self.nodes.values(), key=lambda each: (each.name, each.id))
+        return found if with_reservations else list(map(_without_reservations, found))
 
     async def mark(self, node: Node, mark: NodeMark) -> None:
         """Remember this of the node, dated by its last change."""
@@ -60,3 +61,7 @@ class InMemoryClusterNodes:
         if known is None or known.version != node.version:
             raise NodeChanged
         self.change(node.id, marks=marks)
+
+
+def _without_reservations(node: Node) -> Node:
+    return replace(node, reserved_cpus=0.0, reserved_memory=0)

@@ -1,6 +1,5 @@
 """The nodes of a Swarm, and their marks in its own labels."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,10 +18,10 @@ class SwarmNodes:
     def __init__(self, api: SwarmApi) -> None:
         self._api = api
 
-    async def list_nodes(self) -> Sequence[Node]:
+    async def list_nodes(self, *, with_reservations: bool = False) -> Sequence[Node]:
         """Return all nodes, ordered by name."""
-        nodes, tasks = await asyncio.gather(self._api.nodes(), self._api.tasks())
-        reserved = reservations(tasks)
+        nodes = await self._api.nodes()
+        reserved = reservations(await self._api.tasks()) if with_reservations else {}
         found = [node(each, reserved.get(each["ID"], (0.0, 0))) for each in nodes]
         return sorted(found, key=lambda each: (each.name, each.id))
 

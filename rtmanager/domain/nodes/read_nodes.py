@@ -49,7 +49,7 @@ class ReadNodes:
 
         Raises DockerUnavailable, and ServiceUnavailable when a node has ended engines.
         """
-        nodes = await self.nodes.list_nodes()
+        nodes = await self.nodes.list_nodes(with_reservations=True)
         placed = await self.placed.on({each.id for each in nodes})
         running = _by_node(each for each in placed if each[1].is_running)
         ended = _by_node(await self._to_be_moved(placed))

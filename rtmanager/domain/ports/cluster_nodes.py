@@ -17,8 +17,12 @@ class ClusterNodes(Protocol):
     Every call has a deadline and raises DockerUnavailable when no manager answers.
     """
 
-    async def list_nodes(self) -> Sequence[Node]:
-        """Return all nodes, ordered by name."""
+    async def list_nodes(self, *, with_reservations: bool = False) -> Sequence[Node]:
+        """Return all nodes, ordered by name.
+
+        What is reserved on them is shown only `with_reservations`, for which the managers list all
+        tasks: seconds of their time in a large Swarm.
+        """
 
     async def mark(self, node: Node, mark: NodeMark) -> None:
         """Remember this of the node, dated by Swarm's time; a mark that is there is dated anew.

@@ -16,7 +16,7 @@ from dev.debian_packages import require_command
 from dev.swarm.cluster import Cluster
 from dev.swarm.namespaces import inside
 from dev.swarm.node import Node, copy_images
-from dev.swarm.store import STORE
+from dev.swarm.store import STORE, claim
 from dev.swarm.switch import NETWORK as NODES
 from tests.deployment.local_images import LocalImages, fetch_wheels
 from tests.deployment.stack import CHECKOUT, USER, remove_images
@@ -121,6 +121,7 @@ def swarm_stack(directory: Path, docker_host: str, api: Any, say: Say) -> Iterat
         made.callback(remove_images, images.python, api)
         images.make(directory, say)
         image = _build(directory / "checkout", images, say)
+        claim(cluster.directory, os.getpid())
         made.callback(cluster.remove)
         cluster.start(say)
         for node in cluster.nodes:

@@ -59,6 +59,7 @@ class OutcomeInvariants:
         self._check_defects(operation)
         self._check_failure(operation)
         self._check_efforts(operation)
+        self._check_exit(operation)
         if self._expected.immortal:
             self._check_gate(operation)
             self._check_surprises(operation)
@@ -137,6 +138,16 @@ class OutcomeInvariants:
         for each in self._environment.docker.containers.values():
             if each.name == parked or each.listed().fence == operation.id:
                 self._wrong(operation, f"failed and left {each.name} behind")
+
+    def _check_exit(self, operation: Operation) -> None:
+        """Check that an engine which was lost with its node is not recorded as one that ended."""
+        if operation.kind is OperationKind.RECONCILE_OBSERVED_EXIT and operation.outcome is (
+            Outcome.SUCCESS
+        ):
+            record = self._environment.store.runtime_records.get(operation.game_id)
+            lost = self._environment.truth.interrupted
+            if record and record.fence == operation.id and record.current_container_id in lost:
+                self._wrong(operation, "recorded an engine as ended that was lost with its node")
 
     def _check_grace(self, operation: Operation) -> None:
         """Check that a container is only removed as stale after its grace period."""

@@ -11,6 +11,7 @@ from rtmanager.adapters.in_memory.fencing import InMemoryFencing
 from rtmanager.adapters.in_memory.swarm_api import InMemorySwarmApi
 from rtmanager.adapters.in_memory.swarm_nodes import MemoryNode
 from rtmanager.adapters.in_memory.swarm_outputs import InMemoryImages, InMemoryOutputs
+from rtmanager.adapters.in_memory.swarm_values import rendered
 from rtmanager.adapters.in_memory.swarm_world import Durations, InMemorySwarm
 from rtmanager.adapters.single_host import SingleHost
 from rtmanager.adapters.swarm.api import SwarmApi
@@ -188,9 +189,13 @@ class SwarmPlatform:
         truth = self._environment.truth
         lost = {each.id for each in self.swarm.nodes.values() if _is_lost(each)}
         for task in self.swarm.tasks.values() if lost else ():
-            if task.node is not None and task.node.id in lost and not task.has_ended:
-                truth.exposed.add(ContainerId(task.service_id))
-                truth.interfered.add(ContainerId(task.service_id))
+            if task.node is None or task.node.id not in lost or task.has_ended:
+                continue
+            container = ContainerId(task.service_id)
+            truth.exposed.add(container)
+            truth.interfered.add(container)
+            if task.node.labels.get(_INTERRUPTED, "") >= rendered(task.created_at):
+                truth.interrupted.add(container)
 
     def _api(self, process: "Process") -> SwarmApi:
         """Let the scheduler choose when each request is sent, and each change is answered."""
@@ -207,6 +212,7 @@ def _is_lost(node: MemoryNode) -> bool:
     return not node.is_heard or node.state == "down"
 
 
+_INTERRUPTED = f"com.galaxy.{NodeMark.INTERRUPTED}"
 _CHANGES = {f"swarm.{each}:done" for each in SWARM_CHANGES}
 
 

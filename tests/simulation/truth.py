@@ -36,9 +36,11 @@ class Truth:
     service's fault unless it could have known. `disputed` are those that others started first while
     a start by the service may still be under way. `leaving` are those that Docker removed while
     they ran: they count as gone before they end. `interfered` are those that others changed,
-    `taken` those that others removed. `seen` is every container that ever existed,
+    `taken` those that others removed. `seen` is every container that ever existed.
+
     `exposed` are those that were on a node when it was lost: such an engine may have ended while
-    its record still says that it runs, until it is started elsewhere.
+    its record still says that it runs, until it is started elsewhere. `interrupted` are those of
+    them whose outage the service has noticed, which are not to be taken for engines that ended.
     """
 
     docker: InMemoryDocker
@@ -53,6 +55,7 @@ class Truth:
     taken: set[ContainerId] = field(default_factory=set)
     seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
     exposed: set[ContainerId] = field(default_factory=set)
+    interrupted: set[ContainerId] = field(default_factory=set)
 
     def observe(self, step: int) -> list[str]:
         """Record the state of every game; return violations: two engines, or one removed alive."""

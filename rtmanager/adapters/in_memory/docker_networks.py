@@ -21,6 +21,11 @@ class AddressSpace:
         candidates = (f"{prefix}.{n >> 8}.{n & 255}" for n in range(2, 1 << 16))
         return next(address for address in candidates if address not in used)
 
+    def nth(self, network: str, number: int) -> str:
+        """Return an address by its number from 1 on; the numbers begin again when all are given."""
+        place = 2 + (number - 1) % ((1 << 16) - 3)
+        return f"{self._prefix(network)}.{place >> 8}.{place & 255}"
+
     def view(self, network: str) -> ContainerNetwork:
         """Return the network as Docker lists it; its id is its name."""
         prefix = self._prefix(network)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from rtmanager.adapters.in_memory.docker_effects import NORMAL, Act, Fate, Reply
+from rtmanager.adapters.in_memory.docker_networks import AddressSpace
 from rtmanager.adapters.in_memory.swarm_nodes import MemoryNode
 from rtmanager.adapters.in_memory.swarm_services import MemoryService
 from rtmanager.adapters.in_memory.swarm_tasks import MemoryTask
@@ -54,9 +55,10 @@ class InMemorySwarmApi:
 
     async def networks(self, *, name: str | None = None) -> Sequence[Json]:
         """Return the networks, or those whose name contains this."""
+        swarm = self._reach()
         return [
-            {"Id": key, "Name": each, "Driver": "overlay", "Scope": "swarm", "Attachable": True}
-            for each, key in sorted(self._reach().networks.items())
+            _network(each, key, swarm.addresses)
+            for each, key in sorted(swarm.networks.items())
             if name is None or name in each
         ]
 
@@ -102,7 +104,12 @@ class InMemorySwarmApi:
         await self._change("remove_service", service_id, lambda _: self._remove(service_id))
 
     async def tasks(self, **filters: Sequence[str]) -> Sequence[Json]:
-        """Return the tasks that match; a filter that names no service or node is refused."""
+        """Return the tasks that match; a filter that names no service or node is refused.
+
+        Nobody attaches plain containers here.
+        """
+        if "attachment" in filters.get("runtime", ()):
+            return []
         found: Iterable[MemoryTask] = self._reach().tasks.values()
         if names := filters.get("service"):
             ids = {self._service(each).id for each in names}
@@ -228,6 +235,23 @@ class InMemorySwarmApi:
             if target not in known and target not in known.values():
                 raise HostRefused(f"network {target} not found")
             each["Target"] = known.get(target, target)
+
+
+def _network(name: str, network_id: str, addresses: AddressSpace) -> Json:
+    view = addresses.view(name)
+    blocks = [
+        {"Subnet": subnet, "Gateway": gateway}
+        for subnet, gateway in zip(view.subnets, view.gateways, strict=True)
+    ]
+    return {
+        "Id": network_id,
+        "Name": name,
+        "Driver": "overlay",
+        "Scope": "swarm",
+        "Attachable": True,
+        "Ingress": False,
+        "IPAM": {"Driver": "default", "Config": blocks},
+    }
 
 
 def _check_version(current: int, sent: int) -> None:

@@ -29,6 +29,7 @@ class Managers:
     def __init__(self, swarm: "InMemorySwarm") -> None:
         self._swarm = swarm
         self._awaited: dict[str, str] = {}
+        self._given: dict[str, int] = {}
 
     def changed(self, service: MemoryService) -> None:
         """Soon make the tasks of a service what it wants."""
@@ -157,11 +158,15 @@ class Managers:
             self._tell_status(task, "pending", found)
             return
         task.node = found
-        used = {each for one in swarm.tasks.values() for each in one.addresses.values()}
         for key, name in task.networks.items():
-            task.addresses[key] = swarm.addresses.free(name, frozenset(used))
+            task.addresses[key] = self._address(name)
         self._tell_status(task, "assigned")
         swarm.after(swarm.durations.receive, lambda _: swarm.agents.tell(task))
+
+    def _address(self, network: str) -> str:
+        """Return the next address: those that were given are only given again when none is left."""
+        self._given[network] = given = self._given.get(network, 0) + 1
+        return self._swarm.addresses.nth(network, given)
 
     def _replace(self, old: MemoryTask, service: MemoryService) -> None:
         """Begin an update: the old task shall end, then a new one is made.

@@ -100,6 +100,8 @@ def _check(environment: "Environment") -> None:
     for operation in environment.store.operations.values():
         if operation.outcome is None:
             environment.violation(f"operation {operation.id} ({operation.kind}) stays open")
+    for words in environment.platform.outages():
+        environment.violation(words)
     for game_id in _held(environment):
         environment.violation(f"the lease of {game_id} is still held")
     for game in sorted({*environment.truth.states, *environment.store.runtime_records}):

@@ -111,12 +111,12 @@ class Environment:
     @property
     def full(self) -> bool:
         """Return whether the processes run their workers."""
-        return self.kind is Kind.FULL
+        return self.kind in {Kind.FULL, Kind.FULL_SWARM}
 
     @property
     def on_swarm(self) -> bool:
         """Return whether the games run on a Swarm."""
-        return self.kind is Kind.SWARM
+        return self.kind in {Kind.SWARM, Kind.FULL_SWARM}
 
     def draw_clock(self, generation: int) -> float:
         """Return how many seconds the clock of a new process is off by."""

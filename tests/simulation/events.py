@@ -14,12 +14,13 @@ class Kind(StrEnum):
     """What runs in a history.
 
     PLAIN: requests and cycles. FULL: two processes with all their workers and streams. SWARM:
-    requests and cycles on a Swarm, whose nodes are lost.
+    requests and cycles on a Swarm, whose nodes are lost. FULL_SWARM: that with all workers.
     """
 
     PLAIN = "plain"
     FULL = "full"
     SWARM = "swarm"
+    FULL_SWARM = "full_swarm"
 
 
 @dataclass(frozen=True, slots=True)

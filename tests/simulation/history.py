@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from tests.simulation.end_state import come_to_rest, reconcile_to_rest
 from tests.simulation.environment import Environment
 from tests.simulation.events import Event, Kind, Plan, expect
-from tests.simulation.node_plans import make_node_plan
+from tests.simulation.node_plans import make_full_node_plan, make_node_plan
 from tests.simulation.plan import make_plan
 from tests.simulation.plan_runner import PlanRunner
 from tests.simulation.stream_plan import make_full_plan
 from tests.simulation.tally import FaultCounts
 
 MAX_STEPS = 6000
-_PLANS = {Kind.PLAIN: make_plan, Kind.FULL: make_full_plan, Kind.SWARM: make_node_plan}
+_PLANS = {
+    Kind.PLAIN: make_plan,
+    Kind.FULL: make_full_plan,
+    Kind.SWARM: make_node_plan,
+    Kind.FULL_SWARM: make_full_node_plan,
+}
 
 
 @dataclass(frozen=True, slots=True)

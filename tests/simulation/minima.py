@@ -32,6 +32,7 @@ class Minimum:
     plain: int = 0
     full: int = 0
     swarm: int = 0
+    full_swarm: int = 0
 
     def covers(self, fault: Fault) -> bool:
         """Return whether a fault counts towards this minimum."""

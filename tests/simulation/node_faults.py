@@ -67,7 +67,7 @@ class NodeFaults:
     def nodes(self) -> None:
         """Let the leader look at the nodes, as its workers do."""
         process = self._environment.processes[self._runner.processes.leader]
-        if process is not None:
+        if process is not None and not self._environment.full:
             for each in NODE_CYCLES:
                 self._runner.run_cycle(process, each)
 

@@ -18,6 +18,7 @@ from tests.simulation.fault_plans import (
 from tests.simulation.node_faults import DAEMON, LINK, POWER
 from tests.simulation.plan import draw_requests
 from tests.simulation.policy import LEASE_TTL
+from tests.simulation.stream_plan import draw_jobs
 from tests.simulation.triggers import AN_ENGINE_RUNS
 
 SLOWNESS = 3
@@ -161,6 +162,14 @@ def make_node_plan(seed: int, themes: Sequence[Theme] = NODE_THEMES) -> Plan:
         events += make(random, random.randrange(horizon))
     for _ in range(random.randrange(3)):
         events += random.choice((cycle, probe, reconcile, wait))(random, random.randrange(horizon))
+    return sorted(events, key=lambda event: event.at)
+
+
+def make_full_node_plan(seed: int) -> Plan:
+    """Draw the plan of the history with this seed in which all workers run, and jobs come."""
+    random = Random(f"nodes and jobs {seed}")  # noqa: S311 - a history, not a secret
+    events = list(make_node_plan(seed))
+    events += draw_jobs(random, events[-1].at + 80)
     return sorted(events, key=lambda event: event.at)
 
 

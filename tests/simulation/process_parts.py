@@ -20,7 +20,7 @@ from rtmanager.domain.ports.operation_journal import Applicant, Begun
 from rtmanager.workers.events import DockerEventWatcher
 from rtmanager.workers.jobs import JobConsumer
 from rtmanager.workers.leader import LeaderRunner
-from rtmanager.workers.periodic import PeriodicWorker
+from rtmanager.workers.periodic import Cycle, PeriodicWorker
 from rtmanager.workers.relay import OutboxRelay
 from rtmanager.workers.worker import in_background
 from tests.simulation.policy import LEASE_TTL
@@ -161,6 +161,7 @@ INTERVALS = {
     "log pruning": 600.0,
     "event pruning": 600.0,
 }
+NODE_INTERVALS = {"nodes": 5.0, "fencing": 10.0, "lost games": 10.0, "drains": 20.0}
 CAMPAIGNS_SLOWED = 10.0
 IDLE_SLOWED = 20.0
 READING_SLOWED = 50.0
@@ -187,16 +188,21 @@ class Workers:
         self._relay = OutboxRelay(
             cycles.relay, process.outbox, ProcessClock(process, slowness=IDLE_SLOWED)
         )
-        runs = (
+        runs: tuple[Cycle, ...] = (
             *(cycles.probe.run, cycles.inspect.run, cycles.measure_disk_use.run),
             cycles.reconcile_sentence,
             *(cycles.resume_handed_over.run, cycles.expire.run),
             *(cycles.relay.prune, cycles.trim_jobs, cycles.prune_log.run),
             cycles.prune_events.run,
         )
+        intervals = dict(INTERVALS)
+        if process.environment.on_swarm:
+            intervals |= NODE_INTERVALS
+            runs += (cycles.watch_nodes.run, cycles.fence_nodes.run)
+            runs += (cycles.move_lost_games.run, cycles.drain_nodes.run)
         periodic = [
             PeriodicWorker(name, run, interval, clock)
-            for (name, interval), run in zip(INTERVALS.items(), runs, strict=True)
+            for (name, interval), run in zip(intervals.items(), runs, strict=True)
         ]
         self._leader_runner = LeaderRunner(
             leadership=self.leadership,

@@ -14,9 +14,10 @@ PROGRESS = 5000
 TITLES = {
     Kind.PLAIN: "Plain histories (requests and cycles)",
     Kind.SWARM: "Histories on a Swarm (requests and cycles, nodes that are lost)",
+    Kind.FULL_SWARM: "Full histories on a Swarm (with the workers of its nodes)",
     Kind.FULL: "Full histories (two processes with all their workers and streams)",
 }
-FULL = 10
+FULL, FULL_SWARM = 10, 20
 """One full history is run per so many plain ones, since it takes about ten times as long."""
 
 
@@ -36,9 +37,11 @@ def main() -> int:
     )
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    swarm = asked.histories if asked.swarm is None else asked.swarm
     counts = {
         Kind.PLAIN: asked.histories,
-        Kind.SWARM: asked.histories if asked.swarm is None else asked.swarm,
+        Kind.SWARM: swarm,
+        Kind.FULL_SWARM: swarm // FULL_SWARM,
         Kind.FULL: asked.histories // FULL if asked.full is None else asked.full,
     }
     return int(not all(_run(asked.seed, count, kind) for kind, count in counts.items()))

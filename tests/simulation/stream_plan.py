@@ -69,13 +69,14 @@ def make_full_plan(seed: int) -> Plan:
     random = Random(f"streams {seed}")  # noqa: S311 - a history, not a secret
     events = list(make_plan(seed))
     horizon = events[-1].at + 80
-    events += _jobs(random, horizon)
+    events += draw_jobs(random, horizon)
     for make in (*random.choice(_THEMES), *random.choice(IN_SITUATIONS)):
         events += make(random, random.randrange(horizon))
     return sorted(events, key=lambda event: event.at)
 
 
-def _jobs(random: Random, horizon: int) -> list[Event]:
+def draw_jobs(random: Random, horizon: int) -> list[Event]:
+    """Draw the jobs that the Lobby adds, in bursts."""
     events: list[Event] = []
     for _ in range(random.randrange(1, 5)):
         events += _burst(random, random.randrange(horizon))

@@ -8,7 +8,7 @@ from tests.simulation.events import CHANGES, KINDS
 from tests.simulation.holder_invariants import CALLS
 from tests.simulation.model import AFTER
 from tests.simulation.oracle import MAY_CALL
-from tests.simulation.process_parts import INTERVALS
+from tests.simulation.process_parts import INTERVALS, NODE_INTERVALS
 from tests.unit.config.test_settings import REQUIRED
 from tests.unit.domain.operations.scenarios import CHANGING
 from tests.unit.domain.world import World
@@ -49,7 +49,7 @@ def test_every_call_that_changes_docker_is_broken_in_unit_tests() -> None:
 def test_every_periodic_worker_is_simulated() -> None:
     """The simulation has intervals of its own for the workers of the table."""
     world = World()
-    settings = Settings.from_environment(REQUIRED)
+    settings = Settings.from_environment(REQUIRED | {"RTMANAGER_PLATFORM": "swarm"})
     table = periodic_workers(world.manager.cycles, settings, world.clock)
 
-    assert list(INTERVALS) == [each.status.name for each in table]
+    assert [*INTERVALS, *NODE_INTERVALS] == [each.status.name for each in table]

@@ -9,6 +9,7 @@ import pytest
 from tests.simulation.events import Kind, expect
 from tests.simulation.history import run_history, shrink
 from tests.simulation.minima import MINIMA, shortfalls
+from tests.simulation.node_plans import make_node_plan
 from tests.simulation.plan import make_plan
 from tests.simulation.stream_plan import make_full_plan
 from tests.simulation.tally import FaultCounts
@@ -16,6 +17,7 @@ from tests.simulation.tally import FaultCounts
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "1000"))
 FULL = HISTORIES // 5
 ON_SWARMS = HISTORIES // 4
+FULL_ON_SWARMS = HISTORIES // 40
 SEED = int(os.environ.get("SIMULATION_SEED", "101"))
 
 REPLAY = """
@@ -51,6 +53,13 @@ def test_no_history_on_a_swarm_violates_an_invariant() -> None:
     counts = _run_all(ON_SWARMS, Kind.SWARM)
 
     assert shortfalls(counts, ON_SWARMS, Kind.SWARM) == []
+
+
+def test_workers_put_everything_in_order_on_a_swarm() -> None:
+    """No event of a Swarm comes; the workers alone notice lost nodes, and move what was on them."""
+    counts = _run_all(FULL_ON_SWARMS, Kind.FULL_SWARM)
+
+    assert shortfalls(counts, FULL_ON_SWARMS, Kind.FULL_SWARM) == []
 
 
 def _run_all(histories: int, kind: Kind) -> FaultCounts:
@@ -118,6 +127,15 @@ def test_every_kind_of_event_is_drawn() -> None:
         "restore",
         "wait",
     }
+
+
+def test_every_fault_of_nodes_is_drawn() -> None:
+    """Nodes lose power, link and daemon, are vouched for and drained; managers lose a leader."""
+    plans = [make_node_plan(seed) for seed in range(400)]
+    drawn = {text for plan in plans for event in plan for text in (event.what, *event.args)}
+
+    assert drawn >= {"node_down", "power", "link", "daemon", "power_cut", "word", "drain"}
+    assert drawn >= {"leaderless", "nodes", "late", "lose_reply", "kill", "stall", "cut"}
 
 
 def test_many_plans_allow_strict_expectations() -> None:

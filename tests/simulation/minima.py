@@ -109,14 +109,14 @@ MINIMA = (
     Minimum("jobs delivered again with others", _TOGETHER, {"some recorded before"}, 0, 50),
     Minimum("kills before several are acknowledged", _UNACKNOWLEDGED, _ANYTHING, 0, 20),
     Minimum("operations under differing clocks", {"clocks differ"}, _ANYTHING, 500, 500, 500),
-    Minimum("nodes with engines that lost their power", {"power lost"}, _NODE, swarm=80),
+    Minimum("nodes with engines that lost their power", {"power lost"}, _NODE, swarm=100),
     Minimum("nodes with engines that were cut off", {"link lost"}, _NODE, swarm=80),
     Minimum("nodes with engines whose daemon was killed", {"daemon lost"}, _NODE, swarm=20),
-    Minimum("nodes that operators vouch for", {"operator's word"}, _ANYTHING, swarm=80),
+    Minimum("nodes that operators vouch for", {"operator's word"}, _ANYTHING, swarm=200),
     Minimum("fence commands that say that a node is off", {"fence command"}, {"off"}, swarm=8),
     Minimum("fence commands without an answer", {"fence command"}, {"no answer"}, swarm=8),
-    Minimum("games moved from lost nodes", {"moved"}, {"success"}, swarm=40),
-    Minimum("games moved from drained nodes", {"moved"}, {"success of a drain"}, swarm=8),
+    Minimum("games moved from lost nodes", {"moved"}, {"success"}, swarm=100),
+    Minimum("games moved from drained nodes", {"moved"}, {"success of a drain"}, swarm=16),
     Minimum("managers without a leader", {"leader lost"}, _ANYTHING, swarm=40),
 )
 

@@ -81,7 +81,8 @@ def drained(random: Random, at: int) -> list[Event]:
     """Drain a node while others work."""
     args = ("drain", random.randrange(2), random.random())
     drain = Event(at, "in_situation", (AN_ENGINE_RUNS, random.randrange(4), *args))
-    return [drain, *_rounds(random, at + 5), *meanwhile(random, at + 20, random.randrange(2))]
+    looks = [Event(at + each, "nodes", ()) for each in range(20, 420, 40)]
+    return [drain, *looks, *meanwhile(random, at + 200, random.randrange(2))]
 
 
 def leaderless(random: Random, at: int) -> list[Event]:

@@ -48,6 +48,8 @@ class InMemoryClusterNodes:
     async def mark(self, node: Node, mark: NodeMark) -> None:
         """Remember this of the node, dated by its last change."""
         dated = {mark: self._changed_at[node.id]}
+        if mark is NodeMark.DRAIN:
+            dated = {mark: node.marks.get(mark, self.clock.now())}
         self._change_marks(node, {**node.marks, **dated})
 
     async def unmark(self, node: Node, mark: NodeMark) -> None:

@@ -28,6 +28,10 @@ class SwarmNodes:
     async def mark(self, node: Node, mark: NodeMark) -> None:
         """Remember this of the node, dated by its last change in Swarm; one that is there too."""
         label = mark_label(mark)
+        if mark is NodeMark.DRAIN:
+            now = str((await self._api.info())["SystemTime"])
+            await self._change(node, lambda labels, _: labels.setdefault(label, now))
+            return
 
         def add(labels: Labels, answer: Json) -> None:
             labels[label] = answer["UpdatedAt"]

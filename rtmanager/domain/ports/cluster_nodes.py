@@ -28,7 +28,8 @@ class ClusterNodes(Protocol):
         """Remember this of the node, dated by Swarm's time; a mark that is there is dated anew.
 
         The date is that of the node's last change before this one: nothing was placed on a node
-        that is down since it went down, so the mark is about everything that is on it.
+        that is down since it went down, so the mark is about everything that is on it. DRAIN is
+        dated by when it was said first: nothing is decided by that, but operators read it.
 
         Raises NodeChanged unless the node is still as it was shown: whoever decides by what it saw
         decides nothing about a node that has come back meanwhile.

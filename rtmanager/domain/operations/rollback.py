@@ -50,7 +50,7 @@ def failed(operation: Operation, seen: Observation) -> Completion:
     return Completion(
         outcome=Outcome.FAILURE,
         at=seen.at,
-        cause=replace(cause, message=f"{cause.message}; {_what_runs(before, record)}"),
+        cause=replace(cause, message=f"{cause.message}; {_what_runs(before, record, seen)}"),
         record=record,
         events=[lost] if lost else [],
     )
@@ -132,7 +132,10 @@ def _start_of(container: ContainerDetails) -> Action:
     return Action(ActionName.START, container.id)
 
 
-def _what_runs(before: RuntimeRecord, after: RuntimeRecord) -> str:
+def _what_runs(before: RuntimeRecord, after: RuntimeRecord, seen: Observation) -> str:
+    old = seen.current
+    if old is not None and old.is_lost and after.status is RuntimeStatus.RUNNING:
+        return f"the engine that was lost with {old.node_name} has not been started elsewhere yet"
     since = "as before" if after.status is before.status else "now"
     if after.status is RuntimeStatus.RUNNING:
         return f"{after.current_image_ref or 'the engine'} runs {since}"

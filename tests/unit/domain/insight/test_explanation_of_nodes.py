@@ -58,6 +58,8 @@ async def test_move_that_failed_says_why(swarm: SwarmWorld) -> None:
     assert "the last restart by the reconciler, because node a was lost failed" not in said
     assert "the last restart by the reconciler (node a was lost) failed and was rolled back" in said
     assert "no suitable node" in said
+    assert "has not been started elsewhere yet" in said
+    assert "runs as before" not in said
 
 
 async def test_moved_game_says_why_it_was_restarted(swarm: SwarmWorld) -> None:

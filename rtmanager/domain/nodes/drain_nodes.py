@@ -9,6 +9,7 @@ from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.node import Node, NodeId, NodeMark
+from rtmanager.domain.nodes.attention import Attention
 from rtmanager.domain.nodes.move_origin import of_a_drain
 from rtmanager.domain.nodes.placed_games import Placed, PlacedGames, runs_in
 from rtmanager.domain.operation import OperationKind, OperationRequest
@@ -46,26 +47,30 @@ class DrainNodes:
     _left: Mapping[NodeId, int] = field(default_factory=dict, init=False)
     _node_rests_until: dict[NodeId, float] = field(default_factory=dict, init=False)
     _pauses: dict[GameId, _Pause] = field(default_factory=dict, init=False)
+    _attention: Attention = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._attention = Attention(self.operations.clock)
 
     async def run(self) -> str:
         """Move what can be moved and return what was done; empty when nothing was.
 
         Blocks until it is done. Raises DockerUnavailable, ServiceUnavailable.
         """
-        drained = {each.id: each for each in await self._drained()}
+        nodes = await self.nodes.list_nodes()
+        drained = {each.id: each for each in nodes if _is_drained(each)}
         if not drained:
             self._left, self._pauses = {}, {}
+        if not drained or not self._attention.is_due(nodes):
             return ""
         placed = await self.placed.on(drained)
         left = [each for each in placed if each[1].is_running and not each[1].is_out_of_reach]
         self._report(drained, left)
         results = await run_concurrently(left, self._move, limit=self.at_once)
         moved = sum(results.done)
+        if moved:
+            self._attention.found_work()
         return f"{moved} of {len(left)} games moved from drained nodes" if moved else ""
-
-    async def _drained(self) -> Sequence[Node]:
-        nodes = await self.nodes.list_nodes()
-        return [each for each in nodes if NodeMark.DRAIN in each.marks and not each.is_down]
 
     def _report(self, drained: Mapping[NodeId, Node], left: Sequence[Placed]) -> None:
         """Log how far each drain is, when that has changed."""
@@ -116,3 +121,7 @@ class DrainNodes:
         seconds = min(2 * before.seconds, MAX_PAUSE) if before else GAME_PAUSE
         self._pauses[game_id] = _Pause(now + seconds, seconds)
         self._node_rests_until[node] = now + NODE_PAUSE
+
+
+def _is_drained(node: Node) -> bool:
+    return NodeMark.DRAIN in node.marks and not node.is_down

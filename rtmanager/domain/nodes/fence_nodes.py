@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.node import Node, NodeId, NodeMark
+from rtmanager.domain.nodes.attention import Attention
 from rtmanager.domain.nodes.placed_games import PlacedGames
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.cluster_nodes import ClusterNodes, NodeChanged
@@ -38,6 +39,10 @@ class FenceNodes:
     fencing: Fencing
     clock: Clock
     _pauses: dict[NodeId, _Pause] = field(default_factory=dict, init=False)
+    _attention: Attention = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._attention = Attention(self.clock)
 
     async def run(self) -> str:
         """Ask about the nodes that need it and return what was answered; empty when nothing was.
@@ -46,15 +51,18 @@ class FenceNodes:
         """
         if not self.fencing.is_available:
             return ""
-        down = await self._out_of_reach()
+        nodes = await self.nodes.list_nodes()
+        if not self._attention.is_due(nodes):
+            return ""
+        down = await self._out_of_reach(nodes)
         self._pauses = {each.id: self._pause_of(each) for each in down}
         due = [each for each in down if self._pauses[each.id].until <= self.clock.monotonic()]
         answers = await run_concurrently(due, self._ask, limit=NODES_AT_ONCE)
         return "; ".join(filter(None, answers.done))
 
-    async def _out_of_reach(self) -> Sequence[Node]:
+    async def _out_of_reach(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """Return the nodes that are down, marked as such, with engines that may run."""
-        down = {each.id: each for each in await self.nodes.list_nodes() if _is_marked_down(each)}
+        down = {each.id: each for each in nodes if _is_marked_down(each)}
         placed = await self.placed.on(down)
         unknown = {each.placement.node for _, each in placed if each.placement and each.is_running}
         return [node for node in down.values() if node.id in unknown]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.node import Node, NodeId, NodeMark, NodeState
+from rtmanager.domain.nodes.attention import Attention
 from rtmanager.domain.nodes.placed_games import Placed, PlacedGames, is_current
 from rtmanager.domain.ports.cluster_nodes import ClusterNodes
 from rtmanager.domain.reconciliation.drift import Drift, DriftKind
@@ -30,6 +31,10 @@ class MoveLostGames:
     reconcile: ReconcileGame
     at_once: int
     _ready: frozenset[NodeId] = field(default=frozenset(), init=False)
+    _attention: Attention = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._attention = Attention(self.reconcile.operations.clock)
 
     async def run(self) -> str:
         """Move what can be moved and return what was done; empty when nothing was.
@@ -38,9 +43,11 @@ class MoveLostGames:
         """
         nodes = await self.nodes.list_nodes()
         self._note_capacity(nodes)
-        lost = await self._lost([each.id for each in nodes if _had_outage(each)])
+        marked = [each.id for each in nodes if _had_outage(each)]
+        lost = await self._lost(marked) if self._attention.is_due(nodes) else ()
         if not lost:
             return ""
+        self._attention.found_work()
         games = sorted({game_id for game_id, _ in lost})
         results = await run_concurrently(games, self._move, limit=self.at_once)
         moved = sum(results.done)

@@ -8,6 +8,7 @@ from rtmanager.domain.concurrency import run_concurrently
 from rtmanager.domain.container import EngineContainer
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.node import Node, NodeId, NodeMark, NodeState
+from rtmanager.domain.nodes.attention import Attention
 from rtmanager.domain.nodes.placed_games import Placed, PlacedGames, is_current
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.cluster_nodes import ClusterNodes, NodeChanged
@@ -39,6 +40,10 @@ class WatchNodes:
     last_seen: Sequence[Node] = field(default=(), init=False)
     _down: dict[NodeId, int] = field(default_factory=dict, init=False)
     _back_since: dict[NodeId, float] = field(default_factory=dict, init=False)
+    _attention: Attention = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._attention = Attention(self.clock)
 
     async def run(self) -> str:
         """Look at the nodes once and return what was noticed; empty when nothing was.
@@ -46,10 +51,12 @@ class WatchNodes:
         Raises DockerUnavailable, ServiceUnavailable.
         """
         nodes = await self.nodes.list_nodes()
-        news = [await self._gone_down(each) for each in nodes if self._is_news(each)]
-        if news:
+        marked = [each for each in nodes if self._is_news(each) and await self._mark(each)]
+        news = [self._gone_down(each) for each in marked]
+        known = {each.id for each in nodes if each in marked or not self._is_news(each)}
+        if marked:
             nodes = await self.nodes.list_nodes()
-        self._down = {each.id: each.version for each in nodes if _is_marked_down(each)}
+        self._down = {each.id: each.version for each in nodes if each.is_down and each.id in known}
         self.last_seen = nodes
         news += await self._returned([each for each in nodes if _is_back(each)])
         return "; ".join(filter(None, news))
@@ -62,16 +69,20 @@ class WatchNodes:
         """
         return node.is_down and self._down.get(node.id) != node.version
 
-    async def _gone_down(self, node: Node) -> str:
+    async def _mark(self, node: Node) -> bool:
         """Remember in Swarm that the node was down with whatever is on it now."""
-        is_new = node.id not in self._down
         try:
             await self.nodes.mark(node, NodeMark.INTERRUPTED)
         except NodeChanged:
-            return ""  # it is looked at again
-        if is_new:
-            logger.warning("node_down", extra=_about(node))
-        return f"node {node.name} is down" if is_new else ""
+            return False  # it is looked at again
+        return True
+
+    def _gone_down(self, node: Node) -> str:
+        """Report a node that was not known to be down."""
+        if node.id in self._down:
+            return ""
+        logger.warning("node_down", extra=_about(node))
+        return f"node {node.name} is down"
 
     async def _returned(self, nodes: Sequence[Node]) -> list[str]:
         """See to the nodes that are back with the marks of an outage."""
@@ -80,7 +91,7 @@ class WatchNodes:
             if each.id not in self._back_since:
                 logger.info("node_back", extra=_about(each))
         self._back_since = {each.id: self._back_since.get(each.id, now) for each in nodes}
-        if not nodes:
+        if not nodes or not self._attention.is_due(self.last_seen):
             return []
         found = await self.placed.on(self._back_since)
         busy = await self._stop_strays(found) | await self._still_lost(found)
@@ -121,10 +132,6 @@ class WatchNodes:
     @property
     def _records(self) -> RuntimeRecords:
         return self.reconcile.operations.records
-
-
-def _is_marked_down(node: Node) -> bool:
-    return node.is_down and NodeMark.INTERRUPTED in node.marks
 
 
 def _is_back(node: Node) -> bool:

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from rtmanager.domain.node import NodeMark
+from rtmanager.domain.nodes.attention import SELDOM
 from rtmanager.domain.nodes.watch_nodes import RETURN_TAKES
 from rtmanager.domain.ports.cluster_nodes import NodeChanged
 from tests.unit.domain.nodes.cycles import GAMES, NodeCycles
@@ -83,6 +84,7 @@ async def test_marks_stay_until_all_games_run_elsewhere(
     assert cycles.marks("a") == {INTERRUPTED}
 
     await cycles.move.run()
+    cycles.swarm.clock.advance(SELDOM)
 
     assert await cycles.watch.run() == "node a has recovered"
     assert cycles.marks("a") == set()

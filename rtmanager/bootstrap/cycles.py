@@ -53,7 +53,7 @@ class CyclePolicy:
     probe_threshold: int
     retention: timedelta
     disk_limit: int
-    moves_at_once: int = 4
+    moves_at_once: int = 8
     keep_operations: timedelta = timedelta(days=365)
     keep_sent: timedelta = timedelta(hours=24)
     grace: float = GRACE

@@ -161,7 +161,7 @@ class Settings(BaseModel):
         "5s", "Time between two looks at the nodes of a Swarm."
     )
     node_concurrency: kind.Count = _setting(
-        "4", "Games moved at the same time when a node is drained or lost."
+        "8", "Games moved at the same time when a node is drained or lost."
     )
 
     allowed_images: kind.ImagePatterns = _setting(

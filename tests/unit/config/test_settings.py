@@ -61,7 +61,7 @@ DEFAULTS = {
     "fence_command": None,
     "fence_timeout": 30,
     "node_interval": 5,
-    "node_concurrency": 4,
+    "node_concurrency": 8,
     "allowed_images": (),
     "image_pull_policy": "if_missing",
     "pull_stall_timeout": 60,

@@ -7,7 +7,7 @@ import pytest
 from rtmanager.domain.container import ContainerStatus
 from rtmanager.domain.errors import ContainerStartFailed, DockerUnavailable, ErrorCode
 from rtmanager.domain.node import NodeMark
-from rtmanager.domain.operation import Action, ActionName, OperationKind
+from rtmanager.domain.operation import Action, ActionName, OperationKind, OpSource
 from rtmanager.domain.operations import cleanup_container
 from rtmanager.domain.operations.decision import RollBack
 from rtmanager.domain.operations.kinds import decide
@@ -48,6 +48,19 @@ async def test_request_is_refused_while_nobody_knows_whether_the_engine_runs(
 
     assert swarm.record == before
     assert swarm.faults() == []
+
+
+async def test_job_is_answered_like_a_request(swarm: SwarmWorld) -> None:
+    """It does not wait for a node, which may take days: the Lobby gets its one result."""
+    await swarm.manager.start()
+    swarm.partition("a")
+    swarm.source = OpSource.LOBBY_STREAM
+
+    with pytest.raises(DockerUnavailable):
+        await swarm.manager.stop()
+
+    assert swarm.last.error_code is ErrorCode.DOCKER_UNAVAILABLE
+    assert swarm.store.outbox[-1].fields["outcome"] == "failure"
 
 
 async def test_stop_under_way_stays_open_until_the_node_is_back(swarm: SwarmWorld) -> None:

@@ -12,6 +12,8 @@ from dev.swarm.switch import NETWORK, Switch
 
 SIZE = 3
 API_PORT = 2375
+ENGINES = "10.79.0.0/16"
+"""Addresses for the network of the engines, many more than it has by default."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dev.embedded_postgres import EmbeddedPostgres, start_postgres
 from dev.embedded_redis import SERVICE_USER, start_redis
 from dev.environment import HTTP_PORT, require_free_address
 from dev.locks import directory_lock
-from dev.swarm.cluster import Cluster
+from dev.swarm.cluster import ENGINES, Cluster
 from dev.swarm.node import ensure_overlay
 from dev.swarm.seat import Seat
 from dev.swarm.store import STORE
@@ -73,7 +73,7 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
     games.mkdir(mode=0o700, exist_ok=True)
     cluster = cluster_of(data_dir)
     cluster.start(echo)
-    ensure_overlay(cluster.nodes[0], NETWORK)
+    ensure_overlay(cluster.nodes[0], NETWORK, ENGINES)
     seats = [Seat.on(node, NETWORK, f"seat-on-{node.name}") for node in cluster.nodes]
     postgres = start_postgres(data_dir / "postgres", echo)
     running.callback(postgres.stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.types import IPAMConfig, IPAMPool
 
 from dev.checkout import networks_named
 from dev.debian_packages import require_command
@@ -86,6 +87,8 @@ class Node:
             *("dockerd", "--host", self.docker_host),
             *("--data-root", str(self.machine.directory / "data")),
             *("--cgroup-parent", f"/{self.machine.cgroup}"),
+            # Of old engines only the daemon can ask for it: they ignore what a service asks for.
+            "--no-new-privileges",
             # The group's name must be that of a slice if systemd were asked for it.
             *("--exec-opt", "native.cgroupdriver=cgroupfs"),
             *options,
@@ -107,8 +110,12 @@ def copy_images(source: str, target: str, repository: str) -> None:
         deque(loaded, maxlen=0)
 
 
-def ensure_overlay(node: Node, name: str) -> None:
-    """Create an overlay network, to which plain containers can be attached, unless it exists."""
+def ensure_overlay(node: Node, name: str, subnet: str | None = None) -> None:
+    """Create an overlay network, to which plain containers can be attached, unless it exists.
+
+    By default it has 256 addresses, of which every engine and every node takes one.
+    """
+    ipam = IPAMConfig(pool_configs=[IPAMPool(subnet)]) if subnet else None
     with node.api() as api:
         if not networks_named(api, name):
-            api.create_network(name, driver="overlay", attachable=True)
+            api.create_network(name, driver="overlay", attachable=True, ipam=ipam)

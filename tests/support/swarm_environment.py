@@ -53,8 +53,16 @@ def docker_api(swarm_api: Any) -> SwarmContainers:
 
 @pytest.fixture(scope="module")
 def service_settings(service_settings: dict[str, str], swarm: PrivateSwarm) -> dict[str, str]:
-    """Return the settings of a service on a seat; the servers are those of any other."""
-    return service_settings | {"platform": "swarm", "docker_host": swarm.docker_host}
+    """Return the settings of a service on a seat; the servers are those of any other.
+
+    The node has room for as many engines as tests like to start.
+    """
+    return service_settings | {
+        "platform": "swarm",
+        "docker_host": swarm.docker_host,
+        "swarm_reserved_cpu": "0.01",
+        "swarm_reserved_memory": "0.1",
+    }
 
 
 @pytest.fixture(scope="module")

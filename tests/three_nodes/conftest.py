@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev.checkout import NETWORK
-from dev.swarm.cluster import Cluster
+from dev.swarm.cluster import ENGINES, Cluster
 from dev.swarm.node import ensure_overlay
 from dev.swarm.seat import Seat
 from dev.swarm.store import STORE
@@ -48,7 +48,7 @@ def cluster(say: Say) -> Iterator[Cluster]:
     made = Cluster(STORE / f"{run_name()}-three", owner=os.getpid(), is_tcp=True)
     try:
         made.start(say)
-        ensure_overlay(made.nodes[0], NETWORK)
+        ensure_overlay(made.nodes[0], NETWORK, ENGINES)
         yield made
     finally:
         made.remove()
@@ -76,6 +76,7 @@ def lab(  # noqa: PLR0913, PLR0917 - one real server each
         "container_stop_timeout_seconds": "2",
         "default_memory": "32m",
         "default_cpu_quota": "0.1",
+        "swarm_reserved_cpu": "0.05",
         "node_interval": "2s",
         "node_concurrency": "12",
         "reconcile_interval": "5s",

@@ -133,7 +133,7 @@ class Replicas:
         for seat in self.seats:
             for port in self.addresses.needed:
                 await relay.open(End(port, str(seat.namespace)), partial(_only, End(port)))
-        await relay.open(End(self.addresses.service), partial(_ready_first, members))
+        await relay.open(End(self.addresses.service), partial(ready_first, members))
         return relay
 
 
@@ -141,7 +141,7 @@ def _only(end: End) -> list[End]:
     return [end]
 
 
-def _ready_first(members: Sequence[Replica]) -> list[End]:
+def ready_first(members: Sequence[Replica]) -> list[End]:
     """Return where a new connection may lead; without a ready one, any answers what is wrong."""
     return [each.end for each in sorted(members, key=lambda each: not each.is_ready)]
 

@@ -18,6 +18,7 @@ HISTORIES ?= 20000
 SEED ?= 1
 FAULTS ?= 3
 GAMES ?= 1000
+NODES ?= 200
 LINEARIZE_SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 ROLLING_SECONDS ?= 120
@@ -98,6 +99,10 @@ soak: $(READY) ## 100 operations a minute on 1,000 runtimes, with the memory ove
 .PHONY: bench-operators
 bench-operators: $(READY) ## measure what operators' pages and metrics cost (GAMES=1000)
 	exec $(BIN)/python -m bench.operators --games $(GAMES) $(ARGS)
+
+.PHONY: bench-scale
+bench-scale: $(READY) ## measure what a large Swarm costs the leader (NODES=200 GAMES=20000)
+	exec $(BIN)/python -m bench.scale --nodes $(NODES) --games $(if $(filter file,$(origin GAMES)),20000,$(GAMES)) $(ARGS)
 
 .PHONY: linearize
 linearize: $(READY) ## check calls to two processes that are killed for linearizability (LINEARIZE_SECONDS=600 LINEARIZE_SEED=…)

@@ -11,6 +11,7 @@ from rtmanager.adapters.swarm.managers import Managers
 from rtmanager.adapters.swarm.service_events import ServiceEvent, ServiceEvents
 from rtmanager.adapters.swarm.task_changes import TaskChanges
 from rtmanager.adapters.swarm.task_json import Task
+from rtmanager.domain.concurrency import in_slices
 from rtmanager.domain.container import GAME_ID_LABEL, KIND, KIND_LABEL, OWNER, OWNER_LABEL
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.container_events import ContainerEvent
@@ -76,7 +77,8 @@ class SwarmContainerEvents:
                 yield event
             took = time.monotonic() - began
             pause = min(max(_LEAST_PAUSE, _SHARE * took), _LONGEST_PAUSE)
-            async for happened in subscription.during(pause, soon=max(_SOON, took)):
+            soon = min(max(_SOON, _SHARE * took), pause)
+            async for happened in subscription.during(pause, soon=soon):
                 await self._learn(happened, changes)
                 if happened.action == "remove":
                     for event in changes.removed(happened.service, happened.at):
@@ -96,7 +98,7 @@ class SwarmContainerEvents:
             changes.games[happened.service] = labels[GAME_ID_LABEL]
 
     async def _tasks(self) -> list[Task]:
-        return [Task.read(each) for each in await self._api.tasks(label=_LABELLED)]
+        return await in_slices(await self._api.tasks(label=_LABELLED), Task.read)
 
 
 class _Subscription:

@@ -233,7 +233,7 @@ class InMemorySwarmApi:
         for each in spec["TaskTemplate"].get("Networks") or ():
             target = each["Target"]
             if target not in known and target not in known.values():
-                raise HostRefused(f"network {target} not found")
+                raise SpecRefused(f"network {target} not found")
             each["Target"] = known.get(target, target)
 
 

@@ -34,6 +34,7 @@ from tests.contract.ports.docker_worlds import (
     RealWorld,
     new_game_id,
 )
+from tests.contract.ports.memory_swarms import MemorySwarmWorld
 from tests.contract.ports.swarm_worlds import SwarmWorld
 from tests.support.swarm import SwarmNetwork
 
@@ -127,10 +128,12 @@ async def real_swarm(
     await world.aclose()
 
 
-@pytest.fixture(params=["in memory", "docker", "swarm"])
+@pytest.fixture(params=["in memory", "in-memory swarm", "docker", "swarm"])
 def docker_world(request: pytest.FixtureRequest, state_root: Path) -> DockerWorld:
     """Return each of the Dockers in turn."""
-    if request.param != "in memory":
+    if request.param in {"docker", "swarm"}:
         world: DockerWorld = request.getfixturevalue(f"real_{request.param}")
         return world
+    if request.param == "in-memory swarm":
+        return MemorySwarmWorld(str(state_root))
     return MemoryWorld(str(state_root))

@@ -1,9 +1,12 @@
 """The in-memory Swarm behind the interface of the port's tests, under the real adapter."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.docker_objects import MemoryImage
 from rtmanager.adapters.in_memory.swarm_api import InMemorySwarmApi
 from rtmanager.adapters.in_memory.swarm_outputs import InMemoryImages, InMemoryOutputs
@@ -13,17 +16,21 @@ from rtmanager.adapters.in_memory.swarm_world import InMemorySwarm
 from rtmanager.adapters.swarm import labels as kept
 from rtmanager.adapters.swarm.host import SwarmContainerHost
 from rtmanager.adapters.swarm.policy import SwarmPolicy
-from rtmanager.domain.container import ContainerId
+from rtmanager.adapters.swarm.service_names import game_prefix
+from rtmanager.domain.container import GAME_ID_LABEL, ContainerId
 from rtmanager.domain.ports.container_host import ContainerHost
 from tests.contract.ports.docker_worlds import GOOD, MemoryWorld, new_game_id
 
 STOP_GRACE = 1
+UNTIL_REPLACED = 10.0
+"""Seconds within which a task has ended and the next one runs."""
 
 
 @dataclass
 class MemorySwarmWorld(MemoryWorld):
     """A Swarm of one node; the images are those of the node's Docker."""
 
+    is_swarm: bool = True
     swarm: InMemorySwarm = field(default_factory=InMemorySwarm)
 
     def __post_init__(self) -> None:
@@ -57,17 +64,30 @@ class MemorySwarmWorld(MemoryWorld):
         """Let someone else remove the service."""
         self.swarm.managers.removed(self.swarm.services.pop(container_id))
 
+    async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Let the call run until it has changed something."""
+        before, task = self._versions(), asyncio.create_task(call)
+        while self._versions() == before and not task.done():  # noqa: ASYNC110 - the double sends no notice
+            await asyncio.sleep(0)
+        return task
+
     def add_foreign(self, name: str, labels: Mapping[str, str], network: str) -> str:
         """Let someone else create a service, as another Runtime Manager would."""
         image = self.docker.find_image(GOOD)
         assert image is not None
+        game_id = labels.get(GAME_ID_LABEL)
         number, at = self.swarm.next_number(), self.swarm.moment.wall
         service = MemoryService(
             id=new_id("service", number),
             spec={
-                "Name": name,
+                "Name": f"{game_prefix(game_id)}0" if game_id else name,
                 "Labels": {**labels, kept.NETWORK: network},
-                "TaskTemplate": {"ContainerSpec": {"Image": image.id}},
+                "TaskTemplate": {
+                    "ContainerSpec": {"Image": image.id},
+                    "Networks": [{"Target": on}]
+                    if (on := self.swarm.networks.get(network))
+                    else [],
+                },
                 "Mode": {"Replicated": {"Replicas": 0}},
             },
             version=self.swarm.next_index(),
@@ -78,12 +98,31 @@ class MemorySwarmWorld(MemoryWorld):
         return service.id
 
     def attach(self, container_id: ContainerId) -> str:
-        """Let someone else attach the engine to one more network, on its node."""
-        network = new_game_id()
-        for task in self.swarm.tasks_of(container_id):
-            task.networks[network] = network
-            task.addresses[network] = "10.9.9.9"
+        """Let someone else put the service on one more network, for which it gets a new task."""
+        network, service = new_game_id(), self.swarm.services[container_id]
+        self.swarm.networks[network] = new_id("network", self.swarm.next_number())
+        target = {"Target": self.swarm.networks[network]}
+        service.spec["TaskTemplate"]["Networks"].append(target)
+        service.version = self.swarm.next_index()
+        self.swarm.managers.changed(service)
+        self.clock.advance(UNTIL_REPLACED)
+        self.swarm.catch_up()
         return network
+
+    def write(self, container_id: ContainerId, size: int) -> None:
+        """Let the engine write, which Swarm does not show."""
+        for task in self.swarm.tasks_of(container_id):
+            if task.engine is not None:
+                task.engine.written += size
+
+    @property
+    def clock(self) -> ManualClock:
+        """The clock of Docker and Swarm."""
+        assert isinstance(self.docker.clock, ManualClock)
+        return self.docker.clock
+
+    def _versions(self) -> list[int]:
+        return [each.version for each in self.swarm.services.values()]
 
     def _image(self, reference: str) -> MemoryImage | None:
         wanted = reference.rpartition("@")[2]

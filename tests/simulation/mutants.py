@@ -1,6 +1,6 @@
 """The service with one defect at a time; an invariant must notice each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -44,60 +44,14 @@ from tests.simulation import wrong_decisions as deciding
 from tests.simulation import wrong_nodes as lost_nodes
 from tests.simulation import wrong_protocol as wrong
 from tests.simulation import wrong_streams as streaming
-from tests.simulation.events import Kind, Theme
-from tests.simulation.external_plans import (
-    clean_up_one_of_two,
-    clock,
-    cycle,
-    foreign_container,
-    interfere,
-    leftover_refused,
-    mute,
-    probe,
-    reconcile,
-    restore,
-    started_by_hand,
-    wait,
-)
-from tests.simulation.fault_plans import (
-    at_the_gate,
-    late,
-    late_in_a_patch,
-    lose,
-    process_fault_at_call,
-    refuse,
-    stall,
-)
+from tests.simulation.events import Kind
+from tests.simulation.exposing_themes import SOONEST
 from tests.simulation.history import HistoryResult, run_history
-from tests.simulation.node_plans import NODE_THEMES, fenced, late_request, make_node_plan
+from tests.simulation.node_plans import NODE_THEMES, make_node_plan
 from tests.simulation.plan import THEMES, make_plan
 from tests.simulation.process import Process
 
 Patch = tuple[object, str, object]
-
-
-SOONEST: Mapping[str, Sequence[Theme]] = {
-    "no lease number check in begin": [(process_fault_at_call, stall)],
-    "fences repeated after a restore": [(restore,)],
-    "numbers by the clock alone": [(clock,)],
-    "replay without observing": [(interfere, interfere, wait)],
-    "unknown is gone": [(lose, lose, lose, lose)],
-    "ownership without installation": [(foreign_container, cycle, cycle)],
-    "stopped by id": [(late_in_a_patch,)],
-    "rivals overlooked": [(started_by_hand,)],
-    "start in doubt sent again": [(late_in_a_patch,)],
-    "gate not watched again": [(at_the_gate,)],
-    "brought back by id": [(late_in_a_patch,)],
-    "brought back too early": [(process_fault_at_call, refuse)],
-    "cleaned up by force": [(started_by_hand,)],
-    "no grace": [(late, late, reconcile)],
-    "cleanup of every game": [(clean_up_one_of_two,)],
-    "no back-off": [(leftover_refused,)],
-    "fence answer forgotten": [(fenced,)],
-    "version ignored": [(late_request, late_request)],
-    "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
-}
-"""The themes that expose a mutant soonest: with all themes, each of them comes up less often."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +213,7 @@ MUTANTS = (
 )
 ON_SWARMS = (
     _on_swarm("down is dead", ServiceView, "_is_lost", lost_nodes.lost_when_down),
+    _on_swarm("off for ever", ServiceView, "_is_lost", lost_nodes.lost_once_off),
     _on_swarm("version ignored", swarm_api, "_check_version", lost_nodes.any_version),
     _on_swarm("fence answer forgotten", FenceNodes, "_ask", lost_nodes.mark_whatever_is_answered),
     _on_swarm("told to end is ended", ServiceView, "alive", lost_nodes.alive_while_wanted),

@@ -17,7 +17,7 @@ from tests.simulation.fault_plans import (
 )
 from tests.simulation.node_faults import DAEMON, LINK, POWER
 from tests.simulation.plan import draw_requests
-from tests.simulation.policy import LEASE_TTL
+from tests.simulation.policy import DIES_AT_ONCE, GOOD, LEASE_TTL
 from tests.simulation.stream_plan import draw_jobs
 from tests.simulation.triggers import AN_ENGINE_RUNS
 
@@ -77,6 +77,23 @@ def fenced(random: Random, at: int) -> list[Event]:
     return [down, *looks, *waits, *meanwhile(random, at + 100, random.randrange(2))]
 
 
+def lost_twice(random: Random, at: int) -> list[Event]:
+    """Cut a node off soon after it came back from being vouched for, with an old engine on it."""
+    slot = random.randrange(2)
+    patch = ("request", slot, "patch", "g1", DIES_AT_ONCE, "gm_rest")
+    down = ("node_down", LINK, random.random(), random.randrange(150, 300), SEEN)
+    return [
+        Event(at, "request", (slot, "start", "g1", GOOD, "gm_rest")),
+        Event(at + 150, "node_down", (POWER, 0.99, 60, SEEN)),
+        *[Event(at + each, "nodes", ()) for each in (155, 230, 250, 600, 640, 680, 720)],
+        Event(at + 170, "word", (slot,)),
+        Event(at + 215, "wait", (4.0,)),
+        Event(at + 240, "in_situation", (AN_ENGINE_RUNS, 0, *patch)),
+        Event(at + 520, "in_situation", (AN_ENGINE_RUNS, random.randrange(3), *down)),
+        Event(at + 610, "cycle", (slot, "reconcile")),
+    ]
+
+
 def drained(random: Random, at: int) -> list[Event]:
     """Drain a node while others work."""
     args = ("drain", random.randrange(2), random.random())
@@ -133,6 +150,8 @@ NODE_THEMES: Sequence[Theme] = (
     (fenced,),
     (fenced, fenced),
     (fenced, process_fault_at_call),
+    (lost_twice,),
+    (lost_twice, lost_request),
     (drained,),
     (drained, drained, process_fault_at_call),
     (drained, power_lost),

@@ -145,8 +145,9 @@ class OutcomeInvariants:
             Outcome.SUCCESS
         ):
             record = self._environment.store.runtime_records.get(operation.game_id)
-            lost = self._environment.truth.interrupted
-            if record and record.fence == operation.id and record.current_container_id in lost:
+            container = record.current_container_id if record else None
+            is_new = record is not None and record.fence == operation.id
+            if is_new and container and self._environment.platform.was_interrupted(container):
                 self._wrong(operation, "recorded an engine as ended that was lost with its node")
 
     def _check_grace(self, operation: Operation) -> None:

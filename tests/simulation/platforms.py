@@ -66,6 +66,9 @@ class Platform(Protocol):
     def restore(self) -> None:
         """Give back whatever was taken away."""
 
+    def was_interrupted(self, container: ContainerId) -> bool:
+        """Return whether the engine was on a lost node last, and the service has noticed that."""
+
     def outages(self) -> list[str]:
         """Return what the service still remembers of outages."""
 
@@ -104,6 +107,11 @@ class DockerPlatform:
     def strike(self, node: MemoryNode, kind: str) -> None:
         """Do nothing: there are no nodes."""
 
+    def was_interrupted(self, container: ContainerId) -> bool:
+        """Return False: there are no nodes."""
+        del container
+        return False
+
     def outages(self) -> list[str]:
         """Return nothing."""
         return []
@@ -120,6 +128,7 @@ class SwarmPlatform:
     def __init__(self, environment: "Environment") -> None:
         random = Random(f"swarm {environment.seed}")  # noqa: S311 - a history, not a secret
         self._environment = environment
+        self._interrupted: set[str] = set()
         self.swarm = InMemorySwarm(
             clock=environment.host_clock, durations=BRIEF, fate_of=environment.faults.request_fate
         )
@@ -168,6 +177,11 @@ class SwarmPlatform:
         befall.get(kind, self.swarm.kill_daemon)(node)
         self._note_exposed()
 
+    def was_interrupted(self, container: ContainerId) -> bool:
+        """Return whether the outage was marked while the newest task was on the node."""
+        tasks = list(self.swarm.tasks_of(container))
+        return bool(tasks) and tasks[-1].id in self._interrupted
+
     def outages(self) -> list[str]:
         """Return the marks of outages that are left on nodes."""
         return [
@@ -195,7 +209,7 @@ class SwarmPlatform:
             truth.exposed.add(container)
             truth.interfered.add(container)
             if task.node.labels.get(_INTERRUPTED, "") >= rendered(task.created_at):
-                truth.interrupted.add(container)
+                self._interrupted.add(task.id)
 
     def _api(self, process: "Process") -> SwarmApi:
         """Let the scheduler choose when each request is sent, and each change is answered."""

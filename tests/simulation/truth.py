@@ -39,8 +39,7 @@ class Truth:
     `taken` those that others removed. `seen` is every container that ever existed.
 
     `exposed` are those that were on a node when it was lost: such an engine may have ended while
-    its record still says that it runs, until it is started elsewhere. `interrupted` are those of
-    them whose outage the service has noticed, which are not to be taken for engines that ended.
+    its record still says that it runs, until it is started elsewhere.
     """
 
     docker: InMemoryDocker
@@ -55,7 +54,6 @@ class Truth:
     taken: set[ContainerId] = field(default_factory=set)
     seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
     exposed: set[ContainerId] = field(default_factory=set)
-    interrupted: set[ContainerId] = field(default_factory=set)
 
     def observe(self, step: int) -> list[str]:
         """Record the state of every game; return violations: two engines, or one removed alive."""

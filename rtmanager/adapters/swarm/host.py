@@ -200,8 +200,8 @@ def _shown(views: Sequence[ServiceView]) -> Sequence[EngineContainer]:
 def _renamed(view: ServiceView, name: str) -> Json:
     """Return the specification with the name.
 
-    A container that has ended by itself is scaled to none besides: Swarm would start it again if
-    its node left the Swarm, whatever has taken its place.
+    A container that has ended by itself is scaled to none besides: Swarm would run it again if it
+    forgot the task, whatever has taken its place.
     """
     if view.status is ContainerStatus.EXITED and view.is_wanted:
         return scaled(with_labels(view, {**view.end, labels.NAME: name}), 0)

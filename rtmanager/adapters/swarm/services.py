@@ -185,9 +185,16 @@ def precedence(view: ServiceView) -> tuple[bool, int, str, str]:
 def refuse_out_of_reach(view: ServiceView) -> None:
     """Raise DockerUnavailable for a container of which nobody knows whether it runs."""
     found = view.container()
-    if found.is_out_of_reach and found.placement is not None:
-        name = found.placement.name
-        raise DockerUnavailable(
-            f"node {name} is down, and the engine may still run there; if the node is surely off, "
-            f"say so with `rtmanager node lost {name}`"
+    if not found.is_out_of_reach or found.placement is None:
+        return
+    where, name = "down", found.placement.name
+    remedy = f"say so with `rtmanager node lost {name}`"
+    if found.placement.node not in view.nodes:
+        where, remedy = (
+            "no longer in the Swarm",
+            f"remove the service with `docker service rm {view.id}`",
         )
+    raise DockerUnavailable(
+        f"node {name} is {where}, and the engine may still run there; if the node is surely off, "
+        f"{remedy}"
+    )

@@ -38,7 +38,11 @@ class StreamSilent(DockerUnavailable):
 
 
 class ContainerEvents(Protocol):
-    """Docker's event stream, filtered to ACTIONS of containers that carry our labels."""
+    """Docker's event stream, filtered to ACTIONS of containers that carry our labels.
+
+    A Swarm reports no signals and no lack of memory, and an end without its exit code when nobody
+    has looked in time.
+    """
 
     def listen(
         self, *, since: float | None

@@ -90,6 +90,10 @@ class ContainerHost(Protocol):
     happened, so observe before deciding.
 
     `container` is an id or a name; a name means whichever container has it at that moment.
+
+    A Swarm shows less of its engines: no lack of memory, no restarts, no health check, no bytes
+    written, no labels of the image, and how a stopped engine ended only if somebody has looked in
+    time. It finds a missing network when it creates, and a missing state directory when it starts.
     """
 
     async def ping(self) -> None:
@@ -128,6 +132,8 @@ class ContainerHost(Protocol):
 
     async def logs(self, container_id: ContainerId, *, lines: int) -> tuple[str, ...]:
         """Return the container's last output lines, bounded; empty when it is gone.
+
+        A Swarm has those since the last start, and none of an engine that was stopped.
 
         Raises HostSilent after a few seconds: whatever ends the operation waits for them.
         """
@@ -201,7 +207,8 @@ class ContainerHost(Protocol):
     async def stop(self, container: str, *, grace: int) -> None:
         """Stop the container, killing it after `grace` seconds; no-op when it is not running.
 
-        Blocks until it has stopped. Raises ContainerGone.
+        Blocks until it has stopped. Raises ContainerGone. In a Swarm the grace period is the one of
+        the settings when the container was created.
         """
 
     async def rename(self, container: str, name: str) -> None:

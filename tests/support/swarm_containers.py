@@ -59,8 +59,14 @@ class SwarmContainers:
     def _real(self, container: str) -> Row | None:
         for node in self.nodes if container else ():
             with suppress(NotFound):
-                return dict(node.inspect_container(container))
+                found: Row = node.inspect_container(container)
+                # Docker shows the mounts in any order: an engine of a Swarm has several.
+                return found | {"Mounts": sorted(found["Mounts"], key=_destination)}
         return None
+
+
+def _destination(mount: Row) -> str:
+    return str(mount["Destination"])
 
 
 @dataclass(frozen=True)

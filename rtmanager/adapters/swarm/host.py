@@ -168,7 +168,7 @@ class SwarmContainerHost:
 
     async def start(self, container: str) -> None:
         """Start the container and wait until it runs."""
-        await self._starts.start(container)
+        await self._starts.start(container, self._images.credentials)
 
     async def stop(self, container: str, *, grace: int) -> None:  # noqa: ARG002 - set when created
         """Stop the container, with the grace period that it was created with."""

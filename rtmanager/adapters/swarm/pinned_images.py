@@ -54,11 +54,17 @@ class PinnedImages:
         return await self._managers.ask(lambda one: self._owners[one].owner(image))
 
     async def credentials(self, image: ImageId) -> str | None:
-        """Return the credentials for the registry of the image; None of one that has none."""
+        """Return the credentials for the registry of the image; None of one that has none.
+
+        Nor when they cannot be read: a node that has the image needs none, another one reports it.
+        """
         if "@" not in image:
             return None
         host = ImageRef.parse(image).host
-        found = await self._threads.run(lambda: self._credentials.for_registry(host))
+        try:
+            found = await self._threads.run(lambda: self._credentials.for_registry(host))
+        except ImagePullFailed:
+            return None
         return _encoded(found) if found else None
 
     async def _again(self, image: ImageId) -> EngineImage | None:

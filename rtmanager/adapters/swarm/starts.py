@@ -1,6 +1,6 @@
 """Starting a service's task, and what Swarm says when it does not run."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from rtmanager.adapters.swarm import labels
 from rtmanager.adapters.swarm.api import Json
@@ -10,7 +10,7 @@ from rtmanager.adapters.swarm.service_changes import in_run, scaled, with_labels
 from rtmanager.adapters.swarm.service_json import ServiceView
 from rtmanager.adapters.swarm.services import Services, precedence, refuse_out_of_reach
 from rtmanager.adapters.swarm.task_json import Task
-from rtmanager.domain.container import ContainerId, ContainerStatus, aside_name
+from rtmanager.domain.container import ContainerId, ContainerStatus, ImageId, aside_name
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.container_host import (
@@ -21,6 +21,8 @@ from rtmanager.domain.ports.container_host import (
     HostRefused,
     StartConfigInvalid,
 )
+
+Credentials = Callable[[ImageId], Awaitable[str | None]]
 
 _POLL_SECONDS = 0.1
 _NO_ROOM_SECONDS = 3.0
@@ -41,10 +43,15 @@ class Starts:
         self._clock = clock
         self._policy = policy
 
-    async def start(self, container: str, *, credentials: str | None = None) -> None:
-        """Start the container; no-op when it runs, joins a start in progress."""
-        await self._claim_name(await self._services.find(container))
-        before = await self._services.change(container, _begin, credentials=credentials)
+    async def start(self, container: str, credentials: Credentials | None = None) -> None:
+        """Start the container; no-op when it runs, joins a start in progress.
+
+        Nodes get the credentials of this moment: those it was created with may have expired.
+        """
+        found = await self._services.find(container)
+        await self._claim_name(found)
+        given = await credentials(found.container().image_id) if credentials else None
+        before = await self._services.change(container, _begin, credentials=given)
         if before.status is ContainerStatus.RUNNING:
             return
         run = before.run if before.status is ContainerStatus.STARTING else before.run + 1

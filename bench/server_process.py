@@ -34,6 +34,7 @@ class ServerProcess:
     variables: Mapping[str, str]
     log_file: Path
     health: str = "/healthz"
+    ready_within: float = READY_WITHIN
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -85,7 +86,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._wait_until_healthy(began + READY_WITHIN)
+        self._wait_until_healthy(began + self.ready_within)
         return time.perf_counter() - began
 
     def stop(self) -> None:

@@ -51,8 +51,8 @@ class MoveLostGames:
         games = sorted({game_id for game_id, _ in lost})
         results = await run_concurrently(games, self._move, limit=self.at_once)
         moved = sum(results.done)
-        about = {"moved": moved, "left": len(games) - moved}
-        logger.info("lost_games_moved", extra=about)
+        if moved:
+            logger.info("lost_games_moved", extra={"moved": moved, "left": len(games) - moved})
         return f"{moved} of {len(games)} lost games moved"
 
     def _note_capacity(self, nodes: Sequence[Node]) -> None:

@@ -16,7 +16,7 @@ from tests.simulation.tally import FaultCounts
 
 HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "1000"))
 FULL = HISTORIES // 5
-ON_SWARMS = HISTORIES // 4
+ON_SWARMS = HISTORIES // 5
 FULL_ON_SWARMS = HISTORIES // 40
 SEED = int(os.environ.get("SIMULATION_SEED", "101"))
 

@@ -98,12 +98,14 @@ def relays() -> Iterator[Relays]:
 
 
 @pytest.fixture(scope="session")
-def swarm(docker_host: str, demo_images: list[str], say: Say) -> PrivateSwarm:
-    """Return the run's Swarm of one node, which has the demo images."""
+def swarm(docker_host: str, demo_images: list[str], say: Say) -> Iterator[PrivateSwarm]:
+    """Return the run's Swarm of one node, which has the demo images; it must not end before."""
     assert demo_images
     found = PrivateSwarm(STORE / run_name())
     found.ensure(int(os.environ[LEADER]), docker_host, say)
-    return found
+    yield found
+    machine = found.node.machine
+    assert machine.is_on, f"dockerd ended:\n{machine.log_file.read_text()[-4000:]}"
 
 
 @pytest.fixture(scope="session")

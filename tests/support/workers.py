@@ -20,6 +20,7 @@ LONG_MODULES = (
 WAITING = (
     "integration",
     "ports",
+    "on_swarm",
     "test_killed_processes.py",
     "test_lost_replies.py",
     "test_misbehaving_engines.py",

@@ -32,7 +32,8 @@ class SimulatedFencing:
         found = self._environment.swarm.nodes[node.id]
         if self._kind == HANGS:
             await self._process.clock.sleep(LIMIT)
-        if self._kind == SWITCHES_OFF:
+        # At the end nodes stay on: nobody would switch on again what a late command switches off.
+        if self._kind == SWITCHES_OFF and self._environment.scheduler.calls_are_slow:
             self._environment.platform.strike(found, POWER)
         is_off = self._kind in {SWITCHES_OFF, ASKS} and found.is_off
         self._environment.tally.note("fence command", "off" if is_off else "no answer")

@@ -13,6 +13,7 @@ from docker.transport.unixconn import (
     UnixHTTPConnectionPool,
 )
 from docker.utils import version_lt
+from requests.adapters import HTTPAdapter
 
 from rtmanager.adapters.docker.errors import no_docker
 from rtmanager.domain.ports.container_host import DockerUnavailable
@@ -103,6 +104,10 @@ class _Client(docker.APIClient):
         if isinstance(theirs, UnixHTTPAdapter):
             ours = _SocketAdapter(theirs.socket_path, seconds, max_pool_size=connections)
             self.mount("http+docker://", ours)
+        else:
+            # The SDK keeps ten connections over TCP, and connects anew for each further thread.
+            for scheme in ("http://", "https://"):
+                self.mount(scheme, HTTPAdapter(pool_maxsize=connections))
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a request; only a pull has no timeout, and the SDK offers no way to set one."""

@@ -1,4 +1,5 @@
 from io import BytesIO
+from typing import Any
 
 import pytest
 from docker.errors import APIError
@@ -34,3 +35,13 @@ def test_error_of_a_pull_is_read_up_to_a_limit() -> None:
 
     assert len(str(caught.value.explanation)) == 64 * 1024
     assert body.closed
+
+
+@pytest.mark.parametrize("host", ["tcp://192.0.2.1:2375", "https://192.0.2.1:2376"])
+def test_a_connection_over_tcp_is_kept_for_every_thread(host: str) -> None:
+    """Else each call beyond the tenth at a time connects anew, and says so in the log."""
+    client = _Client(host, "1.41", 1.0, 1.0, connections=64)
+
+    adapter: Any = client.get_adapter(client.base_url)
+
+    assert adapter._pool_maxsize == 64  # noqa: SLF001 - requests does not show it

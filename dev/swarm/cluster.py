@@ -1,4 +1,4 @@
-"""A Swarm of several nodes on this machine, all of them managers, with what can happen to them."""
+"""A Swarm of several nodes on this machine, with what can happen to them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ENGINES = "10.79.0.0/16"
 
 @dataclass(frozen=True)
 class Cluster:
-    """The nodes of a Swarm in one directory.
+    """The nodes of a Swarm in one directory; the first `managers` of them are its managers.
 
     With an `owner` it may be removed once that process has ended. With `is_tcp` each node is also
     reached by TCP, by engines too: only for tests. Whoever talks to a node that is lost then waits
@@ -27,6 +27,7 @@ class Cluster:
 
     directory: Path
     size: int = SIZE
+    managers: int = SIZE
     owner: int | None = None
     is_tcp: bool = False
 
@@ -46,9 +47,10 @@ class Cluster:
     @property
     def docker_hosts(self) -> Sequence[str]:
         """The addresses of the managers, for a service on a seat."""
+        managers = self.nodes[: self.managers]
         if self.is_tcp:
-            return [f"tcp://{node.machine.address}:{API_PORT}" for node in self.nodes]
-        return [node.docker_host for node in self.nodes]
+            return [f"tcp://{node.machine.address}:{API_PORT}" for node in managers]
+        return [node.docker_host for node in managers]
 
     @property
     def is_on(self) -> bool:
@@ -101,4 +103,4 @@ class Cluster:
         if node == first:
             node.init_swarm()
         else:
-            node.join(first)
+            node.join(first, is_manager=node in self.nodes[: self.managers])

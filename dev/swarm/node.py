@@ -65,10 +65,10 @@ class Node:
         with self.api() as api:
             api.init_swarm(**self._addresses())
 
-    def join(self, manager: "Node") -> None:
-        """Make it one more manager."""
+    def join(self, manager: "Node", *, is_manager: bool) -> None:
+        """Make it one more manager, or a worker."""
         with manager.api() as api:
-            token = api.inspect_swarm()["JoinTokens"]["Manager"]
+            token = api.inspect_swarm()["JoinTokens"]["Manager" if is_manager else "Worker"]
         with self.api() as api:
             api.join_swarm([f"{manager.machine.address}:2377"], token, **self._addresses())
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev.checkout import NETWORK
-from dev.swarm.cluster import ENGINES, Cluster
+from dev.swarm.cluster import ENGINES, SIZE, Cluster
 from dev.swarm.node import ensure_overlay
 from dev.swarm.seat import Seat
 from dev.swarm.store import STORE
@@ -43,9 +43,16 @@ __all__ = [
 
 
 @pytest.fixture
-def cluster(say: Say) -> Iterator[Cluster]:
+def managers() -> int:
+    """Return how many of the three nodes are managers; a test can have fewer."""
+    return SIZE
+
+
+@pytest.fixture
+def cluster(say: Say, managers: int) -> Iterator[Cluster]:
     """Return three running nodes, which are removed after the test."""
-    made = Cluster(STORE / f"{run_name()}-three", owner=os.getpid(), is_tcp=True)
+    directory = STORE / f"{run_name()}-three"
+    made = Cluster(directory, managers=managers, owner=os.getpid(), is_tcp=True)
     try:
         made.start(say)
         ensure_overlay(made.nodes[0], NETWORK, ENGINES)

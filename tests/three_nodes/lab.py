@@ -185,7 +185,7 @@ class Lab:
         """Return the first answer of a manager; for a while they may have no leader."""
         deadline = time.monotonic() + LEADER_WITHIN
         while time.monotonic() < deadline:
-            for node in self.nodes:
+            for node in self.nodes[: self.cluster.managers]:
                 if node.machine.is_on:
                     with suppress(DockerException, RequestException), node.api() as api:
                         return question(api)

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from rtmanager.domain.node import Node, NodeId
 from rtmanager.domain.ports.clock import Clock
 
-ATTENTIVE = 60.0
-"""Seconds after a change of a node, or after work was found, in which every look is due."""
+ATTENTIVE = 90.0
+"""Seconds after a change of a node, or after work was found, in which every look is due.
+
+Longer than a node's return takes (`watch_nodes`), which would be noticed only much later otherwise.
+"""
 SELDOM = 60.0
 """Seconds between two looks otherwise: a list of all containers costs a large Swarm seconds."""
 

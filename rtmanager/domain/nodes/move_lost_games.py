@@ -1,7 +1,7 @@
 """Starting games elsewhere whose engines were lost with their node."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rtmanager.domain.concurrency import run_concurrently
@@ -52,7 +52,9 @@ class MoveLostGames:
         results = await run_concurrently(games, self._move, limit=self.at_once)
         moved = sum(results.done)
         if moved:
-            logger.info("lost_games_moved", extra={"moved": moved, "left": len(games) - moved})
+            # The reconciler and the watcher of events may have moved some of them meanwhile.
+            left = len(await self._unmoved(lost))
+            logger.info("lost_games_moved", extra={"moved": moved, "left": left})
         return f"{moved} of {len(games)} lost games moved"
 
     def _note_capacity(self, nodes: Sequence[Node]) -> None:
@@ -66,8 +68,12 @@ class MoveLostGames:
         """Return the games to move now, by the containers that their records name."""
         found = await self.placed.on(nodes)
         due = [each for each in found if each[1].is_lost and self._is_due(each)]
+        return await self._unmoved(due)
+
+    async def _unmoved(self, lost: Iterable[Placed]) -> Sequence[Placed]:
+        """Return those whose records still name the lost engine."""
         records = self.reconcile.operations.records
-        return [each for each in due if await is_current(records, each)]
+        return [each for each in lost if await is_current(records, each)]
 
     def _is_due(self, placed: Placed) -> bool:
         game_id, container = placed

@@ -30,11 +30,11 @@ async def test_looks_are_seldom_while_nothing_changes(clock: ManualClock) -> Non
     nodes, attention = InMemoryClusterNodes(clock), Attention(clock)
     node = nodes.add("a")
 
-    often, seldom = ATTENTIVE / INTERVAL, 600 / SELDOM
-    assert await looks(attention, clock, nodes) == often + seldom - 1
-    assert await looks(attention, clock, nodes) == seldom
+    often, seldom = ATTENTIVE / INTERVAL, (600 - ATTENTIVE) // SELDOM
+    assert await looks(attention, clock, nodes) == often + seldom
+    assert await looks(attention, clock, nodes) == 600 / SELDOM
     nodes.change(node.id)
-    assert await looks(attention, clock, nodes) == often + seldom - 1
+    assert await looks(attention, clock, nodes) == often + seldom
 
 
 async def test_work_that_was_found_is_gone_on_with(clock: ManualClock) -> None:

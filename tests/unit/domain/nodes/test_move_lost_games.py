@@ -1,5 +1,6 @@
 """When and how the games of a lost node start elsewhere."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -98,6 +99,26 @@ async def test_only_a_few_move_at_once(swarm: Any) -> None:
     await cycles.move.run()
 
     assert most == cycles.move.at_once
+
+
+async def test_game_that_another_worker_has_moved_is_not_left(
+    cycles: NodeCycles, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reconciler and the watcher of events meet lost games as well."""
+    caplog.set_level(logging.INFO)
+    *_, other = (game for game in GAMES if cycles.places()[game] == "a")
+    await lose(cycles, "a")
+    reconcile = NodeCycles(cycles.swarm, cycles.swarm.process()).move.reconcile
+    cycles.move.at_once = 1
+
+    async def move_the_other() -> None:
+        await reconcile.run(other, "event")
+
+    cycles.process.on("host.create", move_the_other)
+    await cycles.move.run()
+
+    moved = next(each for each in caplog.records if each.message == "lost_games_moved")
+    assert moved.__dict__ | {"moved": 1, "left": 0} == moved.__dict__
 
 
 async def test_game_without_room_is_tried_again_later(cycles: NodeCycles) -> None:

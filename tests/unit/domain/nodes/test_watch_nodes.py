@@ -12,6 +12,7 @@ from tests.unit.domain.nodes.cycles import GAMES, NodeCycles
 from tests.unit.domain.watch import stray
 
 INTERRUPTED, OFF = NodeMark.INTERRUPTED, NodeMark.OFF
+INTERVAL = 5.0
 
 
 async def test_nothing_is_written_while_all_nodes_are_ready(cycles: NodeCycles) -> None:
@@ -124,6 +125,19 @@ async def test_both_marks_of_an_outage_are_taken_away(cycles: NodeCycles) -> Non
 
     assert cycles.marks("a") == set()
     assert cycles.running == GAMES
+
+
+async def test_outage_is_over_a_minute_after_the_return(cycles: NodeCycles) -> None:
+    """Not at one of the looks that are seldom, which come later."""
+    cycles.swarm.partition("a")
+    await cycles.watch.run()
+    cycles.swarm.come_back("a")
+    await cycles.move.run()
+    for _ in range(int(RETURN_TAKES / INTERVAL) + 1):
+        await cycles.watch.run()
+        cycles.swarm.clock.advance(INTERVAL)
+
+    assert cycles.marks("a") == set()
 
 
 async def test_drain_outlasts_an_outage(cycles: NodeCycles) -> None:

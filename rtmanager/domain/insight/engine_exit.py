@@ -16,11 +16,12 @@ DETAIL = "exit"
 class Missed(StrEnum):
     """Why Docker's events of an engine's end were not seen, so that a signal may be unknown.
 
-    An engine that was lost with its node has not ended by itself.
+    A Swarm shows no signals at all. An engine that was lost with its node has not ended by itself.
     """
 
     DOCKER_AWAY = "docker_away"
     NOT_FOLLOWED = "not_followed"
+    NOT_SHOWN = "not_shown"
     NODE_LOST = "node_lost"
 
 

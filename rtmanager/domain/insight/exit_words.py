@@ -11,6 +11,7 @@ _SIGNALLED = 128
 """An exit code above this is that of a process that a signal has ended."""
 _DOCKER_WENT = "while Docker went away: Docker or its host was stopped or restarted"
 _ASKS_TO_END = {"SIGTERM", "SIGINT", "SIGQUIT"}
+_ENDS = {KILL, *_ASKS_TO_END}
 _PATIENCE = timedelta(seconds=120)
 """How long after a signal that asks it to end an engine's end is taken for its effect."""
 
@@ -65,11 +66,17 @@ def own_words(ended: EngineExit, *, at: datetime | None) -> str:
     words = f"{_unsignalled(ended)}{when}{_last_words(ended)}"
     if ended.signal and ended.signalled_at:
         words += f"; someone else had sent it {ended.signal} at {moment(ended.signalled_at)}"
+    return words + _why_nobody_is_named(ended)
+
+
+def _why_nobody_is_named(ended: EngineExit) -> str:
     if ended.missed is Missed.DOCKER_AWAY:
-        return f"{words}, {_DOCKER_WENT}"
+        return f", {_DOCKER_WENT}"
     if ended.missed is Missed.NOT_FOLLOWED:
-        return f"{words}; nobody followed Docker's events then, so who ended it is not known"
-    return words
+        return "; nobody followed Docker's events then, so who ended it is not known"
+    if ended.missed is Missed.NOT_SHOWN and signal_of(ended.exit_code) in _ENDS:
+        return "; a Swarm does not show who ended it"
+    return ""
 
 
 def _is_by_signal(ended: EngineExit) -> bool:
@@ -99,7 +106,7 @@ def _unsignalled(ended: EngineExit) -> str:
         return exit_words(None)
     if ended.missed is not None:
         return exit_words(code)
-    if name in {KILL, *_ASKS_TO_END}:
+    if name in _ENDS:
         return f"was ended by {name} (exit code {code}), but not through Docker"
     if name:
         return f"crashed with {name} (exit code {code})"

@@ -64,6 +64,7 @@ class ReadExit:
                 exit_code=found.exit_code,
                 oom_killed=found.oom_killed or heard.oom_killed,
                 ended_at=found.finished_at or heard.ended_at,
+                missed=heard.missed if found.placement is None else Missed.NOT_SHOWN,
             ),
         )
 

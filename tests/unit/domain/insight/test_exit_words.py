@@ -62,7 +62,7 @@ def test_signal_long_before_did_not_end_the_engine() -> None:
 
 
 @pytest.mark.parametrize("code", [0, 3, 137, 143])
-@pytest.mark.parametrize("missed", [Missed.DOCKER_AWAY, Missed.NOT_FOLLOWED])
+@pytest.mark.parametrize("missed", [Missed.DOCKER_AWAY, Missed.NOT_FOLLOWED, Missed.NOT_SHOWN])
 def test_unseen_end_accuses_nobody(code: int, missed: Missed) -> None:
     """Where events were missed it is not known whether somebody has sent a signal."""
     words = own_words(ended(code, missed=missed), at=None)
@@ -94,3 +94,16 @@ def test_own_stop_says_whether_the_grace_passed() -> None:
 def test_exit_code_names_its_signal(code: int | None, name: str | None) -> None:
     """Codes above 128 are those of processes that a signal has ended."""
     assert signal_of(code) == name
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (137, "exited with code 137 (SIGKILL); a Swarm does not show who ended it"),
+        (143, "exited with code 143 (SIGTERM); a Swarm does not show who ended it"),
+        (3, "exited with code 3"),
+    ],
+)
+def test_swarm_does_not_show_who_ended_an_engine(code: int, words: str) -> None:
+    """It may have been somebody with `docker kill` on the node."""
+    assert own_words(ended(code, missed=Missed.NOT_SHOWN), at=None) == words

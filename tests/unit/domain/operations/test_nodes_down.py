@@ -184,7 +184,7 @@ async def test_lost_engine_leaves_its_record_running_when_it_cannot_be_started(
 
 
 async def test_engine_that_exits_by_itself_is_still_recorded(swarm: SwarmWorld) -> None:
-    """On a node that was never down an exit is an exit."""
+    """On a node that was never down an exit is an exit, of which a Swarm shows no signals."""
     await swarm.manager.start()
     swarm.docker.crash(swarm.engine.id, exit_code=3)
 
@@ -192,6 +192,7 @@ async def test_engine_that_exits_by_itself_is_still_recorded(swarm: SwarmWorld) 
 
     assert swarm.now.status is RuntimeStatus.STOPPED
     assert swarm.events[-1] == "container_exited"
+    assert swarm.last.details["exit"]["missed"] == "not_shown"  # type: ignore[index]
 
 
 def test_cleanup_fails_for_now_if_an_engine_may_run_out_of_reach() -> None:

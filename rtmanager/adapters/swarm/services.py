@@ -65,8 +65,9 @@ class Services:
         services = await self._api.services(label=wanted)
         if not services:
             return ()
-        tasks, nodes = await asyncio.gather(self._api.tasks(), self._api.nodes())
-        return self._joined(services, await in_slices(tasks, Task.read), nodes)
+        tasks = await in_slices(await self._api.tasks(), Task.read)
+        # Last: an end that a task shows must find the mark of the outage that it comes from.
+        return self._joined(services, tasks, await self._api.nodes())
 
     async def with_ids(self, ids: Collection[str]) -> Sequence[ServiceView]:
         """Return those of these services that exist."""

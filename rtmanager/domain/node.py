@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
 
 NodeId = NewType("NodeId", str)
+
+NEVER = datetime.fromtimestamp(0, UTC)
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -41,6 +43,8 @@ class NodeMark(StrEnum):
 class Node:
     """A node; `marks` are dated by Swarm's own time, `version` changes with everything on it.
 
+    `changed_at` is when it changed last: when it came back, or later.
+
     `cpus` and `memory_bytes` are all that it has, `reserved_cpus` and `reserved_memory` what the
     tasks on it have reserved.
     """
@@ -56,6 +60,7 @@ class Node:
     reserved_memory: int = 0
     marks: Mapping[NodeMark, datetime] = field(default_factory=dict)
     version: int = 0
+    changed_at: datetime = NEVER
 
     @property
     def is_down(self) -> bool:

@@ -69,7 +69,7 @@ class Agents:
         """Report every task of a node that is back, and let it learn what is wanted of each."""
         for task in self._on(node):
             self._report(task)
-            if not task.has_ended:
+            if not task.has_ended or task.is_given_up:
                 self.tell(task)
 
     def _note_end(self, task: MemoryTask, code: int, at: Moment) -> None:

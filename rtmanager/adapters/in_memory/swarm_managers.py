@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rtmanager.adapters.in_memory.swarm_world import InMemorySwarm
 
 _AT_ONCE = 0.01
+GIVEN_UP = "assigned node no longer meets constraints"
 _LONGEST_WAIT = 60.0
 """Seconds for which the new task of an update waits for the end of the old one."""
 
@@ -44,7 +45,7 @@ class Managers:
         """Take note of a task's status on its node, unless there is no leader to do so."""
         if not self._swarm.has_leader or task.id not in self._swarm.tasks:
             return
-        if task.status is not task.actual:
+        if task.status is not task.actual and not task.is_given_up:
             task.status = task.actual
             self._touch(task)
         if not task.has_ended:
@@ -73,6 +74,13 @@ class Managers:
             if task.node is node and task.is_wanted and not task.has_ended:
                 self._want(task, "shutdown")
                 self._go_on_after(task)
+
+    def give_up(self, task: MemoryTask) -> None:
+        """Reject a task whose node suits it no more, whatever its node says later."""
+        task.status = TaskStatus("rejected", self._swarm.moment.wall, GIVEN_UP)
+        task.is_given_up = True
+        self._want(task, "shutdown")
+        self._swarm.agents.tell(task)
 
     def hear(self, node: MemoryNode) -> None:
         """Count on a node again: it reports, and is told what it has missed."""

@@ -33,7 +33,8 @@ class MemoryTask:
     """A task. `actual` is its status on the node, `status` the one that was last reported.
 
     `engine` is the container that it has made. `is_received` says that the node knows the task,
-    `must_end` that the node has been told to end it.
+    `must_end` that the node has been told to end it, `is_given_up` that the managers have rejected
+    it because its node suits it no more.
     """
 
     id: str
@@ -53,6 +54,7 @@ class MemoryTask:
     engine: MemoryContainer | None = None
     is_received: bool = False
     must_end: bool = False
+    is_given_up: bool = False
     addresses: dict[str, str] = field(default_factory=dict)
 
     @property

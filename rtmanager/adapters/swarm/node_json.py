@@ -6,7 +6,7 @@ from typing import Any
 
 from rtmanager.adapters.docker.docker_json import parse_time
 from rtmanager.adapters.swarm.api import Json
-from rtmanager.domain.node import Node, NodeId, NodeMark, NodeState
+from rtmanager.domain.node import NEVER, Node, NodeId, NodeMark, NodeState
 
 _NANO = 1_000_000_000
 _STATES = {"ready": NodeState.READY, "down": NodeState.DOWN}
@@ -33,6 +33,7 @@ def node(answer: Json, reserved: tuple[float, int] = (0.0, 0)) -> Node:
         reserved_memory=reserved[1],
         marks=_marks(answer["Spec"].get("Labels") or {}),
         version=answer["Version"]["Index"],
+        changed_at=parse_time(answer.get("UpdatedAt", "")) or NEVER,
     )
 
 

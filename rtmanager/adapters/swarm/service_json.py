@@ -17,10 +17,13 @@ from rtmanager.domain.container import (
     EngineContainer,
     ImageId,
 )
-from rtmanager.domain.node import Node, NodeId, NodeMark, Placement
+from rtmanager.domain.node import Node, NodeId, NodeMark, NodeState, Placement
 
 _REMOVAL_SECONDS = 60.0
 """After that a removal is not under way any more: its request was lost after the mark."""
+_ENDING_SECONDS = 30.0
+"""What Swarm takes to end an engine besides its grace period, and our clock may differ from its."""
+_NANO = 1_000_000_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -196,12 +199,30 @@ class ServiceView:
         return next((str(each["Target"]) for each in named), "")
 
     def _status_of(self, task: Task) -> ContainerStatus:
-        runs = task.state in {"running", "orphaned"}
+        runs = task.state in {"running", "orphaned"} or task.is_given_up
         may_run = runs or (task.node is not None and self._is_down(task.node))
         return ContainerStatus.RUNNING if may_run else ContainerStatus.STARTING
 
     def _may_live(self, task: Task) -> bool:
-        return not task.has_ended and not self._is_lost(task)
+        if task.has_ended or self._is_lost(task):
+            return False
+        return not task.is_given_up or self._is_being_ended(task)
+
+    def _is_being_ended(self, task: Task) -> bool:
+        """Return whether an engine that Swarm has given up may still run.
+
+        Its node ends it within the grace period, from when the node hears of it; nobody is told.
+        """
+        node = self.nodes.get(task.node) if task.node else None
+        if node is None or node.state is not NodeState.READY:
+            return True
+        since = max(task.status_at, node.changed_at)
+        return (self.now - since).total_seconds() < self._stop_grace + _ENDING_SECONDS
+
+    @property
+    def _stop_grace(self) -> float:
+        container = self.spec["TaskTemplate"]["ContainerSpec"]
+        return float((container.get("StopGracePeriod") or 0) / _NANO)
 
     def _is_lost(self, task: Task) -> bool:
         """Return whether somebody vouches that the task's node is off."""

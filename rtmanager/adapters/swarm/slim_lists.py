@@ -26,7 +26,10 @@ def slim_service(value: Read) -> Read:
             "Labels": _texts_kept_once(spec.get("Labels") or {}),
             "Mode": spec.get("Mode"),
             "TaskTemplate": {
-                "ContainerSpec": {"Image": _kept_once(container.get("Image", ""))},
+                "ContainerSpec": {
+                    "Image": _kept_once(container.get("Image", "")),
+                    "StopGracePeriod": container.get("StopGracePeriod"),
+                },
                 "ForceUpdate": template.get("ForceUpdate", 0),
                 "Networks": template.get("Networks"),
             },

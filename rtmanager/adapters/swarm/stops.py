@@ -52,12 +52,18 @@ class Stops:
 
 
 def _halt(view: ServiceView) -> Json | None:
-    """Return the specification that stops the container."""
+    """Return the specification that stops the container, also before its task was seen."""
     refuse_out_of_reach(view)
-    if not view.is_wanted or view.alive is None:
+    if not view.is_wanted or not view.container().is_running:
         return None
+    if view.alive is not None and view.alive.is_given_up:
+        # Swarm would forget the task at once, and nobody would know how long it runs on.
+        raise DockerUnavailable(
+            f"Swarm is ending container {view.id[:12]}, because its node suits it no more; whether "
+            "it has ended is known within a minute or two"
+        )
     about = {
-        labels.STOPPING: view.alive.node,
+        labels.STOPPING: view.alive.node if view.alive else None,
         labels.BEGUN_AT: view.end[labels.BEGUN_AT],
         labels.FINISHED_AT: view.now.isoformat(),
     }

@@ -14,6 +14,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _ENDED = frozenset({"complete", "shutdown", "failed", "rejected"})
 """The states after which nothing runs; `orphaned` says that nobody has heard of it for a day."""
 _EXITED_BY_ITSELF = "task: non-zero exit"
+_GIVEN_UP = "no longer meets constraints"
 
 _NO_SOURCE = "bind source path does not exist"
 
@@ -46,6 +47,7 @@ class Task:
         """Read an entry of the list of tasks."""
         status = answer["Status"]
         container = status.get("ContainerStatus") or {}
+        shows_end = container.get("ContainerID") and not _is_given_up(status)
         attached = answer["Spec"].get("NetworkAttachmentSpec") or {}
         return cls(
             id=answer["ID"],
@@ -60,7 +62,7 @@ class Task:
             game_id=((answer["Spec"].get("ContainerSpec") or {}).get("Labels") or {}).get(
                 GAME_ID_LABEL
             ),
-            exit_code=container.get("ExitCode") if container.get("ContainerID") else None,
+            exit_code=container.get("ExitCode") if shows_end else None,
             container=container.get("ContainerID") or attached.get("ContainerID") or None,
             addresses=dict(map(_attachment, answer.get("NetworksAttachments") or ())),
         )
@@ -72,7 +74,15 @@ class Task:
     @property
     def has_ended(self) -> bool:
         """Return whether Swarm knows that nothing of it runs."""
-        return self.state in _ENDED
+        return self.state in _ENDED and not self.is_given_up
+
+    @property
+    def is_given_up(self) -> bool:
+        """Return whether Swarm rejects it because its node suits it no more; it may still run.
+
+        The managers say so themselves, before its node hears of it, and let the node say no more.
+        """
+        return _is_given_up({"State": self.state, "Err": self.error})
 
     @property
     def lacks_directory(self) -> bool:
@@ -82,10 +92,16 @@ class Task:
     @property
     def was_started(self) -> bool:
         """Return whether its process has begun, however it ended."""
+        if self.is_given_up:
+            return self.container is not None
         if not self.has_ended:
             return self.state == "running"
         ended_itself = not self.error or self.error.startswith(_EXITED_BY_ITSELF)
         return self.container is not None and ended_itself
+
+
+def _is_given_up(status: Json) -> bool:
+    return status["State"] == "rejected" and _GIVEN_UP in status.get("Err", "")
 
 
 def _attachment(entry: Json) -> tuple[str, tuple[str, ...]]:

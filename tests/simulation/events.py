@@ -78,17 +78,17 @@ _FAILS_NOTHING = {
 _LATE = {
     *("stall", "suspend", "late call", "flush"),
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
-    *("node_down", "power_cut", "leaderless"),
+    *("node_down", "power_cut", "leaderless", "misled"),
 }
 """Events that change engines behind the service's back, or delay the service's own calls."""
 _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
 
-_UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore"}
+_UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore", "misled"}
 """Events after which a process may act without its lease, or a call may arrive too late."""
 
 _DEADLY = {
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
-    *("refusal", "refuse_all", "node_down", "power_cut", "leaderless"),
+    *("refusal", "refuse_all", "node_down", "power_cut", "leaderless", "misled"),
 }
 """Events that end engines, or keep the service from restoring them."""
 

@@ -117,6 +117,7 @@ MINIMA = (
     Minimum("fence commands without an answer", {"fence command"}, {"no answer"}, swarm=8),
     Minimum("games moved from lost nodes", {"moved"}, {"success"}, swarm=100),
     Minimum("games moved from drained nodes", {"moved"}, {"success of a drain"}, swarm=16),
+    Minimum("processes that a former leader misleads", {"misled"}, _ANYTHING, swarm=40),
     Minimum("managers without a leader", {"leader lost"}, _ANYTHING, swarm=40),
 )
 

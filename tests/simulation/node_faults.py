@@ -10,9 +10,16 @@ if TYPE_CHECKING:
     from tests.simulation.plan_runner import PlanRunner
 
 POWER, LINK, DAEMON = "power", "link", "daemon"
+A_CHANGE, THE_END = "a change", "the end"
+"""Until when a process reads from a former leader, if that does not step down before."""
 NODE_CYCLES = ("watch_nodes", "fence_nodes", "move_lost_games", "drain_nodes")
 MOSTLY = 0.85
 """The share of choices among nodes with engines, where any node would do."""
+
+
+def client_of(slot: int) -> str:
+    """Return the name of the client of the managers that the processes in a slot are."""
+    return f"slot {slot}"
 
 
 class NodeFaults:
@@ -63,6 +70,12 @@ class NodeFaults:
         """Let the managers lose their leader for a while."""
         self._environment.tally.note("leader lost", "the managers")
         self._environment.swarm.lose_leader(seconds)
+
+    def misled(self, slot: int, seconds: float, until: str) -> None:
+        """Let a process read from a manager that was the leader, and knows nothing newer."""
+        self._environment.tally.note("misled", "a process")
+        self._environment.truth.is_shown_late = True
+        self._environment.swarm.mislead(client_of(slot), seconds, is_left=until == A_CHANGE)
 
     def nodes(self) -> None:
         """Let the leader look at the nodes, as its workers do."""

@@ -15,7 +15,7 @@ from tests.simulation.fault_plans import (
     shutdown,
     stall,
 )
-from tests.simulation.node_faults import DAEMON, LINK, POWER
+from tests.simulation.node_faults import A_CHANGE, DAEMON, LINK, POWER, THE_END
 from tests.simulation.plan import draw_requests
 from tests.simulation.policy import DIES_AT_ONCE, GOOD, LEASE_TTL
 from tests.simulation.stream_plan import draw_jobs
@@ -104,8 +104,21 @@ def drained(random: Random, at: int) -> list[Event]:
 
 def leaderless(random: Random, at: int) -> list[Event]:
     """Let the managers be without a leader while processes work."""
-    lost = Event(at, "leaderless", (random.choice((0.3, 3.0, 20.0)),))
+    lost = Event(at, "leaderless", (random.choice((0.3, 3.0, 20.0, 75.0)),))
     return [lost, *meanwhile(random, at, random.randrange(2)), Event(at + 40, "wait", (30.0,))]
+
+
+def misled(random: Random, at: int) -> list[Event]:
+    """Let a process read from a former leader, while or after another one changes the game."""
+    slot = random.randrange(2)
+    until = random.choice((A_CHANGE, A_CHANGE, THE_END))
+    args = (slot, random.choice((3.0, 10.0, 20.0)), until)
+    event = Event(at, "misled", args)
+    if random.random() < 0.3:
+        event = Event(at, "in_situation", (AN_ENGINE_RUNS, random.randrange(4), "misled", *args))
+    others = [*meanwhile(random, at + 2, 1 - slot), *meanwhile(random, at + 60, slot)]
+    ends = [Event(at + random.randrange(5, 90), "kill", (1 - slot, random.randrange(80), 0.0))]
+    return [event, *others, *(ends if random.random() < 0.5 else ())]
 
 
 def late_request(random: Random, at: int) -> list[Event]:
@@ -158,6 +171,10 @@ NODE_THEMES: Sequence[Theme] = (
     (leaderless,),
     (leaderless, power_lost),
     (leaderless, process_fault_at_call),
+    (misled,),
+    (misled, process_fault_at_call),
+    (misled, power_lost),
+    (misled, leaderless),
     (late_request, late_request),
     (late_request, stall),
     (late_request, process_fault_at_call),

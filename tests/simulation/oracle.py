@@ -158,6 +158,8 @@ class Oracle:
 
     def _needless(self, operation: Operation) -> Iterator[str]:
         """Return why there is nothing to do: the game was running as requested all the time."""
+        if self._environment.truth.is_shown_late:
+            return
         before = self._states.get(operation.game_id, GameState())
         wanted = operation.request.image_ref or ""
         is_same = operation.kind is _START or (

@@ -23,10 +23,11 @@ from rtmanager.domain.node import NodeMark
 from rtmanager.domain.ports.cluster_nodes import ClusterNodes
 from rtmanager.domain.ports.container_host import ContainerHost
 from rtmanager.domain.ports.fencing import Fencing
+from rtmanager.domain.runtime import RuntimeStatus
 from tests.simulation.events import CHANGES, SWARM_CHANGES
 from tests.simulation.fencing import FENCES, SimulatedFencing
-from tests.simulation.node_faults import LINK, POWER
-from tests.simulation.policy import LEISURELY, add_images
+from tests.simulation.node_faults import LINK, POWER, client_of
+from tests.simulation.policy import LEISURELY, add_images, repair_images
 from tests.simulation.swarm_docker import SwarmAsDocker
 
 if TYPE_CHECKING:
@@ -192,24 +193,41 @@ class SwarmPlatform:
         ]
 
     def restore(self) -> None:
-        """Bring every node back, and let the operator use all of them again."""
+        """Bring every node back, and let the operator use all of them again.
+
+        What never starts is repaired: a move is tried until it succeeds, in ever longer intervals.
+        """
+        repair_images(self.docker)
+        self.swarm.outdated.clear()
         self.swarm.leaderless_until = min(self.swarm.leaderless_until, self._environment.loop.now)
         for node in self.swarm.nodes.values():
             node.labels.pop(f"com.galaxy.{NodeMark.DRAIN}", None)
             self.swarm.bring_back(node)
 
     def _note_exposed(self) -> None:
-        """Remember what is on nodes that are not heard, or is just being placed there."""
+        """Remember what is on nodes that are not heard, or is just being placed there.
+
+        What has ended there without being recorded cannot be told from what was lost with the node.
+        """
         truth = self._environment.truth
         lost = {each.id for each in self.swarm.nodes.values() if _is_lost(each)}
         for task in self.swarm.tasks.values() if lost else ():
-            if task.node is None or task.node.id not in lost or task.has_ended:
-                continue
             container = ContainerId(task.service_id)
+            if task.node is None or task.node.id not in lost:
+                continue
+            if task.has_ended:
+                if container in self._recorded_as_running():
+                    truth.exposed.add(container)
+                continue
             truth.exposed.add(container)
             truth.interfered.add(container)
             if task.node.labels.get(_INTERRUPTED, "") >= rendered(task.created_at):
                 self._interrupted.add(task.id)
+
+    def _recorded_as_running(self) -> set[ContainerId | None]:
+        records = self._environment.store.runtime_records.values()
+        running = (each for each in records if each.status is RuntimeStatus.RUNNING)
+        return {each.current_container_id for each in running}
 
     def _api(self, process: "Process") -> SwarmApi:
         """Let the scheduler choose when each request is sent, and each change is answered."""
@@ -218,7 +236,8 @@ class SwarmPlatform:
             if call in _CHANGES or not call.endswith(":done"):
                 await process.park(call)
 
-        return with_faults(cast("SwarmApi", InMemorySwarmApi(swarm=self.swarm)), "swarm", hook)
+        api = InMemorySwarmApi(swarm=self.swarm, client=client_of(process.slot))
+        return with_faults(cast("SwarmApi", api), "swarm", hook)
 
 
 def _is_lost(node: MemoryNode) -> bool:

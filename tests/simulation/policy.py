@@ -1,5 +1,7 @@
 """The policy of the simulated operator, and the images that the simulated games run."""
 
+from dataclasses import replace
+
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour
 from rtmanager.adapters.in_memory.docker_world import NETWORK, InMemoryDocker
 from rtmanager.domain.allowed_images import AllowedImages
@@ -78,3 +80,12 @@ def add_images(docker: InMemoryDocker) -> None:
         docker.add_image(reference, behaviour=behaviour)
         docker.add_image(reference, behaviour=behaviour, in_registry=True)
     docker.add_image(TO_PULL, in_registry=True)
+
+
+def repair_images(docker: InMemoryDocker) -> None:
+    """Let the engines of every image start and run for a while."""
+    broken = (_BEHAVIOURS[REFUSED], _BEHAVIOURS[DIES_AT_ONCE])
+    for images in (docker.images, docker.registry):
+        for reference, image in images.items():
+            if image.behaviour in broken:
+                images[reference] = replace(image, behaviour=ImageBehaviour())

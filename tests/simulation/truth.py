@@ -39,7 +39,8 @@ class Truth:
     `taken` those that others removed. `seen` is every container that ever existed.
 
     `exposed` are those that were on a node when it was lost: such an engine may have ended while
-    its record still says that it runs, until it is started elsewhere.
+    its record still says that it runs, until it is started elsewhere. `is_shown_late` once a
+    process was shown what was true some time ago.
     """
 
     docker: InMemoryDocker
@@ -54,6 +55,7 @@ class Truth:
     taken: set[ContainerId] = field(default_factory=set)
     seen: dict[ContainerId, MemoryContainer] = field(default_factory=dict)
     exposed: set[ContainerId] = field(default_factory=set)
+    is_shown_late: bool = False
 
     def observe(self, step: int) -> list[str]:
         """Record the state of every game; return violations: two engines, or one removed alive."""
@@ -128,6 +130,8 @@ class Truth:
         """Return whether the record was true at any moment since `since`."""
         if record.status is RuntimeStatus.RUNNING and record.current_container_id in self.exposed:
             return True
+        if self.is_shown_late:
+            since = 0
         return any(agrees(record, shown) for shown in self.during(record.game_id, since))
 
     def now(self, game: str) -> Shown:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from rtmanager.adapters.in_memory.docker_effects import NORMAL, Act, Fate, Reply
 from rtmanager.adapters.in_memory.docker_networks import AddressSpace
 from rtmanager.adapters.in_memory.swarm_nodes import MemoryNode
+from rtmanager.adapters.in_memory.swarm_outdated import Known
 from rtmanager.adapters.in_memory.swarm_services import MemoryService
 from rtmanager.adapters.in_memory.swarm_tasks import MemoryTask
 from rtmanager.adapters.in_memory.swarm_values import Spec, check_spec, matches, new_id, rendered
@@ -23,10 +24,11 @@ class InMemorySwarmApi:
     """One client's requests to an InMemorySwarm, which others may share.
 
     A change is one uninterruptible step; it happens even if the caller has left, and is judged by
-    the version when it happens.
+    the version when it happens. Clients of the same name ask the same manager.
     """
 
     swarm: InMemorySwarm = field(default_factory=InMemorySwarm)
+    client: str = ""
 
     async def ping(self) -> None:
         """Raise DockerUnavailable unless a manager answers that knows a leader."""
@@ -71,7 +73,7 @@ class InMemorySwarmApi:
 
     async def services(self, **filters: Sequence[str]) -> Sequence[Json]:
         """Return the services that match."""
-        found: Iterable[MemoryService] = self._reach().services.values()
+        found: Iterable[MemoryService] = self._known().services.values()
         if ids := filters.get("id"):
             found = [each for each in found if each.id.startswith(tuple(ids))]
         if names := filters.get("name"):
@@ -110,7 +112,7 @@ class InMemorySwarmApi:
         """
         if "attachment" in filters.get("runtime", ()):
             return []
-        found: Iterable[MemoryTask] = self._reach().tasks.values()
+        found: Iterable[MemoryTask] = self._known().tasks.values()
         if names := filters.get("service"):
             ids = {self._service(each).id for each in names}
             found = [each for each in found if each.service_id in ids]
@@ -124,7 +126,7 @@ class InMemorySwarmApi:
 
     async def nodes(self) -> Sequence[Json]:
         """Return all nodes."""
-        return [each.shown() for each in self._reach().nodes.values()]
+        return [each.shown() for each in self._known().nodes.values()]
 
     async def node(self, node_id: str) -> Json:
         """Return one node."""
@@ -141,9 +143,13 @@ class InMemorySwarmApi:
         self.swarm.demand_managers()
         return self.swarm
 
+    def _known(self) -> Known:
+        return self.swarm.known_to(self.client)
+
     async def _change(self, request: str, target: str, act: Act[T]) -> T:
         """Let the leader act according to the request's fate, and return its answer."""
         swarm = self._reach()
+        swarm.note_change(self.client)
         fate = swarm.fate_of(request, target) if swarm.fate_of else NORMAL
         if not fate.happens:
             _check_reply(request, fate)
@@ -157,8 +163,9 @@ class InMemorySwarmApi:
         return effect.result
 
     def _service(self, name_or_id: str) -> MemoryService:
-        services = self._reach().services
-        found = services.get(name_or_id) or self._named(name_or_id)
+        services = self._known().services
+        named = (each for each in services.values() if each.name == name_or_id)
+        found = services.get(name_or_id) or next(named, None)
         if found is None:
             raise ServiceGone(f"service {name_or_id} not found")
         return found
@@ -168,7 +175,7 @@ class InMemorySwarmApi:
         return next((each for each in every if each.name == name), None)
 
     def _node(self, name_or_id: str) -> MemoryNode:
-        nodes = self._reach().nodes
+        nodes = self._known().nodes
         named = (each for each in nodes.values() if each.name == name_or_id)
         found = nodes.get(name_or_id) or next(named, None)
         if found is None:

@@ -20,6 +20,7 @@ from rtmanager.adapters.in_memory.docker_objects import KILLED, OOM_KILLED, Memo
 from rtmanager.adapters.in_memory.swarm_agents import Agents
 from rtmanager.adapters.in_memory.swarm_managers import Managers
 from rtmanager.adapters.in_memory.swarm_nodes import MemoryNode
+from rtmanager.adapters.in_memory.swarm_outdated import Known, Outdated
 from rtmanager.adapters.in_memory.swarm_services import MemoryService, mounted
 from rtmanager.adapters.in_memory.swarm_tasks import MemoryTask
 from rtmanager.adapters.in_memory.swarm_values import new_id
@@ -72,6 +73,7 @@ class InMemorySwarm:
     leaderless_until: float = 0.0
     addresses: AddressSpace = field(default_factory=AddressSpace)
     alive: dict[str, MemoryTask] = field(default_factory=dict)
+    outdated: dict[str, Outdated] = field(default_factory=dict)
     _index: int = field(default=10, init=False)
     _happening: Moment | None = field(default=None, init=False)
     _numbers: int = field(default=0, init=False)
@@ -128,6 +130,16 @@ class InMemorySwarm:
         self.catch_up()
         self.leaderless_until = self.clock.monotonic() + seconds
         self.after(seconds, lambda _: self.managers.elect())
+
+    def mislead(self, client: str, seconds: float, *, is_left: bool = True) -> None:
+        """Let a former leader answer a client's reads from what is known now, for so long.
+
+        It cannot make changes: the client goes to another manager with one, and if `is_left`, with
+        its reads from then on.
+        """
+        self.catch_up()
+        until = self.clock.monotonic() + seconds
+        self.outdated[client] = Outdated.of(self, until=until, is_left=is_left)
 
     def crash(self, service_id: str, *, exit_code: int = 1) -> None:
         """Let the service's engines exit on their own."""
@@ -230,6 +242,22 @@ class InMemorySwarm:
                 "rpc error: code = Unknown desc = The swarm does not have a leader"
             )
         self.catch_up()
+
+    def known_to(self, client: str) -> Known:
+        """Return what the manager shows that this client asks. Raises DockerUnavailable."""
+        outdated = self.outdated.get(client)
+        if outdated is not None and self.reachable and self.clock.monotonic() < outdated.until:
+            self.catch_up()
+            return outdated
+        self.outdated.pop(client, None)
+        self.demand_managers()
+        return self
+
+    def note_change(self, client: str) -> None:
+        """Let a client that sends a change leave the former leader."""
+        outdated = self.outdated.get(client)
+        if outdated is not None and outdated.is_left:
+            del self.outdated[client]
 
     def _moment_of(self, elapsed: float) -> Moment:
         ago = timedelta(seconds=self.clock.monotonic() - elapsed)

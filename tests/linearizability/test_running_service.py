@@ -32,7 +32,7 @@ from tests.support.calls import wait_until
 from tests.support.environment import SHORT_LEASE, Environment, NewEnvironment, new_game
 from tests.support.run import Say, run_name
 
-SECONDS = float(os.environ.get("LINEARIZABILITY_SECONDS", "60"))
+SECONDS = float(os.environ.get("LINEARIZABILITY_SECONDS", "30"))
 SEED = int(os.environ.get("LINEARIZABILITY_SEED", "1"))
 KILL_EVERY = 6.0
 GAMES = 5

@@ -131,6 +131,16 @@ async def real_swarm(
 @pytest.fixture(params=["in memory", "in-memory swarm", "docker", "swarm"])
 def docker_world(request: pytest.FixtureRequest, state_root: Path) -> DockerWorld:
     """Return each of the Dockers in turn."""
+    return _world(request, state_root)
+
+
+@pytest.fixture(params=["in memory", "docker"])
+def image_world(request: pytest.FixtureRequest, state_root: Path) -> DockerWorld:
+    """Return each of those that read images; on a Swarm Docker's code does, on a manager."""
+    return _world(request, state_root)
+
+
+def _world(request: pytest.FixtureRequest, state_root: Path) -> DockerWorld:
     if request.param in {"docker", "swarm"}:
         world: DockerWorld = request.getfixturevalue(f"real_{request.param}")
         return world

@@ -1,7 +1,8 @@
 """A real Swarm of one node behind the interface of the port's tests."""
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import closing, suppress
 from typing import Any
 
@@ -55,6 +56,13 @@ class SwarmWorld(RealWorld):
         self.managers.append(managers)
         return made
 
+    async def send(self, call: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Let the call run until it has changed a service."""
+        before, task = await self._versions(), asyncio.create_task(call)
+        while await self._versions() == before and not task.done():  # noqa: ASYNC110 - nor does a Swarm
+            await asyncio.sleep(0.05)
+        return task
+
     def kill(self, container_id: ContainerId) -> None:
         """Let someone else kill the engine, and wait until the manager has heard of it."""
         (task,) = self._tasks(container_id)
@@ -105,8 +113,7 @@ class SwarmWorld(RealWorld):
         for each in self.managers:
             await each.aclose()
         with closing(self.api):
-            ours = self.api.services(filters={"label": f"{kept.NETWORK}={self.network}"})
-            for service in {*self.foreign, *(one["ID"] for one in ours)}:
+            for service in {*self.foreign, *(one["ID"] for one in self._services())}:
                 _ignoring_absence(lambda: self.api.remove_service(service))  # noqa: B023 - called at once
             for network in self.networks:
                 self._drop_network(network)
@@ -121,6 +128,14 @@ class SwarmWorld(RealWorld):
                 self.api.remove_network(network)
                 return
             time.sleep(0.1)
+
+    async def _versions(self) -> dict[str, int]:
+        """Return the versions of ours, by their ids."""
+        found = await asyncio.to_thread(self._services)
+        return {one["ID"]: one["Version"]["Index"] for one in found}
+
+    def _services(self) -> list[Any]:
+        return list(self.api.services(filters={"label": f"{kept.NETWORK}={self.network}"}))
 
     def _running(self, container_id: ContainerId) -> list[Any]:
         return [each for each in self._tasks(container_id) if each["Status"]["State"] == "running"]

@@ -82,14 +82,45 @@ async def end_of(stream: AsyncIterator[ContainerEvent]) -> DockerUnavailable:
 
 
 async def test_start_is_reported(world: EventWorld) -> None:
-    """The event of a start names the game and the container."""
-    game_id = new_game_id()
+    """The event of a start names the game and the container, on Docker's own time.
+
+    A resumed stream repeats the last moment, so that no simultaneous event is lost.
+    """
+    game_id, before = new_game_id(), await world.events.now()
     async with world.events.listen(since=None) as stream:
         container_id = await running(world.docker, game_id=game_id)
 
         event = (await up_to(stream, container_id, "start"))[-1]
 
     assert (event.game_id, event.container_id) == (game_id, container_id)
+    assert before <= event.at <= await world.events.now()
+    async with world.events.listen(since=event.at) as stream:
+        assert (await up_to(stream, container_id, "start"))[-1] == event
+
+
+async def test_stream_is_resumed_within_a_second(world: EventWorld) -> None:
+    """A stream is resumed with sub-second precision, so that few events repeat."""
+    async with world.events.listen(since=None) as stream:
+        container_id = await running(world.docker)
+        started = (await up_to(stream, container_id, "start"))[-1]
+
+    async with world.events.listen(since=started.at + 0.001) as stream:
+        world.docker.vanish(container_id)
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert "start" not in actions
+
+
+async def test_without_since_only_what_comes_is_reported(world: EventWorld) -> None:
+    """Not the past; but once the block is entered no event is missed, however late the read."""
+    container_id = await running(world.docker)
+    async with world.events.listen(since=None) as stream:
+        world.docker.vanish(container_id)
+        await world.docker.host.list_containers()
+
+        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
+
+    assert "start" not in actions
 
 
 async def test_exit_is_reported(world: EventWorld) -> None:
@@ -198,17 +229,6 @@ async def test_containers_of_others_are_not_reported(world: EventWorld) -> None:
     assert theirs not in seen
 
 
-async def test_without_since_the_past_is_not_reported(world: EventWorld) -> None:
-    """Without a start time only events from now on are reported."""
-    container_id = await running(world.docker)
-    async with world.events.listen(since=None) as stream:
-        world.docker.vanish(container_id)
-
-        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
-
-    assert "start" not in actions
-
-
 async def test_resumed_stream_reports_what_happened_between(world: EventWorld) -> None:
     """A lost connection loses no event that Docker still has."""
     container_id = await running(world.docker)
@@ -218,49 +238,6 @@ async def test_resumed_stream_reports_what_happened_between(world: EventWorld) -
     world.docker.vanish(container_id)
 
     async with world.events.listen(since=last.at) as stream:
-        assert await up_to(stream, container_id, "destroy")
-
-
-async def test_resumed_stream_repeats_the_very_moment(world: EventWorld) -> None:
-    """A resumed stream repeats the last moment, so that no simultaneous event is lost."""
-    async with world.events.listen(since=None) as stream:
-        container_id = await running(world.docker)
-        started = (await up_to(stream, container_id, "start"))[-1]
-
-    async with world.events.listen(since=started.at) as stream:
-        assert (await up_to(stream, container_id, "start"))[-1] == started
-
-
-async def test_stream_is_resumed_within_a_second(world: EventWorld) -> None:
-    """A stream is resumed with sub-second precision, so that few events repeat."""
-    async with world.events.listen(since=None) as stream:
-        container_id = await running(world.docker)
-        started = (await up_to(stream, container_id, "start"))[-1]
-
-    async with world.events.listen(since=started.at + 0.001) as stream:
-        world.docker.vanish(container_id)
-        actions = [event.action for event in await up_to(stream, container_id, "destroy")]
-
-    assert "start" not in actions
-
-
-async def test_events_are_on_docker_s_time(world: EventWorld) -> None:
-    """Docker's own clock can be read, to resume from."""
-    before = await world.events.now()
-    async with world.events.listen(since=before) as stream:
-        container_id = await running(world.docker)
-        event = (await up_to(stream, container_id, "start"))[-1]
-
-    assert before <= event.at <= await world.events.now()
-
-
-async def test_trap_list_subscribe_gap(world: EventWorld) -> None:
-    """Once the block is entered no event is missed, however late the first read."""
-    container_id = await running(world.docker)
-    async with world.events.listen(since=None) as stream:
-        world.docker.vanish(container_id)
-        await world.docker.host.list_containers()
-
         assert await up_to(stream, container_id, "destroy")
 
 

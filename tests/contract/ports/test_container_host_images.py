@@ -50,10 +50,10 @@ async def test_an_image_is_found_by_any_spelling(docker_world: DockerWorld) -> N
     assert await docker_world.host.image(ImageRef.parse(f"docker.io/{GOOD}")) == plain
 
 
-async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> None:
+async def test_an_image_shows_its_labels_and_user(image_world: DockerWorld) -> None:
     """Limits and the state directory's owner are read from the image."""
-    limited = await docker_world.host.image(ImageRef.parse(LIMITED))
-    user = await docker_world.host.image(ImageRef.parse(BY_NAME))
+    limited = await image_world.host.image(ImageRef.parse(LIMITED))
+    user = await image_world.host.image(ImageRef.parse(BY_NAME))
 
     assert limited is not None
     assert user is not None
@@ -63,13 +63,13 @@ async def test_an_image_shows_its_labels_and_user(docker_world: DockerWorld) -> 
 
 @pytest.mark.parametrize("interval", [1, 2**63 - 1])
 async def test_an_image_shows_how_often_it_is_checked(
-    docker_world: DockerWorld, interval: int
+    image_world: DockerWorld, interval: int
 ) -> None:
     """The intervals of the image's health check are read; most images have none."""
-    checked = await docker_world.host.image(
-        ImageRef.parse(docker_world.image_with_health_check(interval))
+    checked = await image_world.host.image(
+        ImageRef.parse(image_world.image_with_health_check(interval))
     )
-    good = await docker_world.host.image(ImageRef.parse(GOOD))
+    good = await image_world.host.image(ImageRef.parse(GOOD))
 
     assert checked is not None
     assert good is not None
@@ -79,11 +79,11 @@ async def test_an_image_shows_how_often_it_is_checked(
 
 @pytest.mark.parametrize("length", [1, 5000])
 async def test_an_image_shows_how_long_its_health_check_is(
-    docker_world: DockerWorld, length: int
+    image_world: DockerWorld, length: int
 ) -> None:
     """Docker repeats the command in its events, and names its parts besides."""
-    reference = docker_world.image_with_health_check(1, "x" * length)
-    image = await docker_world.host.image(ImageRef.parse(reference))
+    reference = image_world.image_with_health_check(1, "x" * length)
+    image = await image_world.host.image(ImageRef.parse(reference))
 
     assert image is not None
     assert length <= image.health_test_length < length + 100
@@ -99,22 +99,22 @@ async def test_a_missing_image_is_none(docker_world: DockerWorld) -> None:
     ("reference", "owner"), [(GOOD, (0, 0)), (BY_NUMBER, (4242, 4242)), (BY_NAME, (4243, 4243))]
 )
 async def test_the_owner_is_the_image_user(
-    docker_world: DockerWorld, reference: str, owner: tuple[int, int]
+    image_world: DockerWorld, reference: str, owner: tuple[int, int]
 ) -> None:
     """The owner is root by default; names are resolved by the image's own files."""
-    image = await docker_world.host.image(ImageRef.parse(reference))
+    image = await image_world.host.image(ImageRef.parse(reference))
 
     assert image is not None
-    assert await docker_world.host.image_owner(image) == owner
+    assert await image_world.host.image_owner(image) == owner
 
 
-async def test_an_unknown_user_is_a_configuration_fault(docker_world: DockerWorld) -> None:
+async def test_an_unknown_user_is_a_configuration_fault(image_world: DockerWorld) -> None:
     """An image that names a user it does not contain cannot be started."""
-    image = await docker_world.host.image(ImageRef.parse(docker_world.image_without_its_user()))
+    image = await image_world.host.image(ImageRef.parse(image_world.image_without_its_user()))
     assert image is not None
 
     with pytest.raises(StartConfigInvalid, match=NO_SUCH_USER):
-        await docker_world.host.image_owner(image)
+        await image_world.host.image_owner(image)
 
 
 async def test_pull_brings_the_image_to_the_host(docker_world: DockerWorld) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 
-import pytest
-
 from rtmanager.domain.container import ContainerId
 from rtmanager.domain.container_network import ContainerNetwork, NetworkId
 from tests.contract.ports.docker_fixtures import created, exited, inspected, running
@@ -35,7 +33,7 @@ async def test_a_network_shows_its_subnet_and_the_host_s_address(docker_world: D
 
 
 async def test_a_network_shows_the_addresses_of_what_runs(docker_world: DockerWorld) -> None:
-    """What runs has its address on the network, what was created or has ended has none."""
+    """What runs has its address there, the others none; all show the network that they are on."""
     made, runs = await created(docker_world), await running(docker_world)
     ended = await running(docker_world, EXITS)
     await exited(docker_world, ended)
@@ -44,6 +42,8 @@ async def test_a_network_shows_the_addresses_of_what_runs(docker_world: DockerWo
 
     assert attached[runs] == {(await inspected(docker_world, runs)).address}
     assert {made, ended}.isdisjoint(attached)
+    await _shows_its_network(docker_world, made)
+    await _shows_its_network(docker_world, runs)
 
 
 async def test_a_network_shows_strangers_too(docker_world: DockerWorld) -> None:
@@ -52,20 +52,6 @@ async def test_a_network_shows_strangers_too(docker_world: DockerWorld) -> None:
     await docker_world.host.start(stranger)
 
     assert (await attached_to(docker_world))[stranger]
-
-
-@pytest.mark.parametrize("starts", [True, False])
-async def test_a_container_shows_what_it_is_attached_to(
-    docker_world: DockerWorld,
-    starts: bool,  # noqa: FBT001 - a table
-) -> None:
-    """List and inspection show a container's network from its creation on."""
-    container_id = await (running if starts else created)(docker_world)
-
-    listed = {one.id: one for one in await docker_world.host.list_containers()}[container_id]
-
-    assert listed.attached_to == {docker_world.network}
-    assert (await inspected(docker_world, container_id)).attached_to == {docker_world.network}
 
 
 async def test_a_container_on_several_networks_has_an_address_on_each(
@@ -99,3 +85,11 @@ async def test_containers_are_shown_by_their_ids(docker_world: DockerWorld) -> N
     assert {one.id: one.has_our_labels for one in found} == {stranger: False, ours: True}
     assert await docker_world.host.containers_with({gone}) == []
     assert not await docker_world.host.containers_with(())
+
+
+async def _shows_its_network(world: DockerWorld, container_id: ContainerId) -> None:
+    """List and inspection show a container's network from its creation on."""
+    listed = {one.id: one for one in await world.host.list_containers()}[container_id]
+
+    assert listed.attached_to == {world.network}
+    assert (await inspected(world, container_id)).attached_to == {world.network}

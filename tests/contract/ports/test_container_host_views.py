@@ -61,58 +61,28 @@ async def test_list_shows_a_container_as_it_was_created(docker_world: DockerWorl
     assert (found.image_id, found.fence, found.has_our_labels) == (spec.image, 7, True)
 
 
-async def test_list_shows_the_address_of_what_runs(docker_world: DockerWorld) -> None:
-    """One list call shows the address of every running engine, and none of the others."""
-    made, runs = await created(docker_world), await running(docker_world)
-    ended = await running(docker_world, EXITS)
-    await exited(docker_world, ended)
-
-    listed = {one.id: one.address for one in await docker_world.host.list_containers()}
-
-    assert listed[runs] == (await inspected(docker_world, runs)).address
-    assert listed[runs]
-    assert (listed[made], listed[ended]) == (None, None)
-
-
-async def test_an_address_on_another_network_is_none_of_ours(docker_world: DockerWorld) -> None:
-    """An engine that is not on our network has no address."""
-    spec = await spec_of(docker_world)
-    container_id = await docker_world.host.create(spec)
-    await docker_world.host.start(container_id)
-    elsewhere = docker_world.new_host(network="galaxy-elsewhere")
-
-    named = await elsewhere.named(spec.name)
-    found = await elsewhere.inspect(container_id)
-
-    assert named is not None
-    assert found is not None
-    assert (named.address, found.address) == (None, None)
-
-
-async def test_list_shows_for_how_long_a_container_has_been_running_at_least(
-    docker_world: DockerWorld,
-) -> None:
-    """Only of one that runs; Docker's words round the time down."""
-    stopped, up = await created(docker_world), await running(docker_world)
-
-    found = {one.id: one for one in await docker_world.host.list_containers()}
-
-    assert (found[stopped].up_for, found[stopped].health) == (None, None)
-    assert found[up].health is None
-    assert 0 <= (found[up].up_for or 0.0) < 60
-
-
 async def test_list_shows_every_state(docker_world: DockerWorld) -> None:
-    """Created, running and exited containers are all listed."""
+    """One list call shows created, running and exited containers, and the addresses of engines.
+
+    For how long one has been running at least, Docker's words round down.
+    """
     made, runs = await created(docker_world), await running(docker_world)
     ended = await running(docker_world, EXITS)
     await exited(docker_world, ended)
 
-    states = {one.id: one.status for one in await docker_world.host.list_containers()}
+    listed = {one.id: one for one in await docker_world.host.list_containers()}
 
-    assert states[made] is ContainerStatus.CREATED
-    assert states[runs] is ContainerStatus.RUNNING
-    assert states[ended] is ContainerStatus.EXITED
+    assert [listed[each].status for each in (made, runs, ended)] == [
+        ContainerStatus.CREATED,
+        ContainerStatus.RUNNING,
+        ContainerStatus.EXITED,
+    ]
+    assert listed[runs].address == (await inspected(docker_world, runs)).address
+    assert listed[runs].address
+    assert (listed[made].address, listed[ended].address) == (None, None)
+    assert (listed[made].up_for, listed[made].health) == (None, None)
+    assert listed[runs].health is None
+    assert 0 <= (listed[runs].up_for or 0.0) < 60
 
 
 @pytest.mark.parametrize(
@@ -160,15 +130,6 @@ async def test_inspect_shows_where_the_state_is(docker_world: DockerWorld) -> No
     assert (await inspected(docker_world, ContainerId(stranger))).state_path is None
 
 
-async def test_named_shows_what_inspect_shows(docker_world: DockerWorld) -> None:
-    """Looking up by name shows the same as looking up by id."""
-    spec = await spec_of(docker_world)
-    container_id = await docker_world.host.create(spec)
-    await docker_world.host.start(container_id)
-
-    assert await docker_world.host.named(spec.name) == await inspected(docker_world, container_id)
-
-
 async def test_containers_of_shows_one_game_only(docker_world: DockerWorld) -> None:
     """All containers of one game are found, and none of other games."""
     game_id = new_game_id()
@@ -210,24 +171,38 @@ async def test_inspect_shows_a_created_container(docker_world: DockerWorld) -> N
     assert (found.started_at, found.finished_at, found.address) == (None, None, None)
 
 
-async def test_inspect_shows_a_running_container(docker_world: DockerWorld) -> None:
-    """A running container has an address and a start time, and no end."""
-    found = await inspected(docker_world, await running(docker_world))
+async def test_a_running_container_is_shown_by_id_and_by_name(docker_world: DockerWorld) -> None:
+    """A running container has an address, on our network only, a start time, and no end."""
+    spec = await spec_of(docker_world)
+    container_id = await docker_world.host.create(spec)
+    await docker_world.host.start(container_id)
+    elsewhere = docker_world.new_host(network="galaxy-elsewhere")
+
+    found = await inspected(docker_world, container_id)
+    named_elsewhere = await elsewhere.named(spec.name)
+    found_elsewhere = await elsewhere.inspect(container_id)
 
     assert (found.is_running, found.exit_code, found.oom_killed) == (True, 0, False)
     assert found.address
     assert found.started_at
     assert found.started_at >= found.created_at
     assert (found.finished_at, found.restart_count, found.health) == (None, 0, None)
+    assert await docker_world.host.named(spec.name) == found
+    assert named_elsewhere is not None
+    assert found_elsewhere is not None
+    assert (named_elsewhere.address, found_elsewhere.address) == (None, None)
 
 
-async def test_inspect_shows_how_a_container_ended(docker_world: DockerWorld) -> None:
-    """An exited container has its exit code and end time, and no address any more."""
-    found = await exited(docker_world, await running(docker_world, EXITS))
+async def test_a_container_that_ended_shows_how(docker_world: DockerWorld) -> None:
+    """It has its exit code, end time and last lines, and no address any more."""
+    container_id = await running(docker_world, EXITS)
+    found = await exited(docker_world, container_id)
 
     assert (found.status, found.exit_code) == (ContainerStatus.EXITED, EXITS_WITH)
     assert (found.address, found.oom_killed) == (None, False)
     assert found.finished_at is not None
+    assert (await docker_world.host.logs(container_id, lines=1))[-1] == EXITS_SAYING
+    assert await docker_world.host.logs(container_id, lines=0) == ()
 
 
 async def test_inspect_of_a_missing_container_is_none(docker_world: DockerWorld) -> None:
@@ -269,22 +244,6 @@ async def test_a_container_inherits_the_labels_of_its_image(docker_world: Docker
 
     limit = (await inspected(docker_world, container_id)).labels.get("com.galaxy.memory")
     assert limit == (None if docker_world.is_swarm else "64m")
-
-
-async def test_logs_return_the_last_lines(docker_world: DockerWorld) -> None:
-    """The last lines of output are kept after the engine has exited."""
-    container_id = await running(docker_world, EXITS)
-    await exited(docker_world, container_id)
-
-    assert (await docker_world.host.logs(container_id, lines=1))[-1] == EXITS_SAYING
-
-
-async def test_logs_of_no_lines_are_empty(docker_world: DockerWorld) -> None:
-    """Asking for zero lines returns none, not all."""
-    container_id = await running(docker_world, EXITS)
-    await exited(docker_world, container_id)
-
-    assert await docker_world.host.logs(container_id, lines=0) == ()
 
 
 async def test_logs_of_a_missing_container_are_empty(docker_world: DockerWorld) -> None:

@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
-# `make test` kills the service at every twelfth point of its work, `make recovery` at each.
+# `make test` kills the service at every twelfth point of its work (every 24th on a Swarm),
+# `make recovery` at each.
 RECOVERY_EVERY ?= 12
 # Games that the service finds when it starts: 250 in `make test`, 1,000 in `make recovery`.
 BOOT_GAMES ?= 250

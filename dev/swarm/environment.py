@@ -89,6 +89,8 @@ def _start_all(data_dir: Path, echo: Callable[[str], None], running: ExitStack) 
         "RTMANAGER_PLATFORM": "swarm",
         "RTMANAGER_DOCKER_HOST": ",".join(cluster.docker_hosts),
         "RTMANAGER_DOCKER_NETWORK": NETWORK,
+        # A restart takes 5 s on a Swarm, which waits for 3 s before it ends an engine.
+        "RTMANAGER_GAME_LEASE_WAIT": "20s",
         "RTMANAGER_GAME_STATE_ROOT": str(games),
         "RTMANAGER_LOG_FORMAT": "console",
     }

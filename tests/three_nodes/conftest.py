@@ -88,6 +88,7 @@ def lab(  # noqa: PLR0913, PLR0917 - one real server each
         "node_concurrency": "12",
         "reconcile_interval": "5s",
         "game_lease_ttl_seconds": "10",
+        "game_lease_wait": "20s",
     }
     Path(settings["game_state_root"]).mkdir()
     services: dict[str, RunningService] = {}

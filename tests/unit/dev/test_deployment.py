@@ -195,7 +195,7 @@ def test_the_compose_file_and_the_stack_differ_in_what_a_swarm_needs(
     ours = compose["services"]["rtmanager"]["environment"].keys()
     swarms = {
         *("RTMANAGER_PLATFORM", "RTMANAGER_DOCKER_HOST", "RTMANAGER_API_TOKENS_FILE"),
-        "RTMANAGER_DRAIN_DELAY",
+        *("RTMANAGER_DRAIN_DELAY", "RTMANAGER_GAME_LEASE_WAIT"),
     }
 
     assert stacked["environment"].keys() - ours == swarms

@@ -73,6 +73,8 @@ def assemble(settings: Settings, *, wrap: Callable[[Ports], Ports] = _as_they_ar
         leadership=observed_calls(PostgresLeadership(connections.dsn), POSTGRES),
         workers=leader_workers(cycles, cycle_ports, settings, ports.clock),
         clock=ports.clock,
+        # On a Swarm another replica may reach a manager when this one does not.
+        ability=use_cases.readiness.require_docker if settings.platform == "swarm" else None,
     )
     everywhere = [leader.status, relay.status, relay.wakeup_status, reader.status]
     return Service(

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.ports.clock import Clock
 from rtmanager.domain.ports.leadership import Leadership
 from rtmanager.tasks import cancel_and_wait, raise_if_cancelled
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 CAMPAIGN_INTERVAL = 1.0
 CONFIRM_INTERVAL = 1.0
+PATIENCE = 20.0
+"""Seconds for which a leader may be unable to work: the managers may be choosing theirs."""
 
 
 @dataclass(slots=True)
@@ -24,15 +27,20 @@ class LeaderRunner:
 
     Losing the leadership stops the workers immediately: another replica may lead by then. What
     they have begun in the background is finished here; the rest is left to the other.
+
+    `ability` raises while this replica cannot do the work, although it reaches the store: a leader
+    gives up then, and does not campaign until it can. Without it every replica can.
     """
 
     leadership: Leadership
     workers: Sequence[Worker]
     clock: Clock
+    ability: Callable[[], Awaitable[None]] | None = None
     status: WorkerStatus = field(default_factory=lambda: WorkerStatus("leadership"), init=False)
     leads: bool = field(default=False, init=False)
     leads_since: datetime | None = field(default=None, init=False)
     _leaves: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _gives_up: bool = field(default=False, init=False)
 
     def hand_over(self) -> None:
         """Stop the workers and resign now, for good; a second call changes nothing."""
@@ -53,6 +61,8 @@ class LeaderRunner:
         while True:
             raise_if_cancelled()
             try:
+                if self.ability is not None:
+                    await self.ability()
                 if await self.leadership.campaign():
                     await self._lead()
             except Exception as error:  # noqa: BLE001 - some replica has to lead
@@ -84,6 +94,8 @@ class LeaderRunner:
         self.leads, self.leads_since = True, self.clock.now()
         tasks = [asyncio.create_task(each.run(), name=each.status.name) for each in self.workers]
         tasks.append(asyncio.create_task(self._while_confirmed(), name="leadership"))
+        if self.ability is not None:
+            tasks.append(asyncio.create_task(self._while_able(self.ability), name="ability"))
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -95,8 +107,24 @@ class LeaderRunner:
             if defect is not None:
                 log_death(task.get_name(), defect)
         logger.warning("leadership_lost")
+        if self._gives_up:
+            self._gives_up = False
+            await self._resign()
 
     async def _while_confirmed(self) -> None:
         while await self.leadership.confirm():
             self.status.succeeded(self.clock.now())
+            await self.clock.sleep(CONFIRM_INTERVAL)
+
+    async def _while_able(self, ability: Callable[[], Awaitable[None]]) -> None:
+        able_at = self.clock.monotonic()
+        while True:
+            try:
+                await ability()
+                able_at = self.clock.monotonic()
+            except RuntimeManagerError as error:
+                if self.clock.monotonic() - able_at >= PATIENCE:
+                    logger.warning("leadership_given_up", extra={"error": error.message})
+                    self._gives_up = True
+                    return
             await self.clock.sleep(CONFIRM_INTERVAL)

@@ -68,6 +68,11 @@ class CheckReadiness:
             DockerUnavailable(message) if set(faults) == {"docker"} else ServiceUnavailable(message)
         )
 
+    async def require_docker(self) -> None:
+        """Return when Docker answers; otherwise raise DockerUnavailable."""
+        if (fault := (await self.faults()).get("docker")) is not None:
+            raise DockerUnavailable(f"docker: {fault}")
+
     def _recent(self) -> asyncio.Task[Mapping[str, str]]:
         """Return the check that began at most a second ago, whether it has ended or not."""
         now = self.clock.monotonic()

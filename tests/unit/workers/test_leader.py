@@ -10,8 +10,8 @@ from rtmanager import tasks
 from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.fault_hook import with_faults
 from rtmanager.adapters.in_memory.leadership import Claim, InMemoryLeadership
-from rtmanager.domain.errors import ServiceUnavailable
-from rtmanager.workers.leader import LeaderRunner
+from rtmanager.domain.errors import DockerUnavailable, ServiceUnavailable
+from rtmanager.workers.leader import PATIENCE, LeaderRunner
 from rtmanager.workers.worker import WorkerStatus
 from tests.unit.workers.turns import turns, until
 
@@ -39,14 +39,19 @@ class Hand:
 
 
 class Replica:
-    """One process: its claim, its only worker, and a switch for its Postgres."""
+    """One process: its claim, its only worker, and switches for its Postgres and its Docker."""
 
     def __init__(self, claim: Claim, hand: Hand | None = None) -> None:
-        self.postgres = True
+        self.postgres = self.docker = True
         self.defects: list[str] = []
         self.hand = hand or Hand()
         self.leadership = InMemoryLeadership(with_faults(claim, "leadership", self._fault))
-        self.runner = LeaderRunner(self.leadership, [self.hand], ManualClock())
+        self.clock = ManualClock()
+        self.runner = LeaderRunner(self.leadership, [self.hand], self.clock, self._work)
+
+    async def _work(self) -> None:
+        if not self.docker:
+            raise DockerUnavailable("no manager answers")
 
     async def _fault(self, call: str) -> None:
         if not self.postgres:
@@ -153,6 +158,42 @@ async def test_outage_of_postgres_costs_the_lead_and_ends(claim: Claim) -> None:
         await until(lambda: replica.hand.works)
 
     assert replica.hand.lives == 2
+
+
+async def test_leader_that_cannot_work_leaves_the_lead_to_one_that_can(
+    claim: Claim, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its node is cut off from Docker, but not from Postgres; it leads no more until that ends."""
+    first, second = Replica(claim), Replica(claim)
+    async with first.runner.running():
+        await until(lambda: first.hand.works)
+        async with second.runner.running():
+            first.docker = False
+            await until(lambda: second.hand.works)
+            assert not first.hand.works
+            assert first.clock.monotonic() >= PATIENCE
+            assert first.runner.status.failures > 0
+        await turns(200)
+        assert claim.leader is None
+        first.docker = True
+        await until(lambda: first.hand.works)
+
+    given_up = next(each for each in caplog.records if each.message == "leadership_given_up")
+    assert given_up.__dict__["error"] == "no manager answers"
+
+
+async def test_leader_that_cannot_work_for_a_moment_leads_on(claim: Claim) -> None:
+    """A Swarm chooses another leader within seconds."""
+    replica = Replica(claim)
+    async with replica.runner.running():
+        await until(lambda: replica.hand.works)
+        began = replica.clock.monotonic()
+        replica.docker = False
+        await until(lambda: replica.clock.monotonic() > began + PATIENCE / 2)
+        replica.docker = True
+        await until(lambda: replica.clock.monotonic() > began + 3 * PATIENCE)
+
+    assert replica.hand.lives == 1
 
 
 @pytest.mark.parametrize("call", ["leadership.campaign", "leadership.confirm"])

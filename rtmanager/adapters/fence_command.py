@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from rtmanager.domain.node import Node
+from rtmanager.domain.node import Node, name_in_commands
 from rtmanager.domain.texts import printable
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ class _Output(asyncio.Protocol):
 class FenceCommand:
     """Runs the command with the node's name and id as its last arguments, without a shell.
 
+    A name that no host may have, such as one that looks like an option, is replaced by the id.
+
     It runs in a process group of its own, which is killed after `timeout` seconds, and when the
     command has ended: nothing of it goes on. It gets no setting of ours, which may be secret.
     """
@@ -66,7 +68,8 @@ class FenceCommand:
         began = time.monotonic()
         about: dict[str, object] = {"node": node.name, "node_id": node.id}
         try:
-            exit_code, output = await self._run([*self.command, node.name, node.id])
+            name = name_in_commands(node.name, node.id)
+            exit_code, output = await self._run([*self.command, name, node.id])
         except (OSError, TimeoutError) as error:
             words = str(error) or f"it was killed after {self.timeout:g} s"
             logger.warning("fence_command_failed", extra=about | {"error": words})

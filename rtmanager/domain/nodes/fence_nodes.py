@@ -1,6 +1,7 @@
 """Asking the fence command about nodes that stay down."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,7 +32,8 @@ class FenceNodes:
     """Marks a node that is down as off when the fence command says so.
 
     Only a node with engines of which nobody knows whether they run; again and again, with pauses
-    that grow, until the node is off or back.
+    that grow, until the node is off or back. Never about a name that another node has as well: a
+    machine that has joined anew would be switched off, or be taken for the one that was lost.
     """
 
     nodes: ClusterNodes
@@ -57,7 +59,9 @@ class FenceNodes:
         down = await self._out_of_reach(nodes)
         self._pauses = {each.id: self._pause_of(each) for each in down}
         due = [each for each in down if self._pauses[each.id].until <= self.clock.monotonic()]
-        answers = await run_concurrently(due, self._ask, limit=NODES_AT_ONCE)
+        names = Counter(each.name for each in nodes)
+        clear = [each for each in due if names[each.name] == 1 or self._leave(each)]
+        answers = await run_concurrently(clear, self._ask, limit=NODES_AT_ONCE)
         return "; ".join(filter(None, answers.done))
 
     async def _out_of_reach(self, nodes: Sequence[Node]) -> Sequence[Node]:
@@ -83,6 +87,12 @@ class FenceNodes:
             return ""  # it may have come back meanwhile, and be down again
         logger.warning("node_fenced", extra={"node": node.name, "node_id": node.id})
         return f"node {node.name} is off, the fence command says"
+
+    def _leave(self, node: Node) -> bool:
+        """Report that nothing is asked about the node; return False."""
+        self._pause(node)
+        logger.warning("fence_name_ambiguous", extra={"node": node.name, "node_id": node.id})
+        return False
 
     def _pause(self, node: Node) -> None:
         before = self._pauses[node.id]

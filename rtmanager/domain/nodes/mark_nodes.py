@@ -61,7 +61,8 @@ class MarkNodes:
         nodes = await self.nodes.list_nodes()
         if not nodes:
             raise Conflict("there are no nodes: all games run on a single Docker host")
-        found = [each for each in nodes if name in {each.name, each.id}]
+        by_id = [each for each in nodes if each.id == name]
+        found = by_id or [each for each in nodes if each.name == name]
         if not found:
             known = ", ".join(each.name for each in nodes)
             raise NotFound(f"there is no node {name}; the nodes are: {known}")

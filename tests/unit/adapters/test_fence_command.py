@@ -1,5 +1,6 @@
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ async def test_command_gets_name_and_id_as_its_last_arguments(tmp_path: Path) ->
     assert await fence([*command, "a b", "$HOME"]).confirms_off(NODE)
 
     assert seen.read_text() == repr(["-c", "a b", "$HOME", "rack-1", "id-of-rack-1"])
+
+
+@pytest.mark.parametrize("name", ["--off=rack-2", "rack 1", "rack-1\0"])
+async def test_name_that_no_host_may_have_is_replaced_by_the_id(tmp_path: Path, name: str) -> None:
+    """Whoever has named the machine writes no options of the command."""
+    seen, node = tmp_path / "seen", replace(NODE, name=name)
+
+    assert await fence(script(f'echo "$1 $2" > {seen}')).confirms_off(node)
+    assert seen.read_text() == f"{NODE.id} {NODE.id}\n"
 
 
 async def test_command_that_cannot_be_run_says_nothing(caplog: pytest.LogCaptureFixture) -> None:

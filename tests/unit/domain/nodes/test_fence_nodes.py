@@ -47,6 +47,19 @@ async def test_command_that_fails_says_nothing(down: NodeCycles) -> None:
     assert OFF not in down.marks("a")
 
 
+async def test_command_is_not_run_for_a_name_that_two_nodes_have(
+    down: NodeCycles, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The machine has joined anew: it would be switched off, with the games that it runs now."""
+    down.swarm.nodes.change(down.swarm.node("b").id, name="a")
+    down.swarm.fencing.off = {"a"}
+
+    assert await down.fence.run() == ""
+    assert down.swarm.fencing.asked == []
+    assert OFF not in down.marks("a")
+    assert caplog.records[-1].message == "fence_name_ambiguous"
+
+
 async def test_command_is_repeated_with_growing_pauses(down: NodeCycles) -> None:
     """An hour of an outage is not a thousand calls."""
     for _ in range(3600):

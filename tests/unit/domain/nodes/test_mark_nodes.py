@@ -100,6 +100,15 @@ async def test_name_of_several_nodes_is_refused(mark: MarkNodes, swarm: SwarmWor
         await mark.drain("a")
 
 
+async def test_id_names_one_node_whatever_others_are_called(
+    mark: MarkNodes, swarm: SwarmWorld
+) -> None:
+    """A machine may name itself by the id of another."""
+    swarm.nodes.change(swarm.node("b").id, name="id-of-a")
+
+    assert (await mark.drain("id-of-a")).id == swarm.node("a").id
+
+
 async def test_single_host_has_no_nodes(mark: MarkNodes, swarm: SwarmWorld) -> None:
     """The answer says so."""
     swarm.nodes.nodes.clear()

@@ -78,7 +78,7 @@ _FAILS_NOTHING = {
 _LATE = {
     *("stall", "suspend", "late call", "flush"),
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
-    *("node_down", "power_cut", "leaderless", "misled"),
+    *("node_down", "power_cut", "leaderless", "misled", "give_up"),
 }
 """Events that change engines behind the service's back, or delay the service's own calls."""
 _LOSSES = {"kill", "stall", "suspend", "cut", "lose", "flush", "restore"}
@@ -88,7 +88,7 @@ _UNPUNCTUAL = {"stall", "suspend", "late call", "flush", "restore", "misled"}
 
 _DEADLY = {
     *("interfere", "foreign_container", "take_away", "restore", "host_restart"),
-    *("refusal", "refuse_all", "node_down", "power_cut", "leaderless", "misled"),
+    *("refusal", "refuse_all", "node_down", "power_cut", "leaderless", "misled", "give_up"),
 }
 """Events that end engines, or keep the service from restoring them."""
 

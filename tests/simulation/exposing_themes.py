@@ -26,7 +26,7 @@ from tests.simulation.fault_plans import (
     refuse,
     stall,
 )
-from tests.simulation.node_plans import fenced, late_request, lost_twice
+from tests.simulation.node_plans import fenced, given_up, late_request, lost_twice
 
 SOONEST: Mapping[str, Sequence[Theme]] = {
     "no lease number check in begin": [(process_fault_at_call, stall)],
@@ -47,6 +47,7 @@ SOONEST: Mapping[str, Sequence[Theme]] = {
     "no back-off": [(leftover_refused,)],
     "fence answer forgotten": [(fenced,)],
     "off for ever": [(lost_twice,)],
+    "rejected is ended": [(given_up,)],
     "version ignored": [(late_request, late_request)],
     "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
 }

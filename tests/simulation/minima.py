@@ -118,6 +118,7 @@ MINIMA = (
     Minimum("games moved from lost nodes", {"moved"}, {"success"}, swarm=100),
     Minimum("games moved from drained nodes", {"moved"}, {"success of a drain"}, swarm=16),
     Minimum("processes that a former leader misleads", {"misled"}, _ANYTHING, swarm=40),
+    Minimum("engines that Swarm gives up", {"given up"}, _ANYTHING, swarm=10),
     Minimum("managers without a leader", {"leader lost"}, _ANYTHING, swarm=40),
 )
 

@@ -11,6 +11,7 @@ from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJour
 from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
 from rtmanager.adapters.swarm.service_json import ServiceView
+from rtmanager.adapters.swarm.task_json import Task
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.messaging.handle_job import HandleJob
@@ -217,6 +218,7 @@ ON_SWARMS = (
     _on_swarm("version ignored", swarm_api, "_check_version", lost_nodes.any_version),
     _on_swarm("fence answer forgotten", FenceNodes, "_ask", lost_nodes.mark_whatever_is_answered),
     _on_swarm("told to end is ended", ServiceView, "alive", lost_nodes.alive_while_wanted),
+    _on_swarm("rejected is ended", Task, "is_given_up", lost_nodes.never_given_up),
     _on_swarm("lost is exited", drift, "_lost_with_node", lost_nodes.exit_of_lost),
 )
 STREAM_MUTANTS = (

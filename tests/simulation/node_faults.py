@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rtmanager.adapters.in_memory.swarm_nodes import MemoryNode
+from rtmanager.domain.container import ContainerId
 from rtmanager.domain.node import NodeMark
 
 if TYPE_CHECKING:
@@ -65,6 +66,18 @@ class NodeFaults:
         if process is not None and process.is_open and node is not None and len(open_ones) > 1:
             self._environment.tally.note("drained", "a node with engines")
             process.work(process.attempt(process.cases.mark_nodes.drain(node.name)))
+
+    def give_up(self, pick: float) -> None:
+        """Let a node suit an engine no more, as after a change of its labels."""
+        swarm = self._environment.swarm
+        running = [each for each in swarm.alive.values() if each.service_id in swarm.services]
+        if running:
+            self._environment.tally.note("given up", "a running engine")
+            task = running[int(pick * len(running))]
+            container_id = ContainerId(task.service_id)
+            self._environment.truth.exposed.add(container_id)
+            self._environment.truth.interfered.add(container_id)
+            swarm.managers.give_up(task)
 
     def leaderless(self, seconds: float) -> None:
         """Let the managers lose their leader for a while."""

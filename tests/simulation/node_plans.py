@@ -102,6 +102,15 @@ def drained(random: Random, at: int) -> list[Event]:
     return [drain, *looks, *meanwhile(random, at + 200, random.randrange(2))]
 
 
+def given_up(random: Random, at: int) -> list[Event]:
+    """Let a node suit an engine no more; often its link is broken, and it does not hear of it."""
+    slot = random.randrange(2)
+    cut = ("node_down", LINK, 0.0, random.randrange(100, 300), random.choice((0.0, UNSEEN)))
+    give_up = Event(at + 3, "in_situation", (AN_ENGINE_RUNS, 0, "give_up", random.random()))
+    links = [Event(at, "in_situation", (AN_ENGINE_RUNS, 0, *cut))] if random.random() < 0.5 else []
+    return [*links, give_up, *_rounds(random, at + 5), *meanwhile(random, at + 8, slot)]
+
+
 def leaderless(random: Random, at: int) -> list[Event]:
     """Let the managers be without a leader while processes work."""
     lost = Event(at, "leaderless", (random.choice((0.3, 3.0, 20.0, 75.0)),))
@@ -178,6 +187,8 @@ NODE_THEMES: Sequence[Theme] = (
     (late_request, late_request),
     (late_request, stall),
     (late_request, process_fault_at_call),
+    (given_up,),
+    (given_up, process_fault_at_call),
     (lost_request, lost_request),
     (lost_request, kill, lose),
     (crash, crash),

@@ -199,7 +199,8 @@ class ServiceView:
         return next((str(each["Target"]) for each in named), "")
 
     def _status_of(self, task: Task) -> ContainerStatus:
-        runs = task.state in {"running", "orphaned"} or task.is_given_up
+        # One that is being ended is starting as much as running: nobody adopts it.
+        runs = task.state in {"running", "orphaned"}
         may_run = runs or (task.node is not None and self._is_down(task.node))
         return ContainerStatus.RUNNING if may_run else ContainerStatus.STARTING
 
@@ -211,12 +212,14 @@ class ServiceView:
     def _is_being_ended(self, task: Task) -> bool:
         """Return whether an engine that Swarm has given up may still run.
 
-        Its node ends it within the grace period, from when the node hears of it; nobody is told.
+        Its node ends it within the grace period, once it hears of it, and nobody is told. What is
+        shown as ended may be out of reach again when its node goes down, but never adopted.
         """
         node = self.nodes.get(task.node) if task.node else None
         if node is None or node.state is not NodeState.READY:
             return True
-        since = max(task.status_at, node.changed_at)
+        was_away = NodeMark.INTERRUPTED in node.marks
+        since = max(task.status_at, node.changed_at) if was_away else task.status_at
         return (self.now - since).total_seconds() < self._stop_grace + _ENDING_SECONDS
 
     @property

@@ -11,7 +11,7 @@ import pytest
 
 from rtmanager.adapters.in_memory.swarm_api import InMemorySwarmApi
 from rtmanager.adapters.swarm.nodes import SwarmNodes
-from rtmanager.domain.container import ContainerId
+from rtmanager.domain.container import ContainerId, ContainerStatus
 from rtmanager.domain.node import NodeMark
 from rtmanager.domain.ports.container_host import ContainerRuns, DockerUnavailable
 from tests.contract.ports.docker_fixtures import inspected, running
@@ -33,6 +33,13 @@ async def given_up(world: MemorySwarmWorld) -> ContainerId:
     for task in list(world.swarm.tasks_of(container_id)):
         world.swarm.managers.give_up(task)
     return container_id
+
+
+async def mark(world: MemorySwarmWorld, mark: NodeMark) -> None:
+    """Mark the node as it is now."""
+    nodes = SwarmNodes(InMemorySwarmApi(swarm=world.swarm))
+    (node,) = await nodes.list_nodes()
+    await nodes.mark(node, mark)
 
 
 async def test_it_runs_until_its_node_has_surely_ended_it(world: MemorySwarmWorld) -> None:
@@ -72,6 +79,7 @@ async def test_behind_a_broken_link_nobody_knows(world: MemorySwarmWorld) -> Non
     assert world.swarm.writers()
     assert (await inspected(world, container_id)).is_out_of_reach
 
+    await mark(world, NodeMark.INTERRUPTED)
     world.swarm.bring_back(node)
     await world.pass_time(4.0)
     assert (await inspected(world, container_id)).is_running
@@ -87,8 +95,22 @@ async def test_a_node_that_is_off_has_ended_it(world: MemorySwarmWorld) -> None:
     await world.pass_time(UNTIL_DOWN + UNTIL_OVER)
     assert (await inspected(world, container_id)).is_out_of_reach
 
-    nodes = SwarmNodes(InMemorySwarmApi(swarm=world.swarm))
-    (node,) = await nodes.list_nodes()
-    await nodes.mark(node, NodeMark.OFF)
+    await mark(world, NodeMark.OFF)
 
     assert (await inspected(world, container_id)).is_lost
+
+
+async def test_what_has_ended_does_not_seem_to_run_when_its_node_changes(
+    world: MemorySwarmWorld,
+) -> None:
+    """A mark that is taken away gives the node another date."""
+    container_id = await given_up(world)
+    await world.pass_time(UNTIL_OVER)
+    world.swarm.managers.updated(next(iter(world.swarm.nodes.values())))
+
+    assert not (await inspected(world, container_id)).is_running
+
+
+async def test_it_is_not_adopted_while_it_is_being_ended(world: MemorySwarmWorld) -> None:
+    """A game that was recorded as stopped would be recorded as running."""
+    assert (await inspected(world, await given_up(world))).status is ContainerStatus.STARTING

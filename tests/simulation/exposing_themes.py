@@ -26,7 +26,17 @@ from tests.simulation.fault_plans import (
     refuse,
     stall,
 )
-from tests.simulation.node_plans import fenced, given_up, late_request, lost_twice
+from tests.simulation.node_plans import (
+    answered_late,
+    fenced,
+    given_up,
+    late_request,
+    lost_twice,
+    mistaken,
+    node_down_at_call,
+    removed_late,
+    stopped_meanwhile,
+)
 
 SOONEST: Mapping[str, Sequence[Theme]] = {
     "no lease number check in begin": [(process_fault_at_call, stall)],
@@ -48,6 +58,11 @@ SOONEST: Mapping[str, Sequence[Theme]] = {
     "fence answer forgotten": [(fenced,)],
     "off for ever": [(lost_twice,)],
     "rejected is ended": [(given_up,)],
+    "off though up": [(mistaken,)],
+    "stopped where nobody sees it": [(node_down_at_call, node_down_at_call)],
+    "removed without a mark": [(removed_late,)],
+    "drained although stopped": [(stopped_meanwhile,)],
+    "fence answer too late": [(answered_late,)],
     "version ignored": [(late_request, late_request)],
     "baselines forgotten": [(mute, probe, probe, probe, probe, probe, probe)],
 }

@@ -11,12 +11,15 @@ from rtmanager.adapters.in_memory.operation_journal import InMemoryOperationJour
 from rtmanager.adapters.in_memory.outbox import OutboxTable
 from rtmanager.adapters.in_memory.streams import InMemoryMessagePublisher
 from rtmanager.adapters.swarm.service_json import ServiceView
+from rtmanager.adapters.swarm.stops import Stops
 from rtmanager.adapters.swarm.task_json import Task
 from rtmanager.domain.errors import RuntimeManagerError
 from rtmanager.domain.installation import Installation
 from rtmanager.domain.messaging.handle_job import HandleJob
 from rtmanager.domain.monitoring import running_engines
+from rtmanager.domain.nodes import drain_nodes
 from rtmanager.domain.nodes.fence_nodes import FenceNodes
+from rtmanager.domain.nodes.mark_nodes import MarkNodes
 from rtmanager.domain.operation import Operation, OperationKind
 from rtmanager.domain.operations import (
     admission,
@@ -91,9 +94,9 @@ def _streaming(name: str, *patches: Patch) -> Mutant:
     return Mutant(name, patches, Kind.FULL)
 
 
-def _on_swarm(name: str, owner: object, attribute: str, part: object) -> Mutant:
+def _on_swarm(name: str, owner: object, attribute: str, part: object, *more: Patch) -> Mutant:
     """Return a mutant that only histories on a Swarm can expose."""
-    return Mutant(name, ((owner, attribute, part),), Kind.SWARM)
+    return Mutant(name, ((owner, attribute, part), *more), Kind.SWARM)
 
 
 def _ruled(name: str, kind: OperationKind, rule: Rule) -> Mutant:
@@ -219,6 +222,19 @@ ON_SWARMS = (
     _on_swarm("fence answer forgotten", FenceNodes, "_ask", lost_nodes.mark_whatever_is_answered),
     _on_swarm("told to end is ended", ServiceView, "alive", lost_nodes.alive_while_wanted),
     _on_swarm("rejected is ended", Task, "is_given_up", lost_nodes.never_given_up),
+    _on_swarm(
+        "off though up",
+        ServiceView,
+        "_is_lost",
+        lost_nodes.lost_once_vouched_for,
+        (MarkNodes, "_mark_as_off", lost_nodes.mark_what_is_not_down),
+    ),
+    _on_swarm(
+        "stopped where nobody sees it", ServiceView, "_may_live", lost_nodes.ended_when_unseen
+    ),
+    _on_swarm("removed without a mark", Stops, "remove", lost_nodes.remove_without_a_mark),
+    _on_swarm("drained although stopped", drain_nodes, "runs_in", lost_nodes.runs_by_any_record),
+    _on_swarm("fence answer too late", FenceNodes, "_ask", lost_nodes.mark_by_an_old_answer),
     _on_swarm("lost is exited", drift, "_lost_with_node", lost_nodes.exit_of_lost),
 )
 STREAM_MUTANTS = (

@@ -57,6 +57,14 @@ class NodeFaults:
                 self._environment.tally.note("operator's word", "a node that is off")
                 process.work(process.attempt(process.cases.mark_nodes.lost(node.name)))
 
+    def mistaken_word(self, slot: int, pick: float) -> None:
+        """Let the operator vouch for a node that is up; the word must be refused."""
+        process = self._environment.processes[slot]
+        heard = [each for each in self._environment.swarm.nodes.values() if each.is_heard]
+        node = _picked(self._with_engines(heard), pick)
+        if process is not None and process.is_open and node is not None:
+            process.work(process.attempt(process.cases.mark_nodes.lost(node.name)))
+
     def drain(self, slot: int, pick: float) -> None:
         """Let the operator drain a node, never the last one."""
         swarm, process = self._environment.swarm, self._environment.processes[slot]

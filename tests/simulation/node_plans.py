@@ -94,6 +94,48 @@ def lost_twice(random: Random, at: int) -> list[Event]:
     ]
 
 
+def answered_late(random: Random, at: int) -> list[Event]:
+    """Suspend the process that was told that a node is off, until the next outage of the node."""
+    slot = random.randrange(2)
+    down = ("node_down", LINK, 0.5, 600, SEEN)
+    restart = ("restart", "g1", GOOD, "gm_rest")
+    return [
+        Event(at, "request", (slot, "start", "g1", GOOD, "gm_rest")),
+        Event(at, "at_call", ("fencing.confirms_off:done", "stall", 500, 0.0)),
+        Event(at + 150, "in_situation", (AN_ENGINE_RUNS, 0, "node_down", POWER, 0.5, 250, SEEN)),
+        *[Event(at + each, "nodes", ()) for each in (160, 200, 240)],
+        *[Event(at + each, "wait", (11.0,)) for each in (190, 230)],
+        Event(at + 420, "wait", (6.0,)),
+        *[Event(at + 440, "request", (each, *restart)) for each in range(2)],
+        Event(at + 640, "in_situation", (AN_ENGINE_RUNS, 0, *down)),
+        *[Event(at + each, "nodes", ()) for each in range(700, 1100, 40)],
+    ]
+
+
+def stopped_meanwhile(random: Random, at: int) -> list[Event]:
+    """Stop a game between a look at a drained node and the restart of what was seen there."""
+    slot = random.randrange(2)
+    return [
+        Event(at, "request", (slot, "start", "g1", GOOD, "gm_rest")),
+        Event(at + 150, "drain", (slot, 0.5)),
+        Event(at + 170, "at_call", ("host.list_containers:done", "stall", 150, 1.0)),
+        Event(at + 171, "nodes", ()),
+        *[Event(at + 190, "request", (each, "stop", "g1", GOOD, "gm_rest")) for each in range(2)],
+    ]
+
+
+def mistaken(random: Random, at: int) -> list[Event]:
+    """Let an operator vouch for a node that is up, and has changed since its engine was placed."""
+    slot = random.randrange(2)
+    return [
+        Event(at, "request", (slot, "start", "g1", GOOD, "gm_rest")),
+        Event(at + 150, "leaderless", (0.1,)),
+        Event(at + 150, "wait", (6.0,)),
+        Event(at + 160, "mistaken_word", (slot, random.random())),
+        *_rounds(random, at + 200),
+    ]
+
+
 def drained(random: Random, at: int) -> list[Event]:
     """Drain a node while others work."""
     args = ("drain", random.randrange(2), random.random())
@@ -136,6 +178,16 @@ def late_request(random: Random, at: int) -> list[Event]:
     call = random.choice(("update_service", "update_service", *SWARM_CHANGES))
     event = Event(at, "fate", (call, "late", seconds))
     return [event, *meanwhile(random, at, random.randrange(2))]
+
+
+def removed_late(random: Random, at: int) -> list[Event]:
+    """Let a start take effect late, while a process is about to remove its container."""
+    slot = random.randrange(2)
+    return [
+        Event(at, "fate", ("update_service", "late", 5.0)),
+        Event(at, "request", (slot, "start", "g1", GOOD, "gm_rest")),
+        Event(at, "at_call", ("swarm.remove_service", "stall", 30, 10.0)),
+    ]
 
 
 def lost_request(random: Random, at: int) -> list[Event]:

@@ -143,7 +143,10 @@ class Oracle:
 
     def _needless_move(self, operation: Operation) -> Iterator[str]:
         """Return why the game need not be moved: its node was neither lost nor drained."""
-        container = self._states.get(operation.game_id, GameState()).container
+        state = self._states.get(operation.game_id, GameState())
+        container = state.container
+        if state.status is not RuntimeStatus.RUNNING:
+            yield f"moves a game that is {state.status}"
         if not (container in self._environment.truth.exposed or self._environment.is_drained):
             yield f"moves a game whose node was never lost: {container}"
 

@@ -89,11 +89,19 @@ class Managers:
                 failed = error
                 continue
             except RuntimeManagerError:
-                self._answering = number
+                self._prefer(number, to=first)
                 raise
-            self._answering = number
+            self._prefer(number, to=first)
             return answer
         raise failed or DockerUnavailable
+
+    def _prefer(self, number: int, *, to: int) -> None:
+        """Ask this manager first from now on, unless another request has moved on meanwhile.
+
+        It may have left a former leader, which still answers reads from what it knew.
+        """
+        if self._answering == to:
+            self._answering = number
 
 
 def _or_no_leader(refused: errors.Refusal) -> errors.Refusal:

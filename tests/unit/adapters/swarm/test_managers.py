@@ -1,5 +1,6 @@
 """Which manager is asked, and when the next one is."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,6 +40,23 @@ async def test_the_next_manager_is_asked_when_one_cannot_answer() -> None:
 
     assert [await them.ask(asked), await them.ask(asked)] == ["b", "b"]
     assert asked.asked == ["a", "b", "b"]
+    assert them.current.host == "b"
+
+
+async def test_a_late_answer_leads_nobody_back() -> None:
+    """A former leader answers reads for a while, but whoever changes something has to leave it."""
+    them, is_answered = managers("a", "b"), asyncio.Event()
+
+    async def read(client: DockerClient) -> str:
+        await is_answered.wait()
+        return client.host
+
+    reading = asyncio.create_task(them.ask(read))
+    await asyncio.sleep(0)
+    await them.ask(Answers("b"))
+    is_answered.set()
+
+    assert await reading == "a"
     assert them.current.host == "b"
 
 

@@ -8,6 +8,7 @@ from rtmanager.adapters.in_memory.clock import ManualClock
 from rtmanager.adapters.in_memory.docker_effects import Fate, late
 from rtmanager.adapters.in_memory.docker_objects import ImageBehaviour, MemoryImage
 from rtmanager.adapters.in_memory.swarm_api import InMemorySwarmApi
+from rtmanager.adapters.in_memory.swarm_nodes import MemoryNode
 from rtmanager.adapters.in_memory.swarm_world import InMemorySwarm
 from rtmanager.adapters.swarm.api import NameInUse, OutOfSequence, ServiceGone, SpecRefused
 from rtmanager.domain.ports.container_host import DockerUnavailable
@@ -37,6 +38,13 @@ class Lab:
         service_id = await self.api.create_service(spec(name, **changes))
         self.after(1.0)
         return service_id
+
+    async def start_on_a_node(self, **changes: Any) -> tuple[str, MemoryNode]:
+        """Do that, and return the node as well that the first task is on."""
+        service_id = await self.start(**changes)
+        node = next(iter(self.swarm.tasks_of(service_id))).node
+        assert node is not None
+        return service_id, node
 
     async def scale(self, service_id: str, replicas: int, *, force: int = 0) -> None:
         """Set the replicas by the version that is there now."""
@@ -221,9 +229,7 @@ async def test_a_late_change_is_judged_when_it_arrives() -> None:
 async def test_a_partitioned_node_writes_on_and_ends_its_engines_when_it_is_back() -> None:
     """Managers miss it after 12 s; what it runs is wanted no more, but not known to have ended."""
     lab = Lab()
-    service_id = await lab.start()
-    node = next(iter(lab.swarm.tasks_of(service_id))).node
-    assert node is not None
+    service_id, node = await lab.start_on_a_node()
 
     lab.swarm.partition(node)
     lab.after(13.0)
@@ -254,9 +260,7 @@ async def test_a_short_partition_changes_nothing() -> None:
 async def test_a_node_without_power_shows_its_engines_until_it_is_back() -> None:
     """They are dead at once, and nobody can know it."""
     lab = Lab()
-    service_id = await lab.start()
-    node = next(iter(lab.swarm.tasks_of(service_id))).node
-    assert node is not None
+    service_id, node = await lab.start_on_a_node()
 
     lab.swarm.power_off(node)
     lab.after(60.0)
@@ -270,9 +274,7 @@ async def test_a_node_without_power_shows_its_engines_until_it_is_back() -> None
 async def test_a_killed_daemon_leaves_its_engines_running_until_it_is_back() -> None:
     """The next dockerd ends what it finds."""
     lab = Lab()
-    service_id = await lab.start()
-    node = next(iter(lab.swarm.tasks_of(service_id))).node
-    assert node is not None
+    service_id, node = await lab.start_on_a_node()
 
     lab.swarm.kill_daemon(node)
     lab.after(60.0)
@@ -286,9 +288,7 @@ async def test_a_killed_daemon_leaves_its_engines_running_until_it_is_back() -> 
 async def test_a_new_run_while_the_node_is_down_makes_two_engines() -> None:
     """Swarm itself starts elsewhere if told to: only the Runtime Manager can know better."""
     lab = Lab()
-    service_id = await lab.start()
-    node = next(iter(lab.swarm.tasks_of(service_id))).node
-    assert node is not None
+    service_id, node = await lab.start_on_a_node()
     lab.swarm.partition(node)
     lab.after(13.0)
 
@@ -315,9 +315,7 @@ async def test_without_a_leader_nothing_is_answered_and_nothing_decided() -> Non
 async def test_a_removed_service_leaves_its_engine_on_a_lost_node() -> None:
     """Nobody can see it any more, and it writes."""
     lab = Lab()
-    service_id = await lab.start()
-    node = next(iter(lab.swarm.tasks_of(service_id))).node
-    assert node is not None
+    service_id, node = await lab.start_on_a_node()
     lab.swarm.partition(node)
     lab.after(13.0)
 

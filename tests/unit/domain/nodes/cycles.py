@@ -1,11 +1,11 @@
 """The cycles of the nodes' workers of one manager process in a Swarm."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from rtmanager.domain.game_id import GameId
 from rtmanager.domain.node import NodeMark
 from tests.unit.domain.swarm import SwarmWorld
-from tests.unit.domain.world import IMAGE, Process
+from tests.unit.domain.world import IMAGE, Killed, Process
 
 GAMES = [GameId(f"g{number}") for number in range(1, 7)]
 """Two on each node."""
@@ -26,6 +26,20 @@ class NodeCycles:
         """Start these games: one after the other on each node."""
         for each in games:
             await self.process.start(IMAGE, each)
+
+    async def die_at(self, step: int, *, of: Callable[[], Awaitable[object]]) -> "NodeCycles":
+        """Let the process end at a step of its cycle; return those of the next leader."""
+        self.process.kill_at(step)
+        try:
+            await of()
+        except (Killed, BaseExceptionGroup):
+            self.swarm.after_the_lease()
+        return NodeCycles(self.swarm, self.swarm.process())
+
+    async def resume_all(self) -> None:
+        """Go on with every operation that is open."""
+        for game in GAMES:
+            await self.process.resume(game)
 
     def marks(self, name: str) -> set[NodeMark]:
         """Return the marks of the node."""

@@ -8,7 +8,6 @@ from rtmanager.domain.node import NodeMark
 from rtmanager.domain.nodes.drain_nodes import GAME_PAUSE, NODE_PAUSE
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.nodes.cycles import GAMES, NodeCycles
-from tests.unit.domain.world import Killed
 
 
 async def test_nothing_is_listed_while_no_node_is_drained(cycles: NodeCycles) -> None:
@@ -116,15 +115,9 @@ async def test_activated_node_keeps_what_is_left(cycles: NodeCycles) -> None:
 async def test_next_leader_goes_on_with_a_drain(cycles: NodeCycles, index: int) -> None:
     """Killed anywhere: every game runs once in the end, and none on the node."""
     await cycles.process.cases.mark_nodes.drain("a")
-    cycles.process.kill_at(index)
-    try:
-        await cycles.drain.run()
-    except (Killed, BaseExceptionGroup):
-        cycles.swarm.after_the_lease()
-    next_leader = NodeCycles(cycles.swarm, cycles.swarm.process())
+    next_leader = await cycles.die_at(index, of=cycles.drain.run)
     for _ in range(3):
-        for game in GAMES:
-            await next_leader.process.resume(game)
+        await next_leader.resume_all()
         await next_leader.drain.run()
         await next_leader.reconcile.run()
 

@@ -9,7 +9,6 @@ from rtmanager.domain.node import NodeMark, NodeState
 from rtmanager.domain.reconciliation.backoff import MIN_PAUSE
 from rtmanager.domain.runtime import RuntimeStatus
 from tests.unit.domain.nodes.cycles import GAMES, NodeCycles
-from tests.unit.domain.world import Killed
 
 OFF = NodeMark.OFF
 
@@ -155,15 +154,9 @@ async def test_next_leader_completes_what_a_dead_one_has_begun(
 ) -> None:
     """Killed anywhere: every game runs once in the end."""
     await lose(cycles, "a")
-    cycles.process.kill_at(index)
-    try:
-        await cycles.move.run()
-    except (Killed, BaseExceptionGroup):
-        cycles.swarm.after_the_lease()
-    next_leader = NodeCycles(cycles.swarm, cycles.swarm.process())
+    next_leader = await cycles.die_at(index, of=cycles.move.run)
     for _ in range(3):
-        for game in GAMES:
-            await next_leader.process.resume(game)
+        await next_leader.resume_all()
         await next_leader.move.run()
         await next_leader.reconcile.run()
 

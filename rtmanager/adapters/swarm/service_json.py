@@ -248,12 +248,16 @@ class ServiceView:
     def _unseen_on(self) -> NodeId | None:
         """The node that is down since a stop there whose end nobody has seen.
 
-        Swarm forgets the tasks of a node that has been down for a day.
+        Swarm forgets the tasks of a node that has been down for a day. Whoever said that the node
+        was off before the stop has said nothing about this outage.
         """
         on = NodeId(self.labels.get(labels.STOPPING, ""))
         node = self.nodes.get(on)
-        is_unseen = bool(on) and self._is_down(on) and not (node and node.is_off)
-        return on if is_unseen else None
+        if not on or not self._is_down(on):
+            return None
+        stopped_at = parse_time(self.labels.get(labels.FINISHED_AT, "")) or _EPOCH
+        said_at = node.marks.get(NodeMark.OFF) if node else None
+        return None if said_at is not None and said_at >= stopped_at else on
 
     @property
     def _exit_code(self) -> int | None:

@@ -41,6 +41,17 @@ async def test_docker_alone_away_is_docker_unavailable(world: World) -> None:
     assert "network" not in str(error.value)
 
 
+async def test_docker_alone_can_be_required(world: World) -> None:
+    """A store that is away says nothing about it."""
+    world.manager.on("lease.ping", ServiceUnavailable("connection refused"))
+    await world.manager.cases.readiness.require_docker()
+
+    world.docker.reachable = False
+    world.clock.advance(check_readiness.MAX_AGE + 1)
+    with pytest.raises(DockerUnavailable, match=r"^docker: "):
+        await world.manager.cases.readiness.require_docker()
+
+
 async def test_docker_that_hangs_is_docker_unavailable(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

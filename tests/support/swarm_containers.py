@@ -36,9 +36,10 @@ class SwarmContainers:
         While it runs this is its real container, apart from id and name. Raises NotFound.
         """
         for each in self.manager.services():
-            service = _Service(each, self._tasks(each))
+            service = _Service(each, ())
             if NAME in service.labels and name in {service.id, service.name}:
-                return service.details(self._real(service.container))
+                found = _Service(each, self._tasks(each))
+                return found.details(self._real(found.container))
         raise NotFound(f"no service for the container {name}")
 
     def remove_container(self, service: str, *, force: bool, v: bool) -> None:
@@ -48,7 +49,10 @@ class SwarmContainers:
             self.manager.remove_service(service)
 
     def _tasks(self, service: Row) -> Sequence[Row]:
-        found = self.manager.tasks({"service": service["ID"]})
+        try:
+            found = self.manager.tasks({"service": service["ID"]})
+        except NotFound:  # removed since it was listed
+            return []
         return sorted(found, key=lambda task: str(task["CreatedAt"]))
 
     def _network_ids(self, name: str | None) -> set[str] | None:

@@ -94,6 +94,21 @@ def lost_twice(random: Random, at: int) -> list[Event]:
     ]
 
 
+def lost_again(random: Random, at: int) -> list[Event]:
+    """Cut off a node that was vouched for and is back, once a game was rolled back onto it."""
+    slot = random.randrange(2)
+    down = ("node_down", LINK, random.choice((0.3, 0.7)), 400, SEEN)
+    return [
+        *[Event(at, "request", (slot, "start", each, GOOD, "gm_rest")) for each in ("g1", "g2")],
+        Event(at + 300, "node_down", (POWER, 0.7, 60, SEEN)),
+        Event(at + 320, "word", (slot,)),
+        *[Event(at + each, "nodes", ()) for each in (310, 400, 440, 1100, 1140, 1180, 1220)],
+        Event(at + 380, "wait", (4.0,)),
+        Event(at + 700, "request", (slot, "patch", "g1", DIES_AT_ONCE, "gm_rest")),
+        Event(at + 1050, "in_situation", (AN_ENGINE_RUNS, 0, *down)),
+    ]
+
+
 def answered_late(random: Random, at: int) -> list[Event]:
     """Suspend the process that was told that a node is off, until the next outage of the node."""
     slot = random.randrange(2)

@@ -312,6 +312,36 @@ async def test_without_a_leader_nothing_is_answered_and_nothing_decided() -> Non
     assert {each.state for each in lab.nodes} == {"ready"}
 
 
+async def test_a_former_leader_shows_what_it_knew_and_changes_nothing() -> None:
+    """Until it steps down, or its client has to ask another manager for a change."""
+    lab = Lab()
+    service_id = await lab.start()
+    lab.swarm.mislead("old", 20.0)
+    old = InMemorySwarmApi(swarm=lab.swarm, client="old")
+    known = (await old.service(service_id))["Version"]["Index"]
+    await lab.scale(service_id, 0)
+    lab.swarm.lose_leader(1.0)
+
+    assert (await old.service(service_id))["Version"]["Index"] == known
+    lab.after(2.0)
+    with pytest.raises(OutOfSequence):
+        await old.update_service(service_id, known, spec("galaxy-7-g1-0"))
+    assert (await old.service(service_id))["Spec"]["Mode"]["Replicated"]["Replicas"] == 0
+
+
+async def test_a_former_leader_steps_down() -> None:
+    """Then its clients see what the others do."""
+    lab = Lab()
+    lab.swarm.mislead("old", 20.0, is_left=False)
+    old = InMemorySwarmApi(swarm=lab.swarm, client="old")
+    service_id = await lab.start()
+
+    with pytest.raises(ServiceGone):
+        await old.service(service_id)
+    lab.after(20.0)
+    assert (await old.service(service_id))["ID"] == service_id
+
+
 async def test_a_removed_service_leaves_its_engine_on_a_lost_node() -> None:
     """Nobody can see it any more, and it writes."""
     lab = Lab()

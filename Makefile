@@ -33,7 +33,7 @@ PROFILED := $(PATH)
 override PATH := $(shell /usr/bin/tr '\0' '\n' < /proc/$$PPID/environ | /bin/sed -n 's/^PATH=//p')
 endif
 # More workers than cores: tests wait most of the time.
-WORKERS ?= 4
+WORKERS ?= 6
 # Every worker imports all tests: compile them once, whatever the environment says.
 COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.rtmanager/compiled
 

@@ -8,6 +8,7 @@ from typing import Self
 from rtmanager.adapters.engine_http import HttpEngineProbe
 from rtmanager.adapters.filesystem import FilesystemStateDirectories
 from rtmanager.adapters.postgres.migrate import installation_id, migrate
+from rtmanager.adapters.postgres.other_platform import ID_LENGTHS, running_elsewhere
 from rtmanager.adapters.postgres.pool import PostgresPool
 from rtmanager.adapters.postgres.pool_part import PoolPart
 from rtmanager.adapters.postgres.state_token import PostgresStateToken
@@ -19,7 +20,7 @@ from rtmanager.bootstrap.advice import (
     redis_advice,
 )
 from rtmanager.bootstrap.platforms import Platform, platform
-from rtmanager.bootstrap.service import Dependency
+from rtmanager.bootstrap.service import Dependency, StartupError
 from rtmanager.bootstrap.transport import Transport
 from rtmanager.config import Settings
 from rtmanager.config.postgres_dsn import with_password
@@ -87,6 +88,20 @@ class Connections:
         await self.pool.open()
         await self.pool.ping()
         self.installation.identify(await installation_id(self.pool))
+        await self._check_platform()
+
+    async def _check_platform(self) -> None:
+        """Raise while games run on the other platform, which does not show their engines here.
+
+        They would be taken for gone, and started a second time.
+        """
+        games = await running_elsewhere(self.pool, self.platform.name)
+        if games:
+            other = next(each for each in ID_LENGTHS if each != self.platform.name)
+            raise StartupError(
+                f"RTMANAGER_PLATFORM is {self.platform.name}, but games run on the other platform: "
+                f"{', '.join(games)} ...; stop all games with RTMANAGER_PLATFORM={other} first"
+            )
 
     async def _open_redis(self) -> None:
         self.transport.warn()

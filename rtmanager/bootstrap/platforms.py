@@ -33,6 +33,8 @@ _NO_MANAGER = re.compile("not a swarm manager", re.IGNORECASE)
 class Platform(Protocol):
     """The ports of whatever runs the engines, opened and closed together."""
 
+    name: str
+
     @property
     def host(self) -> ContainerHost:
         """The containers."""
@@ -57,6 +59,8 @@ class Platform(Protocol):
 
 class SingleDocker:
     """One Docker host."""
+
+    name = "docker"
 
     def __init__(self, settings: Settings) -> None:
         self._client = docker_client(settings)
@@ -104,6 +108,8 @@ class SingleDocker:
 
 class Swarm:
     """The managers of a Swarm."""
+
+    name = "swarm"
 
     def __init__(self, settings: Settings) -> None:
         self._managers = Managers(docker_clients(settings), timeout=settings.docker_timeout)

@@ -137,7 +137,8 @@ def _finding() -> Json:
 def served(service: FakeService) -> Iterator[str]:
     """Serve it on loopback; yield the address of its console."""
     port = free_port()
-    config = uvicorn.Config(service.app, port=port, log_level="error", timeout_graceful_shutdown=1)
+    # Without its own configuration of the log, which would be that of the whole process.
+    config = uvicorn.Config(service.app, port=port, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -33,7 +33,7 @@ PROFILED := $(PATH)
 override PATH := $(shell /usr/bin/tr '\0' '\n' < /proc/$$PPID/environ | /bin/sed -n 's/^PATH=//p')
 endif
 # More workers than cores: tests wait most of the time.
-WORKERS ?= 6
+WORKERS ?= 4
 # Every worker imports all tests: compile them once, whatever the environment says.
 COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.rtmanager/compiled
 
@@ -59,7 +59,7 @@ stop-docker: $(READY) ## stop the dockerd that `make run` started, and every gam
 
 .PHONY: test
 test: check ## check, then run all tests on real services (ARGS="-k patch" to select)
-	RECOVERY_EVERY=$(RECOVERY_EVERY) BOOT_GAMES=$(BOOT_GAMES) $(COMPILED_ONCE) exec $(BIN)/pytest -n $(WORKERS) --durations=10 $(ARGS)
+	RECOVERY_EVERY=$(RECOVERY_EVERY) MUTANTS_EVERY=$(MUTANTS_EVERY) BOOT_GAMES=$(BOOT_GAMES) $(COMPILED_ONCE) exec $(BIN)/pytest -n $(WORKERS) --durations=10 $(ARGS)
 
 .PHONY: unit
 unit: $(READY) ## run only the unit tests
@@ -76,6 +76,10 @@ simulate: $(READY) ## simulate many histories (HISTORIES=20000 SEED=1) and print
 .PHONY: walk
 walk: $(READY) ## walk every state of every operation (FAULTS=3 on one path; takes minutes)
 	exec $(BIN)/python -m tests.exhaustive.walk --faults $(FAULTS)
+
+.PHONY: mutants
+mutants: $(READY) ## plant every mutant in the code, each with the test that must fail
+	exec $(BIN)/pytest tests/mutation $(ARGS)
 
 .PHONY: storm
 storm: $(READY) ## 1,000 jobs while the service is killed 20 times and its servers are restarted

@@ -14,7 +14,7 @@ from tests.simulation.plan import make_plan
 from tests.simulation.stream_plan import make_full_plan
 from tests.simulation.tally import FaultCounts
 
-HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "500"))
+HISTORIES = int(os.environ.get("SIMULATION_HISTORIES", "400"))
 FULL = HISTORIES // 5
 ON_SWARMS = HISTORIES // 5
 FULL_ON_SWARMS = HISTORIES // 40

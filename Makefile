@@ -10,9 +10,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
-# `make test` kills the service at every twelfth point of its work (every 24th on a Swarm),
+# `make test` kills the service at every sixteenth point of its work (every 32nd on a Swarm),
 # `make recovery` at each.
-RECOVERY_EVERY ?= 12
+RECOVERY_EVERY ?= 16
+# `make test` plants every second mutant, `make mutants` each.
+MUTANTS_EVERY ?= 2
 # Games that the service finds when it starts: 250 in `make test`, 1,000 in `make recovery`.
 BOOT_GAMES ?= 250
 HISTORIES ?= 20000

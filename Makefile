@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.made-from-lock
 ARGS ?=
 EXAMPLES ?= 200
-# `make test` kills the service at every sixteenth point of its work (every 32nd on a Swarm),
+# `make test` kills the service at every sixteenth point of its work (every 24th on a Swarm),
 # `make recovery` at each.
 RECOVERY_EVERY ?= 16
 # `make test` plants every second mutant, `make mutants` each.
